@@ -1,0 +1,1 @@
+"""Interactions, content, data sets, features, splits and sources."""

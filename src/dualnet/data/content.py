@@ -1,0 +1,249 @@
+"""What things are: raw columns and ready matrices, one row for each id."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
+
+from ..errors import DataError, UsageError, nearest
+from ..ids import IdMap, Key, Rows
+
+Matrix: TypeAlias = "csr_array | NDArray[np.float32]"
+
+
+@dataclass(frozen=True)
+class ContentSpec:
+    """Which columns describe an item (or a user), and how each kind becomes numbers.
+
+    Parameters
+    ----------
+    text : tuple of str
+        Columns of running text, turned into TF-IDF of words.
+    tags : tuple of str
+        List columns (or text separated by ``|``) of tags; each tag one feature, IDF-weighted.
+    categories : tuple of str
+        Columns with one label each, one-hot.
+    numbers : tuple of str
+        Numeric columns, standardised.
+    vectors : tuple of str
+        Ready dense vectors: list columns of the table or entries of `Content.matrices`.
+    bags : tuple of str
+        Ready bags of words (counts), entries of `Content.matrices`; TF-IDF-weighted.
+    title : str, optional
+        Column to show a person.
+    max_features : int
+        Largest vocabulary of each text or tag column (the most frequent are kept).
+    min_df : int
+        A word or tag must occur in at least this many fitted items.
+    """
+
+    text: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    vectors: tuple[str, ...] = ()
+    bags: tuple[str, ...] = ()
+    title: str | None = None
+    max_features: int = 20_000
+    min_df: int = 2
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all columns that carry content, in a fixed order."""
+        return (*self.text, *self.tags, *self.categories, *self.numbers, *self.vectors, *self.bags)
+
+    def only(self, names: Iterable[str]) -> ContentSpec:
+        """Return the spec with the named content columns alone.
+
+        Raises
+        ------
+        UsageError
+            If a name is not a content column; the text names the nearest.
+        """
+        chosen = tuple(names)
+        for name in chosen:
+            if name not in self.columns:
+                raise UsageError(f"there is no content column '{name}'.{nearest(name, self.columns)}")
+        kinds = ("text", "tags", "categories", "numbers", "vectors", "bags")
+        return replace(self, **{kind: tuple(n for n in getattr(self, kind) if n in chosen) for kind in kinds})
+
+    def to_json(self) -> dict[str, object]:
+        """Return a JSON-ready dictionary; `from_json` reads it back."""
+        return {f.name: list(v) if isinstance(v := getattr(self, f.name), tuple) else v for f in fields(self)}
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, object]) -> ContentSpec:
+        """Rebuild from `to_json`."""
+        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in state.items()})  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """Raw content of items (or columns of users), row-aligned with an id map.
+
+    Nothing is turned into features here: a `Featurizer` is fitted on the training rows of a `Content` and applied to any
+    other `Content` with the same columns (`dualnet.data.features`).
+
+    Parameters
+    ----------
+    ids : IdMap
+        One id for each row.
+    table : pyarrow.Table
+        Raw columns; row k describes `ids.key(k)`. May have no columns when all content is in `matrices`.
+    matrices : mapping of str to csr_array or ndarray (float32), shape (len(ids), width)
+        Ready blocks, such as bags of words or image vectors, by name.
+    spec : ContentSpec
+        How columns and matrices are to be read.
+
+    Raises
+    ------
+    DataError
+        If row counts disagree, the spec names something that is not there, or a ready matrix is not finite.
+    """
+
+    ids: IdMap
+    table: pa.Table
+    spec: ContentSpec
+    matrices: Mapping[str, Matrix] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.ids)
+        if self.table.num_columns and self.table.num_rows != n:
+            raise DataError(f"the content table has {self.table.num_rows} rows for {n} ids")
+        for name, matrix in self.matrices.items():
+            if matrix.shape[0] != n:
+                raise DataError(f"content '{name}' has {matrix.shape[0]} rows for {n} ids; each id needs one row")
+            values = matrix.data if issparse(matrix) else matrix
+            if not np.isfinite(values).all():
+                row = _first_non_finite_row(matrix)
+                raise DataError(f"content '{name}' of item {self.ids.key(row)!r} is NaN or infinite; mend or drop that row")
+        available = {*self.table.column_names, *self.matrices}
+        for name in self.spec.columns:
+            if name not in available:
+                raise DataError(f"content column '{name}' is missing.{nearest(name, available)}")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        return f"Content({len(self):,} rows: {', '.join(self.spec.columns) or 'no columns'})"
+
+    def take(self, rows: Rows) -> Content:
+        """Return some rows, with ids renumbered in the order given.
+
+        Parameters
+        ----------
+        rows : ndarray of int64
+            Positions to keep.
+        """
+        matrices = {name: csr_array(m[rows]) if issparse(m) else m[rows] for name, m in self.matrices.items()}
+        return Content(self.ids.subset(rows), self._take_table(rows), self.spec, matrices)
+
+    def align(self, ids: IdMap, what: str = "item") -> Content:
+        """Return the rows of the given ids, in their order.
+
+        Raises
+        ------
+        DataError
+            If an id has no content row.
+        """
+        if ids == self.ids:
+            return self
+        rows = self.ids.find(ids)
+        if (rows < 0).any():
+            missing = ids.take(np.flatnonzero(rows < 0))
+            raise DataError(
+                f"{len(missing):,} {what}s have no content row, such as {missing[0]!r}; add the rows, or pass"
+                " missing_content='zero' (empty content) or missing_content='drop' (leave their pairs out)"
+            )
+        matrices = {name: csr_array(m[rows]) if issparse(m) else m[rows] for name, m in self.matrices.items()}
+        return Content(ids, self._take_table(rows), self.spec, matrices)
+
+    def with_spec(self, spec: ContentSpec) -> Content:
+        """Return the same rows read by another spec."""
+        return replace(self, spec=spec)
+
+    def title(self, row: int) -> str:
+        """Return what to show a person for one row: the title column, else the first text column, else the id."""
+        column = self.spec.title or (self.spec.text[0] if self.spec.text else None)
+        if column is not None and column in self.table.column_names:
+            value = self.table.column(column)[row].as_py()
+            if value:
+                return str(value)
+        return str(self.ids.key(row))
+
+    def append(self, other: Content) -> Content:
+        """Return this content with the rows of another (same columns) after its own.
+
+        Raises
+        ------
+        DataError
+            If an id is in both, or a ready matrix is missing or has another width.
+        """
+        for name, matrix in self.matrices.items():
+            if name not in other.matrices or other.matrices[name].shape[1] != matrix.shape[1]:
+                got = other.matrices[name].shape[1] if name in other.matrices else "none"
+                raise DataError(f"content '{name}' has {matrix.shape[1]} numbers a row here, and {got} in the new rows")
+        shared = [name for name in self.table.column_names if name in other.table.column_names]
+        table = pa.concat_tables(
+            [self.table.select(shared), other.table.select(shared)], promote_options="permissive"
+        )
+        matrices = {name: _stack(matrix, other.matrices[name]) for name, matrix in self.matrices.items()}
+        return Content(self.ids.extend(other.ids), table, self.spec, matrices)
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over ids, spec, raw columns and matrices, as hexadecimal text."""
+        digest = hashlib.sha256(self.ids.fingerprint().encode())
+        digest.update(repr(self.spec).encode())
+        for name in sorted(set(self.spec.columns) & set(self.table.column_names)):
+            digest.update(name.encode())
+            for value in self.table.column(name).to_pylist():
+                digest.update(repr(value).encode("utf-8", "surrogatepass") + b"\0")
+        for name in sorted(self.matrices):
+            matrix = self.matrices[name]
+            digest.update(name.encode())
+            parts = (matrix.indptr, matrix.indices, matrix.data) if issparse(matrix) else (matrix,)
+            for part in parts:
+                digest.update(np.ascontiguousarray(part, dtype=part.dtype.newbyteorder("<")).tobytes())
+        return digest.hexdigest()
+
+    def _take_table(self, rows: Rows) -> pa.Table:
+        return self.table.take(pa.array(rows)) if self.table.num_columns else self.table
+
+    @classmethod
+    def from_rows(cls, ids: Iterable[Key], columns: Mapping[str, list[object]], spec: ContentSpec) -> Content:
+        """Build from plain Python lists, one a column; handy for a single new item.
+
+        Parameters
+        ----------
+        ids : iterable of str or int
+            Distinct ids.
+        columns : mapping of str to list
+            Equal-length lists of values.
+        spec : ContentSpec
+            How to read the columns.
+        """
+        return cls(IdMap(list(ids)), pa.table(dict(columns)), spec)
+
+
+def _first_non_finite_row(matrix: Matrix) -> int:
+    if issparse(matrix):
+        at = int(np.flatnonzero(~np.isfinite(matrix.data))[0])
+        return int(np.searchsorted(matrix.indptr, at, side="right") - 1)
+    return int(np.flatnonzero(~np.isfinite(matrix).all(axis=1))[0])
+
+
+def _stack(upper: Matrix, lower: Matrix) -> Matrix:
+    if issparse(upper):
+        from scipy.sparse import vstack
+
+        return csr_array(vstack([upper, csr_array(lower)], format="csr"))
+    dense = lower.toarray() if issparse(lower) else lower
+    return np.concatenate([upper, dense]).astype(np.float32, copy=False)

@@ -1,0 +1,173 @@
+"""Interactions and content together, on the same ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ..errors import DataError, UsageError
+from ..ids import Rows
+from .content import Content
+from .interactions import Duplicates, Interactions
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoDataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Who did what, what the items are, and (optionally) what is known of the users.
+
+    Parameters
+    ----------
+    interactions : Interactions
+        Positive pairs. Its item map may hold items without pairs: new things that can be recommended from content.
+    items : Content, optional
+        Content with exactly the ids of `interactions.items`, in that order.
+    users : Content, optional
+        User columns with exactly the ids of `interactions.users`, in that order.
+    name : str
+        For reports.
+
+    Raises
+    ------
+    DataError
+        If the ids of content and interactions differ.
+    """
+
+    interactions: Interactions
+    items: Content | None = None
+    users: Content | None = None
+    name: str = "data"
+
+    def __post_init__(self) -> None:
+        if self.items is not None and self.items.ids != self.interactions.items:
+            raise DataError("item content and interactions have different item ids; use Content.align first")
+        if self.users is not None and self.users.ids != self.interactions.users:
+            raise DataError("user columns and interactions have different user ids; use Content.align first")
+
+    @classmethod
+    def from_tables(
+        cls,
+        events: IntoDataFrame | str | Path,
+        items: IntoDataFrame | str | Path | None = None,
+        *,
+        user: str = "user_id",
+        item: str = "item_id",
+        text: str | Sequence[str] = (),
+        tags: str | Sequence[str] = (),
+        categories: str | Sequence[str] = (),
+        numbers: str | Sequence[str] = (),
+        vectors: str | Sequence[str] = (),
+        title: str | None = None,
+        rating: str | None = None,
+        threshold: float | None = None,
+        weight: str | None = None,
+        time: str | None = None,
+        users: IntoDataFrame | str | Path | None = None,
+        user_categories: str | Sequence[str] = (),
+        user_numbers: str | Sequence[str] = (),
+        duplicates: Duplicates = "error",
+        missing_content: Literal["error", "zero", "drop"] = "error",
+        name: str = "data",
+    ) -> Dataset:
+        """Build from two tables: who did what, and what the things are.
+
+        Parameters
+        ----------
+        events : data frame or path
+            One row for each event: pandas, Polars or Arrow, or a CSV, TSV, Parquet or JSON-lines file (plain or gzip).
+        items : data frame or path, optional
+            One row for each item, with the id column `item` and content columns.
+        user, item : str
+            Names of the id columns.
+        text, tags, categories, numbers, vectors : str or sequence of str
+            Content columns of the items table by kind; see `ContentSpec`.
+        title : str, optional
+            Column to show a person; by default the first text column.
+        rating, threshold
+            Keep events with `rating` >= `threshold` as positives. A rating column needs a threshold.
+        weight : str, optional
+            Column with the confidence of a pair, > 0.
+        time : str, optional
+            Column with the time of an event (seconds since 1970, or a timestamp type).
+        users : data frame or path, optional
+            One row for each user, with the id column `user`.
+        user_categories, user_numbers : str or sequence of str
+            Columns of the users table.
+        duplicates
+            See `Interactions.from_pairs`.
+        missing_content : {"error", "zero", "drop"}
+            What to do with events of items that have no row in `items`: refuse, treat the content as empty, or leave
+            those events out.
+        name : str
+            For reports.
+
+        Returns
+        -------
+        Dataset
+
+        Raises
+        ------
+        DataError
+            For a file, row or value that cannot be used; the text names it and the remedy.
+        """
+        from .tables import dataset_from_tables
+
+        return dataset_from_tables(
+            events, items, user=user, item=item, text=text, tags=tags, categories=categories, numbers=numbers,
+            vectors=vectors, title=title, rating=rating, threshold=threshold, weight=weight, time=time, users=users,
+            user_categories=user_categories, user_numbers=user_numbers, duplicates=duplicates,
+            missing_content=missing_content, name=name,
+        )  # fmt: skip
+
+    def __repr__(self) -> str:
+        content = "no content" if self.items is None else ", ".join(self.items.spec.columns)
+        return f"Dataset({self.name!r}: {self.interactions!r}; content: {content})"
+
+    def known_items(self) -> Rows:
+        """Return the rows of items with at least one pair, ascending; only these take part in training."""
+        return np.flatnonzero(np.bincount(self.interactions.matrix.indices, minlength=self.interactions.n_items)).astype(np.int64)
+
+    def select(self, *, users: Rows | None = None, items: Rows | None = None) -> Dataset:
+        """Return some users and items only, with ids renumbered in the order given.
+
+        Parameters
+        ----------
+        users, items : ndarray of int64, optional
+            Rows to keep; all when left out.
+        """
+        return Dataset(
+            self.interactions.select(users=users, items=items),
+            self.items if self.items is None or items is None else self.items.take(items),
+            self.users if self.users is None or users is None else self.users.take(users),
+            self.name,
+        )
+
+    def with_interactions(self, interactions: Interactions) -> Dataset:
+        """Return the same content with other pairs over the same ids."""
+        return replace(self, interactions=interactions)
+
+    def with_content(self, names: Sequence[str]) -> Dataset:
+        """Return the data with only the named content columns in use.
+
+        Raises
+        ------
+        UsageError
+            If there is no content, or no such column.
+        """
+        if self.items is None:
+            raise UsageError(f"data set '{self.name}' has no item content, so content {', '.join(names)} cannot be chosen")
+        return replace(self, items=self.items.with_spec(self.items.spec.only(names)))
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over pairs, ids and content, as hexadecimal text."""
+        import hashlib
+
+        parts = [self.interactions.fingerprint()]
+        parts += [content.fingerprint() if content is not None else "-" for content in (self.items, self.users)]
+        return hashlib.sha256("/".join(parts).encode()).hexdigest()

@@ -1,0 +1,64 @@
+"""The items a model is asked about, translated to its own rows and features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ..ids import IdMap, Rows
+from .content import Content, Matrix
+
+
+@dataclass(frozen=True, eq=False)
+class ItemSpace:
+    """A list of items as one model sees it: `Recommender.space` makes it, `encode_items` and `encode_users` read it.
+
+    Parameters
+    ----------
+    ids : IdMap
+        External ids; every row number below refers to it.
+    known : ndarray of int64, shape (len(ids),)
+        The model's own row of each item that it saw in training, else -1.
+    features : csr_array or ndarray of float32, shape (len(ids), n_features), optional
+        Content features by the model's fitted featurizer; None for models without content.
+    content : Content, optional
+        The raw content, row-aligned with `ids`, for titles and filters.
+    """
+
+    ids: IdMap
+    known: Rows
+    features: Matrix | None = None
+    content: Content | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def is_known(self) -> NDArray[np.bool_]:
+        """Which items the model saw in training; shape (len(ids),)."""
+        return self.known >= 0
+
+    def to_known(self, history: csr_array, n_known: int) -> csr_array:
+        """Translate histories over this space to the model's own items, dropping items it never saw.
+
+        Parameters
+        ----------
+        history : csr_array, shape (n_users, len(self))
+            Histories.
+        n_known : int
+            How many items the model has.
+
+        Returns
+        -------
+        csr_array of float32, shape (n_users, n_known)
+        """
+        if len(self) == n_known and np.array_equal(self.known, np.arange(n_known)):
+            return csr_array(history)
+        rows = np.flatnonzero(self.is_known)
+        selector = csr_array(
+            (np.ones(len(rows), np.float32), (rows, self.known[rows])), shape=(len(self), n_known)
+        )
+        return csr_array(history @ selector)

@@ -1,0 +1,170 @@
+"""What a split hands out: a training set, ranking tasks with a hidden truth, and a validation that mirrors the test."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from ..errors import DataError
+from ..ids import IdMap, Rows
+from .content import Content
+from .dataset import Dataset
+
+Quadrant = Literal["known-known", "known-new", "new-known", "new-new"]
+FitOn = Literal["train", "train+validation"]
+
+
+@dataclass(frozen=True, eq=False)
+class RankingTask:
+    """Rank candidates for some users, given their visible histories; the truth is hidden until `evaluate` opens it.
+
+    All item rows refer to `items`, all user rows to `users`; a model translates ids to its own rows.
+
+    Parameters
+    ----------
+    name : str
+        Quadrant, users first: ``known-known`` (in-matrix), ``known-new`` (out-matrix), ``new-known``, ``new-new``.
+    users : IdMap
+        The users to rank for.
+    items : IdMap
+        All items that histories, candidates or truth speak of.
+    history : csr_array of float32, shape (len(users), len(items))
+        What the model may see of each user.
+    seen : csr_array of float32, shape (len(users), len(items))
+        Pairs that may not be ranked: the history, and validation pairs at test time.
+    candidates : ndarray of int64
+        Item rows that may be ranked for every user, ascending.
+    truth : csr_array of float32, shape (len(users), len(items))
+        The held-out positives. Only `dualnet.evaluate` may look.
+    content : Content, optional
+        Content of `items`, row-aligned.
+    user_content : Content, optional
+        Columns of `users`, row-aligned.
+    candidate_set : {"task", "all"}
+        Whether the candidates are the held-out kind of items only, or every item.
+    """
+
+    name: str
+    users: IdMap
+    items: IdMap
+    history: csr_array
+    seen: csr_array
+    candidates: Rows
+    truth: csr_array = field(repr=False)
+    content: Content | None = None
+    user_content: Content | None = None
+    candidate_set: Literal["task", "all"] = "task"
+
+    def __post_init__(self) -> None:
+        shape = (len(self.users), len(self.items))
+        for what in ("history", "seen", "truth"):
+            if getattr(self, what).shape != shape:
+                raise DataError(f"task {self.name}: {what} has shape {getattr(self, what).shape}, expected {shape}")
+        if len(self.candidates) and (np.diff(self.candidates) <= 0).any():
+            raise DataError(f"task {self.name}: candidate rows must be ascending and distinct")
+        if self.history.multiply(self.truth).nnz:
+            raise DataError(f"task {self.name}: a held-out pair is part of the visible history, so the answer is in the question")
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over everything that decides the figure, as hexadecimal text."""
+        digest = hashlib.sha256(f"{self.name}/{self.candidate_set}".encode())
+        digest.update(self.users.fingerprint().encode() + self.items.fingerprint().encode())
+        digest.update(np.ascontiguousarray(self.candidates, "<i8").tobytes())
+        for matrix in (self.history, self.seen, self.truth):
+            for part in (matrix.indptr, matrix.indices):
+                digest.update(np.ascontiguousarray(part, "<i8").tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """What choices are made on: a smaller training set and tasks of the same kind as the test.
+
+    Parameters
+    ----------
+    train : Dataset
+        What to fit while choosing. The same object as `Split.train` when the split's own training set serves
+        (in-matrix, where only pairs are held out); then no refit is needed.
+    tasks : tuple of RankingTask
+        Validation tasks; where the test has new items (users), some training items (users) are held out here.
+    """
+
+    train: Dataset
+    tasks: tuple[RankingTask, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One division of a data set by a protocol.
+
+    Parameters
+    ----------
+    protocol : str
+        ``citeulike1``, ``citeulike2``, ``out-matrix``, ``unknown-users``, ``four-quadrants``, ``temporal`` or ``files``.
+    train : Dataset
+        Known users and known items only; nothing of the test is in it.
+    tasks : tuple of RankingTask
+        The test.
+    validation : Validation, optional
+        What to choose parameters and the number of epochs on.
+    seed : int
+        Seed of the division.
+    fold : int, optional
+        Which fold, where the protocol has folds.
+    fit_on : {"train", "train+validation"}
+        Whether `train` includes the validation pairs.
+    options : dict
+        The protocol's own settings (such as ``{"cold": 0.1}``), for the record.
+    """
+
+    protocol: str
+    train: Dataset
+    tasks: tuple[RankingTask, ...]
+    validation: Validation | None = None
+    seed: int = 0
+    fold: int | None = None
+    fit_on: FitOn = "train"
+    options: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def refit(self) -> bool:
+        """Whether the final fit uses other data than the fit that chose."""
+        return self.validation is not None and self.validation.train is not self.train
+
+    def task(self, name: str) -> RankingTask:
+        """Return the test task of one name.
+
+        Raises
+        ------
+        DataError
+            If there is none; the text lists those there are.
+        """
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        raise DataError(f"the split has no task '{name}'; it has {', '.join(task.name for task in self.tasks)}")
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over the training pairs and every task, as hexadecimal text."""
+        digest = hashlib.sha256(self.train.interactions.fingerprint().encode())
+        for task in self.tasks:
+            digest.update(task.fingerprint().encode())
+        return digest.hexdigest()
+
+    def with_content(self, names: tuple[str, ...]) -> Split:
+        """Return the split with only some content columns in use (see `ContentSpec.only`)."""
+
+        def narrow(task: RankingTask) -> RankingTask:
+            content = task.content
+            return task if content is None else replace(task, content=content.with_spec(content.spec.only(names)))
+
+        validation = self.validation
+        train = self.train.with_content(names)
+        if validation is not None:
+            inner = train if validation.train is self.train else validation.train.with_content(names)
+            validation = Validation(inner, tuple(narrow(task) for task in validation.tasks))
+        return replace(self, train=train, tasks=tuple(narrow(task) for task in self.tasks), validation=validation)

@@ -1,0 +1,108 @@
+"""The one family of exceptions and warnings: each names the value, where it came from and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class DualNetError(Exception):
+    """Base of every error that a user can cause or meet; the command line prints its text and exits with `exit_code`."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(DualNetError, ValueError):
+    """A wrong argument, option or configuration key (exit code 2)."""
+
+    exit_code = 2
+
+
+class CapabilityError(UsageError):
+    """The model cannot do what was asked, such as scoring an item it never saw (exit code 2)."""
+
+
+class NotFittedError(UsageError):
+    """The model was asked to work before `fit` or `load` (exit code 2)."""
+
+
+class DataError(DualNetError, ValueError):
+    """Data that cannot be used as it stands: a bad file, row, value or id (exit code 3)."""
+
+    exit_code = 3
+
+
+class UnknownIdError(DataError):
+    """A user or item id that the model or data does not know (exit code 3)."""
+
+
+class TrainingError(DualNetError):
+    """Training cannot go on, for example because the loss is no longer finite (exit code 4)."""
+
+    exit_code = 4
+
+
+class ArtifactError(DualNetError):
+    """A model or checkpoint folder that is damaged, altered, incomplete or too new (exit code 5)."""
+
+    exit_code = 5
+
+
+class ResourceError(DualNetError):
+    """Something outside the data is missing: disk, permission, network, or an optional package (exit code 6)."""
+
+    exit_code = 6
+
+
+class MissingExtraError(ResourceError):
+    """An optional package is needed; the text says which extra installs it (exit code 6)."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the package '{package}', which is not installed; run: pip install 'dualnet[{extra}]'")
+
+
+class DualNetWarning(UserWarning):
+    """Something odd that was handled by a stated rule; the text counts it and names the rule."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Return a hint such as ``" Did you mean 'noise'?"`` for a mistyped name, or the list of choices.
+
+    Parameters
+    ----------
+    name : str
+        What the user wrote.
+    choices : iterable of str
+        What would have been understood.
+
+    Returns
+    -------
+    str
+        A sentence that starts with a space, ready to be appended to an error text.
+    """
+    known = sorted(choices)
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f" Did you mean '{close[0]}'?"
+    return f" Known: {', '.join(known)}."
+
+
+def listing(values: Iterable[object], limit: int = 5) -> str:
+    """Return the first few values as text with a count of the rest, for error messages.
+
+    Parameters
+    ----------
+    values : iterable of object
+        Values to name.
+    limit : int
+        How many to print before "and N more".
+
+    Returns
+    -------
+    str
+        Such as ``"'a', 'b' and 3 more"``.
+    """
+    items = list(values)
+    shown = ", ".join(repr(value) if isinstance(value, str) else str(value) for value in items[:limit])
+    return shown if len(items) <= limit else f"{shown} and {len(items) - limit:,} more"

@@ -1,0 +1,214 @@
+"""External ids (strings or integers) and the matrix rows that stand for them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import DataError, UnknownIdError, listing
+
+Key: TypeAlias = "str | int"
+Rows: TypeAlias = NDArray[np.int64]
+
+MAX_ID_BYTES = 1024  # longer ids are a sign of a wrong column, and would be echoed in every message
+
+
+class IdMap:
+    """A frozen two-way map between external ids and row numbers 0, 1, 2, ...
+
+    Everything public speaks in external ids; matrices speak in rows. Ids are all strings or all integers, never
+    mixed, so that ``"007"``, ``"7"`` and ``7`` cannot be confused.
+
+    Parameters
+    ----------
+    keys : sequence of str or int
+        Distinct ids; position = row.
+
+    Raises
+    ------
+    DataError
+        If ids repeat, mix strings with integers, are empty, or are longer than 1 KiB.
+    """
+
+    __slots__ = ("_keys", "_rows")
+
+    def __init__(self, keys: Sequence[Key] | NDArray[np.generic]) -> None:
+        self._keys = _as_key_array(keys)
+        self._rows: dict[Key, int] | None = None
+        if len(self._index()) != len(self._keys):
+            seen: set[Key] = set()
+            repeated = [key for key in self if key in seen or seen.add(key)]  # type: ignore[func-returns-value]
+            raise DataError(f"ids must be distinct, but {listing(repeated)} occur more than once; remove the repeated rows")
+
+    @classmethod
+    def from_values(cls, values: Sequence[Key] | NDArray[np.generic]) -> tuple[IdMap, Rows]:
+        """Collect the distinct ids of a column, sorted, and the row of each value.
+
+        Sorting makes every later result independent of the order of the table's rows.
+
+        Parameters
+        ----------
+        values : sequence of str or int
+            A column of ids, with repetitions.
+
+        Returns
+        -------
+        ids : IdMap
+            The distinct ids in sorted order.
+        rows : ndarray of int64, shape (len(values),)
+            The row of each value.
+        """
+        array = _as_key_array(values)
+        if array.dtype == np.int64:
+            keys, rows = np.unique(array, return_inverse=True)
+            return cls(keys), rows.astype(np.int64, copy=False)
+        ordered = sorted(set(array.tolist()))
+        index = {key: row for row, key in enumerate(ordered)}
+        rows = np.fromiter((index[key] for key in array), dtype=np.int64, count=len(array))
+        return cls(ordered), rows
+
+    @property
+    def keys(self) -> list[Key]:
+        """All ids in row order."""
+        return self._keys.tolist()  # type: ignore[no-any-return]
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether the ids are integers (an empty map counts as strings)."""
+        return self._keys.dtype == np.int64
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._keys.tolist())
+
+    def __contains__(self, key: object) -> bool:
+        return not isinstance(key, bool) and key in self._index()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, IdMap) and len(self) == len(other) and self.keys == other.keys)
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint())
+
+    def __repr__(self) -> str:
+        return f"IdMap({len(self):,} {'integer' if self.is_integer else 'string'} ids)"
+
+    def key(self, row: int) -> Key:
+        """Return the id of one row."""
+        return self._keys[row].item() if self.is_integer else self._keys[row]  # type: ignore[no-any-return]
+
+    def take(self, rows: Rows) -> list[Key]:
+        """Return the ids of some rows, in that order."""
+        return self._keys[rows].tolist()  # type: ignore[no-any-return]
+
+    def subset(self, rows: Rows) -> IdMap:
+        """Return the map of the chosen rows only, renumbered from 0 in the order given."""
+        return IdMap(self._keys[rows])
+
+    def extend(self, keys: Iterable[Key]) -> IdMap:
+        """Return a map with new ids appended after the present ones."""
+        return IdMap([*self.keys, *keys])
+
+    def row(self, key: Key, what: str = "id") -> int:
+        """Return the row of one id; raises `UnknownIdError` that names it."""
+        return int(self.rows([key], what)[0])
+
+    def rows(self, keys: Sequence[Key] | NDArray[np.generic], what: str = "id") -> Rows:
+        """Return the row of each id.
+
+        Parameters
+        ----------
+        keys : sequence of str or int
+            External ids, repetitions allowed.
+        what : str
+            What the ids stand for ("user", "item"), for the error text.
+
+        Returns
+        -------
+        ndarray of int64, shape (len(keys),)
+
+        Raises
+        ------
+        UnknownIdError
+            If an id is not in the map; the text lists the first few.
+        """
+        found = self.find(keys)
+        if (found < 0).any():
+            unknown = [key for key, row in zip(keys, found.tolist(), strict=True) if row < 0]
+            first = unknown[0]
+            hint = ""
+            if self.is_integer and isinstance(first, str):
+                hint = "; the ids here are integers, not text"
+            elif not self.is_integer and isinstance(first, int | np.integer) and len(self):
+                hint = "; the ids here are text, not integers"
+            raise UnknownIdError(f"unknown {what} {listing(unknown)}{hint}")
+        return found
+
+    def find(self, keys: Iterable[Key] | NDArray[np.generic]) -> Rows:
+        """Return the row of each id, -1 where it is unknown."""
+        index = self._index()
+        return np.array([-1 if isinstance(key, bool) else index.get(key, -1) for key in keys], dtype=np.int64)
+
+    def parse(self, text: str) -> Key:
+        """Turn an id typed by a person into a key of this map's kind.
+
+        The result is an integer only if the ids are integers and the text is one in plain form (``"007"`` is not ``7``);
+        whether it is known is for `rows` to say.
+        """
+        if self.is_integer:
+            try:
+                number = int(text)
+            except ValueError:
+                return text
+            return number if str(number) == text else text
+        return text
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the ids in row order, as hexadecimal text."""
+        digest = hashlib.sha256(b"int" if self.is_integer else b"str")
+        for key in self:
+            digest.update(str(key).encode("utf-8", "surrogatepass") + b"\0")
+        return digest.hexdigest()
+
+    def _index(self) -> dict[Key, int]:
+        if self._rows is None:
+            self._rows = {key: row for row, key in enumerate(self._keys.tolist())}
+        return self._rows
+
+
+def _as_key_array(keys: Sequence[Key] | NDArray[np.generic]) -> NDArray[np.generic]:
+    """Validate ids and return an int64 array or an object array of str."""
+    if isinstance(keys, np.ndarray) and np.issubdtype(keys.dtype, np.integer):
+        if keys.dtype == np.uint64 and len(keys) and int(keys.max()) > np.iinfo(np.int64).max:
+            raise DataError(f"integer id {int(keys.max())} is larger than 2^63 - 1; pass such ids as text")
+        return keys.astype(np.int64)
+    values = keys.tolist() if isinstance(keys, np.ndarray) else list(keys)
+    if not values:
+        return np.empty(0, dtype=object)
+    strings = sum(isinstance(value, str) for value in values)
+    integers = sum(isinstance(value, int | np.integer) and not isinstance(value, bool) for value in values)
+    if strings == len(values):
+        for value in values:
+            if not value:
+                raise DataError("an id is empty; every row needs an id")
+            if len(value) > MAX_ID_BYTES // 4 and len(value.encode("utf-8", "surrogatepass")) > MAX_ID_BYTES:
+                raise DataError(f"id {value[:40]!r}... is longer than {MAX_ID_BYTES} bytes; is this the right column?")
+        array = np.empty(len(values), dtype=object)
+        array[:] = values
+        return array
+    if integers == len(values):
+        if max(values) > np.iinfo(np.int64).max or min(values) < np.iinfo(np.int64).min:
+            raise DataError(f"integer id {max(values, key=abs)} does not fit in 64 bits; pass such ids as text")
+        return np.array(values, dtype=np.int64)
+    odd = next(value for value in values if not isinstance(value, str | int | np.integer) or isinstance(value, bool)) if (
+        strings + integers < len(values)
+    ) else None
+    if odd is not None:
+        raise DataError(f"ids must be text or integers, got {odd!r} ({type(odd).__name__}); convert the column first")
+    raise DataError("ids mix text and integers, so that '7' and 7 would be two ids; convert the column to one kind")

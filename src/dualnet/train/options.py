@@ -1,0 +1,34 @@
+"""How a fit is run, apart from what is fitted: progress, logs, checkpoints, threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Run-time choices; none of them changes the result.
+
+    Parameters
+    ----------
+    progress : bool, optional
+        Show a progress bar on standard error. By default only when standard error is a terminal.
+    log : Path, optional
+        File that gets one JSON line for every epoch.
+    checkpoint : Path, optional
+        Folder for checkpoints; without it a killed run starts again from nothing.
+    resume : bool
+        Go on from the newest verified checkpoint in `checkpoint`, if there is one.
+    threads : int, optional
+        Threads for matrix products; by default what the machine offers.
+    checkpoint_every : int
+        Epochs between two checkpoints.
+    """
+
+    progress: bool | None = None
+    log: Path | None = None
+    checkpoint: Path | None = None
+    resume: bool = False
+    threads: int | None = None
+    checkpoint_every: int = 1
