@@ -43,6 +43,22 @@ class TrainingError(DualNetError):
     exit_code = 4
 
 
+class TrainingInterruptedError(DualNetError):
+    """Training was asked to stop by a signal, and saved its state first (exit code 128 + signal, such as 143).
+
+    Parameters
+    ----------
+    signal_number : int
+        The signal.
+    saved_in : str
+        Folder of the checkpoint, for the text.
+    """
+
+    def __init__(self, signal_number: int, saved_in: str) -> None:
+        super().__init__(f"stopped by signal {signal_number}; the state is saved in {saved_in}: run the same command with --resume")
+        self.exit_code = 128 + signal_number  # type: ignore[misc]
+
+
 class ArtifactError(DualNetError):
     """A model or checkpoint folder that is damaged, altered, incomplete or too new (exit code 5)."""
 

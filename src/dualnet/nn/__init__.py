@@ -1,0 +1,1 @@
+"""Networks and losses in PyTorch; functions of tensors, knowing neither data sets nor models."""

@@ -1,0 +1,1 @@
+"""Training: batches, objective, schedules, the trainer and its checkpoints; knows no model by name."""

@@ -1,0 +1,147 @@
+"""The trained dual networks in NumPy: what serves, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
+
+from ..data.content import Matrix
+from ..errors import ArtifactError
+from ..ids import Rows
+
+Array = NDArray[np.float32]
+
+EPSILON = np.float32(1e-5)  # of layer normalisation, as in training
+BLOCK = 8192  # rows encoded at a time, to bound memory
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0),
+    "sigmoid": lambda x: (0.5 * (1 + np.tanh(0.5 * x))).astype(np.float32),  # the textbook form overflows
+    "identity": lambda x: x,
+}
+
+
+class DualRuntime:
+    """Encodes items and users with exported weights; agrees with the torch network to 1e-5.
+
+    Parameters
+    ----------
+    config : mapping
+        ``levels``, ``matched``, ``widths`` and ``activation``, as `dualnet.nn.export.export_network` gives them.
+    tensors : mapping of str to ndarray
+        The exported arrays.
+
+    Raises
+    ------
+    ArtifactError
+        If an array is missing or has the wrong shape.
+    """
+
+    def __init__(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
+        self.config, self.tensors = dict(config), {name: np.asarray(value) for name, value in tensors.items()}
+        self.levels: Sequence[int] = config["levels"]
+        self.matched: Sequence[int] = config["matched"]
+        self.widths: Sequence[int] = config["widths"]
+        self._activate = ACTIVATIONS[config["activation"]]
+        self._check()
+
+    @property
+    def width(self) -> int:
+        """Length of an embedding: the widths of all matched levels together."""
+        return sum(self.widths)
+
+    def item_vectors(self, features: Matrix | None, known: Rows) -> Array:
+        """Encode items.
+
+        Parameters
+        ----------
+        features : csr_array or ndarray, shape (n, n_features), optional
+            Content.
+        known : ndarray of int64, shape (n,)
+            Training row of each item, -1 for new ones; known items add their residual, if the model has residuals.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, width)
+        """
+        out = np.empty((len(known), self.width), np.float32)
+        for start in range(0, len(known), BLOCK):
+            part = slice(start, start + BLOCK)
+            content = None if features is None else features[part]
+            out[part] = self._tower("item", self._first(content, "item.content", "item.residual", known[part]))
+        return out
+
+    def history_table(self, features: Matrix | None, known: Rows) -> Array:
+        """Return what each item adds to a history, shape (n, levels[0]); arguments as in `item_vectors`."""
+        return self._first(features, "user.content", "user.table", known)
+
+    def user_vectors(self, history: csr_array, table: Array, columns: Matrix | None = None) -> Array:
+        """Encode users from their histories.
+
+        Parameters
+        ----------
+        history : csr_array, shape (m, n)
+            Visible items of each user, stored values ignored.
+        table : ndarray, shape (n, levels[0])
+            From `history_table`.
+        columns : csr_array or ndarray, shape (m, n_user_features), optional
+            User columns.
+
+        Returns
+        -------
+        ndarray of float32, shape (m, width)
+        """
+        counts = np.diff(history.indptr)
+        scale = (1 / np.sqrt(np.maximum(counts, 1))).astype(np.float32)
+        values = np.repeat(scale, counts)
+        first = csr_array((values, history.indices, history.indptr), shape=history.shape) @ table
+        if columns is not None and "user.columns" in self.tensors:
+            first += columns @ self.tensors["user.columns"]
+        out = np.empty((len(counts), self.width), np.float32)
+        for start in range(0, len(out), BLOCK):
+            out[start : start + BLOCK] = self._tower("user", first[start : start + BLOCK])
+        return out
+
+    def _first(self, features: Matrix | None, content: str, residual: str, known: Rows) -> Array:
+        first = np.zeros((len(known), self.levels[0]), np.float32)
+        if features is not None and content in self.tensors:
+            product = features @ self.tensors[content]
+            first += product.toarray() if issparse(product) else product
+        if residual in self.tensors:
+            rows = np.flatnonzero(known >= 0)
+            first[rows] += self.tensors[residual][known[rows]]
+        return first
+
+    def _tower(self, side: str, first: Array) -> Array:
+        tensors = self.tensors
+        embeddings = []
+        below = first
+        for level in range(len(self.levels)):
+            name = f"{side}.level{level}"
+            above = (below @ tensors[f"{name}.weight"] if level else below) + tensors[f"{name}.bias"]
+            if f"{name}.norm_scale" in tensors:
+                centred = above - above.mean(axis=1, keepdims=True)
+                spread = np.sqrt((centred * centred).mean(axis=1, keepdims=True) + EPSILON)
+                above = centred / spread * tensors[f"{name}.norm_scale"] + tensors[f"{name}.norm_shift"]
+            below = self._activate(above)
+            if level in self.matched:
+                branch = f"{side}.branch{level}"
+                branched = f"{branch}.weight" in tensors
+                embeddings.append(below @ tensors[f"{branch}.weight"] + tensors[f"{branch}.bias"] if branched else below)
+        return np.concatenate(embeddings, axis=1) * tensors[f"{side}.scale"]
+
+    def _check(self) -> None:
+        for side in ("item", "user"):
+            expected = {f"{side}.scale": (self.width,), f"{side}.level0.bias": (self.levels[0],)}
+            for level in range(1, len(self.levels)):
+                expected[f"{side}.level{level}.weight"] = (self.levels[level - 1], self.levels[level])
+                expected[f"{side}.level{level}.bias"] = (self.levels[level],)
+            for name, shape in expected.items():
+                found = self.tensors[name].shape if name in self.tensors else None
+                if found != shape:
+                    raise ArtifactError(f"weight '{name}' should have shape {shape}, found {found}; the model folder is damaged")

@@ -1,0 +1,107 @@
+"""The small parts of a tower: activation, normalisation, dropout, input noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor, nn
+
+Activation = Literal["tanh", "relu", "sigmoid", "identity"]
+Norm = Literal["batch", "layer", "none"]
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "identity": lambda x: x,
+}
+
+EPSILON = 1e-5
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation whose stored statistics are set by `calibrate`, not by a moving average.
+
+    A moving average sees noisy, half-trained batches; here the statistics that will be folded into the weights are those
+    of one clean pass over the training data.
+
+    Parameters
+    ----------
+    width : int
+        Number of features.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(width))
+        self.shift = nn.Parameter(torch.zeros(width))
+        self.mean: Tensor
+        self.variance: Tensor
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("variance", torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise a batch, shape (n, width); a batch of one row uses the stored statistics."""
+        if self.training and len(x) > 1:
+            variance, mean = torch.var_mean(x, dim=0, correction=0)
+        else:
+            variance, mean = self.variance, self.mean
+        return (x - mean) * (self.scale * torch.rsqrt(variance + EPSILON)) + self.shift
+
+    def calibrate(self, x: Tensor) -> None:
+        """Store the statistics of a clean batch, shape (n, width)."""
+        variance, mean = torch.var_mean(x, dim=0, correction=0)
+        self.mean.copy_(mean)
+        self.variance.copy_(variance)
+
+
+class LayerNorm(nn.Module):
+    """Layer normalisation: each row by itself, so that no pass disagrees with another.
+
+    Parameters
+    ----------
+    width : int
+        Number of features.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(width))
+        self.shift = nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise each row of a batch, shape (n, width)."""
+        variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
+        return (x - mean) * torch.rsqrt(variance + EPSILON) * self.scale + self.shift
+
+
+def make_norm(kind: Norm, width: int) -> nn.Module:
+    """Return a normalisation layer of one kind."""
+    return {"batch": BatchNorm, "layer": LayerNorm, "none": lambda _: nn.Identity()}[kind](width)
+
+
+def dropout(x: Tensor, rate: float, generator: Generator | None) -> Tensor:
+    """Zero a share of the entries and scale up the rest, with numbers from the given generator.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+    rate : float
+        Share of entries that become zero, in [0, 1).
+    generator : torch.Generator, optional
+        Source of randomness; none means no dropout (inference).
+    """
+    if rate == 0.0 or generator is None:
+        return x
+    kept = torch.empty_like(x).bernoulli_(1 - rate, generator=generator)
+    return x * kept / (1 - rate)
+
+
+def keep_mask(count: int, rate: float, generator: Generator | None, dtype: torch.dtype = torch.float32) -> Tensor | None:
+    """Return a 0/1 mask of `count` entries that drops a share `rate` (section 5.3, noise injection), or None for no noise."""
+    if rate == 0.0 or generator is None:
+        return None
+    return torch.empty(count, dtype=dtype).bernoulli_(1 - rate, generator=generator)

@@ -1,0 +1,147 @@
+"""The dual networks: item tower, user tower, their first layers and the scale of the matching."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor, nn
+
+from .blocks import Activation, Norm
+from .sparse import SparseMatrix, sparse_product
+from .towers import Design, Tower
+
+UserInput = Literal["reference", "shared"]
+
+
+@dataclass(frozen=True)
+class DualShape:
+    """Sizes and design of a pair of towers.
+
+    Parameters
+    ----------
+    n_items : int
+        Items seen in training (reference items).
+    n_features : int
+        Width of the item content; 0 for none.
+    n_user_features : int
+        Width of the user columns; 0 for none.
+    levels, design, activation, norm, dropout, top_branch
+        See `Tower`.
+    user_input : {"reference", "shared"}
+        Whether the user tower reads histories through a table with one row for each reference item (the paper), or
+        through a linear layer on the content of the items (design, decision 3).
+    item_residual : bool
+        Whether each reference item has a learned residual beside its content (decision 4).
+    output_scale : float
+        Initial scale of each embedding, small so that predictions start near zero (decision 8).
+    """
+
+    n_items: int
+    n_features: int
+    n_user_features: int
+    levels: Sequence[int]
+    design: Design
+    activation: Activation
+    norm: Norm
+    dropout: float
+    top_branch: bool
+    user_input: UserInput
+    item_residual: bool
+    output_scale: float
+
+
+class DualNetwork(nn.Module):
+    """Item network f and user network g of the paper, trained together (figure 1).
+
+    Parameters
+    ----------
+    shape : DualShape
+        Sizes and design.
+    generator : torch.Generator
+        For the initial weights.
+    """
+
+    def __init__(self, shape: DualShape, generator: Generator) -> None:
+        super().__init__()
+        self.shape = shape
+        width = shape.levels[0]
+        towers = {
+            "design": shape.design, "activation": shape.activation, "norm": shape.norm,
+            "dropout_rate": shape.dropout, "top_branch": shape.top_branch, "generator": generator,
+        }  # fmt: skip
+        self.item_tower = Tower(shape.levels, **towers)  # type: ignore[arg-type]
+        self.user_tower = Tower(shape.levels, **towers)  # type: ignore[arg-type]
+        self.item_weight = _table(shape.n_features, width, generator)
+        self.item_residual = _residual(
+            shape.n_items, width, shape.n_features > 0, shape.item_residual or not shape.n_features, generator
+        )
+        shared = shape.user_input == "shared" and shape.n_features > 0
+        self.user_weight = _table(shape.n_features if shared else 0, width, generator)
+        self.user_table = _residual(shape.n_items, width, shared, shape.item_residual or not shared, generator)
+        self.user_columns = _table(shape.n_user_features, width, generator)
+        # two factors, one a side: either tower alone keeps a sensible scale
+        scale = torch.full((len(self.item_tower.widths),), shape.output_scale)
+        self.item_scale = nn.Parameter(scale.clone())
+        self.user_scale = nn.Parameter(scale.clone())
+
+    def encode_items(self, first: Tensor, generator: Generator | None = None) -> Tensor:
+        """Return item embeddings, shape (n, width), from first-layer sums, shape (n, levels[0])."""
+        return self.item_tower(first, generator) * self._spread(self.item_scale)
+
+    def encode_users(self, first: Tensor, generator: Generator | None = None) -> Tensor:
+        """Return user embeddings, shape (n, width), from first-layer sums, shape (n, levels[0])."""
+        return self.user_tower(first, generator) * self._spread(self.user_scale)
+
+    def item_first(self, content: SparseMatrix | Tensor | None, residual: Tensor | None) -> Tensor:
+        """Return first-layer sums of items.
+
+        Parameters
+        ----------
+        content : SparseMatrix or Tensor, shape (n, n_features), optional
+            Content, noisy or clean.
+        residual : Tensor, shape (n, levels[0]), optional
+            Rows of `item_residual`, already dropped out where they should be.
+
+        Returns
+        -------
+        Tensor, shape (n, levels[0])
+        """
+        return _sum(content, self.item_weight, residual)
+
+    def history_table(self, content: SparseMatrix | Tensor | None, residual: Tensor | None) -> Tensor:
+        """Return what each item adds to a history, shape (n, levels[0]); arguments as in `item_first`."""
+        return _sum(content if self.user_weight is not None else None, self.user_weight, residual)
+
+    def column_first(self, columns: SparseMatrix | Tensor) -> Tensor:
+        """Return what user columns, shape (n, n_user_features), add to the first-layer sums, shape (n, levels[0])."""
+        return _sum(columns, self.user_columns, None)
+
+    def _spread(self, scale: Tensor) -> Tensor:
+        return torch.cat([scale[k].expand(width) for k, width in enumerate(self.item_tower.widths)])
+
+
+def _sum(content: SparseMatrix | Tensor | None, weight: Tensor | None, residual: Tensor | None) -> Tensor:
+    if content is None or weight is None:
+        if residual is None:
+            raise ValueError("an item needs content or a residual")
+        return residual
+    product = sparse_product(content, weight) if isinstance(content, SparseMatrix) else content @ weight
+    return product if residual is None else product + residual
+
+
+def _table(rows: int, width: int, generator: Generator) -> nn.Parameter | None:
+    """Return a first-layer weight of N(0, 1/width); a three times larger start learns far slower (decision 8)."""
+    if rows == 0:
+        return None
+    return nn.Parameter(torch.empty(rows, width).normal_(0.0, 1.0 / math.sqrt(width), generator=generator))
+
+
+def _residual(rows: int, width: int, beside: bool, wanted: bool, generator: Generator) -> nn.Parameter | None:
+    """Return a table with a row for each item: zero beside content, which is the better first guess, random without it."""
+    if not wanted:
+        return None
+    return nn.Parameter(torch.zeros(rows, width)) if beside else _table(rows, width, generator)

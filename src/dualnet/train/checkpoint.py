@@ -1,0 +1,145 @@
+"""Checkpoints that survive a kill at any moment: written aside, synced, renamed, verified on load."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load as parse_tensors
+from safetensors.numpy import save as format_tensors
+
+from ..errors import DualNetWarning, ResourceError
+
+KEEP_LAST = 2
+TENSORS, STATE, MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
+
+
+def save_checkpoint(folder: Path, number: int, tensors: Mapping[str, NDArray[Any]], state: Mapping[str, Any]) -> Path:
+    """Write one checkpoint so that a kill at any time leaves either it or its predecessor whole.
+
+    Order: files in a temporary folder, each synced; a manifest with the SHA-256 of each; rename; sync the parent; only
+    then are older checkpoints removed.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the run's checkpoints live; made if missing.
+    number : int
+        Steps done; the newest number wins at load.
+    tensors : mapping of str to ndarray
+        Weights and optimiser state.
+    state : mapping
+        JSON-ready rest.
+
+    Returns
+    -------
+    Path
+        The checkpoint's folder.
+
+    Raises
+    ------
+    ResourceError
+        If the folder cannot be written; the text names the path and the cause.
+    """
+    final = folder / f"step-{number:010d}"
+    temporary = folder / f".tmp-{number}-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        files = {
+            TENSORS: format_tensors({name: np.ascontiguousarray(value) for name, value in tensors.items()}),
+            STATE: json.dumps(state, sort_keys=True).encode(),
+        }
+        sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        files[MANIFEST] = json.dumps({"number": number, "sha256": sums}, sort_keys=True).encode()
+        for name, content in files.items():
+            _write_synced(temporary / name, content)
+        shutil.rmtree(final, ignore_errors=True)
+        temporary.rename(final)
+        _sync_folder(folder)
+        for old in _checkpoints(folder)[KEEP_LAST:]:
+            shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise ResourceError(f"cannot save a checkpoint in {folder}: {error.strerror or error}; free space or choose another folder") from error
+    return final
+
+
+def load_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+    """Return tensors and state of the newest checkpoint that verifies, or None if there is none.
+
+    A damaged checkpoint is passed over with a warning that says what is wrong with it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the run's checkpoints live.
+    """
+    if not folder.is_dir():
+        return None
+    for leftover in folder.glob(".tmp-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    for candidate in _checkpoints(folder):
+        try:
+            manifest = json.loads((candidate / MANIFEST).read_bytes())
+            content = {}
+            for name, expected in manifest["sha256"].items():
+                content[name] = (candidate / Path(name).name).read_bytes()
+                if hashlib.sha256(content[name]).hexdigest() != expected:
+                    raise ValueError(f"{name} does not match its SHA-256")
+            return parse_tensors(content[TENSORS]), json.loads(content[STATE])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            warnings.warn(f"checkpoint {candidate} is damaged ({error}); going back to the one before", DualNetWarning, stacklevel=2)
+    return None
+
+
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Hold a lock on a checkpoint folder, so that two runs never write into one.
+
+    Raises
+    ------
+    ResourceError
+        If another process holds it, or the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = (folder / ".lock").open("w")
+    except OSError as error:
+        raise ResourceError(f"cannot use {folder} for checkpoints: {error.strerror or error}; choose another folder") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ResourceError(f"another run is writing checkpoints in {folder}; wait for it or choose another folder") from error
+        yield
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    return sorted(folder.glob("step-*"), reverse=True)
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

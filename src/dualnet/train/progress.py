@@ -1,0 +1,117 @@
+"""What a person (progress bar) and a program (JSON lines) see of a running training."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from ..errors import ResourceError
+from .batches import DualBatch
+
+
+class EpochProgress:
+    """A progress bar on standard error with loss, validation figures, cells of R per second and time left.
+
+    Parameters
+    ----------
+    show : bool, optional
+        Default: only when standard error is a terminal, so that pipes and logs stay quiet.
+    label : str
+        What is being trained.
+    total, done : int
+        Steps in all and before this start.
+    """
+
+    def __init__(self, show: bool | None, label: str, total: int, done: int) -> None:
+        self._show = sys.stderr.isatty() if show is None else show
+        self._label, self._total, self._start = label, total, done
+        self._cells, self._began, self._validation = 0, time.perf_counter(), ""
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> EpochProgress:
+        if self._show:
+            columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[text]}"), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=False)
+            self._bar.start()
+            self._task = self._bar.add_task(self._label, total=self._total, completed=self._start, text="")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def step(self, batch: DualBatch, loss: float, done: int) -> None:
+        """Show the state after one block; `loss` is the error of this epoch so far for each positive pair."""
+        if self._bar is None or self._task is None:
+            return
+        self._cells += len(batch.user_rows) * len(batch.item_rows)
+        rate = self._cells / max(time.perf_counter() - self._began, 1e-9)
+        text = f"epoch {batch.epoch + 1}  loss {loss:.4f}{self._validation}  {rate / 1e6:.0f}M pairs/s"
+        self._bar.update(self._task, completed=done, text=text)
+
+    def figures(self, figures: dict[str, float]) -> None:
+        """Note the validation figures of a finished epoch."""
+        recalls = [f"  {name} {value:.3f}" for name, value in figures.items() if name not in ("epoch", "loss")]
+        self._validation = "".join(recalls[:2]) or self._validation
+
+
+class EpochLog:
+    """One JSON line for each epoch, flushed at once; a resumed run rewrites the lines it inherits.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The file; none for no log.
+    phase : str
+        Recorded in each line.
+    history : list of dict
+        Epochs done before this start; lines of later epochs of the same phase are dropped.
+    """
+
+    def __init__(self, path: Path | None, phase: str, history: list[dict[str, float]]) -> None:
+        self._path, self._phase, self._done = path, phase, len(history)
+        self._handle: IO[str] | None = None
+
+    def __enter__(self) -> EpochLog:
+        if self._path is not None:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                lines = self._inherited()
+                self._handle = self._path.open("w", encoding="utf-8")
+            except OSError as error:
+                raise ResourceError(f"cannot write the log {self._path}: {error.strerror or error}; choose another place") from error
+            self._handle.writelines(line + "\n" for line in lines)
+            self._handle.flush()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._handle is not None:
+            self._handle.close()
+
+    def write(self, figures: dict[str, float], seconds: float) -> None:
+        """Append one epoch."""
+        if self._handle is not None:
+            self._handle.write(json.dumps({"phase": self._phase, **figures, "seconds": round(seconds, 3)}) + "\n")
+            self._handle.flush()
+
+    def _inherited(self) -> list[str]:
+        """Return the lines of earlier phases, and of this phase's epochs that are not run again."""
+        if self._path is None or not self._path.exists():
+            return []
+        kept = []
+        for line in self._path.read_text(encoding="utf-8").splitlines():
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # the last line of a killed run may be cut short
+            if entry["phase"] != self._phase or entry["epoch"] <= self._done:
+                kept.append(line)
+        return kept

@@ -1,0 +1,277 @@
+"""The training loop: one epoch after another, validated, logged, checkpointed, resumable at any step."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..errors import TrainingError, TrainingInterruptedError, UsageError
+from .batches import DualBatch, DualBatches
+from .checkpoint import load_checkpoint, save_checkpoint, sole_writer
+from .options import RunOptions
+from .progress import EpochLog, EpochProgress
+from .schedule import SCHEDULES, Schedule
+from .signals import StopRequest
+
+Optimizer = Literal["adam", "sgd"]
+
+
+class Trainable(Protocol):
+    """What the trainer needs of an objective."""
+
+    network: nn.Module
+
+    def loss(self, batch: DualBatch) -> tuple[Tensor, float]:
+        """Return the scaled loss to descend and the block's plain error."""
+
+    def calibrate(self) -> None:
+        """Make the network fit for inference after an epoch."""
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """Hyper-parameters of the descent.
+
+    Parameters
+    ----------
+    optimizer : {"adam", "sgd"}
+        Adam, or stochastic gradient descent with momentum (the paper).
+    learning_rate, momentum, weight_decay : float
+        Peak rate; momentum of sgd; decoupled decay of weight matrices (not of biases, scales or norms).
+    schedule : {"constant", "one-cycle", "cosine", "linear"}
+        How the rate changes over `epochs`.
+    epochs : int
+        Length of the schedule.
+    stop_after : int, optional
+        Epochs to run of it; all by default. A refit stops where validation was best.
+    patience : int
+        Validations without a better figure before stopping.
+    monitor : str
+        The validation figure to maximise.
+    validate_every : int
+        Epochs between validations.
+    """
+
+    optimizer: Optimizer
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+    schedule: Schedule
+    epochs: int
+    stop_after: int | None
+    patience: int
+    monitor: str
+    validate_every: int = 1
+
+
+@dataclass
+class TrainingState:
+    """Where a run is; with weights and optimiser state, all that a checkpoint holds."""
+
+    epoch: int = 0
+    step: int = 0
+    error: float = 0.0
+    best_epoch: int = 0
+    best_figure: float = -math.inf
+    done: bool = False
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Trainer:
+    """Runs the descent of one objective; holds everything that is thrown away after training.
+
+    Parameters
+    ----------
+    objective : Trainable
+        Network and loss.
+    batches : DualBatches
+        The blocks of R.
+    settings : TrainerSettings
+        Hyper-parameters.
+    n_pairs : int
+        Positive pairs, to report the loss for each.
+    validate : callable, optional
+        Returns named figures, higher is better; called after `calibrate`.
+    identity : mapping
+        What the run is (parameters, data fingerprint); a checkpoint of another run is refused.
+    run : RunOptions
+        Progress, log, checkpoints.
+    phase : str
+        Name of this descent within the fit, such as ``"choose"``; its checkpoints live in a folder of that name.
+    """
+
+    def __init__(
+        self,
+        objective: Trainable,
+        batches: DualBatches,
+        settings: TrainerSettings,
+        *,
+        n_pairs: int,
+        validate: Callable[[], dict[str, float]] | None,
+        identity: Mapping[str, Any],
+        run: RunOptions,
+        phase: str,
+    ) -> None:
+        self.objective, self.batches, self.settings = objective, batches, settings
+        self.n_pairs, self.validate, self.run, self.phase = n_pairs, validate, run, phase
+        self.identity = dict(identity)
+        self.state = TrainingState()
+        self.best: dict[str, Tensor] = {}
+        self.optimizer = _make_optimizer(objective.network, settings)
+        self.folder = None if run.checkpoint is None else run.checkpoint / phase
+
+    def fit(self) -> TrainingState:
+        """Train to the end, to the stop of patience, or to a signal; leave the network with its best weights.
+
+        Returns
+        -------
+        TrainingState
+            With the history of figures and the best epoch.
+
+        Raises
+        ------
+        TrainingError
+            If the loss is no longer finite.
+        TrainingInterruptedError
+            If a signal asked to stop; the state was saved first.
+        UsageError
+            If `run.resume` meets a checkpoint of another run.
+        """
+        with ExitStack() as stack:
+            if self.folder is not None:
+                stack.enter_context(sole_writer(self.folder))
+                if self.run.resume:
+                    self._restore()
+            log = stack.enter_context(EpochLog(self.run.log, self.phase, self.state.history))
+            stop = stack.enter_context(StopRequest(enabled=self.folder is not None))
+            last = self.settings.stop_after or self.settings.epochs
+            total = last * len(self.batches)
+            progress = stack.enter_context(EpochProgress(self.run.progress, self.phase, total, self._steps_done()))
+            while not self.state.done:
+                started = time.perf_counter()
+                self._train_epoch(progress, stop)
+                self._finish_epoch(last)
+                seconds = time.perf_counter() - started
+                log.write(self.state.history[-1], seconds)
+                progress.figures(self.state.history[-1])
+                if self.folder is not None and (self.state.done or self.state.epoch % self.run.checkpoint_every == 0):
+                    self.save()
+        if self.best:
+            self.objective.network.load_state_dict(self.best)
+        return self.state
+
+    def save(self) -> None:
+        """Write a checkpoint of weights, optimiser and state."""
+        if self.folder is None:
+            raise UsageError("this run has no checkpoint folder; pass RunOptions(checkpoint=...)")
+        state = {**vars(self.state), "identity": self.identity}
+        state["best_figure"] = None if self.state.best_figure == -math.inf else self.state.best_figure
+        save_checkpoint(self.folder, self._steps_done(), self._tensors(), state)
+
+    def digest(self) -> str:
+        """Return one SHA-256 over weights, optimiser state and figures: equal for an interrupted and a whole run."""
+        digest = hashlib.sha256(repr(self.state.history).encode())
+        for name, value in sorted(self._tensors().items()):
+            digest.update(name.encode() + np.ascontiguousarray(value).tobytes())
+        return digest.hexdigest()
+
+    def _train_epoch(self, progress: EpochProgress, stop: StopRequest) -> None:
+        network, state = self.objective.network, self.state
+        schedule = SCHEDULES[self.settings.schedule]
+        total = self.settings.epochs * len(self.batches)
+        while state.step < len(self.batches):
+            rate = self.settings.learning_rate * schedule(self._steps_done() / total)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            batch = self.batches.batch(state.epoch, state.step)
+            network.train()
+            self.optimizer.zero_grad(set_to_none=True)
+            loss, error = self.objective.loss(batch)
+            if not math.isfinite(error):
+                raise TrainingError(
+                    f"the loss became {error} in epoch {state.epoch + 1}, step {state.step + 1}, at learning rate {rate:.3g};"
+                    f" lower learning_rate (now {self.settings.learning_rate:g}) and look for very large content values"
+                )
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            state.error += error
+            state.step += 1
+            progress.step(batch, state.error / self.n_pairs, self._steps_done())
+            if stop.signal is not None and state.step < len(self.batches):
+                self.save()
+                raise TrainingInterruptedError(stop.signal, str(self.folder))
+
+    def _finish_epoch(self, last: int) -> None:
+        state, settings = self.state, self.settings
+        state.epoch += 1
+        figures: dict[str, float] = {"epoch": state.epoch, "loss": state.error / self.n_pairs}
+        self.objective.network.eval()
+        self.objective.calibrate()
+        if self.validate is not None and (state.epoch % settings.validate_every == 0 or state.epoch == last):
+            figures.update(self.validate())
+            if figures[settings.monitor] > state.best_figure:
+                state.best_figure, state.best_epoch = figures[settings.monitor], state.epoch
+                self.best = {name: value.clone() for name, value in self.objective.network.state_dict().items()}
+        state.history.append(figures)
+        state.step, state.error = 0, 0.0
+        waited = (state.epoch - state.best_epoch) // settings.validate_every
+        state.done = state.epoch >= last or (self.validate is not None and waited >= settings.patience)
+
+    def _steps_done(self) -> int:
+        return self.state.epoch * len(self.batches) + self.state.step
+
+    def _tensors(self) -> dict[str, NDArray[Any]]:
+        tensors = {f"network/{name}": value for name, value in self.objective.network.state_dict().items()}
+        tensors |= {f"best/{name}": value for name, value in self.best.items()}
+        for index, entries in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{index}/{name}": value for name, value in entries.items() if value is not None}
+        return {name: value.detach().numpy() for name, value in tensors.items()}
+
+    def _restore(self) -> None:
+        loaded = load_checkpoint(self.folder) if self.folder is not None else None
+        if loaded is None:
+            return
+        tensors, state = loaded
+        _same_run(self.identity, state.pop("identity"), str(self.folder))
+        state["best_figure"] = -math.inf if state["best_figure"] is None else state["best_figure"]
+        self.state = TrainingState(**state)
+        parts: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "optimizer": {}}
+        for name, value in tensors.items():
+            kind, rest = name.split("/", 1)
+            parts[kind][rest] = torch.from_numpy(value.copy())
+        self.objective.network.load_state_dict(parts["network"])
+        self.best = parts["best"]
+        entries: dict[int, dict[str, Tensor]] = {}
+        for name, value in parts["optimizer"].items():
+            index, key = name.split("/")
+            entries.setdefault(int(index), {})[key] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": entries})
+
+
+def _make_optimizer(network: nn.Module, settings: TrainerSettings) -> torch.optim.Optimizer:
+    matrices = [parameter for parameter in network.parameters() if parameter.dim() > 1]
+    others = [parameter for parameter in network.parameters() if parameter.dim() <= 1]
+    groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    if settings.optimizer == "adam":
+        return torch.optim.AdamW(groups, lr=settings.learning_rate, foreach=True)
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, foreach=True)
+    raise UsageError(f"optimizer must be 'adam' or 'sgd', got {settings.optimizer!r}")
+
+
+def _same_run(ours: Mapping[str, Any], theirs: Mapping[str, Any], folder: str) -> None:
+    """Refuse to go on with a checkpoint of another run, naming what differs."""
+    different = sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))
+    if different:
+        changes = ", ".join(f"{key}: {theirs.get(key)} then, {ours.get(key)} now" for key in different[:3])
+        raise UsageError(f"the checkpoint in {folder} is of another run ({changes}); use the same settings and data, or another folder")

@@ -1,0 +1,78 @@
+"""The exact loss is the dense loss: value and gradient, for every weight, in float64."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from dualnet.nn.losses import dense_squares, exact_squares, pair_squares
+from dualnet.nn.sparse import SparseMatrix, sparse_product
+
+
+def block(seed: int, users: int, items: int, width: int, density: float):
+    rng = np.random.default_rng(seed)
+    pattern = rng.random((users, items)) < density
+    weights = np.where(pattern, rng.choice([0.0, 1.0, 2.5], size=pattern.shape), 0.0)
+    rows, columns = np.nonzero(pattern)
+    indptr = np.concatenate([[0], np.cumsum(pattern.sum(axis=1))])
+    positives = SparseMatrix(csr_array((weights[rows, columns], columns, indptr), shape=pattern.shape), torch.float64)
+
+    def leaf(*shape: int) -> torch.Tensor:
+        return torch.from_numpy(rng.normal(size=shape)).requires_grad_()
+
+    zeros = [torch.from_numpy(rng.uniform(0.001, 0.1, size)) for size in (users, items)]
+    return pattern, weights, positives, leaf(users, width), leaf(items, width), zeros
+
+
+@given(
+    seed=st.integers(0, 10_000), users=st.integers(1, 12), items=st.integers(1, 15), width=st.integers(1, 9),
+    density=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+)  # fmt: skip
+def test_exact_equals_dense_in_value_and_gradient(seed, users, items, width, density):
+    _, _, positives, u, v, zeros = block(seed, users, items, width, density)
+    dense = dense_squares(u, v, positives, *zeros)
+    expected = torch.autograd.grad(dense, (u, v))
+    exact = exact_squares(u, v, positives, *zeros)
+    found = torch.autograd.grad(exact, (u, v))
+    assert exact.item() == pytest.approx(dense.item(), rel=1e-9, abs=1e-9)
+    for left, right in zip(found, expected, strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-9, atol=1e-9)
+
+
+def test_dense_is_equation_4_written_out():
+    pattern, weights, positives, u, v, zeros = block(3, 5, 7, 4, 0.4)
+    total = 0.0
+    for i in range(5):
+        for j in range(7):
+            score = float(u[i] @ v[j])
+            if pattern[i, j]:
+                total += weights[i, j] * (1 - score) ** 2
+            else:
+                total += float(zeros[0][i] * zeros[1][j]) * score**2
+    assert dense_squares(u, v, positives, *zeros).item() == pytest.approx(total, rel=1e-12)
+
+
+def test_weight_zero_takes_a_pair_out_of_the_loss():
+    _, weights, positives, u, v, zeros = block(5, 6, 6, 3, 0.5)
+    gone = positives.with_values(torch.zeros_like(positives.values))
+    moved = v.detach().clone()
+    loss = exact_squares(u, v, gone, *zeros)
+    gradient = torch.autograd.grad(loss, v)[0]
+    only_zeros = dense_squares(u, moved.requires_grad_(), gone, *zeros)
+    torch.testing.assert_close(gradient, torch.autograd.grad(only_zeros, moved)[0])
+
+
+def test_pair_squares_value_and_gradient():
+    _, _, pairs, u, v, _ = block(7, 6, 9, 4, 0.3)
+    torch.autograd.gradcheck(lambda a, b: pair_squares(a, b, pairs), (u, v))
+    torch.autograd.gradcheck(
+        lambda a, b: exact_squares(a, b, pairs, torch.full((6,), 0.1, dtype=u.dtype), torch.full((9,), 0.2, dtype=u.dtype)), (u, v)
+    )
+
+
+def test_sparse_product_gradient():
+    _, weights, matrix, _, weight, _ = block(9, 6, 9, 4, 0.3)
+    torch.autograd.gradcheck(lambda w: sparse_product(matrix, w), (weight,))
+    torch.testing.assert_close(sparse_product(matrix, weight), torch.from_numpy(weights) @ weight)

@@ -1,0 +1,55 @@
+"""Dual mini-batches traverse R once an epoch, in an order that only seed and epoch decide."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from dualnet.errors import DualNetWarning, UsageError
+from dualnet.train.batches import DualBatches
+
+
+def matrix(users: int, items: int, seed: int = 0) -> csr_array:
+    rng = np.random.default_rng(seed)
+    dense = (rng.random((users, items)) < 0.4) * rng.uniform(0.5, 2.0, (users, items))
+    return csr_array(dense.astype(np.float32))
+
+
+@pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
+@given(users=st.integers(1, 13), items=st.integers(1, 17), data=st.data(), epoch=st.integers(0, 3))
+def test_every_pair_once_an_epoch(users, items, data, epoch):
+    source = matrix(users, items)
+    batches = DualBatches(
+        source, user_batch=data.draw(st.integers(1, users)), item_batch=data.draw(st.integers(1, items)), seed=4
+    )
+    seen = np.zeros((users, items), int)
+    rebuilt = np.zeros((users, items), np.float32)
+    for step in range(len(batches)):
+        batch = batches.batch(epoch, step)
+        seen[np.ix_(batch.user_rows, batch.item_rows)] += 1
+        rebuilt[np.ix_(batch.user_rows, batch.item_rows)] += batch.positives.toarray()
+    assert (seen == 1).all()
+    np.testing.assert_array_equal(rebuilt, source.toarray())
+
+
+def test_order_changes_with_epoch_and_seed_and_nothing_else():
+    source = matrix(40, 30)
+    first, again, other = (DualBatches(source, user_batch=7, item_batch=11, seed=seed) for seed in (1, 1, 2))
+    again.batch(3, 2)  # what was asked before has no effect
+    blocks = [first.batch(0, step).user_rows.tolist() for step in range(len(first))]
+    assert blocks == [again.batch(0, step).user_rows.tolist() for step in range(len(first))]
+    assert blocks != [first.batch(1, step).user_rows.tolist() for step in range(len(first))]
+    assert blocks != [other.batch(0, step).user_rows.tolist() for step in range(len(first))]
+
+
+def test_warns_when_blocks_are_expected_to_be_empty():
+    sparse = csr_array((np.ones(3, np.float32), ([0, 40, 80], [1, 2, 3])), shape=(100, 100))
+    with pytest.warns(DualNetWarning, match="expected to hold 0.03 positives"):
+        DualBatches(sparse, user_batch=10, item_batch=10, seed=0)
+
+
+@pytest.mark.parametrize(("user_batch", "item_batch", "text"), [(0, 3, "user_batch=0"), (3, 99, "item_batch=99 does not fit the 5 items")])
+def test_batch_sizes_must_fit_the_data(user_batch, item_batch, text):
+    with pytest.raises(UsageError, match=text):
+        DualBatches(matrix(5, 5), user_batch=user_batch, item_batch=item_batch, seed=0)
