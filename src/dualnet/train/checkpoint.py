@@ -58,7 +58,7 @@ def save_checkpoint(folder: Path, number: int, tensors: Mapping[str, NDArray[Any
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         files = {
-            TENSORS: format_tensors({name: np.ascontiguousarray(value) for name, value in tensors.items()}),
+            TENSORS: format_tensors({name: np.asarray(value, order="C") for name, value in tensors.items()}),
             STATE: json.dumps(state, sort_keys=True).encode(),
         }
         sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -180,9 +181,9 @@ class Trainer:
 
     def digest(self) -> str:
         """Return one SHA-256 over weights, optimiser state and figures: equal for an interrupted and a whole run."""
-        digest = hashlib.sha256(repr(self.state.history).encode())
+        digest = hashlib.sha256(json.dumps(self.state.history, sort_keys=True).encode())
         for name, value in sorted(self._tensors().items()):
-            digest.update(name.encode() + np.ascontiguousarray(value).tobytes())
+            digest.update(name.encode() + value.tobytes())
         return digest.hexdigest()
 
     def _train_epoch(self, progress: EpochProgress, stop: StopRequest) -> None:

@@ -1,0 +1,160 @@
+"""The trainer: same seed same bits, resume at any step, refuse a foreign checkpoint, stop on a loss that is not finite."""
+
+import json
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_array
+
+from dualnet.errors import DualNetWarning, TrainingError, TrainingInterruptedError, UsageError
+from dualnet.nn.dual import DualNetwork, DualShape
+from dualnet.train.batches import DualBatches
+from dualnet.train.objective import DualObjective, ObjectiveSettings
+from dualnet.train.options import RunOptions
+from dualnet.train.trainer import Trainer, TrainerSettings
+
+SCRIPT = Path(__file__).with_name("train_once.py")
+
+
+def make_trainer(folder=None, *, seed=0, resume=False, epochs=4, rate=1e-2, optimizer="adam", log=None, after_batch=None, patience=9):
+    rng = np.random.default_rng(0)
+    matrix = csr_array((rng.random((30, 40)) < 0.2).astype(np.float32))
+    features = csr_array((rng.random((40, 12)) < 0.3).astype(np.float32))
+    shape = DualShape(40, 12, 0, (8, 6), "branching", "tanh", "batch", 0.1, False, "shared", True, 0.3)
+    network = DualNetwork(shape, torch.Generator().manual_seed(seed))
+    settings = ObjectiveSettings("none", 0.3, 0.3, 0.3, 0.5, 0.01, "auto", seed)
+    objective = DualObjective(network, matrix, features, None, np.ones(40, np.float32), settings)
+    batches = DualBatches(matrix, user_batch=10, item_batch=20, seed=seed)
+    if after_batch is not None:
+        plain = batches.batch
+        batches.batch = lambda epoch, step: (after_batch(epoch, step), plain(epoch, step))[1]
+    return Trainer(
+        objective, batches,
+        TrainerSettings(optimizer, rate, 0.9, 0.0, "one-cycle", epochs, None, patience, "figure"),
+        n_pairs=matrix.nnz, validate=lambda: {"figure": -float(network.item_scale.detach().sum())},
+        identity={"seed": seed}, run=RunOptions(progress=False, checkpoint=folder, resume=resume, log=log), phase="train",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_same_seed_same_bits(optimizer):
+    digests = []
+    for _ in range(2):
+        trainer = make_trainer(optimizer=optimizer)
+        trainer.fit()
+        digests.append(trainer.digest())
+    other = make_trainer(seed=1, optimizer=optimizer)
+    other.fit()
+    assert digests[0] == digests[1] != other.digest()
+
+
+def test_loss_falls():
+    trainer = make_trainer(epochs=15)
+    history = trainer.fit().history
+    assert history[-1]["loss"] < 0.9 * history[0]["loss"]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_run_stopped_by_a_signal_and_resumed_equals_a_whole_one(tmp_path, optimizer):
+    whole = make_trainer(tmp_path / "whole", optimizer=optimizer)
+    whole.fit()
+
+    def interrupt(epoch, step):
+        if (epoch, step) == (1, 3):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    stopped = make_trainer(tmp_path / "parts", optimizer=optimizer, after_batch=interrupt)
+    with pytest.raises(TrainingInterruptedError) as caught:
+        stopped.fit()
+    assert caught.value.exit_code == 143
+    assert (stopped.state.epoch, stopped.state.step) == (1, 4)
+    resumed = make_trainer(tmp_path / "parts", optimizer=optimizer, resume=True)
+    resumed.fit()
+    assert resumed.digest() == whole.digest()
+
+
+@pytest.mark.slow
+def test_kills_at_random_times_leave_no_trace(tmp_path):
+    """SIGKILL a child at random moments, restart it until it is done: weights, optimiser and figures are the same bits."""
+    command = [sys.executable, str(SCRIPT)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    expected = subprocess.run([*command, str(tmp_path / "whole")], capture_output=True, text=True, env=environment, check=True)
+    rng = random.Random(0)
+    kills = 0
+    for _ in range(40):
+        child = subprocess.Popen([*command, str(tmp_path / "killed")], stdout=subprocess.PIPE, text=True, env=environment)
+        assert child.stdout is not None
+        child.stdout.readline()  # training has begun: what follows is killed inside it
+        try:
+            output, _ = child.communicate(timeout=rng.uniform(0.02, 0.6) if kills < 5 else None)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.communicate()
+            kills += 1
+            continue
+        assert child.returncode == 0
+        assert output.split()[-1] == expected.stdout.split()[-1]
+        break
+    else:
+        pytest.fail("the run was never finished")
+    assert kills >= 3
+
+
+def test_resume_with_other_settings_is_refused(tmp_path):
+    make_trainer(tmp_path).fit()
+    with pytest.raises(UsageError, match="seed: 0 then, 1 now"):
+        make_trainer(tmp_path, seed=1, resume=True).fit()
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path):
+    trainer = make_trainer(tmp_path)
+    trainer.fit()
+    newest = sorted((tmp_path / "train").glob("step-*"))[-1] / "tensors.safetensors"
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    again = make_trainer(tmp_path, resume=True)
+    with pytest.warns(DualNetWarning, match=r"damaged \(tensors.safetensors does not match"):
+        again.fit()
+    assert again.digest() == trainer.digest()
+
+
+def test_loss_that_is_not_finite_stops_training():
+    trainer = make_trainer()
+    with torch.no_grad():
+        trainer.objective.network.item_scale.fill_(math.inf)
+    with pytest.raises(TrainingError, match=r"the loss became \w+ in epoch 1, step 1, .* lower learning_rate"):
+        trainer.fit()
+
+
+def test_best_weights_are_kept_and_patience_stops():
+    trainer = make_trainer(epochs=30, patience=2)
+    figures = iter([0.1, 0.5, 0.4, 0.3, 0.9])
+    trainer.validate = lambda: {"figure": next(figures)}
+    state = trainer.fit()
+    assert (state.best_epoch, state.epoch) == (2, 4)
+    for name, value in trainer.objective.network.state_dict().items():
+        assert torch.equal(value, trainer.best[name])
+
+
+def test_log_has_one_line_an_epoch_also_after_a_resume(tmp_path):
+    log = tmp_path / "log.jsonl"
+
+    def interrupt(epoch, step):
+        if (epoch, step) == (2, 1):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(TrainingInterruptedError):
+        make_trainer(tmp_path / "c", log=log, after_batch=interrupt).fit()
+    make_trainer(tmp_path / "c", log=log, resume=True).fit()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
+    assert {"phase", "loss", "figure", "seconds"} <= set(lines[0])
