@@ -1,0 +1,1 @@
+"""Models: DualNet and the baselines it has to beat, under one contract."""

@@ -1,0 +1,151 @@
+"""From raw content to features: fitted on training items, saved with the model, applied to anything new."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, hstack, issparse
+
+from ..errors import ArtifactError, DataError, DualNetWarning
+from ..ids import Rows
+from .content import Content, ContentSpec, Matrix
+from .featurizers.base import Block
+from .featurizers.numeric import BagBlock, NumberBlock, VectorBlock
+from .featurizers.terms import CategoryBlock, TermBlock
+
+
+class Featurizer:
+    """Turns `Content` into one feature matrix, block by block.
+
+    Fit it on training rows only: vocabulary and weights that have seen the test are a leak. Applying needs NumPy and
+    SciPy alone.
+
+    Parameters
+    ----------
+    spec : ContentSpec
+        Which columns are read, and how.
+    blocks : sequence of Block
+        Fitted blocks in the order of `spec.columns`.
+    """
+
+    def __init__(self, spec: ContentSpec, blocks: Sequence[Block]) -> None:
+        self.spec, self.blocks = spec, list(blocks)
+
+    @classmethod
+    def fit(cls, content: Content, rows: Rows | None = None) -> Featurizer:
+        """Fit every block of the content's spec.
+
+        Parameters
+        ----------
+        content : Content
+            Raw content.
+        rows : ndarray of int64, optional
+            Training rows; all by default.
+
+        Raises
+        ------
+        DataError
+            If the spec has no column, or a column cannot be used; the text names it.
+        """
+        spec = content.spec
+        if not spec.columns:
+            raise DataError("the content has no columns to learn from; name some with text=, tags=, categories=, numbers= or vectors=")
+        blocks: list[Block] = []
+        for kind, columns in (("text", spec.text), ("tags", spec.tags)):
+            for column in columns:
+                blocks.append(
+                    TermBlock.fit(content, column, kind, rows, min_df=spec.min_df, max_features=spec.max_features)
+                )
+        blocks += [CategoryBlock.fit(content, column, rows) for column in spec.categories]
+        blocks += [NumberBlock.fit(content, column, rows) for column in spec.numbers]
+        blocks += [VectorBlock.fit(content, column, rows) for column in spec.vectors]
+        blocks += [BagBlock.fit(content, column, rows, min_df=spec.min_df) for column in spec.bags]
+        return cls(spec, blocks)
+
+    @property
+    def n_features(self) -> int:
+        """Width of the matrix that `transform` returns."""
+        return len(self.names())
+
+    def names(self) -> list[str]:
+        """Return the name of each feature, such as a word or ``column=label``."""
+        return [name for block in self.blocks for name in block.names()]
+
+    def transform(self, content: Content) -> Matrix:
+        """Return the features of every row.
+
+        Parameters
+        ----------
+        content : Content
+            Raw content with the fitted columns.
+
+        Returns
+        -------
+        csr_array or ndarray of float32, shape (len(content), n_features)
+            Dense only if every block is dense.
+
+        Raises
+        ------
+        DataError
+            If a column is missing or a value cannot be used.
+        """
+        missing = [b.column for b in self.blocks if b.column not in {*content.table.column_names, *content.matrices}]
+        if missing:
+            raise DataError(f"content column '{missing[0]}' is missing; the model was fitted with {', '.join(self.spec.columns)}")
+        parts = [block.transform(content) for block in self.blocks]
+        if all(not issparse(part) for part in parts):
+            features: Matrix = np.concatenate(parts, axis=1)
+            empty = int((~features.any(axis=1)).sum())
+        else:
+            features = csr_array(hstack([csr_array(part) for part in parts], format="csr", dtype=np.float32))
+            features.sort_indices()
+            empty = int((np.diff(features.indptr) == 0).sum())
+        if empty and len(content) > 1:
+            warnings.warn(
+                f"{empty:,} of {len(content):,} rows have no content at all that the model knows; they are encoded alike",
+                DualNetWarning,
+                stacklevel=2,
+            )
+        return features
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return a JSON-ready description and arrays."""
+        config: dict[str, Any] = {"spec": self.spec.to_json(), "blocks": []}
+        tensors: dict[str, NDArray[Any]] = {}
+        for place, block in enumerate(self.blocks):
+            description, arrays = block.to_state()
+            config["blocks"].append(description)
+            tensors |= {f"{place}.{name}": value for name, value in arrays.items()}
+        return config, tensors
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Featurizer:
+        """Rebuild from `to_state`.
+
+        Raises
+        ------
+        ArtifactError
+            If a block is of a kind this version does not know.
+        """
+        blocks: list[Block] = []
+        for place, description in enumerate(config["blocks"]):
+            kind = KINDS.get(description["kind"])
+            if kind is None:
+                raise ArtifactError(f"content kind '{description['kind']}' is not known to this version of dualnet; upgrade it")
+            arrays = {n.split(".", 1)[1]: v for n, v in tensors.items() if n.split(".", 1)[0] == str(place)}
+            blocks.append(kind.from_state(description, arrays))
+        return cls(ContentSpec.from_json(config["spec"]), blocks)
+
+
+KINDS: dict[str, Any] = {
+    "text": TermBlock,
+    "tags": TermBlock,
+    "categories": CategoryBlock,
+    "numbers": NumberBlock,
+    "vectors": VectorBlock,
+    "bags": BagBlock,
+}

@@ -1,0 +1,1 @@
+"""One kind of content column a file: fitted on training rows, applied with NumPy and SciPy alone."""

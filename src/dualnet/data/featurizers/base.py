@@ -1,0 +1,68 @@
+"""What every block of features can do."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ...ids import Rows
+from ..content import Content, Matrix
+
+
+class Block(Protocol):
+    """Features of one content column.
+
+    A block is fitted once, saved as JSON and arrays, and then turns the same column of any `Content` into a matrix.
+    """
+
+    kind: ClassVar[str]
+    column: str
+
+    def transform(self, content: Content) -> Matrix:
+        """Return float32 features, shape (len(content), width)."""
+
+    def names(self) -> list[str]:
+        """Return the name of each feature, for explanations."""
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return a JSON-ready description and arrays."""
+
+
+def unit_rows(matrix: csr_array) -> csr_array:
+    """Scale each row of a CSR matrix to unit length; empty rows stay empty.
+
+    Parameters
+    ----------
+    matrix : csr_array, shape (n, width)
+
+    Returns
+    -------
+    csr_array of float32, same shape
+    """
+    counts = np.diff(matrix.indptr)
+    squares = np.add.reduceat(np.append(matrix.data.astype(np.float64) ** 2, 0.0), matrix.indptr[:-1])
+    squares[counts == 0] = 1.0
+    values = matrix.data / np.repeat(np.sqrt(np.where(squares > 0, squares, 1.0)), counts)
+    return csr_array((values.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def inverse_document_frequency(counts: NDArray[np.int64], n_documents: int) -> NDArray[np.float32]:
+    """Return the smoothed IDF ln((1 + n) / (1 + df)) + 1 of each term.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (width,)
+        In how many fitted documents each term occurs.
+    n_documents : int
+        How many were fitted.
+    """
+    return (np.log((1.0 + n_documents) / (1.0 + counts)) + 1.0).astype(np.float32)
+
+
+def column_values(content: Content, column: str, rows: Rows | None = None) -> list[Any]:
+    """Return a raw column as Python values, all rows or some."""
+    values = content.table.column(column)
+    return (values if rows is None else values.take(rows)).to_pylist()  # type: ignore[no-any-return]

@@ -1,0 +1,188 @@
+"""Text and tags: a fitted vocabulary, TF-IDF weights, rows of unit length."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ...errors import DataError, MissingExtraError
+from ...ids import Rows
+from ..content import Content
+from .base import column_values, inverse_document_frequency, unit_rows
+
+WORD = re.compile(r"\b\w\w+\b")
+
+# frequent English function words; a title of eight words should not be about "the"
+STOP_WORDS = frozenset(
+    """a about after all also am an and any are as at be because been before being between both but by can could did do does
+    doing down during each few for from further had has have having he her here hers him his how if in into is it its itself
+    just me more most my no nor not now of off on once only or other our out over own same she should so some such than that
+    the their them then there these they this those through to too under until up us very via was we were what when where
+    which while who whom why will with within without would you your""".split()
+)
+
+
+def words(text: str) -> list[str]:
+    """Return the lower-case words of at least two characters, without English function words."""
+    return [word for word in WORD.findall(text.lower()) if word not in STOP_WORDS]
+
+
+def labels(value: object) -> list[str]:
+    """Return the tags of one cell: a list, or text with tags separated by ``|``."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split("|") if part.strip()]
+    if isinstance(value, Iterable):
+        return [str(part) for part in value if part is not None and str(part)]
+    return [str(value)]
+
+
+class TermBlock:
+    """TF-IDF of the words of a text column, or of the tags of a list column.
+
+    Counts times smoothed IDF, each row scaled to unit length, as scikit-learn's `TfidfVectorizer` does; terms that were
+    not seen when fitting are ignored.
+
+    Parameters
+    ----------
+    column : str
+        Name of the column.
+    kind : {"text", "tags"}
+        How a cell becomes terms.
+    vocabulary : sequence of str
+        Term of each feature.
+    idf : ndarray of float32, shape (len(vocabulary),)
+        Weight of each term.
+    """
+
+    def __init__(self, column: str, kind: str, vocabulary: Sequence[str], idf: NDArray[np.float32]) -> None:
+        self.column, self.kind = column, kind
+        self.vocabulary, self.idf = list(vocabulary), idf
+        self._index = {term: place for place, term in enumerate(self.vocabulary)}
+        self._terms: Callable[[Any], list[str]] = words if kind == "text" else labels
+
+    @classmethod
+    def fit(cls, content: Content, column: str, kind: str, rows: Rows | None, *, min_df: int, max_features: int) -> TermBlock:
+        """Collect the vocabulary of some rows.
+
+        Parameters
+        ----------
+        content : Content
+            Raw content.
+        column : str
+            Column to read.
+        kind : {"text", "tags"}
+            How a cell becomes terms.
+        rows : ndarray of int64, optional
+            Rows to fit on; all by default.
+        min_df : int
+            Terms in fewer rows are left out (if that leaves none, all are kept).
+        max_features : int
+            At most this many terms, the most frequent.
+
+        Raises
+        ------
+        MissingExtraError
+            Without scikit-learn.
+        DataError
+            If no row has a single term.
+        """
+        try:
+            from sklearn.feature_extraction.text import CountVectorizer
+        except ImportError as error:
+            raise MissingExtraError("scikit-learn", "train", f"fitting content column '{column}'") from error
+        split = words if kind == "text" else labels
+        documents = [split(value) if value is not None else [] for value in column_values(content, column, rows)]
+        if not any(documents):
+            raise DataError(f"content column '{column}' has no {'word' if kind == 'text' else 'tag'} in any of {len(documents):,} rows")
+        counter = CountVectorizer(analyzer=lambda document: document, dtype=np.int32)
+        counts = counter.fit_transform(documents)
+        frequency = np.bincount(counts.indices, minlength=counts.shape[1])
+        total = np.asarray(counts.sum(axis=0)).ravel()
+        terms = counter.get_feature_names_out()
+        kept = np.flatnonzero(frequency >= min_df)
+        if len(kept) == 0:
+            kept = np.arange(len(terms))
+        if len(kept) > max_features:
+            kept = np.sort(kept[np.argsort(-total[kept], kind="stable")[:max_features]])
+        idf = inverse_document_frequency(frequency[kept], len(documents))
+        return cls(column, kind, [str(terms[place]) for place in kept], idf)
+
+    def transform(self, content: Content) -> csr_array:
+        """Return TF-IDF rows of unit length, shape (len(content), len(vocabulary))."""
+        indices: list[int] = []
+        indptr = [0]
+        index = self._index
+        for value in column_values(content, self.column):
+            if value is not None:
+                indices.extend([place for term in self._terms(value) if (place := index.get(term)) is not None])
+            indptr.append(len(indices))
+        shape = (len(content), len(self.vocabulary))
+        counts = csr_array((np.ones(len(indices), np.float32), np.array(indices, np.int32), np.array(indptr)), shape=shape)
+        counts.sum_duplicates()
+        counts.data *= self.idf[counts.indices]
+        return unit_rows(counts)
+
+    def names(self) -> list[str]:
+        """Return the terms."""
+        return list(self.vocabulary)
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return description and arrays; `from_state` reads them."""
+        return {"kind": self.kind, "column": self.column, "vocabulary": self.vocabulary}, {"idf": self.idf}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> TermBlock:
+        """Rebuild from `to_state`."""
+        return cls(config["column"], config["kind"], config["vocabulary"], tensors["idf"])
+
+
+class CategoryBlock:
+    """One-hot of a column with one label each; labels not seen when fitting give an empty row.
+
+    Parameters
+    ----------
+    column : str
+        Name of the column.
+    labels : sequence of str
+        Label of each feature.
+    """
+
+    kind: ClassVar[str] = "categories"
+
+    def __init__(self, column: str, labels: Sequence[str]) -> None:
+        self.column, self.labels = column, list(labels)
+        self._index = {label: place for place, label in enumerate(self.labels)}
+
+    @classmethod
+    def fit(cls, content: Content, column: str, rows: Rows | None) -> CategoryBlock:
+        """Collect the labels of some rows (all by default)."""
+        found = {str(value) for value in column_values(content, column, rows) if value is not None}
+        if not found:
+            raise DataError(f"content column '{column}' has no label in any row")
+        return cls(column, sorted(found))
+
+    def transform(self, content: Content) -> csr_array:
+        """Return one-hot rows, shape (len(content), len(labels))."""
+        places = [-1 if v is None else self._index.get(str(v), -1) for v in column_values(content, self.column)]
+        columns = np.array(places, dtype=np.int32)
+        indptr = np.concatenate([[0], np.cumsum(columns >= 0)])
+        columns = columns[columns >= 0]
+        return csr_array((np.ones(len(columns), np.float32), columns, indptr), shape=(len(content), len(self.labels)))
+
+    def names(self) -> list[str]:
+        """Return ``column=label`` for each feature."""
+        return [f"{self.column}={label}" for label in self.labels]
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return description and arrays; `from_state` reads them."""
+        return {"kind": self.kind, "column": self.column, "labels": self.labels}, {}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> CategoryBlock:
+        """Rebuild from `to_state`."""
+        return cls(config["column"], config["labels"])

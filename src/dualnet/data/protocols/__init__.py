@@ -1,0 +1,1 @@
+"""One protocol a file; `dualnet.data.splits` is their front door."""

@@ -1,0 +1,96 @@
+"""In-matrix protocols: known users, known items (the paper's CiteULike1 and CiteULike2)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...errors import UsageError
+from ...rng import generator
+from ..dataset import Dataset
+from ..tasks import FitOn, RankingTask, Split, Validation
+from .parts import Mask, items_of, make_task, per_user_rank, row_mask, three_one_one, training_set, users_of
+
+
+def citeulike2(data: Dataset, *, seed: int = 0, fit_on: FitOn = "train") -> Split:
+    """Divide pairs 3 : 1 : 1 at random; every validation and test item occurs in training (Wang & Blei; section 5.1).
+
+    Parameters
+    ----------
+    data : Dataset
+        Everything.
+    seed : int
+        Seed of the division.
+    fit_on : {"train", "train+validation"}
+        Fit on the training pairs alone (the paper: validation pairs are then neither input nor candidates), or refit on
+        both for the chosen number of steps.
+
+    Returns
+    -------
+    Split
+        With one ``known-known`` task; candidates are the items of the training part.
+    """
+    if fit_on not in ("train", "train+validation"):
+        raise UsageError(f"fit_on must be 'train' or 'train+validation', got {fit_on!r}")
+    rng = generator(seed, "citeulike2")
+    part = three_one_one(data.interactions.n_pairs, rng)
+    items = data.interactions.pairs()[1]
+    orphan = ~row_mask(items[part == 0], data.interactions.n_items)
+    # one random pair of an item that no training pair mentions moves to training
+    order = rng.permutation(len(items))
+    rescued = order[np.unique(items[order], return_index=True)[1]]
+    part[rescued[orphan[items[rescued]]]] = 0
+    train, validation, test = (part == k for k in range(3))
+    inner = training_set(data, train)
+    choose = Validation(inner, (_task(data, train, train, validation),))
+    if fit_on == "train":
+        outer, final = inner, _task(data, train, train | validation, test)
+    else:
+        outer = training_set(data, train | validation)
+        final = _task(data, train | validation, train | validation, test)
+    return Split("citeulike2", outer, (final,), choose, seed=seed, fit_on=fit_on)
+
+
+def citeulike1(data: Dataset, *, seed: int = 0, per_user: int = 10) -> Split:
+    """Train on a fixed number of random positives of each user, test on the rest (Wang, Wang & Yeung).
+
+    Every item is a candidate, also those absent from training: a model that cannot score them puts them last.
+
+    Parameters
+    ----------
+    data : Dataset
+        Everything.
+    seed : int
+        Seed of the division.
+    per_user : int
+        Training positives P of each user; one of them validates while choosing.
+
+    Returns
+    -------
+    Split
+        With one ``known-known`` task over all items.
+    """
+    if per_user < 2:
+        raise UsageError(f"per_user must be at least 2, so that one pair can validate; got {per_user}")
+    rank = per_user_rank(data, np.ones(data.interactions.n_pairs, bool), generator(seed, "citeulike1"))
+    train, test = rank < per_user, rank >= per_user
+    users = data.interactions.pairs()[0]
+    last = np.minimum(np.bincount(users, minlength=data.interactions.n_users), per_user)[users] - 1
+    held = train & (rank == last) & (last > 0)
+    everything = np.arange(data.interactions.n_items)
+
+    def task(visible: Mask, hidden: Mask) -> RankingTask:
+        return make_task(
+            "known-known", data, users=users_of(data, visible), visible=visible, seen=visible, hidden=hidden,
+            candidates=everything, candidate_set="all",
+        )  # fmt: skip
+
+    choose = Validation(training_set(data, train & ~held), (task(train & ~held, held),))
+    options: dict[str, object] = {"per_user": per_user}
+    return Split("citeulike1", training_set(data, train), (task(train, test),), choose, seed=seed, options=options)
+
+
+def _task(data: Dataset, visible: Mask, seen: Mask, hidden: Mask) -> RankingTask:
+    known = items_of(data, visible)
+    reachable = hidden & row_mask(known, data.interactions.n_items)[data.interactions.pairs()[1]]
+    users = users_of(data, visible)
+    return make_task("known-known", data, users=users, visible=visible, seen=seen, hidden=reachable, candidates=known)

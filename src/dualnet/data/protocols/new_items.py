@@ -1,0 +1,80 @@
+"""Out-matrix protocol: known users, items that training never saw."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from ...errors import DataError
+from ...ids import Rows
+from ...rng import generator
+from ..dataset import Dataset
+from ..tasks import RankingTask, Split, Validation
+from .parts import Mask, draw_fold, draw_share, items_of, make_task, row_mask, training_set, users_of
+
+VALIDATION_SHARE = 0.1  # of the training items play the new ones while choosing
+
+
+def out_matrix(
+    data: Dataset,
+    *,
+    seed: int = 0,
+    cold: float | None = None,
+    folds: int | None = None,
+    fold: int = 0,
+    candidates: Literal["task", "all"] = "task",
+) -> Split:
+    """Remove all pairs of some items from training, and rank those items (section 5.1; Wang & Blei).
+
+    Parameters
+    ----------
+    data : Dataset
+        Everything, with item content.
+    seed : int
+        Seed of the division.
+    cold : float, optional
+        Share of items that are new; 0.1 (9 : 1) when neither `cold` nor `folds` is given.
+    folds, fold : int
+        Instead of `cold`: take one of several disjoint parts, such as five folds of 20 %.
+    candidates : {"task", "all"}
+        Rank the held-out items only (the convention), or every item.
+
+    Returns
+    -------
+    Split
+        With one ``known-new`` task. While choosing, 10 % of the training items play the new ones; then refit.
+
+    Raises
+    ------
+    DataError
+        If there is no content, without which nothing is known of a new item.
+    """
+    if data.items is None:
+        raise DataError(f"data set '{data.name}' has no item content, so nothing is known of new items; add content columns")
+    with_pairs = data.known_items()
+    rng = generator(seed, "out-matrix")
+    if folds is not None:
+        new = draw_fold(with_pairs, folds, fold, rng, "items")
+        options: dict[str, object] = {"folds": folds, "candidates": candidates}
+    else:
+        cold = 0.1 if cold is None else cold
+        new = draw_share(with_pairs, cold, rng, "items")
+        options = {"cold": cold, "candidates": candidates}
+    items = data.interactions.pairs()[1]
+    train = ~row_mask(new, data.interactions.n_items)[items]
+    playing = draw_share(items_of(data, train), VALIDATION_SHARE, rng, "items")
+    inner = train & ~row_mask(playing, data.interactions.n_items)[items]
+    choose = Validation(training_set(data, inner), (_task(data, inner, train & ~inner, playing, "task"),))
+    final = _task(data, train, ~train, new, candidates)
+    return Split(
+        "out-matrix", training_set(data, train), (final,), choose, seed=seed, fold=fold if folds else None, options=options
+    )
+
+
+def _task(data: Dataset, visible: Mask, hidden: Mask, new: Rows, candidates: Literal["task", "all"]) -> RankingTask:
+    ranked = new if candidates == "task" else np.union1d(new, items_of(data, visible))
+    return make_task(
+        "known-new", data, users=users_of(data, visible), visible=visible, seen=visible, hidden=hidden, candidates=ranked,
+        candidate_set=candidates,
+    )  # fmt: skip

@@ -1,0 +1,52 @@
+"""Unknown users: people who never trained, ranked from what they show."""
+
+from __future__ import annotations
+
+from ...rng import generator
+from ..dataset import Dataset
+from ..tasks import RankingTask, Split, Validation
+from .parts import Mask, draw_fold, draw_share, items_of, make_task, row_mask, training_set, users_of, visible_share
+
+VALIDATION_SHARE = 0.1  # of the training users play the new ones while choosing
+
+
+def unknown_users(data: Dataset, *, seed: int = 0, folds: int = 10, fold: int = 0, trained: bool = False) -> Split:
+    """Keep a tenth of the users out of training; show 3/5 of their history, hide 1/5, leave 1/5 unused.
+
+    Parameters
+    ----------
+    data : Dataset
+        Everything.
+    seed : int
+        Seed of the division.
+    folds, fold : int
+        Which of the disjoint parts of the users is unknown.
+    trained : bool
+        Let the visible pairs of these users train after all: the other half of the paired comparison, with the same
+        users, the same visible pairs and the same hidden ones.
+
+    Returns
+    -------
+    Split
+        With one ``new-known`` task (``known-known`` if `trained`); candidates are the training items.
+    """
+    rng = generator(seed, "unknown-users")
+    users = data.interactions.pairs()[0]
+    n_users = data.interactions.n_users
+    new = row_mask(draw_fold(users_of(data, users >= 0), folds, fold, rng, "users"), n_users)[users]
+    visible, hidden, _ = visible_share(data, new, rng, (0.6, 0.8))
+    train = ~new | visible if trained else ~new
+    playing = row_mask(draw_share(users_of(data, ~new), VALIDATION_SHARE, rng, "users"), n_users)[users]
+    shown, asked, _ = visible_share(data, playing, rng, (0.6, 0.8))
+    inner = train & ~playing
+    choose = Validation(training_set(data, inner), (_task("new-known", data, inner, shown, asked),))
+    final = _task("known-known" if trained else "new-known", data, train, visible, hidden)
+    options: dict[str, object] = {"folds": folds, "trained": trained}
+    return Split("unknown-users", training_set(data, train), (final,), choose, seed=seed, fold=fold, options=options)
+
+
+def _task(name: str, data: Dataset, train: Mask, visible: Mask, hidden: Mask) -> RankingTask:
+    known = items_of(data, train)
+    reachable = hidden & row_mask(known, data.interactions.n_items)[data.interactions.pairs()[1]]
+    users = users_of(data, visible)
+    return make_task(name, data, users=users, visible=visible, seen=visible, hidden=reachable, candidates=known)

@@ -1,0 +1,177 @@
+"""The pieces that every protocol is made of: pair masks, training sets, tasks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ...errors import DataError, UsageError
+from ...ids import Rows
+from ..dataset import Dataset
+from ..tasks import RankingTask
+
+Mask = NDArray[np.bool_]
+
+
+def training_set(data: Dataset, pairs: Mask) -> Dataset:
+    """Return the data with only some pairs, and only the users and items that have one left.
+
+    Parameters
+    ----------
+    data : Dataset
+        Everything.
+    pairs : ndarray of bool, shape (n_pairs,)
+        Which pairs train.
+
+    Raises
+    ------
+    DataError
+        If no pair is left.
+    """
+    if not pairs.any():
+        raise DataError(f"data set '{data.name}' is too small for this protocol: no pair is left for training")
+    kept = data.interactions.keep(pairs)
+    users = np.flatnonzero(np.diff(kept.matrix.indptr))
+    items = np.flatnonzero(np.bincount(kept.matrix.indices, minlength=kept.n_items))
+    return data.with_interactions(kept).select(users=users, items=items)
+
+
+def make_task(
+    name: str,
+    data: Dataset,
+    *,
+    users: Rows,
+    visible: Mask,
+    seen: Mask,
+    hidden: Mask,
+    candidates: Rows,
+    candidate_set: Literal["task", "all"] = "task",
+) -> RankingTask:
+    """Return a task over all items of the data.
+
+    Parameters
+    ----------
+    name : str
+        Quadrant.
+    data : Dataset
+        Everything, with content.
+    users : ndarray of int64
+        User rows to rank for.
+    visible, seen, hidden : ndarray of bool, shape (n_pairs,)
+        Which pairs the model sees, may not rank, and has to find.
+    candidates : ndarray of int64
+        Item rows that may be ranked.
+    candidate_set : {"task", "all"}
+        For the record.
+    """
+
+    def of_users(mask: Mask) -> csr_array:
+        return csr_array(data.interactions.keep(mask).pattern()[users])
+
+    return RankingTask(
+        name=name,
+        users=data.interactions.users.subset(users),
+        items=data.interactions.items,
+        history=of_users(visible),
+        seen=of_users(visible | seen),
+        candidates=np.sort(candidates),
+        truth=of_users(hidden),
+        content=data.items,
+        user_content=None if data.users is None else data.users.take(users),
+        candidate_set=candidate_set,
+    )
+
+
+def users_of(data: Dataset, pairs: Mask) -> Rows:
+    """Return the rows of users with at least one of the given pairs, ascending."""
+    return np.unique(data.interactions.pairs()[0][pairs])
+
+
+def items_of(data: Dataset, pairs: Mask) -> Rows:
+    """Return the rows of items with at least one of the given pairs, ascending."""
+    return np.unique(data.interactions.pairs()[1][pairs])
+
+
+def row_mask(rows: Rows, count: int) -> Mask:
+    """Return a mask of length `count` that is True at the given rows."""
+    mask = np.zeros(count, bool)
+    mask[rows] = True
+    return mask
+
+
+def draw_share(rows: Rows, share: float, rng: np.random.Generator, what: str) -> Rows:
+    """Return a random share of some rows, at least one, ascending.
+
+    Raises
+    ------
+    UsageError
+        If the share is not between 0 and 1.
+    DataError
+        If there are fewer than two rows to draw from.
+    """
+    if not 0 < share < 1:
+        raise UsageError(f"the share of {what} must be above 0 and below 1, got {share}")
+    if len(rows) < 2:
+        raise DataError(f"{len(rows)} {what} cannot be divided into seen and unseen ones; the data set is too small")
+    return np.sort(rng.permutation(rows)[: min(max(1, round(share * len(rows))), len(rows) - 1)])
+
+
+def draw_fold(rows: Rows, folds: int, fold: int, rng: np.random.Generator, what: str) -> Rows:
+    """Return one of `folds` random parts of some rows, ascending; the parts of one seed are disjoint and complete.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than two folds or no such fold.
+    DataError
+        If there are fewer rows than folds.
+    """
+    if folds < 2 or not 0 <= fold < folds:
+        raise UsageError(f"fold {fold} of {folds}: give at least 2 folds and a fold from 0 to {max(folds - 1, 0)}")
+    if len(rows) < folds:
+        raise DataError(f"{len(rows)} {what} cannot be divided into {folds} folds")
+    return np.sort(np.array_split(rng.permutation(rows), folds)[fold])
+
+
+def three_one_one(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return a random part 0, 1 or 2 for each of `count` pairs, in the ratio 3 : 1 : 1 as exactly as whole numbers allow."""
+    part = np.empty(count, np.int64)
+    order = rng.permutation(count)
+    first, second = round(0.6 * count), round(0.8 * count)
+    part[order[:first]], part[order[first:second]], part[order[second:]] = 0, 1, 2
+    return part
+
+
+def per_user_rank(data: Dataset, pairs: Mask, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return a random rank of each given pair within its user's given pairs (0, 1, ...), -1 for other pairs."""
+    users = data.interactions.pairs()[0]
+    chosen = np.flatnonzero(pairs)
+    order = chosen[np.lexsort((rng.random(len(chosen)), users[chosen]))]
+    starts = np.flatnonzero(np.diff(users[order], prepend=-1))
+    rank = np.full(len(users), -1, np.int64)
+    rank[order] = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+    return rank
+
+
+def visible_share(data: Dataset, pairs: Mask, rng: np.random.Generator, shares: tuple[float, ...]) -> list[Mask]:
+    """Divide each user's given pairs at random by cumulative shares, such as (0.6, 0.8) for 3 : 1 : 1.
+
+    The first part of a user with any pair is never empty.
+
+    Returns
+    -------
+    list of ndarray of bool, shape (n_pairs,)
+        One mask a part; disjoint, together `pairs`.
+    """
+    rank = per_user_rank(data, pairs, rng)
+    users = data.interactions.pairs()[0]
+    counts = np.bincount(users[pairs], minlength=data.interactions.n_users)[users]
+    bounds = [np.maximum(np.round(share * counts), 1) for share in shares]
+    masks, below = [], np.zeros(len(users))
+    for bound in [*bounds, counts]:
+        masks.append(pairs & (rank >= below) & (rank < bound))
+        below = np.maximum(below, bound)
+    return masks

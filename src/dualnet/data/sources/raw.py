@@ -1,0 +1,146 @@
+"""Reading the original files of a data set, plain or gzip, with bounds."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ...errors import DataError, ResourceError
+
+LARGEST_FILE = 4 * 2**30  # unpacked bytes; far above any named data set
+LARGEST_RATIO = 100  # unpacked / packed; more is a bomb
+
+
+class SourceFolder:
+    """The folder of one data set, with its files found or fetched on demand.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    provide : callable, optional
+        Called with the name of a missing file; returns its path or raises.
+    """
+
+    def __init__(self, path: Path, provide: Callable[[str], Path] | None = None) -> None:
+        self.path = path
+        self._provide = provide
+
+    def has(self, name: str) -> bool:
+        """Whether a file is in the folder, plain or gzip."""
+        return (self.path / name).is_file() or (self.path / f"{name}.gz").is_file()
+
+    def read(self, name: str) -> bytes:
+        """Return the unpacked bytes of a file.
+
+        Raises
+        ------
+        ResourceError
+            If the file is missing and cannot be fetched.
+        DataError
+            If it is damaged or unpacks to more than it should.
+        """
+        path = self._locate(name)
+        try:
+            if path.suffix != ".gz" or name.endswith(".gz"):
+                return path.read_bytes()
+            with gzip.open(path, "rb") as handle:
+                limit = min(LARGEST_FILE, max(path.stat().st_size, 1024) * LARGEST_RATIO)
+                data = handle.read(limit + 1)
+        except (OSError, EOFError) as error:
+            raise DataError(f"{path} cannot be unpacked ({error}); get the file again") from error
+        if len(data) > limit:
+            raise DataError(f"{path} unpacks to more than {LARGEST_RATIO} times its size; it is not the original file")
+        return data
+
+    def lines(self, name: str) -> list[str]:
+        """Return the lines of a text file (UTF-8, odd bytes replaced as some originals are not clean)."""
+        return self.read(name).decode("utf-8", "replace").splitlines()
+
+    def member(self, archive: str, name: str) -> list[str]:
+        """Return the lines of one member of a zip archive.
+
+        Raises
+        ------
+        DataError
+            If the archive is damaged, lacks the member, or the member is too large for its packed size.
+        """
+        path = self._locate(archive)
+        try:
+            with zipfile.ZipFile(path) as opened:
+                info = opened.getinfo(name)
+                if info.file_size > LARGEST_FILE or info.file_size > LARGEST_RATIO * max(info.compress_size, 1024):
+                    raise DataError(f"{path}: member {name} unpacks to {info.file_size:,} bytes; it is not the original archive")
+                return opened.read(info).decode("utf-8").splitlines()
+        except (zipfile.BadZipFile, KeyError, OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path} cannot be read as the archive it should be ({error}); get the file again") from error
+
+    def counted_lists(self, name: str) -> list[NDArray[np.int64]]:
+        """Return the lists of a file whose lines are ``count item item ...``.
+
+        Raises
+        ------
+        DataError
+            If a line's count is wrong or a token is not a number; the text names the line.
+        """
+        lists = []
+        for number, line in enumerate(self.lines(name), 1):
+            try:
+                values = np.array(line.split(), dtype=np.int64)
+            except ValueError:
+                raise DataError(f"{self.path / name}, line {number}: {line[:40]!r} is not a list of whole numbers") from None
+            if len(values) == 0 or values[0] != len(values) - 1:
+                raise DataError(f"{self.path / name}, line {number}: the first number should count the {max(len(values) - 1, 0)} that follow")
+            lists.append(values[1:])
+        return lists
+
+    def bag_of_words(self, name: str, n_words: int) -> csr_array:
+        """Return a bag-of-words file (lines ``nwords word:count ...``) as float32 counts, shape (lines, n_words)."""
+        indices: list[int] = []
+        counts: list[int] = []
+        indptr = [0]
+        for number, line in enumerate(self.lines(name), 1):
+            head, *pairs = line.split()
+            try:
+                row = [(int(word), int(count)) for word, count in (pair.split(":") for pair in pairs)]
+                if int(head) != len(row):
+                    raise ValueError
+            except ValueError:
+                raise DataError(f"{self.path / name}, line {number}: expected 'n word:count ...' with n pairs, found {line[:40]!r}") from None
+            indices += [word for word, _ in row]
+            counts += [count for _, count in row]
+            indptr.append(len(indices))
+        if indices and not 0 <= min(indices) <= max(indices) < n_words:
+            raise DataError(f"{self.path / name}: word {max(indices)} is not one of the {n_words:,} words of the vocabulary")
+        bag = csr_array(
+            (np.array(counts, np.float32), np.array(indices, np.int32), np.array(indptr, np.int32)), shape=(len(indptr) - 1, n_words)
+        )
+        bag.sort_indices()
+        return bag
+
+    def _locate(self, name: str) -> Path:
+        for path in (self.path / name, self.path / f"{name}.gz"):
+            if path.is_file():
+                return path
+        if self._provide is None:
+            raise ResourceError(f"{self.path / name} is missing (neither it nor {name}.gz is there); put the original file there")
+        return self._provide(name)
+
+
+def assert_totals(name: str, found: dict[str, int], published: dict[str, int]) -> None:
+    """Compare totals with the authors' published ones.
+
+    Raises
+    ------
+    DataError
+        If one differs: then the files are not the originals, or are read wrongly.
+    """
+    wrong = [f"{found[key]:,} {key} instead of {value:,}" for key, value in published.items() if found[key] != value]
+    if wrong:
+        raise DataError(f"data set '{name}' has {', '.join(wrong)}, so its files are not the published ones; get them again")

@@ -1,0 +1,74 @@
+"""Protocols that two people can follow to the same number: the front door to `dualnet.data.protocols`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import UsageError, nearest
+from .dataset import Dataset
+from .protocols.files import from_files
+from .protocols.in_matrix import citeulike1, citeulike2
+from .protocols.new_items import out_matrix
+from .protocols.new_users import unknown_users
+from .protocols.quadrants import four_quadrants, temporal
+from .tasks import RankingTask, Split, Validation
+
+__all__ = [
+    "PROTOCOLS",
+    "RankingTask",
+    "Split",
+    "Validation",
+    "citeulike1",
+    "citeulike2",
+    "four_quadrants",
+    "from_files",
+    "make",
+    "out_matrix",
+    "temporal",
+    "unknown_users",
+]
+
+PROTOCOLS: dict[str, Callable[..., Split]] = {
+    "citeulike1": citeulike1,
+    "citeulike2": citeulike2,
+    "out-matrix": out_matrix,
+    "unknown-users": unknown_users,
+    "four-quadrants": four_quadrants,
+    "temporal": temporal,
+}
+
+
+def make(protocol: str, data: Dataset, **options: Any) -> Split:
+    """Divide data by a protocol given by name.
+
+    Parameters
+    ----------
+    protocol : str
+        A key of `PROTOCOLS`.
+    data : Dataset
+        Everything.
+    **options
+        Arguments of the protocol's function; those that are None are left to their defaults.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    UsageError
+        If there is no such protocol or option; the text names the nearest.
+    """
+    if protocol not in PROTOCOLS:
+        raise UsageError(f"there is no protocol '{protocol}'.{nearest(protocol, PROTOCOLS)}")
+    function = PROTOCOLS[protocol]
+    known = [name for name in inspect.signature(function).parameters if name != "data"]
+    given = {name: value for name, value in options.items() if value is not None}
+    if protocol == "temporal":
+        given.pop("seed", None)  # a cut in time draws nothing
+    for name in given:
+        if name not in known:
+            raise UsageError(f"protocol '{protocol}' has no option '{name}'.{nearest(name, known)}")
+    return function(data, **given)

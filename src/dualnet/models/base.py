@@ -1,0 +1,301 @@
+"""The contract of every model: two encoders, inner products, four kinds of questions."""
+
+from __future__ import annotations
+
+import inspect
+import time
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ..data.content import Content, Matrix
+from ..data.dataset import Dataset
+from ..data.features import Featurizer
+from ..data.space import ItemSpace
+from ..data.tasks import Validation
+from ..errors import ArtifactError, CapabilityError, DataError, DualNetWarning, NotFittedError
+from ..ids import IdMap, Rows
+from ..retrieval.topk import Vectors
+from ..train.options import RunOptions
+from .answers import Answers
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a model can serve; a caller may ask before, and asking for more raises `CapabilityError`.
+
+    Parameters
+    ----------
+    new_items : bool
+        Scores items that it did not see in training, from their content.
+    new_users : bool
+        Answers for a history that it did not see in training.
+    new_items_in_history : bool
+        Takes account of new items in a history.
+    needs_content : bool
+        Cannot be fitted without item content.
+    user_columns : bool
+        Takes account of user columns.
+    """
+
+    new_items: bool
+    new_users: bool
+    new_items_in_history: bool
+    needs_content: bool
+    user_columns: bool = False
+
+
+class Recommender(Answers, ABC):
+    """Base of all models: fit once, then encode users and items, known or new, and match them by inner product.
+
+    The constructor takes keywords only and stores them; `fit` starts afresh and returns the model; what it learns ends in
+    an underscore. A subclass writes the hooks `_fit`, `_encode_items`, `_encode_users`, `_get_state` and `_set_state`;
+    everything else (answers, evaluation, files) is written once, here and in `Answers`.
+
+    Attributes
+    ----------
+    users_ : IdMap
+        Users seen in training.
+    items_ : IdMap
+        Items seen in training; a model row is a row of this map.
+    histories_ : csr_array of float32, shape (len(users_), len(items_))
+        Stored histories: a known user id is short for its row.
+    popularity_ : ndarray of float32, shape (len(items_),)
+        Training events of each item; what someone without history or columns gets.
+    featurizer_, user_featurizer_ : Featurizer or None
+        Fitted on the training items and users.
+    catalogue_ : ItemSpace
+        Everything that can be recommended: `items_`, then items added later.
+    info_ : dict
+        Data fingerprint, sizes, seconds.
+    """
+
+    name: ClassVar[str]
+    uses_content: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """What the model can serve."""
+
+    @abstractmethod
+    def _fit(
+        self,
+        data: Dataset,
+        features: Matrix | None,
+        user_features: Matrix | None,
+        validation: Validation | None,
+        run: RunOptions,
+    ) -> None:
+        """Learn from known items and users only; `features` are row-aligned with `data.items`."""
+
+    @abstractmethod
+    def _encode_items(self, space: ItemSpace, rows: Rows) -> Vectors:
+        """Return vectors of some items of a space."""
+
+    @abstractmethod
+    def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> Vectors:
+        """Return vectors of users with histories over a space."""
+
+    @abstractmethod
+    def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return what this kind of model learned: JSON-ready settings and arrays."""
+
+    @abstractmethod
+    def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `_get_state` returned."""
+
+    @classmethod
+    def parameter_names(cls) -> list[str]:
+        """Return the names of the constructor's arguments: they are the configuration."""
+        return [name for name in inspect.signature(cls.__init__).parameters if name not in ("self", "overrides")]
+
+    def get_params(self) -> dict[str, Any]:
+        """Return the constructor's arguments of this model."""
+        return {name: getattr(self, name) for name in self.parameter_names()}
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self).__init__).parameters
+        changed = {n: v for n, v in self.get_params().items() if v != defaults[n].default}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+
+    @property
+    def n_parameters(self) -> int:
+        """Learned numbers of the fitted model."""
+        self._require_fitted()
+        return sum(int(value.size) for value in self._get_state()[1].values())
+
+    def fit(self, train: Dataset, validation: Validation | None = None, *, run: RunOptions | None = None) -> Self:
+        """Learn from interactions and content, forgetting any former fit.
+
+        Items without a single pair do not train; they join the catalogue at the end as new items, if the model can score
+        such.
+
+        Parameters
+        ----------
+        train : Dataset
+            Who did what, and what the items are.
+        validation : Validation, optional
+            To choose on, such as `Split.validation`; models without anything to choose ignore it.
+        run : RunOptions, optional
+            Progress, log, checkpoints, threads.
+
+        Returns
+        -------
+        Recommender
+            The model itself.
+
+        Raises
+        ------
+        DataError
+            If the data cannot be used.
+        CapabilityError
+            If the model needs content and there is none.
+        """
+        started = time.perf_counter()
+        data, features, user_features = self._prepare(train)
+        self._fit(data, features, user_features, validation, run or RunOptions())
+        self.info_ = {
+            "data": train.name,
+            "fingerprint": train.fingerprint(),
+            "users": len(self.users_),
+            "items": len(self.items_),
+            "pairs": data.interactions.n_pairs,
+            "fit_seconds": round(time.perf_counter() - started, 3),
+        }
+        silent = np.setdiff1d(np.arange(train.interactions.n_items), train.known_items())
+        if len(silent) and train.items is not None and self.capabilities.new_items:
+            self.add_items(train.items.take(silent))
+        return self
+
+    def _prepare(self, train: Dataset) -> tuple[Dataset, Matrix | None, Matrix | None]:
+        """Set ids, histories, featurizers and catalogue; return known data and its features."""
+        if train.interactions.n_pairs == 0:
+            raise DataError(f"data set '{train.name}' has no pairs to learn from")
+        if self.capabilities.needs_content and train.items is None:
+            raise CapabilityError(f"model '{self.name}' learns from item content, and data set '{train.name}' has none; add content columns")
+        known = train.known_items()
+        users = np.flatnonzero(np.diff(train.interactions.matrix.indptr))
+        whole = len(known) == train.interactions.n_items and len(users) == train.interactions.n_users
+        data = train if whole else train.select(users=users, items=known)
+        self.users_, self.items_ = data.interactions.users, data.interactions.items
+        self.histories_ = data.interactions.pattern()
+        self.popularity_ = np.bincount(self.histories_.indices, minlength=len(self.items_)).astype(np.float32)
+        self.featurizer_ = self.user_featurizer_ = None
+        features = user_features = None
+        if self.uses_content and data.items is not None:
+            self.featurizer_ = Featurizer.fit(data.items)
+            features = self.featurizer_.transform(data.items)
+        if self.capabilities.user_columns and data.users is not None:
+            self.user_featurizer_ = Featurizer.fit(data.users)
+            user_features = self.user_featurizer_.transform(data.users)
+        self.catalogue_ = ItemSpace(self.items_, np.arange(len(self.items_)), features, data.items)
+        return data, features, user_features
+
+    def space(self, ids: IdMap, content: Content | None = None) -> ItemSpace:
+        """Translate a list of items to the model's own rows and features, once for many questions.
+
+        Parameters
+        ----------
+        ids : IdMap
+            Items, known or new.
+        content : Content, optional
+            Their content, row-aligned; without it only items of the catalogue have features.
+
+        Returns
+        -------
+        ItemSpace
+        """
+        self._require_fitted()
+        known = self.items_.find(ids)
+        if self.featurizer_ is None:
+            return ItemSpace(ids, known, None, content)
+        if content is not None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DualNetWarning)  # said once, at fit
+                return ItemSpace(ids, known, self.featurizer_.transform(content), content)
+        rows = self.catalogue_.ids.find(ids)
+        if (rows < 0).any():
+            raise DataError(f"item {ids.key(int(np.flatnonzero(rows < 0)[0]))!r} is not in the catalogue, and no content was given for it")
+        features = self.catalogue_.features
+        return ItemSpace(ids, known, None if features is None else features[rows], None)
+
+    def scorable(self, space: ItemSpace) -> NDArray[np.bool_]:
+        """Return which items of a space the model can score, shape (len(space),)."""
+        if self.capabilities.new_items and space.features is not None:
+            return np.ones(len(space), bool)
+        return space.is_known
+
+    def encode_items(self, space: ItemSpace, rows: Rows | None = None) -> Vectors:
+        """Return item vectors; the score of a user and an item is the inner product of their vectors.
+
+        Parameters
+        ----------
+        space : ItemSpace
+            From `space`.
+        rows : ndarray of int64, optional
+            Which items; all by default.
+
+        Returns
+        -------
+        ndarray or csr_array of float32, shape (n, width)
+        """
+        self._require_fitted()
+        return self._encode_items(space, np.arange(len(space)) if rows is None else rows)
+
+    def encode_users(self, history: csr_array, space: ItemSpace, user_content: Content | None = None) -> Vectors:
+        """Return user vectors from visible histories.
+
+        Parameters
+        ----------
+        history : csr_array, shape (n_users, len(space))
+            What each user did; stored values other than their presence are ignored.
+        space : ItemSpace
+            From `space`.
+        user_content : Content, optional
+            Columns of the users, row-aligned.
+
+        Returns
+        -------
+        ndarray or csr_array of float32, shape (n_users, width)
+        """
+        self._require_fitted()
+        pattern = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape)
+        columns = None if user_content is None else self._user_columns(user_content)
+        return self._encode_users(pattern, space, columns)
+
+    def save(self, folder: str | Path, *, metrics: Mapping[str, Any] | None = None) -> Path:
+        """Write the model as a folder of JSON, safetensors and Arrow; see `dualnet.models.artifact.save`."""
+        from .artifact import save
+
+        return save(self, folder, metrics=metrics)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Load a model of this class; see `dualnet.models.artifact.load`.
+
+        Raises
+        ------
+        ArtifactError
+            If the folder is damaged, or holds a model of another class.
+        """
+        from .artifact import load
+
+        model = load(folder)
+        if not isinstance(model, cls):
+            raise ArtifactError(f"{folder} holds a {type(model).__name__}, not a {cls.__name__}; use dualnet.load")
+        return model
+
+    def _user_columns(self, user_content: Content) -> Matrix | None:
+        return None if self.user_featurizer_ is None else self.user_featurizer_.transform(user_content)
+
+    def _require_fitted(self) -> None:
+        if not hasattr(self, "catalogue_"):
+            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit(data) or load a saved model")

@@ -1,0 +1,435 @@
+"""DualNet: collaborative deep embedding via dual networks (Xiong, Lin, Niu, Cheng & Li)."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ..data.content import Matrix
+from ..data.dataset import Dataset
+from ..data.space import ItemSpace
+from ..data.tasks import RankingTask, Validation
+from ..errors import MissingExtraError, UsageError, nearest
+from ..evaluation import quick_recall
+from ..ids import Rows
+from ..rng import derive_seed, generator
+from ..train.options import RunOptions
+from .base import Capabilities, Recommender
+from .runtime import DualRuntime
+
+if TYPE_CHECKING:
+    from ..train.objective import DualObjective
+    from ..train.trainer import TrainingState
+
+ITEM_BATCH_LIMIT = 50_000  # items of one block by default; beyond it encoding them all in every step costs too much
+VALIDATION_CUTS = (50, 100, 200)
+
+
+class DualNet(Recommender):
+    """Recommend anything to anyone: an item network and a user network, trained together (section 3 of the paper).
+
+    The item network encodes content, the user network encodes a history; their inner product predicts the match. New items
+    and new users are encoded like old ones. The defaults go beyond the paper where that was measured to help;
+    `DualNet.paper()` gives the paper's own choices.
+
+    Parameters
+    ----------
+    levels : sequence of int
+        Widths of the embedding levels, bottom to top (the paper: 200, 200, 50).
+    design : {"branching", "multi-level", "basic"}
+        Which levels are matched (section 3.2).
+    user_input : {"shared", "reference"}
+        How the user network reads a history: through the content of its items, so that new items can be part of it, or
+        through one table row for each reference item (the paper).
+    item_residual : bool
+        A learned residual beside the content of each training item; matters for items with many events.
+    residual_dropout : float
+        Share of residuals left out of each step, so that content alone serves new items.
+    mask : {"none", "fold", "leave-one-out"}
+        How the pairs to predict are kept out of the history they are predicted from.
+    fold : float
+        Share of each history hidden under ``mask="fold"``.
+    noise, history_noise : float
+        Share of content entries and of history entries set to zero in training (section 5.3).
+    dropout : float
+        Dropout between levels.
+    activation : {"tanh", "relu", "sigmoid", "identity"}
+        After each level.
+    norm : {"batch", "layer", "none"}
+        Normalisation before each activation.
+    top_branch : bool
+        Whether the top level has a matching branch too (figure 1: no).
+    output_scale : float
+        Initial scale of the embeddings; predictions should start near zero.
+    zero_weight : float
+        Weight b of zeros against 1 for positives.
+    zero_popularity : float
+        Exponent e in q_j ~ (popularity of item j)^e, the item factor of the weight of zeros; 0 weighs all alike.
+    loss : {"auto", "exact", "dense"}
+        Form of the weighted squared error; all give the same value (decision 6).
+    optimizer : {"adam", "sgd"}
+        Adam, or SGD with momentum (the paper).
+    learning_rate, momentum, weight_decay : float
+        Peak learning rate; momentum of sgd; decoupled weight decay.
+    schedule : {"one-cycle", "constant", "cosine", "linear"}
+        Learning rate over the epochs.
+    epochs : int
+        Length of training; each epoch visits every user-item pair once.
+    patience : int
+        Validations without improvement before stopping early.
+    validate_every : int
+        Epochs between validations.
+    monitor : str
+        Validation figure that decides: ``"recall@50"``, ``"recall@100"`` or ``"recall@200"`` (mean over the tasks).
+    validation_users : int
+        At most this many users (drawn once) of each validation task are ranked after an epoch.
+    user_batch : int
+        Users of a dual mini-batch; clipped to the data by default only.
+    item_batch : int, optional
+        Items of a dual mini-batch; by default all, up to 50,000.
+    random_state : int
+        Seed of weights, order and noise; the same seed gives the same bits on one machine and thread count.
+
+    Raises
+    ------
+    UsageError
+        At `fit`, for a parameter outside its range.
+    MissingExtraError
+        At `fit`, without torch.
+    """
+
+    name: ClassVar[str] = "dualnet"
+    uses_content: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        levels: Sequence[int] = (200, 200, 50),
+        design: Literal["branching", "multi-level", "basic"] = "branching",
+        user_input: Literal["shared", "reference"] = "shared",
+        item_residual: bool = True,
+        residual_dropout: float = 0.2,
+        mask: Literal["none", "fold", "leave-one-out"] = "none",
+        fold: float = 0.3,
+        noise: float = 0.3,
+        history_noise: float = 0.3,
+        dropout: float = 0.1,
+        activation: Literal["tanh", "relu", "sigmoid", "identity"] = "tanh",
+        norm: Literal["batch", "layer", "none"] = "batch",
+        top_branch: bool = False,
+        output_scale: float = 0.1,
+        zero_weight: float = 0.01,
+        zero_popularity: float = 0.0,
+        loss: Literal["auto", "exact", "dense"] = "auto",
+        optimizer: Literal["adam", "sgd"] = "adam",
+        learning_rate: float = 1e-2,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        schedule: Literal["one-cycle", "constant", "cosine", "linear"] = "one-cycle",
+        epochs: int = 20,
+        patience: int = 8,
+        validate_every: int = 1,
+        monitor: str = "recall@100",
+        validation_users: int = 2000,
+        user_batch: int | None = None,
+        item_batch: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.levels = levels
+        self.design = design
+        self.user_input = user_input
+        self.item_residual = item_residual
+        self.residual_dropout = residual_dropout
+        self.mask = mask
+        self.fold = fold
+        self.noise = noise
+        self.history_noise = history_noise
+        self.dropout = dropout
+        self.activation = activation
+        self.norm = norm
+        self.top_branch = top_branch
+        self.output_scale = output_scale
+        self.zero_weight = zero_weight
+        self.zero_popularity = zero_popularity
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.epochs = epochs
+        self.patience = patience
+        self.validate_every = validate_every
+        self.monitor = monitor
+        self.validation_users = validation_users
+        self.user_batch = user_batch
+        self.item_batch = item_batch
+        self.random_state = random_state
+
+    @classmethod
+    def paper(cls, **overrides: Any) -> DualNet:
+        """Return a model with the paper's own choices: reference input, no residual, SGD with momentum.
+
+        Parameters
+        ----------
+        **overrides
+            Constructor arguments that differ from the preset.
+        """
+        preset = {"user_input": "reference", "item_residual": False, "optimizer": "sgd", "schedule": "constant"}
+        return cls(**{**preset, **overrides})
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model can serve: with content, all four quadrants."""
+        with_content = not hasattr(self, "runtime_") or "item.content" in self.runtime_.tensors
+        return Capabilities(
+            new_items=with_content,
+            new_users=True,
+            new_items_in_history=with_content and self.user_input == "shared",
+            needs_content=False,
+            user_columns=True,
+        )
+
+    @property
+    def n_parameters(self) -> int:
+        """Learned numbers of the fitted model."""
+        return sum(value.size for value in self.runtime_.tensors.values())
+
+    def _fit(
+        self,
+        data: Dataset,
+        features: Matrix | None,
+        user_features: Matrix | None,
+        validation: Validation | None,
+        run: RunOptions,
+    ) -> None:
+        self._check_parameters()
+        self._tables = weakref.WeakKeyDictionary()
+        if run.log is not None and not run.resume:
+            run.log.unlink(missing_ok=True)
+        stop_after = None
+        if validation is not None and not _same_pairs(validation.train, data):
+            chooser = type(self)(**self.get_params())
+            chooser._fit_chosen(validation, run)
+            self.choice_ = chooser.training_
+            stop_after = chooser.training_.best_epoch
+            validation = None
+        phase = "final" if stop_after is not None else "train"
+        tasks = () if validation is None else validation.tasks
+        self.training_ = self._descend(data, features, user_features, tasks, run, phase, stop_after)
+
+    def _fit_chosen(self, validation: Validation, run: RunOptions) -> None:
+        """Fit on the smaller training set of a validation to find the best number of epochs."""
+        data, features, user_features = self._prepare(validation.train)
+        self._tables = weakref.WeakKeyDictionary()
+        self.training_ = self._descend(data, features, user_features, validation.tasks, run, "choose", None)
+
+    def _descend(
+        self,
+        data: Dataset,
+        features: Matrix | None,
+        user_features: Matrix | None,
+        tasks: Sequence[RankingTask],
+        run: RunOptions,
+        phase: str,
+        stop_after: int | None,
+    ) -> TrainingState:
+        try:
+            import torch
+
+            from ..nn.dual import DualNetwork, DualShape
+            from ..nn.export import export_network
+            from ..train.batches import DualBatches
+            from ..train.objective import DualObjective, ObjectiveSettings
+            from ..train.trainer import Trainer, TrainerSettings
+        except ImportError as error:
+            raise MissingExtraError("torch", "train", "fitting DualNet") from error
+        matrix = data.interactions.matrix
+        shape = DualShape(
+            n_items=matrix.shape[1],
+            n_features=0 if features is None else features.shape[1],
+            n_user_features=0 if user_features is None else user_features.shape[1],
+            levels=tuple(self.levels),
+            design=self.design,
+            activation=self.activation,
+            norm=self.norm,
+            dropout=self.dropout,
+            top_branch=self.top_branch,
+            user_input=self.user_input,
+            item_residual=self.item_residual,
+            output_scale=self.output_scale,
+        )
+        settings = ObjectiveSettings(
+            mask=self.mask,
+            fold=self.fold,
+            noise=self.noise,
+            history_noise=self.history_noise,
+            residual_dropout=self.residual_dropout,
+            zero_weight=self.zero_weight,
+            form=self.loss,
+            seed=self.random_state,
+        )
+        network = DualNetwork(shape, torch.Generator().manual_seed(derive_seed(self.random_state, "weights")))
+        objective = DualObjective(network, matrix, features, user_features, self._item_zero(matrix), settings)
+        batches = DualBatches(
+            matrix,
+            user_batch=self.user_batch or min(512, matrix.shape[0]),
+            item_batch=self.item_batch or min(ITEM_BATCH_LIMIT, matrix.shape[1]),
+            seed=self.random_state,
+        )
+        trainer = Trainer(
+            objective,
+            batches,
+            TrainerSettings(
+                optimizer=self.optimizer,
+                learning_rate=self.learning_rate,
+                momentum=self.momentum,
+                weight_decay=self.weight_decay,
+                schedule=self.schedule,
+                epochs=self.epochs,
+                stop_after=stop_after,
+                patience=self.patience,
+                monitor=self.monitor,
+                validate_every=self.validate_every,
+            ),
+            n_pairs=data.interactions.n_pairs,
+            validate=self._validator(tasks, objective) if tasks else None,
+            identity=self._identity(data, stop_after),
+            run=run,
+            phase=phase,
+        )
+        with _threads(run.threads):
+            state = trainer.fit()
+            network.eval()
+            objective.calibrate()
+        self.runtime_ = DualRuntime(*export_network(network))
+        return state
+
+    def _validator(self, tasks: Sequence[RankingTask], objective: DualObjective) -> Callable[[], dict[str, float]]:
+        """Return a function that ranks a sample of each task's users with the present weights."""
+        from ..nn.export import export_network
+
+        prepared = []
+        for task in tasks:
+            sample = _sample_users(task, self.validation_users, self.random_state)
+            user_features = None if sample.user_content is None else self._user_columns(sample.user_content)
+            prepared.append((sample, self.space(task.items, task.content), user_features))
+
+        def validate() -> dict[str, float]:
+            runtime = DualRuntime(*export_network(objective.network))
+            figures: dict[str, list[float]] = {f"recall@{cut}": [] for cut in VALIDATION_CUTS}
+            for task, space, user_features in prepared:
+                items = runtime.item_vectors(space.features, space.known)
+                users = runtime.user_vectors(task.history, runtime.history_table(space.features, space.known), user_features)
+                for cut, value in quick_recall(users, items, task, VALIDATION_CUTS).items():
+                    figures[f"recall@{cut}"].append(value)
+            return {name: float(np.mean(values)) for name, values in figures.items()}
+
+        return validate
+
+    def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
+        features = None if space.features is None else space.features[rows]
+        return self.runtime_.item_vectors(features, space.known[rows])
+
+    def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
+        table = self._tables.get(space)
+        if table is None:
+            table = self._tables[space] = self.runtime_.history_table(space.features, space.known)
+        return self.runtime_.user_vectors(history, table, user_features)
+
+    def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        return {"runtime": self.runtime_.config}, dict(self.runtime_.tensors)
+
+    def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
+        self._tables = weakref.WeakKeyDictionary()
+        self.runtime_ = DualRuntime(config["runtime"], tensors)
+
+    def _item_zero(self, matrix: csr_array) -> NDArray[np.float32]:
+        """Return q_j: popularity to a power, scaled to mean 1 so that `zero_weight` keeps its meaning."""
+        popularity = np.bincount(matrix.indices, minlength=matrix.shape[1]).clip(min=1).astype(np.float64)
+        weight = popularity**self.zero_popularity
+        return (weight / weight.mean()).astype(np.float32)
+
+    def _identity(self, data: Dataset, stop_after: int | None) -> dict[str, Any]:
+        parameters = {name: list(v) if isinstance(v, tuple) else v for name, v in self.get_params().items()}
+        return {**parameters, "data": data.fingerprint(), "stop_after": stop_after}
+
+    def _check_parameters(self) -> None:
+        if not self.levels or any(not isinstance(width, int) or width < 1 for width in self.levels):
+            raise UsageError(f"levels={self.levels!r}: give one or more positive widths, such as (200, 200, 50)")
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise UsageError(f"{name}={value!r} is not known.{nearest(str(value), choices)}")
+        for name in ("noise", "history_noise", "dropout", "residual_dropout", "momentum"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"{name}={getattr(self, name)!r} must be at least 0 and below 1")
+        if not 0 < self.fold < 1:
+            raise UsageError(f"fold={self.fold!r} must be above 0 and below 1")
+        if not 0 < self.zero_weight < 1:
+            raise UsageError(
+                f"zero_weight={self.zero_weight!r} must be above 0 and below the weight 1 of positives: without zeros, or with"
+                " zeros as sure as positives, there is nothing to learn"
+            )
+        for name in ("learning_rate", "output_scale"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"{name}={getattr(self, name)!r} must be above 0")
+        for name in ("epochs", "patience", "validate_every", "validation_users"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise UsageError(f"{name}={getattr(self, name)!r} must be a whole number of at least 1")
+        if self.weight_decay < 0:
+            raise UsageError(f"weight_decay={self.weight_decay!r} must not be negative")
+
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "design": ("branching", "multi-level", "basic"),
+    "user_input": ("shared", "reference"),
+    "mask": ("none", "fold", "leave-one-out"),
+    "activation": ("tanh", "relu", "sigmoid", "identity"),
+    "norm": ("batch", "layer", "none"),
+    "loss": ("auto", "exact", "dense"),
+    "optimizer": ("adam", "sgd"),
+    "schedule": ("one-cycle", "constant", "cosine", "linear"),
+    "monitor": tuple(f"recall@{cut}" for cut in VALIDATION_CUTS),
+}
+
+
+def _same_pairs(inner: Dataset, outer: Dataset) -> bool:
+    """Whether two training sets hold the same pairs; then one fit serves both for choosing and for use."""
+    return inner.interactions.n_pairs == outer.interactions.n_pairs
+
+
+def _sample_users(task: RankingTask, limit: int, seed: int) -> RankingTask:
+    """Return a task over at most `limit` users with something to find, drawn once."""
+    rows = np.flatnonzero(np.diff(task.truth.indptr))
+    if len(rows) > limit:
+        rows = np.sort(generator(seed, "validation-users").choice(rows, limit, replace=False))
+    return replace(
+        task,
+        users=task.users.subset(rows),
+        history=csr_array(task.history[rows]),
+        seen=csr_array(task.seen[rows]),
+        truth=csr_array(task.truth[rows]),
+        user_content=None if task.user_content is None else task.user_content.take(rows),
+    )
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Run with a number of torch threads and put the former number back."""
+    import torch
+
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

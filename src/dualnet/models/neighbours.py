@@ -1,0 +1,93 @@
+"""Item neighbours: people who took this also took that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
+
+from ..data.content import Matrix
+from ..data.dataset import Dataset
+from ..data.space import ItemSpace
+from ..data.tasks import Validation
+from ..errors import UsageError
+from ..ids import Rows
+from ..train.options import RunOptions
+from .base import Capabilities, Recommender
+
+BLOCK = 1024  # items whose similarities are held at a time
+
+
+class ItemKNN(Recommender):
+    """Score an item by its similarity to the items of the history (Sarwar et al. 2001).
+
+    A user vector is the history, an item vector its similarities: long and sparse, but an inner product like any other.
+
+    Parameters
+    ----------
+    neighbours : int
+        Most similar items kept for each item.
+    shrinkage : float
+        Added to the denominator of the cosine, so that two items with one common reader are not twins.
+    """
+
+    name: ClassVar[str] = "item-knn"
+
+    def __init__(self, *, neighbours: int = 200, shrinkage: float = 5.0) -> None:
+        self.neighbours = neighbours
+        self.shrinkage = shrinkage
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Known items, any history."""
+        return Capabilities(new_items=False, new_users=True, new_items_in_history=False, needs_content=False)
+
+    def _fit(
+        self, data: Dataset, features: Matrix | None, user_features: Matrix | None, validation: Validation | None, run: RunOptions
+    ) -> None:
+        if not isinstance(self.neighbours, int) or self.neighbours < 1:
+            raise UsageError(f"neighbours={self.neighbours!r} must be a whole number of at least 1")
+        if self.shrinkage < 0:
+            raise UsageError(f"shrinkage={self.shrinkage!r} must not be negative")
+        by_item = csr_array(self.histories_.T)
+        lengths = np.sqrt(np.diff(by_item.indptr))
+        blocks = []
+        for start in range(0, len(self.items_), BLOCK):
+            common = csr_array(by_item[start : start + BLOCK] @ self.histories_)
+            rows = np.repeat(np.arange(common.shape[0]), np.diff(common.indptr))
+            values = common.data / (lengths[start + rows] * lengths[common.indices] + self.shrinkage)
+            values[common.indices == start + rows] = 0
+            blocks.append(_keep_largest(csr_array((values, common.indices, common.indptr), shape=common.shape), self.neighbours))
+        self.similarity_ = csr_array(vstack(blocks, format="csr"), dtype=np.float32)
+
+    def _encode_items(self, space: ItemSpace, rows: Rows) -> csr_array:
+        known = space.known[rows]
+        found = np.flatnonzero(known >= 0)
+        place = csr_array((np.ones(len(found), np.float32), (found, known[found])), shape=(len(rows), len(self.items_)))
+        return csr_array(place @ self.similarity_)
+
+    def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> csr_array:
+        return space.to_known(history, len(self.items_))
+
+    def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        s = self.similarity_
+        return {}, {"data": s.data, "indices": s.indices.astype(np.int64), "indptr": s.indptr.astype(np.int64)}
+
+    def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
+        n = len(self.items_)
+        self.similarity_ = csr_array((tensors["data"], tensors["indices"], tensors["indptr"]), shape=(n, n))
+
+
+def _keep_largest(matrix: csr_array, count: int) -> csr_array:
+    """Return a CSR matrix with at most `count` largest positive entries of each row."""
+    keep = matrix.data > 0
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    order = np.lexsort((matrix.indices, -matrix.data, rows))
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order)) - matrix.indptr[rows[order]]
+    keep &= rank < count
+    coordinates = (rows[keep], matrix.indices[keep])
+    return csr_array((matrix.data[keep], coordinates), shape=matrix.shape)

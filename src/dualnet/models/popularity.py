@@ -1,0 +1,53 @@
+"""Popularity: everyone gets what most people took. The least a model must beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ..data.content import Matrix
+from ..data.dataset import Dataset
+from ..data.space import ItemSpace
+from ..data.tasks import Validation
+from ..ids import Rows
+from ..train.options import RunOptions
+from .base import Capabilities, Recommender
+
+
+class Popularity(Recommender):
+    """Rank items by their number of training events, the same for everyone.
+
+    Its figure is known without any randomness, so that it also checks the evaluator.
+    """
+
+    name: ClassVar[str] = "popularity"
+
+    def __init__(self) -> None:
+        pass
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Known items, any user."""
+        return Capabilities(new_items=False, new_users=True, new_items_in_history=False, needs_content=False)
+
+    def _fit(
+        self, data: Dataset, features: Matrix | None, user_features: Matrix | None, validation: Validation | None, run: RunOptions
+    ) -> None:
+        pass  # `popularity_` is counted for every model
+
+    def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
+        known = space.known[rows]
+        return np.where(known >= 0, self.popularity_[np.maximum(known, 0)], 0).astype(np.float32)[:, None]
+
+    def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
+        return np.ones((history.shape[0], 1), np.float32)
+
+    def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        return {}, {}
+
+    def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
+        pass

@@ -1,0 +1,56 @@
+"""Models by name, imported only when asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from ..errors import UsageError, nearest
+from .base import Recommender
+
+MODELS: dict[str, tuple[str, str]] = {
+    "popularity": ("popularity", "Popularity"),
+    "item-knn": ("neighbours", "ItemKNN"),
+    "content-profile": ("profile", "ContentProfile"),
+    "lsa-profile": ("profile", "LsaProfile"),
+    "dualnet": ("dualnet", "DualNet"),
+}
+
+
+def model_class(name: str) -> type[Recommender]:
+    """Return the class of a model name.
+
+    Raises
+    ------
+    UsageError
+        If there is no such model; the text names the nearest.
+    """
+    if name not in MODELS:
+        raise UsageError(f"there is no model '{name}'.{nearest(name, MODELS)}")
+    module, attribute = MODELS[name]
+    found: type[Recommender] = getattr(import_module(f".{module}", __package__), attribute)
+    return found
+
+
+def create(name: str, **parameters: Any) -> Recommender:
+    """Return an unfitted model by name.
+
+    Parameters
+    ----------
+    name : str
+        A key of `MODELS`.
+    **parameters
+        Constructor arguments.
+
+    Raises
+    ------
+    UsageError
+        If the model or a parameter does not exist; the text names the nearest.
+    """
+    cls = model_class(name)
+    known = cls.parameter_names()
+    for parameter in parameters:
+        if parameter not in known:
+            hint = nearest(parameter, known) if known else " It has none."
+            raise UsageError(f"model '{name}' has no parameter '{parameter}'.{hint}")
+    return cls(**parameters)

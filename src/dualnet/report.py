@@ -1,0 +1,167 @@
+"""What an evaluation found: figures, intervals, breakdowns; as a table for people and JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import UsageError
+from .ids import Key
+
+PROTOCOL_TEXT = (
+    "Recall@M per user: hits in the top M / all held-out positives of the user among the candidates; averaged over users with"
+    " at least one. Items visible to the model are not candidates. A group of equal scores counts at its expected value."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class TaskResult:
+    """Figures of one task.
+
+    Parameters
+    ----------
+    name : str
+        Quadrant, such as ``known-new``.
+    candidate_set : str
+        ``task`` or ``all``.
+    n_candidates : int
+        Items ranked for each user.
+    user_ids : list
+        Users with at least one held-out positive, in the order of `per_user`.
+    per_user : dict of str to ndarray, shape (len(user_ids),)
+        Each metric of each user, such as ``recall@50``.
+    overall : dict
+        Figures of the lists as a whole: ``coverage@M``, ``gini@M``.
+    intervals : dict
+        95 % bootstrap interval of each mean.
+    skipped_users : int
+        Users without a held-out positive among the candidates.
+    unscorable_items : int
+        Candidates that the model cannot score; they were put last.
+    breakdown_cut : int
+        M of the two breakdowns.
+    by_history, by_popularity : list of dict
+        Mean recall by length of the visible history, and share of held-out pairs found by popularity of the item.
+    reason : str, optional
+        Why there are no figures (n/a).
+    seconds : float
+        Time to encode, rank and measure.
+    """
+
+    name: str
+    candidate_set: str
+    n_candidates: int
+    user_ids: list[Key] = field(default_factory=list)
+    per_user: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    overall: dict[str, float] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    skipped_users: int = 0
+    unscorable_items: int = 0
+    breakdown_cut: int = 50
+    by_history: list[dict[str, float | int | str]] = field(default_factory=list)
+    by_popularity: list[dict[str, float | int | str]] = field(default_factory=list)
+    reason: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def n_users(self) -> int:
+        """Users that the means are over."""
+        return len(self.user_ids)
+
+    def mean(self, metric: str) -> float:
+        """Return the mean of one metric, such as ``recall@50``.
+
+        Raises
+        ------
+        UsageError
+            If the metric was not measured.
+        """
+        if metric in self.per_user:
+            return float(self.per_user[metric].mean())
+        if metric in self.overall:
+            return self.overall[metric]
+        raise UsageError(f"task {self.name} has no figure '{metric}'" + (f": {self.reason}" if self.reason else ""))
+
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """Return ``{"recall@50": {"mean": ..., "ci95": [low, high]}, ...}``."""
+        figures: dict[str, dict[str, Any]] = {}
+        for name in self.per_user:
+            figures[name] = {"mean": self.mean(name)}
+            if name in self.intervals:
+                figures[name]["ci95"] = list(self.intervals[name])
+        return figures | {name: {"mean": value} for name, value in self.overall.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary, without per-user values."""
+        return {
+            "task": self.name,
+            "candidates": self.candidate_set,
+            "n_candidates": self.n_candidates,
+            "users": self.n_users,
+            "skipped_users": self.skipped_users,
+            "unscorable_items": self.unscorable_items,
+            "metrics": self.metrics(),
+            "breakdown_cut": self.breakdown_cut,
+            "by_history": self.by_history,
+            "by_popularity": self.by_popularity,
+            "reason": self.reason,
+            "seconds": self.seconds,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Figures of all tasks of an evaluation.
+
+    Parameters
+    ----------
+    results : list of TaskResult
+        One for each task.
+    cuts : tuple of int
+        The cut-offs.
+    """
+
+    results: list[TaskResult]
+    cuts: tuple[int, ...]
+
+    def __getitem__(self, name: str) -> TaskResult:
+        for result in self.results:
+            if result.name == name:
+                return result
+        raise UsageError(f"the report has no task '{name}'; it has {', '.join(result.name for result in self.results)}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {"protocol": PROTOCOL_TEXT, "cuts": list(self.cuts), "tasks": [result.to_json() for result in self.results]}
+
+    def table(self, metrics: Sequence[str] = ("recall",)) -> str:
+        """Return a plain-text table, one row a task and metric, with 95 % intervals."""
+        lines = ["task".ljust(14) + "metric".ljust(11) + "".join(f"@{cut}".rjust(20) for cut in self.cuts)]
+        for result in self.results:
+            if result.reason is not None:
+                lines.append(f"{result.name.ljust(14)}n/a: {result.reason}")
+                continue
+            for metric in metrics:
+                cells = []
+                for cut in self.cuts:
+                    name = f"{metric}@{cut}"
+                    cell = f"{result.mean(name):.3f}"
+                    if name in result.intervals:
+                        low, high = result.intervals[name]
+                        cell += f" [{low:.3f} {high:.3f}]"
+                    cells.append(cell.rjust(20))
+                lines.append(result.name.ljust(14) + metric.ljust(11) + "".join(cells))
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        notes = [
+            f"{r.name}: {r.n_users:,} users, {r.n_candidates:,} candidates"
+            + (f", {r.skipped_users:,} users skipped (nothing held out)" if r.skipped_users else "")
+            + (f", {r.unscorable_items:,} candidates without a score put last" if r.unscorable_items else "")
+            for r in self.results
+        ]
+        return "\n".join([self.table(), *notes, PROTOCOL_TEXT])
