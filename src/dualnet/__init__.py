@@ -31,7 +31,31 @@ _PUBLIC = {
 
 _MODULES = {"splits": "data.splits", "sources": "data.sources", "synthetic": "data.synthetic"}
 
-__all__ = ["__version__", *sorted(_PUBLIC), *sorted(_MODULES)]  # noqa: PLE0604
+__all__ = [
+    "Content",
+    "ContentProfile",
+    "ContentSpec",
+    "Dataset",
+    "DualNet",
+    "DualNetError",
+    "IdMap",
+    "Interactions",
+    "ItemKNN",
+    "LsaProfile",
+    "Popularity",
+    "RankingTask",
+    "Recommendations",
+    "Recommender",
+    "Report",
+    "RunOptions",
+    "Split",
+    "__version__",
+    "evaluate",
+    "load",
+    "sources",
+    "splits",
+    "synthetic",
+]
 
 if TYPE_CHECKING:
     from .data import sources, splits, synthetic

@@ -55,7 +55,9 @@ class TrainingInterruptedError(DualNetError):
     """
 
     def __init__(self, signal_number: int, saved_in: str) -> None:
-        super().__init__(f"stopped by signal {signal_number}; the state is saved in {saved_in}: run the same command with --resume")
+        super().__init__(
+            f"stopped by signal {signal_number}; the state is saved in {saved_in}: run the same command with --resume"
+        )
         self.exit_code = 128 + signal_number  # type: ignore[misc]
 
 
@@ -75,7 +77,9 @@ class MissingExtraError(ResourceError):
     """An optional package is needed; the text says which extra installs it (exit code 6)."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs the package '{package}', which is not installed; run: pip install 'dualnet[{extra}]'")
+        super().__init__(
+            f"{purpose} needs the package '{package}', which is not installed; run: pip install 'dualnet[{extra}]'"
+        )
 
 
 class DualNetWarning(UserWarning):

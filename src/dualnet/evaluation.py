@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +101,11 @@ def quick_recall(users: Vectors, items: Vectors, task: RankingTask, at: Sequence
         Cut-offs.
     """
     ranked = _Ranking(users, items[task.candidates], task, np.ones(len(task.candidates), bool), list(at), None)
-    return {cut: float(METRICS["recall"](ranked.hits, ranked.positives, cut).mean()) for cut in at} if len(ranked.positives) else dict.fromkeys(at, 0.0)
+    return (
+        {cut: float(METRICS["recall"](ranked.hits, ranked.positives, cut).mean()) for cut in at}
+        if len(ranked.positives)
+        else dict.fromkeys(at, 0.0)
+    )
 
 
 class _Ranking:
@@ -127,7 +131,9 @@ class _Ranking:
             return
         for part, scores in score_blocks(users[self.user_rows], items, exclude=seen, scorable=scorable, block=block):
             if np.isnan(scores).any():
-                raise DataError(f"task {task.name}: the model returned scores that are not numbers; its weights are damaged or diverged")
+                raise DataError(
+                    f"task {task.name}: the model returned scores that are not numbers; its weights are damaged or diverged"
+                )
             self._add(part, scores)
 
     def _add(self, part: slice, scores: NDArray[np.float32]) -> None:
@@ -162,7 +168,9 @@ class _Ranking:
         tied = np.where(cut == values[:, -1], tied_in_row, (values == cut[:, None]).sum(axis=1))
         share = (self.breakdown - above) / np.maximum(tied, 1)
         at = self.truth.indptr[part.start], self.truth.indptr[part.stop]
-        self.found[at[0] : at[1]] = np.where(truth_scores > cut[rows], 1.0, np.where(truth_scores == cut[rows], share[rows], 0.0))
+        self.found[at[0] : at[1]] = np.where(
+            truth_scores > cut[rows], 1.0, np.where(truth_scores == cut[rows], share[rows], 0.0)
+        )
 
 
 def _share_ties(
@@ -188,7 +196,7 @@ def _evaluate_task(
     started = time.perf_counter()
     space = model.space(task.items, task.content)
     scorable = model.scorable(space)[task.candidates]
-    base = {"name": task.name, "candidate_set": task.candidate_set, "n_candidates": len(task.candidates)}
+    base: dict[str, Any] = {"name": task.name, "candidate_set": task.candidate_set, "n_candidates": len(task.candidates)}
     if not scorable.any():
         return TaskResult(**base, reason="the model cannot score items that it did not see in training")
     users = model.encode_users(task.history, space, task.user_content)
@@ -197,9 +205,7 @@ def _evaluate_task(
     skipped = len(task.users) - len(ranked.user_rows)
     if len(ranked.user_rows) == 0:
         return TaskResult(**base, skipped_users=skipped, reason="no user has a held-out positive among the candidates")
-    per_user = {
-        f"{name}@{cut}": metric(ranked.hits, ranked.positives, cut) for name, metric in METRICS.items() for cut in cuts
-    }
+    per_user = {f"{name}@{cut}": metric(ranked.hits, ranked.positives, cut) for name, metric in METRICS.items() for cut in cuts}
     overall = {f"coverage@{cut}": coverage(exposure) for cut, exposure in ranked.exposure.items()}
     overall |= {f"gini@{cut}": gini(exposure) for cut, exposure in ranked.exposure.items()}
     lengths = np.diff(task.history.indptr)[ranked.user_rows]

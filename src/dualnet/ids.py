@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +74,7 @@ class IdMap:
     @property
     def keys(self) -> list[Key]:
         """All ids in row order."""
-        return self._keys.tolist()  # type: ignore[no-any-return]
+        return self._keys.tolist()
 
     @property
     def is_integer(self) -> bool:
@@ -101,11 +101,11 @@ class IdMap:
 
     def key(self, row: int) -> Key:
         """Return the id of one row."""
-        return self._keys[row].item() if self.is_integer else self._keys[row]  # type: ignore[no-any-return]
+        return self._keys[row].item() if self.is_integer else self._keys[row]
 
     def take(self, rows: Rows) -> list[Key]:
         """Return the ids of some rows, in that order."""
-        return self._keys[rows].tolist()  # type: ignore[no-any-return]
+        return self._keys[rows].tolist()
 
     def subset(self, rows: Rows) -> IdMap:
         """Return the map of the chosen rows only, renumbered from 0 in the order given."""
@@ -188,7 +188,7 @@ def _as_key_array(keys: Sequence[Key] | NDArray[np.generic]) -> NDArray[np.gener
         if keys.dtype == np.uint64 and len(keys) and int(keys.max()) > np.iinfo(np.int64).max:
             raise DataError(f"integer id {int(keys.max())} is larger than 2^63 - 1; pass such ids as text")
         return keys.astype(np.int64)
-    values = keys.tolist() if isinstance(keys, np.ndarray) else list(keys)
+    values: list[Any] = keys.tolist() if isinstance(keys, np.ndarray) else list(keys)
     if not values:
         return np.empty(0, dtype=object)
     strings = sum(isinstance(value, str) for value in values)
@@ -206,9 +206,11 @@ def _as_key_array(keys: Sequence[Key] | NDArray[np.generic]) -> NDArray[np.gener
         if max(values) > np.iinfo(np.int64).max or min(values) < np.iinfo(np.int64).min:
             raise DataError(f"integer id {max(values, key=abs)} does not fit in 64 bits; pass such ids as text")
         return np.array(values, dtype=np.int64)
-    odd = next(value for value in values if not isinstance(value, str | int | np.integer) or isinstance(value, bool)) if (
-        strings + integers < len(values)
-    ) else None
+    odd = (
+        next(value for value in values if not isinstance(value, str | int | np.integer) or isinstance(value, bool))
+        if (strings + integers < len(values))
+        else None
+    )
     if odd is not None:
         raise DataError(f"ids must be text or integers, got {odd!r} ({type(odd).__name__}); convert the column first")
     raise DataError("ids mix text and integers, so that '7' and 7 would be two ids; convert the column to one kind")

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
 from ..errors import DataError, UsageError, nearest
 from ..ids import IdMap, Key, Rows
 
-Matrix: TypeAlias = "csr_array | NDArray[np.float32]"
+Matrix: TypeAlias = Any  # csr_array or ndarray of float32; SciPy has no types to say so
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,8 @@ class ContentSpec:
             if name not in self.columns:
                 raise UsageError(f"there is no content column '{name}'.{nearest(name, self.columns)}")
         kinds = ("text", "tags", "categories", "numbers", "vectors", "bags")
-        return replace(self, **{kind: tuple(n for n in getattr(self, kind) if n in chosen) for kind in kinds})
+        narrowed: dict[str, Any] = {kind: tuple(n for n in getattr(self, kind) if n in chosen) for kind in kinds}
+        return replace(self, **narrowed)
 
     def to_json(self) -> dict[str, object]:
         """Return a JSON-ready dictionary; `from_json` reads it back."""
@@ -192,9 +192,7 @@ class Content:
                 got = other.matrices[name].shape[1] if name in other.matrices else "none"
                 raise DataError(f"content '{name}' has {matrix.shape[1]} numbers a row here, and {got} in the new rows")
         shared = [name for name in self.table.column_names if name in other.table.column_names]
-        table = pa.concat_tables(
-            [self.table.select(shared), other.table.select(shared)], promote_options="permissive"
-        )
+        table = pa.concat_tables([self.table.select(shared), other.table.select(shared)], promote_options="permissive")
         matrices = {name: _stack(matrix, other.matrices[name]) for name, matrix in self.matrices.items()}
         return Content(self.ids.extend(other.ids), table, self.spec, matrices)
 

@@ -131,7 +131,9 @@ class Dataset:
 
     def known_items(self) -> Rows:
         """Return the rows of items with at least one pair, ascending; only these take part in training."""
-        return np.flatnonzero(np.bincount(self.interactions.matrix.indices, minlength=self.interactions.n_items)).astype(np.int64)
+        return np.flatnonzero(np.bincount(self.interactions.matrix.indices, minlength=self.interactions.n_items)).astype(
+            np.int64
+        )
 
     def select(self, *, users: Rows | None = None, items: Rows | None = None) -> Dataset:
         """Return some users and items only, with ids renumbered in the order given.

@@ -53,13 +53,13 @@ class Featurizer:
         """
         spec = content.spec
         if not spec.columns:
-            raise DataError("the content has no columns to learn from; name some with text=, tags=, categories=, numbers= or vectors=")
+            raise DataError(
+                "the content has no columns to learn from; name some with text=, tags=, categories=, numbers= or vectors="
+            )
         blocks: list[Block] = []
         for kind, columns in (("text", spec.text), ("tags", spec.tags)):
             for column in columns:
-                blocks.append(
-                    TermBlock.fit(content, column, kind, rows, min_df=spec.min_df, max_features=spec.max_features)
-                )
+                blocks.append(TermBlock.fit(content, column, kind, rows, min_df=spec.min_df, max_features=spec.max_features))
         blocks += [CategoryBlock.fit(content, column, rows) for column in spec.categories]
         blocks += [NumberBlock.fit(content, column, rows) for column in spec.numbers]
         blocks += [VectorBlock.fit(content, column, rows) for column in spec.vectors]
@@ -95,7 +95,9 @@ class Featurizer:
         """
         missing = [b.column for b in self.blocks if b.column not in {*content.table.column_names, *content.matrices}]
         if missing:
-            raise DataError(f"content column '{missing[0]}' is missing; the model was fitted with {', '.join(self.spec.columns)}")
+            raise DataError(
+                f"content column '{missing[0]}' is missing; the model was fitted with {', '.join(self.spec.columns)}"
+            )
         parts = [block.transform(content) for block in self.blocks]
         if all(not issparse(part) for part in parts):
             features: Matrix = np.concatenate(parts, axis=1)

@@ -53,7 +53,9 @@ class Interactions:
         data = self.matrix.data
         if not (np.isfinite(data).all() and (data > 0).all()):
             bad = data[~(np.isfinite(data) & (data > 0))]
-            raise DataError(f"weights must be finite and above 0, got {listing(bad.tolist())}; drop those pairs or set a threshold")
+            raise DataError(
+                f"weights must be finite and above 0, got {listing(bad.tolist())}; drop those pairs or set a threshold"
+            )
         if self.times is not None and len(self.times) != self.matrix.nnz:
             raise DataError(f"{len(self.times)} times for {self.matrix.nnz} pairs")
 
@@ -181,7 +183,9 @@ class Interactions:
         return self.n_pairs / cells if cells else 0.0
 
     def __repr__(self) -> str:
-        return f"Interactions({self.n_users:,} users, {self.n_items:,} items, {self.n_pairs:,} pairs, density {self.density:.4%})"
+        return (
+            f"Interactions({self.n_users:,} users, {self.n_items:,} items, {self.n_pairs:,} pairs, density {self.density:.4%})"
+        )
 
     def pairs(self) -> tuple[Rows, Rows]:
         """Return user rows and item rows of all pairs, each an int64 array of shape (n_pairs,), in matrix order."""
@@ -200,7 +204,11 @@ class Interactions:
         mask : ndarray of bool, shape (n_pairs,)
             True for the pairs to keep, in matrix order.
         """
-        counts = np.add.reduceat(np.append(mask, False).astype(np.int64), self.matrix.indptr[:-1]) if self.n_users else np.empty(0, int)
+        counts = (
+            np.add.reduceat(np.append(mask, False).astype(np.int64), self.matrix.indptr[:-1])
+            if self.n_users
+            else np.empty(0, int)
+        )
         counts[np.diff(self.matrix.indptr) == 0] = 0
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(self.matrix.indptr.dtype)
         matrix = csr_array((self.matrix.data[mask], self.matrix.indices[mask], indptr), shape=self.matrix.shape)

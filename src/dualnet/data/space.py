@@ -58,7 +58,5 @@ class ItemSpace:
         if len(self) == n_known and np.array_equal(self.known, np.arange(n_known)):
             return csr_array(history)
         rows = np.flatnonzero(self.is_known)
-        selector = csr_array(
-            (np.ones(len(rows), np.float32), (rows, self.known[rows])), shape=(len(self), n_known)
-        )
+        selector = csr_array((np.ones(len(rows), np.float32), (rows, self.known[rows])), shape=(len(self), n_known))
         return csr_array(history @ selector)

@@ -67,7 +67,9 @@ class RankingTask:
         if len(self.candidates) and (np.diff(self.candidates) <= 0).any():
             raise DataError(f"task {self.name}: candidate rows must be ascending and distinct")
         if self.history.multiply(self.truth).nnz:
-            raise DataError(f"task {self.name}: a held-out pair is part of the visible history, so the answer is in the question")
+            raise DataError(
+                f"task {self.name}: a held-out pair is part of the visible history, so the answer is in the question"
+            )
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over everything that decides the figure, as hexadecimal text."""

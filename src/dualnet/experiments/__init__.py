@@ -1,0 +1,1 @@
+"""Runs, reports and plots."""

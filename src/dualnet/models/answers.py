@@ -17,7 +17,7 @@ from ..data.space import ItemSpace
 from ..errors import CapabilityError, DataError, DualNetWarning, ResourceError, UnknownIdError, UsageError, listing
 from ..ids import IdMap, Key, Rows
 from ..retrieval.topk import Vectors, block_rows, inner_products, top_k
-from .recommendations import ItemPath, Recommendations
+from .recommendations import ItemPath, Recommendations, UserPath
 
 if TYPE_CHECKING:
     from .base import Recommender
@@ -80,7 +80,8 @@ class Answers:
         if (user is None) == (history is None):
             raise UsageError("give either user= (someone seen in training) or history= (what someone did)")
         space = self._with_new_items(new_items)
-        row, resolved = self._history_row(user, history, space)
+        row, found = self._history_row(user, history, space)
+        resolved: UserPath = found
         scores, usable = self._scores_of(row, space, fallback)
         if not usable:
             resolved = "fallback"
@@ -236,7 +237,9 @@ class Answers:
             keys, scores[order].tolist(), [str(key) for key in keys], ["known"] * len(keys), "item", [], "user"
         )
 
-    def score(self, items: Sequence[Key], *, user: Key | None = None, history: Sequence[Key] | None = None) -> NDArray[np.float32]:
+    def score(
+        self, items: Sequence[Key], *, user: Key | None = None, history: Sequence[Key] | None = None
+    ) -> NDArray[np.float32]:
         """Return the score of each given item for one user or history; shape (len(items),).
 
         Parameters
@@ -289,7 +292,9 @@ class Answers:
         if content is None:
             return space
         if not model.capabilities.new_items or model.featurizer_ is None:
-            raise CapabilityError(f"model '{model.name}' cannot score items that it did not see in training; use one that reads content")
+            raise CapabilityError(
+                f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
+            )
         present = [key for key in content.ids if key in space.ids]
         if present:
             raise DataError(f"item {listing(present)} is already in the catalogue; give a new item a new id")
@@ -324,7 +329,9 @@ class Answers:
         if readable:
             return inner_products(model.encode_users(row, space), model.encode_items(space))[0], True
         if fallback == "error":
-            raise DataError(f"nothing is known of this user: {'the history is empty' if row.nnz == 0 else 'no item of the history is known'}")
+            raise DataError(
+                f"nothing is known of this user: {'the history is empty' if row.nnz == 0 else 'no item of the history is known'}"
+            )
         scores = np.zeros(len(space), np.float32)
         scores[space.is_known] = model.popularity_[space.known[space.is_known]]
         return scores, False
@@ -351,7 +358,9 @@ def _best(scores: NDArray[np.float32], allowed: NDArray[np.bool_], k: int) -> Ro
     """Return the rows of the k best allowed scores; ties by row."""
     rows = np.flatnonzero(allowed)
     if k > len(rows):
-        warnings.warn(f"k={k:,} is more than the {len(rows):,} that may be listed; the list is shorter", DualNetWarning, stacklevel=4)
+        warnings.warn(
+            f"k={k:,} is more than the {len(rows):,} that may be listed; the list is shorter", DualNetWarning, stacklevel=4
+        )
     return rows[np.argsort(-scores[rows], kind="stable")[:k]]
 
 
@@ -383,7 +392,9 @@ def _as_content(content: Any, model: Recommender) -> Content:
     from ..data.tables import to_arrow
 
     if model.featurizer_ is None:
-        raise CapabilityError(f"model '{model.name}' cannot score items that it did not see in training; use one that reads content")
+        raise CapabilityError(
+            f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
+        )
     table = to_arrow(content)
     if "item_id" not in table.column_names:
         raise DataError(f"new items need an id column 'item_id'; found {', '.join(table.column_names)}")

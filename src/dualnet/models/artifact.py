@@ -114,11 +114,15 @@ def load(folder: str | Path) -> Recommender:
     files: dict[str, bytes] = {}
     for name, expected in manifest["files"].items():
         if Path(name).name != name:
-            raise ArtifactError(f"{source / MANIFEST} names the file {name!r} outside the model folder; do not trust this model")
+            raise ArtifactError(
+                f"{source / MANIFEST} names the file {name!r} outside the model folder; do not trust this model"
+            )
         try:
             files[name] = (source / name).read_bytes()
         except OSError as error:
-            raise ArtifactError(f"model file {source / name} cannot be read ({error.strerror}); copy the whole folder again") from error
+            raise ArtifactError(
+                f"model file {source / name} cannot be read ({error.strerror}); copy the whole folder again"
+            ) from error
         if hashlib.sha256(files[name]).hexdigest() != expected["sha256"]:
             raise ArtifactError(
                 f"model file {source / name} was altered or damaged: {len(files[name]):,} bytes do not match the manifest's SHA-256;"
@@ -149,8 +153,10 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path} is damaged: it is not a model manifest") from error
     if version != FORMAT_VERSION:
-        raise ArtifactError(f"{path} has format {version}, this version of dualnet reads format {FORMAT_VERSION}; upgrade dualnet")
-    return manifest  # type: ignore[no-any-return]
+        raise ArtifactError(
+            f"{path} has format {version}, this version of dualnet reads format {FORMAT_VERSION}; upgrade dualnet"
+        )
+    return manifest
 
 
 def _content(model: Recommender) -> dict[str, bytes]:
@@ -206,7 +212,9 @@ def _rebuild(manifest: dict[str, Any], files: dict[str, bytes]) -> Recommender:
     content = None
     if "content_spec" in state:
         matrices = {name: _unpack(_under(tensors, f"content/{name}")) for name in state["content_matrices"]}
-        content = Content(catalogue, _arrow_table(files["content.arrow"]), ContentSpec.from_json(state["content_spec"]), matrices)
+        content = Content(
+            catalogue, _arrow_table(files["content.arrow"]), ContentSpec.from_json(state["content_spec"]), matrices
+        )
     model.catalogue_ = ItemSpace(catalogue, known, features, content)
     model.info_ = manifest["info"]
     model._set_state(state["model"], _under(tensors, "model"))

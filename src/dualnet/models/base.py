@@ -180,7 +180,9 @@ class Recommender(Answers, ABC):
         if train.interactions.n_pairs == 0:
             raise DataError(f"data set '{train.name}' has no pairs to learn from")
         if self.capabilities.needs_content and train.items is None:
-            raise CapabilityError(f"model '{self.name}' learns from item content, and data set '{train.name}' has none; add content columns")
+            raise CapabilityError(
+                f"model '{self.name}' learns from item content, and data set '{train.name}' has none; add content columns"
+            )
         known = train.known_items()
         users = np.flatnonzero(np.diff(train.interactions.matrix.indptr))
         whole = len(known) == train.interactions.n_items and len(users) == train.interactions.n_users
@@ -223,7 +225,9 @@ class Recommender(Answers, ABC):
                 return ItemSpace(ids, known, self.featurizer_.transform(content), content)
         rows = self.catalogue_.ids.find(ids)
         if (rows < 0).any():
-            raise DataError(f"item {ids.key(int(np.flatnonzero(rows < 0)[0]))!r} is not in the catalogue, and no content was given for it")
+            raise DataError(
+                f"item {ids.key(int(np.flatnonzero(rows < 0)[0]))!r} is not in the catalogue, and no content was given for it"
+            )
         features = self.catalogue_.features
         return ItemSpace(ids, known, None if features is None else features[rows], None)
 

@@ -91,7 +91,7 @@ class DualNet(Recommender):
     validation_users : int
         At most this many users (drawn once) of each validation task are ranked after an epoch.
     user_batch : int
-        Users of a dual mini-batch; clipped to the data by default only.
+        Users of a dual mini-batch; by default a tenth of the users, within 32 and 512.
     item_batch : int, optional
         Items of a dual mini-batch; by default all, up to 50,000.
     random_state : int
@@ -107,6 +107,10 @@ class DualNet(Recommender):
 
     name: ClassVar[str] = "dualnet"
     uses_content: ClassVar[bool] = True
+
+    runtime_: DualRuntime
+    training_: TrainingState
+    choice_: TrainingState
 
     def __init__(
         self,
@@ -211,7 +215,7 @@ class DualNet(Recommender):
         run: RunOptions,
     ) -> None:
         self._check_parameters()
-        self._tables = weakref.WeakKeyDictionary()
+        self._forget_tables()
         if run.log is not None and not run.resume:
             run.log.unlink(missing_ok=True)
         stop_after = None
@@ -228,7 +232,7 @@ class DualNet(Recommender):
     def _fit_chosen(self, validation: Validation, run: RunOptions) -> None:
         """Fit on the smaller training set of a validation to find the best number of epochs."""
         data, features, user_features = self._prepare(validation.train)
-        self._tables = weakref.WeakKeyDictionary()
+        self._forget_tables()
         self.training_ = self._descend(data, features, user_features, validation.tasks, run, "choose", None)
 
     def _descend(
@@ -280,7 +284,7 @@ class DualNet(Recommender):
         objective = DualObjective(network, matrix, features, user_features, self._item_zero(matrix), settings)
         batches = DualBatches(
             matrix,
-            user_batch=self.user_batch or min(512, matrix.shape[0]),
+            user_batch=self.user_batch or default_user_batch(matrix.shape[0]),
             item_batch=self.item_batch or min(ITEM_BATCH_LIMIT, matrix.shape[1]),
             seed=self.random_state,
         )
@@ -348,8 +352,12 @@ class DualNet(Recommender):
         return {"runtime": self.runtime_.config}, dict(self.runtime_.tensors)
 
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
-        self._tables = weakref.WeakKeyDictionary()
+        self._forget_tables()
         self.runtime_ = DualRuntime(config["runtime"], tensors)
+
+    def _forget_tables(self) -> None:
+        # what each item adds to a history, computed once a space
+        self._tables: weakref.WeakKeyDictionary[ItemSpace, NDArray[np.float32]] = weakref.WeakKeyDictionary()
 
     def _item_zero(self, matrix: csr_array) -> NDArray[np.float32]:
         """Return q_j: popularity to a power, scaled to mean 1 so that `zero_weight` keeps its meaning."""
@@ -399,6 +407,11 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "schedule": ("one-cycle", "constant", "cosine", "linear"),
     "monitor": tuple(f"recall@{cut}" for cut in VALIDATION_CUTS),
 }
+
+
+def default_user_batch(n_users: int) -> int:
+    """Return the users of a block: about ten blocks an epoch, within 32 and 512, so that small data is not starved of steps."""
+    return min(n_users, max(32, min(512, n_users // 10)))
 
 
 def _same_pairs(inner: Dataset, outer: Dataset) -> bool:

@@ -46,7 +46,12 @@ class ItemKNN(Recommender):
         return Capabilities(new_items=False, new_users=True, new_items_in_history=False, needs_content=False)
 
     def _fit(
-        self, data: Dataset, features: Matrix | None, user_features: Matrix | None, validation: Validation | None, run: RunOptions
+        self,
+        data: Dataset,
+        features: Matrix | None,
+        user_features: Matrix | None,
+        validation: Validation | None,
+        run: RunOptions,
     ) -> None:
         if not isinstance(self.neighbours, int) or self.neighbours < 1:
             raise UsageError(f"neighbours={self.neighbours!r} must be a whole number of at least 1")
@@ -60,7 +65,9 @@ class ItemKNN(Recommender):
             rows = np.repeat(np.arange(common.shape[0]), np.diff(common.indptr))
             values = common.data / (lengths[start + rows] * lengths[common.indices] + self.shrinkage)
             values[common.indices == start + rows] = 0
-            blocks.append(_keep_largest(csr_array((values, common.indices, common.indptr), shape=common.shape), self.neighbours))
+            blocks.append(
+                _keep_largest(csr_array((values, common.indices, common.indptr), shape=common.shape), self.neighbours)
+            )
         self.similarity_ = csr_array(vstack(blocks, format="csr"), dtype=np.float32)
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> csr_array:

@@ -35,7 +35,12 @@ class Popularity(Recommender):
         return Capabilities(new_items=False, new_users=True, new_items_in_history=False, needs_content=False)
 
     def _fit(
-        self, data: Dataset, features: Matrix | None, user_features: Matrix | None, validation: Validation | None, run: RunOptions
+        self,
+        data: Dataset,
+        features: Matrix | None,
+        user_features: Matrix | None,
+        validation: Validation | None,
+        run: RunOptions,
     ) -> None:
         pass  # `popularity_` is counted for every model
 

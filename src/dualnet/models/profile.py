@@ -15,7 +15,7 @@ from ..data.dataset import Dataset
 from ..data.featurizers.base import unit_rows
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
-from ..errors import UsageError
+from ..errors import CapabilityError, UsageError
 from ..ids import Rows
 from ..train.options import RunOptions
 from .base import Capabilities, Recommender
@@ -39,15 +39,22 @@ class ContentProfile(Recommender):
         return Capabilities(new_items=True, new_users=True, new_items_in_history=True, needs_content=True)
 
     def _fit(
-        self, data: Dataset, features: Matrix | None, user_features: Matrix | None, validation: Validation | None, run: RunOptions
+        self,
+        data: Dataset,
+        features: Matrix | None,
+        user_features: Matrix | None,
+        validation: Validation | None,
+        run: RunOptions,
     ) -> None:
         pass  # the featurizer is fitted for every model that reads content
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> csr_array | NDArray[np.float32]:
-        return _unit(space.features[rows])  # type: ignore[index]
+        return _unit(_features(space)[rows])
 
-    def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> csr_array | NDArray[np.float32]:
-        profile = history @ _unit(space.features)
+    def _encode_users(
+        self, history: csr_array, space: ItemSpace, user_features: Matrix | None
+    ) -> csr_array | NDArray[np.float32]:
+        profile = history @ _unit(_features(space))
         return _unit(csr_array(profile) if issparse(profile) else profile)
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -81,11 +88,18 @@ class LsaProfile(Recommender):
         return Capabilities(new_items=True, new_users=True, new_items_in_history=True, needs_content=True)
 
     def _fit(
-        self, data: Dataset, features: Matrix | None, user_features: Matrix | None, validation: Validation | None, run: RunOptions
+        self,
+        data: Dataset,
+        features: Matrix | None,
+        user_features: Matrix | None,
+        validation: Validation | None,
+        run: RunOptions,
     ) -> None:
         if not isinstance(self.width, int) or self.width < 1:
             raise UsageError(f"width={self.width!r} must be a whole number of at least 1")
-        matrix = features.astype(np.float64)  # type: ignore[union-attr]
+        if features is None:
+            raise CapabilityError(f"model '{self.name}' learns from item content, and there is none")
+        matrix = features.astype(np.float64)
         width = min(self.width, min(matrix.shape) - 1)
         if width < 1:
             self.projection_ = np.eye(matrix.shape[1], dtype=np.float32)
@@ -95,17 +109,23 @@ class LsaProfile(Recommender):
         self.projection_ = np.ascontiguousarray(right.T, np.float32)
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
-        return _unit(space.features[rows] @ self.projection_)  # type: ignore[index, return-value]
+        return _unit(_features(space)[rows] @ self.projection_)
 
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
-        vectors = _unit(space.features @ self.projection_)  # type: ignore[operator]
-        return _unit(history @ vectors)  # type: ignore[return-value]
+        vectors = _unit(_features(space) @ self.projection_)
+        return _unit(history @ vectors)
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {}, {"projection": self.projection_}
 
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
         self.projection_ = np.asarray(tensors["projection"])
+
+
+def _features(space: ItemSpace) -> Matrix:
+    if space.features is None:
+        raise CapabilityError("these items come without content, which a content profile needs; give content=")
+    return space.features
 
 
 def _unit(matrix: Any) -> Any:

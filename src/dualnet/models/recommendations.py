@@ -59,7 +59,9 @@ class Recommendations:
             "ignored": self.ignored,
             f"{self.what}s": [
                 {"rank": place + 1, self.what: key, "score": score, "title": title, "path": path}
-                for place, (key, score, title, path) in enumerate(zip(self.ids, self.scores, self.titles, self.paths, strict=True))
+                for place, (key, score, title, path) in enumerate(
+                    zip(self.ids, self.scores, self.titles, self.paths, strict=True)
+                )
             ],
         }
 
@@ -82,6 +84,8 @@ class Recommendations:
         width = max((len(str(key)) for key in self.ids), default=0)
         lines = [
             f"{place:>3}. {str(key).ljust(width)}  {score:8.4f}  {title}{'  (new)' if path == 'content' else ''}"
-            for place, (key, score, title, path) in enumerate(zip(self.ids, self.scores, self.titles, self.paths, strict=True), 1)
+            for place, (key, score, title, path) in enumerate(
+                zip(self.ids, self.scores, self.titles, self.paths, strict=True), 1
+            )
         ]
         return "\n".join([head, *lines])

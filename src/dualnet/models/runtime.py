@@ -137,11 +137,13 @@ class DualRuntime:
 
     def _check(self) -> None:
         for side in ("item", "user"):
-            expected = {f"{side}.scale": (self.width,), f"{side}.level0.bias": (self.levels[0],)}
+            expected: dict[str, tuple[int, ...]] = {f"{side}.scale": (self.width,), f"{side}.level0.bias": (self.levels[0],)}
             for level in range(1, len(self.levels)):
                 expected[f"{side}.level{level}.weight"] = (self.levels[level - 1], self.levels[level])
                 expected[f"{side}.level{level}.bias"] = (self.levels[level],)
             for name, shape in expected.items():
                 found = self.tensors[name].shape if name in self.tensors else None
                 if found != shape:
-                    raise ArtifactError(f"weight '{name}' should have shape {shape}, found {found}; the model folder is damaged")
+                    raise ArtifactError(
+                        f"weight '{name}' should have shape {shape}, found {found}; the model folder is damaged"
+                    )

@@ -30,9 +30,7 @@ class SparseMatrix:
     """
 
     def __init__(self, matrix: csr_array, dtype: torch.dtype = torch.float32) -> None:
-        numbered = csr_array(
-            (np.arange(matrix.nnz, dtype=np.int64), matrix.indices, matrix.indptr), shape=matrix.shape
-        ).tocsc()
+        numbered = csr_array((np.arange(matrix.nnz, dtype=np.int64), matrix.indices, matrix.indptr), shape=matrix.shape).tocsc()
         self.shape: tuple[int, int] = (int(matrix.shape[0]), int(matrix.shape[1]))
         self._rows = (_index(matrix.indptr), _index(matrix.indices))
         self._columns = (_index(numbered.indptr), _index(numbered.indices))

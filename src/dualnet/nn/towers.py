@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -54,7 +55,7 @@ class Tower(nn.Module):
         self.levels = tuple(levels)
         self.activation: Activation = activation
         self.dropout_rate = dropout_rate
-        self.linears = nn.ModuleList(_linear(below, above, generator) for below, above in zip(levels, levels[1:], strict=False))
+        self.linears = nn.ModuleList(_linear(below, above, generator) for below, above in pairwise(levels))
         self.norms = nn.ModuleList(make_norm(norm, width) for width in levels)
         self.bias = nn.Parameter(torch.zeros(levels[0]))
         top = len(levels) - 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,9 @@ from scipy.sparse import csr_array, issparse
 
 from ..ids import Rows
 
-Vectors = csr_array | NDArray[np.float32]
-Scores = NDArray[np.float32]
+Vectors: TypeAlias = Any  # csr_array or ndarray of float32; SciPy has no types to say so
+
+Scores: TypeAlias = NDArray[np.float32]
 
 BLOCK_BYTES = 64 * 2**20  # scores held at a time
 

@@ -56,7 +56,9 @@ class DualBatches:
     def __init__(self, matrix: csr_array, *, user_batch: int, item_batch: int, seed: int) -> None:
         for what, size, limit in (("user_batch", user_batch, matrix.shape[0]), ("item_batch", item_batch, matrix.shape[1])):
             if not 1 <= size <= limit:
-                raise UsageError(f"{what}={size} does not fit the {limit:,} {what[:4]}s of the training data; choose 1 to {limit}")
+                raise UsageError(
+                    f"{what}={size} does not fit the {limit:,} {what[:4]}s of the training data; choose 1 to {limit}"
+                )
         self.matrix = matrix
         self.user_batch, self.item_batch, self.seed = user_batch, item_batch, seed
         self.user_blocks = -(-matrix.shape[0] // user_batch)

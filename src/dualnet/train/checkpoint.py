@@ -72,7 +72,9 @@ def save_checkpoint(folder: Path, number: int, tensors: Mapping[str, NDArray[Any
             shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise ResourceError(f"cannot save a checkpoint in {folder}: {error.strerror or error}; free space or choose another folder") from error
+        raise ResourceError(
+            f"cannot save a checkpoint in {folder}: {error.strerror or error}; free space or choose another folder"
+        ) from error
     return final
 
 
@@ -100,8 +102,16 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, An
                     raise ValueError(f"{name} does not match its SHA-256")
             return parse_tensors(content[TENSORS]), json.loads(content[STATE])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            warnings.warn(f"checkpoint {candidate} is damaged ({error}); going back to the one before", DualNetWarning, stacklevel=2)
+            warnings.warn(
+                f"checkpoint {candidate} is damaged ({error}); going back to the one before", DualNetWarning, stacklevel=2
+            )
     return None
+
+
+def discard_checkpoints(folder: Path) -> None:
+    """Remove the checkpoints of a former run, so that a fresh run can never go on from them."""
+    for old in _checkpoints(folder):
+        shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
@@ -122,7 +132,9 @@ def sole_writer(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise ResourceError(f"another run is writing checkpoints in {folder}; wait for it or choose another folder") from error
+            raise ResourceError(
+                f"another run is writing checkpoints in {folder}; wait for it or choose another folder"
+            ) from error
         yield
 
 

@@ -209,7 +209,9 @@ class DualObjective:
     ) -> tuple[Tensor, SparseMatrix]:
         """Return the first-layer sums of each positive's user without that positive, and the positives as rows."""
         shown = np.ones(history.nnz, np.float32) if kept is None else kept
-        numbered = csr_array((np.arange(1, history.nnz + 1, dtype=np.int64), history.indices, history.indptr), shape=history.shape)
+        numbered = csr_array(
+            (np.arange(1, history.nnz + 1, dtype=np.int64), history.indices, history.indptr), shape=history.shape
+        )
         if len(batch.item_rows) < self.matrix.shape[1]:
             numbered = csr_array(numbered[:, batch.item_rows])
             numbered.sort_indices()
@@ -244,7 +246,9 @@ class DualObjective:
 
 
 def _constant(matrix: csr_array | NDArray[np.float32], dtype: torch.dtype) -> SparseMatrix | Tensor:
-    return SparseMatrix(csr_array(matrix), dtype) if issparse(matrix) else torch.from_numpy(np.ascontiguousarray(matrix)).to(dtype)
+    return (
+        SparseMatrix(csr_array(matrix), dtype) if issparse(matrix) else torch.from_numpy(np.ascontiguousarray(matrix)).to(dtype)
+    )
 
 
 def _rows(table: Tensor | None, rows: NDArray[np.int64]) -> Tensor | None:

@@ -38,7 +38,12 @@ class EpochProgress:
 
     def __enter__(self) -> EpochProgress:
         if self._show:
-            columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[text]}"), TimeRemainingColumn())
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[text]}"),
+                TimeRemainingColumn(),
+            )
             self._bar = Progress(*columns, console=Console(stderr=True), transient=False)
             self._bar.start()
             self._task = self._bar.add_task(self._label, total=self._total, completed=self._start, text="")
@@ -87,7 +92,9 @@ class EpochLog:
                 lines = self._inherited()
                 self._handle = self._path.open("w", encoding="utf-8")
             except OSError as error:
-                raise ResourceError(f"cannot write the log {self._path}: {error.strerror or error}; choose another place") from error
+                raise ResourceError(
+                    f"cannot write the log {self._path}: {error.strerror or error}; choose another place"
+                ) from error
             self._handle.writelines(line + "\n" for line in lines)
             self._handle.flush()
         return self

@@ -11,14 +11,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import TrainingError, TrainingInterruptedError, UsageError
 from .batches import DualBatch, DualBatches
-from .checkpoint import load_checkpoint, save_checkpoint, sole_writer
+from .checkpoint import discard_checkpoints, load_checkpoint, save_checkpoint, sole_writer
 from .options import RunOptions
 from .progress import EpochLog, EpochProgress
 from .schedule import SCHEDULES, Schedule
@@ -30,7 +29,9 @@ Optimizer = Literal["adam", "sgd"]
 class Trainable(Protocol):
     """What the trainer needs of an objective."""
 
-    network: nn.Module
+    @property
+    def network(self) -> nn.Module:
+        """The networks in training."""
 
     def loss(self, batch: DualBatch) -> tuple[Tensor, float]:
         """Return the scaled loss to descend and the block's plain error."""
@@ -153,6 +154,8 @@ class Trainer:
                 stack.enter_context(sole_writer(self.folder))
                 if self.run.resume:
                     self._restore()
+                else:
+                    discard_checkpoints(self.folder)
             log = stack.enter_context(EpochLog(self.run.log, self.phase, self.state.history))
             stop = stack.enter_context(StopRequest(enabled=self.folder is not None))
             last = self.settings.stop_after or self.settings.epochs
@@ -203,7 +206,7 @@ class Trainer:
                     f"the loss became {error} in epoch {state.epoch + 1}, step {state.step + 1}, at learning rate {rate:.3g};"
                     f" lower learning_rate (now {self.settings.learning_rate:g}) and look for very large content values"
                 )
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             self.optimizer.step()
             state.error += error
             state.step += 1
@@ -253,9 +256,9 @@ class Trainer:
         self.objective.network.load_state_dict(parts["network"])
         self.best = parts["best"]
         entries: dict[int, dict[str, Tensor]] = {}
-        for name, value in parts["optimizer"].items():
+        for name, tensor in parts["optimizer"].items():
             index, key = name.split("/")
-            entries.setdefault(int(index), {})[key] = value
+            entries.setdefault(int(index), {})[key] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": entries})
 
 
@@ -275,4 +278,6 @@ def _same_run(ours: Mapping[str, Any], theirs: Mapping[str, Any], folder: str) -
     different = sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))
     if different:
         changes = ", ".join(f"{key}: {theirs.get(key)} then, {ours.get(key)} now" for key in different[:3])
-        raise UsageError(f"the checkpoint in {folder} is of another run ({changes}); use the same settings and data, or another folder")
+        raise UsageError(
+            f"the checkpoint in {folder} is of another run ({changes}); use the same settings and data, or another folder"
+        )

@@ -55,7 +55,7 @@ def test_dense_is_equation_4_written_out():
 
 
 def test_weight_zero_takes_a_pair_out_of_the_loss():
-    _, weights, positives, u, v, zeros = block(5, 6, 6, 3, 0.5)
+    _, _, positives, u, v, zeros = block(5, 6, 6, 3, 0.5)
     gone = positives.with_values(torch.zeros_like(positives.values))
     moved = v.detach().clone()
     loss = exact_squares(u, v, gone, *zeros)
@@ -68,7 +68,8 @@ def test_pair_squares_value_and_gradient():
     _, _, pairs, u, v, _ = block(7, 6, 9, 4, 0.3)
     torch.autograd.gradcheck(lambda a, b: pair_squares(a, b, pairs), (u, v))
     torch.autograd.gradcheck(
-        lambda a, b: exact_squares(a, b, pairs, torch.full((6,), 0.1, dtype=u.dtype), torch.full((9,), 0.2, dtype=u.dtype)), (u, v)
+        lambda a, b: exact_squares(a, b, pairs, torch.full((6,), 0.1, dtype=u.dtype), torch.full((9,), 0.2, dtype=u.dtype)),
+        (u, v),
     )
 
 

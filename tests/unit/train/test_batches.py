@@ -49,7 +49,9 @@ def test_warns_when_blocks_are_expected_to_be_empty():
         DualBatches(sparse, user_batch=10, item_batch=10, seed=0)
 
 
-@pytest.mark.parametrize(("user_batch", "item_batch", "text"), [(0, 3, "user_batch=0"), (3, 99, "item_batch=99 does not fit the 5 items")])
+@pytest.mark.parametrize(
+    ("user_batch", "item_batch", "text"), [(0, 3, "user_batch=0"), (3, 99, "item_batch=99 does not fit the 5 items")]
+)
 def test_batch_sizes_must_fit_the_data(user_batch, item_batch, text):
     with pytest.raises(UsageError, match=text):
         DualBatches(matrix(5, 5), user_batch=user_batch, item_batch=item_batch, seed=0)

@@ -95,7 +95,7 @@ def test_block_loss_and_gradient_equal_the_slow_twin(mask, form, item_batch):
     expected = slow_twin(target, batch.user_rows, batch.item_rows, hidden)
     assert error == pytest.approx(float(expected.detach()), rel=1e-9)
     share = len(batch.item_rows) / ITEMS
-    parameters = [p for p in target.network.parameters()]
+    parameters = list(target.network.parameters())
     found = torch.autograd.grad(scaled, parameters, allow_unused=True)
     wanted = torch.autograd.grad(expected / (len(batch.user_rows) * share), parameters, allow_unused=True)
     for left, right in zip(found, wanted, strict=True):

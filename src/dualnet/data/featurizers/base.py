@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ class Block(Protocol):
     A block is fitted once, saved as JSON and arrays, and then turns the same column of any `Content` into a matrix.
     """
 
-    kind: ClassVar[str]
     column: str
 
     def transform(self, content: Content) -> Matrix:
@@ -65,4 +64,4 @@ def inverse_document_frequency(counts: NDArray[np.int64], n_documents: int) -> N
 def column_values(content: Content, column: str, rows: Rows | None = None) -> list[Any]:
     """Return a raw column as Python values, all rows or some."""
     values = content.table.column(column)
-    return (values if rows is None else values.take(rows)).to_pylist()  # type: ignore[no-any-return]
+    return (values if rows is None else values.take(rows)).to_pylist()

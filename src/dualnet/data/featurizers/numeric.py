@@ -99,7 +99,9 @@ class VectorBlock:
             ready = content.matrices[self.column]
             values = ready.toarray() if issparse(ready) else np.asarray(ready, np.float32)
             if values.shape[1] != self.width:
-                raise DataError(f"content '{self.column}' has {values.shape[1]} numbers a row; the model was fitted with {self.width}")
+                raise DataError(
+                    f"content '{self.column}' has {values.shape[1]} numbers a row; the model was fitted with {self.width}"
+                )
         else:
             values = np.zeros((len(content), self.width), np.float32)
             for row, value in enumerate(column_values(content, self.column)):
@@ -112,7 +114,9 @@ class VectorBlock:
                 values[row] = value
         if not np.isfinite(values).all():
             row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
-            raise DataError(f"content '{self.column}' of item {content.ids.key(row)!r} is NaN or infinite; mend or drop that row")
+            raise DataError(
+                f"content '{self.column}' of item {content.ids.key(row)!r} is NaN or infinite; mend or drop that row"
+            )
         norms = np.linalg.norm(values, axis=1, keepdims=True)
         return (values / np.where(norms > 0, norms, 1)).astype(np.float32)
 
@@ -195,5 +199,7 @@ def _numbers(content: Content, column: str) -> NDArray[np.float64]:
         except (TypeError, ValueError):
             raise DataError(f"column '{column}' of {content.ids.key(row)!r} is {value!r}, not a number") from None
         if not np.isfinite(out[row]):
-            raise DataError(f"column '{column}' of {content.ids.key(row)!r} is {value}; numbers must be finite, or empty if missing")
+            raise DataError(
+                f"column '{column}' of {content.ids.key(row)!r} is {value}; numbers must be finite, or empty if missing"
+            )
     return out

@@ -12,7 +12,14 @@ from ..tasks import RankingTask, Split, Validation
 from .parts import Mask, items_of, make_task, row_mask, training_set, users_of
 
 
-def from_files(train: Interactions, test: Interactions, validation: Interactions | None = None, *, data: Dataset | None = None, name: str = "files") -> Split:
+def from_files(
+    train: Interactions,
+    test: Interactions,
+    validation: Interactions | None = None,
+    *,
+    data: Dataset | None = None,
+    name: str = "files",
+) -> Split:
     """Use a division that somebody else made.
 
     Read the files with `dualnet.data.pairs.read_pairs` (pair tables or inline lists). Each test pair falls into the
@@ -92,7 +99,9 @@ def _quadrants(data: Dataset, train: Mask, held: Mask, hidden: Mask) -> tuple[Ra
         if chosen.any():
             candidates = known_items if name.endswith("-known") else items_of(data, hidden & ~known)
             rows = users_of(data, chosen)
-            tasks.append(make_task(name, data, users=rows, visible=train, seen=train | held, hidden=chosen, candidates=candidates))
+            tasks.append(
+                make_task(name, data, users=rows, visible=train, seen=train | held, hidden=chosen, candidates=candidates)
+            )
     return tuple(tasks)
 
 
@@ -101,4 +110,4 @@ def _all_ids(maps: list[IdMap]) -> IdMap:
     kinds = {type(key) for key in keys}
     if len(kinds) > 1:
         raise DataError("ids are text in one file and integers in another, so that '7' and 7 would be two ids; read both alike")
-    return IdMap(sorted(keys))  # type: ignore[type-var]
+    return IdMap(sorted(keys))

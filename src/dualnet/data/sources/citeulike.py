@@ -34,7 +34,13 @@ def load_citeulike_a(folder: SourceFolder) -> Dataset:
     tagged = folder.counted_lists("item-tag.dat")
     assert_totals(
         "citeulike-a",
-        {"users": interactions.n_users, "pairs": interactions.n_pairs, "titles": len(titles), "tags": len(names), "tag lists": len(tagged)},
+        {
+            "users": interactions.n_users,
+            "pairs": interactions.n_pairs,
+            "titles": len(titles),
+            "tags": len(names),
+            "tag lists": len(tagged),
+        },
         {"users": 5_551, "pairs": 204_986, "titles": 16_980, "tags": 46_391, "tag lists": 16_980},
     )
     columns: dict[str, list[object]] = {"title": list(titles), "tags": [[names[tag] for tag in row] for row in tagged]}
@@ -84,7 +90,9 @@ def _readers(folder: SourceFolder, n_items: int) -> Interactions:
     users = np.repeat(np.arange(len(lists)), [len(items) for items in lists])
     items: NDArray[np.int64] = np.concatenate(lists)
     if len(items) and not 0 <= items.min() <= items.max() < n_items:
-        raise DataError(f"{folder.path / 'users.dat'}: item {items.max()} is not one of {n_items:,}; the file is not the original")
+        raise DataError(
+            f"{folder.path / 'users.dat'}: item {items.max()} is not one of {n_items:,}; the file is not the original"
+        )
     return Interactions.from_rows(IdMap(np.arange(len(lists))), IdMap(np.arange(n_items)), users, items)
 
 
@@ -102,8 +110,12 @@ def _abstracts(folder: SourceFolder, n_items: int) -> list[str]:
             place = int(row["doc.id"]) - 1
             abstracts[place] = row["raw.abstract"] or ""
         except (KeyError, ValueError, TypeError, IndexError) as error:
-            raise DataError(f"{folder.path / 'raw-data.csv'}: row {filled + 2} has no usable doc.id and raw.abstract ({error})") from error
+            raise DataError(
+                f"{folder.path / 'raw-data.csv'}: row {filled + 2} has no usable doc.id and raw.abstract ({error})"
+            ) from error
         filled += 1
     if filled != n_items:
-        raise DataError(f"{folder.path / 'raw-data.csv'} has {filled:,} papers, the original {n_items:,}; a part with renumbered ids cannot be matched")
+        raise DataError(
+            f"{folder.path / 'raw-data.csv'} has {filled:,} papers, the original {n_items:,}; a part with renumbered ids cannot be matched"
+        )
     return abstracts

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import os
 import sys
 import urllib.error
 import urllib.request
@@ -54,15 +53,20 @@ def fetch_file(url: str, target: Path, *, sha256: str, limit: int = LARGEST_DOWN
         _download(url, partial, limit, sys.stderr.isatty() if progress is None else progress)
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", error)
-        raise ResourceError(f"cannot fetch {url} ({reason}); go online and try again (it goes on where it stopped), or put the file at {target}") from error
+        raise ResourceError(
+            f"cannot fetch {url} ({reason}); go online and try again (it goes on where it stopped), or put the file at {target}"
+        ) from error
     except OSError as error:
-        raise ResourceError(f"cannot write {partial}: {error.strerror or error}; free space or choose another folder") from error
+        raise ResourceError(
+            f"cannot write {partial}: {error.strerror or error}; free space or choose another folder"
+        ) from error
     found = _hash(partial)
     if found != sha256:
         partial.unlink()
-        raise ResourceError(f"{url} sent a file with SHA-256 {found[:16]}..., expected {sha256[:16]}...; it is not the published file and was thrown away")
-    os.replace(partial, target)
-    return target
+        raise ResourceError(
+            f"{url} sent a file with SHA-256 {found[:16]}..., expected {sha256[:16]}...; it is not the published file and was thrown away"
+        )
+    return partial.replace(target)
 
 
 def _download(url: str, partial: Path, limit: int, progress: bool) -> None:
@@ -117,7 +121,7 @@ class _bar:  # noqa: N801 - used as a function
         if self._bar is None:
             return lambda count: None
         self._bar.start()
-        return lambda count: self._bar.advance(self._task, count)  # type: ignore[union-attr]
+        return lambda count: self._bar.advance(self._task, count)
 
     def __exit__(self, *exception: object) -> None:
         if self._bar is not None:

@@ -76,7 +76,9 @@ class SourceFolder:
             with zipfile.ZipFile(path) as opened:
                 info = opened.getinfo(name)
                 if info.file_size > LARGEST_FILE or info.file_size > LARGEST_RATIO * max(info.compress_size, 1024):
-                    raise DataError(f"{path}: member {name} unpacks to {info.file_size:,} bytes; it is not the original archive")
+                    raise DataError(
+                        f"{path}: member {name} unpacks to {info.file_size:,} bytes; it is not the original archive"
+                    )
                 return opened.read(info).decode("utf-8").splitlines()
         except (zipfile.BadZipFile, KeyError, OSError, UnicodeDecodeError) as error:
             raise DataError(f"{path} cannot be read as the archive it should be ({error}); get the file again") from error
@@ -96,7 +98,9 @@ class SourceFolder:
             except ValueError:
                 raise DataError(f"{self.path / name}, line {number}: {line[:40]!r} is not a list of whole numbers") from None
             if len(values) == 0 or values[0] != len(values) - 1:
-                raise DataError(f"{self.path / name}, line {number}: the first number should count the {max(len(values) - 1, 0)} that follow")
+                raise DataError(
+                    f"{self.path / name}, line {number}: the first number should count the {max(len(values) - 1, 0)} that follow"
+                )
             lists.append(values[1:])
         return lists
 
@@ -112,14 +116,17 @@ class SourceFolder:
                 if int(head) != len(row):
                     raise ValueError
             except ValueError:
-                raise DataError(f"{self.path / name}, line {number}: expected 'n word:count ...' with n pairs, found {line[:40]!r}") from None
+                raise DataError(
+                    f"{self.path / name}, line {number}: expected 'n word:count ...' with n pairs, found {line[:40]!r}"
+                ) from None
             indices += [word for word, _ in row]
             counts += [count for _, count in row]
             indptr.append(len(indices))
         if indices and not 0 <= min(indices) <= max(indices) < n_words:
             raise DataError(f"{self.path / name}: word {max(indices)} is not one of the {n_words:,} words of the vocabulary")
         bag = csr_array(
-            (np.array(counts, np.float32), np.array(indices, np.int32), np.array(indptr, np.int32)), shape=(len(indptr) - 1, n_words)
+            (np.array(counts, np.float32), np.array(indices, np.int32), np.array(indptr, np.int32)),
+            shape=(len(indptr) - 1, n_words),
         )
         bag.sort_indices()
         return bag
@@ -129,7 +136,9 @@ class SourceFolder:
             if path.is_file():
                 return path
         if self._provide is None:
-            raise ResourceError(f"{self.path / name} is missing (neither it nor {name}.gz is there); put the original file there")
+            raise ResourceError(
+                f"{self.path / name} is missing (neither it nor {name}.gz is there); put the original file there"
+            )
         return self._provide(name)
 
 

@@ -206,7 +206,9 @@ def fetch(name: str, file: str | None = None, *, progress: bool | None = None) -
         try:
             fetch_file(url, cache / needed, sha256=source.sha256, progress=progress)
         except ResourceError as error:
-            raise ResourceError(f"data set '{name}': {error}; or set {FOLDER_VARIABLE} to a folder that holds {info.folder}/{needed}") from error
+            raise ResourceError(
+                f"data set '{name}': {error}; or set {FOLDER_VARIABLE} to a folder that holds {info.folder}/{needed}"
+            ) from error
     return cache if file is None else cache / file
 
 

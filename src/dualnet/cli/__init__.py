@@ -1,0 +1,77 @@
+"""The command line: parse, call the library, print a table or JSON."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from ..errors import DualNetError, DualNetWarning
+
+INTERNAL = 1
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Codes: 0 done, 1 a defect of ours, 2 usage, 3 bad data, 4 training failed, 5 bad model folder, 6 something outside is
+    missing (disk, permission, network, package), 128 + n stopped by signal n.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; those of the process by default.
+    """
+    from .app import app
+
+    with warnings.catch_warnings(), _interruptible():
+        warnings.simplefilter("default", DualNetWarning)
+        warnings.showwarning = _show_warning
+        try:
+            app(list(sys.argv[1:] if argv is None else argv), prog_name="dualnet")
+        except DualNetError as error:
+            sys.stderr.write(f"dualnet: {error}\n")
+            return error.exit_code
+        except SystemExit as stop:
+            return stop.code if isinstance(stop.code, int) else 0
+        except Exception as error:
+            if os.environ.get("DUALNET_DEBUG"):
+                raise
+            sys.stderr.write(
+                f"dualnet: this should not have happened ({type(error).__name__}: {error}); set DUALNET_DEBUG=1 to see where,"
+                " and please report it\n"
+            )
+            return INTERNAL
+    return 0
+
+
+def run() -> None:
+    """Entry point of the installed command."""
+    sys.exit(main())
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the command with code 130 and one line."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        sys.stderr.write("dualnet: interrupted\n")
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *rest: object, **more: object) -> None:
+    if issubclass(category, DualNetWarning):
+        sys.stderr.write(f"dualnet: warning: {message}\n")

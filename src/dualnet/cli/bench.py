@@ -1,0 +1,116 @@
+"""`dualnet bench`: several models on one protocol, one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import arguments as arg
+from .output import JsonFlag, note, print_json, print_table, say
+
+
+def bench(
+    data: arg.DataArgument,
+    protocol: arg.ProtocolOption = "citeulike2",
+    models: Annotated[
+        str, typer.Option("--models", help="Model names, separated by commas.")
+    ] = "popularity,item-knn,content-profile,dualnet",
+    content: arg.ContentOption = None,
+    seeds: Annotated[str, typer.Option("--seeds", help="Seeds of split and model, separated by commas.")] = "0",
+    at: Annotated[str, typer.Option("--at", help="Cut-offs.")] = "10,50,100,200,300",
+    cold: arg.ColdOption = None,
+    folds: arg.FoldsOption = None,
+    fold: arg.FoldOption = None,
+    candidates: arg.CandidatesOption = None,
+    fit_on: arg.FitOnOption = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Parameter of a model: MODEL.NAME=VALUE, such as dualnet.epochs=30.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for results.jsonl; finished runs found there are not run again.")
+    ] = None,
+    items: arg.ItemsOption = None,
+    user_column: arg.UserColumn = "user_id",
+    item_column: arg.ItemColumn = "item_id",
+    text: arg.TextOption = "",
+    tags: arg.TagsOption = "",
+    categories: arg.CategoriesOption = "",
+    numbers: arg.NumbersOption = "",
+    rating: arg.RatingOption = None,
+    threshold: arg.ThresholdOption = None,
+    time: arg.TimeOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run several models on one protocol and print one table with 95 % intervals over users.
+
+    Example: dualnet bench citeulike-a --content title --protocol out-matrix --cold 0.1 --models content-profile,dualnet
+    """
+    from ..config import build_model, parse_settings
+    from ..data.dataset import Dataset
+    from ..data.tasks import Split
+    from ..errors import UsageError
+    from ..experiments.runs import Bench
+
+    cuts, chosen = arg.whole_numbers(at, "--at"), arg.words(models)
+    parameters: dict[str, dict[str, Any]] = {name: {} for name in chosen}
+    for key, value in parse_settings(settings or []).items():
+        model, dot, name = key.partition(".")
+        if not dot or model not in parameters:
+            raise UsageError(f"--set {key}: write MODEL.NAME=VALUE with a model of --models ({', '.join(chosen)})")
+        parameters[model][name] = value
+
+    def builder(name: str) -> Any:
+        build_model(name, parameters[name], "--set")  # complain before anything runs
+
+        def build(seed: int) -> Any:
+            model = build_model(name, parameters[name], "--set")
+            if "random_state" in model.parameter_names() and "random_state" not in parameters[name]:
+                model.random_state = seed
+            return model
+
+        return build
+
+    builders = [(name, builder(name)) for name in chosen]
+    tables = arg.TableOptions(items, user_column, item_column, text, tags, categories, numbers, rating, threshold, time)
+    loaded: Dataset = arg.load_data(data, tables, content)
+    options = {"cold": cold, "folds": folds, "candidates": candidates, "fit_on": fit_on}
+
+    def divide(seed: int, fold: int | None) -> Split:
+        return arg.make_split(loaded, protocol, seed, {**options, "fold": fold})
+
+    run = Bench(
+        loaded, content or ",".join(loaded.items.spec.columns if loaded.items is not None else ()), protocol, divide, builders,
+        arg.whole_numbers(seeds, "--seeds"), [fold] if fold is not None or folds is None else list(range(folds)), cuts,
+    )  # fmt: skip
+    records = []
+    for record in run.records(out, note):
+        records.append({name: value for name, value in record.items() if name != "key"})
+    if as_json:
+        print_json(records)
+        return
+    _print(records, cuts)
+    if out is not None:
+        say(f"results in {out / 'results.jsonl'}")
+
+
+def _print(records: list[dict[str, Any]], cuts: list[int]) -> None:
+    for task in dict.fromkeys(record["task"] for record in records):
+        rows = []
+        for record in (r for r in records if r["task"] == task):
+            place = (
+                f"{record['model']}"
+                + (f" fold {record['fold']}" if record["fold"] is not None else "")
+                + f" seed {record['seed']}"
+            )
+            if record["reason"]:
+                rows.append([place, *["n/a"] * len(cuts), ""])
+                continue
+            cells = []
+            for cut in cuts:
+                figure = record["metrics"][f"recall@{cut}"]
+                low, high = figure["ci95"]
+                cells.append(f"{figure['mean']:.3f} [{low:.3f} {high:.3f}]")
+            rows.append([place, *cells, f"{record['fit_seconds']:.0f} s"])
+        print_table([f"{task}", *[f"R@{cut}" for cut in cuts], "fit"], rows)

@@ -1,0 +1,52 @@
+"""`dualnet demo`: everything at once, on an embedded world or a named data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import arguments as arg
+from .output import JsonFlag, note, print_json, print_table, say
+
+
+def demo(
+    data: Annotated[
+        str, typer.Argument(metavar="[DATASET]", help="A named data set; the embedded library of papers by default.")
+    ] = "demo",
+    out: Annotated[Path, typer.Option("--out", help="Folder for model, log and report page.")] = Path("demo"),
+    content: arg.ContentOption = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of split and training.")] = 0,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Epochs of DualNet.", min=1)] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Train, measure all four quadrants beside the baselines, recommend, and write a report page.
+
+    Example: dualnet demo --out demo
+    """
+    from ..errors import UsageError
+    from ..experiments.demo import CUTS, QUADRANTS, run_demo
+
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "report.html").exists())):
+        raise UsageError(f"{out} exists and is not a demo folder; choose another --out")
+    result = run_demo(arg.load_data(data, arg.TableOptions(), content), out, seed=seed, epochs=epochs, say=note)
+    if as_json:
+        print_json(
+            {
+                "split": result.split.fingerprint(),
+                "models": {name: report.to_json() for name, report in result.reports.items()},
+                "reader": result.reader,
+                "recommendations": result.shown.to_json(),
+                "report": str(out / "report.html"),
+                "model": str(out / "model"),
+            }
+        )
+        return
+    cut = CUTS[1]
+    rows = [[f"{text}{'*' if best else ''}" for text, _, best in row] for row in result.rows(cut)]
+    print_table([f"recall@{cut}", *QUADRANTS], rows)
+    say(f"reader {result.reader}: {result.shown}")
+    say(
+        f"\nreport: {out / 'report.html'}\nmodel:  {out / 'model'}   (try: dualnet recommend {out} --history {','.join(map(str, result.shown.ids[:2]))})"
+    )

@@ -1,0 +1,49 @@
+"""`dualnet evaluate`: measure a fitted model on the test of a split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import arguments as arg
+from .output import JsonFlag, print_json, say
+
+
+def model_folder(run: Path) -> Path:
+    """Return the model folder of a run, or the folder itself if it is one."""
+    return run / "model" if (run / "model").is_dir() else run
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
+    split: Annotated[Path, typer.Argument(metavar="SPLIT", help="Folder made by `dualnet split`.")],
+    at: Annotated[str, typer.Option("--at", help="Cut-offs.")] = "10,50,100,200,300",
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure a fitted model on the test of a split, with 95 % intervals.
+
+    Example: dualnet evaluate run split --at 10,50,100
+    """
+    from ..data.split_files import load_split
+    from ..errors import DualNetWarning
+    from ..evaluation import evaluate as measure
+    from ..models.artifact import load
+
+    cuts = arg.whole_numbers(at, "--at")
+    model, division = load(model_folder(run)), load_split(split)
+    if model.info_["fingerprint"] != division.train.fingerprint():
+        import warnings
+
+        warnings.warn(
+            "the model was fitted on other data than this split's training set, so that test pairs may have trained;"
+            " figures are honest only if they did not",
+            DualNetWarning,
+            stacklevel=1,
+        )
+    report = measure(model, division, at=cuts)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        say(str(report))

@@ -1,0 +1,124 @@
+"""`dualnet fit`: train one model and keep it with its log and checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import arguments as arg
+from .output import JsonFlag, note, print_json, say
+
+if TYPE_CHECKING:
+    from ..data.dataset import Dataset
+    from ..data.tasks import Split
+
+
+def fit(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="CONFIG|SPLIT|DATA", help="A TOML file, a folder made by `dualnet split`, or data as for `bench`."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the run: model/, log.jsonl, checkpoints/.")],
+    model: Annotated[str | None, typer.Option("--model", help="Model name (default: dualnet).")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Parameter of the model: NAME=VALUE, such as epochs=30.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint of this run.")] = False,
+    threads: Annotated[int | None, typer.Option("--threads", help="Threads for matrix products.", min=1)] = None,
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", help="With DATA: choose the number of epochs on this protocol.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the division.")] = 0,
+    content: arg.ContentOption = None,
+    items: arg.ItemsOption = None,
+    user_column: arg.UserColumn = "user_id",
+    item_column: arg.ItemColumn = "item_id",
+    text: arg.TextOption = "",
+    tags: arg.TagsOption = "",
+    categories: arg.CategoriesOption = "",
+    numbers: arg.NumbersOption = "",
+    rating: arg.RatingOption = None,
+    threshold: arg.ThresholdOption = None,
+    time: arg.TimeOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Train one model. A killed run goes on with --resume and ends with the same bits.
+
+    Example: dualnet fit events.csv --items items.csv --text title --out run
+    """
+    from ..config import build_model, parse_settings, read_config
+    from ..data.split_files import is_split, load_split
+    from ..errors import ResourceError, UsageError
+    from ..train.options import RunOptions
+
+    path = Path(source)
+    configured: dict[str, Any] = {}
+    tables = arg.TableOptions(items, user_column, item_column, text, tags, categories, numbers, rating, threshold, time)
+    division: Split | None = None
+    train: Dataset
+    if path.suffix == ".toml":
+        config = read_config(path)
+        configured = dict(config.get("model", {}))
+        division, train = _from_config(config, path)
+    elif is_split(path):
+        division = load_split(path)
+        train = division.train
+    else:
+        train = arg.load_data(source, tables, content)
+        if protocol is not None:
+            division = arg.make_split(train, protocol, seed, {})
+            train = division.train
+    if division is not None and content is not None and is_split(path):
+        division = division.with_content(arg.words(content))
+        train = division.train
+    name = model or configured.pop("name", "dualnet")
+    configured.pop("name", None)
+    built = build_model(name, {**configured, **parse_settings(settings or [])}, source if configured else "--set")
+    if out.exists() and any(out.iterdir()) and not (out / "run.json").exists():
+        raise UsageError(f"{out} exists and is not a run folder; choose another --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "run.json").write_text('{"format_version": 1}\n', encoding="utf-8")
+    except OSError as error:
+        raise ResourceError(f"cannot write the run to {out}: {error.strerror or error}; choose another --out") from error
+    run = RunOptions(log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads)
+    built.fit(train, division.validation if division is not None else None, run=run)
+    built.save(out / "model")
+    summary = {"run": str(out), "model": name, "info": built.info_, "parameters": built.get_params()}
+    if as_json:
+        print_json(summary)
+        return
+    note(f"fitted {built!r} in {built.info_['fit_seconds']:.0f} s")
+    say(f"{out / 'model'}: {built.info_['users']:,} users, {built.info_['items']:,} items, {built.n_parameters:,} numbers")
+
+
+def _from_config(config: dict[str, Any], path: Path) -> tuple[Split | None, Dataset]:
+    """Return the split and training set that a configuration describes."""
+    from dataclasses import fields
+
+    from ..errors import UsageError, nearest
+
+    section = dict(config.get("data", {}))
+    if "source" not in section:
+        raise UsageError(f'{path}: section [data] needs source = "..." (a data set\'s name or a table of events)')
+    source, content = str(section.pop("source")), section.pop("content", None)
+    known = [field.name for field in fields(arg.TableOptions)]
+    for key in section:
+        if key not in known:
+            raise UsageError(f"{path}: section [data] has no key '{key}'.{nearest(key, [*known, 'source', 'content'])}")
+    listed: dict[str, Any] = {key: ",".join(value) if isinstance(value, list) else value for key, value in section.items()}
+    if "items" in listed:
+        listed["items"] = path.parent / str(listed["items"])
+    here = path.parent / source
+    data = arg.load_data(str(here) if here.exists() else source, arg.TableOptions(**listed), content)
+    division = dict(config.get("split", {}))
+    if not division:
+        return None, data
+    if "protocol" not in division:
+        raise UsageError(f'{path}: section [split] needs protocol = "..."')
+    made = arg.make_split(data, division.pop("protocol"), int(division.pop("seed", 0)), division)
+    return made, made.train

@@ -1,0 +1,48 @@
+"""`dualnet inspect`: what is in a model folder, without running any of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .evaluate import model_folder
+from .output import JsonFlag, print_json, print_table
+
+
+def inspect(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Verify a model folder and show its manifest.
+
+    Example: dualnet inspect run
+    """
+    from ..models.artifact import load, read_manifest
+
+    folder = model_folder(run)
+    manifest = read_manifest(folder)
+    model = load(folder)
+    summary = {**manifest, "verified": True, "numbers": model.n_parameters, "catalogue": len(model.catalogue_)}
+    if as_json:
+        print_json(summary)
+        return
+    rows = [
+        ["model", manifest["model"]],
+        ["verified", "every file matches its SHA-256"],
+        [
+            "trained on",
+            f"{manifest['info']['data']}: {manifest['info']['users']:,} users, {manifest['info']['items']:,} items, {manifest['info']['pairs']:,} pairs",
+        ],
+        ["catalogue", f"{len(model.catalogue_):,} items"],
+        ["learned numbers", f"{model.n_parameters:,}"],
+        [
+            "size",
+            f"{sum(entry['bytes'] for entry in manifest['files'].values()) / 1e6:.1f} MB in {len(manifest['files'])} files",
+        ],
+        ["content", ", ".join(model.featurizer_.spec.columns) if model.featurizer_ is not None else "not used"],
+        ["written by", ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())],
+        *[[f"  {name}", str(value)] for name, value in manifest["parameters"].items()],
+    ]
+    print_table(["", str(folder)], rows)

@@ -1,0 +1,57 @@
+"""What commands print: JSON on standard output, everything else for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+PIPE_WIDTH = 160
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+
+
+def print_json(value: Any) -> None:
+    """Write a result as JSON; NaN and infinite numbers are refused rather than written as something no parser reads."""
+    sys.stdout.write(json.dumps(value, indent=1, allow_nan=False, default=_plain) + "\n")
+
+
+def say(text: str) -> None:
+    """Write a line for a person on standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def note(text: str) -> None:
+    """Write a line of progress on standard error."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+    """Write an aligned table; the first column to the left, the others to the right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for place, name in enumerate(header):
+        table.add_column(name, justify="left" if place == 0 else "right", no_wrap=False)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    # a pipe has no width of its own; a table cut off at 80 columns would lose figures
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item"):
+        return value.item()
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

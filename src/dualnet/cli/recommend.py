@@ -1,0 +1,68 @@
+"""`dualnet recommend`: for a known user, a history, or everyone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import arguments as arg
+from .evaluate import model_folder
+from .output import JsonFlag, print_json, say
+
+
+def recommend(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
+    user: Annotated[str | None, typer.Option("--user", help="A user seen in training.")] = None,
+    history: Annotated[str | None, typer.Option("--history", help="Items somebody took, separated by commas.")] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="For every user seen in training, to --out.")] = False,
+    k: Annotated[int, typer.Option("-k", help="Length of the list.")] = 10,
+    new_items: Annotated[
+        Path | None, typer.Option("--new-items", help="Table of new items (column item_id and content), for this question.")
+    ] = None,
+    exclude: Annotated[str, typer.Option("--exclude", help="Items not to list.")] = "",
+    candidates: Annotated[str, typer.Option("--candidates", help="List only these items.")] = "",
+    keep_seen: Annotated[bool, typer.Option("--keep-seen", help="Also list items of the history.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="With --all: Parquet file to write.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Recommend items to someone known (--user), someone new (--history), or everyone (--all).
+
+    Example: dualnet recommend run --history p0007,p0099 -k 5
+    """
+    from ..errors import UsageError
+    from ..models.artifact import load
+
+    if sum([user is not None, history is not None, everyone]) != 1:
+        raise UsageError("say for whom: one of --user, --history or --all")
+    if everyone != (out is not None):
+        raise UsageError("--all and --out belong together: recommendations for everyone go to a Parquet file")
+    model = load(model_folder(run))
+    if everyone:
+        written = model.recommend_all(out, k=k, filter_seen=not keep_seen)
+        if as_json:
+            print_json({"rows": written, "users": len(model.users_), "file": str(out)})
+        else:
+            say(f"wrote {written:,} rows for {len(model.users_):,} users to {out}")
+        return
+    fresh = None
+    ids = model.catalogue_.ids
+    if new_items is not None:
+        from ..data.tables import read_new_items
+
+        fresh = read_new_items(new_items, model)
+        ids = ids.extend([key for key in fresh.ids if key not in ids])
+    found = model.recommend(
+        model.users_.parse(user) if user is not None else None,
+        history=[ids.parse(part) for part in arg.words(history)] if history is not None else None,
+        k=k,
+        exclude=[ids.parse(part) for part in arg.words(exclude)],
+        candidates=[ids.parse(part) for part in arg.words(candidates)] or None,
+        filter_seen=not keep_seen,
+        new_items=fresh,
+    )
+    if as_json:
+        print_json(found.to_json())
+    else:
+        say(str(found))

@@ -1,0 +1,69 @@
+"""`dualnet split`: divide a data set by a protocol and keep the division."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import arguments as arg
+from .output import JsonFlag, print_json, say
+
+
+def split(
+    data: arg.DataArgument,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.")],
+    protocol: arg.ProtocolOption = "four-quadrants",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the division.")] = 0,
+    content: arg.ContentOption = None,
+    cold: arg.ColdOption = None,
+    folds: arg.FoldsOption = None,
+    fold: arg.FoldOption = None,
+    candidates: arg.CandidatesOption = None,
+    fit_on: arg.FitOnOption = None,
+    items: arg.ItemsOption = None,
+    user_column: arg.UserColumn = "user_id",
+    item_column: arg.ItemColumn = "item_id",
+    text: arg.TextOption = "",
+    tags: arg.TagsOption = "",
+    categories: arg.CategoriesOption = "",
+    numbers: arg.NumbersOption = "",
+    rating: arg.RatingOption = None,
+    threshold: arg.ThresholdOption = None,
+    time: arg.TimeOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Divide a data set by a protocol, so that fit and evaluate use the same division.
+
+    Example: dualnet split citeulike-a --protocol citeulike2 --seed 0 --out split
+    """
+    from ..data.split_files import save_split
+
+    tables = arg.TableOptions(items, user_column, item_column, text, tags, categories, numbers, rating, threshold, time)
+    loaded = arg.load_data(data, tables, content)
+    options = {"cold": cold, "folds": folds, "fold": fold, "candidates": candidates, "fit_on": fit_on}
+    made = arg.make_split(loaded, protocol, seed, options)
+    save_split(made, out)
+    summary = {
+        "split": made.fingerprint(),
+        "protocol": made.protocol,
+        "seed": made.seed,
+        "train": {
+            "users": made.train.interactions.n_users,
+            "items": made.train.interactions.n_items,
+            "pairs": made.train.interactions.n_pairs,
+        },
+        "tasks": [
+            {"task": t.name, "users": len(t.users), "candidates": len(t.candidates), "hidden_pairs": int(t.truth.nnz)}
+            for t in made.tasks
+        ],
+        "folder": str(out),
+    }
+    if as_json:
+        print_json(summary)
+        return
+    say(f"training: {made.train!r}")
+    for task in made.tasks:
+        say(f"{task.name}: {len(task.users):,} users, {len(task.candidates):,} candidates, {task.truth.nnz:,} hidden pairs")
+    say(f"wrote {out}")

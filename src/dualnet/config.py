@@ -1,0 +1,107 @@
+"""Configuration is constructor arguments: from TOML and from flags, strictly."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from .errors import DataError, UsageError, nearest
+from .models.registry import MODELS, create, model_class
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a TOML file with sections ``[data]``, ``[split]`` and ``[model]``.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or is not TOML; the text names the line.
+    UsageError
+        If there is an unknown section.
+    """
+    try:
+        config = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"configuration {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"configuration {path} is not TOML: {error}") from error
+    for section in config:
+        if section not in ("data", "split", "model"):
+            raise UsageError(f"{path} has an unknown section '{section}'.{nearest(section, ('data', 'split', 'model'))}")
+    return config
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """Turn flags such as ``levels=[200,50]`` into values; the part after ``=`` is TOML, or plain text.
+
+    Raises
+    ------
+    UsageError
+        If a flag has no ``=``.
+    """
+    parsed: dict[str, Any] = {}
+    for setting in settings:
+        name, found, text = setting.partition("=")
+        if not found or not name:
+            raise UsageError(f"--set wants name=value, got {setting!r}")
+        try:
+            parsed[name] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            parsed[name] = text
+    return parsed
+
+
+def build_model(name: str, parameters: Mapping[str, Any], place: str) -> Any:
+    """Return an unfitted model from configured values.
+
+    Parameters
+    ----------
+    name : str
+        Model name.
+    parameters : mapping
+        Constructor arguments as read.
+    place : str
+        Where they came from, for error texts.
+
+    Raises
+    ------
+    UsageError
+        For an unknown model or key (the text names the nearest), or a value of the wrong type.
+    """
+    if name not in MODELS:
+        raise UsageError(f"{place}: there is no model '{name}'.{nearest(name, MODELS)}")
+    cls = model_class(name)
+    hints = get_type_hints(cls.__init__, None, {"Sequence": Sequence, "Literal": Literal})
+    known = cls.parameter_names()
+    checked = {}
+    for key, value in parameters.items():
+        if key not in known:
+            hint = nearest(key, known) if known else " It has none."
+            raise UsageError(f"{place}: model '{name}' has no parameter '{key}'.{hint}")
+        checked[key] = _check(value, hints[key], f"{place}: {key}")
+    return create(name, **checked)
+
+
+def _check(value: Any, hint: Any, place: str) -> Any:
+    """Return a value of the hinted type; numbers in quotes, or booleans for numbers, are not guessed at."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        if value not in arguments:
+            raise UsageError(f"{place} = {value!r} is not known.{nearest(str(value), arguments)}")
+        return value
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Sequence):
+        if not isinstance(value, list | tuple):
+            raise UsageError(f"{place} = {value!r} should be a list, such as [200, 200, 50]")
+        return tuple(_check(entry, arguments[0], place) for entry in value)
+    options = arguments or (hint,)
+    if value is None and type(None) in options:
+        return None
+    for option in options:
+        if option is float and isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        if option in (int, str, bool) and type(value) is option:
+            return value
+    names = " or ".join(getattr(option, "__name__", str(option)) for option in options if option is not type(None))
+    raise UsageError(f"{place} = {value!r} should be of type {names}")

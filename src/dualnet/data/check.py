@@ -1,0 +1,306 @@
+"""What is odd about a data set or a division: gaps, repeats, and splits that leak or are not random."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from scipy.sparse import csr_array, issparse
+
+from ..errors import DualNetError
+from .content import Content
+from .dataset import Dataset
+from .featurizers.base import unit_rows
+from .tasks import RankingTask, Split
+
+Level = Literal["info", "warning", "error"]
+
+FEW_EVENTS = 5
+YEAR_GAP = 180 * 86_400
+NEAR_DUPLICATE = 0.95
+SAMPLE = 2_000  # new items compared with all known ones
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One odd thing.
+
+    Parameters
+    ----------
+    level : {"info", "warning", "error"}
+        Errors make figures wrong; warnings make them doubtful.
+    code : str
+        Short name for programs.
+    text : str
+        One sentence with the count and what it means.
+    count : int
+        How many.
+    """
+
+    level: Level
+    code: str
+    text: str
+    count: int
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """Totals and findings.
+
+    Parameters
+    ----------
+    name : str
+        What was checked.
+    totals : dict
+        Sizes.
+    findings : list of Finding
+        Worst first.
+    """
+
+    name: str
+    totals: dict[str, Any]
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether figures from this data would be wrong."""
+        return any(finding.level == "error" for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {"name": self.name, "totals": self.totals, "findings": [vars(finding) for finding in self.findings]}
+
+    def __str__(self) -> str:
+        width = max(map(len, self.totals), default=0)
+        lines = [self.name, *(f"  {key.ljust(width)}  {_shown(value)}" for key, value in self.totals.items())]
+        lines += [f"  {finding.level}: {finding.text}" for finding in self.findings] or ["  nothing odd found"]
+        return "\n".join(lines)
+
+
+def check_dataset(data: Dataset) -> CheckReport:
+    """Report sizes, users and items with few events, items without content, look-alike ids and gaps in time.
+
+    Parameters
+    ----------
+    data : Dataset
+        What to check.
+    """
+    interactions = data.interactions
+    per_user = np.diff(interactions.matrix.indptr)
+    per_item = np.bincount(interactions.matrix.indices, minlength=interactions.n_items)
+    totals: dict[str, Any] = {
+        "users": interactions.n_users,
+        "items": interactions.n_items,
+        "pairs": interactions.n_pairs,
+        "density": round(interactions.density, 6),
+        "events a user (min, median, max)": [int(per_user.min()), float(np.median(per_user)), int(per_user.max())],
+        "events an item (min, median, max)": [int(per_item.min()), float(np.median(per_item)), int(per_item.max())],
+    }
+    found: list[Finding] = []
+    _count(found, "info", "users-with-few-events", (per_user < FEW_EVENTS).sum(), f"users have fewer than {FEW_EVENTS} events")
+    _count(found, "warning", "users-without-events", (per_user == 0).sum(), "users have no event and will get popular items")
+    _count(
+        found,
+        "info",
+        "items-with-few-events",
+        ((per_item < FEW_EVENTS) & (per_item > 0)).sum(),
+        f"items have fewer than {FEW_EVENTS} events",
+    )
+    _count(
+        found,
+        "info",
+        "items-without-events",
+        (per_item == 0).sum(),
+        "items have no event: they are new items, known by content alone",
+    )
+    _count(
+        found,
+        "warning",
+        "item-with-everyone",
+        (per_item == interactions.n_users).sum(),
+        "items were taken by every user, so they tell nothing",
+    )
+    for what, ids in (("user", interactions.users), ("item", interactions.items)):
+        if not ids.is_integer:
+            keys = [str(key) for key in ids]
+            plain = {"".join(key.split()).casefold().lstrip("0") for key in keys}
+            _count(
+                found,
+                "warning",
+                f"look-alike-{what}-ids",
+                len(keys) - len(plain),
+                f"{what} ids differ from another only in case, spaces or leading zeros",
+            )
+    if data.items is not None:
+        totals |= _content_totals(data.items)
+        for column, empty in _empty_content(data.items).items():
+            _count(
+                found, "warning" if empty == len(data.items) else "info", f"empty-{column}", empty, f"items have no {column}"
+            )
+    if interactions.times is not None:
+        times = np.sort(interactions.times)
+        totals["first event, last event"] = [str(np.datetime64(int(times[0]), "s")), str(np.datetime64(int(times[-1]), "s"))]
+        gaps = np.diff(times)
+        _count(
+            found, "warning", "time-gaps", (gaps > YEAR_GAP).sum(), "gaps of more than half a year in which nothing happened"
+        )
+        _count(found, "warning", "zero-times", (times <= 0).sum(), "events have time 0 or before 1970")
+    return CheckReport(data.name, totals, _worst_first(found))
+
+
+def check_split(split: Split) -> CheckReport:
+    """Report leaks and smells: overlap of train and test, new things that are not new, order by id, near-duplicates.
+
+    Parameters
+    ----------
+    split : Split
+        What to check.
+    """
+    train = split.train.interactions
+    totals: dict[str, Any] = {
+        "protocol": split.protocol,
+        "training users": train.n_users,
+        "training items": train.n_items,
+        "training pairs": train.n_pairs,
+    }
+    found: list[Finding] = []
+    for task in split.tasks:
+        totals[f"{task.name} (users, candidates, hidden pairs)"] = [len(task.users), len(task.candidates), int(task.truth.nnz)]
+        users, items = task.truth.tocoo().coords
+        train_user, train_item = train.users.find(task.users)[users], train.items.find(task.items)[items]
+        both = (train_user >= 0) & (train_item >= 0)
+        overlap = 0
+        if both.any():
+            overlap = int((np.asarray(train.pattern()[train_user[both], train_item[both]]).ravel() > 0).sum())
+        _count(
+            found,
+            "error",
+            "train-test-overlap",
+            overlap,
+            f"hidden pairs of {task.name} are training pairs: the answer was learned",
+        )
+        if task.name.endswith("-new"):
+            _count(
+                found,
+                "error",
+                "new-items-in-training",
+                len(np.unique(items[train_item >= 0])),
+                f"'new' items of {task.name} occur in training, so they are not new",
+            )
+            _near_duplicates(found, split, task)
+        if task.name.startswith("new-"):
+            known = (train.users.find(task.users) >= 0).sum()
+            _count(
+                found,
+                "error",
+                "new-users-in-training",
+                known,
+                f"'new' users of {task.name} occur in training, so they are not new",
+            )
+        _count(
+            found,
+            "warning",
+            "nothing-to-find",
+            (np.diff(task.truth.indptr) == 0).sum(),
+            f"users of {task.name} have nothing to find and do not count",
+        )
+        if task.name == "known-known":
+            _ordered_by_id(found, task)
+    return CheckReport(f"{split.train.name}, {split.protocol}", totals, _worst_first(found))
+
+
+def _ordered_by_id(found: list[Finding], task: RankingTask) -> None:
+    """Notice a 'random' split that gives each user's first items by id to training (a widely shared CiteULike split does)."""
+    ordered = counted = 0
+    for user in range(len(task.users)):
+        shown = task.seen.indices[task.seen.indptr[user] : task.seen.indptr[user + 1]]
+        hidden = task.truth.indices[task.truth.indptr[user] : task.truth.indptr[user + 1]]
+        if len(shown) > 1 and len(hidden) > 1:
+            counted += 1
+            ordered += bool(shown.max() < hidden.min() or hidden.max() < shown.min())
+    if counted >= 10 and ordered > 0.5 * counted:
+        found.append(
+            Finding(
+                "error",
+                "ordered-by-id",
+                f"{ordered:,} of {counted:,} users have all training items before (or after) all test items by id: the division is ordered, not random",
+                ordered,
+            )
+        )
+
+
+def _near_duplicates(found: list[Finding], split: Split, task: RankingTask) -> None:
+    """Count new items whose content is nearly that of a training item."""
+    if task.content is None or split.train.items is None or not task.content.spec.columns:
+        return
+    from .features import Featurizer
+
+    try:
+        featurizer = Featurizer.fit(split.train.items)
+        known = featurizer.transform(split.train.items)
+        rows = np.setdiff1d(task.candidates, task.items.find(split.train.interactions.items))[:SAMPLE]
+        fresh = featurizer.transform(task.content.take(rows))
+    except DualNetError:
+        return  # without features (or without the extra that fits them) there is nothing to compare
+    near = 0
+    for start in range(0, len(rows), 256):
+        part = fresh[start : start + 256]
+        cosine = (
+            unit_rows(csr_array(part)) @ unit_rows(csr_array(known)).T
+            if issparse(known)
+            else csr_array(_unit(part) @ _unit(known).T)
+        )
+        near += int((np.asarray(csr_array(cosine).max(axis=1).toarray()).ravel() > NEAR_DUPLICATE).sum())
+    _count(
+        found,
+        "warning",
+        "near-duplicates",
+        near,
+        f"new items (of {len(rows):,} looked at) have nearly the content of a training item",
+    )
+
+
+def _unit(matrix: Any) -> Any:
+    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
+    return matrix / np.where(norms > 0, norms, 1)
+
+
+def _content_totals(content: Content) -> dict[str, Any]:
+    totals: dict[str, Any] = {"content columns": list(content.spec.columns)}
+    for name, matrix in content.matrices.items():
+        totals[name] = f"{matrix.shape[0]:,} x {matrix.shape[1]:,}" + (f", {matrix.nnz:,} entries" if issparse(matrix) else "")
+    empty = _empty_content(content)
+    for column in content.spec.text:
+        totals[f"items with {column}"] = len(content) - empty[column]
+    return totals
+
+
+def _empty_content(content: Content) -> dict[str, int]:
+    empty = {}
+    for column in content.spec.columns:
+        if column in content.matrices:
+            matrix = content.matrices[column]
+            empty[column] = (
+                int((np.diff(matrix.indptr) == 0).sum()) if issparse(matrix) else int((~np.asarray(matrix).any(axis=1)).sum())
+            )
+        else:
+            empty[column] = sum(not value and value != 0 for value in content.table.column(column).to_pylist())
+    return empty
+
+
+def _count(found: list[Finding], level: Level, code: str, count: Any, text: str) -> None:
+    if int(count):
+        found.append(Finding(level, code, f"{int(count):,} {text}", int(count)))
+
+
+def _worst_first(found: list[Finding]) -> list[Finding]:
+    return sorted(found, key=lambda finding: ("error", "warning", "info").index(finding.level))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_shown(part) for part in value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:g}" if isinstance(value, float) else str(value)

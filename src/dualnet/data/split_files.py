@@ -1,0 +1,252 @@
+"""A division on disk: Parquet and JSON, with everything that fit and evaluate need."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors.numpy import load_file, save_file
+from scipy.sparse import csr_array, issparse
+
+from ..errors import DataError, ResourceError, UsageError
+from ..ids import IdMap
+from .content import Content, ContentSpec, Matrix
+from .dataset import Dataset
+from .interactions import Interactions
+from .tasks import RankingTask, Split, Validation
+
+DESCRIPTION = "split.json"
+FORMAT_VERSION = 1
+
+
+def is_split(folder: Path) -> bool:
+    """Whether a path is a folder made by `save_split`."""
+    return (folder / DESCRIPTION).is_file()
+
+
+def save_split(split: Split, folder: str | Path) -> Path:
+    """Write a division as a folder: ``split.json``, id lists and raw content as Parquet, matrices as safetensors.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds something else.
+    ResourceError
+        If it cannot be written; nothing is left behind.
+    """
+    target = Path(folder)
+    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not is_split(target))):
+        raise UsageError(f"{target} exists and is not a split folder; choose another place")
+    writer = _Writer()
+    description: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "fingerprint": split.fingerprint(),
+        "protocol": split.protocol,
+        "seed": split.seed,
+        "fold": split.fold,
+        "fit_on": split.fit_on,
+        "options": split.options,
+        "train": writer.dataset(split.train),
+        "tasks": [writer.task(task) for task in split.tasks],
+        "validation": None,
+    }
+    if split.validation is not None:
+        description["validation"] = {
+            "train": None if split.validation.train is split.train else writer.dataset(split.validation.train),
+            "tasks": [writer.task(task) for task in split.validation.tasks],
+        }
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        for name, table in writer.tables.items():
+            pq.write_table(table, temporary / f"{name}.parquet")
+        save_file(writer.arrays, temporary / "matrices.safetensors")
+        (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
+        shutil.rmtree(target, ignore_errors=True)
+        temporary.replace(target)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise ResourceError(f"cannot write the split to {target}: {error.strerror or error}; choose another place") from error
+    return target
+
+
+def load_split(folder: str | Path) -> Split:
+    """Read a division, and verify that it is the one that was written.
+
+    Raises
+    ------
+    DataError
+        If the folder is damaged, altered or of a newer format.
+    """
+    source = Path(folder)
+    try:
+        description = json.loads((source / DESCRIPTION).read_text(encoding="utf-8"))
+        if description["format_version"] != FORMAT_VERSION:
+            raise DataError(
+                f"{source} has split format {description['format_version']}, this version reads {FORMAT_VERSION}; upgrade dualnet"
+            )
+        reader = _Reader(source)
+        train = reader.dataset(description["train"])
+        validation = None
+        if description["validation"] is not None:
+            inner = description["validation"]["train"]
+            validation = Validation(
+                train if inner is None else reader.dataset(inner), tuple(map(reader.task, description["validation"]["tasks"]))
+            )
+        split = Split(
+            description["protocol"], train, tuple(map(reader.task, description["tasks"])), validation, description["seed"],
+            description["fold"], description["fit_on"], description["options"],
+        )  # fmt: skip
+    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{source} is not a whole split folder ({error}); make it again with `dualnet split`") from error
+    except Exception as error:  # safetensors raises its own kind
+        raise DataError(f"{source} is not a whole split folder ({error}); make it again with `dualnet split`") from error
+    if split.fingerprint() != description["fingerprint"]:
+        raise DataError(
+            f"{source} was altered after it was made: its fingerprint does not match; make it again with `dualnet split`"
+        )
+    return split
+
+
+class _Writer:
+    """Collects tables and arrays, each distinct id map and content once."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, pa.Table] = {}
+        self.arrays: dict[str, np.ndarray[Any, Any]] = {}
+        self._ids: dict[str, str] = {}
+        self._contents: dict[str, str] = {}
+        self._count = 0
+
+    def ids(self, ids: IdMap) -> str:
+        key = ids.fingerprint()
+        if key not in self._ids:
+            self._ids[key] = f"ids{len(self._ids)}"
+            self.tables[self._ids[key]] = pa.table({"id": pa.array(ids.keys)})
+        return self._ids[key]
+
+    def content(self, content: Content | None) -> dict[str, Any] | None:
+        if content is None:
+            return None
+        key = content.fingerprint()
+        if key not in self._contents:
+            name = self._contents[key] = f"content{len(self._contents)}"
+            self.tables[name] = content.table
+            for matrix, value in content.matrices.items():
+                self._matrix(f"{name}/{matrix}", value)
+        return {
+            "name": self._contents[key],
+            "ids": self.ids(content.ids),
+            "spec": content.spec.to_json(),
+            "matrices": sorted(content.matrices),
+        }
+
+    def dataset(self, data: Dataset) -> dict[str, Any]:
+        name = self._next()
+        self._matrix(f"{name}/pairs", data.interactions.matrix)
+        if data.interactions.times is not None:
+            self.arrays[f"{name}/times"] = data.interactions.times
+        return {
+            "name": name,
+            "title": data.name,
+            "users": self.ids(data.interactions.users),
+            "items": self.ids(data.interactions.items),
+            "content": self.content(data.items),
+            "user_content": self.content(data.users),
+        }
+
+    def task(self, task: RankingTask) -> dict[str, Any]:
+        name = self._next()
+        for part in ("history", "seen", "truth"):
+            self._matrix(f"{name}/{part}", getattr(task, part))
+        self.arrays[f"{name}/candidates"] = task.candidates
+        return {
+            "name": name,
+            "task": task.name,
+            "users": self.ids(task.users),
+            "items": self.ids(task.items),
+            "content": self.content(task.content),
+            "user_content": self.content(task.user_content),
+            "candidate_set": task.candidate_set,
+        }
+
+    def _next(self) -> str:
+        self._count += 1
+        return f"part{self._count}"
+
+    def _matrix(self, name: str, matrix: Matrix) -> None:
+        if not issparse(matrix):
+            self.arrays[f"{name}/dense"] = np.ascontiguousarray(matrix)
+            return
+        self.arrays[f"{name}/data"] = matrix.data
+        self.arrays[f"{name}/indices"] = matrix.indices
+        self.arrays[f"{name}/indptr"] = matrix.indptr
+        self.arrays[f"{name}/shape"] = np.array(matrix.shape, np.int64)
+
+
+class _Reader:
+    """Rebuilds what `_Writer` collected, each id map and content once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._arrays = load_file(folder / "matrices.safetensors")
+        self._ids: dict[str, IdMap] = {}
+        self._contents: dict[tuple[str, str], Content] = {}
+
+    def ids(self, name: str) -> IdMap:
+        if name not in self._ids:
+            self._ids[name] = IdMap(self._table(name).column("id").to_pylist())
+        return self._ids[name]
+
+    def content(self, description: dict[str, Any] | None) -> Content | None:
+        if description is None:
+            return None
+        key = (description["name"], json.dumps(description["spec"]))
+        if key not in self._contents:
+            matrices = {name: self._matrix(f"{description['name']}/{name}") for name in description["matrices"]}
+            spec = ContentSpec.from_json(description["spec"])
+            self._contents[key] = Content(self.ids(description["ids"]), self._table(description["name"]), spec, matrices)
+        return self._contents[key]
+
+    def dataset(self, description: dict[str, Any]) -> Dataset:
+        name = description["name"]
+        interactions = Interactions(
+            self.ids(description["users"]), self.ids(description["items"]), csr_array(self._matrix(f"{name}/pairs")),
+            self._arrays.get(f"{name}/times"),
+        )  # fmt: skip
+        return Dataset(
+            interactions, self.content(description["content"]), self.content(description["user_content"]), description["title"]
+        )
+
+    def task(self, description: dict[str, Any]) -> RankingTask:
+        name = description["name"]
+        return RankingTask(
+            name=description["task"],
+            users=self.ids(description["users"]),
+            items=self.ids(description["items"]),
+            history=csr_array(self._matrix(f"{name}/history")),
+            seen=csr_array(self._matrix(f"{name}/seen")),
+            candidates=self._arrays[f"{name}/candidates"],
+            truth=csr_array(self._matrix(f"{name}/truth")),
+            content=self.content(description["content"]),
+            user_content=self.content(description["user_content"]),
+            candidate_set=description["candidate_set"],
+        )
+
+    def _table(self, name: str) -> pa.Table:
+        return pq.read_table(self._folder / f"{Path(name).name}.parquet")
+
+    def _matrix(self, name: str) -> Matrix:
+        if f"{name}/dense" in self._arrays:
+            return self._arrays[f"{name}/dense"]
+        parts = tuple(self._arrays[f"{name}/{part}"] for part in ("data", "indices", "indptr"))
+        return csr_array(parts, shape=tuple(self._arrays[f"{name}/shape"]))

@@ -1,0 +1,320 @@
+"""From the user's tables to a `Dataset`, and back."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ..errors import DataError, DualNetWarning, UsageError, nearest
+from ..ids import IdMap, Key
+from .content import Content, ContentSpec
+from .dataset import Dataset
+from .interactions import Duplicates, Interactions
+from .read_table import LoadedTable, load_table, read_table
+from .write_table import write_table
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoDataFrame
+
+__all__ = ["dataset_from_tables", "dataset_tables", "read_new_items", "read_table", "to_arrow", "write_table"]
+
+Names = str | Sequence[str]
+
+MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138
+
+
+def dataset_from_tables(
+    events: IntoDataFrame | str | Path,
+    items: IntoDataFrame | str | Path | None = None,
+    *,
+    user: str = "user_id",
+    item: str = "item_id",
+    text: Names = (),
+    tags: Names = (),
+    categories: Names = (),
+    numbers: Names = (),
+    vectors: Names = (),
+    title: str | None = None,
+    rating: str | None = None,
+    threshold: float | None = None,
+    weight: str | None = None,
+    time: str | None = None,
+    users: IntoDataFrame | str | Path | None = None,
+    user_categories: Names = (),
+    user_numbers: Names = (),
+    duplicates: Duplicates = "error",
+    missing_content: Literal["error", "zero", "drop"] = "error",
+    name: str = "data",
+) -> Dataset:
+    """Build a data set from two tables; see `Dataset.from_tables`."""
+    if missing_content not in ("error", "zero", "drop"):
+        raise UsageError(f"missing_content must be 'error', 'zero' or 'drop', got {missing_content!r}")
+    if (rating is None) != (threshold is None):
+        raise UsageError(
+            "a rating column needs a threshold (ratings from there on are positives), and a threshold a rating column"
+        )
+    loaded = _load(events, "the events table")
+    user_keys, item_keys = _ids(loaded, user, "user"), _ids(loaded, item, "item")
+    keep = np.ones(len(user_keys), bool)
+    if rating is not None and threshold is not None:
+        keep = _numbers(loaded, rating, allow_negative=False) >= threshold
+        if not keep.any():
+            raise DataError(f"{loaded.name}: no rating in column '{rating}' reaches the threshold {threshold:g}; lower it")
+    weights = None if weight is None else _numbers(loaded, weight, allow_negative=True)
+    times = None if time is None else _times(loaded, time)
+    content: Content | None = None
+    if items is not None:
+        spec = ContentSpec(
+            text=_names(text), tags=_names(tags), categories=_names(categories), numbers=_names(numbers), vectors=_names(vectors),
+            title=title,
+        )  # fmt: skip
+        content = _content(_load(items, "the items table"), item, spec)
+        item_keys, content = _one_kind(item_keys, content)
+        present = np.array([key in content.ids for key in item_keys])
+        if not present[keep].all():
+            if missing_content == "drop":
+                dropped = int((keep & ~present).sum())
+                warnings.warn(f"{dropped:,} events of items without a content row were left out", DualNetWarning, stacklevel=3)
+                keep &= present
+            elif missing_content == "zero":
+                content = _with_empty_rows(content, [key for key, known in zip(item_keys, present, strict=True) if not known])
+    elif any(map(_names, (text, tags, categories, numbers, vectors))):
+        raise UsageError("content columns were named, but no items table was given; pass items=")
+    chosen = np.flatnonzero(keep)
+    interactions = Interactions.from_pairs(
+        [user_keys[row] for row in chosen],
+        [item_keys[row] for row in chosen],
+        weights=None if weights is None else weights[chosen],
+        times=None if times is None else times[chosen],
+        item_ids=None if content is None else _covering(content, [item_keys[row] for row in chosen]),
+        duplicates=duplicates,
+    )
+    if content is not None:
+        content = content.align(interactions.items)
+    profile: Content | None = None
+    if users is not None:
+        user_spec = ContentSpec(categories=_names(user_categories), numbers=_names(user_numbers))
+        profile = _content(_load(users, "the users table"), user, user_spec).align(interactions.users, "user")
+    return Dataset(interactions, content, profile, name)
+
+
+def dataset_tables(data: Dataset) -> dict[str, pa.Table]:
+    """Return a data set as tables ``events`` (user_id, item_id, weight, time) and, with content, ``items``.
+
+    Ready matrices that are not table columns (bags of words) are left out.
+    """
+    user_rows, item_rows = data.interactions.pairs()
+    columns: dict[str, Any] = {
+        "user_id": data.interactions.users.take(user_rows),
+        "item_id": data.interactions.items.take(item_rows),
+        "weight": data.interactions.matrix.data,
+    }
+    if data.interactions.times is not None:
+        columns["time"] = data.interactions.times
+    tables = {"events": pa.table(columns)}
+    if data.items is not None:
+        tables["items"] = data.items.table.add_column(0, "item_id", pa.array(data.items.ids.keys))
+    return tables
+
+
+def read_new_items(path: Path, model: Any) -> Content:
+    """Read a table of new items with the id column ``item_id`` and the content columns of a fitted model.
+
+    Raises
+    ------
+    DataError
+        If a column is missing.
+    CapabilityError
+        If the model reads no content.
+    """
+    from ..errors import CapabilityError
+
+    if model.featurizer_ is None:
+        raise CapabilityError(
+            f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
+        )
+    loaded = load_table(path)
+    keys = _ids(loaded, "item_id", "item")
+    if model.catalogue_.ids.is_integer and all(isinstance(key, str) for key in keys):
+        keys = [model.catalogue_.ids.parse(str(key)) for key in keys]
+    elif not model.catalogue_.ids.is_integer:
+        keys = [str(key) for key in keys]
+    return Content(IdMap(keys), loaded.table.drop_columns(["item_id"]), model.featurizer_.spec)
+
+
+def to_arrow(frame: Any) -> pa.Table:
+    """Return a pandas, Polars or Arrow data frame as an Arrow table.
+
+    Raises
+    ------
+    DataError
+        If it is none of these.
+    """
+    if isinstance(frame, pa.Table):
+        return frame
+    import narwhals as nw
+
+    try:
+        eager = nw.from_native(frame, eager_only=True)
+    except TypeError as error:
+        raise DataError(f"expected a pandas, Polars or Arrow table or a file path, got {type(frame).__name__}") from error
+    table = eager.to_arrow()
+    return table.drop_columns([name for name in table.column_names if name.startswith("__index_level_")])
+
+
+def _load(source: Any, name: str) -> LoadedTable:
+    if isinstance(source, str | Path):
+        path = Path(source)
+        if not path.exists():
+            raise DataError(f"there is no file {path}")
+        return load_table(path)
+    table = to_arrow(source)
+    if table.num_rows == 0:
+        raise DataError(f"{name} has no rows")
+    return LoadedTable(table, name)
+
+
+def _column(loaded: LoadedTable, column: str, what: str) -> list[Any]:
+    if column not in loaded.table.column_names:
+        raise DataError(
+            f"{loaded.name} has no {what} column '{column}'; found {', '.join(loaded.table.column_names)}.{nearest(column, loaded.table.column_names)}"
+        )
+    return loaded.table.column(column).to_pylist()
+
+
+def _ids(loaded: LoadedTable, column: str, what: str) -> list[Key]:
+    values = _column(loaded, column, what)
+    for row, value in enumerate(values):
+        if value is None or value == "":
+            missing = sum(v is None or v == "" for v in values)
+            raise DataError(
+                f"{loaded.place(row)}: the {what} id in column '{column}' is missing ({missing:,} such rows); fill or remove them"
+            )
+        if isinstance(value, float | bool) or not isinstance(value, str | int):
+            raise DataError(
+                f"{loaded.place(row)}: the {what} id {value!r} in column '{column}' is a {type(value).__name__}; make ids text or integers"
+            )
+    return values
+
+
+def _numbers(loaded: LoadedTable, column: str, *, allow_negative: bool) -> NDArray[np.float64]:
+    values = _column(loaded, column, "number")
+    out = np.empty(len(values))
+    for row, value in enumerate(values):
+        try:
+            out[row] = float(value)
+        except (TypeError, ValueError):
+            hint = "; write decimals with a point" if isinstance(value, str) and "," in value else ""
+            raise DataError(f"{loaded.place(row)}: {value!r} in column '{column}' is not a number{hint}") from None
+        if not np.isfinite(out[row]):
+            raise DataError(
+                f"{loaded.place(row)}: {value} in column '{column}' must be a finite number; mend or remove the row"
+            )
+        if out[row] < 0 and not allow_negative:
+            raise DataError(
+                f"{loaded.place(row)}: {value} in column '{column}' is negative; shift the scale, or leave such events out first"
+            )
+    return out
+
+
+def _times(loaded: LoadedTable, column: str) -> NDArray[np.int64]:
+    values = _column(loaded, column, "time")
+    out = np.empty(len(values), np.int64)
+    for row, value in enumerate(values):
+        try:
+            out[row] = _seconds(value)
+        except (TypeError, ValueError, OverflowError):
+            raise DataError(
+                f"{loaded.place(row)}: {value!r} in column '{column}' is not a time; use seconds since 1970 or ISO dates"
+            ) from None
+    if np.median(out) > MILLISECONDS_FROM:
+        warnings.warn(
+            f"times in column '{column}' look like milliseconds and were divided by 1000", DualNetWarning, stacklevel=4
+        )
+        out //= 1000
+    if (out > datetime.now(UTC).timestamp() + 86_400).any():
+        warnings.warn(
+            f"{int((out > datetime.now(UTC).timestamp()).sum()):,} times in column '{column}' lie in the future",
+            DualNetWarning,
+            stacklevel=4,
+        )
+    return out
+
+
+def _seconds(value: Any) -> int:
+    if isinstance(value, datetime):
+        return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
+    if isinstance(value, str):
+        try:
+            return int(float(value))
+        except ValueError:
+            return _seconds(datetime.fromisoformat(value))
+    return int(value)
+
+
+def _content(loaded: LoadedTable, column: str, spec: ContentSpec) -> Content:
+    keys = _ids(loaded, column, "id")
+    first: dict[Key, int] = {}
+    table = loaded.table.drop_columns([column])
+    keep = []
+    for row, key in enumerate(keys):
+        if key not in first:
+            first[key] = row
+            keep.append(row)
+        elif table.slice(row, 1).to_pylist() != table.slice(first[key], 1).to_pylist():
+            raise DataError(f"{loaded.place(row)}: id {key!r} occurs again with other content; keep one row for each id")
+    if len(keep) < len(keys):
+        warnings.warn(
+            f"{loaded.name}: {len(keys) - len(keep):,} repeated rows of the same id were dropped", DualNetWarning, stacklevel=4
+        )
+        table = table.take(pa.array(keep))
+    for name in spec.columns:
+        if name not in table.column_names:
+            raise DataError(
+                f"{loaded.name} has no content column '{name}'; found {', '.join(table.column_names)}.{nearest(name, table.column_names)}"
+            )
+    if not spec.columns:
+        raise UsageError(
+            f"no content column of {loaded.name} was named; say which of {', '.join(table.column_names)} are text, tags, categories or numbers"
+        )
+    return Content(IdMap([keys[row] for row in keep]), table, spec)
+
+
+def _one_kind(item_keys: list[Key], content: Content) -> tuple[list[Key], Content]:
+    """Make ids text on both sides where one file has text and the other integers; 7 becomes '7', never '007'."""
+    events_are_text = isinstance(item_keys[0], str)
+    if events_are_text and content.ids.is_integer:
+        content = Content(IdMap([str(key) for key in content.ids]), content.table, content.spec, content.matrices)
+    elif not events_are_text and not content.ids.is_integer:
+        item_keys = [str(key) for key in item_keys]
+    return item_keys, content
+
+
+def _covering(content: Content, keys: list[Key]) -> IdMap:
+    """Return the sorted ids of the content, after making sure that every event's item is among them."""
+    ids, _ = IdMap.from_values(content.ids.keys)
+    known = set(ids)
+    missing = sorted({key for key in keys if key not in known})
+    if missing:
+        raise DataError(
+            f"{len(missing):,} items of the events have no row in the items table, such as {missing[0]!r}; add the rows, or pass"
+            " missing_content='zero' (empty content) or missing_content='drop' (leave their events out)"
+        )
+    return ids
+
+
+def _with_empty_rows(content: Content, keys: list[Key]) -> Content:
+    fresh = sorted(set(keys))
+    empty = pa.table({field.name: pa.nulls(len(fresh), field.type) for field in content.table.schema})
+    return Content(content.ids.extend(fresh), pa.concat_tables([content.table, empty]), content.spec, content.matrices)
+
+
+def _names(names: Names) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) and names else tuple(names)

@@ -1,0 +1,69 @@
+"""Tables to files, whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..errors import ResourceError, UsageError
+
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs cells that start so
+
+
+def write_table(table: pa.Table, path: str | Path) -> Path:
+    """Write a table; the format follows the suffix (.parquet, .csv, .tsv, .jsonl).
+
+    Text cells of CSV and TSV that a spreadsheet would run as a formula get a leading apostrophe.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        What to write.
+    path : str or Path
+        Where; appears only when whole. Missing folders are made.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    UsageError
+        For another suffix.
+    ResourceError
+        If the file cannot be written; nothing is left behind.
+    """
+    target = Path(path)
+    kind = target.suffix.lower()
+    if kind not in (".parquet", ".csv", ".tsv", ".jsonl"):
+        raise UsageError(f"cannot tell the format of {target}; end its name in .parquet, .csv, .tsv or .jsonl")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if kind == ".parquet":
+            pq.write_table(table, temporary)
+        elif kind == ".jsonl":
+            with temporary.open("w", encoding="utf-8") as handle:
+                handle.writelines(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in table.to_pylist())
+        else:
+            with temporary.open("w", encoding="utf-8", newline="") as handle:
+                writer = csv.writer(handle, delimiter="\t" if kind == ".tsv" else ",")
+                writer.writerow(table.column_names)
+                for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
+                    writer.writerow([_cell(value) for value in row])
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ResourceError(f"cannot write {target}: {error.strerror or error}; choose another place") from error
+    return target
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, list):
+        value = "|".join(str(part) for part in value)
+    return f"'{value}" if isinstance(value, str) and value.startswith(DANGEROUS) else value

@@ -1,0 +1,165 @@
+"""The demo: train on one world, answer all four quadrants, show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.dataset import Dataset
+from ..data.splits import four_quadrants
+from ..data.tasks import Split
+from ..evaluation import evaluate
+from ..models.base import Recommender
+from ..models.recommendations import Recommendations
+from ..models.registry import create
+from ..report import PROTOCOL_TEXT, Report
+from ..train.options import RunOptions
+from .plots import item_map, recall_by_history, training_curves
+from .report import ReportPage
+
+QUADRANTS = ("known-known", "known-new", "new-known", "new-new")
+HEADINGS = {
+    "known-known": "known reader, known item",
+    "known-new": "known reader, new item",
+    "new-known": "new reader, known item",
+    "new-new": "new reader, new item",
+}
+MODELS = ("popularity", "item-knn", "content-profile", "dualnet")
+CUTS = (10, 20, 50)
+
+
+@dataclass(frozen=True, eq=False)
+class DemoResult:
+    """What the demo found.
+
+    Parameters
+    ----------
+    split : Split
+        The four quadrants.
+    models : dict of str to Recommender
+        Fitted, by name.
+    reports : dict of str to Report
+        Figures of each model.
+    reader : str or int
+        The reader whose list is shown.
+    shown : Recommendations
+        Ten recommendations for that reader.
+    """
+
+    split: Split
+    models: dict[str, Recommender]
+    reports: dict[str, Report]
+    reader: str | int
+    shown: Recommendations
+
+    def rows(self, cut: int) -> list[list[tuple[str, str, bool]]]:
+        """Return one row a model: recall in each quadrant, its interval, and whether it is the best."""
+        best = {q: max(r[q].mean(f"recall@{cut}") for r in self.reports.values() if r[q].reason is None) for q in QUADRANTS}
+        rows = []
+        for name, report in self.reports.items():
+            row = [(name, "", False)]
+            for quadrant in QUADRANTS:
+                result = report[quadrant]
+                if result.reason is not None:
+                    row.append(("n/a", "", False))
+                    continue
+                mean, (low, high) = result.mean(f"recall@{cut}"), result.intervals[f"recall@{cut}"]
+                row.append((f"{mean:.3f}", f"{low:.3f}-{high:.3f}", mean == best[quadrant]))
+            rows.append(row)
+        return rows
+
+
+def run_demo(
+    data: Dataset,
+    out: Path,
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    run: RunOptions | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> DemoResult:
+    """Fit every model on a four-quadrant split, evaluate, and write model, log and report page.
+
+    Parameters
+    ----------
+    data : Dataset
+        With item content.
+    out : Path
+        Folder to write.
+    seed : int
+        Seed of split and training.
+    epochs : int, optional
+        Epochs of DualNet; its default otherwise.
+    run : RunOptions, optional
+        Progress.
+    say : callable
+        Told what happens, for people.
+    """
+    split = four_quadrants(data, seed=seed)
+    models: dict[str, Recommender] = {}
+    reports: dict[str, Report] = {}
+    options = run or RunOptions(log=out / "log.jsonl")
+    for name in MODELS:
+        say(f"{name}: fit and rank")
+        parameters: dict[str, Any] = {"random_state": seed} if name == "dualnet" else {}
+        if name == "dualnet" and epochs is not None:
+            parameters["epochs"] = epochs
+        models[name] = create(name, **parameters).fit(split.train, split.validation, run=options)
+        reports[name] = evaluate(models[name], split, at=CUTS)
+    model = models["dualnet"]
+    task = split.task("known-new")
+    fresh = np.sort(np.setdiff1d(task.candidates, task.items.find(model.items_)))
+    if task.content is not None:
+        model.add_items(task.content.take(fresh))
+    reader = _telling_reader(split)
+    shown = model.recommend(reader, k=10)
+    model.save(out / "model", metrics=reports["dualnet"].to_json())
+    result = DemoResult(split, models, reports, reader, shown)
+    write_page(result, out / "report.html")
+    return result
+
+
+def write_page(result: DemoResult, path: Path) -> Path:
+    """Write the report page of a demo."""
+    split, model = result.split, result.models["dualnet"]
+    train = split.train.interactions
+    page = ReportPage(
+        f"DualNet on {split.train.name}: four quadrants from one model",
+        f"Training: {train.n_users:,} users, {train.n_items:,} items, {train.n_pairs:,} pairs; a fifth of the items and a tenth"
+        f" of the users are new. Seed {split.seed}, split {split.fingerprint()[:12]}.",
+    )
+    for cut in CUTS[:2]:
+        page.table(
+            f"Recall@{cut}",
+            ["model", *(HEADINGS[q] for q in QUADRANTS)],
+            result.rows(cut),
+            PROTOCOL_TEXT + " Small: 95 % interval over users.",
+        )
+    history = [
+        f"{model.catalogue_.content.title(int(row)) if model.catalogue_.content is not None else model.items_.key(int(row))}"
+        for row in model.histories_[[model.users_.row(result.reader)]].indices[:6]
+    ]
+    page.entries(
+        f"Ten recommendations for reader {result.reader}",
+        [(title, f"{key}, {'new item' if path == 'content' else 'known item'}, {score:.3f}") for title, key, path, score in
+         zip(result.shown.titles, result.shown.ids, result.shown.paths, result.shown.scores, strict=True)],
+        "History begins: " + "; ".join(history) + ".",
+    )  # fmt: skip
+    training = getattr(model, "choice_", None) or model.training_  # type: ignore[attr-defined]
+    page.plot("Training", training_curves(training.history, "recall@100"))
+    by_history = {name: report["known-known"].by_history for name, report in result.reports.items()}
+    page.plot("Who gains", recall_by_history(by_history, result.reports["dualnet"]["known-known"].breakdown_cut))
+    vectors = np.asarray(model.encode_items(model.catalogue_))
+    marked = [model.catalogue_.ids.row(key) for key in result.shown.ids]
+    page.plot("The catalogue", item_map(vectors, ~model.catalogue_.is_known, marked))
+    return page.write(path)
+
+
+def _telling_reader(split: Split) -> Any:
+    """Return the first reader with about the median number of training events: an ordinary case, not a chosen one."""
+    lengths = np.diff(split.train.interactions.matrix.indptr)
+    return split.train.interactions.users.key(int(np.argmin(np.abs(lengths - np.median(lengths)))))
