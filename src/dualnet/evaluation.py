@@ -180,8 +180,8 @@ def _share_ties(
     depth = values.shape[1]
     last = values[:, -1:]
     inside = (values == last).sum(axis=1)
-    for row in np.flatnonzero((tied_in_row > inside) | (np.diff(values, axis=1) == 0).any(axis=1)):
-        starts = np.flatnonzero(np.diff(values[row], prepend=np.nan) != 0)
+    for row in np.flatnonzero((tied_in_row > inside) | (values[:, 1:] == values[:, :-1]).any(axis=1)):
+        starts = np.flatnonzero(np.append(True, values[row, 1:] != values[row, :-1]))
         ends = np.append(starts[1:], depth)
         for start, end in zip(starts, ends, strict=True):
             if end == depth:
