@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
@@ -15,9 +13,9 @@ from scipy.sparse import csr_array
 
 from ..data.content import Content
 from ..data.space import ItemSpace
-from ..errors import CapabilityError, DataError, DualNetWarning, ResourceError, UnknownIdError, UsageError, listing
+from ..errors import CapabilityError, DataError, DualNetWarning, UnknownIdError, UsageError, listing
 from ..ids import IdMap, Key, Rows
-from ..retrieval.topk import Vectors, block_rows, inner_products, top_k
+from ..retrieval.topk import Vectors, block_rows, inner_products
 from .recommendations import ItemPath, Recommendations, UserPath
 
 if TYPE_CHECKING:
@@ -127,57 +125,13 @@ class Answers:
         ResourceError
             If the file cannot be written.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        from .everyone import rank_everyone, write_tables
 
         model = cast("Recommender", self)
         model._require_fitted()
         _check_k(k)
-        space = model.catalogue_
-        items, scorable = model.encode_items(space), model.scorable(space)
-        histories = csr_array(
-            (model.histories_.data, model.histories_.indices, model.histories_.indptr),
-            shape=(len(model.users_), len(space)),
-        )
-
-        def tables() -> Iterable[pa.Table]:
-            step = block_rows(len(space), block)
-            for start in range(0, len(model.users_), step):
-                rows = np.arange(start, min(start + step, len(model.users_)))
-                history = csr_array(histories[rows])
-                users = model.encode_users(history, space)
-                best = top_k(users, items, k, exclude=history if filter_seen else None, scorable=scorable)
-                at, place = np.nonzero(best.rows >= 0)
-                yield pa.table(
-                    {
-                        "user": model.users_.take(rows[at]),
-                        "rank": place + 1,
-                        "item": space.ids.take(best.rows[at, place]),
-                        "score": best.scores[at, place],
-                    }
-                )
-
-        if path is None:
-            return [row for table in tables() for row in table.to_pylist()]
-        target = Path(path)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        written = 0
-        try:
-            writer: pq.ParquetWriter | None = None
-            try:
-                for table in tables():
-                    writer = writer or pq.ParquetWriter(temporary, table.schema)
-                    writer.write_table(table)
-                    written += table.num_rows
-            finally:
-                if writer is not None:
-                    writer.close()
-            temporary.replace(target)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise ResourceError(f"cannot write {target}: {error.strerror or error}; choose another place") from error
-        return written
+        tables = rank_everyone(model, k, filter_seen, block)
+        return [row for table in tables for row in table.to_pylist()] if path is None else write_tables(tables, Path(path))
 
     def similar_items(self, item: Key, *, k: int = 10) -> Recommendations:
         """Return the items nearest to one item of the catalogue by cosine of their vectors.

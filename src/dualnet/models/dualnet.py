@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -16,20 +15,20 @@ from ..data.content import Matrix
 from ..data.dataset import Dataset
 from ..data.space import ItemSpace
 from ..data.tasks import RankingTask, Validation
-from ..errors import MissingExtraError, UsageError, nearest
-from ..evaluation import quick_recall
+from ..errors import MissingExtraError
 from ..ids import Rows
-from ..rng import derive_seed, generator
+from ..rng import derive_seed
 from ..train.options import RunOptions
 from .base import Capabilities, Recommender
+from .dualnet_parameters import check_parameters
 from .runtime import DualRuntime
+from .validation import ValidationRanking, sample_users
 
 if TYPE_CHECKING:
-    from ..train.objective import DualObjective
+    from ..nn.dual import DualNetwork
     from ..train.trainer import TrainingState
 
 ITEM_BATCH_LIMIT = 50_000  # items of one block by default; beyond it encoding them all in every step costs too much
-VALIDATION_CUTS = (50, 100, 200)
 
 
 class DualNet(Recommender):
@@ -188,7 +187,13 @@ class DualNet(Recommender):
         **overrides
             Constructor arguments that differ from the preset.
         """
-        preset = {"user_input": "reference", "item_residual": False, "optimizer": "sgd", "schedule": "constant"}
+        preset = {
+            "user_input": "reference",
+            "item_residual": False,
+            "optimizer": "sgd",
+            "learning_rate": 0.003,  # the paper gives none; at 0.01 momentum SGD diverged on small worlds
+            "schedule": "constant",
+        }
         return cls(**{**preset, **overrides})
 
     @property
@@ -216,7 +221,7 @@ class DualNet(Recommender):
         validation: Validation | None,
         run: RunOptions,
     ) -> None:
-        self._check_parameters()
+        check_parameters(self)
         self._forget_tables()
         if run.log is not None and not run.resume:
             run.log.unlink(missing_ok=True)
@@ -306,7 +311,7 @@ class DualNet(Recommender):
                 validate_every=self.validate_every,
             ),
             n_pairs=data.interactions.n_pairs,
-            validate=self._validator(tasks, objective) if tasks else None,
+            validate=self._validator(tasks, network) if tasks else None,
             identity=self._identity(data, stop_after),
             run=run,
             phase=phase,
@@ -318,30 +323,13 @@ class DualNet(Recommender):
         self.runtime_ = DualRuntime(*export_network(network))
         return state
 
-    def _validator(self, tasks: Sequence[RankingTask], objective: DualObjective) -> Callable[[], dict[str, float]]:
-        """Return a function that ranks a sample of each task's users with the present weights."""
-        from ..nn.export import export_network
-
+    def _validator(self, tasks: Sequence[RankingTask], network: DualNetwork) -> ValidationRanking:
         prepared = []
         for task in tasks:
-            sample = _sample_users(task, self.validation_users, self.random_state)
-            user_features = None if sample.user_content is None else self._user_columns(sample.user_content)
-            prepared.append((sample, self.space(task.items, task.content), user_features))
-
-        def validate() -> dict[str, float]:
-            runtime = DualRuntime(*export_network(objective.network))
-            figures: dict[str, list[float]] = {name: [] for name in CHOICES["monitor"]}
-            for task, space, user_features in prepared:
-                items = runtime.item_vectors(space.features, space.known)
-                users = runtime.user_vectors(task.history, runtime.history_table(space.features, space.known), user_features)
-                auto = max(1, min(100, len(task.candidates) // 10))
-                recall = quick_recall(users, items, task, sorted({*VALIDATION_CUTS, auto}))
-                for cut in VALIDATION_CUTS:
-                    figures[f"recall@{cut}"].append(recall[cut])
-                figures["recall@auto"].append(recall[auto])
-            return {name: float(np.mean(values)) for name, values in figures.items()}
-
-        return validate
+            sample = sample_users(task, self.validation_users, self.random_state)
+            columns = None if sample.user_content is None else self._user_columns(sample.user_content)
+            prepared.append((sample, self.space(task.items, task.content), columns))
+        return ValidationRanking(prepared, network)
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
         features = None if space.features is None else space.features[rows]
@@ -374,45 +362,6 @@ class DualNet(Recommender):
         parameters = {name: list(v) if isinstance(v, tuple) else v for name, v in self.get_params().items()}
         return {**parameters, "data": data.fingerprint(), "stop_after": stop_after}
 
-    def _check_parameters(self) -> None:
-        if not self.levels or any(not isinstance(width, int) or width < 1 for width in self.levels):
-            raise UsageError(f"levels={self.levels!r}: give one or more positive widths, such as (200, 200, 50)")
-        for name, choices in CHOICES.items():
-            value = getattr(self, name)
-            if value not in choices:
-                raise UsageError(f"{name}={value!r} is not known.{nearest(str(value), choices)}")
-        for name in ("noise", "history_noise", "dropout", "residual_dropout", "momentum"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UsageError(f"{name}={getattr(self, name)!r} must be at least 0 and below 1")
-        if not 0 < self.fold < 1:
-            raise UsageError(f"fold={self.fold!r} must be above 0 and below 1")
-        if not 0 < self.zero_weight < 1:
-            raise UsageError(
-                f"zero_weight={self.zero_weight!r} must be above 0 and below the weight 1 of positives: without zeros, or with"
-                " zeros as sure as positives, there is nothing to learn"
-            )
-        for name in ("learning_rate", "output_scale"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"{name}={getattr(self, name)!r} must be above 0")
-        for name in ("epochs", "patience", "validate_every", "validation_users"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise UsageError(f"{name}={getattr(self, name)!r} must be a whole number of at least 1")
-        if self.weight_decay < 0:
-            raise UsageError(f"weight_decay={self.weight_decay!r} must not be negative")
-
-
-CHOICES: dict[str, tuple[str, ...]] = {
-    "design": ("branching", "multi-level", "basic"),
-    "user_input": ("shared", "reference"),
-    "mask": ("none", "fold", "leave-one-out"),
-    "activation": ("tanh", "relu", "sigmoid", "identity"),
-    "norm": ("batch", "layer", "none"),
-    "loss": ("auto", "exact", "dense"),
-    "optimizer": ("adam", "sgd"),
-    "schedule": ("one-cycle", "constant", "cosine", "linear"),
-    "monitor": ("recall@auto", *(f"recall@{cut}" for cut in VALIDATION_CUTS)),
-}
-
 
 def default_user_batch(n_users: int) -> int:
     """Return the users of a block: about ten blocks an epoch, within 32 and 512, so that small data is not starved of steps."""
@@ -422,21 +371,6 @@ def default_user_batch(n_users: int) -> int:
 def _same_pairs(inner: Dataset, outer: Dataset) -> bool:
     """Whether two training sets hold the same pairs; then one fit serves both for choosing and for use."""
     return inner.interactions.n_pairs == outer.interactions.n_pairs
-
-
-def _sample_users(task: RankingTask, limit: int, seed: int) -> RankingTask:
-    """Return a task over at most `limit` users with something to find, drawn once."""
-    rows = np.flatnonzero(np.diff(task.truth.indptr))
-    if len(rows) > limit:
-        rows = np.sort(generator(seed, "validation-users").choice(rows, limit, replace=False))
-    return replace(
-        task,
-        users=task.users.subset(rows),
-        history=csr_array(task.history[rows]),
-        seen=csr_array(task.seen[rows]),
-        truth=csr_array(task.truth[rows]),
-        user_content=None if task.user_content is None else task.user_content.take(rows),
-    )
 
 
 @contextmanager

@@ -95,7 +95,7 @@ def test_user_columns_serve_people_without_history():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"mask": "fold"}, {"mask": "leave-one-out"}, {"design": "basic"}, {"optimizer": "sgd", "learning_rate": 0.05},
+    [{"mask": "fold"}, {"mask": "leave-one-out"}, {"design": "basic"}, {"optimizer": "sgd", "learning_rate": 0.01},
      {"zero_popularity": 0.5}, {"item_batch": 20}, {"weight_decay": 0.5}, {"norm": "layer"}, {"schedule": "cosine"}],
 )  # fmt: skip
 def test_options_change_the_fit_and_still_learn(changes):

@@ -1,0 +1,57 @@
+"""What the parameters of DualNet may be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError, nearest
+from .validation import FIGURES
+
+if TYPE_CHECKING:
+    from .dualnet import DualNet
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "design": ("branching", "multi-level", "basic"),
+    "user_input": ("shared", "reference"),
+    "mask": ("none", "fold", "leave-one-out"),
+    "activation": ("tanh", "relu", "sigmoid", "identity"),
+    "norm": ("batch", "layer", "none"),
+    "loss": ("auto", "exact", "dense"),
+    "optimizer": ("adam", "sgd"),
+    "schedule": ("one-cycle", "constant", "cosine", "linear"),
+    "monitor": FIGURES,
+}
+
+
+def check_parameters(model: DualNet) -> None:
+    """Check every constructor argument of a DualNet before anything is fitted.
+
+    Raises
+    ------
+    UsageError
+        If one is outside its range; the text names the value and what it may be.
+    """
+    if not model.levels or any(not isinstance(width, int) or width < 1 for width in model.levels):
+        raise UsageError(f"levels={model.levels!r}: give one or more positive widths, such as (200, 200, 50)")
+    for name, choices in CHOICES.items():
+        value = getattr(model, name)
+        if value not in choices:
+            raise UsageError(f"{name}={value!r} is not known.{nearest(str(value), choices)}")
+    for name in ("noise", "history_noise", "dropout", "residual_dropout", "momentum"):
+        if not 0 <= getattr(model, name) < 1:
+            raise UsageError(f"{name}={getattr(model, name)!r} must be at least 0 and below 1")
+    if not 0 < model.fold < 1:
+        raise UsageError(f"fold={model.fold!r} must be above 0 and below 1")
+    if not 0 < model.zero_weight < 1:
+        raise UsageError(
+            f"zero_weight={model.zero_weight!r} must be above 0 and below the weight 1 of positives: without zeros, or with"
+            " zeros as sure as positives, there is nothing to learn"
+        )
+    for name in ("learning_rate", "output_scale"):
+        if not getattr(model, name) > 0:
+            raise UsageError(f"{name}={getattr(model, name)!r} must be above 0")
+    for name in ("epochs", "patience", "validate_every", "validation_users"):
+        if not isinstance(getattr(model, name), int) or getattr(model, name) < 1:
+            raise UsageError(f"{name}={getattr(model, name)!r} must be a whole number of at least 1")
+    if model.weight_decay < 0:
+        raise UsageError(f"weight_decay={model.weight_decay!r} must not be negative")

@@ -1,0 +1,197 @@
+"""The command line end to end on tables: files to figures to recommendations; exit codes; clean JSON; no stack trace."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from dualnet.cli import main
+from dualnet.data.synthetic import blocks_world
+from dualnet.data.tables import dataset_tables, write_table
+
+SMALL = ["--set", "levels=[16, 8]", "--set", "epochs=25", "--set", "user_batch=20"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("tables")
+    for name, table in dataset_tables(blocks_world()).items():
+        write_table(table.drop_columns(["weight"]) if name == "events" else table, place / f"{name}.csv")
+    return place
+
+
+@pytest.fixture(scope="module")
+def tables(folder):
+    return [str(folder / "events.csv"), "--items", str(folder / "items.csv"), "--text", "title"]
+
+
+@pytest.fixture(scope="module")
+def run(folder, tables):
+    out = folder / "run"
+    assert main(["fit", *tables, "--out", str(out), *SMALL]) == 0
+    return out
+
+
+def call(capsys, *arguments):
+    capsys.readouterr()
+    code = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err + captured.out
+    return code, captured.out, captured.err
+
+
+def as_json(capsys, *arguments):
+    code, out, err = call(capsys, *arguments, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_fit_recommend_encode_inspect(capsys, run, tmp_path):
+    found = as_json(capsys, "recommend", run, "--user", "u1-1", "-k", 2)
+    assert found["resolved"] == "known"
+    assert {entry["item"][1] for entry in found["items"]} == {"1"}
+    found = as_json(capsys, "recommend", run, "--history", "i2-1,i2-2", "-k", 3)
+    assert {entry["item"][1] for entry in found["items"]} == {"2"}
+    new = tmp_path / "new.csv"
+    new.write_text("item_id,title\nn1," + blocks_world().items.title(0) + "\n")
+    found = as_json(capsys, "recommend", run, "--history", "n1", "--new-items", new, "-k", 3)
+    assert {entry["item"][1] for entry in found["items"]} == {"0"}
+    everyone = as_json(capsys, "recommend", run, "--all", "--out", tmp_path / "all.parquet", "-k", 2)
+    assert pq.read_table(tmp_path / "all.parquet").num_rows == everyone["rows"] == 80
+    vectors = as_json(capsys, "encode", run, "--items", new, "--out", tmp_path / "v.parquet")
+    assert (vectors["vectors"], vectors["width"]) == (1, 24)
+    events = tmp_path / "h.csv"
+    events.write_text("user_id,item_id\nx,i0-1\ny,i1-1\n")
+    assert as_json(capsys, "encode", run, "--histories", events, "--out", tmp_path / "u.parquet")["vectors"] == 2
+    manifest = as_json(capsys, "inspect", run)
+    assert manifest["verified"]
+    assert manifest["model"] == "dualnet"
+    assert "dualnet" in call(capsys, "inspect", run)[1]
+
+
+def test_split_fit_evaluate_agree_with_bench(capsys, tables, tmp_path):
+    summary = as_json(capsys, "split", *tables, "--protocol", "four-quadrants", "--seed", 1, "--out", tmp_path / "s")
+    assert [task["task"] for task in summary["tasks"]] == ["known-known", "known-new", "new-known", "new-new"]
+    assert main(["fit", str(tmp_path / "s"), "--model", "content-profile", "--out", str(tmp_path / "r")]) == 0
+    report = as_json(capsys, "evaluate", tmp_path / "r", tmp_path / "s", "--at", "5")
+    records = as_json(
+        capsys, "bench", *tables, "--protocol", "four-quadrants", "--models", "content-profile", "--seeds", 1, "--at", "5"
+    )  # fmt: skip
+    assert {r["split"] for r in records} == {summary["split"]}
+    for task, record in zip(report["tasks"], records, strict=True):
+        assert task["metrics"]["recall@5"]["mean"] == pytest.approx(record["metrics"]["recall@5"]["mean"])
+
+
+def test_bench_keeps_the_json_contract_and_resumes(capsys, tables, tmp_path):
+    command = ["bench", *tables, "--protocol", "out-matrix", "--folds", 3, "--models", "popularity,content-profile", "--at", "5,10",
+               "--out", tmp_path / "b"]  # fmt: skip
+    records = as_json(capsys, *command)
+    assert [(r["model"], r["fold"]) for r in records] == [(m, f) for f in range(3) for m in ("popularity", "content-profile")]
+    fields = {"model", "dataset", "content", "protocol", "task", "fold", "seed", "fit_on", "candidates", "split", "metrics", "users",
+              "fit_seconds", "score_seconds", "peak_rss_mb", "params"}  # fmt: skip
+    for record in records:
+        assert fields <= set(record)
+        assert (record["fit_on"], record["candidates"], record["content"]) == ("train", "task", "title")
+        if record["model"] == "popularity":
+            assert record["metrics"] == {}
+            assert "did not see in training" in record["reason"]
+        else:
+            assert set(record["metrics"]["recall@5"]) == {"mean", "ci95"}
+    again = as_json(capsys, *command)
+    assert again == records  # times too: nothing was run again
+    code, out, _ = call(capsys, *command)
+    assert code == 0
+    assert "n/a" in out
+
+
+def test_data_check_convert_list_and_doctor(capsys, tables, tmp_path):
+    report = as_json(capsys, "data", "check", *tables)
+    assert report["totals"]["users"] == 40
+    written = as_json(capsys, "data", "convert", *tables, "--out", tmp_path)
+    assert pq.read_table(written["items"]).num_rows == 48
+    assert {entry["name"] for entry in as_json(capsys, "data", "list")} >= {"citeulike-a", "movielens-100k"}
+    assert as_json(capsys, "doctor")["packages"]["numpy"]
+    main(["split", *tables, "--protocol", "citeulike2", "--out", str(tmp_path / "s")])
+    assert as_json(capsys, "data", "check", tmp_path / "s")["totals"]["protocol"] == "citeulike2"
+
+
+def test_a_configuration_file(capsys, folder, tmp_path):
+    config = folder / "config.toml"
+    text = '[data]\nsource = "events.csv"\nitems = "items.csv"\ntext = ["title"]\n[model]\nname = "item-knn"\nneighbours = 5\n'
+    config.write_text(text)
+    assert as_json(capsys, "fit", config, "--out", tmp_path / "r")["parameters"]["neighbours"] == 5
+    for wrong, message in (
+        (text.replace("neighbours = 5", "neighbors = 5"), "no parameter 'neighbors'. Did you mean 'neighbours'?"),
+        (text.replace("neighbours = 5", 'neighbours = "5"'), "should be of type int"),
+        (text.replace("[model]", "[modle]"), "unknown section 'modle'. Did you mean 'model'?"),
+        (text.replace("items = ", "itmes = "), "no key 'itmes'. Did you mean 'items'?"),
+    ):
+        config.write_text(wrong)
+        code, out, err = call(capsys, "fit", config, "--out", tmp_path / "r2")
+        assert (code, out) == (2, "")
+        assert message in err
+        assert not (tmp_path / "r2").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["recommend", "{run}", "--user", "nobody"], 3, "unknown user 'nobody'; for someone new pass history="),
+        (["recommend", "{run}", "--history", "i0-0,nothing"], 3, "unknown item in the history 'nothing'"),
+        (["recommend", "{run}"], 2, "say for whom"),
+        (["recommend", "{run}", "--user", "u0-0", "-k", "0"], 2, "k must be a whole number of at least 1, got 0"),
+        (["recommend", "{tmp}", "--user", "u0-0"], 5, "is not a model folder"),
+        (["inspect", "{tmp}/nowhere"], 5, "is not a model folder"),
+        (["recommend", "{run}", "--all", "--out", "{tmp}/file/x.parquet"], 6, "cannot write"),
+        (["fit", "nowhere.csv", "--out", "{tmp}/r"], 3, "there is no file nowhere.csv"),
+        (["fit", "citeulik-a", "--out", "{tmp}/r"], 2, "neither a file nor a data set. Did you mean 'citeulike-a'"),
+        (["bench", "demo", "--models", "item-kn"], 2, "no model 'item-kn'. Did you mean 'item-knn'?"),
+        (["bench", "demo", "--protocol", "warm"], 2, "no protocol 'warm'"),
+        (["bench", "demo", "--seeds", "a"], 2, "--seeds wants whole numbers"),
+        (["bench", "demo", "--set", "dualnet.epoch=3"], 2, "no parameter 'epoch'. Did you mean 'epochs'?"),
+        (["bench", "demo", "--content", "titel"], 2, "no content column 'titel'. Did you mean 'title'?"),
+        (["evaluate", "{run}", "{tmp}"], 3, "is not a whole split folder"),
+        (["nonsense"], 2, "No such command"),
+        (["fit"], 2, "Missing argument"),
+        (["split", "demo", "--out", "{tmp}"], 2, "is not a split folder"),
+    ],
+)
+def test_mistakes_get_one_sentence_and_a_code(capsys, run, tmp_path, arguments, code, message):
+    (tmp_path / "file").write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    found, out, err = call(capsys, *(part.format(run=run, tmp=tmp_path) for part in arguments))
+    assert found == code, err
+    assert out == ""
+    assert message in " ".join(err.replace("│", " ").split())
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_diverging_fit_exits_with_4_and_saves_no_model(capsys, tables, tmp_path):
+    code, _, err = call(
+        capsys, "fit", *tables, "--out", tmp_path / "r", *SMALL, "--set", "optimizer=sgd", "--set", "learning_rate=1e6"
+    )  # fmt: skip
+    assert code == 4
+    assert "lower learning_rate" in err
+    assert not (tmp_path / "r" / "model").exists()
+
+
+def test_demo_writes_a_report(capsys, tmp_path):
+    result = as_json(capsys, "demo", "--out", tmp_path / "d", "--epochs", 1)
+    page = (tmp_path / "d" / "report.html").read_text()
+    assert page.count("<svg") == 3
+    assert "new reader, new item" in page
+    assert set(result["models"]) == {"popularity", "item-knn", "content-profile", "dualnet"}
+    assert len(result["recommendations"]["items"]) == 10
+    assert as_json(capsys, "recommend", tmp_path / "d", "--user", result["reader"], "-k", 10) == result["recommendations"]
+
+
+def test_defects_of_ours_are_not_hidden(capsys, monkeypatch):
+    from dualnet.cli import doctor
+
+    def broken(*arguments):
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(doctor, "print_json", broken)
+    code, _, err = call(capsys, "doctor", "--json")
+    assert code == 1
+    assert "this should not have happened (RuntimeError: boom)" in err
