@@ -32,8 +32,8 @@ def training_curves(history: Sequence[Mapping[str, float]], metric: str) -> str:
         right.plot(*zip(*seen, strict=True), color=COLOURS[2])
         best = max(seen, key=lambda point: point[1])
         right.plot(*best, "o", color=COLOURS[1])
-        right.annotate(f"chosen: epoch {best[0]:.0f}", best, textcoords="offset points", xytext=(-8, -16), ha="right")
-    right.set(title=f"validation {metric}", xlabel="epoch")
+        right.set(title=f"validation recall (chosen: epoch {best[0]:.0f})")
+    right.set(xlabel="epoch")
     return _svg(figure)
 
 
