@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -58,7 +59,8 @@ def write_table(table: pa.Table, path: str | Path) -> Path:
                     writer.writerow([_cell(value) for value in row])
         temporary.replace(target)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise ResourceError(f"cannot write {target}: {error.strerror or error}; choose another place") from error
     return target
 

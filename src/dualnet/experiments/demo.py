@@ -150,7 +150,7 @@ def write_page(result: DemoResult, path: Path) -> Path:
         "History begins: " + "; ".join(history) + ".",
     )  # fmt: skip
     training = getattr(model, "choice_", None) or model.training_  # type: ignore[attr-defined]
-    page.plot("Training", training_curves(training.history, "recall@100"))
+    page.plot("Training", training_curves(training.history, "recall@auto"))
     by_history = {name: report["known-known"].by_history for name, report in result.reports.items()}
     page.plot("Who gains", recall_by_history(by_history, result.reports["dualnet"]["known-known"].breakdown_cut))
     vectors = np.asarray(model.encode_items(model.catalogue_))

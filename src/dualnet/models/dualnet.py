@@ -87,7 +87,9 @@ class DualNet(Recommender):
     validate_every : int
         Epochs between validations.
     monitor : str
-        Validation figure that decides: ``"recall@50"``, ``"recall@100"`` or ``"recall@200"`` (mean over the tasks).
+        Validation figure that decides, as mean over the tasks: ``"recall@50"``, ``"recall@100"``, ``"recall@200"`` or
+        ``"recall@auto"``, which is recall@100, or at a tenth of the candidates where those are fewer than 1,000: in a
+        small catalogue nearly everything is among the first hundred, and the figure would choose nothing.
     validation_users : int
         At most this many users (drawn once) of each validation task are ranked after an epoch.
     user_batch : int
@@ -140,7 +142,7 @@ class DualNet(Recommender):
         epochs: int = 20,
         patience: int = 8,
         validate_every: int = 1,
-        monitor: str = "recall@100",
+        monitor: str = "recall@auto",
         validation_users: int = 2000,
         user_batch: int | None = None,
         item_batch: int | None = None,
@@ -328,12 +330,15 @@ class DualNet(Recommender):
 
         def validate() -> dict[str, float]:
             runtime = DualRuntime(*export_network(objective.network))
-            figures: dict[str, list[float]] = {f"recall@{cut}": [] for cut in VALIDATION_CUTS}
+            figures: dict[str, list[float]] = {name: [] for name in CHOICES["monitor"]}
             for task, space, user_features in prepared:
                 items = runtime.item_vectors(space.features, space.known)
                 users = runtime.user_vectors(task.history, runtime.history_table(space.features, space.known), user_features)
-                for cut, value in quick_recall(users, items, task, VALIDATION_CUTS).items():
-                    figures[f"recall@{cut}"].append(value)
+                auto = max(1, min(100, len(task.candidates) // 10))
+                recall = quick_recall(users, items, task, sorted({*VALIDATION_CUTS, auto}))
+                for cut in VALIDATION_CUTS:
+                    figures[f"recall@{cut}"].append(recall[cut])
+                figures["recall@auto"].append(recall[auto])
             return {name: float(np.mean(values)) for name, values in figures.items()}
 
         return validate
@@ -405,7 +410,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "loss": ("auto", "exact", "dense"),
     "optimizer": ("adam", "sgd"),
     "schedule": ("one-cycle", "constant", "cosine", "linear"),
-    "monitor": tuple(f"recall@{cut}" for cut in VALIDATION_CUTS),
+    "monitor": ("recall@auto", *(f"recall@{cut}" for cut in VALIDATION_CUTS)),
 }
 
 

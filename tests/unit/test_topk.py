@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from dualnet.errors import DataError, UsageError
 from dualnet.retrieval import topk
-from dualnet.retrieval.topk import UNSCORABLE, best_of, inner_products, score_blocks, top_k
+from dualnet.retrieval.topk import EXCLUDED, UNSCORABLE, best_of, inner_products, score_blocks, top_k
 
 
 def full_sort(scores: np.ndarray, k: int) -> np.ndarray:
@@ -21,6 +23,32 @@ def test_best_of_equals_a_full_stable_sort(levels: int, k: int) -> None:
     np.testing.assert_array_equal(best.columns, full_sort(scores, k))
     np.testing.assert_array_equal(best.scores, np.take_along_axis(scores, best.columns, axis=1))
     np.testing.assert_array_equal(best.cut_group, (scores == best.scores[:, -1:]).sum(axis=1))
+
+
+@given(
+    seed=st.integers(0, 9999), n=st.integers(1, 6), m=st.integers(1, 20), k=st.integers(1, 25),
+    levels=st.sampled_from([2, 4, 1000]), block=st.integers(1, 7),
+)  # fmt: skip
+def test_top_k_equals_a_full_sort(seed, n, m, k, levels, block):
+    rng = np.random.default_rng(seed)
+    users = rng.integers(levels, size=(n, 3)).astype(np.float32)
+    items = rng.integers(levels, size=(m, 3)).astype(np.float32)
+    exclude = csr_array(rng.random((n, m)) < 0.3)
+    scorable = rng.random(m) < 0.8
+    for left, right in (
+        (users, items),
+        (csr_array(users), items),
+        (users, csr_array(items)),
+        (csr_array(users), csr_array(items)),
+    ):
+        found = top_k(left, right, k, exclude=exclude, scorable=scorable, block=block)
+        assert found.rows.shape == (n, min(k, m))
+        for user in range(n):
+            allowed = [j for j in range(m) if scorable[j] and not exclude.toarray()[user, j]]
+            expected = sorted(allowed, key=lambda j: (-float(users[user] @ items[j]), j))[:k]
+            rows = found.rows[user]
+            assert rows[rows >= 0].tolist() == expected
+            assert (found.scores[user][rows < 0] == EXCLUDED).all()
 
 
 def test_all_equal_scores_come_in_catalogue_order() -> None:

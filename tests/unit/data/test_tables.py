@@ -1,0 +1,185 @@
+"""Tables in: every kind reads alike; every bad file gets one sentence with place and remedy."""
+
+import gzip
+import json
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from dualnet import Dataset
+from dualnet.data.tables import dataset_tables, read_table, to_arrow, write_table
+from dualnet.errors import DataError, DualNetWarning, ResourceError, UsageError
+
+EVENTS = "user_id,item_id,rating\n007,a,5\n7,b,4\nNA,a,2\n007,b,5\n"
+ITEMS = "item_id,title\na,Graph kernels\nb,Deep nets\nc,New things\n"
+
+
+@pytest.fixture
+def events(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_text(EVENTS)
+    return path
+
+
+@pytest.fixture
+def items(tmp_path):
+    path = tmp_path / "items.csv"
+    path.write_text(ITEMS)
+    return path
+
+
+def test_ids_of_text_files_stay_as_written(events, items):
+    data = Dataset.from_tables(events, items, text="title")
+    assert data.interactions.users.keys == ["007", "7", "NA"]
+    assert data.interactions.items.keys == ["a", "b", "c"]
+    assert data.interactions.n_pairs == 4
+    assert data.items.title(2) == "New things"
+    assert data.known_items().tolist() == [0, 1]
+
+
+def test_every_format_reads_alike(tmp_path, events, items):
+    expected = Dataset.from_tables(events, items, text="title").fingerprint()
+    table = read_table(events)
+    for name in ("e.parquet", "e.tsv", "e.jsonl"):
+        assert Dataset.from_tables(write_table(table, tmp_path / name), items, text="title").fingerprint() == expected
+    packed = tmp_path / "e.csv.gz"
+    packed.write_bytes(gzip.compress(EVENTS.encode()))
+    assert Dataset.from_tables(packed, items, text="title").fingerprint() == expected
+    bom = tmp_path / "bom.csv"
+    bom.write_bytes(b"\xef\xbb\xbf" + EVENTS.replace("\n", "\r\n").encode())
+    assert Dataset.from_tables(bom, items, text="title").fingerprint() == expected
+    for frame in (pd.read_csv(events, dtype=str, keep_default_na=False), pl.read_csv(events, infer_schema=False), table):
+        assert Dataset.from_tables(frame, items, text="title").fingerprint() == expected
+
+
+def test_ratings_and_thresholds(events):
+    data = Dataset.from_tables(events, rating="rating", threshold=4)
+    assert data.interactions.n_pairs == 3
+    with pytest.raises(DataError, match="no rating in column 'rating' reaches the threshold 9"):
+        Dataset.from_tables(events, rating="rating", threshold=9)
+    with pytest.raises(UsageError, match="needs a threshold"):
+        Dataset.from_tables(events, rating="rating")
+
+
+def test_integer_ids_on_one_side_and_text_on_the_other_meet(items):
+    frame = pd.DataFrame({"user_id": [1, 2], "item_id": [7, 8]})
+    content = pa.table({"item_id": ["7", "8"], "title": ["graph nets", "deep graph"]})
+    data = Dataset.from_tables(frame, content, text="title")
+    assert data.interactions.items.keys == ["7", "8"]
+    assert data.interactions.users.keys == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "text"),
+    [
+        (b"", "e.csv", "e.csv is empty"),
+        (b"user_id,item_id\n", "e.csv", "has a header but no rows"),
+        (b"user,item\n1,2\n", "e.csv", "has no user column 'user_id'; found user, item. Did you mean 'user'"),
+        (b"user_id;item_id\n1;2\n", "e.csv", "looks separated by semicolons"),
+        (b"user_id,item_id\n1,2\n3\n", "e.csv", r"line 3: 1 fields where the header has 2"),
+        (b"user_id,item_id\n1,2,3\n", "e.csv", r"line 2: 3 fields where the header has 2"),
+        (b"user_id,item_id\n1,caf\xe9\n", "e.csv", r"line 2: byte 0xe9 at offset 21 is not UTF-8"),
+        ("user_id,item_id\n1,2\n".encode("utf-16"), "e.csv", "looks like UTF-16"),
+        (b"user_id,item_id\n1,\0\n", "e.csv", "holds NUL bytes"),
+        (b"user_id,item_id\n1,\n", "e.csv", r"line 2: the item id in column 'item_id' is missing"),
+        (b"u,u\n1,2\n", "e.csv", "names column 'u' more than once"),
+        (b'user_id,item_id\n1,"2\n', "e.csv", "mend the quotes"),
+        (b'{"user_id": 1, "item_id": NaN}\n', "e.jsonl", "line 1 is not valid JSON .NaN is not a number"),
+        (b"[1, 2]\n", "e.jsonl", "line 1 is not a JSON object"),
+        (b'{"user_id": 1.5, "item_id": 2}\n', "e.jsonl", "line 1: the user id 1.5 in column 'user_id' is a float"),
+        (b"PAR1 cut", "e.parquet", "is not a whole Parquet file"),
+        (b"x", "e.pkl", "is a pickle, which could run code"),
+        (b"x", "e.docx", "unknown table format '.docx'"),
+        (b"user_id,item_id\n1," + b"x" * 2000 + b"\n", "e.csv", "longer than 1024 bytes"),
+    ],
+)
+def test_bad_files(tmp_path, content, name, text):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=text) as caught:
+        Dataset.from_tables(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rating", "text"),
+    [("nan", "line 2: nan in column 'rating' must be a finite"), ("-1", "line 2: -1 in column 'rating' is negative"),
+     ("4,5", "not a number; write decimals with a point"), ("inf", "finite")],
+)  # fmt: skip
+def test_bad_ratings(tmp_path, rating, text):
+    path = tmp_path / "e.tsv"
+    path.write_text(f"user_id\titem_id\trating\n1\t2\t{rating}\n")
+    with pytest.raises(DataError, match=text):
+        Dataset.from_tables(path, rating="rating", threshold=1)
+
+
+def test_duplicates(tmp_path):
+    path = tmp_path / "e.csv"
+    path.write_text("user_id,item_id,w\n1,a,1\n1,a,1\n")
+    with pytest.warns(DualNetWarning, match="1 repeated user-item pairs were collapsed"):
+        assert Dataset.from_tables(path, weight="w").interactions.n_pairs == 1
+    path.write_text("user_id,item_id,w\n1,a,1\n1,a,3\n")
+    with pytest.raises(DataError, match="user '1' and item 'a' with 1 and 3; say which counts with duplicates="):
+        Dataset.from_tables(path, weight="w")
+    with pytest.warns(DualNetWarning, match="with different weights, by duplicates='max'"):
+        assert Dataset.from_tables(path, weight="w", duplicates="max").interactions.matrix.data.tolist() == [3.0]
+
+
+def test_items_without_content(events, tmp_path):
+    few = tmp_path / "few.csv"
+    few.write_text("item_id,title\na,Graph kernels\n")
+    with pytest.raises(DataError, match="1 items of the events have no row in the items table, such as 'b'"):
+        Dataset.from_tables(events, few, text="title")
+    with pytest.warns(DualNetWarning, match="2 events of items without a content row"):
+        assert Dataset.from_tables(events, few, text="title", missing_content="drop").interactions.n_pairs == 2
+    assert Dataset.from_tables(events, few, text="title", missing_content="zero").interactions.n_pairs == 4
+
+
+def test_content_twins(events, tmp_path):
+    path = tmp_path / "i.csv"
+    path.write_text(ITEMS + "a,Graph kernels\n")
+    with pytest.warns(DualNetWarning, match="1 repeated rows of the same id were dropped"):
+        Dataset.from_tables(events, path, text="title")
+    path.write_text(ITEMS + "a,Other\n")
+    with pytest.raises(DataError, match="line 5: id 'a' occurs again with other content"):
+        Dataset.from_tables(events, path, text="title")
+    with pytest.raises(DataError, match="no content column 'titel'.*Did you mean 'title'"):
+        Dataset.from_tables(events, tmp_path / "i.csv", text="titel") if path.write_text(ITEMS) else None
+
+
+def test_times(tmp_path):
+    path = tmp_path / "e.csv"
+    path.write_text("user_id,item_id,t\n1,a,1577836800000\n1,b,1577836801000\n")
+    with pytest.warns(DualNetWarning, match="look like milliseconds"):
+        assert Dataset.from_tables(path, time="t").interactions.times.tolist() == [1577836800, 1577836801]
+    path.write_text("user_id,item_id,t\n1,a,2020-01-01T00:00:00\n")
+    assert Dataset.from_tables(path, time="t").interactions.times.tolist() == [1577836800]
+    path.write_text("user_id,item_id,t\n1,a,yesterday\n")
+    with pytest.raises(DataError, match="'yesterday' in column 't' is not a time"):
+        Dataset.from_tables(path, time="t")
+
+
+def test_write_is_whole_or_nothing_and_spreadsheet_safe(tmp_path, events, items):
+    table = pa.table({"id": ["=cmd()", "plain"], "tags": [["a", "b"], []]})
+    assert write_table(table, tmp_path / "o.csv").read_text().splitlines() == ["id,tags", "'=cmd(),a|b", "plain,"]
+    assert json.loads(write_table(table, tmp_path / "o.jsonl").read_text().splitlines()[0]) == {
+        "id": "=cmd()",
+        "tags": ["a", "b"],
+    }
+    with pytest.raises(UsageError, match="cannot tell the format"):
+        write_table(table, tmp_path / "o.xyz")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResourceError, match="cannot write"):
+        write_table(table, tmp_path / "file" / "o.csv")
+    tables = dataset_tables(Dataset.from_tables(events, items, text="title"))
+    assert tables["events"].num_rows == 4
+    assert tables["items"].column_names == ["item_id", "title"]
+
+
+def test_what_is_not_a_table():
+    with pytest.raises(DataError, match="expected a pandas, Polars or Arrow table or a file path, got int"):
+        to_arrow(3)
+    with pytest.raises(DataError, match="there is no file nowhere.csv"):
+        Dataset.from_tables("nowhere.csv")

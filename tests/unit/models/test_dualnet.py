@@ -1,0 +1,171 @@
+"""DualNet: runtime equals torch, all four quadrants, options that act, parameters that are checked, resume."""
+
+import os
+import signal
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from scipy.sparse import csr_array
+
+from dualnet import Content, ContentSpec, Dataset, DualNet, RunOptions, evaluate, splits
+from dualnet.data.synthetic import blocks_world
+from dualnet.errors import TrainingInterruptedError, UsageError
+from dualnet.models.runtime import DualRuntime
+from dualnet.nn.dual import DualNetwork, DualShape
+from dualnet.nn.export import export_network
+from dualnet.train import batches
+from dualnet.train.objective import DualObjective, ObjectiveSettings
+
+WORLD = blocks_world()
+TINY = {"levels": (16, 8), "epochs": 4, "user_batch": 20}
+pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
+
+
+def fresh(key, row=0):
+    return Content.from_rows([key], {"title": [WORLD.items.title(row)]}, WORLD.items.spec)
+
+
+@pytest.mark.parametrize("design", ["basic", "multi-level", "branching"])
+@pytest.mark.parametrize("norm", ["batch", "layer", "none"])
+@pytest.mark.parametrize("user_input", ["shared", "reference"])
+@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid", "identity"])
+def test_runtime_equals_torch(design, norm, user_input, activation):
+    rng = np.random.default_rng(0)
+    matrix = csr_array((rng.random((12, 15)) < 0.4).astype(np.float32))
+    features = csr_array((rng.random((15, 9)) < 0.4).astype(np.float32))
+    columns = rng.normal(size=(12, 3)).astype(np.float32)
+    shape = DualShape(15, 9, 3, (8, 6, 4), design, activation, norm, 0.0, True, user_input, True, 0.5)
+    network = DualNetwork(shape, torch.Generator().manual_seed(3))
+    noise = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=noise) * 0.3)
+    settings = ObjectiveSettings("none", 0.3, 0.0, 0.0, 0.0, 0.01, "exact", 0)
+    DualObjective(network, matrix, features, columns, np.ones(15, np.float32), settings).calibrate()
+    network.eval()
+    with torch.no_grad():
+        dense = torch.from_numpy(features.toarray())
+        items = network.encode_items(network.item_first(dense, network.item_residual)).numpy()
+        seen = torch.from_numpy(matrix.toarray())
+        sums = seen @ network.history_table(dense, network.user_table) / seen.sum(1, keepdim=True).sqrt()
+        users = network.encode_users(sums + torch.from_numpy(columns) @ network.user_columns).numpy()
+    runtime = DualRuntime(*export_network(network))
+    known = np.arange(15)
+    np.testing.assert_allclose(runtime.item_vectors(features, known), items, atol=1e-5)
+    np.testing.assert_allclose(runtime.user_vectors(matrix, runtime.history_table(features, known), columns), users, atol=1e-5)
+
+
+def test_a_new_item_reaches_someone_with_only_a_new_item():
+    split = splits.four_quadrants(WORLD, seed=1)
+    model = DualNet(levels=(16, 8), epochs=25, user_batch=20, noise=0.1).fit(split.train, split.validation)
+    model.add_items(fresh("n1")).add_items(fresh("n2", 1))
+    found = model.recommend(history=["n1"], k=10)
+    assert "n2" in found.ids
+    assert found.paths[found.ids.index("n2")] == "content"
+    report = evaluate(model, split, at=(10,), bootstrap=0)
+    assert min(result.mean("recall@10") for result in report.results) > 0.8
+
+
+def test_reference_input_ignores_new_items_in_a_history_and_says_so():
+    model = DualNet(**TINY, user_input="reference").fit(WORLD)
+    assert model.recommend(history=["i0-1", "n1"], new_items=fresh("n1"), k=3).ignored == ["n1"]
+    assert model.recommend(history=["n1"], new_items=fresh("n1"), k=3).resolved == "fallback"
+
+
+def test_without_content_it_is_collaborative_filtering():
+    model = DualNet(levels=(16, 8), epochs=60, user_batch=20, mask="fold").fit(Dataset(WORLD.interactions))
+    assert not model.capabilities.new_items
+    right = [str(key)[1] == str(user)[1] for user in WORLD.interactions.users for key in model.recommend(user, k=2).ids]
+    assert np.mean(right) > 0.8
+
+
+def test_user_columns_serve_people_without_history():
+    users = WORLD.interactions.users
+    profile = Content(users, pa.table({"group": [str(key)[1] for key in users]}), ContentSpec(categories=("group",)))
+    model = DualNet(levels=(16, 8), epochs=30, user_batch=20, history_noise=0.5)
+    model.fit(Dataset(WORLD.interactions, WORLD.items, profile))
+    nobody = csr_array((4, len(WORLD.interactions.items)), dtype=np.float32)
+    someone = Content.from_rows(["a", "b", "c", "d"], {"group": ["0", "1", "2", "3"]}, profile.spec)
+    scores = model.encode_users(nobody, model.catalogue_, someone) @ model.encode_items(model.catalogue_).T
+    best = [WORLD.interactions.items.key(int(row)) for row in scores.argmax(axis=1)]
+    assert [str(key)[1] for key in best] == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"mask": "fold"}, {"mask": "leave-one-out"}, {"design": "basic"}, {"optimizer": "sgd", "learning_rate": 0.05},
+     {"zero_popularity": 0.5}, {"item_batch": 20}, {"weight_decay": 0.5}, {"norm": "layer"}, {"schedule": "cosine"}],
+)  # fmt: skip
+def test_options_change_the_fit_and_still_learn(changes):
+    plain, model = DualNet(**TINY).fit(WORLD), DualNet(**{**TINY, **changes}).fit(WORLD)
+    losses = [entry["loss"] for entry in model.training_.history]
+    assert losses[-1] < losses[0]
+    assert losses != [entry["loss"] for entry in plain.training_.history]
+
+
+def test_dense_and_exact_loss_train_alike():
+    fits = [DualNet(**TINY, loss=form).fit(WORLD).training_.history[-1]["loss"] for form in ("dense", "exact")]
+    assert fits[0] == pytest.approx(fits[1], rel=1e-3)
+
+
+def test_validation_chooses_the_epochs_of_the_refit():
+    split = splits.out_matrix(WORLD, cold=0.2)
+    model = DualNet(levels=(16, 8), epochs=12, user_batch=20, patience=3).fit(split.train, split.validation)
+    assert model.training_.epoch == model.choice_.best_epoch
+    inside = splits.citeulike2(WORLD)
+    model = DualNet(levels=(16, 8), epochs=6, user_batch=20).fit(inside.train, inside.validation)
+    assert not hasattr(model, "choice_")
+    assert model.training_.best_figure == max(entry["recall@auto"] for entry in model.training_.history)
+
+
+def test_an_interrupted_fit_resumes_to_the_same_bits(tmp_path, monkeypatch):
+    split = splits.out_matrix(WORLD, cold=0.2)
+    plain = batches.DualBatches.batch
+    calls = 0
+
+    def interrupting(self, epoch, step):
+        nonlocal calls
+        calls += 1
+        if calls in (5, 9):  # the step after the signal still runs, then the state is saved
+            os.kill(os.getpid(), signal.SIGTERM)
+        return plain(self, epoch, step)
+
+    def fit(folder):
+        run = RunOptions(progress=False, checkpoint=folder, resume=True)
+        return DualNet(levels=(16, 8), epochs=3, user_batch=10).fit(split.train, split.validation, run=run)
+
+    whole = fit(tmp_path / "whole")
+    monkeypatch.setattr(batches.DualBatches, "batch", interrupting)
+    for _ in range(2):
+        with pytest.raises(TrainingInterruptedError, match="run the same command with --resume"):
+            fit(tmp_path / "parts")
+    again = fit(tmp_path / "parts")
+    for name, value in whole.runtime_.tensors.items():
+        np.testing.assert_array_equal(value, again.runtime_.tensors[name])
+
+
+def test_the_paper_preset():
+    model = DualNet.paper(epochs=3)
+    assert (model.user_input, model.optimizer, model.item_residual, model.epochs) == ("reference", "sgd", False, 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"levels": ()}, "give one or more positive widths"),
+        ({"levels": (0,)}, "positive widths"),
+        ({"design": "branchng"}, "Did you mean 'branching'"),
+        ({"noise": 1.0}, "noise=1.0 must be at least 0 and below 1"),
+        ({"zero_weight": 0.0}, "without zeros"),
+        ({"learning_rate": -1}, "learning_rate=-1 must be above 0"),
+        ({"epochs": 0}, "epochs=0 must be a whole number"),
+        ({"user_batch": 10_000}, "user_batch=10000 does not fit the 40 users"),
+        ({"fold": 0}, "fold=0 must be above 0"),
+        ({"weight_decay": -0.1}, "must not be negative"),
+    ],
+)
+def test_bad_parameters(changes, text):
+    with pytest.raises(UsageError, match=text):
+        DualNet(**{**TINY, **changes}).fit(WORLD)
