@@ -54,7 +54,7 @@ def test_every_altered_or_truncated_file_is_noticed(tmp_path):
             path.write_bytes(damage)
             if path.name == "split.json" and _still_says_the_same(damage, whole):
                 continue
-            with pytest.raises(DataError, match="altered|not a whole split"):
+            with pytest.raises(DataError, match=r"altered|not a whole split"):
                 load_split(folder)
         path.unlink()
         with pytest.raises(DataError):

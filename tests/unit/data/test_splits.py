@@ -154,7 +154,7 @@ def test_unknown_users_show_three_fifths_and_hide_one_fifth():
     split = splits.unknown_users(WORLD, seed=0, folds=5, fold=2)
     (task,) = split.tasks
     assert not set(task.users) & set(split.train.interactions.users)
-    owned = {user: 0 for user in task.users}
+    owned = dict.fromkeys(task.users, 0)
     for user, _ in trained(WORLD):
         if user in owned:
             owned[user] += 1

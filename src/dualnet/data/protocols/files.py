@@ -107,8 +107,8 @@ def from_files(
 def read_files(
     data: Dataset | None = None,
     *,
-    train: str | Path,
-    test: str | Path,
+    train: str | Path | None = None,
+    test: str | Path | None = None,
     validation: str | Path | None = None,
     shown: str | Path | None = None,
     layout: Layout = "auto",
@@ -138,17 +138,21 @@ def read_files(
 
     Raises
     ------
+    UsageError
+        If `train` or `test` is missing.
     DataError
         For a file, line or value that cannot be used.
     """
+    if train is None or test is None:
+        raise UsageError("protocol 'files' needs a file of training pairs and one of test pairs; give train and test")
     if base is None and data is not None and data.interactions.items.is_integer:
         base = 0
     form = PairFormat(layout, base, header, user, item)
-    pairs = [None if path is None else read_pairs(path, form) for path in (train, test, validation, shown)]
-    assert pairs[0] is not None and pairs[1] is not None  # noqa: PT018
+    choosing, showing = (None if path is None else read_pairs(path, form) for path in (validation, shown))
     name = "files" if data is None else data.name
     return from_files(
-        pairs[0], pairs[1], pairs[2], shown=pairs[3], data=data, kind=kind, candidates=candidates, name=name
+        read_pairs(train, form), read_pairs(test, form), choosing, shown=showing, data=data, kind=kind, candidates=candidates,
+        name=name,
     )  # fmt: skip
 
 
