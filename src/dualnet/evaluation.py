@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,10 @@ from .data.space import ItemSpace
 from .data.tasks import RankingTask, Split
 from .errors import DataError, UsageError
 from .ids import IdMap, Rows
-from .metrics import METRICS, coverage, gini
+from .metrics import METRICS, Hits, coverage, gini, popular_share
 from .report import Report, TaskResult
-from .retrieval.topk import Vectors, best_of, score_blocks
+from .retrieval.topk import UNSCORABLE, Best, Scores, Vectors, best_of, score_blocks
+from .rng import generator
 
 DEFAULT_CUTS = (10, 50, 100, 200, 300)
 HISTORY_BINS = (0, 1, 5, 10, 20, 50)
@@ -64,7 +66,7 @@ def evaluate(
     seed : int
         Seed of the resampling.
     block : int, optional
-        Users scored at a time; changes memory, never a figure by more than rounding.
+        Users scored at a time; changes memory, never a figure.
 
     Returns
     -------
@@ -100,149 +102,169 @@ def quick_recall(users: Vectors, items: Vectors, task: RankingTask, at: Sequence
     at : sequence of int
         Cut-offs.
     """
-    ranked = _Ranking(users, items[task.candidates], task, np.ones(len(task.candidates), bool), list(at), None)
-    return (
-        {cut: float(METRICS["recall"](ranked.hits, ranked.positives, cut).mean()) for cut in at}
-        if len(ranked.positives)
-        else dict.fromkeys(at, 0.0)
-    )
+    cuts = sorted(set(at))
+    ranked = _Ranking(task, cuts, None).measure(users, items[task.candidates], metrics=("recall",))
+    return {cut: float(ranked.per_user[f"recall@{cut}"].mean()) if ranked.n_users else 0.0 for cut in cuts}
 
 
 class _Ranking:
-    """Hit matrix and exposure of one task, gathered block by block."""
+    """Per-user figures and exposure of one task, gathered block by block; nothing here is users x items."""
 
-    def __init__(
-        self, users: Vectors, items: Vectors, task: RankingTask, scorable: NDArray[np.bool_], cuts: list[int], block: int | None
-    ) -> None:
+    def __init__(self, task: RankingTask, cuts: list[int], block: int | None) -> None:
+        self.task, self.cuts, self.block = task, cuts, block
         truth = csr_array(task.truth[:, task.candidates])
         self.user_rows = np.flatnonzero(np.diff(truth.indptr))
-        truth = csr_array(truth[self.user_rows])
-        seen = csr_array(task.seen[self.user_rows][:, task.candidates])
-        if seen.multiply(truth).nnz:
+        self.n_users = len(self.user_rows)
+        self.truth = csr_array(truth[self.user_rows])
+        self.seen = csr_array(csr_array(task.seen + task.history)[self.user_rows][:, task.candidates])
+        if self.seen.multiply(self.truth).nnz:
             raise DataError(f"task {task.name}: a held-out pair is marked as seen, so it could never be found; check the split")
-        self.positives = np.diff(truth.indptr).astype(np.float64)
         self.depth = min(max(cuts), len(task.candidates))
-        self.hits = np.zeros((len(self.user_rows), self.depth))
+        self.breakdown = min(_breakdown_cut(cuts), self.depth)
+        self.per_user: dict[str, NDArray[np.float64]] = {}
         self.exposure = {cut: np.zeros(len(task.candidates), np.int64) for cut in cuts}
-        self.found = np.zeros(truth.nnz)  # expected presence of each held-out pair in the first `breakdown` places
-        self.breakdown = min(50 if 50 in cuts else cuts[0], max(self.depth, 1))
-        self.truth = truth
-        if self.depth == 0:
-            return
-        for part, scores in score_blocks(users[self.user_rows], items, exclude=seen, scorable=scorable, block=block):
-            if np.isnan(scores).any():
-                raise DataError(
-                    f"task {task.name}: the model returned scores that are not numbers; its weights are damaged or diverged"
-                )
-            self._add(part, scores)
+        self.found = np.zeros(self.truth.nnz)  # chance of each held-out pair to be in the first `breakdown` places
 
-    def _add(self, part: slice, scores: NDArray[np.float32]) -> None:
+    def measure(
+        self,
+        users: Vectors,
+        items: Vectors,
+        *,
+        scorable: NDArray[np.bool_] | None = None,
+        metrics: Iterable[str] = tuple(METRICS),
+    ) -> _Ranking:
+        """Rank candidates by the vectors of all the task's users and of the candidates."""
+        self.per_user = {f"{name}@{cut}": np.zeros(self.n_users) for name in metrics for cut in self.cuts}
+        chosen = users if self.n_users == users.shape[0] else users[self.user_rows]
+        for part, scores in score_blocks(chosen, items, exclude=self.seen, scorable=scorable, block=self.block):
+            self._add(part, scores)
+        return self
+
+    def _add(self, part: slice, scores: Scores) -> None:
         truth = csr_array(self.truth[part])
-        relevant = truth.toarray() > 0
-        top = best_of(scores, self.depth)
-        values = np.take_along_axis(scores, top, axis=1)
-        hits = np.take_along_axis(relevant, top, axis=1).astype(np.float64)
         rows = np.repeat(np.arange(len(scores)), np.diff(truth.indptr))
         truth_scores = scores[rows, truth.indices]
-        last = values[:, -1]
-        tied_in_row = (scores == last[:, None]).sum(axis=1)
-        tied_hits = np.bincount(rows[truth_scores == last[rows]], minlength=len(scores))
-        _share_ties(hits, values, tied_in_row, tied_hits)
-        hits[np.isneginf(values)] = 0  # fewer candidates than places
-        self.hits[part] = hits
+        relevant = np.zeros(scores.shape, bool)
+        relevant[rows, truth.indices] = True
+        best = best_of(scores, self.depth)
+        hits = _expected_hits(best, np.take_along_axis(relevant, best.columns, axis=1), rows, truth_scores)
+        positives = np.diff(truth.indptr).astype(np.float64)
+        for name, values in self.per_user.items():
+            metric, _, places = name.partition("@")
+            values[part] = METRICS[metric](hits, positives, int(places))
+        listed = best.scores > UNSCORABLE
         for cut, exposure in self.exposure.items():
-            shown = top[:, :cut][~np.isneginf(values[:, :cut])]
-            exposure += np.bincount(shown, minlength=len(exposure))
-        self._found(part, values, tied_in_row, rows, truth_scores)
-
-    def _found(
-        self,
-        part: slice,
-        values: NDArray[np.float32],
-        tied_in_row: NDArray[np.int64],
-        rows: NDArray[np.int64],
-        truth_scores: NDArray[np.float32],
-    ) -> None:
-        cut = values[:, self.breakdown - 1]
-        above = (values > cut[:, None]).sum(axis=1)
-        tied = np.where(cut == values[:, -1], tied_in_row, (values == cut[:, None]).sum(axis=1))
-        share = (self.breakdown - above) / np.maximum(tied, 1)
-        at = self.truth.indptr[part.start], self.truth.indptr[part.stop]
-        self.found[at[0] : at[1]] = np.where(
-            truth_scores > cut[rows], 1.0, np.where(truth_scores == cut[rows], share[rows], 0.0)
-        )
+            exposure += np.bincount(best.columns[:, :cut][listed[:, :cut]], minlength=len(exposure))
+        at = slice(self.truth.indptr[part.start], self.truth.indptr[part.stop])
+        self.found[at] = _chance_above(best, self.breakdown, rows, truth_scores)
 
 
-def _share_ties(
-    hits: NDArray[np.float64], values: NDArray[np.float32], tied_in_row: NDArray[np.int64], tied_hits: NDArray[np.int64]
-) -> None:
-    """Give each place of a tie group the group's share of hits, in place; the last group may reach beyond the list."""
-    depth = values.shape[1]
-    last = values[:, -1:]
-    inside = (values == last).sum(axis=1)
-    for row in np.flatnonzero((tied_in_row > inside) | (values[:, 1:] == values[:, :-1]).any(axis=1)):
-        starts = np.flatnonzero(np.append(True, values[row, 1:] != values[row, :-1]))
-        ends = np.append(starts[1:], depth)
-        for start, end in zip(starts, ends, strict=True):
-            if end == depth:
-                hits[row, start:] = tied_hits[row] / tied_in_row[row]
-            elif end - start > 1:
-                hits[row, start:end] = hits[row, start:end].mean()
+def _expected_hits(best: Best, hit: NDArray[np.bool_], rows: Rows, truth_scores: Scores) -> Hits:
+    """Return hits at the places of the lists; the last tie group of a list may reach beyond it."""
+    scores = best.scores
+    starts_group = np.ones(scores.shape, bool)
+    starts_group[:, 1:] = scores[:, 1:] != scores[:, :-1]
+    if starts_group.all() and (best.cut_group == 1).all():
+        return Hits.plain(hit)
+    starts = np.flatnonzero(starts_group)
+    group = np.cumsum(starts_group).reshape(scores.shape) - 1
+    size = np.diff(np.append(starts, scores.size))
+    positives = np.add.reduceat(hit.ravel().astype(np.int64), starts)
+    last = group[:, -1]
+    size[last] = best.cut_group
+    positives[last] = np.bincount(rows[truth_scores == scores[rows, -1]], minlength=len(scores))
+    offset = np.arange(scores.size).reshape(scores.shape) - starts[group]
+    return Hits.tied(size[group], offset, positives[group])
+
+
+def _chance_above(best: Best, cut: int, rows: Rows, truth_scores: Scores) -> NDArray[np.float64]:
+    """Return the chance of each held-out pair to be in the first `cut` places."""
+    score = best.scores[:, cut - 1]
+    above = (best.scores > score[:, None]).sum(axis=1)
+    tied = np.where(score == best.scores[:, -1], best.cut_group, (best.scores == score[:, None]).sum(axis=1))
+    share = (cut - above) / tied
+    return np.where(truth_scores > score[rows], 1.0, np.where(truth_scores == score[rows], share[rows], 0.0))
 
 
 def _evaluate_task(
     model: Encoder, task: RankingTask, cuts: list[int], bootstrap: int, seed: int, block: int | None
 ) -> TaskResult:
     started = time.perf_counter()
+    ranked = _Ranking(task, cuts, block)
+    result = TaskResult(
+        task.name, task.candidate_set, len(task.candidates), skipped_users=len(task.users) - ranked.n_users,
+        breakdown_cut=_breakdown_cut(cuts),
+    )  # fmt: skip
+    if ranked.n_users == 0:
+        return replace(result, reason="no user has a held-out positive among the candidates")
+    if task.name.startswith("new-") and not _serves_new_users(model):
+        return replace(result, reason="the model cannot serve users that it did not see in training")
     space = model.space(task.items, task.content)
     scorable = model.scorable(space)[task.candidates]
-    base: dict[str, Any] = {"name": task.name, "candidate_set": task.candidate_set, "n_candidates": len(task.candidates)}
-    if not scorable.any():
-        return TaskResult(**base, reason="the model cannot score items that it did not see in training")
+    if not scorable[ranked.truth.indices].any():
+        return replace(result, reason="the model cannot score items that it did not see in training")
     users = model.encode_users(task.history, space, task.user_content)
-    items = model.encode_items(space, task.candidates)
-    ranked = _Ranking(users, items, task, scorable, cuts, block)
-    skipped = len(task.users) - len(ranked.user_rows)
-    if len(ranked.user_rows) == 0:
-        return TaskResult(**base, skipped_users=skipped, reason="no user has a held-out positive among the candidates")
-    per_user = {f"{name}@{cut}": metric(ranked.hits, ranked.positives, cut) for name, metric in METRICS.items() for cut in cuts}
+    ranked.measure(users, model.encode_items(space, task.candidates), scorable=scorable)
+    popularity = np.bincount(task.history.indices, minlength=len(task.items))[task.candidates]
     overall = {f"coverage@{cut}": coverage(exposure) for cut, exposure in ranked.exposure.items()}
     overall |= {f"gini@{cut}": gini(exposure) for cut, exposure in ranked.exposure.items()}
+    if popularity.any():
+        overall |= {f"popular_share@{cut}": popular_share(shown, popularity) for cut, shown in ranked.exposure.items()}
     lengths = np.diff(task.history.indptr)[ranked.user_rows]
-    popularity = np.bincount(task.history.indices, minlength=len(task.items))[task.candidates]
-    recall = per_user[f"recall@{_breakdown_cut(cuts)}"]
-    return TaskResult(
-        **base,
+    return replace(
+        result,
         user_ids=task.users.take(ranked.user_rows),
-        per_user=per_user,
+        per_user=ranked.per_user,
         overall=overall,
-        intervals=_intervals(per_user, bootstrap, seed),
-        skipped_users=skipped,
+        intervals=bootstrap_intervals(ranked.per_user, bootstrap, seed),
         unscorable_items=int((~scorable).sum()),
-        breakdown_cut=_breakdown_cut(cuts),
-        by_history=_binned(recall, lengths, HISTORY_BINS),
+        by_history=_binned(ranked.per_user[f"recall@{result.breakdown_cut}"], lengths, HISTORY_BINS),
         by_popularity=_binned(ranked.found, popularity[ranked.truth.indices], POPULARITY_BINS),
         seconds=time.perf_counter() - started,
     )
+
+
+def _serves_new_users(model: Encoder) -> bool:
+    return bool(getattr(getattr(model, "capabilities", None), "new_users", True))
 
 
 def _breakdown_cut(cuts: list[int]) -> int:
     return 50 if 50 in cuts else cuts[0]
 
 
-def _intervals(per_user: dict[str, NDArray[np.float64]], resamples: int, seed: int) -> dict[str, tuple[float, float]]:
-    """Return percentile intervals of each mean over resampled users."""
-    if resamples == 0:
+def bootstrap_intervals(
+    per_user: Mapping[str, NDArray[np.float64]], resamples: int = 1000, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """Return 95 % percentile intervals of means over users, who are drawn again with replacement.
+
+    All metrics share the draws, so that intervals of two metrics (or, for the same users, of two models) are paired.
+
+    Parameters
+    ----------
+    per_user : mapping of str to ndarray, shape (n_users,)
+        One value a user, for each metric.
+    resamples : int
+        How many times to draw; 0 returns nothing.
+    seed : int
+        The same seed gives the same intervals.
+
+    Returns
+    -------
+    dict of str to (low, high)
+    """
+    if resamples == 0 or not per_user:
         return {}
-    names = list(per_user)
-    values = np.stack([per_user[name] for name in names], axis=1)
+    values = np.stack(list(per_user.values()), axis=1)
     n = len(values)
-    rng = np.random.Generator(np.random.Philox(seed))
-    means = np.empty((resamples, len(names)))
-    for at in range(resamples):
-        means[at] = np.bincount(rng.integers(n, size=n), minlength=n) @ values / n
+    rng = generator(seed, "bootstrap")
+    means = np.empty((resamples, values.shape[1]))
+    step = max(1, 2**20 // n)
+    for start in range(0, resamples, step):
+        count = min(step, resamples - start)
+        drawn = rng.integers(n, size=(count, n)) + n * np.arange(count)[:, None]
+        means[start : start + count] = np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n) @ values / n
     low, high = np.percentile(means, [2.5, 97.5], axis=0)
-    return {name: (float(low[k]), float(high[k])) for k, name in enumerate(names)}
+    return {name: (float(low[k]), float(high[k])) for k, name in enumerate(per_user)}
 
 
 def _binned(values: NDArray[np.float64], keys: NDArray[np.int64], edges: Sequence[int]) -> list[dict[str, float | int | str]]:

@@ -35,7 +35,8 @@ class TaskResult:
     per_user : dict of str to ndarray, shape (len(user_ids),)
         Each metric of each user, such as ``recall@50``.
     overall : dict
-        Figures of the lists as a whole: ``coverage@M``, ``gini@M``.
+        Figures of the lists as a whole: ``coverage@M``, ``gini@M`` and, where some candidates have visible events,
+        ``popular_share@M``; see `dualnet.metrics`.
     intervals : dict
         95 % bootstrap interval of each mean.
     skipped_users : int

@@ -129,11 +129,11 @@ def test_seeds_seed(name):
 
 
 def test_bad_options():
-    with pytest.raises(UsageError, match="no protocol 'out-matrx'. Did you mean 'out-matrix'"):
+    with pytest.raises(UsageError, match=r"no protocol 'out-matrx'. Did you mean 'out-matrix'"):
         splits.make("out-matrx", WORLD)
     with pytest.raises(UsageError, match="'citeulike2' has no option 'cold'"):
         splits.make("citeulike2", WORLD, cold=0.1)
-    with pytest.raises(UsageError, match="share of items must be above 0 and below 1, got 1.5"):
+    with pytest.raises(UsageError, match=r"share of items must be above 0 and below 1, got 1.5"):
         splits.out_matrix(WORLD, cold=1.5)
     with pytest.raises(UsageError, match="fold 7 of 5"):
         splits.out_matrix(WORLD, folds=5, fold=7)

@@ -33,7 +33,8 @@ ThresholdOption = Annotated[float | None, typer.Option("--threshold", help="Rati
 TimeOption = Annotated[str | None, typer.Option("--time", help="Time column of the events.")]
 ContentOption = Annotated[str | None, typer.Option("--content", help="Use only these content columns, separated by commas.")]
 ProtocolOption = Annotated[
-    str, typer.Option("--protocol", help="citeulike1, citeulike2, out-matrix, unknown-users, four-quadrants or temporal.")
+    str,
+    typer.Option("--protocol", help="citeulike1, citeulike2, out-matrix, unknown-users, four-quadrants, temporal or files."),
 ]
 ColdOption = Annotated[float | None, typer.Option("--cold", help="out-matrix: share of new items.")]
 FoldsOption = Annotated[int | None, typer.Option("--folds", help="out-matrix, unknown-users: number of folds.")]
@@ -42,6 +43,19 @@ CandidatesOption = Annotated[
     str | None, typer.Option("--candidates", help="out-matrix: rank `task` (held-out items) or `all` items.")
 ]
 FitOnOption = Annotated[str | None, typer.Option("--fit-on", help="citeulike2: `train` or `train+validation`.")]
+
+TrainOption = Annotated[Path | None, typer.Option("--train", help="files: training pairs (a table, or lists of items).")]
+TestOption = Annotated[Path | None, typer.Option("--test", help="files: test pairs.")]
+ValidationOption = Annotated[Path | None, typer.Option("--validation", help="files: validation pairs.")]
+ShownOption = Annotated[Path | None, typer.Option("--shown", help="files: what new users show at test time.")]
+LayoutOption = Annotated[
+    str | None, typer.Option("--layout", help="files: pairs, lists, counted-lists or user-lists; guessed where it is clear.")
+]
+BaseOption = Annotated[int | None, typer.Option("--base", help="files: ids are whole numbers from 0 or from 1.")]
+HeaderOption = Annotated[
+    bool | None, typer.Option("--header/--no-header", help="files: whether the first line names the columns.")
+]
+KindOption = Annotated[str | None, typer.Option("--kind", help="files: refuse what is not `warm` (or `cold`).")]
 
 
 @dataclass(frozen=True)

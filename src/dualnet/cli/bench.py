@@ -12,7 +12,9 @@ from .output import JsonFlag, note, print_json, print_table, say
 
 
 def bench(
-    data: arg.DataArgument,
+    data: Annotated[
+        str, typer.Argument(metavar="DATA|SPLIT", help="Data as for `split`, or a folder made by `dualnet split`.")
+    ],
     protocol: arg.ProtocolOption = "citeulike2",
     models: Annotated[
         str, typer.Option("--models", help="Model names, separated by commas.")
@@ -47,8 +49,11 @@ def bench(
 
     Example: dualnet bench citeulike-a --content title --protocol out-matrix --cold 0.1 --models content-profile,dualnet
     """
+    from dataclasses import replace
+
     from ..config import build_model, parse_settings
     from ..data.dataset import Dataset
+    from ..data.split_files import is_split, load_split
     from ..data.tasks import Split
     from ..errors import UsageError
     from ..experiments.runs import Bench
@@ -73,12 +78,21 @@ def bench(
         return build
 
     builders = [(name, builder(name)) for name in chosen]
-    tables = arg.TableOptions(items, user_column, item_column, text, tags, categories, numbers, rating, threshold, time)
-    loaded: Dataset = arg.load_data(data, tables, content)
     options = {"cold": cold, "folds": folds, "candidates": candidates, "fit_on": fit_on}
+    loaded: Dataset
+    if is_split(Path(data)):
+        given = load_split(Path(data))
+        given = given if content is None else given.with_content(arg.words(content))
+        loaded, protocol, folds, fold = given.train, given.protocol, None, given.fold
 
-    def divide(seed: int, fold: int | None) -> Split:
-        return arg.make_split(loaded, protocol, seed, {**options, "fold": fold})
+        def divide(seed: int, fold: int | None) -> Split:
+            return replace(given, seed=seed)  # the division stays; the seed is the model's
+    else:
+        tables = arg.TableOptions(items, user_column, item_column, text, tags, categories, numbers, rating, threshold, time)
+        loaded = arg.load_data(data, tables, content)
+
+        def divide(seed: int, fold: int | None) -> Split:
+            return arg.make_split(loaded, protocol, seed, {**options, "fold": fold})
 
     run = Bench(
         loaded, content or ",".join(loaded.items.spec.columns if loaded.items is not None else ()), protocol, divide, builders,

@@ -22,6 +22,14 @@ def split(
     fold: arg.FoldOption = None,
     candidates: arg.CandidatesOption = None,
     fit_on: arg.FitOnOption = None,
+    train: arg.TrainOption = None,
+    test: arg.TestOption = None,
+    validation: arg.ValidationOption = None,
+    shown: arg.ShownOption = None,
+    layout: arg.LayoutOption = None,
+    base: arg.BaseOption = None,
+    header: arg.HeaderOption = None,
+    kind: arg.KindOption = None,
     items: arg.ItemsOption = None,
     user_column: arg.UserColumn = "user_id",
     item_column: arg.ItemColumn = "item_id",
@@ -37,12 +45,19 @@ def split(
     """Divide a data set by a protocol, so that fit and evaluate use the same division.
 
     Example: dualnet split citeulike-a --protocol citeulike2 --seed 0 --out split
+
+    Somebody else's: dualnet split citeulike-a --protocol files --train train.dat --test test.dat --layout counted-lists --out split
     """
     from ..data.split_files import save_split
 
     tables = arg.TableOptions(items, user_column, item_column, text, tags, categories, numbers, rating, threshold, time)
     loaded = arg.load_data(data, tables, content)
-    options = {"cold": cold, "folds": folds, "fold": fold, "candidates": candidates, "fit_on": fit_on}
+    options: dict[str, object] = {
+        "cold": cold, "folds": folds, "fold": fold, "candidates": candidates, "fit_on": fit_on, "train": train, "test": test,
+        "validation": validation, "shown": shown, "layout": layout, "base": base, "header": header, "kind": kind,
+    }  # fmt: skip
+    if protocol == "files":
+        options |= {"user": user_column, "item": item_column}
     made = arg.make_split(loaded, protocol, seed, options)
     save_split(made, out)
     summary = {

@@ -88,12 +88,23 @@ def load_table(path: Path) -> LoadedTable:
         raise DataError(f"{path}: unknown table format '{kind}'; use .csv, .tsv, .jsonl (plain or .gz) or .parquet")
     if kind == ".parquet":
         return LoadedTable(_read_parquet(path), path.name)
-    text = _decode(_read_bytes(path), path)
+    text = read_text(path)
     reader: Callable[[str, Path], tuple[dict[str, list[Any]], list[int]]] = (
         _read_lines if kind in (".jsonl", ".ndjson") else _read_delimited
     )
     columns, lines = reader(text, path)
     return LoadedTable(_to_table(columns, path), path.name, lines)
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 text file, plain or gzip.
+
+    Raises
+    ------
+    DataError
+        If it is empty, cut short, not text or not UTF-8.
+    """
+    return _decode(_read_bytes(path), path)
 
 
 def _read_parquet(path: Path) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -68,7 +69,10 @@ def save_split(split: Split, folder: str | Path) -> Path:
         for name, table in writer.tables.items():
             pq.write_table(table, temporary / f"{name}.parquet")
         save_file(writer.arrays, temporary / "matrices.safetensors")
+        description["files"] = {path.name: _sha256(path) for path in sorted(temporary.iterdir())}
         (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
+        for path in temporary.iterdir():
+            _flush(path)
         shutil.rmtree(target, ignore_errors=True)
         temporary.replace(target)
     except OSError as error:
@@ -92,6 +96,9 @@ def load_split(folder: str | Path) -> Split:
             raise DataError(
                 f"{source} has split format {description['format_version']}, this version reads {FORMAT_VERSION}; upgrade dualnet"
             )
+        for name, digest in description["files"].items():
+            if _sha256(source / Path(name).name) != digest:
+                raise DataError(f"{source / name} was altered after it was made; make the split again with `dualnet split`")
         reader = _Reader(source)
         train = reader.dataset(description["train"])
         validation = None
@@ -115,6 +122,16 @@ def load_split(folder: str | Path) -> Split:
             f"{source} was altered after it was made: its fingerprint does not match; make it again with `dualnet split`"
         )
     return split
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as handle:
+        os.fsync(handle.fileno())
 
 
 class _Writer:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UsageError, nearest
 from .dataset import Dataset
-from .protocols.files import from_files
+from .protocols.files import from_files, read_files
 from .protocols.in_matrix import citeulike1, citeulike2
 from .protocols.new_items import out_matrix
 from .protocols.new_users import unknown_users
@@ -26,6 +26,7 @@ __all__ = [
     "from_files",
     "make",
     "out_matrix",
+    "read_files",
     "temporal",
     "unknown_users",
 ]
@@ -37,6 +38,7 @@ PROTOCOLS: dict[str, Callable[..., Split]] = {
     "unknown-users": unknown_users,
     "four-quadrants": four_quadrants,
     "temporal": temporal,
+    "files": read_files,
 }
 
 
@@ -66,8 +68,8 @@ def make(protocol: str, data: Dataset, **options: Any) -> Split:
     function = PROTOCOLS[protocol]
     known = [name for name in inspect.signature(function).parameters if name != "data"]
     given = {name: value for name, value in options.items() if value is not None}
-    if protocol == "temporal":
-        given.pop("seed", None)  # a cut in time draws nothing
+    if protocol in ("temporal", "files"):
+        given.pop("seed", None)  # nothing is drawn
     for name in given:
         if name not in known:
             raise UsageError(f"protocol '{protocol}' has no option '{name}'.{nearest(name, known)}")

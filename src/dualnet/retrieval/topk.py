@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
+from ..errors import DataError, UsageError
 from ..ids import Rows
 
 Vectors: TypeAlias = Any  # csr_array or ndarray of float32; SciPy has no types to say so
 
 Scores: TypeAlias = NDArray[np.float32]
 
-BLOCK_BYTES = 64 * 2**20  # scores held at a time
+BLOCK_BYTES = 32 * 2**20  # scores held at a time
+TILE = 64  # users a matrix product
 
 EXCLUDED = np.float32(-np.inf)  # may not be listed
 UNSCORABLE = np.finfo(np.float32).min  # may be listed, after everything that has a score
@@ -39,14 +41,34 @@ class TopK:
 
 
 def inner_products(users: Vectors, items: Vectors) -> Scores:
-    """Return all scores of a block, shape (n_users, n_items), for any mix of dense and sparse vectors."""
-    product = (items @ users.T).T if issparse(items) and not issparse(users) else users @ items.T
-    return np.ascontiguousarray(product.toarray() if issparse(product) else product, dtype=np.float32)
+    """Return all scores of a block, shape (n_users, n_items), for any mix of dense and sparse vectors.
+
+    Dense products go through tiles of a fixed number of users, so that a user's scores do not depend, not even by rounding,
+    on who else is in the block beyond the tile.
+    """
+    if issparse(users) or issparse(items):
+        product = (items @ users.T).T if issparse(items) and not issparse(users) else users @ items.T
+        return np.ascontiguousarray(product.toarray() if issparse(product) else product, dtype=np.float32)
+    step = _tile(len(items))
+    if len(users) <= step:
+        return np.asarray(users @ items.T, dtype=np.float32)
+    scores = np.empty((len(users), len(items)), np.float32)
+    for start in range(0, len(users), step):
+        scores[start : start + step] = users[start : start + step] @ items.T
+    return scores
 
 
 def block_rows(n_items: int, block: int | None = None) -> int:
-    """Return how many users to score at a time so that their scores stay within the memory budget."""
-    return block or max(1, BLOCK_BYTES // (4 * max(n_items, 1)))
+    """Return how many users to score at a time, in whole tiles: what was asked for, or what fits the memory budget."""
+    step = _tile(n_items)
+    if block is not None:
+        return -(-block // step) * step
+    return max(BLOCK_BYTES // (4 * max(n_items, 1)) // step, 1) * step
+
+
+def _tile(n_items: int) -> int:
+    """Return the users of one matrix product; a function of the number of items alone."""
+    return max(1, min(TILE, BLOCK_BYTES // (4 * max(n_items, 1))))
 
 
 def score_blocks(
@@ -68,58 +90,81 @@ def score_blocks(
     scorable : ndarray of bool, shape (n_items,), optional
         Items without a score get the lowest finite number: they come last.
     block : int, optional
-        Users a block; by default what fits 64 MiB of scores. Has no effect on the result beyond rounding.
+        Users a block, rounded up to whole tiles; by default what fits 32 MiB of scores. Has no effect on the result.
 
     Yields
     ------
     rows : slice
         Which users.
     scores : ndarray of float32, shape (rows, n_items)
+
+    Raises
+    ------
+    UsageError
+        If the block is not a positive number.
+    DataError
+        If a score is not a number.
     """
+    if block is not None and block < 1:
+        raise UsageError(f"block={block} must be at least 1")
     step = block_rows(items.shape[0], block)
     for start in range(0, users.shape[0], step):
         part = slice(start, min(start + step, users.shape[0]))
         scores = inner_products(users[part], items)
-        if scorable is not None:
+        if np.isnan(scores).any():
+            raise DataError("the model returned scores that are not numbers; its weights are damaged or diverged")
+        if scorable is not None and not scorable.all():
             scores[:, ~scorable] = UNSCORABLE
         if exclude is not None:
-            at = csr_array(exclude[part]).tocoo()
-            scores[at.coords] = EXCLUDED
+            rows = np.repeat(np.arange(len(scores)), np.diff(exclude.indptr[part.start : part.stop + 1]))
+            scores[rows, exclude.indices[exclude.indptr[part.start] : exclude.indptr[part.stop]]] = EXCLUDED
         yield part, scores
 
 
-def best_of(scores: Scores, k: int) -> Rows:
-    """Return the columns of the k largest scores of each row, ordered by score and then by column.
+@dataclass(frozen=True, eq=False)
+class Best:
+    """The k best columns of each row, and how far the tie group at the cut reaches beyond them.
+
+    Parameters
+    ----------
+    columns : ndarray of int64, shape (n, k)
+        By score, then by column: the same as a full stable sort would give.
+    scores : ndarray of float32, shape (n, k)
+        Their scores, descending.
+    cut_group : ndarray of int64, shape (n,)
+        How many columns of the whole row have the score of the last place.
+    """
+
+    columns: Rows
+    scores: Scores
+    cut_group: NDArray[np.int64]
+
+
+def best_of(scores: Scores, k: int) -> Best:
+    """Return the k largest scores of each row without sorting the rest.
 
     Parameters
     ----------
     scores : ndarray of float32, shape (n, m)
+        No NaN.
     k : int
-        At most m.
-
-    Returns
-    -------
-    ndarray of int64, shape (n, k)
-        The same as a full stable sort would give.
+        From 1 to m.
     """
-    m = scores.shape[1]
-    if k >= m:
-        return np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    chosen = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-    values = np.take_along_axis(scores, chosen, axis=1)
-    order = np.lexsort((chosen, -values), axis=1)
-    chosen = np.take_along_axis(chosen, order, axis=1)
-    last = values.min(axis=1, keepdims=True)
-    # argpartition takes any of several equal scores at the cut: there the first columns are taken instead
-    ambiguous = np.flatnonzero((scores == last).sum(axis=1) > (values == last).sum(axis=1))
-    if len(ambiguous):
-        rest, cut = scores[ambiguous], last[ambiguous]
-        tied = rest == cut
-        taken = (rest > cut) | (tied & (np.cumsum(tied, axis=1) <= k - (rest > cut).sum(axis=1, keepdims=True)))
-        first = np.nonzero(taken)[1].reshape(len(ambiguous), k)
-        order = np.argsort(-np.take_along_axis(rest, first, axis=1), axis=1, kind="stable")
-        chosen[ambiguous] = np.take_along_axis(first, order, axis=1)
-    return chosen
+    n, m = scores.shape
+    cut = np.partition(scores, m - k, axis=1)[:, m - k, None] if k < m else scores.min(axis=1, keepdims=True)
+    at = np.flatnonzero(scores >= cut)
+    rows, values = at // m, scores.ravel()[at]
+    tied = values == cut[rows, 0]
+    cut_group = np.bincount(rows[tied], minlength=n)
+    if len(at) > n * k:  # the group at the cut is larger than its places: its first columns are taken
+        place = np.cumsum(tied) - tied
+        group_start = np.concatenate([[0], np.cumsum(cut_group)[:-1]])
+        places = k - (np.bincount(rows, minlength=n) - cut_group)
+        keep = ~tied | (place - group_start[rows] < places[rows])
+        at, values = at[keep], values[keep]
+    columns, values = (at % m).reshape(n, k), values.reshape(n, k)
+    order = np.argsort(-values, axis=1, kind="stable")
+    return Best(np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1), cut_group)
 
 
 def top_k(
@@ -153,8 +198,7 @@ def top_k(
         return TopK(rows, values)
     for part, scores in score_blocks(users, items, exclude=exclude, scorable=scorable, block=block):
         best = best_of(scores, k)
-        found = np.take_along_axis(scores, best, axis=1)
-        listed = found > UNSCORABLE
-        rows[part] = np.where(listed, best, -1)
-        values[part] = np.where(listed, found, EXCLUDED)
+        listed = best.scores > UNSCORABLE
+        rows[part] = np.where(listed, best.columns, -1)
+        values[part] = np.where(listed, best.scores, EXCLUDED)
     return TopK(rows, values)

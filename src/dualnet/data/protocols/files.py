@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal, TypeAlias
+
 import numpy as np
 
-from ...errors import DataError
+from ...errors import DataError, UsageError
 from ...ids import IdMap
 from ..dataset import Dataset
 from ..interactions import Interactions
+from ..pairs import Layout, PairFormat, read_pairs
 from ..tasks import RankingTask, Split, Validation
 from .parts import Mask, items_of, make_task, row_mask, training_set, users_of
+
+Kind: TypeAlias = Literal["auto", "warm", "cold"]
 
 
 def from_files(
@@ -17,13 +23,16 @@ def from_files(
     test: Interactions,
     validation: Interactions | None = None,
     *,
+    shown: Interactions | None = None,
     data: Dataset | None = None,
+    kind: Kind = "auto",
+    candidates: Literal["task", "all"] = "task",
     name: str = "files",
 ) -> Split:
     """Use a division that somebody else made.
 
-    Read the files with `dualnet.data.pairs.read_pairs` (pair tables or inline lists). Each test pair falls into the
-    quadrant of its user and item: known if they occur in training.
+    Each test pair falls into the quadrant of its user and item: known if they occur in training. `read_files` reads
+    the pairs from files.
 
     Parameters
     ----------
@@ -31,30 +40,39 @@ def from_files(
         Training and test pairs.
     validation : Interactions, optional
         Validation pairs; they are neither input nor candidates at test time.
+    shown : Interactions, optional
+        What users without training pairs show at test time; otherwise they are ranked from an empty history.
     data : Dataset, optional
         Where item content (and user columns) comes from; its interactions are not used.
+    kind : {"auto", "warm", "cold"}
+        What the division is meant to be: ``warm`` refuses test items that do not train, ``cold`` those that do.
+    candidates : {"task", "all"}
+        Rank the training items for known items and the held-out new ones for new items, or every item.
     name : str
         For reports.
 
     Returns
     -------
     Split
-        With a task for each quadrant that has pairs. New users without any training pair have nothing to show and are
-        ranked from an empty history.
+        With a task for each quadrant that has pairs.
 
     Raises
     ------
     DataError
-        If a pair is in two files, or there is no pair to test.
+        If a pair is in two files, there is no pair to test, or the division is not of the `kind` it is meant to be.
     """
-    parts = [train, test] if validation is None else [train, test, validation]
+    if kind not in ("auto", "warm", "cold") or candidates not in ("task", "all"):
+        raise UsageError(f"kind is auto, warm or cold, candidates task or all; got {kind!r} and {candidates!r}")
+    numbered = [(0, train), (1, test), (2, validation), (3, shown)]
+    present = [(number, part) for number, part in numbered if part is not None]
+    parts = [part for _, part in present]
     users, items = _all_ids([part.users for part in parts]), _all_ids([part.items for part in parts])
     content = data.items if data is not None else None
     if content is not None:
         items = _all_ids([items, content.ids])
         content = content.align(items)
     user_rows, item_rows, origin, weights = [], [], [], []
-    for number, part in enumerate(parts):
+    for number, part in present:
         rows, columns = part.pairs()
         user_rows.append(users.find(part.users)[rows])
         item_rows.append(items.find(part.items)[columns])
@@ -73,18 +91,88 @@ def from_files(
     user_content = None if data is None or data.users is None else data.users.align(users, "user")
     whole = Dataset(everything, content, user_content, name)
     part_of = source[order]  # Interactions sorts its pairs the same way
-    training, testing, validating = (part_of == number for number in range(3))
-    tasks = _quadrants(whole, training, validating, testing)
+    training, testing, validating, showing = (part_of == number for number in range(4))
+    _check_kind(whole, training, testing | validating, kind)
+    tasks = _quadrants(whole, training, training | showing, validating, testing, candidates)
     if not tasks:
         raise DataError("the test file has no pair to find")
     outer = training_set(whole, training)
     choose = None
     if validation is not None:
-        choose = Validation(outer, _quadrants(whole, training, np.zeros_like(training), validating))
-    return Split("files", outer, tasks, choose)
+        choose = Validation(outer, _quadrants(whole, training, training | showing, testing & False, validating, candidates))
+    options: dict[str, object] = {"kind": kind, "candidates": candidates}
+    return Split("files", outer, tasks, choose, options=options)
 
 
-def _quadrants(data: Dataset, train: Mask, held: Mask, hidden: Mask) -> tuple[RankingTask, ...]:
+def read_files(
+    data: Dataset | None = None,
+    *,
+    train: str | Path | None = None,
+    test: str | Path | None = None,
+    validation: str | Path | None = None,
+    shown: str | Path | None = None,
+    layout: Layout = "auto",
+    base: Literal[0, 1] | None = None,
+    header: bool | None = None,
+    user: str = "user_id",
+    item: str = "item_id",
+    kind: Kind = "auto",
+    candidates: Literal["task", "all"] = "task",
+) -> Split:
+    """Read somebody else's division from files: tables of pairs, or lines of items, warm or cold.
+
+    Parameters
+    ----------
+    data : Dataset, optional
+        Where content comes from. If its ids are integers, so are those of the files (`base` is then 0 unless given).
+    train, test, validation, shown : path
+        Files of pairs; see `from_files`.
+    layout, base, header, user, item
+        How the files are written; see `dualnet.data.pairs.PairFormat`.
+    kind, candidates
+        See `from_files`.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    UsageError
+        If `train` or `test` is missing.
+    DataError
+        For a file, line or value that cannot be used.
+    """
+    if train is None or test is None:
+        raise UsageError("protocol 'files' needs a file of training pairs and one of test pairs; give train and test")
+    if base is None and data is not None and data.interactions.items.is_integer:
+        base = 0
+    form = PairFormat(layout, base, header, user, item)
+    choosing, showing = (None if path is None else read_pairs(path, form) for path in (validation, shown))
+    name = "files" if data is None else data.name
+    return from_files(
+        read_pairs(train, form), read_pairs(test, form), choosing, shown=showing, data=data, kind=kind, candidates=candidates,
+        name=name,
+    )  # fmt: skip
+
+
+def _check_kind(data: Dataset, train: Mask, held: Mask, kind: Kind) -> None:
+    if kind == "auto":
+        return
+    trained = row_mask(items_of(data, train), data.interactions.n_items)
+    asked = items_of(data, held)
+    wrong = asked[~trained[asked]] if kind == "warm" else asked[trained[asked]]
+    if len(wrong):
+        says = "do not occur in training" if kind == "warm" else "occur in training, so they are not new"
+        raise DataError(
+            f"{len(wrong):,} validation or test items {says}, such as {data.interactions.items.key(int(wrong[0]))!r}; the"
+            f" division is not {kind}: mend the files, or leave kind out"
+        )
+
+
+def _quadrants(
+    data: Dataset, train: Mask, visible: Mask, held: Mask, hidden: Mask, candidates: Literal["task", "all"]
+) -> tuple[RankingTask, ...]:
     users, items = data.interactions.pairs()
     known_items = items_of(data, train)
     known = row_mask(known_items, data.interactions.n_items)[items]
@@ -96,12 +184,15 @@ def _quadrants(data: Dataset, train: Mask, held: Mask, hidden: Mask) -> tuple[Ra
         ("new-known", hidden & ~known_user & known),
         ("new-new", hidden & ~known_user & ~known),
     ):
-        if chosen.any():
-            candidates = known_items if name.endswith("-known") else items_of(data, hidden & ~known)
-            rows = users_of(data, chosen)
-            tasks.append(
-                make_task(name, data, users=rows, visible=train, seen=train | held, hidden=chosen, candidates=candidates)
+        if not chosen.any():
+            continue
+        ranked = known_items if name.endswith("-known") else items_of(data, hidden & ~known)
+        tasks.append(
+            make_task(
+                name, data, users=users_of(data, chosen), visible=visible, seen=visible | held, hidden=chosen,
+                candidates=np.arange(data.interactions.n_items) if candidates == "all" else ranked, candidate_set=candidates,
             )
+        )  # fmt: skip
     return tuple(tasks)
 
 

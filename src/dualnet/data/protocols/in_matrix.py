@@ -8,7 +8,7 @@ from ...errors import UsageError
 from ...rng import generator
 from ..dataset import Dataset
 from ..tasks import FitOn, RankingTask, Split, Validation
-from .parts import Mask, items_of, make_task, per_user_rank, row_mask, three_one_one, training_set, users_of
+from .parts import Mask, items_of, make_task, per_user_rank, row_mask, three_one_one, training_set, users_left_out, users_of
 
 
 def citeulike2(data: Dataset, *, seed: int = 0, fit_on: FitOn = "train") -> Split:
@@ -27,7 +27,8 @@ def citeulike2(data: Dataset, *, seed: int = 0, fit_on: FitOn = "train") -> Spli
     Returns
     -------
     Split
-        With one ``known-known`` task; candidates are the items of the training part.
+        With one ``known-known`` task; candidates are the items of the training part. Users without a training pair are
+        left out, counted in the options.
     """
     if fit_on not in ("train", "train+validation"):
         raise UsageError(f"fit_on must be 'train' or 'train+validation', got {fit_on!r}")
@@ -47,7 +48,8 @@ def citeulike2(data: Dataset, *, seed: int = 0, fit_on: FitOn = "train") -> Spli
     else:
         outer = training_set(data, train | validation)
         final = _task(data, train | validation, train | validation, test)
-    return Split("citeulike2", outer, (final,), choose, seed=seed, fit_on=fit_on)
+    options: dict[str, object] = {"users_without_training_pairs": users_left_out(data, train)}
+    return Split("citeulike2", outer, (final,), choose, seed=seed, fit_on=fit_on, options=options)
 
 
 def citeulike1(data: Dataset, *, seed: int = 0, per_user: int = 10) -> Split:

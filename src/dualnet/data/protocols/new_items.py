@@ -6,12 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from ...errors import DataError
+from ...errors import DataError, UsageError
 from ...ids import Rows
 from ...rng import generator
 from ..dataset import Dataset
 from ..tasks import RankingTask, Split, Validation
-from .parts import Mask, draw_fold, draw_share, items_of, make_task, row_mask, training_set, users_of
+from .parts import Mask, draw_fold, draw_share, items_of, make_task, row_mask, training_set, users_left_out, users_of
 
 VALIDATION_SHARE = 0.1  # of the training items play the new ones while choosing
 
@@ -43,13 +43,21 @@ def out_matrix(
     Returns
     -------
     Split
-        With one ``known-new`` task. While choosing, 10 % of the training items play the new ones; then refit.
+        With one ``known-new`` task. Users with new items only are left out, counted in the options. While choosing, 10 % of the training items play the new ones; then refit.
 
     Raises
     ------
     DataError
         If there is no content, without which nothing is known of a new item.
+    UsageError
+        If both `cold` and `folds` are given, or a fold without folds.
     """
+    if candidates not in ("task", "all"):
+        raise UsageError(f"candidates must be 'task' or 'all', got {candidates!r}")
+    if cold is not None and folds is not None:
+        raise UsageError(f"cold={cold} and folds={folds} are two ways to choose the new items; give one")
+    if folds is None and fold != 0:
+        raise UsageError(f"fold={fold} needs folds, such as folds=5")
     if data.items is None:
         raise DataError(f"data set '{data.name}' has no item content, so nothing is known of new items; add content columns")
     with_pairs = data.known_items()
@@ -67,13 +75,14 @@ def out_matrix(
     inner = train & ~row_mask(playing, data.interactions.n_items)[items]
     choose = Validation(training_set(data, inner), (_task(data, inner, train & ~inner, playing, "task"),))
     final = _task(data, train, ~train, new, candidates)
+    options["users_without_training_pairs"] = users_left_out(data, train)
     return Split(
         "out-matrix", training_set(data, train), (final,), choose, seed=seed, fold=fold if folds else None, options=options
     )
 
 
 def _task(data: Dataset, visible: Mask, hidden: Mask, new: Rows, candidates: Literal["task", "all"]) -> RankingTask:
-    ranked = new if candidates == "task" else np.union1d(new, items_of(data, visible))
+    ranked = new if candidates == "task" else np.arange(data.interactions.n_items)
     return make_task(
         "known-new", data, users=users_of(data, visible), visible=visible, seen=visible, hidden=hidden, candidates=ranked,
         candidate_set=candidates,

@@ -23,12 +23,12 @@ def unknown_users(data: Dataset, *, seed: int = 0, folds: int = 10, fold: int = 
         Which of the disjoint parts of the users is unknown.
     trained : bool
         Let the visible pairs of these users train after all: the other half of the paired comparison, with the same
-        users, the same visible pairs and the same hidden ones.
+        users, the same visible pairs, the same hidden ones and the same candidates.
 
     Returns
     -------
     Split
-        With one ``new-known`` task (``known-known`` if `trained`); candidates are the training items.
+        With one ``new-known`` task (``known-known`` if `trained`); candidates are the items of the other users.
     """
     rng = generator(seed, "unknown-users")
     users = data.interactions.pairs()[0]
@@ -39,14 +39,14 @@ def unknown_users(data: Dataset, *, seed: int = 0, folds: int = 10, fold: int = 
     playing = row_mask(draw_share(users_of(data, ~new), VALIDATION_SHARE, rng, "users"), n_users)[users]
     shown, asked, _ = visible_share(data, playing, rng, (0.6, 0.8))
     inner = train & ~playing
-    choose = Validation(training_set(data, inner), (_task("new-known", data, inner, shown, asked),))
-    final = _task("known-known" if trained else "new-known", data, train, visible, hidden)
+    choose = Validation(training_set(data, inner), (_task("new-known", data, inner & ~new, shown, asked),))
+    final = _task("known-known" if trained else "new-known", data, ~new, visible, hidden)
     options: dict[str, object] = {"folds": folds, "trained": trained}
     return Split("unknown-users", training_set(data, train), (final,), choose, seed=seed, fold=fold, options=options)
 
 
-def _task(name: str, data: Dataset, train: Mask, visible: Mask, hidden: Mask) -> RankingTask:
-    known = items_of(data, train)
+def _task(name: str, data: Dataset, others: Mask, visible: Mask, hidden: Mask) -> RankingTask:
+    known = items_of(data, others)
     reachable = hidden & row_mask(known, data.interactions.n_items)[data.interactions.pairs()[1]]
     users = users_of(data, visible)
     return make_task(name, data, users=users, visible=visible, seen=visible, hidden=reachable, candidates=known)

@@ -90,6 +90,11 @@ def users_of(data: Dataset, pairs: Mask) -> Rows:
     return np.unique(data.interactions.pairs()[0][pairs])
 
 
+def users_left_out(data: Dataset, train: Mask) -> int:
+    """Return how many users have pairs but none that trains."""
+    return len(np.unique(data.interactions.pairs()[0])) - len(users_of(data, train))
+
+
 def items_of(data: Dataset, pairs: Mask) -> Rows:
     """Return the rows of items with at least one of the given pairs, ascending."""
     return np.unique(data.interactions.pairs()[1][pairs])

@@ -1,0 +1,216 @@
+"""Pairs as other people publish them: two columns, or one line of items for each user; ids from 0, from 1, or text."""
+
+from __future__ import annotations
+
+import csv
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..errors import DataError, DualNetWarning, UsageError, listing
+from ..ids import Key
+from .interactions import Interactions
+from .read_table import FORMATS, load_table, read_text
+
+Layout = Literal["auto", "pairs", "lists", "counted-lists", "user-lists"]
+LAYOUTS: tuple[Layout, ...] = ("auto", "pairs", "lists", "counted-lists", "user-lists")
+
+
+@dataclass(frozen=True)
+class PairFormat:
+    """How files of pairs are written.
+
+    Parameters
+    ----------
+    layout : {"auto", "pairs", "lists", "counted-lists", "user-lists"}
+        ``pairs``: one user and one item a line (or table row). ``lists``: a line holds the items of one user, whose id is
+        the line number. ``counted-lists``: the same after a count of the items (CiteULike's ``users.dat``).
+        ``user-lists``: the same after the user's id. ``auto`` knows tables by their suffix, counted lists by their counts
+        and pairs by two columns, and asks where a file could be two of these.
+    base : {0, 1}, optional
+        Ids are whole numbers that count from here; they are shifted to count from 0, so that files can be used together
+        with data that count from 0 (line numbers always do). Without it, ids are text, as they stand.
+    header : bool, optional
+        Whether the first line of ``pairs`` in a text file names the columns. Left out, it does if it names the two id
+        columns, or if `base` is given and it is not numbers.
+    user, item : str
+        Names of the id columns, where there is a header.
+    """
+
+    layout: Layout = "auto"
+    base: Literal[0, 1] | None = None
+    header: bool | None = None
+    user: str = "user_id"
+    item: str = "item_id"
+
+    def __post_init__(self) -> None:
+        if self.layout not in LAYOUTS:
+            raise UsageError(f"layout {self.layout!r} is not known; use {listing(LAYOUTS)}")
+        if self.base not in (None, 0, 1):
+            raise UsageError(f"base must be 0 or 1, or left out where ids are text; got {self.base!r}")
+
+
+def read_pairs(path: str | Path, form: PairFormat | None = None) -> Interactions:
+    """Read pairs from a table or from lines of items.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` table, or a text file with fields separated by blanks or commas;
+        text also with ``.gz``.
+    form : PairFormat, optional
+        How the file is written.
+
+    Returns
+    -------
+    Interactions
+        Every pair counts once, with weight 1.
+
+    Raises
+    ------
+    DataError
+        For a line that cannot be used; the text names file, line, value and remedy.
+    UsageError
+        If the layout has to be said.
+    """
+    path, form = Path(path), form or PairFormat()
+    if not path.exists():
+        raise DataError(f"there is no file {path}")
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    kind = suffixes[-2] if len(suffixes) > 1 and suffixes[-1] == ".gz" else (suffixes[-1] if suffixes else "")
+    if kind in FORMATS and kind not in (".csv", ".tsv"):
+        users, items = _columns(path, form)
+    else:
+        lines = _fields(path, kind)
+        layout = form.layout if form.layout != "auto" else ("pairs" if kind in FORMATS else _guess(lines, path))
+        users, items = (_pairs if layout == "pairs" else _lists)(lines, layout, form, path)
+    if not users:
+        raise DataError(f"{path} has no pairs")
+    return Interactions.from_pairs(users, items)
+
+
+Line = tuple[int, list[str]]
+Pairs = tuple[list[Key], list[Key]]
+
+
+def _fields(path: Path, kind: str) -> list[Line]:
+    text = read_text(path)
+    if kind in (".csv", ".tsv"):
+        reader = csv.reader(text.splitlines(), delimiter="\t" if kind == ".tsv" else ",", strict=True)
+        lines: list[Line] = []
+        try:
+            for row in reader:
+                lines.append((reader.line_num, [field.strip() for field in row]))
+        except csv.Error as error:
+            raise DataError(f"{path}, line {reader.line_num}: {error}; mend the quotes or the line") from error
+        return lines
+    # a comma with blanks is one separator; an empty line is a user without items
+    return [(number, re.split(r"[\s,]+", line.strip())) for number, line in enumerate(text.splitlines(), 1)]
+
+
+def _guess(lines: list[Line], path: Path) -> Layout:
+    filled = [fields for _, fields in lines if fields != [""]]
+    counted = all(fields[0].isdecimal() and int(fields[0]) == len(fields) - 1 for fields in filled)
+    if counted and not all(len(fields) == 2 for fields in filled):
+        return "counted-lists"
+    if not counted and len({len(fields) for fields in filled}) == 1 and len(filled[0]) in (2, 3, 4):
+        return "pairs"
+    raise UsageError(
+        f"{path}: it is not clear how the lines are to be read; say layout='pairs', 'lists' (items of the user on that line),"
+        " 'counted-lists' (count first) or 'user-lists' (user id first)"
+    )
+
+
+def _pairs(lines: list[Line], layout: str, form: PairFormat, path: Path) -> Pairs:
+    rows = [(number, fields) for number, fields in lines if fields not in ([""], [])]
+    if not rows:
+        raise DataError(f"{path} is empty")
+    first = rows[0][1]
+    named = form.user in first and form.item in first
+    numbers = all(field.isdecimal() for field in first[:2])
+    if form.header if form.header is not None else named or (form.base is not None and not numbers):
+        if len(first) > 2 and not named:
+            raise DataError(
+                f"{path}: the header {listing(first)} does not name '{form.user}' and '{form.item}'; name the columns"
+            )
+        places = (first.index(form.user), first.index(form.item)) if named else (0, 1)
+        rows = rows[1:]
+    else:
+        places = (0, 1)
+    users, items, convert = [], [], _converter(form, path)
+    for number, fields in rows:
+        if len(fields) != len(first):
+            raise DataError(f"{path}, line {number}: {len(fields)} fields where the first line has {len(first)}; mend the line")
+        if len(fields) < 2:
+            raise DataError(f"{path}, line {number}: {fields[0]!r} is one field; a pair needs a user and an item")
+        users.append(convert(fields[places[0]], number, "user"))
+        items.append(convert(fields[places[1]], number, "item"))
+    if len(first) > 2:
+        warnings.warn(
+            f"{path.name}: only the user and item columns were used; every row counts as a positive, whatever its other columns say",
+            DualNetWarning,
+            stacklevel=4,
+        )
+    return users, items
+
+
+def _lists(lines: list[Line], layout: str, form: PairFormat, path: Path) -> Pairs:
+    users: list[Key] = []
+    items: list[Key] = []
+    convert = _converter(form, path)
+    for row, (number, fields) in enumerate(lines):
+        if fields == [""]:
+            continue
+        user: Key = row
+        if layout == "counted-lists":
+            count, fields = fields[0], fields[1:]
+            if not count.isdecimal() or int(count) != len(fields):
+                raise DataError(
+                    f"{path}, line {number}: the line begins with {count!r} but {len(fields)} items follow; if it has no count,"
+                    " use layout='lists' or 'user-lists'"
+                )
+        elif layout == "user-lists":
+            user, fields = convert(fields[0], number, "user"), fields[1:]
+        users.extend([user] * len(fields))
+        items.extend(convert(field, number, "item") for field in fields)
+    return users, items
+
+
+def _converter(form: PairFormat, path: Path) -> Callable[[str, int, str], Key]:
+    base = form.base
+
+    def convert(field: str, line: int, what: str) -> Key:
+        if not field:
+            raise DataError(f"{path}, line {line}: the {what} id is missing; fill or remove the line")
+        if base is None:
+            return field
+        if not field.isdecimal() or not field.isascii():
+            raise DataError(
+                f"{path}, line {line}: the {what} id {field!r} is not a whole number; leave base out if ids are text"
+            )
+        if int(field) < base:
+            raise DataError(f"{path}, line {line}: the {what} id {field} is below {base}; the ids of this file count from 0")
+        return int(field) - base
+
+    return convert
+
+
+def _columns(path: Path, form: PairFormat) -> Pairs:
+    """Read the two id columns of a Parquet or JSON-lines table."""
+    loaded = load_table(path)
+    columns = []
+    for name, what in ((form.user, "user"), (form.item, "item")):
+        if name not in loaded.table.column_names:
+            raise DataError(f"{path} has no {what} column '{name}'; found {', '.join(loaded.table.column_names)}")
+        values: list[Key] = []
+        for row, value in enumerate(loaded.table.column(name).to_pylist()):
+            if isinstance(value, bool | float) or not isinstance(value, str | int) or value == "":
+                raise DataError(f"{loaded.place(row)}: the {what} id {value!r} must be text or a whole number")
+            if form.base is not None and isinstance(value, int) and value < form.base:
+                raise DataError(f"{loaded.place(row)}: the {what} id {value} is below {form.base}; the ids count from 0")
+            values.append(value - form.base if form.base is not None and isinstance(value, int) else value)
+        columns.append(values)
+    return columns[0], columns[1]
