@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -21,16 +24,6 @@ DataArgument = Annotated[
         help="A named data set (see `dualnet data list`), `demo`, or a table of events (CSV, TSV, Parquet, JSON lines).",
     ),
 ]
-ItemsOption = Annotated[Path | None, typer.Option("--items", help="Table of items, when DATA is a table of events.")]
-UserColumn = Annotated[str, typer.Option("--user-column", help="User id column of the events.")]
-ItemColumn = Annotated[str, typer.Option("--item-column", help="Item id column of both tables.")]
-TextOption = Annotated[str, typer.Option("--text", help="Text columns of the items, separated by commas.")]
-TagsOption = Annotated[str, typer.Option("--tags", help="Tag columns (lists, or text separated by |).")]
-CategoriesOption = Annotated[str, typer.Option("--categories", help="Columns with one label each.")]
-NumbersOption = Annotated[str, typer.Option("--numbers", help="Numeric columns.")]
-RatingOption = Annotated[str | None, typer.Option("--rating", help="Rating column; needs --threshold.")]
-ThresholdOption = Annotated[float | None, typer.Option("--threshold", help="Ratings from here on are positives.")]
-TimeOption = Annotated[str | None, typer.Option("--time", help="Time column of the events.")]
 ContentOption = Annotated[str | None, typer.Option("--content", help="Use only these content columns, separated by commas.")]
 ProtocolOption = Annotated[
     str,
@@ -60,18 +53,47 @@ KindOption = Annotated[str | None, typer.Option("--kind", help="files: refuse wh
 
 @dataclass(frozen=True)
 class TableOptions:
-    """How tables of the user's own are read."""
+    """How tables of the user's own are read; the fields are the options that `with_table_options` adds."""
 
-    items: Path | None = None
-    user: str = "user_id"
-    item: str = "item_id"
-    text: str = ""
-    tags: str = ""
-    categories: str = ""
-    numbers: str = ""
-    rating: str | None = None
-    threshold: float | None = None
-    time: str | None = None
+    items: Annotated[Path | None, typer.Option("--items", help="Table of items, when DATA is a table of events.")] = None
+    user: Annotated[str, typer.Option("--user-column", help="User id column of the events.")] = "user_id"
+    item: Annotated[str, typer.Option("--item-column", help="Item id column of both tables.")] = "item_id"
+    text: Annotated[str, typer.Option("--text", help="Text columns of the items, separated by commas.")] = ""
+    tags: Annotated[str, typer.Option("--tags", help="Tag columns (lists, or text separated by |).")] = ""
+    categories: Annotated[str, typer.Option("--categories", help="Columns with one label each.")] = ""
+    numbers: Annotated[str, typer.Option("--numbers", help="Numeric columns.")] = ""
+    vectors: Annotated[
+        str, typer.Option("--vectors", help="List columns, or NAME=FILE.npy|.npz with a row for each row of the items.")
+    ] = ""
+    rating: Annotated[str | None, typer.Option("--rating", help="Rating column; needs --threshold.")] = None
+    threshold: Annotated[float | None, typer.Option("--threshold", help="Ratings from here on are positives.")] = None
+    time: Annotated[str | None, typer.Option("--time", help="Time column of the events.")] = None
+
+
+def with_table_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `TableOptions`, and the command their values as its argument `tables`.
+
+    Parameters
+    ----------
+    command : callable
+        A command with an argument ``tables: TableOptions``.
+    """
+    options = get_type_hints(TableOptions, include_extras=True)
+    hints = get_type_hints(command, include_extras=True)
+    del hints["tables"]
+
+    @wraps(command)
+    def wrapper(**arguments: Any) -> None:
+        tables = TableOptions(**{field.name: arguments.pop(field.name) for field in fields(TableOptions)})
+        command(**arguments, tables=tables)
+
+    kept = [p.replace(annotation=hints[p.name]) for p in signature(command).parameters.values() if p.name != "tables"]
+    added = [
+        Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default, annotation=options[f.name]) for f in fields(TableOptions)
+    ]
+    wrapper.__signature__ = Signature([p.replace(kind=Parameter.KEYWORD_ONLY) for p in kept] + added)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {**hints, **{f.name: options[f.name] for f in fields(TableOptions)}}
+    return wrapper
 
 
 def load_data(data: str, tables: TableOptions, content: str | None = None) -> Dataset:
@@ -93,7 +115,7 @@ def load_data(data: str, tables: TableOptions, content: str | None = None) -> Da
     elif Path(data).exists() or tables.items is not None or "." in data or "/" in data:
         loaded = Dataset.from_tables(
             Path(data), tables.items, user=tables.user, item=tables.item, text=words(tables.text), tags=words(tables.tags),
-            categories=words(tables.categories), numbers=words(tables.numbers), rating=tables.rating,
+            categories=words(tables.categories), numbers=words(tables.numbers), vectors=_vectors(tables.vectors), rating=tables.rating,
             threshold=tables.threshold, time=tables.time, name=Path(data).name,
         )  # fmt: skip
     else:
@@ -113,6 +135,14 @@ def words(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
+def _vectors(text: str) -> tuple[str, ...] | dict[str, Path | None]:
+    """Return list columns by name, or a mapping where a part is NAME=FILE."""
+    parts = words(text)
+    if not any("=" in part for part in parts):
+        return parts
+    return {name: Path(file) if file else None for name, _, file in (part.partition("=") for part in parts)}
+
+
 def whole_numbers(text: str, option: str) -> list[int]:
     """Return the whole numbers of a comma-separated argument.
 
@@ -128,18 +158,3 @@ def whole_numbers(text: str, option: str) -> list[int]:
     if not numbers:
         raise UsageError(f"{option} wants at least one number")
     return numbers
-
-
-def one_of(value: str, choices: tuple[str, ...], option: str) -> str:
-    """Return the value if it is one of the choices.
-
-    Raises
-    ------
-    UsageError
-        Otherwise; the text names the nearest.
-    """
-    from ..errors import nearest
-
-    if value not in choices:
-        raise UsageError(f"{option} {value!r} is not known.{nearest(value, choices)}")
-    return value

@@ -11,6 +11,7 @@ from . import arguments as arg
 from .output import JsonFlag, note, print_json, print_table, say
 
 
+@arg.with_table_options
 def bench(
     data: Annotated[
         str, typer.Argument(metavar="DATA|SPLIT", help="Data as for `split`, or a folder made by `dualnet split`.")
@@ -33,17 +34,9 @@ def bench(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for results.jsonl; finished runs found there are not run again.")
     ] = None,
-    items: arg.ItemsOption = None,
-    user_column: arg.UserColumn = "user_id",
-    item_column: arg.ItemColumn = "item_id",
-    text: arg.TextOption = "",
-    tags: arg.TagsOption = "",
-    categories: arg.CategoriesOption = "",
-    numbers: arg.NumbersOption = "",
-    rating: arg.RatingOption = None,
-    threshold: arg.ThresholdOption = None,
-    time: arg.TimeOption = None,
     as_json: JsonFlag = False,
+    *,
+    tables: arg.TableOptions,
 ) -> None:
     """Run several models on one protocol and print one table with 95 % intervals over users.
 
@@ -88,7 +81,6 @@ def bench(
         def divide(seed: int, fold: int | None) -> Split:
             return replace(given, seed=seed)  # the division stays; the seed is the model's
     else:
-        tables = arg.TableOptions(items, user_column, item_column, text, tags, categories, numbers, rating, threshold, time)
         loaded = arg.load_data(data, tables, content)
 
         def divide(seed: int, fold: int | None) -> Split:

@@ -47,19 +47,12 @@ def fetch(
 
 
 @app.command("check")
+@arg.with_table_options
 def check(
     data: arg.DataArgument,
-    items: arg.ItemsOption = None,
-    user_column: arg.UserColumn = "user_id",
-    item_column: arg.ItemColumn = "item_id",
-    text: arg.TextOption = "",
-    tags: arg.TagsOption = "",
-    categories: arg.CategoriesOption = "",
-    numbers: arg.NumbersOption = "",
-    rating: arg.RatingOption = None,
-    threshold: arg.ThresholdOption = None,
-    time: arg.TimeOption = None,
     as_json: JsonFlag = False,
+    *,
+    tables: arg.TableOptions,
 ) -> None:
     """Report sizes, duplicates, gaps and split smells of a data set, a table, or a folder made by `dualnet split`.
 
@@ -71,7 +64,6 @@ def check(
     if is_split(Path(data)):
         report = check_split(load_split(Path(data)))
     else:
-        tables = arg.TableOptions(items, user_column, item_column, text, tags, categories, numbers, rating, threshold, time)
         report = check_dataset(arg.load_data(data, tables))
     if as_json:
         print_json(report.to_json())
@@ -80,20 +72,13 @@ def check(
 
 
 @app.command("convert")
+@arg.with_table_options
 def convert(
     data: arg.DataArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder for events.parquet and items.parquet.")],
-    items: arg.ItemsOption = None,
-    user_column: arg.UserColumn = "user_id",
-    item_column: arg.ItemColumn = "item_id",
-    text: arg.TextOption = "",
-    tags: arg.TagsOption = "",
-    categories: arg.CategoriesOption = "",
-    numbers: arg.NumbersOption = "",
-    rating: arg.RatingOption = None,
-    threshold: arg.ThresholdOption = None,
-    time: arg.TimeOption = None,
     as_json: JsonFlag = False,
+    *,
+    tables: arg.TableOptions,
 ) -> None:
     """Write any data set as two Parquet tables that every tool reads.
 
@@ -101,7 +86,6 @@ def convert(
     """
     from ..data.tables import dataset_tables, write_table
 
-    tables = arg.TableOptions(items, user_column, item_column, text, tags, categories, numbers, rating, threshold, time)
     written = {}
     for name, table in dataset_tables(arg.load_data(data, tables)).items():
         written[name] = str(write_table(table, out / f"{name}.parquet"))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..data.tasks import Split
 
 
+@arg.with_table_options
 def fit(
     source: Annotated[
         str,
@@ -34,17 +35,9 @@ def fit(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the division.")] = 0,
     content: arg.ContentOption = None,
-    items: arg.ItemsOption = None,
-    user_column: arg.UserColumn = "user_id",
-    item_column: arg.ItemColumn = "item_id",
-    text: arg.TextOption = "",
-    tags: arg.TagsOption = "",
-    categories: arg.CategoriesOption = "",
-    numbers: arg.NumbersOption = "",
-    rating: arg.RatingOption = None,
-    threshold: arg.ThresholdOption = None,
-    time: arg.TimeOption = None,
     as_json: JsonFlag = False,
+    *,
+    tables: arg.TableOptions,
 ) -> None:
     """Train one model. A killed run goes on with --resume and ends with the same bits.
 
@@ -57,7 +50,6 @@ def fit(
 
     path = Path(source)
     configured: dict[str, Any] = {}
-    tables = arg.TableOptions(items, user_column, item_column, text, tags, categories, numbers, rating, threshold, time)
     division: Split | None = None
     train: Dataset
     if path.suffix == ".toml":

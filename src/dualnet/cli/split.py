@@ -11,6 +11,7 @@ from . import arguments as arg
 from .output import JsonFlag, print_json, say
 
 
+@arg.with_table_options
 def split(
     data: arg.DataArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder to write.")],
@@ -30,17 +31,9 @@ def split(
     base: arg.BaseOption = None,
     header: arg.HeaderOption = None,
     kind: arg.KindOption = None,
-    items: arg.ItemsOption = None,
-    user_column: arg.UserColumn = "user_id",
-    item_column: arg.ItemColumn = "item_id",
-    text: arg.TextOption = "",
-    tags: arg.TagsOption = "",
-    categories: arg.CategoriesOption = "",
-    numbers: arg.NumbersOption = "",
-    rating: arg.RatingOption = None,
-    threshold: arg.ThresholdOption = None,
-    time: arg.TimeOption = None,
     as_json: JsonFlag = False,
+    *,
+    tables: arg.TableOptions,
 ) -> None:
     """Divide a data set by a protocol, so that fit and evaluate use the same division.
 
@@ -50,14 +43,13 @@ def split(
     """
     from ..data.split_files import save_split
 
-    tables = arg.TableOptions(items, user_column, item_column, text, tags, categories, numbers, rating, threshold, time)
     loaded = arg.load_data(data, tables, content)
     options: dict[str, object] = {
         "cold": cold, "folds": folds, "fold": fold, "candidates": candidates, "fit_on": fit_on, "train": train, "test": test,
         "validation": validation, "shown": shown, "layout": layout, "base": base, "header": header, "kind": kind,
     }  # fmt: skip
     if protocol == "files":
-        options |= {"user": user_column, "item": item_column}
+        options |= {"user": tables.user, "item": tables.item}
     made = arg.make_split(loaded, protocol, seed, options)
     save_split(made, out)
     summary = {

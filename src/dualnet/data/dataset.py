@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -62,7 +62,8 @@ class Dataset:
         tags: str | Sequence[str] = (),
         categories: str | Sequence[str] = (),
         numbers: str | Sequence[str] = (),
-        vectors: str | Sequence[str] = (),
+        vectors: str | Sequence[str] | Mapping[str, Any] = (),
+        bags: Mapping[str, Any] | None = None,
         title: str | None = None,
         rating: str | None = None,
         threshold: float | None = None,
@@ -86,7 +87,10 @@ class Dataset:
         user, item : str
             Names of the id columns.
         text, tags, categories, numbers, vectors : str or sequence of str
-            Content columns of the items table by kind; see `ContentSpec`.
+            Content columns of the items table by kind; see `ContentSpec`. `vectors` may also map a name to an array or a
+            ``.npy`` or ``.npz`` file with one row for each row of the items table.
+        bags : mapping of str to sparse matrix or path, optional
+            Ready bags of words by name, one row for each row of the items table.
         title : str, optional
             Column to show a person; by default the first text column.
         rating, threshold
@@ -120,7 +124,7 @@ class Dataset:
 
         return dataset_from_tables(
             events, items, user=user, item=item, text=text, tags=tags, categories=categories, numbers=numbers,
-            vectors=vectors, title=title, rating=rating, threshold=threshold, weight=weight, time=time, users=users,
+            vectors=vectors, bags=bags, title=title, rating=rating, threshold=threshold, weight=weight, time=time, users=users,
             user_categories=user_categories, user_numbers=user_numbers, duplicates=duplicates,
             missing_content=missing_content, name=name,
         )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +18,7 @@ from .content import Content, ContentSpec
 from .dataset import Dataset
 from .interactions import Duplicates, Interactions
 from .read_table import LoadedTable, load_table, read_table
+from .ready_vectors import read_matrix
 from .write_table import write_table
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["dataset_from_tables", "dataset_tables", "read_new_items", "read_table", "to_arrow", "write_table"]
 
 Names = str | Sequence[str]
+Ready = Mapping[str, Any]
 
 MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138
 
@@ -40,7 +42,8 @@ def dataset_from_tables(
     tags: Names = (),
     categories: Names = (),
     numbers: Names = (),
-    vectors: Names = (),
+    vectors: Names | Ready = (),
+    bags: Ready | None = None,
     title: str | None = None,
     rating: str | None = None,
     threshold: float | None = None,
@@ -72,10 +75,13 @@ def dataset_from_tables(
     content: Content | None = None
     if items is not None:
         spec = ContentSpec(
-            text=_names(text), tags=_names(tags), categories=_names(categories), numbers=_names(numbers), vectors=_names(vectors),
+            text=_names(text), tags=_names(tags), categories=_names(categories), numbers=_names(numbers), vectors=tuple(vectors) if isinstance(vectors, Mapping) else _names(vectors),
+            bags=tuple(bags or ()),
             title=title,
         )  # fmt: skip
-        content = _content(_load(items, "the items table"), item, spec)
+        given = {**(vectors if isinstance(vectors, Mapping) else {}), **(bags or {})}
+        ready = {block: source for block, source in given.items() if source is not None}  # None: a list column of the table
+        content = _content(_load(items, "the items table"), item, spec, ready)
         item_keys, content = _one_kind(item_keys, content)
         present = np.array([key in content.ids for key in item_keys])
         if not present[keep].all():
@@ -85,7 +91,7 @@ def dataset_from_tables(
                 keep &= present
             elif missing_content == "zero":
                 content = _with_empty_rows(content, [key for key, known in zip(item_keys, present, strict=True) if not known])
-    elif any(map(_names, (text, tags, categories, numbers, vectors))):
+    elif any((text, tags, categories, numbers, vectors, bags)):
         raise UsageError("content columns were named, but no items table was given; pass items=")
     chosen = np.flatnonzero(keep)
     interactions = Interactions.from_pairs(
@@ -259,8 +265,9 @@ def _seconds(value: Any) -> int:
     return int(value)
 
 
-def _content(loaded: LoadedTable, column: str, spec: ContentSpec) -> Content:
+def _content(loaded: LoadedTable, column: str, spec: ContentSpec, ready: Ready | None = None) -> Content:
     keys = _ids(loaded, column, "id")
+    matrices = {name: read_matrix(source, name, len(keys)) for name, source in (ready or {}).items()}
     first: dict[Key, int] = {}
     table = loaded.table.drop_columns([column])
     keep = []
@@ -275,8 +282,9 @@ def _content(loaded: LoadedTable, column: str, spec: ContentSpec) -> Content:
             f"{loaded.name}: {len(keys) - len(keep):,} repeated rows of the same id were dropped", DualNetWarning, stacklevel=4
         )
         table = table.take(pa.array(keep))
+        matrices = {name: matrix[keep] for name, matrix in matrices.items()}
     for name in spec.columns:
-        if name not in table.column_names:
+        if name not in table.column_names and name not in matrices:
             raise DataError(
                 f"{loaded.name} has no content column '{name}'; found {', '.join(table.column_names)}.{nearest(name, table.column_names)}"
             )
@@ -284,7 +292,7 @@ def _content(loaded: LoadedTable, column: str, spec: ContentSpec) -> Content:
         raise UsageError(
             f"no content column of {loaded.name} was named; say which of {', '.join(table.column_names)} are text, tags, categories or numbers"
         )
-    return Content(IdMap([keys[row] for row in keep]), table, spec)
+    return Content(IdMap([keys[row] for row in keep]), table, spec, matrices)
 
 
 def _one_kind(item_keys: list[Key], content: Content) -> tuple[list[Key], Content]:
@@ -312,6 +320,8 @@ def _covering(content: Content, keys: list[Key]) -> IdMap:
 
 def _with_empty_rows(content: Content, keys: list[Key]) -> Content:
     fresh = sorted(set(keys))
+    if content.matrices:
+        raise UsageError("missing_content='zero' cannot invent ready vectors; add the rows, or pass missing_content='drop'")
     empty = pa.table({field.name: pa.nulls(len(fresh), field.type) for field in content.table.schema})
     return Content(content.ids.extend(fresh), pa.concat_tables([content.table, empty]), content.spec, content.matrices)
 

@@ -183,3 +183,38 @@ def test_what_is_not_a_table():
         to_arrow(3)
     with pytest.raises(DataError, match="there is no file nowhere.csv"):
         Dataset.from_tables("nowhere.csv")
+
+
+def test_ready_vectors_and_bags(tmp_path, events):
+    import numpy as np
+    from scipy.sparse import csr_array, save_npz
+
+    items = tmp_path / "i.csv"
+    items.write_text("item_id,title\nb,Deep nets\na,Graph kernels\n")
+    np.save(tmp_path / "v.npy", np.array([[1.0, 0.0], [0.0, 2.0]]))
+    np.savez_compressed(tmp_path / "v.npz", np.array([[1.0, 0.0], [0.0, 2.0]]))
+    save_npz(tmp_path / "bag.npz", csr_array(np.array([[1, 0, 3], [0, 2, 0]])))
+    for name in ("v.npy", "v.npz"):
+        data = Dataset.from_tables(
+            events, items, text="title", vectors={"image": tmp_path / name}, bags={"words": tmp_path / "bag.npz"}
+        )
+        assert data.items.ids.keys == ["a", "b"]  # sorted, and the rows went along
+        assert data.items.matrices["image"].tolist() == [[0.0, 2.0], [1.0, 0.0]]
+        assert data.items.matrices["words"].toarray().tolist() == [[0, 2, 0], [1, 0, 3]]
+
+    header = b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little")
+    claim = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 500000), }".ljust(117) + b"\n"
+    (tmp_path / "huge.npy").write_bytes(header + claim)
+    np.save(tmp_path / "objects.npy", np.array([{"a": 1}, None], dtype=object))
+    np.save(tmp_path / "short.npy", np.ones((3, 2)))
+    np.save(tmp_path / "flat.npy", np.ones(2))
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "v.npy").read_bytes()[:-4])
+    (tmp_path / "no.npz").write_bytes(b"PK nothing")
+    for name, text in (
+        ("huge.npy", "is not a whole numeric array file"), ("objects.npy", "is not a whole numeric array file"),
+        ("short.npy", "has 3 rows for 2 rows of the table"), ("flat.npy", "has 1 dimensions, expected 2"),
+        ("cut.npy", "is not a whole numeric array file"), ("no.npz", "is not a whole numeric array file"),
+        ("none.npy", "cannot be read"), ("v.txt", "expected a .npy or .npz file"),
+    ):  # fmt: skip
+        with pytest.raises(DataError, match=text):
+            Dataset.from_tables(events, items, vectors={"image": tmp_path / name})

@@ -1,0 +1,75 @@
+"""Ready matrices from `.npy` and `.npz` files: dense vectors or sparse bags of words, one row for each row of a table."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_array, issparse, load_npz
+
+from ..errors import DataError
+from .content import Matrix
+
+
+def read_matrix(source: Matrix | str | Path, name: str, n_rows: int) -> Matrix:
+    """Return a ready block of content as float32, checked against the number of rows it must have.
+
+    Parameters
+    ----------
+    source : array, sparse matrix or path
+        A path ends in ``.npy`` (dense) or ``.npz`` (one dense array, or a sparse matrix written by SciPy).
+    name : str
+        Name of the block, for error texts.
+    n_rows : int
+        Rows of the table beside it.
+
+    Returns
+    -------
+    csr_array or ndarray of float32, shape (n_rows, width)
+
+    Raises
+    ------
+    DataError
+        For a file that is not what its name says, holds Python objects, claims more data than it has, or has another
+        number of rows.
+    """
+    where = f"content '{name}'"
+    if isinstance(source, str | Path):
+        where = f"content '{name}' from {source}"
+        source = _read_file(Path(source), where)
+    matrix: Matrix = csr_array(source, dtype=np.float32) if issparse(source) else np.asarray(source)
+    if not issparse(matrix):
+        if matrix.dtype.kind not in "fiub":
+            raise DataError(f"{where} has values of kind {matrix.dtype}; vectors must be numbers")
+        if matrix.ndim != 2:
+            raise DataError(f"{where} has {matrix.ndim} dimensions, expected 2: one row for each item")
+        matrix = matrix.astype(np.float32)
+    if matrix.shape[0] != n_rows:
+        raise DataError(
+            f"{where} has {matrix.shape[0]:,} rows for {n_rows:,} rows of the table; they must be in the same order"
+        )
+    return matrix
+
+
+def _read_file(path: Path, where: str) -> Matrix:
+    if path.suffix not in (".npy", ".npz"):
+        raise DataError(f"{where}: expected a .npy or .npz file")
+    try:
+        if path.suffix == ".npz":
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+            if "format.npy" in names:
+                return csr_array(load_npz(path))
+            if len(names) != 1:
+                raise DataError(
+                    f"{where} holds {len(names)} arrays ({', '.join(sorted(names)[:4])}); keep one, or write it with scipy.sparse.save_npz"
+                )
+            with zipfile.ZipFile(path) as archive, archive.open(names[0]) as member:
+                return np.lib.format.read_array(member, allow_pickle=False)
+        # a memory map compares the header's claim with the size of the file before anything is allocated
+        return np.array(np.lib.format.open_memmap(path, mode="r"))
+    except OSError as error:
+        raise DataError(f"{where} cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, zipfile.BadZipFile, EOFError, MemoryError, OverflowError) as error:
+        raise DataError(f"{where} is not a whole numeric array file ({error}); write it again with numpy.save") from error
