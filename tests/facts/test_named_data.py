@@ -23,6 +23,8 @@ def test_published_totals(name, data_folder):
     report = check_dataset(data)
     assert report.totals["pairs"] == TOTALS[name][2]
     assert not report.has_errors
+    published = {"movielens-100k": 100_000, "movielens-latest-small": 100_836}
+    assert report.totals.get("published ratings") == published.get(name)
 
 
 def test_citeulike_a_content_is_aligned(data_folder):

@@ -97,6 +97,7 @@ def check_dataset(data: Dataset) -> CheckReport:
         "events a user (min, median, max)": [int(per_user.min()), float(np.median(per_user)), int(per_user.max())],
         "events an item (min, median, max)": [int(per_item.min()), float(np.median(per_item)), int(per_item.max())],
     }
+    totals |= data.origin
     found: list[Finding] = []
     _count(found, "info", "users-with-few-events", (per_user < FEW_EVENTS).sum(), f"users have fewer than {FEW_EVENTS} events")
     _count(found, "warning", "users-without-events", (per_user == 0).sum(), "users have no event and will get popular items")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +32,8 @@ class Dataset:
         User columns with exactly the ids of `interactions.users`, in that order.
     name : str
         For reports.
+    origin : mapping of str to int
+        Totals of the source before any filter, such as all ratings where only high ones are positives.
 
     Raises
     ------
@@ -43,6 +45,7 @@ class Dataset:
     items: Content | None = None
     users: Content | None = None
     name: str = "data"
+    origin: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.items is not None and self.items.ids != self.interactions.items:
@@ -152,6 +155,7 @@ class Dataset:
             self.items if self.items is None or items is None else self.items.take(items),
             self.users if self.users is None or users is None else self.users.take(users),
             self.name,
+            self.origin,
         )
 
     def with_interactions(self, interactions: Interactions) -> Dataset:

@@ -54,7 +54,8 @@ def load_movielens_100k(folder: SourceFolder) -> Dataset:
     )
     content = Content(items, table, ContentSpec(text=("title",), tags=("genres",), title="title"))
     profile = Content(users, columns, ContentSpec(numbers=("age",), categories=("gender", "occupation")))
-    return Dataset(interactions, content, profile, name="movielens-100k")
+    origin = {"published users": len(people), "published films": len(films), "published ratings": len(ratings)}
+    return Dataset(interactions, content, profile, name="movielens-100k", origin=origin)
 
 
 def load_movielens_latest_small(folder: SourceFolder) -> Dataset:
@@ -98,4 +99,9 @@ def load_movielens_latest_small(folder: SourceFolder) -> Dataset:
         }
     )
     spec = ContentSpec(text=("title",), tags=("genres", "tags"), title="title")
-    return Dataset(interactions, Content(items, columns, spec), name="movielens-latest-small")
+    origin = {
+        "published users": len(np.unique(user)),
+        "published rated films": len(np.unique(film)),
+        "published ratings": len(ratings),
+    }
+    return Dataset(interactions, Content(items, columns, spec), name="movielens-latest-small", origin=origin)
