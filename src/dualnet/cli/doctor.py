@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .output import JsonFlag, print_json, print_table
 
-CORE = ("numpy", "scipy", "safetensors", "pyarrow", "narwhals", "pydantic", "typer", "rich", "threadpoolctl")
+CORE = ("numpy", "scipy", "safetensors", "pyarrow", "narwhals", "typer", "rich", "threadpoolctl")
 EXTRAS = {"train": ("torch", "scikit-learn"), "plots": ("matplotlib",)}
 
 

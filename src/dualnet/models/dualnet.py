@@ -375,13 +375,15 @@ def _same_pairs(inner: Dataset, outer: Dataset) -> bool:
 
 @contextmanager
 def _threads(count: int | None) -> Iterator[None]:
-    """Run with a number of torch threads and put the former number back."""
+    """Run with a number of threads in torch and in the products of NumPy, and put the former numbers back."""
     import torch
+    from threadpoolctl import threadpool_limits
 
     before = torch.get_num_threads()
-    if count is not None:
-        torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    with threadpool_limits(limits=count):
+        if count is not None:
+            torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
