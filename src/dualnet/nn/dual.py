@@ -90,13 +90,15 @@ class DualNetwork(nn.Module):
 
     def encode_items(self, first: Tensor, generator: Generator | None = None) -> Tensor:
         """Return item embeddings, shape (n, width), from first-layer sums, shape (n, levels[0])."""
-        return self.item_tower(first, generator) * self._spread(self.item_scale)
+        return self._tower(self.item_tower, first, self.item_scale, generator)
 
     def encode_users(self, first: Tensor, generator: Generator | None = None) -> Tensor:
         """Return user embeddings, shape (n, width), from first-layer sums, shape (n, levels[0])."""
-        return self.user_tower(first, generator) * self._spread(self.user_scale)
+        return self._tower(self.user_tower, first, self.user_scale, generator)
 
-    def item_first(self, content: SparseMatrix | Tensor | None, residual: Tensor | None) -> Tensor:
+    def item_first(
+        self, content: SparseMatrix | Tensor | None, residual: Tensor | None, kept: Tensor | None = None
+    ) -> Tensor:
         """Return first-layer sums of items.
 
         Parameters
@@ -104,33 +106,49 @@ class DualNetwork(nn.Module):
         content : SparseMatrix or Tensor, shape (n, n_features), optional
             Content, noisy or clean.
         residual : Tensor, shape (n, levels[0]), optional
-            Rows of `item_residual`, already dropped out where they should be.
+            Rows of `item_residual`.
+        kept : Tensor, shape (n,), optional
+            1 where the residual counts, 0 where it is left out.
 
         Returns
         -------
         Tensor, shape (n, levels[0])
         """
-        return _sum(content, self.item_weight, residual)
+        return _sum(content, self.item_weight, residual, kept)
 
-    def history_table(self, content: SparseMatrix | Tensor | None, residual: Tensor | None) -> Tensor:
+    def history_table(
+        self, content: SparseMatrix | Tensor | None, residual: Tensor | None, kept: Tensor | None = None
+    ) -> Tensor:
         """Return what each item adds to a history, shape (n, levels[0]); arguments as in `item_first`."""
-        return _sum(content if self.user_weight is not None else None, self.user_weight, residual)
+        return _sum(content if self.user_weight is not None else None, self.user_weight, residual, kept)
+
+    @torch.no_grad()
+    def calibrate(self, item_first: Tensor, user_first: Tensor) -> None:
+        """Set the batch statistics of both towers to those of clean inputs, shapes (n, levels[0])."""
+        self.item_tower.calibrate(item_first, self.item_scale)
+        self.user_tower.calibrate(user_first, self.user_scale)
 
     def column_first(self, columns: SparseMatrix | Tensor) -> Tensor:
         """Return what user columns, shape (n, n_user_features), add to the first-layer sums, shape (n, levels[0])."""
         return _sum(columns, self.user_columns, None)
 
-    def _spread(self, scale: Tensor) -> Tensor:
-        return torch.cat([scale[k].expand(width) for k, width in enumerate(self.item_tower.widths)])
+    @staticmethod
+    def _tower(tower: Tower, first: Tensor, scale: Tensor, generator: Generator | None) -> Tensor:
+        encoded: Tensor = tower(first, scale, generator)
+        return encoded
 
 
-def _sum(content: SparseMatrix | Tensor | None, weight: Tensor | None, residual: Tensor | None) -> Tensor:
+def _sum(
+    content: SparseMatrix | Tensor | None, weight: Tensor | None, residual: Tensor | None, kept: Tensor | None = None
+) -> Tensor:
     if content is None or weight is None:
         if residual is None:
             raise ValueError("an item needs content or a residual")
-        return residual
+        return residual if kept is None else residual * kept[:, None]
     product = sparse_product(content, weight) if isinstance(content, SparseMatrix) else content @ weight
-    return product if residual is None else product + residual
+    if residual is None:
+        return product
+    return product + residual if kept is None else torch.addcmul(product, residual, kept[:, None])
 
 
 def _table(rows: int, width: int, generator: Generator) -> nn.Parameter | None:

@@ -49,24 +49,24 @@ def export_network(network: DualNetwork) -> tuple[dict[str, Any], dict[str, NDAr
         ("item", network.item_tower, network.item_scale),
         ("user", network.user_tower, network.user_scale),
     ):
-        tensors |= _export_tower(side, side_tower, first_layers[side])
+        tensors |= _export_tower(side, side_tower, scale, first_layers[side])
         tensors[f"{side}.scale"] = torch.cat([scale[k].expand(width) for k, width in enumerate(side_tower.widths)])
-    return config, {name: np.ascontiguousarray(value.to(torch.float32).numpy()) for name, value in tensors.items()}
+    return config, {name: np.ascontiguousarray(value.to("cpu", torch.float32).numpy()) for name, value in tensors.items()}
 
 
-def _export_tower(side: str, tower: Tower, first_layers: dict[str, nn.Parameter | None]) -> dict[str, Tensor]:
+def _export_tower(side: str, tower: Tower, scale: Tensor, first_layers: dict[str, nn.Parameter | None]) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for level, norm in enumerate(tower.norms):
-        factor, shift = _folded(norm, tower.levels[level])
+        factor, shift = _folded(norm, scale.new_ones(tower.levels[level]))
         if level == 0:
             for name, table in first_layers.items():
                 if table is not None:
                     tensors[f"{side}.{name}"] = table * factor
-            tensors[f"{side}.level0.bias"] = tower.bias * factor + shift
+            tensors[f"{side}.level0.bias"] = _shifted(tower.bias, factor, shift)
         else:
             linear = cast(nn.Linear, tower.linears[level - 1])
             tensors[f"{side}.level{level}.weight"] = linear.weight.T * factor
-            tensors[f"{side}.level{level}.bias"] = linear.bias * factor + shift
+            tensors[f"{side}.level{level}.bias"] = _shifted(linear.bias, factor, shift)
         if isinstance(norm, LayerNorm):
             tensors[f"{side}.level{level}.norm_scale"] = norm.scale
             tensors[f"{side}.level{level}.norm_shift"] = norm.shift
@@ -77,8 +77,12 @@ def _export_tower(side: str, tower: Tower, first_layers: dict[str, nn.Parameter 
     return tensors
 
 
-def _folded(norm: nn.Module, width: int) -> tuple[Tensor, Tensor]:
+def _shifted(bias: Tensor | None, factor: Tensor, shift: Tensor) -> Tensor:
+    return shift if bias is None else bias * factor + shift
+
+
+def _folded(norm: nn.Module, ones: Tensor) -> tuple[Tensor, Tensor]:
     if not isinstance(norm, BatchNorm):
-        return torch.ones(width), torch.zeros(width)
+        return ones, torch.zeros_like(ones)
     factor = norm.scale * torch.rsqrt(norm.variance + EPSILON)
     return factor, norm.shift - norm.mean * factor

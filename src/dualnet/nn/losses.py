@@ -30,7 +30,7 @@ def dense_squares(users: Tensor, items: Tensor, positives: SparseMatrix, user_ze
         Weight a_ij >= 0 of each positive pair. Weight 0 takes a pair out of the loss altogether: it is neither a
         positive nor a zero (decision 7, visible pairs of a masked history).
     user_zero, item_zero : Tensor, shape (n_users,), (n_items,)
-        Factors p_i and q_j of the weight of zeros.
+        Factors p_i and q_j of the weight of zeros; shape (1,) where all are the same.
 
     Returns
     -------
@@ -38,8 +38,74 @@ def dense_squares(users: Tensor, items: Tensor, positives: SparseMatrix, user_ze
         Source: equation 4 of the paper.
     """
     target = positives.pattern()
-    weight = torch.outer(user_zero, item_zero) * (1 - target) + positives.csr().to_dense()
+    weight = user_zero[:, None] * item_zero * (1 - target) + positives.csr().to_dense()
     return (weight * (target - users @ items.T) ** 2).sum()
+
+
+def zero_gram(vectors: Tensor, zero: Tensor) -> Tensor:
+    """Return the Gram matrix of one side, weighted as its zeros are: sum of zero_k v_k v_k'.
+
+    Parameters
+    ----------
+    vectors : Tensor, shape (n, width)
+    zero : Tensor, shape (n,) or (1,)
+
+    Returns
+    -------
+    Tensor, shape (width, width)
+    """
+    if len(zero) == 1:
+        return (vectors.T @ vectors).mul_(zero)
+    return vectors.T @ (vectors * zero[:, None])
+
+
+def add_zero_gradient(gradient: Tensor, vectors: Tensor, zero: Tensor, other_gram: Tensor) -> Tensor:
+    """Add, in place, the derivative of <U'PU, V'QV> by the vectors of one side.
+
+    Parameters
+    ----------
+    gradient : Tensor, shape (n, width)
+        Changed in place.
+    vectors, zero
+        As in `zero_gram`.
+    other_gram : Tensor, shape (width, width)
+        `zero_gram` of the other side.
+
+    Returns
+    -------
+    Tensor, shape (n, width)
+        `gradient`.
+    """
+    if len(zero) == 1:
+        return gradient.addmm_(vectors, other_gram * zero, alpha=2)
+    return gradient.addmm_(vectors * zero[:, None], other_gram, alpha=2)
+
+
+def positive_error(
+    users: Tensor, items: Tensor, positives: SparseMatrix, user_zero: Tensor, item_zero: Tensor
+) -> tuple[Tensor, SparseMatrix]:
+    """Return what the positives add to the Gram form, and its derivative by the score of each.
+
+    Parameters
+    ----------
+    users, items, positives, user_zero, item_zero
+        As in `dense_squares`.
+
+    Returns
+    -------
+    error : Tensor, scalar
+        Sum of a (1 - s)^2 - p q s^2.
+    derivative : SparseMatrix, shape (n_users, n_items)
+    """
+    score = positives.inner_products(users, items)
+    if len(user_zero) == len(item_zero) == 1:
+        zero = user_zero * item_zero
+    else:
+        left, right = user_zero.expand(len(users))[:, None], item_zero.expand(len(items))[:, None]
+        zero = positives.inner_products(left.contiguous(), right.contiguous())
+    missed, silent = positives.values * (1 - score), zero * score
+    error = (missed * (1 - score) - silent * score).sum()
+    return error, positives.with_values(missed.add_(silent).mul_(-2))
 
 
 class _ExactSquares(torch.autograd.Function):
@@ -47,16 +113,12 @@ class _ExactSquares(torch.autograd.Function):
     def forward(
         ctx: Any, users: Tensor, items: Tensor, positives: SparseMatrix, user_zero: Tensor, item_zero: Tensor
     ) -> Tensor:
-        weighted_users, weighted_items = users * user_zero[:, None], items * item_zero[:, None]
-        user_gram, item_gram = users.T @ weighted_users, items.T @ weighted_items
-        score = positives.inner_products(users, items)
-        zero = positives.inner_products(user_zero[:, None], item_zero[:, None])
-        missed = positives.values * (1 - score)
-        error = positives.with_values(-2 * (missed + zero * score))  # derivative of each positive's term by its score
-        user_grad = torch.addmm(error.csr() @ items, weighted_users, item_gram, alpha=2)
-        item_grad = torch.addmm(error.transposed_csr() @ users, weighted_items, user_gram, alpha=2)
+        user_gram, item_gram = zero_gram(users, user_zero), zero_gram(items, item_zero)
+        error, derivative = positive_error(users, items, positives, user_zero, item_zero)
+        user_grad = add_zero_gradient(derivative.times(items), users, user_zero, item_gram)
+        item_grad = add_zero_gradient(derivative.transposed_times(users), items, item_zero, user_gram)
         ctx.save_for_backward(user_grad, item_grad)
-        return (user_gram * item_gram).sum() + (missed * (1 - score) - zero * score * score).sum()
+        return torch.vdot(user_gram.view(-1), item_gram.view(-1)) + error
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
@@ -86,7 +148,7 @@ class _PairSquares(torch.autograd.Function):
     def forward(ctx: Any, users: Tensor, items: Tensor, pairs: SparseMatrix) -> Tensor:
         gap = 1 - pairs.inner_products(users, items)
         error = pairs.with_values(-2 * pairs.values * gap)
-        ctx.save_for_backward(error.csr() @ items, error.transposed_csr() @ users)
+        ctx.save_for_backward(error.times(items), error.transposed_times(users))
         return (pairs.values * gap * gap).sum()
 
     @staticmethod

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,16 +12,18 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
+from torch.nn import functional
 
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state", category=UserWarning)
 warnings.filterwarnings("ignore", message="Sparse invariant checks are implicitly disabled", category=UserWarning)
 
 
 class SparseMatrix:
-    """A constant CSR matrix and its transpose, sharing one set of values.
+    """A constant CSR matrix and, once it is asked for, its transpose, sharing one set of values.
 
-    Products with it follow the non-zeros, and both directions are CSR products: advanced indexing and scatter are neither
-    deterministic nor fast on a CPU.
+    Products with it follow the non-zeros. They are sums over bags of rows (`embedding_bag`), which read each row as a whole:
+    two to three times faster than a general CSR product at these widths, and the same bits every time, which advanced
+    indexing and scatter are not.
 
     Parameters
     ----------
@@ -27,15 +31,18 @@ class SparseMatrix:
         The values; copied as `dtype`.
     dtype : torch.dtype
         Type of the values.
+    device : torch.device or str
+        Where the products run.
     """
 
-    def __init__(self, matrix: csr_array, dtype: torch.dtype = torch.float32) -> None:
-        numbered = csr_array((np.arange(matrix.nnz, dtype=np.int64), matrix.indices, matrix.indptr), shape=matrix.shape).tocsc()
-        self.shape: tuple[int, int] = (int(matrix.shape[0]), int(matrix.shape[1]))
-        self._rows = (_index(matrix.indptr), _index(matrix.indices))
-        self._columns = (_index(numbered.indptr), _index(numbered.indices))
-        self._order = torch.from_numpy(numbered.data)
-        self.values = torch.from_numpy(np.ascontiguousarray(matrix.data)).to(dtype)
+    def __init__(self, matrix: csr_array, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> None:
+        self._pattern = _Pattern(matrix, device)
+        self.values = torch.from_numpy(np.ascontiguousarray(matrix.data)).to(device, dtype)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self._pattern.shape
 
     @property
     def nnz(self) -> int:
@@ -45,22 +52,25 @@ class SparseMatrix:
     def with_values(self, values: Tensor) -> SparseMatrix:
         """Return the same pattern with other values, shape (nnz,), sharing all index arrays."""
         twin = object.__new__(SparseMatrix)
-        twin.shape, twin._rows, twin._columns, twin._order = self.shape, self._rows, self._columns, self._order
-        twin.values = values
+        twin._pattern, twin.values = self._pattern, values
         return twin
 
     def csr(self) -> Tensor:
         """Return the matrix as a torch CSR tensor, shape (rows, columns)."""
-        return torch.sparse_csr_tensor(*self._rows, self.values, size=self.shape)
+        return torch.sparse_csr_tensor(self._pattern.pointers, self._pattern.indices, self.values, size=self.shape)
 
     def pattern(self) -> Tensor:
         """Return a dense 0/1 tensor, shape (rows, columns), with 1 at every stored entry; for small blocks only."""
         return self.with_values(torch.ones_like(self.values)).csr().to_dense()
 
-    def transposed_csr(self) -> Tensor:
-        """Return the transpose as a torch CSR tensor, shape (columns, rows)."""
-        values = self.values.index_select(0, self._order)
-        return torch.sparse_csr_tensor(*self._columns, values, size=(self.shape[1], self.shape[0]))
+    def times(self, dense: Tensor) -> Tensor:
+        """Return this matrix times `dense`, shape (columns, width): shape (rows, width)."""
+        return _bags(self._pattern.pointers, self._pattern.indices, self.values, dense)
+
+    def transposed_times(self, dense: Tensor) -> Tensor:
+        """Return the transpose times `dense`, shape (rows, width): shape (columns, width)."""
+        transposed = self._pattern.transposed
+        return _bags(transposed.pointers, transposed.rows, self.values.index_select(0, transposed.order), dense)
 
     def inner_products(self, left: Tensor, right: Tensor) -> Tensor:
         """Return <left_i, right_j> for every stored (i, j).
@@ -80,17 +90,48 @@ class SparseMatrix:
         return torch.sparse.sampled_addmm(ones.csr(), left, right.T, beta=0.0).values()
 
 
+class _Pattern:
+    """Where a matrix has entries: shared by all that differ in values only."""
+
+    def __init__(self, matrix: csr_array, device: torch.device | str) -> None:
+        self.shape: tuple[int, int] = (int(matrix.shape[0]), int(matrix.shape[1]))
+        wide = matrix.nnz >= 2**31
+        self.pointers = _index(matrix.indptr, wide).to(device)
+        self.indices = _index(matrix.indices, wide).to(device)
+
+    @cached_property
+    def transposed(self) -> _Transposed:
+        """The same pattern by columns, made when a gradient first asks for it."""
+        places, starts = self.indices.cpu().numpy(), self.pointers.cpu().numpy()
+        numbered = csr_array((np.arange(len(places), dtype=np.int64), places, starts), shape=self.shape).tocsc()
+        wide, device = self.pointers.dtype == torch.int64, self.pointers.device
+        return _Transposed(
+            _index(numbered.indptr, wide).to(device),
+            _index(numbered.indices, wide).to(device),
+            torch.from_numpy(numbered.data).to(device),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Transposed:
+    """Column pointers, row numbers, and the place of each entry in the order of the rows."""
+
+    pointers: Tensor
+    rows: Tensor
+    order: Tensor
+
+
 class _Product(torch.autograd.Function):
     """M W with the gradient M' dY; M is a constant."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, matrix: SparseMatrix) -> Tensor:
         ctx.matrix = matrix
-        return matrix.csr() @ weight
+        return matrix.times(weight)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        return ctx.matrix.transposed_csr() @ grads[0].contiguous(), None
+        return ctx.matrix.transposed_times(grads[0]), None
 
 
 def sparse_product(matrix: SparseMatrix, weight: Tensor) -> Tensor:
@@ -110,5 +151,13 @@ def sparse_product(matrix: SparseMatrix, weight: Tensor) -> Tensor:
     return result
 
 
-def _index(array: NDArray[Any]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64 if len(array) >= 2**31 else np.int32))
+def _bags(pointers: Tensor, indices: Tensor, values: Tensor, dense: Tensor) -> Tensor:
+    if len(indices) == 0:  # embedding_bag does not take empty input
+        return dense.new_zeros(len(pointers) - 1, dense.shape[1])
+    return functional.embedding_bag(
+        indices, dense.contiguous(), pointers, mode="sum", per_sample_weights=values, include_last_offset=True
+    )
+
+
+def _index(array: NDArray[Any], wide: bool) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64 if wide else np.int32))

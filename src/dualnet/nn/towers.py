@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional
 
 from .blocks import ACTIVATIONS, Activation, BatchNorm, Norm, dropout, make_norm
 
@@ -55,9 +56,11 @@ class Tower(nn.Module):
         self.levels = tuple(levels)
         self.activation: Activation = activation
         self.dropout_rate = dropout_rate
-        self.linears = nn.ModuleList(_linear(below, above, generator) for below, above in pairwise(levels))
+        # a shift before batch normalisation is taken out again by it
+        biased = norm != "batch"
+        self.linears = nn.ModuleList(_linear(below, above, generator, bias=biased) for below, above in pairwise(levels))
         self.norms = nn.ModuleList(make_norm(norm, width) for width in levels)
-        self.bias = nn.Parameter(torch.zeros(levels[0]))
+        self.bias = nn.Parameter(torch.zeros(levels[0])) if biased else None
         top = len(levels) - 1
         matched = [top] if design == "basic" else list(range(len(levels)))
         branched = [] if design != "branching" else matched if top_branch else matched[:-1]
@@ -69,13 +72,15 @@ class Tower(nn.Module):
         """Width of each matched embedding, bottom to top."""
         return tuple(self.levels[level] for level in self.matched)
 
-    def forward(self, first: Tensor, generator: Generator | None = None) -> Tensor:
+    def forward(self, first: Tensor, scale: Tensor, generator: Generator | None = None) -> Tensor:
         """Encode a batch.
 
         Parameters
         ----------
         first : Tensor, shape (n, levels[0])
             Sums of the first layer, before bias, normalisation and activation.
+        scale : Tensor, shape (len(widths),)
+            Factor of each embedding.
         generator : torch.Generator, optional
             For dropout; none at inference.
 
@@ -83,17 +88,17 @@ class Tower(nn.Module):
         -------
         Tensor, shape (n, sum(widths))
         """
-        return self._encode(first, generator, calibrate=False)
+        return self._encode(first, scale, generator, calibrate=False)
 
     @torch.no_grad()
-    def calibrate(self, first: Tensor) -> Tensor:
+    def calibrate(self, first: Tensor, scale: Tensor) -> Tensor:
         """Encode clean inputs, setting each batch normalisation to their statistics; shapes as in `forward`."""
-        return self._encode(first, None, calibrate=True)
+        return self._encode(first, scale, None, calibrate=True)
 
-    def _encode(self, first: Tensor, generator: Generator | None, *, calibrate: bool) -> Tensor:
+    def _encode(self, first: Tensor, scale: Tensor, generator: Generator | None, *, calibrate: bool) -> Tensor:
         activate = ACTIVATIONS[self.activation]
         embeddings = []
-        below = first + self.bias
+        below = first if self.bias is None else first + self.bias
         for level, norm in enumerate(self.norms):
             if level:
                 below = self.linears[level - 1](dropout(below, self.dropout_rate, generator))
@@ -101,14 +106,23 @@ class Tower(nn.Module):
                 norm.calibrate(below)
             below = activate(norm(below))
             if level in self.matched:
-                embeddings.append(self.branches[str(level)](below) if str(level) in self.branches else below)
-        return torch.cat(embeddings, dim=1)
+                factor = scale[len(embeddings)]
+                embeddings.append(self._scaled_branch(level, below, factor))
+        return embeddings[0] if len(embeddings) == 1 else torch.cat(embeddings, dim=1)
+
+    def _scaled_branch(self, level: int, below: Tensor, factor: Tensor) -> Tensor:
+        if str(level) not in self.branches:
+            return below * factor
+        branch = self.branches[str(level)]
+        # scaling the map costs width^2, scaling what comes out of it n x width
+        return functional.linear(below, branch.weight * factor, branch.bias * factor)
 
 
-def _linear(below: int, above: int, generator: Generator) -> nn.Linear:
+def _linear(below: int, above: int, generator: Generator, *, bias: bool = True) -> nn.Linear:
     """Return a linear layer with N(0, 1/below) weights and zero bias."""
-    layer = nn.Linear(below, above)
+    layer = nn.Linear(below, above, bias=bias)
     with torch.no_grad():
         layer.weight.normal_(0.0, 1.0 / math.sqrt(below), generator=generator)
-        layer.bias.zero_()
+        if bias:
+            layer.bias.zero_()
     return layer

@@ -15,21 +15,18 @@ from ..rng import generator
 
 @dataclass(frozen=True, eq=False)
 class DualBatch:
-    """One block of R: some users, some items, and their positives.
+    """One block of R: some users and some items.
 
     Parameters
     ----------
     user_rows, item_rows : ndarray of int64
         Rows and columns of R in this block.
-    positives : csr_array of float32, shape (len(user_rows), len(item_rows))
-        Weights of the positive pairs.
     epoch, step : int
         Where in the run this block comes; with the seed they decide all its noise.
     """
 
     user_rows: Rows
     item_rows: Rows
-    positives: csr_array
     epoch: int
     step: int
 
@@ -42,7 +39,7 @@ class DualBatches:
     matrix : csr_array of float32, shape (n_users, n_items)
         The matching matrix with weights.
     user_batch, item_batch : int
-        Users and items in a block; the last block of a row or column may be smaller. An `item_batch` of at least
+        Users and items in a block; the blocks of an epoch differ by at most one row or column. An `item_batch` of
         n_items keeps the items in order and costs no slicing.
     seed : int
         Seed of the shuffles.
@@ -88,22 +85,18 @@ class DualBatches:
         users, items, order = self._epoch(epoch)
         block = int(order[step])
         user_rows, item_rows = users[block // self.item_blocks], items[block % self.item_blocks]
-        positives = csr_array(self.matrix[user_rows])
-        if self.item_blocks > 1:
-            positives = csr_array(positives[:, item_rows])
-        positives.sort_indices()
-        return DualBatch(user_rows, item_rows, positives, epoch, step)
+        return DualBatch(user_rows, item_rows, epoch, step)
 
     def _epoch(self, epoch: int) -> tuple[list[Rows], list[Rows], Rows]:
         if self._order is None or self._order[0] != epoch:
             rng = generator(self.seed, "blocks", epoch)
-            users = _chunks(rng.permutation(self.matrix.shape[0]), self.user_batch)
+            users = _chunks(rng.permutation(self.matrix.shape[0]), self.user_blocks)
             whole = np.arange(self.matrix.shape[1])
-            items = _chunks(whole if self.item_blocks == 1 else rng.permutation(whole), self.item_batch)
+            items = _chunks(whole if self.item_blocks == 1 else rng.permutation(whole), self.item_blocks)
             self._order = (epoch, users, items, rng.permutation(len(self)))
         return self._order[1:]
 
 
-def _chunks(rows: Rows, size: int) -> list[Rows]:
-    # sorted inside a block: slicing is faster, and the order inside a block has no effect
-    return [np.sort(rows[start : start + size]) for start in range(0, len(rows), size)]
+def _chunks(rows: Rows, count: int) -> list[Rows]:
+    # of equal size, so that no step is taken on a remainder; sorted inside: slicing is faster, and order there has no effect
+    return [np.sort(part) for part in np.array_split(rows, count)]

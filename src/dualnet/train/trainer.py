@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import TrainingError, TrainingInterruptedError, UsageError
+from .allocator import keep_freed_memory
 from .batches import DualBatch, DualBatches
 from .checkpoint import discard_checkpoints, load_checkpoint, save_checkpoint, sole_writer
+from .device import tensor_cores
 from .options import RunOptions
 from .progress import EpochLog, EpochProgress
 from .schedule import SCHEDULES, Schedule
@@ -33,8 +35,12 @@ class Trainable(Protocol):
     def network(self) -> nn.Module:
         """The networks in training."""
 
-    def loss(self, batch: DualBatch) -> tuple[Tensor, float]:
-        """Return the scaled loss to descend and the block's plain error."""
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """Tensors beside the weights that a checkpoint must keep."""
+
+    def backward(self, batch: DualBatch) -> float:
+        """Add the gradient of a block to that of the parameters; return the block's plain error."""
 
     def calibrate(self) -> None:
         """Make the network fit for inference after an epoch."""
@@ -160,6 +166,8 @@ class Trainer:
             stop = stack.enter_context(StopRequest(enabled=self.folder is not None))
             last = self.settings.stop_after or self.settings.epochs
             total = last * len(self.batches)
+            keep_freed_memory()
+            stack.enter_context(tensor_cores(next(self.objective.network.parameters()).device))
             progress = stack.enter_context(EpochProgress(self.run.progress, self.phase, total, self._steps_done()))
             while not self.state.done:
                 started = time.perf_counter()
@@ -200,13 +208,12 @@ class Trainer:
             batch = self.batches.batch(state.epoch, state.step)
             network.train()
             self.optimizer.zero_grad(set_to_none=True)
-            loss, error = self.objective.loss(batch)
+            error = self.objective.backward(batch)
             if not math.isfinite(error):
                 raise TrainingError(
                     f"the loss became {error} in epoch {state.epoch + 1}, step {state.step + 1}, at learning rate {rate:.3g};"
                     f" lower learning_rate (now {self.settings.learning_rate:g}) and look for very large content values"
                 )
-            loss.backward()
             self.optimizer.step()
             state.error += error
             state.step += 1
@@ -223,7 +230,7 @@ class Trainer:
         self.objective.calibrate()
         if self.validate is not None and (state.epoch % settings.validate_every == 0 or state.epoch == last):
             figures.update(self.validate())
-            if figures[settings.monitor] > state.best_figure:
+            if figures[settings.monitor] >= state.best_figure:  # of equal figures the one with more training
                 state.best_figure, state.best_epoch = figures[settings.monitor], state.epoch
                 self.best = {name: value.clone() for name, value in self.objective.network.state_dict().items()}
         state.history.append(figures)
@@ -237,9 +244,10 @@ class Trainer:
     def _tensors(self) -> dict[str, NDArray[Any]]:
         tensors = {f"network/{name}": value for name, value in self.objective.network.state_dict().items()}
         tensors |= {f"best/{name}": value for name, value in self.best.items()}
+        tensors |= {f"objective/{name}": value for name, value in self.objective.state.items()}
         for index, entries in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{name}": value for name, value in entries.items() if value is not None}
-        return {name: value.detach().numpy() for name, value in tensors.items()}
+        return {name: value.detach().cpu().numpy() for name, value in tensors.items()}
 
     def _restore(self) -> None:
         loaded = load_checkpoint(self.folder) if self.folder is not None else None
@@ -249,12 +257,14 @@ class Trainer:
         _same_run(self.identity, state.pop("identity"), str(self.folder))
         state["best_figure"] = -math.inf if state["best_figure"] is None else state["best_figure"]
         self.state = TrainingState(**state)
-        parts: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "optimizer": {}}
+        parts: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "optimizer": {}, "objective": {}}
         for name, value in tensors.items():
             kind, rest = name.split("/", 1)
             parts[kind][rest] = torch.from_numpy(value.copy())
         self.objective.network.load_state_dict(parts["network"])
         self.best = parts["best"]
+        device = next(self.objective.network.parameters()).device
+        self.objective.state.update({name: value.to(device) for name, value in parts["objective"].items()})
         entries: dict[int, dict[str, Tensor]] = {}
         for name, tensor in parts["optimizer"].items():
             index, key = name.split("/")
@@ -267,9 +277,9 @@ def _make_optimizer(network: nn.Module, settings: TrainerSettings) -> torch.opti
     others = [parameter for parameter in network.parameters() if parameter.dim() <= 1]
     groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
     if settings.optimizer == "adam":
-        return torch.optim.AdamW(groups, lr=settings.learning_rate, foreach=True)
+        return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, foreach=True)
+        return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, fused=True)
     raise UsageError(f"optimizer must be 'adam' or 'sgd', got {settings.optimizer!r}")
 
 

@@ -16,7 +16,8 @@ from dualnet.models.runtime import DualRuntime
 from dualnet.nn.dual import DualNetwork, DualShape
 from dualnet.nn.export import export_network
 from dualnet.train import batches
-from dualnet.train.objective import DualObjective, ObjectiveSettings
+from dualnet.train.inputs import InputSettings
+from dualnet.train.objective import DualObjective, LossSettings
 
 WORLD = blocks_world()
 TINY = {"levels": (16, 8), "epochs": 4, "user_batch": 20}
@@ -42,8 +43,8 @@ def test_runtime_equals_torch(design, norm, user_input, activation):
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=noise) * 0.3)
-    settings = ObjectiveSettings("none", 0.3, 0.0, 0.0, 0.0, 0.01, "exact", 0)
-    DualObjective(network, matrix, features, columns, np.ones(15, np.float32), settings).calibrate()
+    inputs = InputSettings("none", 0.3, 0.0, 0.0, 0.0, 0)
+    DualObjective(network, matrix, features, columns, np.ones(1, np.float32), inputs, LossSettings(0.01)).calibrate()
     network.eval()
     with torch.no_grad():
         dense = torch.from_numpy(features.toarray())

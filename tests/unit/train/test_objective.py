@@ -7,7 +7,8 @@ from scipy.sparse import csr_array
 
 from dualnet.nn.dual import DualNetwork, DualShape
 from dualnet.train.batches import DualBatches
-from dualnet.train.objective import DualObjective, ObjectiveSettings
+from dualnet.train.inputs import InputSettings, Place
+from dualnet.train.objective import DualObjective, LossSettings
 
 USERS, ITEMS, FEATURES = 7, 9, 5
 ZERO = 0.05
@@ -23,7 +24,7 @@ def world(seed: int = 0):
     return matrix, features, columns
 
 
-def objective(mask: str, form: str = "exact", *, norm: str = "none", noise: float = 0.0, **changes) -> DualObjective:
+def objective(mask: str, form: str = "exact", *, norm: str = "none", noise: float = 0.0, popular: bool = False, parts: dict | None = None, **changes) -> DualObjective:
     matrix, features, columns = world()
     shape = dict(
         n_items=ITEMS, n_features=FEATURES, n_user_features=2, levels=(6, 4, 3), design="branching", activation="tanh",
@@ -34,8 +35,9 @@ def objective(mask: str, form: str = "exact", *, norm: str = "none", noise: floa
     for table in (network.item_residual, network.user_table):
         if table is not None:
             torch.nn.init.normal_(table, generator=torch.Generator().manual_seed(1))
-    settings = ObjectiveSettings(mask, 0.4, noise, noise, noise, ZERO, form, 3)
-    return DualObjective(network, matrix, features, columns, np.ones(ITEMS, np.float32), settings, torch.float64)
+    inputs, settings = InputSettings(mask, 0.4, noise, noise, noise, 3), LossSettings(ZERO, form)
+    weights = np.linspace(0.5, 1.5, ITEMS).astype(np.float32) if popular else np.ones(1, np.float32)
+    return DualObjective(network, matrix, features, columns, weights, inputs, settings, torch.float64, **(parts or {}))
 
 
 def encode(target: DualObjective, user: int, items: np.ndarray) -> torch.Tensor:
@@ -65,7 +67,7 @@ def slow_twin(target: DualObjective, users: np.ndarray, items: np.ndarray, hidde
         encoded = encode(target, user, shown)
         for item in items:
             if matrix[user, item] and item in asked:
-                if target.settings.mask == "leave-one-out":
+                if target.inputs.settings.mask == "leave-one-out":
                     encoded_here = encode(target, user, np.array([j for j in history if j != item], int))
                 else:
                     encoded_here = encoded
@@ -83,8 +85,8 @@ def test_block_loss_and_gradient_equal_the_slow_twin(mask, form, item_batch):
     batch = DualBatches(world()[0], user_batch=4, item_batch=item_batch, seed=1).batch(0, 1)
     hidden = None
     if mask == "fold":
-        history = csr_array(world()[0][batch.user_rows])
-        asked, _ = target._mask(history, batch)
+        histories = target.inputs.histories(batch.user_rows, Place(batch.epoch, batch.step))
+        history, asked = histories.matrix, histories.asked
         rows = np.repeat(batch.user_rows, np.diff(history.indptr))
         hidden = {user: set() for user in batch.user_rows}
         for user, item, hide in zip(rows, history.indices, asked, strict=True):
@@ -93,7 +95,7 @@ def test_block_loss_and_gradient_equal_the_slow_twin(mask, form, item_batch):
         assert any(hidden.values())
     scaled, error = target.loss(batch)
     expected = slow_twin(target, batch.user_rows, batch.item_rows, hidden)
-    assert error == pytest.approx(float(expected.detach()), rel=1e-9)
+    assert float(error) == pytest.approx(float(expected.detach()), rel=1e-9)
     share = len(batch.item_rows) / ITEMS
     parameters = list(target.network.parameters())
     found = torch.autograd.grad(scaled, parameters, allow_unused=True)
@@ -102,21 +104,103 @@ def test_block_loss_and_gradient_equal_the_slow_twin(mask, form, item_batch):
         torch.testing.assert_close(left, right, rtol=1e-9, atol=1e-12)
 
 
+def gradients(target: DualObjective, batch, *, twin: bool) -> tuple[float, list[torch.Tensor | None]]:
+    target.network.train()
+    target.network.zero_grad()
+    if twin:
+        scaled, error = target.loss(batch)
+        scaled.backward()
+        found = float(error)
+    else:
+        found = target.backward(batch)
+    return found, [parameter.grad for parameter in target.network.parameters()]
+
+
+def assert_same(found, wanted):
+    assert found[0] == pytest.approx(wanted[0], rel=1e-10)
+    for left, right in zip(found[1], wanted[1], strict=True):
+        if left is None or right is None:
+            assert left is None and right is None
+        else:
+            torch.testing.assert_close(left, right, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("mask", ["none", "leave-one-out", "fold"])
+@pytest.mark.parametrize("form", ["exact", "dense"])
+@pytest.mark.parametrize("item_batch", [ITEMS, 4])
+@pytest.mark.parametrize("changes", [{"norm": "batch"}, {"norm": "layer", "user_input": "reference", "dropout": 0.3},
+                                     {"noise": 0.4, "dropout": 0.2, "norm": "batch"}, {"popular": True, "design": "basic"},
+                                     {"item_residual": False, "design": "multi-level"}])  # fmt: skip
+def test_hand_written_backward_equals_automatic_differentiation(mask, form, item_batch, changes):
+    target = objective(mask, form, **changes)
+    batch = DualBatches(world()[0], user_batch=4, item_batch=item_batch, seed=1).batch(0, 1)
+    assert_same(gradients(target, batch, twin=False), gradients(target, batch, twin=True))
+
+
+@pytest.mark.parametrize("mask", ["none", "leave-one-out"])
+@pytest.mark.parametrize("form", ["exact", "dense"])
+@pytest.mark.parametrize("norm", ["none", "layer"])
+def test_parts_give_the_gradient_of_the_whole_block(mask, form, norm):
+    """Two users and four items at a time, items encoded twice: the same error and gradient as in one piece."""
+    batch = DualBatches(world()[0], user_batch=USERS, item_batch=ITEMS, seed=1).batch(0, 0)
+    parts = objective(mask, form, norm=norm, parts={"users_at_once": 2, "items_at_once": 4})
+    assert_same(gradients(parts, batch, twin=False), gradients(objective(mask, form, norm=norm), batch, twin=True))
+
+
+def test_both_passes_over_a_part_see_the_same_noise_and_batch_statistics():
+    """With noise and batch norm the parts are a loss of their own; central differences confirm its gradient."""
+    parts = {"users_at_once": 4, "items_at_once": 5}
+    target = objective("none", norm="batch", noise=0.4, dropout=0.3, parts=parts)
+    batch = DualBatches(world()[0], user_batch=USERS, item_batch=ITEMS, seed=1).batch(0, 0)
+    _, found = gradients(target, batch, twin=False)
+    for parameter, gradient in zip(target.network.parameters(), [g if g is None else g.clone() for g in found], strict=True):
+        flat = parameter.data.view(-1)
+        before, values = float(flat[0]), []
+        for moved in (before + 1e-5, before - 1e-5):
+            flat[0] = moved
+            values.append(target.backward(batch) / USERS)
+        flat[0] = before
+        assert float(gradient.view(-1)[0]) == pytest.approx((values[0] - values[1]) / 2e-5, rel=1e-5, abs=1e-7)
+
+
+def test_estimated_form_reports_the_exact_error_and_steps_along_running_means():
+    batches = DualBatches(world()[0], user_batch=4, item_batch=5, seed=1)
+    exact, estimated = objective("none", "exact"), objective("none", "estimated")
+    for step in range(len(batches)):
+        batch = batches.batch(0, step)
+        error, gradient = gradients(exact, batch, twin=False)
+        assert_same((estimated.backward(batch), []), (error, []))
+        if step == 0:  # a mean of one block is that block
+            assert_same((error, [p.grad for p in estimated.network.parameters()]), (error, gradient))
+            first = exact_gram(estimated, batch)
+    assert sorted(estimated.state) == ["item", "item-weight", "user", "user-weight"]
+    means = [exact_gram(estimated, batches.batch(0, step)) for step in range(len(batches))]
+    weights = 0.1 * 0.9 ** np.arange(len(batches))[::-1]
+    mean = sum(weight * gram for weight, gram in zip(weights, means, strict=True))
+    torch.testing.assert_close(estimated.state["item"], mean)
+    assert not torch.allclose(mean / weights.sum(), first)
+
+
+def exact_gram(target: DualObjective, batch) -> torch.Tensor:
+    vectors = item_vectors(target)[torch.from_numpy(batch.item_rows)].detach()
+    return ZERO * vectors.T @ vectors / len(vectors)
+
+
 @pytest.mark.parametrize("norm", ["none", "layer"])
 def test_blocks_of_an_epoch_sum_to_the_whole_matrix(norm):
     target = objective("none", norm=norm)
     whole = DualBatches(world()[0], user_batch=USERS, item_batch=ITEMS, seed=0).batch(0, 0)
     parts = DualBatches(world()[0], user_batch=3, item_batch=4, seed=0)
-    total = sum(target.loss(parts.batch(0, step))[1] for step in range(len(parts)))
-    assert total == pytest.approx(target.loss(whole)[1], rel=1e-10)
+    total = sum(target.backward(parts.batch(0, step)) for step in range(len(parts)))
+    assert total == pytest.approx(target.backward(whole), rel=1e-10)
 
 
 def test_noise_depends_on_epoch_and_step_only():
     target = objective("none", noise=0.5)
     batches = DualBatches(world()[0], user_batch=USERS, item_batch=ITEMS, seed=0)
-    first = target.loss(batches.batch(0, 0))[1]
-    assert target.loss(batches.batch(1, 0))[1] != first
-    assert target.loss(batches.batch(0, 0))[1] == first
+    first = target.backward(batches.batch(0, 0))
+    assert target.backward(batches.batch(1, 0)) != first
+    assert target.backward(batches.batch(0, 0)) == first
 
 
 @pytest.mark.parametrize("changes", [{"design": "basic"}, {"design": "multi-level"}, {"top_branch": True}, {"user_input": "reference"},

@@ -17,7 +17,8 @@ from scipy.sparse import csr_array
 from dualnet.errors import DualNetWarning, TrainingError, TrainingInterruptedError, UsageError
 from dualnet.nn.dual import DualNetwork, DualShape
 from dualnet.train.batches import DualBatches
-from dualnet.train.objective import DualObjective, ObjectiveSettings
+from dualnet.train.inputs import InputSettings
+from dualnet.train.objective import DualObjective, LossSettings
 from dualnet.train.options import RunOptions
 from dualnet.train.trainer import Trainer, TrainerSettings
 
@@ -25,15 +26,15 @@ SCRIPT = Path(__file__).with_name("train_once.py")
 
 
 def make_trainer(
-    folder=None, *, seed=0, resume=False, epochs=4, rate=1e-2, optimizer="adam", log=None, after_batch=None, patience=9
+    folder=None, *, seed=0, resume=False, epochs=4, rate=1e-2, optimizer="adam", log=None, after_batch=None, patience=9, form="auto"
 ):
     rng = np.random.default_rng(0)
     matrix = csr_array((rng.random((30, 40)) < 0.2).astype(np.float32))
     features = csr_array((rng.random((40, 12)) < 0.3).astype(np.float32))
     shape = DualShape(40, 12, 0, (8, 6), "branching", "tanh", "batch", 0.1, False, "shared", True, 0.3)
     network = DualNetwork(shape, torch.Generator().manual_seed(seed))
-    settings = ObjectiveSettings("none", 0.3, 0.3, 0.3, 0.5, 0.01, "auto", seed)
-    objective = DualObjective(network, matrix, features, None, np.ones(40, np.float32), settings)
+    inputs, settings = InputSettings("none", 0.3, 0.3, 0.3, 0.5, seed), LossSettings(0.01, form)
+    objective = DualObjective(network, matrix, features, None, np.ones(1, np.float32), inputs, settings)
     batches = DualBatches(matrix, user_batch=10, item_batch=20, seed=seed)
     if after_batch is not None:
         plain = batches.batch
@@ -64,21 +65,21 @@ def test_loss_falls():
     assert history[-1]["loss"] < 0.9 * history[0]["loss"]
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_a_run_stopped_by_a_signal_and_resumed_equals_a_whole_one(tmp_path, optimizer):
-    whole = make_trainer(tmp_path / "whole", optimizer=optimizer)
+@pytest.mark.parametrize(("optimizer", "form"), [("adam", "auto"), ("sgd", "auto"), ("adam", "estimated")])
+def test_a_run_stopped_by_a_signal_and_resumed_equals_a_whole_one(tmp_path, optimizer, form):
+    whole = make_trainer(tmp_path / "whole", optimizer=optimizer, form=form)
     whole.fit()
 
     def interrupt(epoch, step):
         if (epoch, step) == (1, 3):
             os.kill(os.getpid(), signal.SIGTERM)
 
-    stopped = make_trainer(tmp_path / "parts", optimizer=optimizer, after_batch=interrupt)
+    stopped = make_trainer(tmp_path / "parts", optimizer=optimizer, form=form, after_batch=interrupt)
     with pytest.raises(TrainingInterruptedError) as caught:
         stopped.fit()
     assert caught.value.exit_code == 143
     assert (stopped.state.epoch, stopped.state.step) == (1, 4)
-    resumed = make_trainer(tmp_path / "parts", optimizer=optimizer, resume=True)
+    resumed = make_trainer(tmp_path / "parts", optimizer=optimizer, form=form, resume=True)
     resumed.fit()
     assert resumed.digest() == whole.digest()
 

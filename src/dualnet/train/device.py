@@ -1,0 +1,49 @@
+"""Where training runs, and how precise its products are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+
+from ..errors import UsageError
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+def choose_device(wanted: Device) -> torch.device:
+    """Return the device to train on: with ``"auto"`` the GPU where torch sees one.
+
+    Raises
+    ------
+    UsageError
+        If a GPU was asked for and torch sees none.
+    """
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
+        raise UsageError("device='cuda', but torch sees no GPU here; use device='auto' or a torch build for your GPU")
+    return torch.device("cuda" if available and wanted != "cpu" else "cpu")
+
+
+@contextmanager
+def tensor_cores(device: torch.device) -> Iterator[None]:
+    """Allow TF32 products on a GPU: ten bits of fraction are enough for the towers; on a CPU nothing changes."""
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = device.type == "cuda" or before
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Forbid TF32 for a while: the exact loss subtracts sums of Gram products that nearly cancel."""
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before

@@ -1,0 +1,217 @@
+"""What the towers read: rows of content, histories and columns, clean or disturbed as training disturbs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
+from torch import Generator, Tensor
+
+from ..ids import Rows
+from ..nn.blocks import keep_mask
+from ..nn.dual import DualNetwork
+from ..nn.sparse import SparseMatrix, sparse_product
+from ..rng import derive_seed
+
+Mask = Literal["none", "fold", "leave-one-out"]
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """How inputs are masked and disturbed in training.
+
+    Parameters
+    ----------
+    mask : {"none", "fold", "leave-one-out"}
+        How the answer is kept out of the question (decision 7).
+    fold : float
+        Share of each history that ``mask="fold"`` hides from the input and asks for.
+    noise, history_noise : float
+        Share of the item content and of the history entries set to zero (section 5.3).
+    residual_dropout : float
+        Share of items whose residual is left out of a step, so that content alone serves new items (decision 4).
+    seed : int
+        Seed of all noise.
+    """
+
+    mask: Mask
+    fold: float
+    noise: float
+    history_noise: float
+    residual_dropout: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a run noise is drawn: the same place gives the same noise, however often it is asked.
+
+    Parameters
+    ----------
+    epoch, step, part : int
+        Epoch, block of the epoch, part of the block.
+    """
+
+    epoch: int
+    step: int
+    part: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Histories:
+    """The histories of some users.
+
+    Parameters
+    ----------
+    matrix : csr_array of float32, shape (n_users, n_items)
+        Weights of all their pairs.
+    asked : ndarray of float32, shape (nnz,), optional
+        1 where the pair is asked for; None: all are.
+    shown : ndarray of float32, shape (nnz,), optional
+        1 where the input shows the pair; None: all are shown.
+    """
+
+    matrix: csr_array
+    asked: NDArray[np.float32] | None
+    shown: NDArray[np.float32] | None
+
+    def visible(self) -> NDArray[np.float32]:
+        """Return 1 for each shown entry and 0 for each hidden one, shape (nnz,)."""
+        return np.ones(self.matrix.nnz, np.float32) if self.shown is None else self.shown
+
+    def counts(self) -> NDArray[np.float64]:
+        """Return the number of shown entries of each user, at least 1, shape (n_users,)."""
+        pattern = csr_array((self.visible(), self.matrix.indices, self.matrix.indptr), shape=self.matrix.shape)
+        return np.maximum(np.asarray(pattern.sum(axis=1), np.float64), 1)
+
+    def positives(self, item_rows: Rows) -> csr_array:
+        """Return the weights of the asked pairs within some items, shape (n_users, len(item_rows)).
+
+        A pair that is not asked for keeps its place with weight 0: it is neither a positive nor a zero.
+        """
+        weights = self.matrix.data if self.asked is None else self.matrix.data * self.asked
+        return columns_of(csr_array((weights, self.matrix.indices, self.matrix.indptr), shape=self.matrix.shape), item_rows)
+
+
+class DualInputs:
+    """First-layer sums of any users and items of the training data.
+
+    Parameters
+    ----------
+    network : DualNetwork
+        Whose first layers are applied.
+    matrix : csr_array of float32, shape (n_users, n_items)
+        The training matrix with weights; its pattern is the histories.
+    features : csr_array or ndarray, shape (n_items, n_features), optional
+        Content of the training items.
+    user_features : csr_array or ndarray, shape (n_users, n_user_features), optional
+        Columns of the training users.
+    settings : InputSettings
+        Masks and noise.
+    dtype : torch.dtype
+        float32, or float64 in tests.
+    """
+
+    def __init__(
+        self,
+        network: DualNetwork,
+        matrix: csr_array,
+        features: csr_array | NDArray[np.float32] | None,
+        user_features: csr_array | NDArray[np.float32] | None,
+        settings: InputSettings,
+        dtype: torch.dtype,
+    ) -> None:
+        self.network, self.matrix, self.settings, self.dtype = network, matrix, settings, dtype
+        self.device = network.item_scale.device
+        self._features, self._user_features = features, user_features
+        self._content = None if features is None else self._constant(features)
+
+    def items(self, rows: Rows, place: Place | None) -> Tensor:
+        """Return the first-layer sums of some items, shape (len(rows), levels[0]); without a place they are clean."""
+        network, whole = self.network, len(rows) == self.matrix.shape[1]
+        residual = network.item_residual
+        kept = self._kept_residuals("item-residual", place)
+        if not whole:
+            index = torch.from_numpy(rows).to(self.device)
+            residual = None if residual is None else residual.index_select(0, index)
+            kept = None if kept is None else kept.index_select(0, index)
+        return network.item_first(self._content_rows(rows, place), residual, kept)
+
+    def table(self, place: Place | None) -> Tensor:
+        """Return what each item adds to a history, shape (n_items, levels[0])."""
+        kept = self._kept_residuals("history-residual", place)
+        return self.network.history_table(self._content, self.network.user_table, kept)
+
+    def histories(self, rows: Rows, place: Place | None) -> Histories:
+        """Return the histories of some users, with what is asked of them and what is shown."""
+        matrix, settings = csr_array(self.matrix[rows]), self.settings
+        if place is None:
+            return Histories(matrix, None, None)
+        kept = keep_mask(matrix.nnz, settings.history_noise, self.generator("history-noise", place))
+        shown = None if kept is None else kept.numpy()
+        if settings.mask != "fold":
+            return Histories(matrix, None, shown)
+        kept = keep_mask(matrix.nnz, settings.fold, self.generator("fold", place))
+        visible = np.ones(matrix.nnz, np.float32) if kept is None else kept.numpy()
+        return Histories(matrix, 1 - visible, visible if shown is None else shown * visible)
+
+    def users(self, rows: Rows, histories: Histories, table: Tensor) -> Tensor:
+        """Return the first-layer sums of some users: their shown items at unit length, and their columns."""
+        matrix = histories.matrix
+        values = histories.visible() / np.repeat(np.sqrt(histories.counts()), np.diff(matrix.indptr))
+        first = sparse_product(self.sparse(csr_array((values, matrix.indices, matrix.indptr), shape=matrix.shape)), table)
+        columns = self.columns(rows)
+        return first if columns is None else first + columns
+
+    def columns(self, rows: Rows) -> Tensor | None:
+        """Return what the columns of some users add to their first-layer sums, shape (len(rows), levels[0]), if any."""
+        if self._user_features is None or self.network.user_columns is None:
+            return None
+        return self.network.column_first(self._constant(self._user_features[rows]))
+
+    def sparse(self, matrix: csr_array) -> SparseMatrix:
+        """Return a constant of the right type on the right device."""
+        return SparseMatrix(matrix, self.dtype, self.device)
+
+    def generator(self, stream: str, place: Place, *, device: torch.device | str = "cpu") -> Generator:
+        """Return the generator of one kind of noise at one place."""
+        seed = derive_seed(self.settings.seed, stream, place.epoch, place.step, place.part)
+        return Generator(device).manual_seed(seed)
+
+    def _kept_residuals(self, stream: str, place: Place | None) -> Tensor | None:
+        if place is None or self._content is None:
+            return None  # without content the residual is all there is to know of an item
+        generator = self.generator(stream, Place(place.epoch, place.step), device=self.device)  # one draw a block
+        return keep_mask(self.matrix.shape[1], self.settings.residual_dropout, generator, self.dtype)
+
+    def _content_rows(self, rows: Rows, place: Place | None) -> SparseMatrix | Tensor | None:
+        if self._features is None or self._content is None:
+            return None
+        content = self._content if len(rows) == self.matrix.shape[1] else self._constant(self._features[rows])
+        if place is None or self.settings.noise == 0:
+            return content
+        values = content.values if isinstance(content, SparseMatrix) else content
+        generator = self.generator("item-noise", place, device=self.device)
+        kept = keep_mask(values.numel(), self.settings.noise, generator, self.dtype)
+        if kept is None:
+            return content
+        noisy = kept.view_as(values).mul_(values).mul_(1 / (1 - self.settings.noise))
+        return content.with_values(noisy) if isinstance(content, SparseMatrix) else noisy
+
+    def _constant(self, matrix: csr_array | NDArray[np.float32]) -> SparseMatrix | Tensor:
+        if issparse(matrix):
+            return self.sparse(csr_array(matrix))
+        return torch.from_numpy(np.ascontiguousarray(matrix)).to(self.device, self.dtype)
+
+
+def columns_of(matrix: csr_array, rows: Rows) -> csr_array:
+    """Return some columns of a matrix with sorted indices; all of them cost nothing."""
+    if len(rows) == matrix.shape[1]:
+        return matrix
+    part = csr_array(matrix[:, rows])
+    part.sort_indices()
+    return part
