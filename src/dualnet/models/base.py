@@ -272,7 +272,7 @@ class Recommender(Answers, ABC):
         """
         self._require_fitted()
         pattern = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape)
-        columns = None if user_content is None else self._user_columns(user_content)
+        columns = None if user_content is None else self.user_features(user_content)
         return self._encode_users(pattern, space, columns)
 
     def save(self, folder: str | Path, *, metrics: Mapping[str, Any] | None = None) -> Path:
@@ -297,7 +297,8 @@ class Recommender(Answers, ABC):
             raise ArtifactError(f"{folder} holds a {type(model).__name__}, not a {cls.__name__}; use dualnet.load")
         return model
 
-    def _user_columns(self, user_content: Content) -> Matrix | None:
+    def user_features(self, user_content: Content) -> Matrix | None:
+        """Return features of user columns, shape (n_users, n_user_features), or None for a model without them."""
         return None if self.user_featurizer_ is None else self.user_featurizer_.transform(user_content)
 
     def _require_fitted(self) -> None:

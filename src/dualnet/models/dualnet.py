@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -17,18 +16,13 @@ from ..data.space import ItemSpace
 from ..data.tasks import RankingTask, Validation
 from ..errors import MissingExtraError
 from ..ids import Rows
-from ..rng import derive_seed
 from ..train.options import RunOptions
 from .base import Capabilities, Recommender
 from .dualnet_parameters import check_parameters
 from .runtime import DualRuntime
-from .validation import ValidationRanking, sample_users
 
 if TYPE_CHECKING:
-    from ..nn.dual import DualNetwork
     from ..train.trainer import TrainingState
-
-ITEM_BATCH_LIMIT = 50_000  # items of one block by default; beyond it encoding them all in every step costs too much
 
 
 class DualNet(Recommender):
@@ -71,8 +65,11 @@ class DualNet(Recommender):
         Weight b of zeros against 1 for positives.
     zero_popularity : float
         Exponent e in q_j ~ (popularity of item j)^e, the item factor of the weight of zeros; 0 weighs all alike.
-    loss : {"auto", "exact", "dense"}
-        Form of the weighted squared error; all give the same value (decision 6).
+    loss : {"auto", "exact", "dense", "estimated"}
+        Form of the weighted squared error; all report the same value (decision 6). "estimated" steps along running means of
+        the Gram matrices, for catalogues far larger than a block.
+    init : {"spectral", "random"}
+        Start from the linear model of the data, solved in closed form in seconds, or from random weights (the paper).
     optimizer : {"adam", "sgd"}
         Adam, or SGD with momentum (the paper).
     learning_rate, momentum, weight_decay : float
@@ -91,10 +88,10 @@ class DualNet(Recommender):
         small catalogue nearly everything is among the first hundred, and the figure would choose nothing.
     validation_users : int
         At most this many users (drawn once) of each validation task are ranked after an epoch.
-    user_batch : int
-        Users of a dual mini-batch; by default a tenth of the users, within 32 and 512.
-    item_batch : int, optional
-        Items of a dual mini-batch; by default all, up to 50,000.
+    user_batch, item_batch : int, optional
+        Users and items of a dual mini-batch; by default square blocks, about 25 an epoch (`train.regime.choose_blocks`).
+    device : {"auto", "cpu", "cuda"}
+        Where to train; by default on the GPU where torch sees one.
     random_state : int
         Seed of weights, order and noise; the same seed gives the same bits on one machine and thread count.
 
@@ -120,10 +117,10 @@ class DualNet(Recommender):
         design: Literal["branching", "multi-level", "basic"] = "branching",
         user_input: Literal["shared", "reference"] = "shared",
         item_residual: bool = True,
-        residual_dropout: float = 0.2,
+        residual_dropout: float = 0.5,
         mask: Literal["none", "fold", "leave-one-out"] = "none",
         fold: float = 0.3,
-        noise: float = 0.3,
+        noise: float = 0.4,
         history_noise: float = 0.3,
         dropout: float = 0.1,
         activation: Literal["tanh", "relu", "sigmoid", "identity"] = "tanh",
@@ -132,19 +129,21 @@ class DualNet(Recommender):
         output_scale: float = 0.1,
         zero_weight: float = 0.01,
         zero_popularity: float = 0.0,
-        loss: Literal["auto", "exact", "dense"] = "auto",
+        loss: Literal["auto", "exact", "dense", "estimated"] = "auto",
+        init: Literal["spectral", "random"] = "spectral",
         optimizer: Literal["adam", "sgd"] = "adam",
         learning_rate: float = 1e-2,
         momentum: float = 0.9,
         weight_decay: float = 0.0,
         schedule: Literal["one-cycle", "constant", "cosine", "linear"] = "one-cycle",
-        epochs: int = 20,
-        patience: int = 8,
+        epochs: int = 10,
+        patience: int = 10,
         validate_every: int = 1,
         monitor: str = "recall@auto",
         validation_users: int = 2000,
         user_batch: int | None = None,
         item_batch: int | None = None,
+        device: Literal["auto", "cpu", "cuda"] = "auto",
         random_state: int = 0,
     ) -> None:
         self.levels = levels
@@ -164,6 +163,7 @@ class DualNet(Recommender):
         self.zero_weight = zero_weight
         self.zero_popularity = zero_popularity
         self.loss = loss
+        self.init = init
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.momentum = momentum
@@ -176,6 +176,7 @@ class DualNet(Recommender):
         self.validation_users = validation_users
         self.user_batch = user_batch
         self.item_batch = item_batch
+        self.device = device
         self.random_state = random_state
 
     @classmethod
@@ -193,6 +194,9 @@ class DualNet(Recommender):
             "optimizer": "sgd",
             "learning_rate": 0.003,  # the paper gives none; at 0.01 momentum SGD diverged on small worlds
             "schedule": "constant",
+            "init": "random",
+            "noise": 0.3,
+            "epochs": 20,
         }
         return cls(**{**preset, **overrides})
 
@@ -253,83 +257,11 @@ class DualNet(Recommender):
         stop_after: int | None,
     ) -> TrainingState:
         try:
-            import torch
-
-            from ..nn.dual import DualNetwork, DualShape
-            from ..nn.export import export_network
-            from ..train.batches import DualBatches
-            from ..train.objective import DualObjective, ObjectiveSettings
-            from ..train.trainer import Trainer, TrainerSettings
+            from .descent import descend
         except ImportError as error:
             raise MissingExtraError("torch", "train", "fitting DualNet") from error
-        matrix = data.interactions.matrix
-        shape = DualShape(
-            n_items=matrix.shape[1],
-            n_features=0 if features is None else features.shape[1],
-            n_user_features=0 if user_features is None else user_features.shape[1],
-            levels=tuple(self.levels),
-            design=self.design,
-            activation=self.activation,
-            norm=self.norm,
-            dropout=self.dropout,
-            top_branch=self.top_branch,
-            user_input=self.user_input,
-            item_residual=self.item_residual,
-            output_scale=self.output_scale,
-        )
-        settings = ObjectiveSettings(
-            mask=self.mask,
-            fold=self.fold,
-            noise=self.noise,
-            history_noise=self.history_noise,
-            residual_dropout=self.residual_dropout,
-            zero_weight=self.zero_weight,
-            form=self.loss,
-            seed=self.random_state,
-        )
-        network = DualNetwork(shape, torch.Generator().manual_seed(derive_seed(self.random_state, "weights")))
-        objective = DualObjective(network, matrix, features, user_features, self._item_zero(matrix), settings)
-        batches = DualBatches(
-            matrix,
-            user_batch=self.user_batch or default_user_batch(matrix.shape[0]),
-            item_batch=self.item_batch or min(ITEM_BATCH_LIMIT, matrix.shape[1]),
-            seed=self.random_state,
-        )
-        trainer = Trainer(
-            objective,
-            batches,
-            TrainerSettings(
-                optimizer=self.optimizer,
-                learning_rate=self.learning_rate,
-                momentum=self.momentum,
-                weight_decay=self.weight_decay,
-                schedule=self.schedule,
-                epochs=self.epochs,
-                stop_after=stop_after,
-                patience=self.patience,
-                monitor=self.monitor,
-                validate_every=self.validate_every,
-            ),
-            n_pairs=data.interactions.n_pairs,
-            validate=self._validator(tasks, network) if tasks else None,
-            identity=self._identity(data, stop_after),
-            run=run,
-            phase=phase,
-        )
-        with _threads(run.threads):
-            state = trainer.fit()
-            network.eval()
-            objective.calibrate()
-        self.runtime_ = DualRuntime(*export_network(network))
+        state, self.runtime_ = descend(self, data, features, user_features, tasks, run, phase=phase, stop_after=stop_after)
         return state
-
-    def _validator(self, tasks: Sequence[RankingTask], network: DualNetwork) -> ValidationRanking:
-        prepared = []
-        for task in tasks:
-            sample = sample_users(task, self.validation_users, self.random_state)
-            columns = None if sample.user_content is None else self._user_columns(sample.user_content)
-            prepared.append((sample, self.space(task.items, task.content), columns))
-        return ValidationRanking(prepared, network)
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
         features = None if space.features is None else space.features[rows]
@@ -352,38 +284,7 @@ class DualNet(Recommender):
         # what each item adds to a history, computed once a space
         self._tables: weakref.WeakKeyDictionary[ItemSpace, NDArray[np.float32]] = weakref.WeakKeyDictionary()
 
-    def _item_zero(self, matrix: csr_array) -> NDArray[np.float32]:
-        """Return q_j: popularity to a power, scaled to mean 1 so that `zero_weight` keeps its meaning."""
-        popularity = np.bincount(matrix.indices, minlength=matrix.shape[1]).clip(min=1).astype(np.float64)
-        weight = popularity**self.zero_popularity
-        return (weight / weight.mean()).astype(np.float32)
-
-    def _identity(self, data: Dataset, stop_after: int | None) -> dict[str, Any]:
-        parameters = {name: list(v) if isinstance(v, tuple) else v for name, v in self.get_params().items()}
-        return {**parameters, "data": data.fingerprint(), "stop_after": stop_after}
-
-
-def default_user_batch(n_users: int) -> int:
-    """Return the users of a block: about ten blocks an epoch, within 32 and 512, so that small data is not starved of steps."""
-    return min(n_users, max(32, min(512, n_users // 10)))
-
 
 def _same_pairs(inner: Dataset, outer: Dataset) -> bool:
     """Whether two training sets hold the same pairs; then one fit serves both for choosing and for use."""
     return inner.interactions.n_pairs == outer.interactions.n_pairs
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Run with a number of threads in torch and in the products of NumPy, and put the former numbers back."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    before = torch.get_num_threads()
-    with threadpool_limits(limits=count):
-        if count is not None:
-            torch.set_num_threads(count)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)

@@ -127,7 +127,7 @@ class DualInputs:
     ) -> None:
         self.network, self.matrix, self.settings, self.dtype = network, matrix, settings, dtype
         self.device = network.item_scale.device
-        self._features, self._user_features = features, user_features
+        self.features, self._user_features = features, user_features
         self._content = None if features is None else self._constant(features)
 
     def items(self, rows: Rows, place: Place | None) -> Tensor:
@@ -173,6 +173,12 @@ class DualInputs:
             return None
         return self.network.column_first(self._constant(self._user_features[rows]))
 
+    def content_product(self, weight: Tensor) -> Tensor:
+        """Return the clean content of all items times a first-layer weight, shape (n_items, width)."""
+        if self._content is None:
+            raise ValueError("there is no content")
+        return self._content.times(weight) if isinstance(self._content, SparseMatrix) else self._content @ weight
+
     def sparse(self, matrix: csr_array) -> SparseMatrix:
         """Return a constant of the right type on the right device."""
         return SparseMatrix(matrix, self.dtype, self.device)
@@ -189,9 +195,9 @@ class DualInputs:
         return keep_mask(self.matrix.shape[1], self.settings.residual_dropout, generator, self.dtype)
 
     def _content_rows(self, rows: Rows, place: Place | None) -> SparseMatrix | Tensor | None:
-        if self._features is None or self._content is None:
+        if self.features is None or self._content is None:
             return None
-        content = self._content if len(rows) == self.matrix.shape[1] else self._constant(self._features[rows])
+        content = self._content if len(rows) == self.matrix.shape[1] else self._constant(self.features[rows])
         if place is None or self.settings.noise == 0:
             return content
         values = content.values if isinstance(content, SparseMatrix) else content
@@ -215,3 +221,8 @@ def columns_of(matrix: csr_array, rows: Rows) -> csr_array:
     part = csr_array(matrix[:, rows])
     part.sort_indices()
     return part
+
+
+def evenly_spaced(count: int, limit: int) -> Rows:
+    """Return at most `limit` of `count` rows, evenly spaced: a sample that needs no seed."""
+    return np.unique(np.linspace(0, count - 1, min(limit, count)).astype(np.int64))

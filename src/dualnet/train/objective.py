@@ -18,7 +18,7 @@ from .batches import DualBatch
 from .block_error import ItemSide
 from .device import full_precision
 from .gram_memory import GramMemory
-from .inputs import DualInputs, Histories, InputSettings, Place
+from .inputs import DualInputs, Histories, InputSettings, Place, evenly_spaced
 from .leave_one_out import without_one
 
 LossForm = Literal["auto", "exact", "dense", "estimated"]
@@ -152,7 +152,7 @@ class DualObjective:
     @torch.no_grad()
     def calibrate(self, limit: int = 20_000) -> None:
         """Set batch-norm statistics from a clean pass over the training data (at most `limit` evenly spaced rows a side)."""
-        item_rows, user_rows = (_spread(count, limit) for count in reversed(self.matrix.shape))
+        user_rows, item_rows = (evenly_spaced(count, limit) for count in self.matrix.shape)
         users = self.inputs.users(user_rows, self.inputs.histories(user_rows, None), self.inputs.table(None))
         self.network.calibrate(self.inputs.items(item_rows, None), users)
 
@@ -227,7 +227,3 @@ class DualObjective:
 def _parts(rows: Rows, size: int) -> list[Rows]:
     """Return the rows in parts of at most `size`, as equal as can be: a part of one row would have no batch statistics."""
     return np.array_split(rows, -(-len(rows) // size))
-
-
-def _spread(count: int, limit: int) -> Rows:
-    return np.unique(np.linspace(0, count - 1, min(limit, count)).astype(np.int64))

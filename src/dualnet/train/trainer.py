@@ -116,6 +116,8 @@ class Trainer:
         Progress, log, checkpoints.
     phase : str
         Name of this descent within the fit, such as ``"choose"``; its checkpoints live in a folder of that name.
+    start : callable, optional
+        Sets the weights before the first step; not called where a checkpoint has them.
     """
 
     def __init__(
@@ -129,9 +131,11 @@ class Trainer:
         identity: Mapping[str, Any],
         run: RunOptions,
         phase: str,
+        start: Callable[[], None] | None = None,
     ) -> None:
         self.objective, self.batches, self.settings = objective, batches, settings
         self.n_pairs, self.validate, self.run, self.phase = n_pairs, validate, run, phase
+        self.start = start
         self.identity = dict(identity)
         self.state = TrainingState()
         self.best: dict[str, Tensor] = {}
@@ -166,6 +170,8 @@ class Trainer:
             stop = stack.enter_context(StopRequest(enabled=self.folder is not None))
             last = self.settings.stop_after or self.settings.epochs
             total = last * len(self.batches)
+            if self.start is not None and self._steps_done() == 0:
+                self.start()
             keep_freed_memory()
             stack.enter_context(tensor_cores(next(self.objective.network.parameters()).device))
             progress = stack.enter_context(EpochProgress(self.run.progress, self.phase, total, self._steps_done()))
