@@ -75,14 +75,13 @@ def descend(
     matrix = data.interactions.matrix
     device = choose_device(model.device)
     network = DualNetwork(
-        _shape(model, matrix, features, user_features), torch.Generator().manual_seed(derive_seed(model.random_state, "weights"))
+        _shape(model, matrix, features, user_features),
+        torch.Generator().manual_seed(derive_seed(model.random_state, "weights")),
     ).to(device)
-    inputs = InputSettings(
-        model.mask, model.fold, model.noise, model.history_noise, model.residual_dropout, model.random_state
-    )
+    inputs = InputSettings(model.mask, model.fold, model.noise, model.history_noise, model.residual_dropout, model.random_state)
     loss = LossSettings(model.zero_weight, model.loss)
     objective = DualObjective(network, matrix, features, user_features, item_zero(matrix, model.zero_popularity), inputs, loss)
-    user_batch, item_batch = choose_blocks(*matrix.shape, model.user_batch, model.item_batch)
+    user_batch, item_batch = choose_blocks(matrix.shape[0], matrix.shape[1], model.user_batch, model.item_batch)
     trainer = Trainer(
         objective,
         DualBatches(matrix, user_batch=user_batch, item_batch=item_batch, seed=model.random_state),

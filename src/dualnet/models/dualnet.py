@@ -120,8 +120,8 @@ class DualNet(Recommender):
         residual_dropout: float = 0.5,
         mask: Literal["none", "fold", "leave-one-out"] = "none",
         fold: float = 0.3,
-        noise: float = 0.4,
-        history_noise: float = 0.3,
+        noise: float = 0.5,
+        history_noise: float = 0.5,
         dropout: float = 0.1,
         activation: Literal["tanh", "relu", "sigmoid", "identity"] = "tanh",
         norm: Literal["batch", "layer", "none"] = "batch",
@@ -196,6 +196,7 @@ class DualNet(Recommender):
             "schedule": "constant",
             "init": "random",
             "noise": 0.3,
+            "history_noise": 0.3,
             "epochs": 20,
         }
         return cls(**{**preset, **overrides})

@@ -96,9 +96,7 @@ class DualNetwork(nn.Module):
         """Return user embeddings, shape (n, width), from first-layer sums, shape (n, levels[0])."""
         return self._tower(self.user_tower, first, self.user_scale, generator)
 
-    def item_first(
-        self, content: SparseMatrix | Tensor | None, residual: Tensor | None, kept: Tensor | None = None
-    ) -> Tensor:
+    def item_first(self, content: SparseMatrix | Tensor | None, residual: Tensor | None, kept: Tensor | None = None) -> Tensor:
         """Return first-layer sums of items.
 
         Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -97,7 +97,7 @@ class Tower(nn.Module):
 
     def _encode(self, first: Tensor, scale: Tensor, generator: Generator | None, *, calibrate: bool) -> Tensor:
         activate = ACTIVATIONS[self.activation]
-        embeddings = []
+        embeddings: list[Tensor] = []
         below = first if self.bias is None else first + self.bias
         for level, norm in enumerate(self.norms):
             if level:
@@ -113,7 +113,7 @@ class Tower(nn.Module):
     def _scaled_branch(self, level: int, below: Tensor, factor: Tensor) -> Tensor:
         if str(level) not in self.branches:
             return below * factor
-        branch = self.branches[str(level)]
+        branch = cast(nn.Linear, self.branches[str(level)])
         # scaling the map costs width^2, scaling what comes out of it n x width
         return functional.linear(below, branch.weight * factor, branch.bias * factor)
 

@@ -133,7 +133,7 @@ class DualInputs:
     def items(self, rows: Rows, place: Place | None) -> Tensor:
         """Return the first-layer sums of some items, shape (len(rows), levels[0]); without a place they are clean."""
         network, whole = self.network, len(rows) == self.matrix.shape[1]
-        residual = network.item_residual
+        residual: Tensor | None = network.item_residual
         kept = self._kept_residuals("item-residual", place)
         if not whole:
             index = torch.from_numpy(rows).to(self.device)

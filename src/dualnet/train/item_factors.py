@@ -15,6 +15,8 @@ from ..nn.sparse import SparseMatrix
 # chosen on citeulike-a's validation pairs (titles and tags); see docs/decisions.md
 POPULARITY_POWER = 0.25
 CONTENT_SHARE = 0.75
+CONTENT_RIDGE = 0.006  # for each item
+RIDGE_STEPS = 10
 ROUNDS = 4
 OVERSAMPLING = 10
 HISTORIES_AT_MOST = 200_000  # a sample of users fixes the leading directions
@@ -62,7 +64,7 @@ def item_factors(
     ItemFactors
     """
     histories = SparseMatrix(_histories(matrix))
-    content, lengths = (None, None) if features is None else _unit_rows(features)
+    content, lengths = (None, 1.0) if features is None else _unit_rows(features)
     share = 0.0
     if content is not None:
         size = float(torch.linalg.vector_norm(content.values if isinstance(content, SparseMatrix) else content))
@@ -81,13 +83,9 @@ def item_factors(
     strength, rotation = torch.linalg.eigh(basis.T @ gram_times(basis))
     kept = strength.flip(0)[:rank] > 1e-6 * strength[-1]
     basis = basis @ rotation.flip(1)[:, :rank][:, kept]
-    if content is None or lengths is None:
+    if content is None:
         return ItemFactors(basis, None)
-    # the content part of V = (A'A) V / s^2, stretched as a whole to fit V best
-    weight = _transposed_times(content, basis).mul_(share / strength.flip(0)[:rank][kept])
-    guess = _times(content, weight)
-    weight.mul_(torch.vdot(guess.view(-1), basis.view(-1)) / torch.vdot(guess.view(-1), guess.view(-1)).clamp(min=1e-12))
-    return ItemFactors(basis, weight / lengths)
+    return ItemFactors(basis, _ridge(content, basis) / lengths)
 
 
 def _histories(matrix: csr_array) -> csr_array:
@@ -111,6 +109,27 @@ def _unit_rows(features: csr_array | NDArray[np.float32]) -> tuple[SparseMatrix 
     norms = np.sqrt(squares).clip(min=1e-12)
     unit = csr_array((sparse.data / norms[rows], sparse.indices, sparse.indptr), shape=sparse.shape)
     return SparseMatrix(unit), float(np.median(norms))
+
+
+def _ridge(content: SparseMatrix | Tensor, targets: Tensor) -> Tensor:
+    """Return the ridge regression of targets on content by conjugate gradients, shape (n_features, width).
+
+    A strong ridge: what few items share is left to training, which sees it with noise.
+    """
+    ridge = CONTENT_RIDGE * len(targets)
+    residual = _transposed_times(content, targets)
+    weight, direction = torch.zeros_like(residual), residual.clone()
+    size = first = residual.square().sum(0)
+    for _ in range(RIDGE_STEPS):
+        image = _transposed_times(content, _times(content, direction)).add_(direction, alpha=ridge)
+        step = size / (direction * image).sum(0).clamp(min=1e-30)
+        weight.addcmul_(direction, step)
+        residual.addcmul_(image, step, value=-1)
+        size, before = residual.square().sum(0), size
+        if bool((size < 1e-6 * first).all()):
+            break
+        direction = torch.addcmul(residual, direction, size / before.clamp(min=1e-30))
+    return weight
 
 
 def _times(content: SparseMatrix | Tensor, dense: Tensor) -> Tensor:

@@ -11,7 +11,9 @@ from ..nn.sparse import SparseMatrix, sparse_product
 from .inputs import DualInputs, Histories, columns_of
 
 
-def without_one(inputs: DualInputs, rows: Rows, histories: Histories, table: Tensor, item_rows: Rows) -> tuple[Tensor, SparseMatrix]:
+def without_one(
+    inputs: DualInputs, rows: Rows, histories: Histories, table: Tensor, item_rows: Rows
+) -> tuple[Tensor, SparseMatrix]:
     """Return the first-layer sums of each positive's user without that positive, and the positives as rows.
 
     Parameters

@@ -8,14 +8,14 @@ from scipy.sparse import csr_array
 from torch import Generator, Tensor, nn
 
 from ..ids import Rows
-from ..nn.blocks import ACTIVATIONS, BatchNorm
+from ..nn.blocks import ACTIVATIONS, BatchNorm, LayerNorm
 from ..nn.losses import zero_gram
 from ..nn.towers import Tower
 from .inputs import DualInputs, columns_of, evenly_spaced
 from .item_factors import item_factors
 
 LINEAR_RANGE = 0.5  # scale before an activation: tanh bends little there, but can learn to
-FIRST_LAYER = 0.1  # root mean square of first-layer sums: sets how far an Adam step goes
+FIRST_LAYER = 0.2  # root mean square of first-layer sums: sets how far an Adam step goes
 UPPER_LEVELS = 0.5  # share of a level above the first in the score
 SAMPLE = 20_000  # rows of each side that the maps are fitted to
 RIDGE = 1e-4
@@ -71,7 +71,7 @@ def _leave_the_rest(inputs: DualInputs) -> None:
     network = inputs.network
     for residual, weight in ((network.item_residual, network.item_weight), (network.user_table, network.user_weight)):
         if residual is not None and weight is not None:
-            residual -= inputs.content_product(weight)
+            residual.sub_(inputs.content_product(weight))
 
 
 def _fit_tower(tower: Tower, first: Tensor) -> None:
@@ -84,7 +84,7 @@ def _fit_tower(tower: Tower, first: Tensor) -> None:
             below = _fit_map(tower.linears[level - 1], below, targets)
         if isinstance(norm, BatchNorm):
             norm.calibrate(below)
-        if not isinstance(norm, nn.Identity):
+        if isinstance(norm, BatchNorm | LayerNorm):
             norm.scale.fill_(LINEAR_RANGE)
         below = activate(norm(below))
         if str(level) in tower.branches:

@@ -60,7 +60,8 @@ def test_runtime_equals_torch(design, norm, user_input, activation):
 
 def test_a_new_item_reaches_someone_with_only_a_new_item():
     split = splits.four_quadrants(WORLD, seed=1)
-    model = DualNet(levels=(16, 8), epochs=25, user_batch=20, noise=0.1).fit(split.train, split.validation)
+    model = DualNet(levels=(16, 8), epochs=25, patience=25, user_batch=20, noise=0.1, history_noise=0.3)
+    model.fit(split.train, split.validation)
     model.add_items(fresh("n1")).add_items(fresh("n2", 1))
     found = model.recommend(history=["n1"], k=10)
     assert "n2" in found.ids
@@ -96,7 +97,7 @@ def test_user_columns_serve_people_without_history():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"mask": "fold"}, {"mask": "leave-one-out"}, {"design": "basic"}, {"optimizer": "sgd", "learning_rate": 0.01},
+    [{"mask": "fold"}, {"mask": "leave-one-out"}, {"design": "basic"}, {"optimizer": "sgd", "learning_rate": 0.002},
      {"zero_popularity": 0.5}, {"item_batch": 20}, {"weight_decay": 0.5}, {"norm": "layer"}, {"schedule": "cosine"}],
 )  # fmt: skip
 def test_options_change_the_fit_and_still_learn(changes):

@@ -24,7 +24,16 @@ def world(seed: int = 0):
     return matrix, features, columns
 
 
-def objective(mask: str, form: str = "exact", *, norm: str = "none", noise: float = 0.0, popular: bool = False, parts: dict | None = None, **changes) -> DualObjective:
+def objective(
+    mask: str,
+    form: str = "exact",
+    *,
+    norm: str = "none",
+    noise: float = 0.0,
+    popular: bool = False,
+    parts: dict | None = None,
+    **changes,
+) -> DualObjective:
     matrix, features, columns = world()
     shape = dict(
         n_items=ITEMS, n_features=FEATURES, n_user_features=2, levels=(6, 4, 3), design="branching", activation="tanh",
@@ -120,7 +129,8 @@ def assert_same(found, wanted):
     assert found[0] == pytest.approx(wanted[0], rel=1e-10)
     for left, right in zip(found[1], wanted[1], strict=True):
         if left is None or right is None:
-            assert left is None and right is None
+            assert left is None
+            assert right is None
         else:
             torch.testing.assert_close(left, right, rtol=1e-9, atol=1e-11)
 

@@ -26,7 +26,17 @@ SCRIPT = Path(__file__).with_name("train_once.py")
 
 
 def make_trainer(
-    folder=None, *, seed=0, resume=False, epochs=4, rate=1e-2, optimizer="adam", log=None, after_batch=None, patience=9, form="auto"
+    folder=None,
+    *,
+    seed=0,
+    resume=False,
+    epochs=4,
+    rate=1e-2,
+    optimizer="adam",
+    log=None,
+    after_batch=None,
+    patience=9,
+    form="auto",
 ):
     rng = np.random.default_rng(0)
     matrix = csr_array((rng.random((30, 40)) < 0.2).astype(np.float32))
