@@ -19,6 +19,7 @@ Scores: TypeAlias = NDArray[np.float32]
 
 BLOCK_BYTES = 32 * 2**20  # scores held at a time
 TILE = 64  # users a matrix product
+GROUP = 16  # columns whose maximum stands for them in a first pass
 
 EXCLUDED = np.float32(-np.inf)  # may not be listed
 UNSCORABLE = np.finfo(np.float32).min  # may be listed, after everything that has a score
@@ -111,7 +112,7 @@ def score_blocks(
     for start in range(0, users.shape[0], step):
         part = slice(start, min(start + step, users.shape[0]))
         scores = inner_products(users[part], items)
-        if np.isnan(scores).any():
+        if scores.size and np.isnan(scores.max()):  # a maximum over a NaN is NaN
             raise DataError("the model returned scores that are not numbers; its weights are damaged or diverged")
         if scorable is not None and not scorable.all():
             scores[:, ~scorable] = UNSCORABLE
@@ -151,10 +152,12 @@ def best_of(scores: Scores, k: int) -> Best:
         From 1 to m.
     """
     n, m = scores.shape
-    cut = np.partition(scores, m - k, axis=1)[:, m - k, None] if k < m else scores.min(axis=1, keepdims=True)
-    at = np.flatnonzero(scores >= cut)
+    at = np.flatnonzero(scores >= _lower_bound(scores, k)[:, None])
     rows, values = at // m, scores.ravel()[at]
-    tied = values == cut[rows, 0]
+    cut = _cut(rows, values, n, k)
+    above = values >= cut[rows]
+    at, rows, values = at[above], rows[above], values[above]
+    tied = values == cut[rows]
     cut_group = np.bincount(rows[tied], minlength=n)
     if len(at) > n * k:  # the group at the cut is larger than its places: its first columns are taken
         place = np.cumsum(tied) - tied
@@ -165,6 +168,31 @@ def best_of(scores: Scores, k: int) -> Best:
     columns, values = (at % m).reshape(n, k), values.reshape(n, k)
     order = np.argsort(-values, axis=1, kind="stable")
     return Best(np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1), cut_group)
+
+
+def _lower_bound(scores: Scores, k: int) -> Scores:
+    """Return for each row a number that at least k entries reach, close below the k-th largest, shape (n,).
+
+    The columns are dealt into groups; the k-th largest of the groups' maxima is reached in k groups at least. Maxima take
+    one vectorised pass, where a partition of the whole row takes several that branch.
+    """
+    n, m = scores.shape
+    groups = m // GROUP
+    if groups < max(2 * k, GROUP):
+        return np.partition(scores, m - k, axis=1)[:, m - k]
+    dealt = groups * GROUP
+    maxima = scores[:, :dealt].reshape(n, GROUP, groups).max(axis=1)
+    np.maximum(maxima[:, : m - dealt], scores[:, dealt:], out=maxima[:, : m - dealt])
+    return np.partition(maxima, groups - k, axis=1)[:, groups - k]
+
+
+def _cut(rows: Rows, values: Scores, n: int, k: int) -> Scores:
+    """Return the k-th largest of each row's values, shape (n,); `rows` is ascending and has each row k times at least."""
+    counts = np.bincount(rows, minlength=n)
+    starts = np.cumsum(counts) - counts
+    table = np.full((n, counts.max()), EXCLUDED, np.float32)
+    table[rows, np.arange(len(rows)) - starts[rows]] = values
+    return np.partition(table, -k, axis=1)[:, -k]
 
 
 def top_k(
