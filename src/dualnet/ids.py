@@ -152,8 +152,16 @@ class IdMap:
 
     def find(self, keys: Iterable[Key] | NDArray[np.generic]) -> Rows:
         """Return the row of each id, -1 where it is unknown."""
+        if self.is_integer and isinstance(keys, np.ndarray) and np.issubdtype(keys.dtype, np.integer):
+            return self._find_integers(keys)
         index = self._index()
         return np.array([-1 if isinstance(key, bool) else index.get(key, -1) for key in keys], dtype=np.int64)
+
+    def _find_integers(self, keys: NDArray[np.generic]) -> Rows:
+        order = np.argsort(self._keys, kind="stable")
+        ordered = self._keys[order]
+        place = np.searchsorted(ordered, keys).clip(max=len(ordered) - 1)
+        return np.where(ordered[place] == keys, order[place], -1)
 
     def parse(self, text: str) -> Key:
         """Turn an id typed by a person into a key of this map's kind.

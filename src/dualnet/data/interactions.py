@@ -145,7 +145,8 @@ class Interactions:
                 f" ({int(bad.sum())} such pairs); drop them or turn ratings into positives with a threshold"
             )
         when = None if times is None else np.asarray(times, np.int64)
-        order = np.lexsort((np.arange(len(user_rows)), item_rows, user_rows))
+        # one key for a pair: a stable sort of it takes half the time and memory of a lexical one
+        order = np.argsort(user_rows * np.int64(max(len(items), 1)) + item_rows, kind="stable")
         user_sorted, item_sorted, value = user_rows[order], item_rows[order], value[order]
         when = None if when is None else when[order]
         first = np.ones(len(order), bool)

@@ -109,7 +109,7 @@ def read_text(path: Path) -> str:
 
 def _read_parquet(path: Path) -> pa.Table:
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, memory_map=True)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     except pa.ArrowException as error:

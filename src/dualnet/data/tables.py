@@ -83,23 +83,24 @@ def dataset_from_tables(
         ready = {block: source for block, source in given.items() if source is not None}  # None: a list column of the table
         content = _content(_load(items, "the items table"), item, spec, ready)
         item_keys, content = _one_kind(item_keys, content)
-        present = np.array([key in content.ids for key in item_keys])
+        present = content.ids.find(item_keys) >= 0
         if not present[keep].all():
             if missing_content == "drop":
                 dropped = int((keep & ~present).sum())
                 warnings.warn(f"{dropped:,} events of items without a content row were left out", DualNetWarning, stacklevel=3)
                 keep &= present
             elif missing_content == "zero":
-                content = _with_empty_rows(content, [key for key, known in zip(item_keys, present, strict=True) if not known])
+                content = _with_empty_rows(content, item_keys[~present].tolist())
     elif any((text, tags, categories, numbers, vectors, bags)):
         raise UsageError("content columns were named, but no items table was given; pass items=")
-    chosen = np.flatnonzero(keep)
+    if not keep.all():
+        user_keys, item_keys = user_keys[keep], item_keys[keep]
     interactions = Interactions.from_pairs(
-        [user_keys[row] for row in chosen],
-        [item_keys[row] for row in chosen],
-        weights=None if weights is None else weights[chosen],
-        times=None if times is None else times[chosen],
-        item_ids=None if content is None else _covering(content, [item_keys[row] for row in chosen]),
+        user_keys,
+        item_keys,
+        weights=None if weights is None else weights[keep],
+        times=None if times is None else times[keep],
+        item_ids=None if content is None else _covering(content, item_keys),
         duplicates=duplicates,
     )
     if content is not None:
@@ -147,7 +148,7 @@ def read_new_items(path: Path, model: Any) -> Content:
             f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
         )
     loaded = load_table(path)
-    keys = _ids(loaded, "item_id", "item")
+    keys: list[Key] = _ids(loaded, "item_id", "item").tolist()
     if model.catalogue_.ids.is_integer and all(isinstance(key, str) for key in keys):
         keys = [model.catalogue_.ids.parse(str(key)) for key in keys]
     elif not model.catalogue_.ids.is_integer:
@@ -195,7 +196,17 @@ def _column(loaded: LoadedTable, column: str, what: str) -> list[Any]:
     return loaded.table.column(column).to_pylist()
 
 
-def _ids(loaded: LoadedTable, column: str, what: str) -> list[Key]:
+def _ids(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
+    """Return a column of ids: int64, or object with one text shared by all its rows; millions cost megabytes."""
+    if column in loaded.table.column_names:
+        chunks = loaded.table.column(column)
+        if chunks.null_count == 0 and pa.types.is_integer(chunks.type):
+            return np.asarray(chunks.to_numpy())
+        if chunks.null_count == 0 and (pa.types.is_string(chunks.type) or pa.types.is_large_string(chunks.type)):
+            coded = chunks.combine_chunks().dictionary_encode()
+            texts = np.array(coded.dictionary.to_pylist(), dtype=object)
+            if "" not in coded.dictionary.to_pylist():
+                return np.asarray(texts[coded.indices.to_numpy()])
     values = _column(loaded, column, what)
     for row, value in enumerate(values):
         if value is None or value == "":
@@ -207,7 +218,13 @@ def _ids(loaded: LoadedTable, column: str, what: str) -> list[Key]:
             raise DataError(
                 f"{loaded.place(row)}: the {what} id {value!r} in column '{column}' is a {type(value).__name__}; make ids text or integers"
             )
-    return values
+    return _array(values)
+
+
+def _array(values: list[Key]) -> NDArray[Any]:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
 
 
 def _numbers(loaded: LoadedTable, column: str, *, allow_negative: bool) -> NDArray[np.float64]:
@@ -266,7 +283,7 @@ def _seconds(value: Any) -> int:
 
 
 def _content(loaded: LoadedTable, column: str, spec: ContentSpec, ready: Ready | None = None) -> Content:
-    keys = _ids(loaded, column, "id")
+    keys: list[Key] = _ids(loaded, column, "id").tolist()
     matrices = {name: read_matrix(source, name, len(keys)) for name, source in (ready or {}).items()}
     first: dict[Key, int] = {}
     table = loaded.table.drop_columns([column])
@@ -295,21 +312,20 @@ def _content(loaded: LoadedTable, column: str, spec: ContentSpec, ready: Ready |
     return Content(IdMap([keys[row] for row in keep]), table, spec, matrices)
 
 
-def _one_kind(item_keys: list[Key], content: Content) -> tuple[list[Key], Content]:
+def _one_kind(item_keys: NDArray[Any], content: Content) -> tuple[NDArray[Any], Content]:
     """Make ids text on both sides where one file has text and the other integers; 7 becomes '7', never '007'."""
     events_are_text = isinstance(item_keys[0], str)
     if events_are_text and content.ids.is_integer:
         content = Content(IdMap([str(key) for key in content.ids]), content.table, content.spec, content.matrices)
     elif not events_are_text and not content.ids.is_integer:
-        item_keys = [str(key) for key in item_keys]
+        item_keys = _array([str(key) for key in item_keys.tolist()])
     return item_keys, content
 
 
-def _covering(content: Content, keys: list[Key]) -> IdMap:
+def _covering(content: Content, keys: NDArray[Any]) -> IdMap:
     """Return the sorted ids of the content, after making sure that every event's item is among them."""
     ids, _ = IdMap.from_values(content.ids.keys)
-    known = set(ids)
-    missing = sorted({key for key in keys if key not in known})
+    missing = sorted(set(keys[ids.find(keys) < 0].tolist()))
     if missing:
         raise DataError(
             f"{len(missing):,} items of the events have no row in the items table, such as {missing[0]!r}; add the rows, or pass"
