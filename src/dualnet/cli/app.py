@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import bench, data, demo, doctor, encode, evaluate, fit, inspect, recommend, split
+from . import bench, data, demo, doctor, encode, evaluate, fit, inspect, plan, recommend, split
 
 app = typer.Typer(
     name="dualnet",
@@ -36,6 +36,7 @@ def _options(
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.command("split")(split.split)
+app.command("plan")(plan.plan)
 app.command("fit")(fit.fit)
 app.command("evaluate")(evaluate.evaluate)
 app.command("bench")(bench.bench)

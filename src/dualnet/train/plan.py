@@ -5,7 +5,190 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
 
 from .regime import choose_blocks
 
-FLOAT, INDEX = 4, 4  # bytes
+FLOAT = 4
+INTERPRETER = 480e6  # Python with torch, SciPy, Arrow and scikit-learn loaded
+READ_PAIR, KEEP_PAIR, ID = 105, 12, 150  # bytes of a pair while tables are read, of a pair and an id for good
+CONTENT_ENTRY = 28  # content by rows and by columns
+TABLE_COPIES = 6  # weight, gradient, two moments of Adam, best epoch so far, export
+ACTIVATIONS = 14  # arrays of level width that one row keeps for its backward pass
+USERS_AT_ONCE, ITEMS_AT_ONCE = 8192, 32768  # as in `train.objective`
+
+CPU_FRACTION, GPU_FRACTION = 0.8, 0.3  # of the rates that a plain product and a plain copy reach, sustained over a step
+GPU_FLOPS, GPU_BANDWIDTH = 60e12, 3e12  # one H100: TF32 products at these shapes, memory
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The sizes that decide what training costs.
+
+    Parameters
+    ----------
+    users, items, pairs : int
+        Of the training matrix.
+    terms : int
+        Non-zeros of an item's content; 0 for none.
+    vocabulary : int
+        Width of the content; 0 for none.
+    levels : sequence of int
+        Widths of the embedding levels.
+    user_batch, item_batch : int, optional
+        Of a dual mini-batch; by the rule of `train.regime` otherwise.
+    epochs : int
+        Length of training.
+    """
+
+    users: int
+    items: int
+    pairs: int
+    terms: int = 50
+    vocabulary: int = 50_000
+    levels: Sequence[int] = (200, 200, 50)
+    user_batch: int | None = None
+    item_batch: int | None = None
+    epochs: int = 10
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the machine reaches at plain work.
+
+    Parameters
+    ----------
+    flops : float
+        Floating-point operations a second of a large matrix product.
+    bandwidth : float
+        Bytes a second that a large copy reads and writes.
+    fraction : float
+        Share of both that a training step sustains.
+    gpus : int
+        0 for a CPU.
+    """
+
+    flops: float
+    bandwidth: float
+    fraction: float = CPU_FRACTION
+    gpus: int = 0
+
+    @classmethod
+    def of_gpus(cls, count: int) -> Machine:
+        """Return the rates assumed for a number of H100 GPUs."""
+        return cls(GPU_FLOPS * count, GPU_BANDWIDTH * count, GPU_FRACTION, count)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cost of training.
+
+    Parameters
+    ----------
+    user_batch, item_batch, steps : int
+        Dual mini-batch, and how many make an epoch.
+    memory : dict of str to float
+        Bytes by purpose; the peak is the larger of ``reading`` and all others together.
+    flop : dict of str to float
+        Operations of an epoch by purpose.
+    traffic : dict of str to float
+        Bytes moved in an epoch by purpose.
+    seconds_floor, seconds : float
+        An epoch at the machine's own rates, and as expected.
+    bottleneck : {"arithmetic", "memory traffic"}
+        Which of the two takes longer.
+    """
+
+    user_batch: int
+    item_batch: int
+    steps: int
+    memory: dict[str, float]
+    flop: dict[str, float]
+    traffic: dict[str, float]
+    seconds_floor: float
+    seconds: float
+    bottleneck: Literal["arithmetic", "memory traffic"]
+
+    @property
+    def peak(self) -> float:
+        """Bytes at the peak."""
+        return max(self.memory["reading"], sum(self.memory.values()) - self.memory["reading"])
+
+
+def plan(work: Workload, machine: Machine) -> Plan:
+    """Return what training with shared user input and the branching design will cost.
+
+    Parameters
+    ----------
+    work : Workload
+        Sizes.
+    machine : Machine
+        Rates.
+
+    Returns
+    -------
+    Plan
+        Source: the formulas of docs/explanation/speed.md.
+    """
+    user_batch, item_batch = choose_blocks(work.users, work.items, work.user_batch, work.item_batch)
+    user_blocks, item_blocks = math.ceil(work.users / user_batch), math.ceil(work.items / item_batch)
+    first, width = work.levels[0], sum(work.levels)
+    tower = sum(below * above for below, above in pairwise(work.levels)) + sum(size * size for size in work.levels[:-1])
+    terms = work.items * work.terms
+    user_rows, item_rows = work.users * item_blocks, work.items * user_blocks
+    # a block with more items than a part encodes them a second time, forward only
+    item_passes = 4 / 3 if item_batch > ITEMS_AT_ONCE else 1
+    tables = (2 * work.vocabulary + 2 * work.items) * first
+    steps = user_blocks * item_blocks
+    flop = {
+        "towers": 6.0 * tower * (user_rows + item_rows * item_passes),
+        "histories": 4.0 * first * work.pairs * item_blocks,
+        "content": 4.0 * first * terms * (user_blocks * item_passes + steps),
+        "zeros": 4.0 * width**2 * (user_rows + item_rows),
+        "positives": 6.0 * width * work.pairs,
+    }
+    row = 2 * ACTIVATIONS * FLOAT * first + 6 * FLOAT * width
+    traffic = {
+        "activations": row * (user_rows + item_rows * item_passes),
+        "histories": 2.0 * FLOAT * first * work.pairs * item_blocks,
+        "content": 2.0 * FLOAT * first * terms * (user_blocks * item_passes + steps),
+        "positives": 3.0 * FLOAT * width * work.pairs,
+        "tables": 9.0 * FLOAT * tables * steps,
+    }
+    times = {
+        "arithmetic": sum(flop.values()) / machine.flops,
+        "memory traffic": sum(traffic.values()) / machine.bandwidth,
+    }
+    floor = max(times.values())
+    slowest: Literal["arithmetic", "memory traffic"] = (
+        "arithmetic" if times["arithmetic"] == floor else "memory traffic"
+    )
+    return Plan(
+        user_batch,
+        item_batch,
+        steps,
+        _memory(work, user_batch, item_batch, tables),
+        flop,
+        traffic,
+        floor,
+        sum(times.values()) / machine.fraction,
+        slowest,
+    )
+
+
+def _memory(work: Workload, user_batch: int, item_batch: int, tables: int) -> dict[str, float]:
+    first, width = work.levels[0], sum(work.levels)
+    row = ACTIVATIONS * FLOAT * first
+    ids = ID * (work.users + work.items)
+    return {
+        "reading": INTERPRETER / 2 + READ_PAIR * work.pairs + ids,
+        "interpreter": INTERPRETER,
+        "pairs and ids": KEEP_PAIR * work.pairs + ids,
+        "content": CONTENT_ENTRY * work.items * work.terms,
+        "weights, gradients, optimiser": TABLE_COPIES * FLOAT * tables,
+        "what items add to histories": 3 * FLOAT * work.items * first,
+        "item vectors of a block": 3 * FLOAT * item_batch * width,
+        "activations of a part": row * (min(user_batch, USERS_AT_ONCE) + min(item_batch, ITEMS_AT_ONCE)),
+        "item vectors for validation": FLOAT * work.items * (width + first),
+    }

@@ -1,0 +1,85 @@
+"""`dualnet plan`: what training will cost, before it starts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import arguments as arg
+from .output import JsonFlag, print_json, print_table, say
+
+
+def plan(
+    users: Annotated[float, typer.Option("--users", help="Users of the training data; 1e6 is a number too.")],
+    items: Annotated[float, typer.Option("--items", help="Items.")],
+    pairs: Annotated[float, typer.Option("--pairs", help="Positive pairs.")],
+    terms: Annotated[float, typer.Option("--terms", help="Non-zeros in the content of an item; 0 for no content.")] = 50,
+    vocabulary: Annotated[float, typer.Option("--vocabulary", help="Width of the content.")] = 50_000,
+    levels: Annotated[str, typer.Option("--levels", help="Widths of the embedding levels.")] = "200,200,50",
+    epochs: Annotated[int, typer.Option("--epochs", help="Epochs of training.", min=1)] = 10,
+    gpus: Annotated[
+        int, typer.Option("--gpus", help="Plan for so many H100 GPUs, at assumed rates; 0 measures this machine.", min=0)
+    ] = 0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print memory, arithmetic, memory traffic and time of training, and which of them limits it.
+
+    The formulas are in docs/explanation/speed.md. Training runs on one device; with several GPUs the plan assumes that work
+    and tables divide evenly.
+
+    Example: dualnet plan --users 1e6 --items 1e5 --pairs 2e7
+    """
+    from dataclasses import asdict
+
+    from ..errors import UsageError
+    from ..experiments.machine import measure_machine
+    from ..train.plan import Machine, Workload
+    from ..train.plan import plan as make_plan
+
+    sizes = {"users": users, "items": items, "pairs": pairs}
+    for name, value in sizes.items():
+        if not 1 <= value <= 1e13 or value != int(value):
+            raise UsageError(f"--{name} {value:g} must be a whole number of at least 1")
+    for name, value in {"terms": terms, "vocabulary": vocabulary}.items():
+        if not 0 <= value <= 1e12 or value != int(value):
+            raise UsageError(f"--{name} {value:g} must be a whole number of at least 0")
+    if pairs > users * items:
+        raise UsageError(f"--pairs {pairs:g} is more than the {users * items:g} cells of {users:g} users x {items:g} items")
+    work = Workload(
+        int(users), int(items), int(pairs), int(terms) if vocabulary else 0, int(vocabulary) if terms else 0,
+        tuple(arg.whole_numbers(levels, "--levels")), epochs=epochs,
+    )  # fmt: skip
+    machine = Machine.of_gpus(gpus) if gpus else measure_machine()
+    made = make_plan(work, machine)
+    if as_json:
+        print_json({"workload": asdict(work), "machine": asdict(machine), "plan": {**asdict(made), "peak": made.peak}})
+        return
+    rows = [[f"memory: {name}", _bytes(size)] for name, size in made.memory.items() if name != "reading"]
+    rows.append(["memory: training", _bytes(sum(made.memory.values()) - made.memory["reading"])])
+    rows.append(["memory: reading the tables", _bytes(made.memory["reading"])])
+    rows += [[f"FLOP an epoch: {name}", f"{count:.2e}"] for name, count in made.flop.items()]
+    rows += [[f"bytes an epoch: {name}", f"{count:.2e}"] for name, count in made.traffic.items()]
+    print_table(["what", "how much"], rows)
+    kind = f"{gpus} x H100, assumed" if gpus else "this machine, measured"
+    say(f"{kind}: {machine.flops / 1e9:,.0f} GFLOP/s, {machine.bandwidth / 1e9:,.0f} GB/s")
+    say(f"{made.steps} blocks of {made.user_batch:,} users x {made.item_batch:,} items an epoch")
+    say(f"peak memory {_bytes(made.peak)}")
+    say(
+        f"an epoch takes about {_time(made.seconds)} (no less than {_time(made.seconds_floor)}; {made.bottleneck} is the"
+        f" limit), {epochs} epochs about {_time(made.seconds * epochs)}"
+    )
+
+
+def _bytes(count: float) -> str:
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count / 1e3:,.1f} kB"
+
+
+def _time(seconds: float) -> str:
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds:,.2f} s" if seconds < 10 else f"{seconds:,.0f} s"
