@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
+from threadpoolctl import threadpool_limits
 
 from ..errors import DataError, UsageError
 from ..ids import Rows
@@ -17,9 +20,10 @@ Vectors: TypeAlias = Any  # csr_array or ndarray of float32; SciPy has no types 
 
 Scores: TypeAlias = NDArray[np.float32]
 
-BLOCK_BYTES = 32 * 2**20  # scores held at a time
-TILE = 64  # users a matrix product
-GROUP = 16  # columns whose maximum stands for them in a first pass
+BLOCK_BYTES = 48 * 2**20  # scores held at a time by one worker
+TILE = 512  # users a matrix product; smaller ones spend their time on preparing the items anew
+WORKERS = 4  # blocks worked on at a time
+GROUP = 32  # columns whose maximum stands for them in a first pass
 
 EXCLUDED = np.float32(-np.inf)  # may not be listed
 UNSCORABLE = np.finfo(np.float32).min  # may be listed, after everything that has a score
@@ -91,7 +95,7 @@ def score_blocks(
     scorable : ndarray of bool, shape (n_items,), optional
         Items without a score get the lowest finite number: they come last.
     block : int, optional
-        Users a block, rounded up to whole tiles; by default what fits 32 MiB of scores. Has no effect on the result.
+        Users a block, rounded up to whole tiles; by default what fits 48 MiB of scores. Has no effect on the result.
 
     Yields
     ------
@@ -106,20 +110,45 @@ def score_blocks(
     DataError
         If a score is not a number.
     """
+    score = _BlockScores(users, items, exclude, scorable)
+    for part in _blocks(users.shape[0], items.shape[0], block):
+        yield part, score(part)
+
+
+def _blocks(n_users: int, n_items: int, block: int | None) -> list[slice]:
     if block is not None and block < 1:
         raise UsageError(f"block={block} must be at least 1")
-    step = block_rows(items.shape[0], block)
-    for start in range(0, users.shape[0], step):
-        part = slice(start, min(start + step, users.shape[0]))
-        scores = inner_products(users[part], items)
-        if scores.size and np.isnan(scores.max()):  # a maximum over a NaN is NaN
+    step = block_rows(n_items, block)
+    return [slice(start, min(start + step, n_users)) for start in range(0, n_users, step)]
+
+
+class _BlockScores:
+    """Scores of one block of users at a time, with exclusions; safe to call from several threads."""
+
+    def __init__(
+        self, users: Vectors, items: Vectors, exclude: csr_array | None, scorable: NDArray[np.bool_] | None
+    ) -> None:
+        self._users, self._items, self._exclude = users, items, exclude
+        self._silent = None if scorable is None or scorable.all() else ~scorable
+        self._suspicious = _may_overflow(users, items)
+
+    def __call__(self, part: slice) -> Scores:
+        scores = inner_products(self._users[part], self._items)
+        if self._suspicious and np.isnan(scores).any():
             raise DataError("the model returned scores that are not numbers; its weights are damaged or diverged")
-        if scorable is not None and not scorable.all():
-            scores[:, ~scorable] = UNSCORABLE
-        if exclude is not None:
-            rows = np.repeat(np.arange(len(scores)), np.diff(exclude.indptr[part.start : part.stop + 1]))
-            scores[rows, exclude.indices[exclude.indptr[part.start] : exclude.indptr[part.stop]]] = EXCLUDED
-        yield part, scores
+        if self._silent is not None:
+            scores[:, self._silent] = UNSCORABLE
+        if self._exclude is not None:
+            indptr = self._exclude.indptr
+            rows = np.repeat(np.arange(len(scores)), np.diff(indptr[part.start : part.stop + 1]))
+            scores[rows, self._exclude.indices[indptr[part.start] : indptr[part.stop]]] = EXCLUDED
+        return scores
+
+
+def _may_overflow(users: Vectors, items: Vectors) -> bool:
+    """Whether a score could be NaN: not if all vectors are finite and no sum of products can leave the range of float32."""
+    left, right = (np.abs(side.data if issparse(side) else side).max(initial=0) for side in (users, items))
+    return not float(left) * float(right) * users.shape[1] < float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,9 +253,25 @@ def top_k(
     values = np.full((users.shape[0], k), EXCLUDED, np.float32)
     if k == 0:
         return TopK(rows, values)
-    for part, scores in score_blocks(users, items, exclude=exclude, scorable=scorable, block=block):
-        best = best_of(scores, k)
+    score = _BlockScores(users, items, exclude, scorable)
+
+    def select(part: slice) -> None:
+        best = best_of(score(part), k)
         listed = best.scores > UNSCORABLE
         rows[part] = np.where(listed, best.columns, -1)
         values[part] = np.where(listed, best.scores, EXCLUDED)
+
+    parts = _blocks(users.shape[0], items.shape[0], block)
+    workers = min(WORKERS, len(parts), _cores())
+    if workers < 2:
+        for part in parts:
+            select(part)
+        return TopK(rows, values)
+    # each worker multiplies and searches blocks of its own: a product on all cores would leave the search to one of them
+    with threadpool_limits(limits=_cores() // workers, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+        list(pool.map(select, parts))
     return TopK(rows, values)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
