@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -96,16 +97,23 @@ class DualRuntime:
         -------
         ndarray of float32, shape (m, width)
         """
+        if history.shape[0] == 1:  # one person waits for this: a sparse product costs more than the sum
+            first = table.take(history.indices, axis=0).sum(axis=0, keepdims=True) / math.sqrt(max(history.nnz, 1))
+            return self._tower("user", self._with_columns(first, columns))
         counts = np.diff(history.indptr)
         scale = (1 / np.sqrt(np.maximum(counts, 1))).astype(np.float32)
         values = np.repeat(scale, counts)
         first = csr_array((values, history.indices, history.indptr), shape=history.shape) @ table
-        if columns is not None and "user.columns" in self.tensors:
-            first += columns @ self.tensors["user.columns"]
+        first = self._with_columns(first, columns)
         out = np.empty((len(counts), self.width), np.float32)
         for start in range(0, len(out), BLOCK):
             out[start : start + BLOCK] = self._tower("user", first[start : start + BLOCK])
         return out
+
+    def _with_columns(self, first: Array, columns: Matrix | None) -> Array:
+        if columns is None or "user.columns" not in self.tensors:
+            return first
+        return np.asarray(first + columns @ self.tensors["user.columns"])
 
     def _first(self, features: Matrix | None, content: str, residual: str, known: Rows) -> Array:
         first = np.zeros((len(known), self.levels[0]), np.float32)

@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn import functional
 
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state", category=UserWarning)
-warnings.filterwarnings("ignore", message="Sparse invariant checks are implicitly disabled", category=UserWarning)
 
 
 class SparseMatrix:
@@ -57,7 +56,9 @@ class SparseMatrix:
 
     def csr(self) -> Tensor:
         """Return the matrix as a torch CSR tensor, shape (rows, columns)."""
-        return torch.sparse_csr_tensor(self._pattern.pointers, self._pattern.indices, self.values, size=self.shape)
+        return torch.sparse_csr_tensor(
+            self._pattern.pointers, self._pattern.indices, self.values, size=self.shape, check_invariants=False
+        )
 
     def pattern(self) -> Tensor:
         """Return a dense 0/1 tensor, shape (rows, columns), with 1 at every stored entry; for small blocks only."""

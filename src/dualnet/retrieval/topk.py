@@ -125,9 +125,7 @@ def _blocks(n_users: int, n_items: int, block: int | None) -> list[slice]:
 class _BlockScores:
     """Scores of one block of users at a time, with exclusions; safe to call from several threads."""
 
-    def __init__(
-        self, users: Vectors, items: Vectors, exclude: csr_array | None, scorable: NDArray[np.bool_] | None
-    ) -> None:
+    def __init__(self, users: Vectors, items: Vectors, exclude: csr_array | None, scorable: NDArray[np.bool_] | None) -> None:
         self._users, self._items, self._exclude = users, items, exclude
         self._silent = None if scorable is None or scorable.all() else ~scorable
         self._suspicious = _may_overflow(users, items)

@@ -161,9 +161,7 @@ def plan(work: Workload, machine: Machine) -> Plan:
         "memory traffic": sum(traffic.values()) / machine.bandwidth,
     }
     floor = max(times.values())
-    slowest: Literal["arithmetic", "memory traffic"] = (
-        "arithmetic" if times["arithmetic"] == floor else "memory traffic"
-    )
+    slowest: Literal["arithmetic", "memory traffic"] = "arithmetic" if times["arithmetic"] == floor else "memory traffic"
     return Plan(
         user_batch,
         item_batch,
