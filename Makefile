@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint format wheel clean
+.PHONY: demo test lint format bench wheel clean
 
 demo: $(READY)  ## train on the embedded world, print four quadrants, write demo/report.html
 	$(BIN)/dualnet demo --out demo
@@ -13,13 +13,17 @@ test: lint  ## everything that must hold before a change lands
 	$(BIN)/python -m pytest
 
 lint: $(READY)  ## format, style, types
-	$(BIN)/ruff format --check src tests
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 
 format: $(READY)  ## rewrite files in the house format
-	$(BIN)/ruff format src tests
-	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
+
+bench: $(READY)  ## speed, memory and scale against floors and peers; writes benchmarks/results (about half an hour)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench]'
+	$(BIN)/python -m benchmarks
 
 wheel: $(READY)  ## one pure-Python wheel in dist/
 	$(BIN)/python -m build --wheel --outdir dist

@@ -30,7 +30,12 @@ def machine() -> dict[str, Any]:
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-    return {"processor": model, "cores": torch.get_num_threads(), "system": platform.system(), "python": platform.python_version()}
+    return {
+        "processor": model,
+        "cores": torch.get_num_threads(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
 
 
 def versions() -> dict[str, str]:

@@ -41,7 +41,9 @@ def run() -> None:
         ("gradient of the whole matrix, Gram form", (users, items), "exact"),
         ("gradient of the whole matrix, dense form", (users, items), "dense"),
     ):
-        work = Workload(users, items, matrix.nnz, round(features.nnz / items), features.shape[1], LEVELS, user_batch, item_batch)
+        work = Workload(
+            users, items, matrix.nnz, round(features.nnz / items), features.shape[1], LEVELS, user_batch, item_batch
+        )
         cost = plan(work, machine)
         floor = cost.seconds_floor / cost.steps
         seconds = measure(matrix, features, user_batch, item_batch, form, with_optimizer="step" in what)
@@ -59,7 +61,13 @@ def measure(matrix: Any, features: Any, user_batch: int, item_batch: int, form: 
     )
     network = DualNetwork(shape, torch.Generator().manual_seed(0))
     objective = DualObjective(
-        network, matrix, features, None, np.ones(1, np.float32), InputSettings("none", 0.3, 0.5, 0.5, 0.5, 0), LossSettings(0.01, form)
+        network,
+        matrix,
+        features,
+        None,
+        np.ones(1, np.float32),
+        InputSettings("none", 0.3, 0.5, 0.5, 0.5, 0),
+        LossSettings(0.01, form),
     )
     batches = DualBatches(matrix, user_batch=user_batch, item_batch=item_batch, seed=0)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=True)

@@ -85,9 +85,7 @@ def _distinct(picks: NDArray[np.int32], rng: np.random.Generator, wanted: int) -
     return np.take_along_axis(ordered, np.argpartition(chance, wanted - 1, axis=1)[:, :wanted], axis=1)
 
 
-def _content(
-    rng: np.random.Generator, n_items: int, per_topic: int, topics: int, words: int, vocabulary: int
-) -> csr_array:
+def _content(rng: np.random.Generator, n_items: int, per_topic: int, topics: int, words: int, vocabulary: int) -> csr_array:
     own = vocabulary // topics
     topic = np.minimum(np.arange(n_items) // per_topic, topics - 1)[:, None]
     mine = topic * own + (own * rng.random((n_items, 3 * words)) ** 1.5).astype(np.int64)

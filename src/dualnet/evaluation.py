@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,8 +88,15 @@ def evaluate(
     return Report([_evaluate_task(model, task, cuts, bootstrap, seed, block) for task in chosen], tuple(cuts))
 
 
-def quick_recall(users: Vectors, items: Vectors, task: RankingTask, at: Sequence[int]) -> dict[int, float]:
-    """Return mean Recall@M of given vectors on a task: the figure for early stopping, without intervals.
+class Estimate(NamedTuple):
+    """A mean over users and half the width of its 95 % interval (normal approximation)."""
+
+    mean: float
+    half_width: float
+
+
+def quick_recall(users: Vectors, items: Vectors, task: RankingTask, at: Sequence[int]) -> dict[int, Estimate]:
+    """Return mean Recall@M of given vectors on a task: the figure for early stopping, with a plain interval.
 
     Parameters
     ----------
@@ -104,7 +111,10 @@ def quick_recall(users: Vectors, items: Vectors, task: RankingTask, at: Sequence
     """
     cuts = sorted(set(at))
     ranked = _Ranking(task, cuts, None).measure(users, items[task.candidates], metrics=("recall",))
-    return {cut: float(ranked.per_user[f"recall@{cut}"].mean()) if ranked.n_users else 0.0 for cut in cuts}
+    if not ranked.n_users:
+        return {cut: Estimate(0.0, 0.0) for cut in cuts}
+    found = {cut: ranked.per_user[f"recall@{cut}"] for cut in cuts}
+    return {cut: Estimate(float(v.mean()), float(1.96 * v.std() / np.sqrt(len(v)))) for cut, v in found.items()}
 
 
 class _Ranking:

@@ -106,8 +106,6 @@ def descend(
     )
     with _threads(run.threads):
         state = trainer.fit()
-        network.eval()
-        objective.calibrate()
     return state, DualRuntime(*export_network(network))
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from scipy.sparse import csr_array
 
 from ..errors import ResourceError
-from ..retrieval.topk import block_rows, top_k
+from ..retrieval.topk import WORKERS, block_rows, top_k
 
 if TYPE_CHECKING:
     from .base import Recommender
@@ -38,7 +38,7 @@ def rank_everyone(model: Recommender, k: int, filter_seen: bool, block: int | No
     items, scorable = model.encode_items(space), model.scorable(space)
     stored = model.histories_
     histories = csr_array((stored.data, stored.indices, stored.indptr), shape=(len(model.users_), len(space)))
-    step = block_rows(len(space), block)
+    step = block_rows(len(space), block) * (1 if block is not None else WORKERS)  # a block for each worker
     for start in range(0, len(model.users_), step):
         rows = np.arange(start, min(start + step, len(model.users_)))
         history = csr_array(histories[rows])

@@ -38,20 +38,26 @@ class ValidationRanking:
         self._prepared, self._network = prepared, network
 
     def __call__(self) -> dict[str, float]:
-        """Return ``recall@50``, ``@100``, ``@200`` and ``@auto`` (100, or a tenth of fewer than 1,000 candidates)."""
+        """Return ``recall@50``, ``@100``, ``@200`` and ``@auto`` (100, or a tenth of fewer than 1,000 candidates).
+
+        ``half-width`` is that of the 95 % interval of ``recall@auto`` over the sampled users.
+        """
         from ..nn.export import export_network
 
         runtime = DualRuntime(*export_network(self._network))
         figures: dict[str, list[float]] = {name: [] for name in FIGURES}
+        widths = []
         for task, space, columns in self._prepared:
             items = runtime.item_vectors(space.features, space.known)
             users = runtime.user_vectors(task.history, runtime.history_table(space.features, space.known), columns)
             auto = max(1, min(100, len(task.candidates) // 10))
             recall = quick_recall(users, items, task, sorted({*CUTS, auto}))
             for cut in CUTS:
-                figures[f"recall@{cut}"].append(recall[cut])
-            figures["recall@auto"].append(recall[auto])
-        return {name: float(np.mean(values)) for name, values in figures.items()}
+                figures[f"recall@{cut}"].append(recall[cut].mean)
+            figures["recall@auto"].append(recall[auto].mean)
+            widths.append(recall[auto].half_width)
+        means = {name: float(np.mean(values)) for name, values in figures.items()}
+        return {**means, "half-width": float(np.sqrt(np.square(widths).sum())) / len(widths)}
 
 
 def sample_users(task: RankingTask, limit: int, seed: int) -> RankingTask:

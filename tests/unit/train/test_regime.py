@@ -1,0 +1,73 @@
+"""Block sizes, devices, memory and the random bits behind noise."""
+
+import sys
+
+import pytest
+import torch
+
+from dualnet.errors import UsageError
+from dualnet.nn.blocks import keep_mask
+from dualnet.train.allocator import keep_freed_memory
+from dualnet.train.device import choose_device, full_precision, tensor_cores
+from dualnet.train.regime import choose_blocks
+
+
+@pytest.mark.parametrize(
+    ("users", "items"), [(5_551, 16_980), (1_000_000, 100_000), (1_000_000, 1_000_000), (300, 300), (40, 37), (3, 2)]
+)
+def test_blocks_are_square_even_and_about_twenty_five(users, items):
+    user_batch, item_batch = choose_blocks(users, items, None, None)
+    assert 1 <= user_batch <= users
+    assert 1 <= item_batch <= items
+    blocks = -(-users // user_batch) * -(-items // item_batch)
+    if min(users, items) > 200:
+        assert 15 <= blocks <= 40
+        assert 0.6 < user_batch / item_batch < 1.7
+    else:
+        assert blocks <= 40
+
+
+def test_sizes_that_are_given_are_kept():
+    assert choose_blocks(5_551, 16_980, 512, None)[0] == 512
+    assert choose_blocks(5_551, 16_980, 512, 16_980) == (512, 16_980)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.5, 0.97])
+def test_mask_drops_the_share_it_is_asked_to(rate):
+    mask = keep_mask(400_003, rate, torch.Generator().manual_seed(0))
+    assert mask.shape == (400_003,)
+    assert set(mask.unique().tolist()) == {0.0, 1.0}
+    assert 1 - float(mask.mean()) == pytest.approx(rate, abs=4e-3)
+    pairs = mask[: 4 * (len(mask) // 4)].view(-1, 4)
+    assert abs(float(torch.corrcoef(pairs.T)[0, 1])) < 0.02  # four entries share one random word
+
+
+def test_no_noise_is_no_mask():
+    assert keep_mask(10, 0.0, torch.Generator()) is None
+    assert keep_mask(10, 0.5, None) is None
+
+
+def test_a_gpu_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto").type == choose_device("cpu").type == "cpu"
+    with pytest.raises(UsageError, match="torch sees no GPU"):
+        choose_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto").type == "cuda"
+
+
+def test_gram_products_keep_full_precision_on_a_gpu():
+    flag = torch.backends.cuda.matmul
+    before = flag.allow_tf32
+    with tensor_cores(torch.device("cuda")):
+        assert flag.allow_tf32
+        with full_precision():
+            assert not flag.allow_tf32
+        assert flag.allow_tf32
+    assert flag.allow_tf32 == before
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the C library's own settings, known for Linux only")
+def test_freed_memory_is_kept():
+    assert keep_freed_memory() in (True, False)
+    assert torch.ones(2**20).sum() == 2**20  # allocation still works
