@@ -11,7 +11,7 @@ from typing import Literal
 from .regime import choose_blocks
 
 FLOAT = 4
-INTERPRETER = 480e6  # Python with torch, SciPy, Arrow and scikit-learn loaded
+INTERPRETER = 580e6  # Python with torch, SciPy, Arrow and scikit-learn loaded, and small change
 READ_PAIR, KEEP_PAIR, ID = 105, 12, 150  # bytes of a pair while tables are read, of a pair and an id for good
 CONTENT_ENTRY = 28  # content by rows and by columns
 TABLE_COPIES = 6  # weight, gradient, two moments of Adam, best epoch so far, export
@@ -180,7 +180,7 @@ def _memory(work: Workload, user_batch: int, item_batch: int, tables: int) -> di
     row = ACTIVATIONS * FLOAT * first
     ids = ID * (work.users + work.items)
     return {
-        "reading": INTERPRETER / 2 + READ_PAIR * work.pairs + ids,
+        "reading": INTERPRETER / 3 + READ_PAIR * work.pairs + ids,
         "interpreter": INTERPRETER,
         "pairs and ids": KEEP_PAIR * work.pairs + ids,
         "content": CONTENT_ENTRY * work.items * work.terms,

@@ -171,3 +171,14 @@ def test_log_has_one_line_an_epoch_also_after_a_resume(tmp_path):
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
     assert {"phase", "loss", "figure", "seconds"} <= set(lines[0])
+
+
+def test_every_tensor_is_made_on_the_networks_device():
+    """With another default device, whatever is made without naming one meets the network's tensors and fails."""
+    trainer = make_trainer(epochs=1, form="estimated")
+    torch.set_default_device("meta")
+    try:
+        trainer.fit()
+    finally:
+        torch.set_default_device(None)
+    assert all(parameter.device.type == "cpu" for parameter in trainer.objective.network.parameters())
