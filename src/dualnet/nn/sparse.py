@@ -57,7 +57,12 @@ class SparseMatrix:
     def csr(self) -> Tensor:
         """Return the matrix as a torch CSR tensor, shape (rows, columns)."""
         return torch.sparse_csr_tensor(
-            self._pattern.pointers, self._pattern.indices, self.values, size=self.shape, check_invariants=False
+            self._pattern.pointers,
+            self._pattern.indices,
+            self.values,
+            size=self.shape,
+            device=self.values.device,
+            check_invariants=False,
         )
 
     def pattern(self) -> Tensor:
