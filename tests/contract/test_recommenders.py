@@ -27,6 +27,10 @@ from dualnet.models.registry import MODELS, create, model_class
 SMALL = {
     "dualnet": {"levels": (16, 8), "epochs": 25, "user_batch": 20, "noise": 0.1, "history_noise": 0.2},
     "lsa-profile": {"width": 5},
+    "wmf": {"factors": 6},
+    "ease": {"regularization": 5.0},
+    "content-factors": {"factors": 6},
+    "fusion": {"factors": 6},
 }
 WORLD = blocks_world()
 pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")

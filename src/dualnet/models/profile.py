@@ -49,13 +49,12 @@ class ContentProfile(Recommender):
         pass  # the featurizer is fitted for every model that reads content
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> csr_array | NDArray[np.float32]:
-        return _unit(_features(space)[rows])
+        return unit_vectors(space, rows)
 
     def _encode_users(
         self, history: csr_array, space: ItemSpace, user_features: Matrix | None
     ) -> csr_array | NDArray[np.float32]:
-        profile = history @ _unit(_features(space))
-        return _unit(csr_array(profile) if issparse(profile) else profile)
+        return unit_profile(space, history)
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {}, {}
@@ -120,6 +119,17 @@ class LsaProfile(Recommender):
 
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
         self.projection_ = np.asarray(tensors["projection"])
+
+
+def unit_vectors(space: ItemSpace, rows: Rows) -> csr_array | NDArray[np.float32]:
+    """Return the features of some items of a space at unit length, shape (len(rows), n_features)."""
+    return _unit(_features(space)[rows])
+
+
+def unit_profile(space: ItemSpace, history: csr_array) -> csr_array | NDArray[np.float32]:
+    """Return the mean features of histories over a space at unit length, shape (n_users, n_features)."""
+    profile = history @ _unit(_features(space))
+    return _unit(csr_array(profile) if issparse(profile) else profile)
 
 
 def _features(space: ItemSpace) -> Matrix:

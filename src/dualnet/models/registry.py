@@ -13,6 +13,10 @@ MODELS: dict[str, tuple[str, str]] = {
     "item-knn": ("neighbours", "ItemKNN"),
     "content-profile": ("profile", "ContentProfile"),
     "lsa-profile": ("profile", "LsaProfile"),
+    "wmf": ("wmf", "WMF"),
+    "ease": ("ease", "EASE"),
+    "content-factors": ("content_factors", "ContentFactors"),
+    "fusion": ("fusion", "Fusion"),
     "dualnet": ("dualnet", "DualNet"),
 }
 

@@ -50,7 +50,7 @@ class ValidationRanking:
         for task, space, columns in self._prepared:
             items = runtime.item_vectors(space.features, space.known)
             users = runtime.user_vectors(task.history, runtime.history_table(space.features, space.known), columns)
-            auto = max(1, min(100, len(task.candidates) // 10))
+            auto = auto_cut(task)
             recall = quick_recall(users, items, task, sorted({*CUTS, auto}))
             for cut in CUTS:
                 figures[f"recall@{cut}"].append(recall[cut].mean)
@@ -58,6 +58,11 @@ class ValidationRanking:
             widths.append(recall[auto].half_width)
         means = {name: float(np.mean(values)) for name, values in figures.items()}
         return {**means, "half-width": float(np.sqrt(np.square(widths).sum())) / len(widths)}
+
+
+def auto_cut(task: RankingTask) -> int:
+    """Return the cut-off of ``recall@auto``: 100, or a tenth of the candidates where those are fewer than 1,000."""
+    return max(1, min(100, len(task.candidates) // 10))
 
 
 def sample_users(task: RankingTask, limit: int, seed: int) -> RankingTask:

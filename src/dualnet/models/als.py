@@ -1,0 +1,121 @@
+"""The exact half-step of weighted least squares that alternating methods share (Hu, Koren & Volinsky 2008)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ..ids import Rows
+
+Array = NDArray[np.float32]
+
+BATCH_FLOATS = 4_000_000  # gathered factors at a time
+
+
+def half_step(
+    other: Array, matrix: csr_array, zero_weight: float, regularization: float, *, of_all: Array | None = None
+) -> Array:
+    """Return the exact minimiser of one side, given the factors of the other.
+
+    Row i is (V'C_iV + l I)^-1 V'C_i r_i with C_i = diag(a_ij on positives, b elsewhere). V'C_iV is the same matrix B = b V'V
+    + l I for everyone, plus as many rank-one terms as i has positives; so with few positives the system to solve is as small
+    as they are few (Woodbury), and with many it is as wide as the factors. Both are exact.
+
+    Parameters
+    ----------
+    other : ndarray of float32, shape (n_columns, width)
+        Factors V of the columns.
+    matrix : csr_array of float32, shape (n_rows, n_columns)
+        Weights a_ij > b of the positives.
+    zero_weight : float
+        Weight b of everything else.
+    regularization : float
+        l > 0.
+    of_all : ndarray of float32, shape (n, width), optional
+        The factors that zeros are summed over, if they are not those of the columns.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_rows, width)
+        Rows without positives are zero. Source: equation 2 of the paper, with C_i also before r_i.
+    """
+    width = other.shape[1]
+    summed = (other if of_all is None else of_all).astype(np.float64)
+    base = zero_weight * (summed.T @ summed) + regularization * np.eye(width)
+    prepared = np.ascontiguousarray(other @ np.linalg.inv(base).astype(np.float32))
+    found = np.zeros((matrix.shape[0], width), np.float32)
+    counts = np.diff(matrix.indptr)
+    for rows, longest in _batches(counts, width):
+        columns, weights = _padded(matrix, rows, longest)
+        factors = other[columns]
+        present = weights > 0
+        extra = np.where(present, weights - zero_weight, 0).astype(np.float32)
+        if longest < width:
+            solution = np.where(present, weights, 0)
+            image = prepared[columns]
+            system = factors @ image.transpose(0, 2, 1)
+            # (D^-1 + V B^-1 V') y = D^-1 a; padding is a row of the identity
+            system *= (present[:, :, None] & present[:, None, :]).astype(np.float32)
+            inverse = np.divide(1, extra, out=np.ones_like(extra), where=present)
+            diagonal = np.arange(longest)
+            system[:, diagonal, diagonal] += inverse
+            solution = np.linalg.solve(system, (solution * inverse)[:, :, None])
+            found[rows] = (image.transpose(0, 2, 1) @ solution)[:, :, 0]
+        else:
+            scaled = factors * extra[:, :, None]
+            system = factors.transpose(0, 2, 1) @ scaled + base.astype(np.float32)
+            right = (factors * np.where(present, weights, 0)[:, :, None]).sum(axis=1)
+            found[rows] = np.linalg.solve(system, right[:, :, None])[:, :, 0]
+    return found
+
+
+def weighted_error(
+    users: Array, items: Array, matrix: csr_array, zero_weight: float, user_regularization: float, item_regularization: float
+) -> float:
+    """Return the whole objective: weighted squared error over all cells, and the penalties (equation 1 of the paper).
+
+    Parameters
+    ----------
+    users, items : ndarray of float32, shape (n_users, width), (n_items, width)
+    matrix : csr_array, shape (n_users, n_items)
+        Weights a_ij.
+    zero_weight : float
+        Weight b.
+    user_regularization, item_regularization : float
+        Factors of the squared lengths.
+    """
+    u, v = users.astype(np.float64), items.astype(np.float64)
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    scores = np.empty(matrix.nnz)
+    for start in range(0, matrix.nnz, 2**17):
+        part = slice(start, start + 2**17)
+        scores[part] = np.einsum("nk,nk->n", u[rows[part]], v[matrix.indices[part]])
+    zeros = zero_weight * float(np.sum((u.T @ u) * (v.T @ v)))
+    positives = float((matrix.data * (1 - scores) ** 2 - zero_weight * scores**2).sum())
+    return zeros + positives + user_regularization * float((u * u).sum()) + item_regularization * float((v * v).sum())
+
+
+def _batches(counts: NDArray[np.integer], width: int) -> Iterator[tuple[Rows, int]]:
+    """Yield rows of similar numbers of positives, with the largest of them; rows without any are left out."""
+    order = np.argsort(counts, kind="stable")
+    order = order[counts[order] > 0]
+    start = 0
+    while start < len(order):
+        shortest = int(counts[order[start]])
+        limit = max(shortest + 2, int(1.15 * shortest))
+        size = max(1, BATCH_FLOATS // (limit * max(limit, width)))
+        stop = min(start + size, int(np.searchsorted(counts[order], limit, side="right")))
+        yield order[start:stop], int(counts[order[stop - 1]])
+        start = stop
+
+
+def _padded(matrix: csr_array, rows: Rows, longest: int) -> tuple[Rows, Array]:
+    """Return columns and weights of some rows as arrays of shape (len(rows), longest); weight 0 is padding."""
+    starts, counts = matrix.indptr[rows], np.diff(matrix.indptr)[rows]
+    place = np.arange(longest)
+    present = place < counts[:, None]
+    at = np.where(present, starts[:, None] + place, 0)
+    return matrix.indices[at].astype(np.int64), np.where(present, matrix.data[at], 0).astype(np.float32)

@@ -1,0 +1,98 @@
+"""Factors of known items, predicted from content for new ones: the simplest way to give a factor model eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
+
+from ..data.content import Matrix
+from ..data.dataset import Dataset
+from ..data.space import ItemSpace
+from ..data.tasks import Validation
+from ..errors import CapabilityError, MissingExtraError, UsageError
+from ..ids import Rows
+from ..train.options import RunOptions
+from .als import half_step
+from .base import Capabilities, Recommender
+from .wmf import factorise
+
+
+class ContentFactors(Recommender):
+    """WMF, and a ridge regression from content to its item factors that stands in for items never trained.
+
+    Parameters
+    ----------
+    factors, zero_weight, regularization, iterations, random_state
+        As in `WMF`.
+    ridge : float
+        Penalty of the regression; content rows have unit length or so.
+    """
+
+    name: ClassVar[str] = "content-factors"
+    uses_content: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        factors: int = 200,
+        zero_weight: float = 0.01,
+        regularization: float = 1.0,
+        iterations: int = 15,
+        ridge: float = 1.0,
+        random_state: int = 0,
+    ) -> None:
+        self.factors = factors
+        self.zero_weight = zero_weight
+        self.regularization = regularization
+        self.iterations = iterations
+        self.ridge = ridge
+        self.random_state = random_state
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """All four quadrants."""
+        return Capabilities(new_items=True, new_users=True, new_items_in_history=True, needs_content=True)
+
+    def _fit(
+        self,
+        data: Dataset,
+        features: Matrix | None,
+        user_features: Matrix | None,
+        validation: Validation | None,
+        run: RunOptions,
+    ) -> None:
+        if not self.ridge > 0:
+            raise UsageError(f"ridge={self.ridge!r} must be above 0")
+        if features is None:
+            raise CapabilityError(f"model '{self.name}' learns from item content, and there is none")
+        try:
+            from sklearn.linear_model import Ridge
+        except ImportError as error:
+            raise MissingExtraError("scikit-learn", "train", "fitting content-factors") from error
+        self.item_factors_ = factorise(self, data.interactions.matrix)
+        regression = Ridge(alpha=self.ridge, fit_intercept=False, solver="sparse_cg" if issparse(features) else "auto")
+        self.content_map_ = np.ascontiguousarray(regression.fit(features, self.item_factors_).coef_.T, np.float32)
+
+    def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
+        if space.features is None:
+            raise CapabilityError("these items come without content, which content-factors needs for new items; give content=")
+        product = space.features[rows] @ self.content_map_
+        vectors = np.asarray(product.toarray() if issparse(product) else product, np.float32)
+        known = space.known[rows]
+        vectors[known >= 0] = self.item_factors_[known[known >= 0]]
+        return vectors
+
+    def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
+        items = self._encode_items(space, np.arange(len(space)))
+        # the Gram matrix of fold-in stays that of the trained items, whatever list they are part of
+        return half_step(items, history, self.zero_weight, self.regularization, of_all=self.item_factors_)
+
+    def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        return {}, {"item_factors": self.item_factors_, "content_map": self.content_map_}
+
+    def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
+        self.item_factors_, self.content_map_ = (np.asarray(tensors[name]) for name in ("item_factors", "content_map"))

@@ -1,0 +1,79 @@
+"""EASE: the linear item-to-item model with a closed form, which deep models are often compared with too late."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_array
+
+from ..data.content import Matrix
+from ..data.dataset import Dataset
+from ..data.space import ItemSpace
+from ..data.tasks import Validation
+from ..errors import CapabilityError, UsageError
+from ..ids import Rows
+from ..train.options import RunOptions
+from .base import Capabilities, Recommender
+
+MOST_ITEMS = 25_000  # the weights are items x items: 2.5 GB here, and as much again to invert
+
+
+class EASE(Recommender):
+    """Predict each item from all others by ridge regression, solved at once (Steck 2019).
+
+    Parameters
+    ----------
+    regularization : float
+        Penalty l; a few hundred for thousands of users.
+    """
+
+    name: ClassVar[str] = "ease"
+
+    def __init__(self, *, regularization: float = 500.0) -> None:
+        self.regularization = regularization
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Known items, any history."""
+        return Capabilities(new_items=False, new_users=True, new_items_in_history=False, needs_content=False)
+
+    def _fit(
+        self,
+        data: Dataset,
+        features: Matrix | None,
+        user_features: Matrix | None,
+        validation: Validation | None,
+        run: RunOptions,
+    ) -> None:
+        if not self.regularization > 0:
+            raise UsageError(f"regularization={self.regularization!r} must be above 0")
+        n = len(self.items_)
+        if n > MOST_ITEMS:
+            raise CapabilityError(
+                f"EASE inverts a matrix of items x items, and {n:,} items are more than {MOST_ITEMS:,}; use wmf or item-knn"
+            )
+        gram = np.asarray((self.histories_.T @ self.histories_).toarray(), np.float32)
+        gram[np.diag_indices(n)] += np.float32(self.regularization)
+        inverse = cho_solve(cho_factor(gram, overwrite_a=True), np.eye(n, dtype=np.float32), overwrite_b=True)
+        weights = inverse / -np.diag(inverse)
+        weights[np.diag_indices(n)] = 0
+        self.item_weights_ = np.ascontiguousarray(weights.T, np.float32)
+
+    def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
+        known = space.known[rows]
+        vectors = np.zeros((len(rows), len(self.items_)), np.float32)
+        vectors[known >= 0] = self.item_weights_[known[known >= 0]]
+        return vectors
+
+    def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> csr_array:
+        return space.to_known(history, len(self.items_))
+
+    def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        return {}, {"item_weights": self.item_weights_}
+
+    def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
+        self.item_weights_ = np.asarray(tensors["item_weights"])
