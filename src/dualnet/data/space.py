@@ -41,6 +41,25 @@ class ItemSpace:
         """Which items the model saw in training; shape (len(ids),)."""
         return self.known >= 0
 
+    def known_rows(self, table: NDArray[np.float32], rows: Rows) -> NDArray[np.float32]:
+        """Return the rows that a model's table has for some items, zeros for items it never saw.
+
+        Parameters
+        ----------
+        table : ndarray of float32, shape (n_known, width)
+            One row for each item of the model.
+        rows : ndarray of int64
+            Items of this space.
+
+        Returns
+        -------
+        ndarray of float32, shape (len(rows), width)
+        """
+        known = self.known[rows]
+        found = np.zeros((len(rows), table.shape[1]), np.float32)
+        found[known >= 0] = table[known[known >= 0]]
+        return found
+
     def to_known(self, history: csr_array, n_known: int) -> csr_array:
         """Translate histories over this space to the model's own items, dropping items it never saw.
 

@@ -51,6 +51,47 @@ class Capabilities:
     needs_content: bool
     user_columns: bool = False
 
+    @classmethod
+    def known_items(cls) -> Self:
+        """Return those of a model without content: known items, any history."""
+        return cls(new_items=False, new_users=True, new_items_in_history=False, needs_content=False)
+
+    @classmethod
+    def all_quadrants(cls) -> Self:
+        """Return those of a model that lives on content: known and new items for known and new users."""
+        return cls(new_items=True, new_users=True, new_items_in_history=True, needs_content=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What a model is fitted on: known users and items only, with their features.
+
+    Parameters
+    ----------
+    data : Dataset
+        Every user and every item has a pair.
+    features : csr_array or ndarray, shape (n_items, n_features), optional
+        Content of the items, for models that read it.
+    user_features : csr_array or ndarray, shape (n_users, n_user_features), optional
+        Columns of the users, for models that read them.
+    """
+
+    data: Dataset
+    features: Matrix | None
+    user_features: Matrix | None
+
+    def content(self, model: str) -> Matrix:
+        """Return the features of the items.
+
+        Raises
+        ------
+        CapabilityError
+            If there are none.
+        """
+        if self.features is None:
+            raise CapabilityError(f"model '{model}' learns from item content, and there is none")
+        return self.features
+
 
 class Recommender(Answers, ABC):
     """Base of all models: fit once, then encode users and items, known or new, and match them by inner product.
@@ -86,15 +127,8 @@ class Recommender(Answers, ABC):
         """What the model can serve."""
 
     @abstractmethod
-    def _fit(
-        self,
-        data: Dataset,
-        features: Matrix | None,
-        user_features: Matrix | None,
-        validation: Validation | None,
-        run: RunOptions,
-    ) -> None:
-        """Learn from known items and users only; `features` are row-aligned with `data.items`."""
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
+        """Learn from known items and users only."""
 
     @abstractmethod
     def _encode_items(self, space: ItemSpace, rows: Rows) -> Vectors:
@@ -160,14 +194,14 @@ class Recommender(Answers, ABC):
             If the model needs content and there is none.
         """
         started = time.perf_counter()
-        data, features, user_features = self._prepare(train)
-        self._fit(data, features, user_features, validation, run or RunOptions())
+        known = self._prepare(train)
+        self._fit(known, validation, run or RunOptions())
         self.info_ = {
             "data": train.name,
             "fingerprint": train.fingerprint(),
             "users": len(self.users_),
             "items": len(self.items_),
-            "pairs": data.interactions.n_pairs,
+            "pairs": known.data.interactions.n_pairs,
             "fit_seconds": round(time.perf_counter() - started, 3),
         }
         silent = np.setdiff1d(np.arange(train.interactions.n_items), train.known_items())
@@ -175,7 +209,7 @@ class Recommender(Answers, ABC):
             self.add_items(train.items.take(silent))
         return self
 
-    def _prepare(self, train: Dataset) -> tuple[Dataset, Matrix | None, Matrix | None]:
+    def _prepare(self, train: Dataset) -> Prepared:
         """Set ids, histories, featurizers and catalogue; return known data and its features."""
         if train.interactions.n_pairs == 0:
             raise DataError(f"data set '{train.name}' has no pairs to learn from")
@@ -199,7 +233,7 @@ class Recommender(Answers, ABC):
             self.user_featurizer_ = Featurizer.fit(data.users)
             user_features = self.user_featurizer_.transform(data.users)
         self.catalogue_ = ItemSpace(self.items_, np.arange(len(self.items_)), features, data.items)
-        return data, features, user_features
+        return Prepared(data, features, user_features)
 
     def space(self, ids: IdMap, content: Content | None = None) -> ItemSpace:
         """Translate a list of items to the model's own rows and features, once for many questions.

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
 from ..data.content import Matrix
-from ..data.dataset import Dataset
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import CapabilityError, MissingExtraError, UsageError
 from ..ids import Rows
 from ..train.options import RunOptions
 from .als import half_step
-from .base import Capabilities, Recommender
+from .base import Capabilities, Prepared, Recommender
 from .wmf import factorise
 
 
@@ -55,25 +54,17 @@ class ContentFactors(Recommender):
     @property
     def capabilities(self) -> Capabilities:
         """All four quadrants."""
-        return Capabilities(new_items=True, new_users=True, new_items_in_history=True, needs_content=True)
+        return Capabilities.all_quadrants()
 
-    def _fit(
-        self,
-        data: Dataset,
-        features: Matrix | None,
-        user_features: Matrix | None,
-        validation: Validation | None,
-        run: RunOptions,
-    ) -> None:
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         if not self.ridge > 0:
             raise UsageError(f"ridge={self.ridge!r} must be above 0")
-        if features is None:
-            raise CapabilityError(f"model '{self.name}' learns from item content, and there is none")
+        features = known.content(self.name)
         try:
             from sklearn.linear_model import Ridge
         except ImportError as error:
             raise MissingExtraError("scikit-learn", "train", "fitting content-factors") from error
-        self.item_factors_ = factorise(self, data.interactions.matrix)
+        self.item_factors_ = factorise(self, known.data.interactions.matrix)
         regression = Ridge(alpha=self.ridge, fit_intercept=False, solver="sparse_cg" if issparse(features) else "auto")
         self.content_map_ = np.ascontiguousarray(regression.fit(features, self.item_factors_).coef_.T, np.float32)
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
-from ..data.content import Matrix
 from ..data.dataset import Dataset
 from ..data.tasks import RankingTask
 from ..nn.dual import DualNetwork, DualShape
@@ -26,6 +25,7 @@ from ..train.options import RunOptions
 from ..train.regime import choose_blocks
 from ..train.spectral import spectral_start
 from ..train.trainer import Trainer, TrainerSettings, TrainingState
+from .base import Prepared
 from .runtime import DualRuntime
 from .validation import ValidationRanking, sample_users
 
@@ -35,9 +35,7 @@ if TYPE_CHECKING:
 
 def descend(
     model: DualNet,
-    data: Dataset,
-    features: Matrix | None,
-    user_features: Matrix | None,
+    known: Prepared,
     tasks: Sequence[RankingTask],
     run: RunOptions,
     *,
@@ -50,12 +48,8 @@ def descend(
     ----------
     model : DualNet
         Parameters, checked, and featurizers, fitted.
-    data : Dataset
-        Known users and items only.
-    features : csr_array or ndarray, shape (n_items, n_features), optional
-        Content of the items.
-    user_features : csr_array or ndarray, shape (n_users, n_user_features), optional
-        Columns of the users.
+    known : Prepared
+        Known users and items only, with their features.
     tasks : sequence of RankingTask
         Validation tasks; none trains to the end of the schedule.
     run : RunOptions
@@ -72,15 +66,17 @@ def descend(
     runtime : DualRuntime
         The towers as arrays.
     """
-    matrix = data.interactions.matrix
+    data, matrix = known.data, known.data.interactions.matrix
     device = choose_device(model.device)
     network = DualNetwork(
-        _shape(model, matrix, features, user_features),
+        _shape(model, known),
         torch.Generator().manual_seed(derive_seed(model.random_state, "weights")),
     ).to(device)
     inputs = InputSettings(model.mask, model.fold, model.noise, model.history_noise, model.residual_dropout, model.random_state)
     loss = LossSettings(model.zero_weight, model.loss)
-    objective = DualObjective(network, matrix, features, user_features, item_zero(matrix, model.zero_popularity), inputs, loss)
+    objective = DualObjective(
+        network, matrix, known.features, known.user_features, item_zero(matrix, model.zero_popularity), inputs, loss
+    )
     user_batch, item_batch = choose_blocks(matrix.shape[0], matrix.shape[1], model.user_batch, model.item_batch)
     trainer = Trainer(
         objective,
@@ -118,11 +114,11 @@ def item_zero(matrix: csr_array, power: float) -> NDArray[np.float32]:
     return (weight / weight.mean()).astype(np.float32)
 
 
-def _shape(model: DualNet, matrix: csr_array, features: Matrix | None, user_features: Matrix | None) -> DualShape:
+def _shape(model: DualNet, known: Prepared) -> DualShape:
     return DualShape(
-        n_items=matrix.shape[1],
-        n_features=0 if features is None else features.shape[1],
-        n_user_features=0 if user_features is None else user_features.shape[1],
+        n_items=known.data.interactions.n_items,
+        n_features=0 if known.features is None else known.features.shape[1],
+        n_user_features=0 if known.user_features is None else known.user_features.shape[1],
         levels=tuple(model.levels),
         design=model.design,
         activation=model.activation,

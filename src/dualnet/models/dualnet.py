@@ -17,7 +17,7 @@ from ..data.tasks import RankingTask, Validation
 from ..errors import MissingExtraError
 from ..ids import Rows
 from ..train.options import RunOptions
-from .base import Capabilities, Recommender
+from .base import Capabilities, Prepared, Recommender
 from .dualnet_parameters import check_parameters
 from .runtime import DualRuntime
 
@@ -218,20 +218,13 @@ class DualNet(Recommender):
         """Learned numbers of the fitted model."""
         return sum(value.size for value in self.runtime_.tensors.values())
 
-    def _fit(
-        self,
-        data: Dataset,
-        features: Matrix | None,
-        user_features: Matrix | None,
-        validation: Validation | None,
-        run: RunOptions,
-    ) -> None:
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         check_parameters(self)
         self._forget_tables()
         if run.log is not None and not run.resume:
             run.log.unlink(missing_ok=True)
         stop_after = None
-        if validation is not None and not _same_pairs(validation.train, data):
+        if validation is not None and not _same_pairs(validation.train, known.data):
             chooser = type(self)(**self.get_params())
             chooser._fit_chosen(validation, run)
             self.choice_ = chooser.training_
@@ -239,29 +232,22 @@ class DualNet(Recommender):
             validation = None
         phase = "final" if stop_after is not None else "train"
         tasks = () if validation is None else validation.tasks
-        self.training_ = self._descend(data, features, user_features, tasks, run, phase, stop_after)
+        self.training_ = self._descend(known, tasks, run, phase, stop_after)
 
     def _fit_chosen(self, validation: Validation, run: RunOptions) -> None:
         """Fit on the smaller training set of a validation to find the best number of epochs."""
-        data, features, user_features = self._prepare(validation.train)
+        known = self._prepare(validation.train)
         self._forget_tables()
-        self.training_ = self._descend(data, features, user_features, validation.tasks, run, "choose", None)
+        self.training_ = self._descend(known, validation.tasks, run, "choose", None)
 
     def _descend(
-        self,
-        data: Dataset,
-        features: Matrix | None,
-        user_features: Matrix | None,
-        tasks: Sequence[RankingTask],
-        run: RunOptions,
-        phase: str,
-        stop_after: int | None,
+        self, known: Prepared, tasks: Sequence[RankingTask], run: RunOptions, phase: str, stop_after: int | None
     ) -> TrainingState:
         try:
             from .descent import descend
         except ImportError as error:
             raise MissingExtraError("torch", "train", "fitting DualNet") from error
-        state, self.runtime_ = descend(self, data, features, user_features, tasks, run, phase=phase, stop_after=stop_after)
+        state, self.runtime_ = descend(self, known, tasks, run, phase=phase, stop_after=stop_after)
         return state
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:

@@ -11,13 +11,12 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array
 
 from ..data.content import Matrix
-from ..data.dataset import Dataset
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import CapabilityError, UsageError
 from ..ids import Rows
 from ..train.options import RunOptions
-from .base import Capabilities, Recommender
+from .base import Capabilities, Prepared, Recommender
 
 MOST_ITEMS = 25_000  # the weights are items x items: 2.5 GB here, and as much again to invert
 
@@ -39,16 +38,9 @@ class EASE(Recommender):
     @property
     def capabilities(self) -> Capabilities:
         """Known items, any history."""
-        return Capabilities(new_items=False, new_users=True, new_items_in_history=False, needs_content=False)
+        return Capabilities.known_items()
 
-    def _fit(
-        self,
-        data: Dataset,
-        features: Matrix | None,
-        user_features: Matrix | None,
-        validation: Validation | None,
-        run: RunOptions,
-    ) -> None:
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         if not self.regularization > 0:
             raise UsageError(f"regularization={self.regularization!r} must be above 0")
         n = len(self.items_)
@@ -64,10 +56,7 @@ class EASE(Recommender):
         self.item_weights_ = np.ascontiguousarray(weights.T, np.float32)
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
-        known = space.known[rows]
-        vectors = np.zeros((len(rows), len(self.items_)), np.float32)
-        vectors[known >= 0] = self.item_weights_[known[known >= 0]]
-        return vectors
+        return space.known_rows(self.item_weights_, rows)
 
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> csr_array:
         return space.to_known(history, len(self.items_))

@@ -10,15 +10,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 
 from ..data.content import Matrix
-from ..data.dataset import Dataset
 from ..data.space import ItemSpace
 from ..data.tasks import RankingTask, Validation
-from ..errors import CapabilityError, UsageError
+from ..errors import UsageError
 from ..evaluation import quick_recall
 from ..ids import Rows
 from ..train.options import RunOptions
 from .als import half_step
-from .base import Capabilities, Recommender
+from .base import Capabilities, Prepared, Recommender
 from .profile import unit_profile, unit_vectors
 from .validation import auto_cut, sample_users
 from .wmf import factorise
@@ -62,26 +61,18 @@ class Fusion(Recommender):
     @property
     def capabilities(self) -> Capabilities:
         """All four quadrants."""
-        return Capabilities(new_items=True, new_users=True, new_items_in_history=True, needs_content=True)
+        return Capabilities.all_quadrants()
 
-    def _fit(
-        self,
-        data: Dataset,
-        features: Matrix | None,
-        user_features: Matrix | None,
-        validation: Validation | None,
-        run: RunOptions,
-    ) -> None:
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         if self.weight is not None and not self.weight >= 0:
             raise UsageError(f"weight={self.weight!r} must be at least 0")
-        if features is None:
-            raise CapabilityError(f"model '{self.name}' learns from item content, and there is none")
-        self.item_factors_ = factorise(self, data.interactions.matrix)
+        known.content(self.name)
+        self.item_factors_ = factorise(self, known.data.interactions.matrix)
         self.weight_ = 0.5 if self.weight is None else self.weight
         if self.weight is not None or validation is None:
             return
         chooser = self
-        if validation.train.interactions.n_pairs != data.interactions.n_pairs:
+        if validation.train.interactions.n_pairs != known.data.interactions.n_pairs:
             chooser = type(self)(**{**self.get_params(), "weight": self.weight_}).fit(validation.train)
         self.weight_ = chooser._best_weight(validation.tasks)
 
@@ -99,19 +90,14 @@ class Fusion(Recommender):
         return WEIGHTS[int(np.argmax(recalls))]
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> csr_array:
-        return csr_array(hstack([csr_array(self._factors(space, rows)), csr_array(unit_vectors(space, rows))], format="csr"))
+        factors = space.known_rows(self.item_factors_, rows)
+        return csr_array(hstack([csr_array(factors), csr_array(unit_vectors(space, rows))], format="csr"))
 
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> csr_array:
         known = space.to_known(history, len(self.items_))
         factors = half_step(self.item_factors_, known, self.zero_weight, self.regularization)
         profile = csr_array(unit_profile(space, history)) * np.float32(self.weight_)
         return csr_array(hstack([csr_array(factors), profile], format="csr"))
-
-    def _factors(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
-        known = space.known[rows]
-        vectors = np.zeros((len(rows), self.item_factors_.shape[1]), np.float32)
-        vectors[known >= 0] = self.item_factors_[known[known >= 0]]
-        return vectors
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {"weight": self.weight_}, {"item_factors": self.item_factors_}

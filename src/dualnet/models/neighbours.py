@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
 from ..data.content import Matrix
-from ..data.dataset import Dataset
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import UsageError
 from ..ids import Rows
 from ..train.options import RunOptions
-from .base import Capabilities, Recommender
+from .base import Capabilities, Prepared, Recommender
 
 BLOCK = 1024  # items whose similarities are held at a time
 
@@ -43,16 +42,9 @@ class ItemKNN(Recommender):
     @property
     def capabilities(self) -> Capabilities:
         """Known items, any history."""
-        return Capabilities(new_items=False, new_users=True, new_items_in_history=False, needs_content=False)
+        return Capabilities.known_items()
 
-    def _fit(
-        self,
-        data: Dataset,
-        features: Matrix | None,
-        user_features: Matrix | None,
-        validation: Validation | None,
-        run: RunOptions,
-    ) -> None:
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         if not isinstance(self.neighbours, int) or self.neighbours < 1:
             raise UsageError(f"neighbours={self.neighbours!r} must be a whole number of at least 1")
         if self.shrinkage < 0:

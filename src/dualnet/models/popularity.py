@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..data.content import Matrix
-from ..data.dataset import Dataset
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..ids import Rows
 from ..train.options import RunOptions
-from .base import Capabilities, Recommender
+from .base import Capabilities, Prepared, Recommender
 
 
 class Popularity(Recommender):
@@ -32,16 +31,9 @@ class Popularity(Recommender):
     @property
     def capabilities(self) -> Capabilities:
         """Known items, any user."""
-        return Capabilities(new_items=False, new_users=True, new_items_in_history=False, needs_content=False)
+        return Capabilities.known_items()
 
-    def _fit(
-        self,
-        data: Dataset,
-        features: Matrix | None,
-        user_features: Matrix | None,
-        validation: Validation | None,
-        run: RunOptions,
-    ) -> None:
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         pass  # `popularity_` is counted for every model
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:

@@ -11,14 +11,13 @@ from scipy.sparse import csr_array, issparse
 from scipy.sparse.linalg import svds
 
 from ..data.content import Matrix
-from ..data.dataset import Dataset
 from ..data.featurizers.base import unit_rows
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import CapabilityError, UsageError
 from ..ids import Rows
 from ..train.options import RunOptions
-from .base import Capabilities, Recommender
+from .base import Capabilities, Prepared, Recommender
 
 
 class ContentProfile(Recommender):
@@ -36,16 +35,9 @@ class ContentProfile(Recommender):
     @property
     def capabilities(self) -> Capabilities:
         """All four quadrants."""
-        return Capabilities(new_items=True, new_users=True, new_items_in_history=True, needs_content=True)
+        return Capabilities.all_quadrants()
 
-    def _fit(
-        self,
-        data: Dataset,
-        features: Matrix | None,
-        user_features: Matrix | None,
-        validation: Validation | None,
-        run: RunOptions,
-    ) -> None:
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         pass  # the featurizer is fitted for every model that reads content
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> csr_array | NDArray[np.float32]:
@@ -84,21 +76,12 @@ class LsaProfile(Recommender):
     @property
     def capabilities(self) -> Capabilities:
         """All four quadrants."""
-        return Capabilities(new_items=True, new_users=True, new_items_in_history=True, needs_content=True)
+        return Capabilities.all_quadrants()
 
-    def _fit(
-        self,
-        data: Dataset,
-        features: Matrix | None,
-        user_features: Matrix | None,
-        validation: Validation | None,
-        run: RunOptions,
-    ) -> None:
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         if not isinstance(self.width, int) or self.width < 1:
             raise UsageError(f"width={self.width!r} must be a whole number of at least 1")
-        if features is None:
-            raise CapabilityError(f"model '{self.name}' learns from item content, and there is none")
-        matrix = features.astype(np.float64)
+        matrix = known.content(self.name).astype(np.float64)
         width = min(self.width, min(matrix.shape) - 1)
         if width < 1:
             self.projection_ = np.eye(matrix.shape[1], dtype=np.float32)

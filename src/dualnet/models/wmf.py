@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..data.content import Matrix
-from ..data.dataset import Dataset
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import UsageError
@@ -18,7 +17,7 @@ from ..ids import Rows
 from ..rng import generator
 from ..train.options import RunOptions
 from .als import half_step
-from .base import Capabilities, Recommender
+from .base import Capabilities, Prepared, Recommender
 
 START = 0.01  # scale of the random item factors
 
@@ -74,23 +73,13 @@ class WMF(Recommender):
     @property
     def capabilities(self) -> Capabilities:
         """Known items, any history."""
-        return Capabilities(new_items=False, new_users=True, new_items_in_history=False, needs_content=False)
+        return Capabilities.known_items()
 
-    def _fit(
-        self,
-        data: Dataset,
-        features: Matrix | None,
-        user_features: Matrix | None,
-        validation: Validation | None,
-        run: RunOptions,
-    ) -> None:
-        self.item_factors_ = factorise(self, data.interactions.matrix)
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
+        self.item_factors_ = factorise(self, known.data.interactions.matrix)
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
-        known = space.known[rows]
-        vectors = np.zeros((len(rows), self.item_factors_.shape[1]), np.float32)
-        vectors[known >= 0] = self.item_factors_[known[known >= 0]]
-        return vectors
+        return space.known_rows(self.item_factors_, rows)
 
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
         known = space.to_known(history, len(self.items_))
