@@ -158,6 +158,11 @@ class IdMap:
         return np.array([-1 if isinstance(key, bool) else index.get(key, -1) for key in keys], dtype=np.int64)
 
     def _find_integers(self, keys: NDArray[np.generic]) -> Rows:
+        if not len(self):
+            return np.full(len(keys), -1, np.int64)
+        if keys.dtype == np.uint64:  # beyond int64 there are no ids, and NumPy would compare as floats
+            large = keys > np.uint64(np.iinfo(np.int64).max)
+            return np.where(large, -1, self._find_integers(np.where(large, np.uint64(0), keys).astype(np.int64)))
         order = np.argsort(self._keys, kind="stable")
         ordered = self._keys[order]
         place = np.searchsorted(ordered, keys).clip(max=len(ordered) - 1)

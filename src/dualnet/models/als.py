@@ -102,13 +102,14 @@ def _batches(counts: NDArray[np.integer], width: int) -> Iterator[tuple[Rows, in
     """Yield rows of similar numbers of positives, with the largest of them; rows without any are left out."""
     order = np.argsort(counts, kind="stable")
     order = order[counts[order] > 0]
+    ordered = counts[order]
     start = 0
     while start < len(order):
-        shortest = int(counts[order[start]])
+        shortest = int(ordered[start])
         limit = max(shortest + 2, int(1.15 * shortest))
         size = max(1, BATCH_FLOATS // (limit * max(limit, width)))
-        stop = min(start + size, int(np.searchsorted(counts[order], limit, side="right")))
-        yield order[start:stop], int(counts[order[stop - 1]])
+        stop = min(start + size, int(np.searchsorted(ordered, limit, side="right")))
+        yield order[start:stop], int(ordered[stop - 1])
         start = stop
 
 

@@ -130,7 +130,7 @@ def check_factorisation(model: Any, matrix: csr_array) -> None:
             raise UsageError(f"{name}={value!r} must be a whole number of at least 1")
     if not model.regularization > 0:
         raise UsageError(f"regularization={model.regularization!r} must be above 0")
-    lightest = float(matrix.data.min())
+    lightest = min(float(matrix.data.min()), 1.0)  # new users are folded in with weight 1
     if not 0 < model.zero_weight < lightest:
         raise UsageError(
             f"zero_weight={model.zero_weight!r} must be above 0 and below the lightest positive ({lightest:g}): zeros cannot be as"

@@ -3,6 +3,7 @@
 import gzip
 import json
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -218,3 +219,28 @@ def test_ready_vectors_and_bags(tmp_path, events):
     ):  # fmt: skip
         with pytest.raises(DataError, match=text):
             Dataset.from_tables(events, items, vectors={"image": tmp_path / name})
+
+
+def test_integer_ids_of_every_width_and_order_are_found():
+    from dualnet.ids import IdMap
+
+    ids = IdMap([30, 10, 20])
+    for kind in (np.int8, np.int64, np.uint16, np.uint64):
+        assert ids.find(np.array([20, 11, 30], kind)).tolist() == [2, -1, 0]
+    assert ids.find(np.array([2**64 - 1, 10], np.uint64)).tolist() == [-1, 1]
+    assert IdMap(np.empty(0, np.int64)).find(np.array([1, 2])).tolist() == [-1, -1]
+    big = np.array([2**53, 2**53 + 1], np.int64)
+    assert IdMap(big).find(big.astype(np.uint64)).tolist() == [0, 1]
+
+
+def test_columns_of_text_integers_and_categories_give_the_same_data():
+    events = {"user_id": ["b", "a", "b"], "item_id": ["x", "x", "y"]}
+    plain = Dataset.from_tables(pa.table(events))
+    coded = Dataset.from_tables(pa.table({name: pa.array(values).dictionary_encode() for name, values in events.items()}))
+    large = Dataset.from_tables(pa.table({name: pa.array(values, pa.large_string()) for name, values in events.items()}))
+    assert plain.fingerprint() == coded.fingerprint() == large.fingerprint()
+    numbers = Dataset.from_tables(
+        pa.table({"user_id": pa.array([2, 1, 2], pa.int16()), "item_id": pa.array([5, 5, 6], pa.uint32())})
+    )
+    assert numbers.interactions.users.keys == [1, 2]
+    assert (numbers.interactions.matrix.toarray() == plain.interactions.matrix.toarray()).all()
