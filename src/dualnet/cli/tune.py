@@ -69,7 +69,7 @@ def tune(
     """
     from dataclasses import replace
 
-    from ..config import parse_settings
+    from ..config import build_model, parse_settings
     from ..data.split_files import is_split, load_split
     from ..data.tasks import Split
     from ..errors import UsageError
@@ -79,8 +79,9 @@ def tune(
     from ..experiments.trials import best_trial
 
     fixed = parse_settings(settings or [])
+    build_model(model, fixed, "--set")  # complain before anything runs
     space = read_space(parse_settings(grid or [], "--grid")) if grid else default_space(model)
-    _check(model, fixed, space)
+    _check(model, space)
     for name in fixed:
         if name in space and grid:
             raise UsageError(f"{name} is both in --set and in --grid; give it once")
@@ -126,12 +127,11 @@ def tune(
     say(f"trials in {out / 'trials.jsonl'}, parameters in {out / 'best.toml'}")
 
 
-def _check(model: str, fixed: Mapping[str, Any], space: Mapping[str, Any]) -> None:
-    """Complain about a wrong name or type before anything runs."""
+def _check(model: str, space: Mapping[str, Any]) -> None:
+    """Complain about a wrong name or type in a space before anything runs."""
     from ..config import build_model
     from ..experiments.spaces import Between
 
-    build_model(model, fixed, "--set")
     for name, choices in space.items():
         values = (choices.low, choices.high) if isinstance(choices, Between) else choices.values
         for value in values:
