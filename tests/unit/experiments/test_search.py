@@ -1,6 +1,7 @@
 """The search for parameters: validation only, one line a trial, resumable with the same proposals, failures recorded."""
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from dualnet import DualNet, evaluate, splits
 from dualnet.config import build_model
 from dualnet.data.synthetic import blocks_world
-from dualnet.errors import CapabilityError, DataError, TrainingError, UsageError
+from dualnet.errors import CapabilityError, DataError, MissingExtraError, TrainingError, UsageError
 from dualnet.experiments import search as module
 from dualnet.experiments.proposals import PRUNE_FROM_EPOCH, TRIALS_BEFORE_PRUNING, GridProposer, OptunaProposer
 from dualnet.experiments.search import Search, measure
@@ -168,6 +169,7 @@ def test_trials_behind_the_median_are_stopped_not_chosen_and_remembered(curve, t
     stopped = found[TRIALS_BEFORE_PRUNING]
     assert stopped["curve"] == [[epoch, 0.1] for epoch in range(1, PRUNE_FROM_EPOCH + 1)]
     assert (stopped["value"], stopped["figures"]) == (None, {})
+    assert [epoch for epoch, _ in found[0]["curve"]] == list(range(1, 9))  # of the first seed alone
     assert found[0]["best_epoch"] == 8  # of equal figures the last
     assert len(Curve.epochs) == 6 * 2 * 8 + PRUNE_FROM_EPOCH  # two seeds; the second is not reached
     lines = (tmp_path / "t").read_text().splitlines()
@@ -223,6 +225,13 @@ def test_the_cut_is_smaller_in_a_small_catalogue():
         measure(model, validation, None)["recall@auto"]
         == measure(model, validation, candidates // 10)[f"recall@{candidates // 10}"]
     )
+
+
+def test_without_optuna_the_grid_still_works(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    assert GridProposer(SPACE).propose([]) == {"neighbours": 1, "shrinkage": 0.0}
+    with pytest.raises(MissingExtraError, match=r"pip install 'dualnet\[tune\]'"):
+        OptunaProposer(SPACE, 0)
 
 
 def test_best_of_equal_trials_is_the_first(tmp_path):
