@@ -12,7 +12,7 @@ from pathlib import Path
 from .output import JsonFlag, print_json, print_table
 
 CORE = ("numpy", "scipy", "safetensors", "pyarrow", "narwhals", "typer", "rich", "threadpoolctl")
-EXTRAS = {"train": ("torch", "scikit-learn"), "plots": ("matplotlib",), "ann": ("usearch",)}
+EXTRAS = {"train": ("torch", "scikit-learn"), "plots": ("matplotlib",), "ann": ("usearch",), "tune": ("optuna",)}
 
 
 def doctor(as_json: JsonFlag = False) -> None:
