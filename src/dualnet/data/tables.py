@@ -44,6 +44,9 @@ def dataset_from_tables(
     numbers: Names = (),
     vectors: Names | Ready = (),
     bags: Ready | None = None,
+    images: Names = (),
+    image_model: str | None = None,
+    text_encoder: str = "tfidf",
     title: str | None = None,
     rating: str | None = None,
     threshold: float | None = None,
@@ -76,7 +79,7 @@ def dataset_from_tables(
     if items is not None:
         spec = ContentSpec(
             text=_names(text), tags=_names(tags), categories=_names(categories), numbers=_names(numbers), vectors=tuple(vectors) if isinstance(vectors, Mapping) else _names(vectors),
-            bags=tuple(bags or ()),
+            bags=tuple(bags or ()), images=_names(images), image_model=image_model, text_encoder=text_encoder,
             title=title,
         )  # fmt: skip
         given = {**(vectors if isinstance(vectors, Mapping) else {}), **(bags or {})}
@@ -91,7 +94,7 @@ def dataset_from_tables(
                 keep &= present
             elif missing_content == "zero":
                 content = _with_empty_rows(content, item_keys[~present].tolist())
-    elif any((text, tags, categories, numbers, vectors, bags)):
+    elif any((text, tags, categories, numbers, vectors, bags, images)):
         raise UsageError("content columns were named, but no items table was given; pass items=")
     if not keep.all():
         user_keys, item_keys = user_keys[keep], item_keys[keep]
