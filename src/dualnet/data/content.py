@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -208,12 +209,14 @@ class Content:
         return Content(self.ids.extend(other.ids), table, self.spec, matrices)
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over ids, spec, raw columns and matrices, as hexadecimal text."""
+        """Return a SHA-256 over ids, spec, raw columns (of pictures the files) and matrices, as hexadecimal text."""
         digest = hashlib.sha256(self.ids.fingerprint().encode())
-        digest.update(repr(self.spec).encode())
+        digest.update(self._spec_text().encode())
         for name in sorted(set(self.spec.columns) & set(self.table.column_names)):
             digest.update(name.encode())
             for value in self.table.column(name).to_pylist():
+                if name in self.spec.images and isinstance(value, str) and Path(value).is_file():
+                    value = Path(value).read_bytes()  # what the picture shows counts, not where it lies
                 digest.update(repr(value).encode("utf-8", "surrogatepass") + b"\0")
         for name in sorted(self.matrices):
             matrix = self.matrices[name]
@@ -222,6 +225,12 @@ class Content:
             for part in parts:
                 digest.update(np.ascontiguousarray(part, dtype=part.dtype.newbyteorder("<")).tobytes())
         return digest.hexdigest()
+
+    def _spec_text(self) -> str:
+        """Return the spec as text; fields younger than the first version count only when set, so old figures still match."""
+        young = {"images", "image_model", "text_encoder"}
+        shown = [f for f in fields(self.spec) if f.name not in young or getattr(self.spec, f.name) != f.default]
+        return f"ContentSpec({', '.join(f'{f.name}={getattr(self.spec, f.name)!r}' for f in shown)})"
 
     def _take_table(self, rows: Rows) -> pa.Table:
         return self.table.take(pa.array(rows)) if self.table.num_columns else self.table

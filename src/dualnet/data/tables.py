@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -85,6 +86,8 @@ def dataset_from_tables(
         given = {**(vectors if isinstance(vectors, Mapping) else {}), **(bags or {})}
         ready = {block: source for block, source in given.items() if source is not None}  # None: a list column of the table
         content = _content(_load(items, "the items table"), item, spec, ready)
+        if isinstance(items, str | Path):
+            content = _beside(content, Path(items).parent)
         item_keys, content = _one_kind(item_keys, content)
         present = content.ids.find(item_keys) >= 0
         if not present[keep].all():
@@ -156,7 +159,7 @@ def read_new_items(path: Path, model: Any) -> Content:
         keys = [model.catalogue_.ids.parse(str(key)) for key in keys]
     elif not model.catalogue_.ids.is_integer:
         keys = [str(key) for key in keys]
-    return Content(IdMap(keys), loaded.table.drop_columns(["item_id"]), model.featurizer_.spec)
+    return _beside(Content(IdMap(keys), loaded.table.drop_columns(["item_id"]), model.featurizer_.spec), path.parent)
 
 
 def to_arrow(frame: Any) -> pa.Table:
@@ -313,6 +316,16 @@ def _content(loaded: LoadedTable, column: str, spec: ContentSpec, ready: Ready |
             f"no content column of {loaded.name} was named; say which of {', '.join(table.column_names)} are text, tags, categories or numbers"
         )
     return Content(IdMap([keys[row] for row in keep]), table, spec, matrices)
+
+
+def _beside(content: Content, folder: Path) -> Content:
+    """Look for pictures with a relative path in the folder of the table that names them."""
+    table = content.table
+    for name in content.spec.images:
+        cells = table.column(name).to_pylist()
+        found = [str(folder / cell) if isinstance(cell, str) and cell else cell for cell in cells]
+        table = table.set_column(table.column_names.index(name), name, pa.array(found))
+    return replace(content, table=table)
 
 
 def _one_kind(item_keys: NDArray[Any], content: Content) -> tuple[NDArray[Any], Content]:
