@@ -7,6 +7,7 @@ import pytest
 
 from dualnet.data.cache import VectorCache, cache_key
 from dualnet.data.featurizers.cached import vectors_of
+from dualnet.data.progress import progress_bar
 from dualnet.errors import DualNetWarning
 
 KEYS = [cache_key("settings", bytes([place])) for place in range(5)]
@@ -74,3 +75,10 @@ def test_each_key_is_computed_once_and_in_batches(tmp_path, monkeypatch):
     assert asked == [[0, 1], [4]]
     vectors_of([KEYS[2], KEYS[3]], 1, describe, batch=2, label="")
     assert asked[2:] == [[1]]
+
+
+def test_a_bar_is_shown_on_a_terminal_alone(capsys):
+    for show, shown in ((None, False), (True, True)):
+        with progress_bar("pictures", 2, show) as advance:
+            advance(2)
+        assert ("pictures" in capsys.readouterr().err) == shown
