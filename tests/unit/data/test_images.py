@@ -257,8 +257,10 @@ def test_a_saved_model_reads_the_picture_of_a_new_item(tmp_path):
     new = read_new_items(other / "new.csv", again)
     np.testing.assert_array_equal(again.featurizer_.transform(new), model.featurizer_.transform(new))
     again.add_items(new)
-    order = again.recommend(history=["p01", "p03"], k=24).ids
-    assert order.index("red") < order.index("blue")
+    again.add_items(pa.table({"item_id": ["raw"], "cover": [file_of(noisy(97, (200, 40, 40)))]}))  # bytes beside paths
+    order = again.recommend(history=["p01", "p03"], k=25).ids
+    assert max(order.index("red"), order.index("raw")) < order.index("blue")
+    assert dualnet.load(again.save(tmp_path / "model")).recommend(history=["p01", "p03"], k=25).ids == order
 
 
 def test_the_command_line_reads_pictures_beside_words(tmp_path):
