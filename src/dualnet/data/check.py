@@ -299,7 +299,8 @@ def _rows_without_content(content: Content) -> int:
 def _is_empty(content: Content, column: str) -> NDArray[np.bool_]:
     if column in content.matrices:
         matrix = content.matrices[column]
-        return np.diff(matrix.indptr) == 0 if issparse(matrix) else ~np.asarray(matrix).any(axis=1)
+        filled = np.diff(matrix.indptr) > 0 if issparse(matrix) else np.asarray(matrix).any(axis=1)
+        return ~np.asarray(filled, bool)
     return np.array([not value and value != 0 for value in content.table.column(column).to_pylist()], bool)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -61,10 +62,7 @@ def content_of_pairs(items: Content, interactions: Interactions, texts: Texts) -
     table = items.table
     for name, values in texts.items():
         written = values.take(pa.array(order)).to_pylist()
-        joined = [
-            " ".join(text for text in written[start:end] if text) or None
-            for start, end in zip(bounds[:-1], bounds[1:], strict=True)
-        ]
+        joined = [" ".join(text for text in written[start:end] if text) or None for start, end in pairwise(bounds.tolist())]
         column = pa.array(joined, pa.string())
         if name in table.column_names:
             table = table.set_column(table.column_names.index(name), name, column)

@@ -244,8 +244,7 @@ class _Reader:
             self._arrays.get(f"{name}/times"),
         )  # fmt: skip
         names = description.get("pair_texts", [])  # folders of earlier versions have none
-        table = self._table(f"{name}-texts") if names else None
-        texts = {column: table.column(column).combine_chunks() for column in names}
+        texts = {column: self._table(f"{name}-texts").column(column).combine_chunks() for column in names}
         return Dataset(
             interactions, self.content(description["content"]), self.content(description["user_content"]),
             description["title"], pair_texts=texts,
