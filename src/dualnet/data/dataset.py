@@ -80,6 +80,9 @@ class Dataset:
         numbers: str | Sequence[str] = (),
         vectors: str | Sequence[str] | Mapping[str, Any] = (),
         bags: Mapping[str, Any] | None = None,
+        images: str | Sequence[str] = (),
+        image_model: str | None = None,
+        text_encoder: str = "tfidf",
         title: str | None = None,
         rating: str | None = None,
         threshold: float | None = None,
@@ -107,6 +110,11 @@ class Dataset:
             ``.npy`` or ``.npz`` file with one row for each row of the items table.
         bags : mapping of str to sparse matrix or path, optional
             Ready bags of words by name, one row for each row of the items table.
+        images : str or sequence of str
+            Columns with paths of pictures, or their bytes. A relative path is looked for beside the file of the items
+            table, or in the working folder where `items` is a data frame.
+        image_model, text_encoder : str
+            How pictures and texts become numbers; see `ContentSpec`.
         title : str, optional
             Column to show a person; by default the first text column.
         rating, threshold
@@ -140,7 +148,7 @@ class Dataset:
 
         return dataset_from_tables(
             events, items, user=user, item=item, text=text, tags=tags, categories=categories, numbers=numbers,
-            vectors=vectors, bags=bags, title=title, rating=rating, threshold=threshold, weight=weight, time=time, users=users,
+            vectors=vectors, bags=bags, images=images, image_model=image_model, text_encoder=text_encoder, title=title, rating=rating, threshold=threshold, weight=weight, time=time, users=users,
             user_categories=user_categories, user_numbers=user_numbers, duplicates=duplicates,
             missing_content=missing_content, name=name,
         )  # fmt: skip

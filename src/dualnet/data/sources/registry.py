@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import ResourceError, UsageError, nearest
+from ..cache import cache_folder
 from ..dataset import Dataset
 from .citeulike import load_citeulike_a, load_citeulike_t
 from .fetch import fetch_file
@@ -210,8 +211,3 @@ def fetch(name: str, file: str | None = None, *, progress: bool | None = None) -
                 f"data set '{name}': {error}; or set {FOLDER_VARIABLE} to a folder that holds {info.folder}/{needed}"
             ) from error
     return cache if file is None else cache / file
-
-
-def cache_folder() -> Path:
-    """Return the user's cache for data sets (``XDG_CACHE_HOME``, else ``~/.cache``)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dualnet"
