@@ -181,10 +181,10 @@ def test_files_without_an_address_are_said_before_anything_is_fetched(server, mo
 
 
 def test_a_filter_of_ones_own_is_used_where_the_data_set_has_none(monkeypatch, tmp_path):
-    world = library(n_readers=30, n_papers=40, pairs_per_reader=10)
+    world = library(n_readers=30, n_papers=300, pairs_per_reader=20)
     monkeypatch.setitem(registry.SOURCES, "toy", registry.SourceInfo("toy", "toy", "", lambda folder: world, {}))
     assert load("toy", folder=tmp_path).interactions.n_pairs == world.interactions.n_pairs
-    kept = load("toy", folder=tmp_path, filtered=CountFilter(user_events=9))
+    kept = load("toy", folder=tmp_path, filtered=CountFilter(user_events=5))
     assert 0 < kept.interactions.n_users < 30
     given = []
     info = registry.SourceInfo("toy", "toy", "", lambda folder, chosen: given.append(chosen), {}, CIAO)

@@ -106,7 +106,7 @@ def load_ciao_dvd(
     assert_totals("ciao-dvd", totals, dict(published))
     interactions = ratings.liked(POSITIVE, NONE if chosen is None else chosen)
     genre = {film: GENRES[place - 1] if 1 <= place <= len(GENRES) else str(place) for film, place in rows[:, 1:3].tolist()}
-    labels = [genre[key] for key in interactions.items.keys]  # type: ignore[index]
+    labels = [genre[key] for key in interactions.items.keys]
     spec = ContentSpec(categories=("genre",), title="product")
     return _dataset("ciao-dvd", folder, interactions, {"genre": labels}, spec, totals)
 
