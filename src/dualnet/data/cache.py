@@ -20,6 +20,11 @@ LARGEST = 2 * 2**30  # bytes of vectors before the oldest quarter makes room
 CHECK = 8  # bytes of checksum in front of each vector
 AT_ONCE = 500  # keys in one query; SQLite takes at least 999
 
+BYTES_IN_USE = """SELECT (page_count - freelist_count) * page_size
+    FROM pragma_page_count, pragma_freelist_count, pragma_page_size"""
+DROP_OLDEST = """DELETE FROM vectors WHERE rowid IN
+    (SELECT rowid FROM vectors ORDER BY rowid LIMIT (SELECT COUNT(*) / 4 + 1 FROM vectors))"""
+
 
 def cache_folder() -> Path:
     """Return the user's cache for data sets and vectors (``XDG_CACHE_HOME``, else ``~/.cache``)."""
@@ -99,11 +104,9 @@ class VectorCache:
             data = vector.astype("<f4").tobytes()
             rows.append((key, _check(key, data) + data))
         self._run("INSERT OR REPLACE INTO vectors (key, value) VALUES (?, ?)", rows, many=True)
-        used = "(page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
-        held = self._run(f"SELECT {used}")
+        held = self._run(BYTES_IN_USE)
         if held and held[0][0] > self.largest:
-            oldest = "SELECT rowid FROM vectors ORDER BY rowid LIMIT (SELECT COUNT(*) / 4 + 1 FROM vectors)"
-            self._run(f"DELETE FROM vectors WHERE rowid IN ({oldest})")
+            self._run(DROP_OLDEST)
 
     def _run(self, query: str, values: Sequence[Any] = (), *, many: bool = False) -> list[Any]:
         """Run one statement as one transaction; a file that is no database is replaced once."""

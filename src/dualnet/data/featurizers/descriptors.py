@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DataError, MissingExtraError, ResourceError, UsageError
+from ...errors import DataError, MissingExtraError, ResourceError, UsageError, nearest
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -119,7 +119,7 @@ class PretrainedNetwork:
 
     Raises
     ------
-    UsageError
+    UsageError, nearest
         If the text has another form.
     ResourceError
         If the file cannot be read.
@@ -146,7 +146,7 @@ class PretrainedNetwork:
     @property
     def parts(self) -> dict[str, int]:
         """Length of the pooled layer."""
-        network = self._network[0]
+        network = load_network(self.name, self.path, self.settings)[0]
         return {"feature": int(getattr(network, "head_hidden_size", None) or network.num_features)}
 
     def describe(self, pictures: list[Picture]) -> NDArray[np.float32]:
@@ -163,32 +163,54 @@ class PretrainedNetwork:
         """
         import torch
 
-        network, prepare, device = self._network
+        network, prepare, device = load_network(self.name, self.path, self.settings)
         with torch.inference_mode():
             batch = torch.stack([prepare(picture) for picture in pictures]).to(device)  # (pictures, 3, height, width)
             return network(batch).float().cpu().numpy()  # (pictures, width)
 
-    @cached_property
-    def _network(self) -> tuple[Any, Any, Any]:
-        try:
-            import timm
-            import timm.data
-            import torch
-            from safetensors.torch import load_file
-        except ImportError as error:
-            raise MissingExtraError("timm", "image-models", f"the network {self.name}") from error
-        if self.name not in timm.list_models():
-            from ...errors import nearest
 
-            raise UsageError(f"timm has no network '{self.name}'.{nearest(self.name, timm.list_models())}")
-        with torch.random.fork_rng(devices=[]):  # its random start is thrown away, and must not move anyone's generator
-            network = timm.create_model(self.name, pretrained=False, num_classes=0)
-        try:
-            weights = load_file(self.path)
-            wanted = network.state_dict()
-            network.load_state_dict({name: value for name, value in weights.items() if name in wanted})
-        except Exception as error:  # safetensors has errors of its own
-            raise DataError(f"{self.path} does not hold the weights of {self.name}: {str(error).splitlines()[0]}") from error
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        settings = timm.data.resolve_model_data_config(network)
-        return network.eval().to(device), timm.data.create_transform(**settings, is_training=False), device
+@lru_cache(maxsize=1)
+def load_network(name: str, path: Path, settings: str) -> tuple[Any, Any, Any]:
+    """Return a network without its classifier, what prepares a picture for it, and its device; the last one stays loaded.
+
+    Parameters
+    ----------
+    name : str
+        Of a `timm` network.
+    path : Path
+        Its weights (safetensors).
+    settings : str
+        With the SHA-256 of the weights, so that changed ones are loaded again.
+
+    Raises
+    ------
+    MissingExtraError
+        Without timm.
+    ResourceError
+        If timm does not start, which is so when torchvision was built for another torch.
+    UsageError
+        If timm has no such network.
+    DataError
+        If the file does not hold its weights.
+    """
+    try:
+        import timm
+        import timm.data
+        import torch
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise MissingExtraError("timm", "image-models", f"the network {name}") from error
+    except RuntimeError as error:
+        raise ResourceError(f"timm does not start: {error}; install the torchvision that belongs to your torch") from error
+    if name not in timm.list_models():
+        raise UsageError(f"timm has no network '{name}'.{nearest(name, timm.list_models())}")
+    with torch.random.fork_rng(devices=[]):  # its random start is thrown away, and must not move anyone's generator
+        network = timm.create_model(name, pretrained=False, num_classes=0)
+    try:
+        weights, wanted = load_file(path), network.state_dict()
+        network.load_state_dict({key: value for key, value in weights.items() if key in wanted})  # not the classifier's
+    except Exception as error:  # safetensors has errors of its own
+        raise DataError(f"{path} does not hold the weights of {name}: {str(error).splitlines()[0]}") from error
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    prepare = timm.data.create_transform(**timm.data.resolve_model_data_config(network), is_training=False)
+    return network.eval().to(device), prepare, device

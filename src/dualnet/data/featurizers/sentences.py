@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import cached_property
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
@@ -58,6 +58,42 @@ def find_model(name: str) -> Path:
     )
 
 
+@lru_cache(maxsize=1)
+def load_model(folder: Path, settings: str) -> Any:
+    """Return a loaded sentence-transformers model; the last one stays in memory.
+
+    Parameters
+    ----------
+    folder : Path
+        From `find_model`.
+    settings : str
+        SHA-256 of its files, so that a changed model is loaded again.
+
+    Raises
+    ------
+    MissingExtraError
+        Without sentence-transformers.
+    ResourceError
+        If it cannot be loaded.
+    """
+    try:
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+    except ImportError as error:
+        raise MissingExtraError("sentence-transformers", "sentences", "encoding text with a sentence model") from error
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        with torch.random.fork_rng(devices=[]):  # loading must not move anyone's generator
+            return SentenceTransformer(str(folder), local_files_only=True, model_kwargs={"use_safetensors": True})
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ResourceError(f"the sentence model in {folder} cannot be loaded: {error}") from error
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
 class SentenceEncoder:
     """A sentence-transformers model, loaded when the first text has to be encoded.
 
@@ -77,28 +113,15 @@ class SentenceEncoder:
                     digest.update(hashlib.file_digest(handle, "sha256").digest())
         self.settings = f"sentence-transformers {digest.hexdigest()}"
 
-    @cached_property
-    def _model(self) -> Any:
-        try:
-            from sentence_transformers import SentenceTransformer
-        except ImportError as error:
-            raise MissingExtraError("sentence-transformers", "sentences", "encoding text with a sentence model") from error
-        import torch
-
-        try:
-            with torch.random.fork_rng(devices=[]):  # loading must not move anyone's generator
-                return SentenceTransformer(str(self.folder), local_files_only=True, model_kwargs={"use_safetensors": True})
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise ResourceError(f"the sentence model in {self.folder} cannot be loaded: {error}") from error
-
-    @cached_property
+    @property
     def width(self) -> int:
         """Length of its vectors."""
-        return int(self._model.get_embedding_dimension())
+        return int(load_model(self.folder, self.settings).get_embedding_dimension())
 
     def encode(self, texts: list[str]) -> NDArray[np.float32]:
         """Return unit vectors, shape (len(texts), width)."""
-        vectors = self._model.encode(texts, batch_size=64, normalize_embeddings=True, show_progress_bar=False)
+        model = load_model(self.folder, self.settings)
+        vectors = model.encode(texts, batch_size=64, normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vectors, np.float32)
 
 
