@@ -81,6 +81,8 @@ def align_texts(texts: Texts, source: Interactions, target: Interactions) -> dic
     source, target : Interactions
         Pairs that have texts, and pairs that need some.
     """
+    if not texts:
+        return {}
     users, items = target.pairs()
     user, item = source.users.find(target.users)[users], source.items.find(target.items)[items]
     wanted = user * np.int64(source.n_items) + item
