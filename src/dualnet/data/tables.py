@@ -121,7 +121,8 @@ def dataset_from_tables(
 def dataset_tables(data: Dataset) -> dict[str, pa.Table]:
     """Return a data set as tables ``events`` (user_id, item_id, weight, time) and, with content, ``items``.
 
-    Ready matrices that are not table columns (bags of words) are left out.
+    Ready matrices that are not table columns (bags of words) are left out. What users wrote about items (`pair_texts`)
+    stands with the events it belongs to.
     """
     user_rows, item_rows = data.interactions.pairs()
     columns: dict[str, Any] = {
@@ -131,9 +132,12 @@ def dataset_tables(data: Dataset) -> dict[str, pa.Table]:
     }
     if data.interactions.times is not None:
         columns["time"] = data.interactions.times
+    columns |= data.pair_texts
     tables = {"events": pa.table(columns)}
     if data.items is not None:
-        tables["items"] = data.items.table.add_column(0, "item_id", pa.array(data.items.ids.keys))
+        tables["items"] = data.items.table.drop_columns(list(data.pair_texts)).add_column(
+            0, "item_id", pa.array(data.items.ids.keys)
+        )
     return tables
 
 
