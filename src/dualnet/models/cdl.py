@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -153,20 +153,19 @@ class CDL(Recommender):
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         self._check(known.data.interactions.matrix)
         rounds = self.alternations
+        figures: list[float] = []
         tasks: Sequence[RankingTask] = () if validation is None else validation.tasks
         if validation is not None and validation.train.interactions.n_pairs != known.data.interactions.n_pairs:
             chooser = type(self)(**self.get_params())
             chooser.fit(validation.train, Validation(validation.train, validation.tasks), run=run)
-            rounds, tasks, figures = 1 + int(np.argmax(chooser.figures_)), (), chooser.figures_
-        else:
-            figures = []
+            figures, tasks = chooser.figures_, ()
+            rounds = best_round(figures)
         try:
             from .alternation import alternate
         except ImportError as error:
             raise MissingExtraError("torch", "train", "fitting CDL") from error
-        validate = self._validator(tasks) if tasks else None
         self.figures_ = figures
-        alternate(self, known, rounds, validate, run)
+        alternate(self, known, rounds, self._validator(tasks) if tasks else None, run)
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
         if space.features is None:
@@ -193,7 +192,7 @@ class CDL(Recommender):
         self.encoder_ = ContentEncoder(config["activation"], weights, biases)
         self.item_factors_ = np.asarray(tensors["item_factors"])
 
-    def _validator(self, tasks: Sequence[RankingTask]) -> Any:
+    def _validator(self, tasks: Sequence[RankingTask]) -> Callable[[], float]:
         """Return a function that ranks a sample of the validation users with the factors of the moment."""
         samples = [sample_users(task, 2000, self.random_state) for task in tasks]
         spaces = [self.space(task.items, task.content) for task in samples]
@@ -229,3 +228,8 @@ class CDL(Recommender):
                 f"zero_weight={self.zero_weight!r} must be above 0 and below the lightest positive ({lightest:g}): zeros cannot be"
                 " as sure as positives"
             )
+
+
+def best_round(figures: Sequence[float]) -> int:
+    """Return the round, from 1, with the highest figure; of equal ones the last, which has seen more."""
+    return len(figures) - int(np.argmax(figures[::-1]))
