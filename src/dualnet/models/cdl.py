@@ -36,7 +36,8 @@ class CDL(Recommender):
         sum c (R - u'v)^2 + lv sum |v_j - f_e(x_j)|^2 + ln sum |x_j - f_r(x_j)|^2 + lu sum |u_i|^2 + lw |theta|^2.
 
     It is lowered in turn over the users (exactly), the items (exactly) and the autoencoder (epochs of Adam, under noise). A
-    new item is its code, a new user is folded in by the exact half-step, as known users are.
+    new item is its code, a new user is folded in by the exact half-step, as known users are. The default weights were chosen on
+    validation and let the encoder serve the matching; `CDL.paper()` has the published ones, where content comes first.
 
     Parameters
     ----------
@@ -89,21 +90,21 @@ class CDL(Recommender):
     def __init__(
         self,
         *,
-        levels: Sequence[int] = (200, 50),
+        levels: Sequence[int] = (200, 200),
         zero_weight: float = 0.01,
         user_penalty: float = 1.0,
-        content_weight: float = 10.0,
-        reconstruction_weight: float = 1000.0,
+        content_weight: float = 1.0,
+        reconstruction_weight: float = 0.1,
         weight_penalty: float = 0.0005,
         activation: Literal["tanh", "relu", "sigmoid", "identity"] = "tanh",
         noise: float = 0.3,
         dropout: float = 0.1,
         reconstruct: Literal["clean", "noisy"] = "clean",
-        pretraining_epochs: int = 3,
+        pretraining_epochs: int = 1,
         alternations: int = 10,
-        epochs: int = 1,
-        batch: int = 512,
-        learning_rate: float = 1e-3,
+        epochs: int = 2,
+        batch: int = 1024,
+        learning_rate: float = 3e-3,
         device: Literal["auto", "cpu", "cuda"] = "auto",
         random_state: int = 0,
     ) -> None:
@@ -142,6 +143,8 @@ class CDL(Recommender):
             "reconstruction_weight": 1000.0,
             "weight_penalty": 0.0005,
             "dropout": 0.1,
+            "batch": 256,  # these two the paper does not give
+            "learning_rate": 0.001,
         }
         return cls(**{**preset, **overrides})
 
@@ -209,7 +212,7 @@ class CDL(Recommender):
 
     def _check(self, matrix: csr_array) -> None:
         if not self.levels or any(not isinstance(width, int) or width < 1 for width in self.levels):
-            raise UsageError(f"levels={self.levels!r}: give one or more positive widths, such as (200, 50)")
+            raise UsageError(f"levels={self.levels!r}: give one or more positive widths, such as (200, 200)")
         for name, choices in CHOICES.items():
             value = getattr(self, name)
             if value not in choices:

@@ -16,7 +16,7 @@ from ..nn.blocks import keep_mask
 from ..nn.sparse import SparseMatrix
 from ..rng import derive_seed, generator
 
-BLOCK = 4096  # rows encoded at a time
+BLOCK = 1024  # rows encoded at a time
 
 
 @dataclass(frozen=True, eq=False)
