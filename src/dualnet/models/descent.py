@@ -100,7 +100,7 @@ def descend(
         phase=phase,
         start=_start(model, objective),
     )
-    with _threads(run.threads):
+    with threads(run.threads):
         state = trainer.fit()
     return state, DualRuntime(*export_network(network))
 
@@ -154,7 +154,7 @@ def _identity(model: DualNet, data: Dataset, stop_after: int | None) -> dict[str
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def threads(count: int | None) -> Iterator[None]:
     """Run with a number of threads in torch and in the products of NumPy, and put the former numbers back."""
     before = torch.get_num_threads()
     with threadpool_limits(limits=count):
