@@ -82,7 +82,9 @@ class PairwiseSteps:
         users, positives, negatives = self.users[user_rows], self.items[item_rows], self.items[sample]
         error = pairwise_error(users, positives, negatives, taken_of(csr_array(self._matrix[user_rows]), sample))
         share = np.float32(len(pairs) / len(sample))  # a negative takes part in a share of each pair
-        item_gradient = np.concatenate([error.positives - self._penalty * positives, error.negatives - share * self._penalty * negatives])
+        item_gradient = np.concatenate(
+            [error.positives - self._penalty * positives, error.negatives - share * self._penalty * negatives]
+        )
         _add(self.users, user_rows, error.users - self._penalty * users, rate)
         _add(self.items, np.concatenate([item_rows, sample]), item_gradient, rate)
         return error.value
