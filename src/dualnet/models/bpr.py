@@ -71,7 +71,7 @@ class BPR(Recommender):
         regularization: float = 0.01,
         negatives: int = 64,
         batch: int = 256,
-        epochs: int = 60,
+        epochs: int = 100,
         validate_every: int = 10,
         patience: int = 2,
         validation_users: int = 1000,

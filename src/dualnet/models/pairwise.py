@@ -53,11 +53,10 @@ def pairwise_error(users: Array, positives: Array, negatives: Array, taken: NDAr
         Source: Rendle et al. 2009, section 4.1; the penalty is left to the caller.
     """
     margins = np.einsum("nk,nk->n", users, positives)[:, None] - users @ negatives.T
-    share = (1 / np.maximum((~taken).sum(axis=1), 1)).astype(np.float32)
-    losses, pull = _logistic(margins, ~taken)
-    pull *= share[:, None]
+    share = (~taken / np.maximum((~taken).sum(axis=1), 1)[:, None]).astype(np.float32)
+    pull = _pull(margins) * share
     total = pull.sum(axis=1)[:, None]
-    value = float((losses.sum(axis=1, dtype=np.float64) * share).sum())
+    value = float((np.logaddexp(0, -margins) * share).sum(dtype=np.float64))
     return PairwiseError(value, total * positives - pull @ negatives, total * users, -(pull.T @ users))
 
 
@@ -89,13 +88,13 @@ def fold_in(items: Array, histories: csr_array, sample: Rows, regularization: fl
     width = items.shape[1]
     users = np.zeros((histories.shape[0], width), np.float32)
     counts = np.diff(histories.indptr)
-    at_once = np.maximum(np.maximum(counts * len(sample), width * width), 1)
-    ends = np.cumsum(at_once)
+    ends = np.cumsum(np.maximum(counts * len(sample), width * width))
+    bound = _Bound(items[sample], regularization)
     start = 0
     while start < len(counts):
-        limit = ends[start] - at_once[start] + BLOCK_FLOATS
+        limit = (ends[start - 1] if start else 0) + BLOCK_FLOATS
         stop = max(start + 1, int(np.searchsorted(ends, limit, side="right")))
-        users[start:stop] = _folded(items, csr_array(histories[start:stop]), sample, regularization, steps)
+        users[start:stop] = _folded(items, csr_array(histories[start:stop]), sample, bound, steps)
         start = stop
     return users
 
@@ -111,52 +110,56 @@ def taken_of(histories: csr_array, sample: Rows) -> NDArray[np.bool_]:
     return taken
 
 
-def _folded(items: Array, histories: csr_array, sample: Rows, regularization: float, steps: int) -> Array:
-    counts = np.diff(histories.indptr)
+class _Bound:
+    """Bounds on the second derivative of each user's criterion, inverted.
+
+    It is at most a quarter of the sum over positives i of the mean over negatives j of (v_i - v_j)(v_i - v_j)', and the
+    penalty. The spread of the whole sample stands in for that of a user's own negatives, times its size over theirs, which
+    bounds it; so all users share one matrix, and each adds as many rank-one terms as it has positives (Woodbury).
+    """
+
+    def __init__(self, negatives: Array, regularization: float) -> None:
+        self.penalty = np.float32(regularization)
+        self.centre = negatives.mean(axis=0)
+        around = negatives - self.centre
+        self.shared = around.T @ around / np.float32(4 * len(negatives)) + self.penalty * np.eye(
+            len(self.centre), dtype=np.float32
+        )
+        self.inverse = np.linalg.inv(self.shared)
+
+    def inverted(self, positives: Array, stretch: float) -> Array:
+        """Return the inverse for one user with these positives, shape (width, width); `stretch` is sample over negatives."""
+        own = positives - self.centre
+        count = len(own)
+        if count >= own.shape[1]:
+            return np.linalg.inv(count * self.shared + own.T @ own / 4) / np.float32(stretch)
+        image = own @ self.inverse
+        small = image @ own.T + 4 * count * np.eye(count, dtype=np.float32)
+        return (self.inverse - image.T @ np.linalg.solve(small, image)) / np.float32(count * stretch)
+
+
+def _folded(items: Array, histories: csr_array, sample: Rows, bound: _Bound, steps: int) -> Array:
+    starts, counts = histories.indptr, np.diff(histories.indptr)
     rows = np.repeat(np.arange(len(counts)), counts)
     positives, negatives = items[histories.indices], items[sample]
     taken = taken_of(histories, sample)
     n_left = (~taken).sum(axis=1)
-    counts = np.where(n_left > 0, counts, 0)
-    sums = csr_array((np.ones(len(rows), np.float32), np.arange(len(rows)), histories.indptr), shape=(len(counts), len(rows)))
-    inverse = np.linalg.inv(_curvature(positives, negatives, ~taken, counts, histories.indptr, regularization))
-    share = (1 / np.maximum(n_left, 1)).astype(np.float32)
-    allowed = ~taken[rows]
+    inverse = np.zeros((len(counts), items.shape[1], items.shape[1]), np.float32)
+    for row in np.flatnonzero((counts > 0) & (n_left > 0)):
+        inverse[row] = bound.inverted(positives[starts[row] : starts[row + 1]], len(sample) / n_left[row])
+    sums = csr_array((np.ones(len(rows), np.float32), np.arange(len(rows)), starts), shape=(len(counts), len(rows)))
+    share = (~taken / np.maximum(n_left, 1)[:, None]).astype(np.float32)[rows]
+    penalty = (bound.penalty * counts).astype(np.float32)[:, None]
     users = np.zeros((len(counts), items.shape[1]), np.float32)
     for _ in range(steps):
-        scores = np.einsum("nk,nk->n", users[rows], positives)
-        margins = scores[:, None] - (users @ negatives.T)[rows]
-        pull = _logistic(margins, allowed)[1] * share[rows][:, None]
-        down = sums @ (pull.sum(axis=1)[:, None] * positives) - (sums @ pull) @ negatives
-        down -= np.float32(regularization) * counts[:, None].astype(np.float32) * users
+        margins = np.einsum("nk,nk->n", users[rows], positives)[:, None] - (users @ negatives.T)[rows]
+        pull = _pull(margins) * share
+        down = sums @ (pull.sum(axis=1)[:, None] * positives) - (sums @ pull) @ negatives - penalty * users
         users += (inverse @ down[:, :, None])[:, :, 0]
-    users[counts == 0] = 0
     return users
 
 
-def _curvature(
-    positives: Array, negatives: Array, allowed: NDArray[np.bool_], counts: Rows, starts: Rows, regularization: float
-) -> Array:
-    """Return the bound on the second derivative of each user's criterion, shape (n_users, width, width).
-
-    A quarter of the sum over positives i of the mean over negatives j of (v_i - v_j)(v_i - v_j)', and the penalty.
-    """
-    width = positives.shape[1]
-    weight = allowed / np.maximum(allowed.sum(axis=1), 1)[:, None]
-    centre = (weight @ negatives).astype(np.float32)
-    spread = negatives.T @ negatives
-    found = np.empty((len(counts), width, width), np.float32)
-    eye = np.eye(width, dtype=np.float32)
-    for row, count in enumerate(counts):
-        own = positives[starts[row] : starts[row + 1]] - centre[row]
-        left = negatives[~allowed[row]]
-        second = (spread - left.T @ left) / np.float32(max(len(negatives) - len(left), 1)) - np.outer(centre[row], centre[row])
-        found[row] = (own.T @ own + count * second) / 4 + (regularization * max(count, 1)) * eye
-    return found
-
-
-def _logistic(margins: Array, allowed: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Return -ln sigmoid(x) and sigmoid(-x) of margins x, zero where not allowed; safe for any size of x."""
+def _pull(margins: Array) -> Array:
+    """Return sigmoid(-x), the derivative of ln sigmoid(x), without overflow."""
     small = np.exp(-np.abs(margins))
-    pull = np.where(margins > 0, small, np.float32(1)) / (1 + small)
-    return (np.maximum(-margins, 0) + np.log1p(small)) * allowed, pull * allowed
+    return np.where(margins > 0, small, np.float32(1)) / (1 + small)
