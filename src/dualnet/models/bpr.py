@@ -25,8 +25,10 @@ from .bpr_steps import PairwiseSteps
 from .pairwise import fold_in
 from .validation import auto_cut, sample_users
 
-FOLD_SAMPLE = 1024  # negatives that histories are folded in with
-FOLD_STEPS = 6  # later ones change no ranking that was measured
+# validation recall@100 on citeulike2, 200 factors, 120 epochs: .453 with the users of training; folded in with 1,024 negatives
+# .459 after 1 step, .462 after 6, .458 after 12, .455 after 24; with 256 negatives .455 after 6
+FOLD_SAMPLE = 1024
+FOLD_STEPS = 6
 
 
 class BPR(Recommender):
