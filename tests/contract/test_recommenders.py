@@ -28,6 +28,7 @@ SMALL = {
     "dualnet": {"levels": (16, 8), "epochs": 25, "user_batch": 20, "noise": 0.1, "history_noise": 0.2},
     "lsa-profile": {"width": 5},
     "wmf": {"factors": 6},
+    "bpr": {"factors": 6, "batch": 16, "negatives": 8, "epochs": 40},
     "ease": {"regularization": 5.0},
     "cdl": {"levels": (16, 8)},
     "content-factors": {"factors": 6},

@@ -14,6 +14,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "content-profile": ("profile", "ContentProfile"),
     "lsa-profile": ("profile", "LsaProfile"),
     "wmf": ("wmf", "WMF"),
+    "bpr": ("bpr", "BPR"),
     "ease": ("ease", "EASE"),
     "cdl": ("cdl", "CDL"),
     "content-factors": ("content_factors", "ContentFactors"),
