@@ -80,7 +80,7 @@ def descend(
     user_batch, item_batch = choose_blocks(matrix.shape[0], matrix.shape[1], model.user_batch, model.item_batch)
     trainer = Trainer(
         objective,
-        DualBatches(matrix, user_batch=user_batch, item_batch=item_batch, seed=model.random_state),
+        DualBatches(matrix, user_batch=user_batch, item_batch=item_batch, seed=model.random_state, skip_empty=model.skip_empty),
         TrainerSettings(
             optimizer=model.optimizer,
             learning_rate=model.learning_rate,

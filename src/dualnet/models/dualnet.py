@@ -65,9 +65,13 @@ class DualNet(Recommender):
         Weight b of zeros against 1 for positives.
     zero_popularity : float
         Exponent e in q_j ~ (popularity of item j)^e, the item factor of the weight of zeros; 0 weighs all alike.
-    loss : {"auto", "exact", "dense", "estimated"}
+    loss : {"auto", "exact", "dense", "estimated", "logistic"}
         Form of the weighted squared error; all report the same value (decision 6). "estimated" steps along running means of
-        the Gram matrices, for catalogues far larger than a block.
+        the Gram matrices, for catalogues far larger than a block. "logistic" is another loss with the same weights, which
+        the paper found worse (section 5.3); it visits every pair, which takes several times longer.
+    skip_empty : float
+        Share of the dual mini-batches without a positive that an epoch leaves out; the paper found that it does not pay
+        (section 5.3). Their zeros are missing from the loss that is reported.
     init : {"spectral", "random"}
         Start from the linear model of the data, solved in closed form in seconds, or from random weights (the paper).
     optimizer : {"adam", "sgd"}
@@ -129,7 +133,8 @@ class DualNet(Recommender):
         output_scale: float = 0.1,
         zero_weight: float = 0.01,
         zero_popularity: float = 0.0,
-        loss: Literal["auto", "exact", "dense", "estimated"] = "auto",
+        loss: Literal["auto", "exact", "dense", "estimated", "logistic"] = "auto",
+        skip_empty: float = 0.0,
         init: Literal["spectral", "random"] = "spectral",
         optimizer: Literal["adam", "sgd"] = "adam",
         learning_rate: float = 1e-2,
@@ -163,6 +168,7 @@ class DualNet(Recommender):
         self.zero_weight = zero_weight
         self.zero_popularity = zero_popularity
         self.loss = loss
+        self.skip_empty = skip_empty
         self.init = init
         self.optimizer = optimizer
         self.learning_rate = learning_rate

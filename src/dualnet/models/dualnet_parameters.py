@@ -16,7 +16,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "mask": ("none", "fold", "leave-one-out"),
     "activation": ("tanh", "relu", "sigmoid", "identity"),
     "norm": ("batch", "layer", "none"),
-    "loss": ("auto", "exact", "dense", "estimated"),
+    "loss": ("auto", "exact", "dense", "estimated", "logistic"),
     "init": ("spectral", "random"),
     "device": ("auto", "cpu", "cuda"),
     "optimizer": ("adam", "sgd"),
@@ -42,6 +42,8 @@ def check_parameters(model: DualNet) -> None:
     for name in ("noise", "history_noise", "dropout", "residual_dropout", "momentum"):
         if not 0 <= getattr(model, name) < 1:
             raise UsageError(f"{name}={getattr(model, name)!r} must be at least 0 and below 1")
+    if not 0 <= model.skip_empty <= 1:
+        raise UsageError(f"skip_empty={model.skip_empty!r} must be at least 0 and at most 1")
     if not 0 < model.fold < 1:
         raise UsageError(f"fold={model.fold!r} must be above 0 and below 1")
     if not 0 < model.zero_weight < 1:

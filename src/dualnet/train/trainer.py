@@ -181,7 +181,7 @@ class Trainer:
                 self._finish_epoch(last)
                 seconds = time.perf_counter() - started
                 log.write(self.state.history[-1], seconds)
-                progress.figures(self.state.history[-1])
+                progress.figures(self.state.history[-1], self._steps_done())
                 if self.folder is not None and (self.state.done or self.state.epoch % self.run.checkpoint_every == 0):
                     self.save()
         if self.best:
@@ -208,6 +208,9 @@ class Trainer:
         schedule = SCHEDULES[self.settings.schedule]
         total = self.settings.epochs * len(self.batches)
         while state.step < len(self.batches):
+            if self.batches.skips(state.epoch, state.step):
+                state.step += 1
+                continue
             rate = self.settings.learning_rate * schedule(self._steps_done() / total)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate

@@ -98,7 +98,7 @@ def test_user_columns_serve_people_without_history():
 @pytest.mark.parametrize(
     "changes",
     [{"mask": "fold"}, {"mask": "leave-one-out"}, {"design": "basic"}, {"optimizer": "sgd", "learning_rate": 0.002},
-     {"zero_popularity": 0.5}, {"item_batch": 20}, {"weight_decay": 0.5}, {"norm": "layer"}, {"schedule": "cosine"}],
+     {"zero_popularity": 0.5}, {"item_batch": 20}, {"weight_decay": 0.5}, {"loss": "logistic"}, {"skip_empty": 0.5, "user_batch": 2, "item_batch": 4}, {"norm": "layer"}, {"schedule": "cosine"}],
 )  # fmt: skip
 def test_options_change_the_fit_and_still_learn(changes):
     plain, model = DualNet(**TINY).fit(WORLD), DualNet(**{**TINY, **changes}).fit(WORLD)
@@ -164,6 +164,7 @@ def test_the_paper_preset():
         ({"learning_rate": -1}, "learning_rate=-1 must be above 0"),
         ({"epochs": 0}, "epochs=0 must be a whole number"),
         ({"user_batch": 10_000}, "user_batch=10000 does not fit the 40 users"),
+        ({"skip_empty": 1.5}, "skip_empty=1.5 must be at least 0 and at most 1"),
         ({"fold": 0}, "fold=0 must be above 0"),
         ({"weight_decay": -0.1}, "must not be negative"),
     ],
