@@ -74,6 +74,15 @@ class DualNet(Recommender):
         (section 5.3). Their zeros are missing from the loss that is reported.
     init : {"spectral", "random"}
         Start from the linear model of the data, solved in closed form in seconds, or from random weights (the paper).
+    stages : sequence of {"pretrain", "refine", "optimise"}
+        Parts of the fit, in this order (section 4). "pretrain" starts the item network as the encoder of a stacked
+        denoising autoencoder of the content; it needs content, and ``init="random"``, which then is the user network's start.
+        "refine" trains the one-level networks first, stacks the second level, trains both, and so on. "optimise" trains the
+        whole. The last one is validated and chooses its number of epochs.
+    pretrain_epochs : int
+        Passes over the items for each layer of the autoencoder, and as many end to end.
+    refine_epochs : int
+        Epochs at each level.
     optimizer : {"adam", "sgd"}
         Adam, or SGD with momentum (the paper).
     learning_rate, momentum, weight_decay : float
@@ -136,6 +145,9 @@ class DualNet(Recommender):
         loss: Literal["auto", "exact", "dense", "estimated", "logistic"] = "auto",
         skip_empty: float = 0.0,
         init: Literal["spectral", "random"] = "spectral",
+        stages: Sequence[Literal["pretrain", "refine", "optimise"]] = ("optimise",),
+        pretrain_epochs: int = 5,
+        refine_epochs: int = 5,
         optimizer: Literal["adam", "sgd"] = "adam",
         learning_rate: float = 1e-2,
         momentum: float = 0.9,
@@ -170,6 +182,9 @@ class DualNet(Recommender):
         self.loss = loss
         self.skip_empty = skip_empty
         self.init = init
+        self.stages = stages
+        self.pretrain_epochs = pretrain_epochs
+        self.refine_epochs = refine_epochs
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.momentum = momentum
@@ -187,7 +202,7 @@ class DualNet(Recommender):
 
     @classmethod
     def paper(cls, **overrides: Any) -> DualNet:
-        """Return a model with the paper's own choices: reference input, no residual, SGD with momentum.
+        """Return a model with the paper's own choices: all stages, reference input, no residual, SGD with momentum.
 
         Parameters
         ----------
@@ -201,6 +216,7 @@ class DualNet(Recommender):
             "learning_rate": 0.003,  # the paper gives none; at 0.01 momentum SGD diverged on small worlds
             "schedule": "constant",
             "init": "random",
+            "stages": ("pretrain", "refine", "optimise"),
             "noise": 0.3,
             "history_noise": 0.3,
             "epochs": 20,

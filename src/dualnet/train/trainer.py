@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..errors import TrainingError, TrainingInterruptedError, UsageError
 from .allocator import keep_freed_memory
 from .batches import DualBatch, DualBatches
-from .checkpoint import discard_checkpoints, load_checkpoint, save_checkpoint, sole_writer
+from .checkpoint import discard_checkpoints, load_checkpoint, refuse_other_run, save_checkpoint, sole_writer
 from .device import tensor_cores
 from .options import RunOptions
 from .progress import EpochLog, EpochProgress
@@ -263,7 +263,7 @@ class Trainer:
         if loaded is None:
             return
         tensors, state = loaded
-        _same_run(self.identity, state.pop("identity"), str(self.folder))
+        refuse_other_run(self.identity, state.pop("identity"), self.folder)
         state["best_figure"] = -math.inf if state["best_figure"] is None else state["best_figure"]
         self.state = TrainingState(**state)
         parts: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "optimizer": {}, "objective": {}}
@@ -290,13 +290,3 @@ def _make_optimizer(network: nn.Module, settings: TrainerSettings) -> torch.opti
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, fused=True)
     raise UsageError(f"optimizer must be 'adam' or 'sgd', got {settings.optimizer!r}")
-
-
-def _same_run(ours: Mapping[str, Any], theirs: Mapping[str, Any], folder: str) -> None:
-    """Refuse to go on with a checkpoint of another run, naming what differs."""
-    different = sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))
-    if different:
-        changes = ", ".join(f"{key}: {theirs.get(key)} then, {ours.get(key)} now" for key in different[:3])
-        raise UsageError(
-            f"the checkpoint in {folder} is of another run ({changes}); use the same settings and data, or another folder"
-        )
