@@ -87,6 +87,8 @@ class DualNet(Recommender):
         Adam, or SGD with momentum (the paper).
     learning_rate, momentum, weight_decay : float
         Peak learning rate; momentum of sgd; decoupled weight decay.
+    clip : float, optional
+        Longest gradient of a step; longer ones are scaled down. Momentum SGD diverges without it.
     schedule : {"one-cycle", "constant", "cosine", "linear"}
         Learning rate over the epochs.
     epochs : int
@@ -152,6 +154,7 @@ class DualNet(Recommender):
         learning_rate: float = 1e-2,
         momentum: float = 0.9,
         weight_decay: float = 0.0,
+        clip: float | None = None,
         schedule: Literal["one-cycle", "constant", "cosine", "linear"] = "one-cycle",
         epochs: int = 10,
         patience: int = 10,
@@ -189,6 +192,7 @@ class DualNet(Recommender):
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.weight_decay = weight_decay
+        self.clip = clip
         self.schedule = schedule
         self.epochs = epochs
         self.patience = patience
@@ -213,7 +217,8 @@ class DualNet(Recommender):
             "user_input": "reference",
             "item_residual": False,
             "optimizer": "sgd",
-            "learning_rate": 0.003,  # the paper gives none; at 0.01 momentum SGD diverged on small worlds
+            "learning_rate": 0.01,  # the paper gives none; unclipped, momentum SGD diverged even at 0.003
+            "clip": 1.0,
             "schedule": "constant",
             "init": "random",
             "stages": ("pretrain", "refine", "optimise"),
