@@ -29,6 +29,7 @@ SMALL = {
     "lsa-profile": {"width": 5},
     "wmf": {"factors": 6},
     "ease": {"regularization": 5.0},
+    "cdl": {"levels": (16, 8)},
     "content-factors": {"factors": 6},
     "fusion": {"factors": 6},
 }

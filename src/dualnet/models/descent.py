@@ -86,7 +86,7 @@ def descend(
     )
     encoder: PretrainedEncoder | None = None
     network: DualNetwork | None = None
-    with _threads(run.threads), _claimed(run, phase, stages):
+    with threads(run.threads), _claimed(run, phase, stages):
         for stage in stages:
             where, identity = f"{phase}/{stage.name}", {**_identity(model, known.data, stop_after), "stage": stage.name}
             if stage.kind == "pretrain":
@@ -226,7 +226,7 @@ def _claimed(run: RunOptions, phase: str, stages: Sequence[Stage]) -> Iterator[N
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def threads(count: int | None) -> Iterator[None]:
     """Run with a number of threads in torch and in the products of NumPy, and put the former numbers back."""
     before = torch.get_num_threads()
     with threadpool_limits(limits=count):

@@ -15,6 +15,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "lsa-profile": ("profile", "LsaProfile"),
     "wmf": ("wmf", "WMF"),
     "ease": ("ease", "EASE"),
+    "cdl": ("cdl", "CDL"),
     "content-factors": ("content_factors", "ContentFactors"),
     "fusion": ("fusion", "Fusion"),
     "dualnet": ("dualnet", "DualNet"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Generator, Tensor, nn
@@ -18,11 +18,31 @@ Reconstruction = Literal["squares", "cross-entropy"]
 Rows = SparseMatrix | Tensor
 
 
-def gram_squares(hidden: Tensor, weight: Tensor, bias: Tensor, target: SparseMatrix) -> Tensor:
-    """Return ||X - (H W' + c)||^2 without an array of rows x inputs; exact in value and gradient.
+class _GramSquares(torch.autograd.Function):
+    """||X - L R'||^2 with the gradient written by hand: a third fewer products with the many rows of R."""
 
-    The square is taken apart, ||X||^2 - 2 <X W, H> - 2 <X, 1 c'> + <H'H, W'W> + cross terms of c, so that only the stored
-    entries of X and two Gram matrices are visited. Cheaper than `dense_squares` where there are fewer hidden units than rows.
+    @staticmethod
+    def forward(ctx: Any, left: Tensor, right: Tensor, target: SparseMatrix) -> Tensor:
+        product, left_gram, right_gram = target.times(right), left.T @ left, right.T @ right
+        ctx.target = target
+        ctx.save_for_backward(left, right, product, left_gram, right_gram)
+        stored = (target.values * target.values).sum()
+        return stored - 2 * (product * left).sum() + (left_gram * right_gram).sum()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+        left, right, product, left_gram, right_gram = ctx.saved_tensors
+        grad = 2 * grads[0]
+        left_grad = (left @ right_gram).sub_(product).mul_(grad)
+        right_grad = (right @ left_gram).sub_(ctx.target.transposed_times(left)).mul_(grad)
+        return left_grad, right_grad, None
+
+
+def gram_squares(hidden: Tensor, weight: Tensor, bias: Tensor, target: SparseMatrix) -> Tensor:
+    """Return ||X - (H W' + 1 c')||^2 without an array of rows x inputs; exact in value and gradient.
+
+    With L = [H, 1] and R = [W, c] the square is ||X||^2 - 2 <X R, L> + <L'L, R'R>, so that only the stored entries of X and two
+    Gram matrices are visited. Cheaper than `dense_squares` where there are fewer hidden units than rows.
 
     Parameters
     ----------
@@ -37,11 +57,9 @@ def gram_squares(hidden: Tensor, weight: Tensor, bias: Tensor, target: SparseMat
     -------
     Tensor, scalar
     """
-    # a column of ones beside H carries the bias
     left = torch.cat([hidden, hidden.new_ones(len(hidden), 1)], dim=1)
-    right = torch.cat([weight, bias[:, None]], dim=1)
-    stored = (target.values * target.values).sum()
-    return stored - 2 * (sparse_product(target, right) * left).sum() + ((left.T @ left) * (right.T @ right)).sum()
+    result: Tensor = _GramSquares.apply(left, torch.cat([weight, bias[:, None]], dim=1), target)
+    return result
 
 
 def dense_squares(hidden: Tensor, weight: Tensor, bias: Tensor, target: Tensor) -> Tensor:

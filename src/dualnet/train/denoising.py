@@ -16,7 +16,7 @@ from ..nn.blocks import keep_mask
 from ..nn.sparse import SparseMatrix
 from ..rng import derive_seed, generator
 
-BLOCK = 4096  # rows encoded at a time
+BLOCK = 1024  # rows encoded at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,14 +88,11 @@ class DenoisingRows:
             kept = keep_mask(values.numel(), self.noise, self._generator("noise", epoch, step), values.dtype)
             masked = values if kept is None else values * kept.view_as(values)
             noisy = masked if kept is None else masked * (1 / (1 - self.noise))
-            sparse = isinstance(clean, SparseMatrix)
-            yield DenoisingBatch(
-                rows,
-                clean.with_values(noisy) if sparse else noisy,
-                clean.with_values(masked) if sparse else masked,
-                clean,
-                self._generator("dropout", epoch, step),
-            )
+            dropout = self._generator("dropout", epoch, step)
+            if isinstance(clean, SparseMatrix):
+                yield DenoisingBatch(rows, clean.with_values(noisy), clean.with_values(masked), clean, dropout)
+            else:
+                yield DenoisingBatch(rows, noisy, masked, clean, dropout)
 
     def blocks(self) -> Iterator[tuple[slice, SparseMatrix | Tensor]]:
         """Yield clean rows in their own order, a block at a time."""
