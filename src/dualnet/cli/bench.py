@@ -31,6 +31,10 @@ def bench(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Parameter of a model: MODEL.NAME=VALUE, such as dualnet.epochs=30.")
     ] = None,
+    presets: Annotated[
+        bool,
+        typer.Option("--presets/--no-presets", help="Named data: start from the parameters that were found for them."),
+    ] = True,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for results.jsonl; finished runs found there are not run again.")
     ] = None,
@@ -49,10 +53,16 @@ def bench(
     from ..data.split_files import is_split, load_split
     from ..data.tasks import Split
     from ..errors import UsageError
+    from ..experiments.presets import preset
     from ..experiments.runs import Bench
 
     cuts, chosen = arg.whole_numbers(at, "--at"), arg.words(models)
-    parameters: dict[str, dict[str, Any]] = {name: {} for name in chosen}
+    named = presets and not is_split(Path(data))
+    parameters: dict[str, dict[str, Any]] = {name: preset(name, data, protocol) if named else {} for name in chosen}
+    for name in chosen:
+        if parameters[name]:
+            listed = ", ".join(f"{key}={value}" for key, value in parameters[name].items())
+            note(f"{name}: preset for {data}, {protocol}: {listed} (--set changes them, --no-presets leaves them out)")
     for key, value in parse_settings(settings or []).items():
         model, dot, name = key.partition(".")
         if not dot or model not in parameters:

@@ -96,6 +96,7 @@ def _from_config(config: dict[str, Any], path: Path) -> tuple[Split | None, Data
     """Return the split and training set that a configuration describes."""
     from dataclasses import fields
 
+    from ..data.split_files import is_split, load_split
     from ..errors import UsageError, nearest
 
     section = dict(config.get("data", {}))
@@ -110,6 +111,10 @@ def _from_config(config: dict[str, Any], path: Path) -> tuple[Split | None, Data
     if "items" in listed:
         listed["items"] = path.parent / str(listed["items"])
     here = path.parent / source
+    if is_split(here):
+        kept = load_split(here)
+        kept = kept if content is None else kept.with_content(arg.words(content))
+        return kept, kept.train
     data = arg.load_data(str(here) if here.exists() else source, arg.TableOptions(**listed), content)
     division = dict(config.get("split", {}))
     if not division:

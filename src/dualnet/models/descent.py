@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +102,7 @@ def descend(
                 n_pairs=known.data.interactions.n_pairs,
                 validate=_validator(model, tasks, objective.network) if tasks and last else None,
                 identity=identity,
-                run=run,
+                run=run if last else replace(run, after_epoch=None),
                 phase=where,
                 start=partial(_start, model, objective, network, encoder),
             )

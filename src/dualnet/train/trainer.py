@@ -159,6 +159,8 @@ class Trainer:
             If the loss is no longer finite.
         TrainingInterruptedError
             If a signal asked to stop; the state was saved first.
+        Exception
+            Whatever `run.after_epoch` raises.
         UsageError
             If `run.resume` meets a checkpoint of another run.
         """
@@ -187,6 +189,8 @@ class Trainer:
                 progress.figures(self.state.history[-1], self._steps_done())
                 if self.folder is not None and (self.state.done or self.state.epoch % self.run.checkpoint_every == 0):
                     self.save()
+                if self.run.after_epoch is not None:
+                    self.run.after_epoch(self.state.history[-1])
         if self.best:
             self.objective.network.load_state_dict(self.best)
         return self.state

@@ -16,6 +16,7 @@ from dualnet.errors import TrainingInterruptedError, UsageError
 from dualnet.models.runtime import DualRuntime
 from dualnet.nn.dual import DualNetwork, DualShape
 from dualnet.nn.export import export_network
+from dualnet.retrieval.topk import inner_products
 from dualnet.train import batches
 from dualnet.train.checkpoint import last_stop
 from dualnet.train.inputs import InputSettings
@@ -73,7 +74,7 @@ def test_a_new_item_reaches_someone_with_only_a_new_item():
 
 
 def test_reference_input_ignores_new_items_in_a_history_and_says_so():
-    model = DualNet(**TINY, user_input="reference").fit(WORLD)
+    model = DualNet(**TINY, user_input="reference", content_weight=0.0).fit(WORLD)
     assert model.recommend(history=["i0-1", "n1"], new_items=fresh("n1"), k=3).ignored == ["n1"]
     assert model.recommend(history=["n1"], new_items=fresh("n1"), k=3).resolved == "fallback"
 
@@ -92,7 +93,7 @@ def test_user_columns_serve_people_without_history():
     model.fit(Dataset(WORLD.interactions, WORLD.items, profile))
     nobody = csr_array((4, len(WORLD.interactions.items)), dtype=np.float32)
     someone = Content.from_rows(["a", "b", "c", "d"], {"group": ["0", "1", "2", "3"]}, profile.spec)
-    scores = model.encode_users(nobody, model.catalogue_, someone) @ model.encode_items(model.catalogue_).T
+    scores = inner_products(model.encode_users(nobody, model.catalogue_, someone), model.encode_items(model.catalogue_))
     best = [WORLD.interactions.items.key(int(row)) for row in scores.argmax(axis=1)]
     assert [str(key)[1] for key in best] == ["0", "1", "2", "3"]
 
@@ -214,6 +215,12 @@ def test_the_last_stage_is_validated_and_chooses_its_epochs():
     model = DualNet(**{**STAGED, "stages": ("refine",), "refine_epochs": 4}).fit(split.train, split.validation)
     assert model.training_.epoch == model.choice_.best_epoch
     assert all("recall@auto" in entry for entry in model.choice_.history)
+
+
+def test_who_watches_a_fit_sees_the_epochs_of_the_last_stage():
+    seen = []
+    DualNet(**STAGED).fit(WORLD, run=RunOptions(progress=False, after_epoch=seen.append))
+    assert [entry["epoch"] for entry in seen] == [1, 2]
 
 
 def test_pretraining_without_content_is_refused():
