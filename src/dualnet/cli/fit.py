@@ -46,6 +46,7 @@ def fit(
     from ..config import build_model, parse_settings, read_config
     from ..data.split_files import is_split, load_split
     from ..errors import ResourceError, UsageError
+    from ..train.checkpoint import last_stop
     from ..train.options import RunOptions
 
     path = Path(source)
@@ -77,6 +78,9 @@ def fit(
         (out / "run.json").write_text('{"format_version": 1}\n', encoding="utf-8")
     except OSError as error:
         raise ResourceError(f"cannot write the run to {out}: {error.strerror or error}; choose another --out") from error
+    if resume:
+        stop = last_stop(out / "checkpoints")
+        note(f"no checkpoint in {out} yet: starting from nothing" if stop is None else f"going on from {stop}")
     run = RunOptions(log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads)
     built.fit(train, division.validation if division is not None else None, run=run)
     built.save(out / "model")

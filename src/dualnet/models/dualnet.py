@@ -73,15 +73,30 @@ class DualNet(Recommender):
         Weight b of zeros against 1 for positives.
     zero_popularity : float
         Exponent e in q_j ~ (popularity of item j)^e, the item factor of the weight of zeros; 0 weighs all alike.
-    loss : {"auto", "exact", "dense", "estimated"}
+    loss : {"auto", "exact", "dense", "estimated", "logistic"}
         Form of the weighted squared error; all report the same value (decision 6). "estimated" steps along running means of
-        the Gram matrices, for catalogues far larger than a block.
+        the Gram matrices, for catalogues far larger than a block. "logistic" is another loss with the same weights, which
+        the paper found worse (section 5.3); it visits every pair, which takes several times longer.
+    skip_empty : float
+        Share of the dual mini-batches without a positive that an epoch leaves out; the paper found that it does not pay
+        (section 5.3). Their zeros are missing from the loss that is reported.
     init : {"spectral", "random"}
         Start from the linear model of the data, solved in closed form in seconds, or from random weights (the paper).
+    stages : sequence of {"pretrain", "refine", "optimise"}
+        Parts of the fit, in this order (section 4). "pretrain" starts the item network as the encoder of a stacked
+        denoising autoencoder of the content; it needs content, and ``init="random"``, which then is the user network's start.
+        "refine" trains the one-level networks first, stacks the second level, trains both, and so on. "optimise" trains the
+        whole. The last one is validated and chooses its number of epochs.
+    pretrain_epochs : int
+        Passes over the items for each layer of the autoencoder, and as many end to end.
+    refine_epochs : int
+        Epochs at each level.
     optimizer : {"adam", "sgd"}
         Adam, or SGD with momentum (the paper).
     learning_rate, momentum, weight_decay : float
         Peak learning rate; momentum of sgd; decoupled weight decay.
+    clip : float, optional
+        Longest gradient of a step; longer ones are scaled down. Momentum SGD diverges without it.
     schedule : {"one-cycle", "constant", "cosine", "linear"}
         Learning rate over the epochs.
     epochs : int
@@ -139,12 +154,17 @@ class DualNet(Recommender):
         output_scale: float = 0.1,
         zero_weight: float = 0.01,
         zero_popularity: float = 0.0,
-        loss: Literal["auto", "exact", "dense", "estimated"] = "auto",
+        loss: Literal["auto", "exact", "dense", "estimated", "logistic"] = "auto",
+        skip_empty: float = 0.0,
         init: Literal["spectral", "random"] = "spectral",
+        stages: Sequence[Literal["pretrain", "refine", "optimise"]] = ("optimise",),
+        pretrain_epochs: int = 5,
+        refine_epochs: int = 5,
         optimizer: Literal["adam", "sgd"] = "adam",
         learning_rate: float = 1e-2,
         momentum: float = 0.9,
         weight_decay: float = 0.0,
+        clip: float | None = None,
         schedule: Literal["one-cycle", "constant", "cosine", "linear"] = "one-cycle",
         epochs: int = 10,
         patience: int = 10,
@@ -174,11 +194,16 @@ class DualNet(Recommender):
         self.zero_weight = zero_weight
         self.zero_popularity = zero_popularity
         self.loss = loss
+        self.skip_empty = skip_empty
         self.init = init
+        self.stages = stages
+        self.pretrain_epochs = pretrain_epochs
+        self.refine_epochs = refine_epochs
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.weight_decay = weight_decay
+        self.clip = clip
         self.schedule = schedule
         self.epochs = epochs
         self.patience = patience
@@ -192,7 +217,7 @@ class DualNet(Recommender):
 
     @classmethod
     def paper(cls, **overrides: Any) -> DualNet:
-        """Return a model with the paper's own choices: reference input, no residual, SGD with momentum.
+        """Return a model with the paper's own choices: all stages, reference input, no residual, SGD with momentum.
 
         Parameters
         ----------
@@ -204,9 +229,11 @@ class DualNet(Recommender):
             "item_residual": False,
             "content_weight": 0.0,
             "optimizer": "sgd",
-            "learning_rate": 0.003,  # the paper gives none; at 0.01 momentum SGD diverged on small worlds
+            "learning_rate": 0.01,  # the paper gives none; unclipped, momentum SGD diverged even at 0.003
+            "clip": 1.0,
             "schedule": "constant",
             "init": "random",
+            "stages": ("pretrain", "refine", "optimise"),
             "noise": 0.3,
             "history_noise": 0.3,
             "epochs": 20,

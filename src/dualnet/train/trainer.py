@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..errors import TrainingError, TrainingInterruptedError, UsageError
 from .allocator import keep_freed_memory
 from .batches import DualBatch, DualBatches
-from .checkpoint import discard_checkpoints, load_checkpoint, save_checkpoint, sole_writer
+from .checkpoint import discard_checkpoints, load_checkpoint, refuse_other_run, save_checkpoint, sole_writer
 from .device import tensor_cores
 from .options import RunOptions
 from .progress import EpochLog, EpochProgress
@@ -68,6 +68,8 @@ class TrainerSettings:
         The validation figure to maximise.
     validate_every : int
         Epochs between validations.
+    clip : float, optional
+        Longest gradient of a step, as Euclidean norm over all parameters; longer ones are scaled down.
     """
 
     optimizer: Optimizer
@@ -80,6 +82,7 @@ class TrainerSettings:
     patience: int
     monitor: str
     validate_every: int = 1
+    clip: float | None = None
 
 
 @dataclass
@@ -183,7 +186,7 @@ class Trainer:
                 self._finish_epoch(last)
                 seconds = time.perf_counter() - started
                 log.write(self.state.history[-1], seconds)
-                progress.figures(self.state.history[-1])
+                progress.figures(self.state.history[-1], self._steps_done())
                 if self.folder is not None and (self.state.done or self.state.epoch % self.run.checkpoint_every == 0):
                     self.save()
                 if self.run.after_epoch is not None:
@@ -212,6 +215,9 @@ class Trainer:
         schedule = SCHEDULES[self.settings.schedule]
         total = self.settings.epochs * len(self.batches)
         while state.step < len(self.batches):
+            if self.batches.skips(state.epoch, state.step):
+                state.step += 1
+                continue
             rate = self.settings.learning_rate * schedule(self._steps_done() / total)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
@@ -224,6 +230,8 @@ class Trainer:
                     f"the loss became {error} in epoch {state.epoch + 1}, step {state.step + 1}, at learning rate {rate:.3g};"
                     f" lower learning_rate (now {self.settings.learning_rate:g}) and look for very large content values"
                 )
+            if self.settings.clip is not None:
+                nn.utils.clip_grad_norm_(network.parameters(), self.settings.clip)
             self.optimizer.step()
             state.error += error
             state.step += 1
@@ -264,7 +272,7 @@ class Trainer:
         if loaded is None:
             return
         tensors, state = loaded
-        _same_run(self.identity, state.pop("identity"), str(self.folder))
+        refuse_other_run(self.identity, state.pop("identity"), self.folder)
         state["best_figure"] = -math.inf if state["best_figure"] is None else state["best_figure"]
         self.state = TrainingState(**state)
         parts: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "optimizer": {}, "objective": {}}
@@ -291,13 +299,3 @@ def _make_optimizer(network: nn.Module, settings: TrainerSettings) -> torch.opti
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, fused=True)
     raise UsageError(f"optimizer must be 'adam' or 'sgd', got {settings.optimizer!r}")
-
-
-def _same_run(ours: Mapping[str, Any], theirs: Mapping[str, Any], folder: str) -> None:
-    """Refuse to go on with a checkpoint of another run, naming what differs."""
-    different = sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))
-    if different:
-        changes = ", ".join(f"{key}: {theirs.get(key)} then, {ours.get(key)} now" for key in different[:3])
-        raise UsageError(
-            f"the checkpoint in {folder} is of another run ({changes}); use the same settings and data, or another folder"
-        )

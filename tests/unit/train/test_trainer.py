@@ -37,6 +37,8 @@ def make_trainer(
     after_batch=None,
     patience=9,
     form="auto",
+    skip=0.0,
+    clip=None,
 ):
     rng = np.random.default_rng(0)
     matrix = csr_array((rng.random((30, 40)) < 0.2).astype(np.float32))
@@ -45,13 +47,14 @@ def make_trainer(
     network = DualNetwork(shape, torch.Generator().manual_seed(seed))
     inputs, settings = InputSettings("none", 0.3, 0.3, 0.3, 0.5, seed), LossSettings(0.01, form)
     objective = DualObjective(network, matrix, features, None, np.ones(1, np.float32), inputs, settings)
-    batches = DualBatches(matrix, user_batch=10, item_batch=20, seed=seed)
+    users, items = (2, 3) if skip else (10, 20)  # small enough for empty blocks
+    batches = DualBatches(matrix, user_batch=users, item_batch=items, seed=seed, skip_empty=skip)
     if after_batch is not None:
         plain = batches.batch
         batches.batch = lambda epoch, step: (after_batch(epoch, step), plain(epoch, step))[1]
     return Trainer(
         objective, batches,
-        TrainerSettings(optimizer, rate, 0.9, 0.0, "one-cycle", epochs, None, patience, "figure"),
+        TrainerSettings(optimizer, rate, 0.9, 0.0, "one-cycle", epochs, None, patience, "figure", clip=clip),
         n_pairs=matrix.nnz, validate=lambda: {"figure": -float(network.item_scale.detach().sum())},
         identity={"seed": seed}, run=RunOptions(progress=False, checkpoint=folder, resume=resume, log=log), phase="train",
     )  # fmt: skip
@@ -90,6 +93,28 @@ def test_a_run_stopped_by_a_signal_and_resumed_equals_a_whole_one(tmp_path, opti
     assert caught.value.exit_code == 143
     assert (stopped.state.epoch, stopped.state.step) == (1, 4)
     resumed = make_trainer(tmp_path / "parts", optimizer=optimizer, form=form, resume=True)
+    resumed.fit()
+    assert resumed.digest() == whole.digest()
+
+
+def test_skipped_blocks_are_no_steps_and_a_resumed_run_skips_the_same(tmp_path):
+    taken = []
+    whole = make_trainer(tmp_path / "whole", skip=0.5, after_batch=lambda epoch, step: taken.append((epoch, step)))
+    whole.fit()
+    expected = [
+        (epoch, step) for epoch in range(4) for step in range(len(whole.batches)) if not whole.batches.skips(epoch, step)
+    ]
+    assert taken == expected
+    assert len(taken) < 4 * len(whole.batches)
+    assert whole._steps_done() == 4 * len(whole.batches)
+
+    def interrupt(epoch, step):
+        if (epoch, step) == expected[len(expected) // 2]:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(TrainingInterruptedError):
+        make_trainer(tmp_path / "parts", skip=0.5, after_batch=interrupt).fit()
+    resumed = make_trainer(tmp_path / "parts", skip=0.5, resume=True)
     resumed.fit()
     assert resumed.digest() == whole.digest()
 
@@ -156,6 +181,25 @@ def test_best_weights_are_kept_and_patience_stops():
     assert (state.best_epoch, state.epoch) == (2, 4)
     for name, value in trainer.objective.network.state_dict().items():
         assert torch.equal(value, trainer.best[name])
+
+
+def test_a_clipped_step_is_no_longer_than_the_limit_and_goes_the_same_way():
+    steps = []
+    for clip in (None, 1e3, 0.1):
+        trainer = make_trainer(optimizer="sgd", rate=1.0, clip=clip, after_batch=lambda epoch, step: step == 1 and stop())
+        before = [parameter.detach().clone() for parameter in trainer.objective.network.parameters()]
+        with pytest.raises(StopIteration):
+            trainer.fit()
+        after = trainer.objective.network.parameters()
+        moved = torch.cat([(new.detach() - old).flatten() for new, old in zip(after, before, strict=True)])
+        steps.append(moved / 0.04)  # the one-cycle rate of the first step
+    assert torch.equal(steps[0], steps[1])
+    assert float(steps[2].norm()) == pytest.approx(0.1, rel=1e-3)
+    torch.testing.assert_close(steps[2] / steps[2].norm(), steps[0] / steps[0].norm(), rtol=1e-3, atol=1e-4)
+
+
+def stop():
+    raise StopIteration
 
 
 def test_log_has_one_line_an_epoch_also_after_a_resume(tmp_path):
