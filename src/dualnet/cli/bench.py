@@ -44,20 +44,15 @@ def bench(
     """
     from dataclasses import replace
 
-    from ..config import build_model, parse_settings
+    from ..config import build_model
     from ..data.dataset import Dataset
     from ..data.split_files import is_split, load_split
     from ..data.tasks import Split
-    from ..errors import UsageError
     from ..experiments.runs import Bench
 
     cuts, chosen = arg.whole_numbers(at, "--at"), arg.words(models)
-    parameters: dict[str, dict[str, Any]] = {name: {} for name in chosen}
-    for key, value in parse_settings(settings or []).items():
-        model, dot, name = key.partition(".")
-        if not dot or model not in parameters:
-            raise UsageError(f"--set {key}: write MODEL.NAME=VALUE with a model of --models ({', '.join(chosen)})")
-        parameters[model][name] = value
+    given_parameters = arg.model_settings(settings or [], chosen)
+    parameters = {name: given_parameters.get(name, {}) for name in chosen}
 
     def builder(name: str) -> Any:
         build_model(name, parameters[name], "--set")  # complain before anything runs
