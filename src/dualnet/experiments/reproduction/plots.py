@@ -37,10 +37,11 @@ def curves(rows: Mapping[str, RowResult], block: Block, tested: Tested) -> str |
     if not shown:
         return None
     figure, axis = new_figure(1, 1, (8.4, 0.6 + max(3.4, 0.26 * len(shown))))
+    mixed = not all(_is_ours(row) for row in shown)
     for row in shown:
         label = row.row.label
         means = [row.figures[cut].mean for cut in CURVE]
-        axis.plot(CURVE, means, label=label, lw=2.6 if _is_ours(row) else 1.4, ms=5, **looks[label])
+        axis.plot(CURVE, means, label=label, lw=2.6 if mixed and _is_ours(row) else 1.4, ms=5, **looks[label])
         if _is_ours(row) or len(shown) <= 4:
             low, high = [row.figures[cut].low for cut in CURVE], [row.figures[cut].high for cut in CURVE]
             axis.fill_between(CURVE, low, high, color=looks[label]["color"], alpha=0.15, lw=0)

@@ -182,8 +182,8 @@ def _tests_table(block: Block, candidates: str, comparisons: Mapping[Key, Record
 
 
 def _signed(interval: Mapping[str, Any], digits: int, scale: float = 1, unit: str = "") -> Entry:
-    low, high = (f"{scale * bound:+.{digits}f}" for bound in interval["ci95"])
-    return (f"{scale * interval['mean']:+.{digits}f}{unit}", f"{low} to {high}", False)
+    mean, low, high = (round(scale * value, digits) + 0.0 for value in (interval["mean"], *interval["ci95"]))  # no "-0.000"
+    return (f"{mean:+.{digits}f}{unit}", f"{low:+.{digits}f} to {high:+.{digits}f}", False)
 
 
 def _race_table(rows: Mapping[str, RowResult]) -> Table | None:
@@ -210,12 +210,21 @@ def _race_table(rows: Mapping[str, RowResult]) -> Table | None:
 
 def summary(study: Study, results: Results) -> str:
     """Return what the figures mean and where they come from, for the head of a report."""
-    done = sum(bool(results.of(cell)) for _, _, cell in study.cells())
-    total = sum(1 for _ in study.cells())
+    cells = [cell for _, _, cell in study.cells()]
+    records = [record for cell in cells for record in results.of(cell)]
     machines = dict.fromkeys(
         f"{r['machine']['processor']}, {r['machine']['cores']} cores, Python {r['machine']['python']}, "
-        + ", ".join(f"{name} {number}" for name, number in r["versions"].items())
-        for r in results.records
+        + ", ".join(f"{name} {number}" for name, number in r["versions"].items() if name != "commit")
+        for r in records
     )
-    text = f"{done} of {total} cells done. {PROTOCOL_TEXT} Figures are means over runs (seeds or folds) with 95 % t-intervals; of a single run, intervals are over users."
-    return text + "".join(f" Machine: {machine}." for machine in machines)
+    commits = dict.fromkeys(r["versions"]["commit"] for r in records)
+    done = sum(bool(results.of(cell)) for cell in cells)
+    return " ".join(
+        [
+            f"{done} of {len(cells)} cells done.",
+            PROTOCOL_TEXT,
+            "Figures are means over runs (seeds or folds) with 95 % t-intervals; of a single run, intervals are over users.",
+            *(f"Machine: {machine}." for machine in machines),
+            *([f"Commits: {', '.join(commits)}."] if commits else []),
+        ]
+    )
