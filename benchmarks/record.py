@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import platform
-import subprocess
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
+from dualnet.experiments.machine import describe_machine, package_versions
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "scipy", "torch", "implicit", "irspack", "faiss-cpu", "usearch")
@@ -36,40 +33,13 @@ def read(name: str) -> list[dict[str, Any]]:
 
 
 def _line(name: str, row: dict[str, Any]) -> str:
-    about = {"measurement": name, "date": datetime.now(UTC).strftime("%Y-%m-%d"), "machine": machine(), "versions": versions()}
-    return json.dumps({**about, **{key: _short(value) for key, value in row.items()}}) + "\n"
-
-
-def machine() -> dict[str, Any]:
-    """Return processor, cores and system."""
-    model = ""
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-    return {
-        "processor": model,
-        "cores": torch.get_num_threads(),
-        "system": platform.system(),
-        "python": platform.python_version(),
+    about = {
+        "measurement": name,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "machine": describe_machine(),
+        "versions": package_versions(PACKAGES),
     }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what is measured and compared."""
-    found = {"commit": _commit()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "missing"
-    return found
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=Path(__file__).parent
-    )
-    return done.stdout.strip() or "unknown"
+    return json.dumps({**about, **{key: _short(value) for key, value in row.items()}}) + "\n"
 
 
 def _short(value: Any) -> Any:

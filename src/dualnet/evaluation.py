@@ -265,7 +265,27 @@ def bootstrap_intervals(
     """
     if resamples == 0 or not per_user:
         return {}
-    values = np.stack(list(per_user.values()), axis=1)
+    means = bootstrap_means(np.stack(list(per_user.values()), axis=1), resamples, seed)
+    low, high = np.percentile(means, [2.5, 97.5], axis=0)
+    return {name: (float(low[k]), float(high[k])) for k, name in enumerate(per_user)}
+
+
+def bootstrap_means(values: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
+    """Return the means over users of many resamples of the users; all columns share the draws.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n_users, n_columns)
+        One value a user, for each metric or model.
+    resamples : int
+        How many times the users are drawn again with replacement.
+    seed : int
+        The same seed gives the same draws.
+
+    Returns
+    -------
+    ndarray of float64, shape (resamples, n_columns)
+    """
     n = len(values)
     rng = generator(seed, "bootstrap")
     means = np.empty((resamples, values.shape[1]))
@@ -274,8 +294,7 @@ def bootstrap_intervals(
         count = min(step, resamples - start)
         drawn = rng.integers(n, size=(count, n)) + n * np.arange(count)[:, None]
         means[start : start + count] = np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n) @ values / n
-    low, high = np.percentile(means, [2.5, 97.5], axis=0)
-    return {name: (float(low[k]), float(high[k])) for k, name in enumerate(per_user)}
+    return means
 
 
 def _binned(values: NDArray[np.float64], keys: NDArray[np.int64], edges: Sequence[int]) -> list[dict[str, float | int | str]]:

@@ -170,6 +170,8 @@ def test_a_configuration_file(capsys, folder, tmp_path):
         (["bench", "demo", "--set", "dualnet.epoch=3"], 2, "no parameter 'epoch'. Did you mean 'epochs'?"),
         (["bench", "demo", "--content", "titel"], 2, "no content column 'titel'. Did you mean 'title'?"),
         (["evaluate", "{run}", "{tmp}"], 3, "is not a whole split folder"),
+        (["reproduce", "tabel1"], 2, "no study 'tabel1'. Did you mean 'table1'"),
+        (["reproduce", "table1", "--datasets", "citeulik-a"], 2, "no data set 'citeulik-a'. Did you mean 'citeulike-a'"),
         (["nonsense"], 2, "No such command"),
         (["fit"], 2, "Missing argument"),
         (["split", "demo", "--out", "{tmp}"], 2, "is not a split folder"),
@@ -202,6 +204,25 @@ def test_demo_writes_a_report(capsys, tmp_path):
     assert set(result["models"]) == {"popularity", "item-knn", "content-profile", "dualnet"}
     assert len(result["recommendations"]["items"]) == 10
     assert as_json(capsys, "recommend", tmp_path / "d", "--user", result["reader"], "-k", 10) == result["recommendations"]
+
+
+def test_reproduce_prints_tables_keeps_results_and_resumes(capsys, tmp_path):
+    command = ["reproduce", "table3", "--quick", "--datasets", "demo", "--seeds", "0,1", "--out", tmp_path / "r",
+               "--set", "dualnet.epochs=1", "--set", "dualnet.levels=[8, 4]"]  # fmt: skip
+    code, out, err = call(capsys, *command)
+    assert code == 0, err
+    assert "multi-level branching minus basic" in out
+    assert "paper's order" in out
+    assert "6 cells and" in err
+    records = as_json(capsys, *command)
+    assert [(r["label"], r["seed"]) for r in records] == [
+        (label, seed) for label in ("basic", "multi-level", "multi-level branching") for seed in (0, 1)
+    ]
+    assert all(set(r["metrics"]["recall@50"]) == {"mean", "ci95"} for r in records)
+    folder = tmp_path / "r" / "table3-quick"
+    assert {"report.md", "report.html", "results.jsonl", "comparisons.jsonl", "plots"} <= {p.name for p in folder.iterdir()}
+    pending = as_json(capsys, *command[:6], "0,1,2", *command[7:], "--report-only")
+    assert [r["seed"] for r in pending if r["reason"] == "pending: not run yet"] == [2, 2, 2]
 
 
 def test_defects_of_ours_are_not_hidden(capsys, monkeypatch):

@@ -138,6 +138,27 @@ def make_split(data: Dataset, protocol: str, seed: int, options: dict[str, Any])
     return splits.make(protocol, data, seed=seed, **options)
 
 
+def model_settings(settings: list[str], models: tuple[str, ...] | None = None) -> dict[str, dict[str, Any]]:
+    """Return the parameters that ``--set MODEL.NAME=VALUE`` options give, by model.
+
+    Raises
+    ------
+    UsageError
+        If one has no model, or one that is not among `models` (all there are by default).
+    """
+    from ..config import parse_settings
+    from ..models.registry import MODELS
+
+    known = tuple(MODELS) if models is None else models
+    parameters: dict[str, dict[str, Any]] = {}
+    for key, value in parse_settings(settings).items():
+        model, dot, name = key.partition(".")
+        if not dot or model not in known:
+            raise UsageError(f"--set {key}: write MODEL.NAME=VALUE with a model of {', '.join(known)}")
+        parameters.setdefault(model, {})[name] = value
+    return parameters
+
+
 def words(text: str | None) -> tuple[str, ...]:
     """Return the parts of a comma-separated argument."""
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())

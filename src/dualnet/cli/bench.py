@@ -48,26 +48,22 @@ def bench(
     """
     from dataclasses import replace
 
-    from ..config import build_model, parse_settings
+    from ..config import build_model
     from ..data.dataset import Dataset
     from ..data.split_files import is_split, load_split
     from ..data.tasks import Split
-    from ..errors import UsageError
     from ..experiments.presets import preset
     from ..experiments.runs import Bench
 
     cuts, chosen = arg.whole_numbers(at, "--at"), arg.words(models)
     named = presets and not is_split(Path(data))
+    changes = arg.model_settings(settings or [], chosen)
     parameters: dict[str, dict[str, Any]] = {name: preset(name, data, protocol) if named else {} for name in chosen}
     for name in chosen:
         if parameters[name]:
             listed = ", ".join(f"{key}={value}" for key, value in parameters[name].items())
             note(f"{name}: preset for {data}, {protocol}: {listed} (--set changes them, --no-presets leaves them out)")
-    for key, value in parse_settings(settings or []).items():
-        model, dot, name = key.partition(".")
-        if not dot or model not in parameters:
-            raise UsageError(f"--set {key}: write MODEL.NAME=VALUE with a model of --models ({', '.join(chosen)})")
-        parameters[model][name] = value
+        parameters[name] |= changes.get(name, {})
 
     def builder(name: str) -> Any:
         build_model(name, parameters[name], "--set")  # complain before anything runs

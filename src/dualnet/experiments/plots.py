@@ -24,7 +24,7 @@ def training_curves(history: Sequence[Mapping[str, float]], metric: str) -> str:
     metric : str
         Such as ``recall@100``.
     """
-    figure, (left, right) = _figure(1, 2, (8.4, 3.0))
+    figure, (left, right) = new_figure(1, 2, (8.4, 3.0))
     left.plot([h["epoch"] for h in history], [h["loss"] for h in history], color=COLOURS[0])
     left.set(title="loss for each positive pair", xlabel="epoch", ylim=(0, None))
     seen = [(h["epoch"], h[metric]) for h in history if metric in h]
@@ -34,7 +34,7 @@ def training_curves(history: Sequence[Mapping[str, float]], metric: str) -> str:
         right.plot(*best, "o", color=COLOURS[1])
         right.set(title=f"validation recall (chosen: epoch {best[0]:.0f})")
     right.set(xlabel="epoch")
-    return _svg(figure)
+    return svg_text(figure)
 
 
 def recall_by_history(lines: Mapping[str, Sequence[Mapping[str, Any]]], cut: int) -> str:
@@ -47,14 +47,14 @@ def recall_by_history(lines: Mapping[str, Sequence[Mapping[str, Any]]], cut: int
     cut : int
         M of the recall.
     """
-    figure, axis = _figure(1, 1, (8.4, 3.2))
+    figure, axis = new_figure(1, 1, (8.4, 3.2))
     bins = list(dict.fromkeys(row["bin"] for rows in lines.values() for row in rows))
     for colour, (name, rows) in zip(COLOURS, lines.items(), strict=False):
         axis.plot([bins.index(row["bin"]) for row in rows], [row["mean"] for row in rows], "o-", color=colour, label=name)
     axis.set(title=f"recall@{cut} by length of the visible history", xlabel="items in the history", ylim=(0, None))
     axis.set_xticks(range(len(bins)), bins)
     axis.legend(frameon=False)
-    return _svg(figure)
+    return svg_text(figure)
 
 
 def item_map(vectors: NDArray[np.float32], is_new: NDArray[np.bool_], marked: Sequence[int]) -> str:
@@ -72,7 +72,7 @@ def item_map(vectors: NDArray[np.float32], is_new: NDArray[np.bool_], marked: Se
     centred = vectors - vectors.mean(axis=0)
     _, _, axes = np.linalg.svd(centred.T @ centred)
     points = centred @ axes[:2].T
-    figure, axis = _figure(1, 1, (8.4, 4.6))
+    figure, axis = new_figure(1, 1, (8.4, 4.6))
     for chosen, colour, label in ((~is_new, COLOURS[0], "seen in training"), (is_new, COLOURS[1], "new, from content alone")):
         axis.plot(*points[chosen].T, ".", color=colour, markersize=3, alpha=0.6, label=label)
     if len(marked):
@@ -81,10 +81,17 @@ def item_map(vectors: NDArray[np.float32], is_new: NDArray[np.bool_], marked: Se
         )
     axis.set(title="items in two dimensions", xticks=[], yticks=[])
     axis.legend(frameon=False, loc="best")
-    return _svg(figure)
+    return svg_text(figure)
 
 
-def _figure(rows: int, columns: int, size: tuple[float, float]) -> Any:
+def new_figure(rows: int, columns: int, size: tuple[float, float]) -> Any:
+    """Return a figure and its axes in the house's look; size in inches.
+
+    Raises
+    ------
+    MissingExtraError
+        Without matplotlib.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -96,8 +103,12 @@ def _figure(rows: int, columns: int, size: tuple[float, float]) -> Any:
     return figure, axes
 
 
-def _svg(figure: Any) -> str:
+def svg_text(figure: Any, *, transparent: bool = True) -> str:
+    """Return a figure as SVG, the same text for the same figure; a picture that stands alone should not be transparent."""
+    import matplotlib as mpl
+
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    with mpl.rc_context({"svg.hashsalt": "dualnet"}):
+        figure.savefig(buffer, format="svg", transparent=transparent, metadata={"Date": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]

@@ -37,7 +37,11 @@ class ReportPage:
         self._parts = [f"<h1>{escape(title)}</h1><p class=note>{escape(subtitle)}</p>"]
 
     def table(
-        self, heading: str, header: Sequence[str], rows: Sequence[Sequence[tuple[str, str, bool]]], note: str = ""
+        self,
+        heading: str,
+        header: Sequence[str],
+        rows: Sequence[Sequence[tuple[str, str, bool]]],
+        note: str | Sequence[str] = "",
     ) -> None:
         """Add a table.
 
@@ -49,14 +53,13 @@ class ReportPage:
             Column names.
         rows : sequence of rows of (text, small print, whether best)
             Cells.
-        note : str
-            Small print below.
+        note : str or sequence of str
+            Small print below, a line each.
         """
         head = "".join(f"<th>{escape(name)}</th>" for name in header)
         body = "".join("<tr>" + "".join(_cell(*cell) for cell in row) + "</tr>" for row in rows)
-        self._parts.append(
-            f"<h2>{escape(heading)}</h2><div class=scroll><table><tr>{head}</tr>{body}</table></div><p class=note>{escape(note)}</p>"
-        )
+        notes = "".join(f"<p class=note>{escape(line)}</p>" for line in ([note] if isinstance(note, str) else note))
+        self._parts.append(f"<h2>{escape(heading)}</h2><div class=scroll><table><tr>{head}</tr>{body}</table></div>{notes}")
 
     def plot(self, heading: str, svg: str) -> None:
         """Add a plot that `dualnet.experiments.plots` drew."""

@@ -1,4 +1,4 @@
-"""One run = one model on one split = one JSON record for each task; resumable line by line."""
+"""One run = one model on one split = one JSON record for each task; resumable run by run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from typing import Any
 
 from ..data.dataset import Dataset
 from ..data.tasks import Split
-from ..errors import CapabilityError, DataError, ResourceError
+from ..errors import CapabilityError
 from ..evaluation import evaluate
 from ..models.base import Recommender
 from ..report import Report, TaskResult
 from ..train.options import RunOptions
+from .result_lines import add_run, by_key, read_lines
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Bench:
             If the results file cannot be written.
         """
         lines = None if out is None else out / "results.jsonl"
-        finished = _finished(lines)
+        finished = {} if lines is None else by_key(read_lines(lines))
         for seed in self.seeds:
             for fold in self.folds:
                 split: Split | None = None
@@ -85,67 +86,104 @@ class Bench:
                         continue
                     where = f"{self.data.name}, {self.protocol}, seed {seed}" + ("" if fold is None else f", fold {fold}")
                     say(f"{name}: {where}")
-                    fresh = [
-                        {**r, "key": key} for r in run_model(model, name, split, fingerprint, self.content, self.at, self.run)
-                    ]
+                    fitted = fit_model(model, name, split, self.run)
+                    fresh = [{**r, "key": key} for r, _ in measure(fitted, split, fingerprint, self.content, self.at)]
                     if lines is not None:
-                        _append(lines, fresh)
+                        add_run(lines, fresh)
                     yield from fresh
 
 
-def run_model(
-    model: Recommender, name: str, split: Split, fingerprint: str, content: str, at: Sequence[int], run: RunOptions
-) -> list[dict[str, Any]]:
-    """Fit a model on a split and return one record a task, with the fields of the JSON contract.
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A model after `fit_model`.
+
+    Parameters
+    ----------
+    model : Recommender
+        Fitted, unless there is a reason why not.
+    name : str
+        What records call it.
+    seconds : float
+        Of fitting.
+    reason : str, optional
+        Why it could not be fitted (n/a).
+    """
+
+    model: Recommender
+    name: str
+    seconds: float
+    reason: str | None = None
+
+
+def fit_model(model: Recommender, name: str, split: Split, run: RunOptions) -> Fitted:
+    """Fit a model on a split; a model that cannot (such as one that needs content) says why.
 
     Parameters
     ----------
     model : Recommender
         Unfitted.
     name : str
-        What the record calls it.
+        What records call it.
     split : Split
-        Training set, validation, tasks.
-    fingerprint : str
-        Of the split.
-    content : str
-        Content columns in use.
-    at : sequence of int
-        Cut-offs.
+        Training set and validation.
     run : RunOptions
         Progress and logs.
     """
     started = time.perf_counter()
     try:
         model.fit(split.train, split.validation, run=run)
-        fit_seconds = time.perf_counter() - started
-        report = evaluate(model, split, at=at)
-        size: int | None = model.n_parameters
     except CapabilityError as error:
-        fit_seconds, size = 0.0, None
+        return Fitted(model, name, 0.0, str(error))
+    return Fitted(model, name, time.perf_counter() - started)
+
+
+def measure(
+    fitted: Fitted, split: Split, fingerprint: str, content: str, at: Sequence[int]
+) -> list[tuple[dict[str, Any], TaskResult]]:
+    """Evaluate a fitted model on the test tasks; return a record with the fields of the JSON contract, and the result, of each.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        The model.
+    split : Split
+        Test tasks; the training set is that of the fit.
+    fingerprint : str
+        Of the split.
+    content : str
+        Content columns in use.
+    at : sequence of int
+        Cut-offs.
+    """
+    if fitted.reason is None:
+        report = evaluate(fitted.model, split, at=at)
+    else:
         report = Report(
-            [TaskResult(t.name, t.candidate_set, len(t.candidates), reason=str(error)) for t in split.tasks], tuple(at)
+            [TaskResult(t.name, t.candidate_set, len(t.candidates), reason=fitted.reason) for t in split.tasks], tuple(at)
         )
     return [
-        {
-            "model": name,
-            "dataset": split.train.name,
-            "content": content,
-            "protocol": split.protocol,
-            "task": result.name,
-            "fold": split.fold,
-            "seed": split.seed,
-            "fit_on": split.fit_on,
-            "candidates": result.candidate_set,
-            "split": fingerprint,
-            "metrics": result.metrics() if result.reason is None else {},
-            "users": result.n_users,
-            "fit_seconds": round(fit_seconds, 3),
-            "score_seconds": round(result.seconds, 3),
-            "peak_rss_mb": round(peak_rss_mb(), 1),
-            "params": size,
-            "reason": result.reason,
-        }
+        (
+            {
+                "model": fitted.name,
+                "dataset": split.train.name,
+                "content": content,
+                "protocol": split.protocol,
+                "task": result.name,
+                "fold": split.fold,
+                "seed": split.seed,
+                "fit_on": split.fit_on,
+                "candidates": result.candidate_set,
+                "split": fingerprint,
+                "metrics": result.metrics() if result.reason is None else {},
+                "users": result.n_users,
+                "fit_seconds": round(fitted.seconds, 3),
+                "score_seconds": round(result.seconds, 3),
+                "peak_rss_mb": round(peak_rss_mb(), 1),
+                "params": fitted.model.n_parameters if fitted.reason is None else None,
+                "reason": result.reason,
+            },
+            result,
+        )
         for result in report.results
     ]
 
@@ -163,30 +201,3 @@ def peak_rss_mb() -> float:
 
 def _key(*parts: object) -> str:
     return json.dumps(parts, default=str)
-
-
-def _finished(lines: Path | None) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    if lines is None or not lines.exists():
-        return found
-    for number, line in enumerate(lines.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            record = json.loads(line)
-            found.setdefault(record["key"], []).append(record)
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"{lines}, line {number} is not a result record ({error}); remove the line or choose another --out"
-            ) from error
-    return found
-
-
-def _append(lines: Path, records: list[dict[str, Any]]) -> None:
-    try:
-        lines.parent.mkdir(parents=True, exist_ok=True)
-        before = lines.read_bytes() if lines.exists() else b""
-        text = "".join(json.dumps(record, allow_nan=False) + "\n" for record in records)
-        temporary = lines.with_name(f".{lines.name}.tmp")
-        temporary.write_bytes(before + text.encode())
-        temporary.replace(lines)  # all records of a run, or none
-    except OSError as error:
-        raise ResourceError(f"cannot write {lines}: {error.strerror or error}; choose another --out") from error

@@ -1,0 +1,115 @@
+"""What a study's folder holds: one record for each measured cell, per-user figures beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ...data.write_table import write_table
+from ...errors import UsageError
+from ...models.base import Recommender
+from ...report import TaskResult
+from ..result_lines import Record, add_run, by_key, read_lines
+from ..significance import PerUser
+from ..studies.cells import CURVE, Cell
+
+RECALLS = tuple(f"recall@{cut}" for cut in CURVE)
+
+
+class Results:
+    """The results of one study in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        With ``results.jsonl`` and ``per_user/``; need not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._now: dict[str, dict[str, Any] | None] = {}
+        self.reload()
+
+    @property
+    def lines(self) -> Path:
+        """The file of records."""
+        return self.folder / "results.jsonl"
+
+    def reload(self) -> None:
+        """Read what other processes may have added."""
+        self.records = read_lines(self.lines)
+        self._runs = by_key(self.records)
+
+    def of(self, cell: Cell) -> list[Record]:
+        """Return the records of a cell, none if it did not run or ran with other parameters than it would now."""
+        return [] if self.outdated(cell) else self._runs.get(cell.key, [])
+
+    def outdated(self, cell: Cell) -> str | None:
+        """Return which parameters a cell ran with that are different now; None if none are.
+
+        A parameter that did not exist then does not count: its default keeps what was.
+        """
+        found = self._runs.get(cell.key)
+        if not found:
+            return None
+        if cell.key not in self._now:
+            self._now[cell.key] = _parameters_now(cell)
+        now, then = self._now[cell.key], found[0]["parameters"]
+        if now is None:
+            return None
+        changed = [f"{name} was {then[name]!r}, is {now[name]!r}" for name in then if name in now and then[name] != now[name]]
+        return "; ".join(changed) or None
+
+    def add(self, records: list[Record]) -> None:
+        """Add the records of one cell for good."""
+        add_run(self.lines, records)
+        self.reload()
+
+    def save_users(self, name: str, result: TaskResult) -> None:
+        """Keep recall of each user, for paired tests; not for the repository, for its size."""
+        place = self.folder / "per_user"
+        place.mkdir(parents=True, exist_ok=True)
+        columns = {"user": pa.array(result.user_ids)}
+        columns |= {recall: pa.array(result.per_user[recall].astype(np.float32)) for recall in RECALLS}
+        write_table(pa.table(columns), place / f"{name}.parquet")
+
+    def users(self, record: Record) -> PerUser | None:
+        """Return recall of each user at the cut-offs of `CURVE`, None if it was not kept."""
+        path = self.folder / "per_user" / f"{record['per_user']}.parquet"
+        if not path.exists():
+            return None
+        table = pq.read_table(path)
+        values = np.column_stack([table[recall].to_numpy().astype(np.float64) for recall in RECALLS])
+        return PerUser(table["user"].to_pylist(), values)
+
+
+def plain_parameters(model: Recommender) -> dict[str, Any]:
+    """Return constructor arguments as JSON has them."""
+    plain: dict[str, Any] = json.loads(json.dumps(model.get_params(), default=str))
+    return plain
+
+
+def _parameters_now(cell: Cell) -> dict[str, Any] | None:
+    try:
+        return plain_parameters(cell.build())
+    except UsageError:  # the model is not in this version: its results stand
+        return None
+
+
+def compact(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metrics that the reports need, to six digits."""
+    return {
+        name: {kind: _short(value) for kind, value in figure.items()}
+        for name, figure in figures.items()
+        if name.startswith(("recall@", "ndcg@"))
+    }
+
+
+def _short(value: Any) -> Any:
+    return [_short(entry) for entry in value] if isinstance(value, list) else round(float(value), 6)

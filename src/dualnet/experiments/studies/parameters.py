@@ -1,0 +1,20 @@
+"""The one place where the parameters of a cell come from, apart from those that make its row what it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def chosen_parameters(model: str, dataset: str, protocol: str) -> dict[str, Any]:
+    """Return the constructor arguments of a model that were chosen on validation data; empty for its defaults.
+
+    Parameters
+    ----------
+    model : str
+        Model name.
+    dataset : str
+        A named data set, or ``demo``.
+    protocol : str
+        Name of the protocol.
+    """
+    return {}
