@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -35,6 +36,10 @@ def preset(model: str, dataset: str, protocol: str) -> dict[str, Any]:
     """
     if dataset not in preset_names():
         return {}
-    text = (files(PACKAGE) / "presets" / f"{dataset}.toml").read_text(encoding="utf-8")
-    table: dict[str, Any] = tomllib.loads(text).get(model, {})
+    table = _tables(dataset).get(model, {})
     return {name: value for name, value in table.items() if not isinstance(value, dict)} | table.get(protocol, {})
+
+
+@cache
+def _tables(dataset: str) -> dict[str, Any]:
+    return tomllib.loads((files(PACKAGE) / "presets" / f"{dataset}.toml").read_text(encoding="utf-8"))

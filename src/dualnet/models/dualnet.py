@@ -68,7 +68,7 @@ class DualNet(Recommender):
     top_branch : bool
         Whether the top level has a matching branch too (figure 1: no).
     output_scale : float
-        Initial scale of the embeddings; predictions should start near zero.
+        Initial scale of the embeddings; predictions should start near zero. Adam learns it, sgd leaves it.
     zero_weight : float
         Weight b of zeros against 1 for positives.
     zero_popularity : float
