@@ -68,7 +68,7 @@ class Cell:
         """What makes this cell the same as another, as 16 hexadecimal digits."""
         parts = [
             self.dataset, None if self.model in CONTENT_FREE else self.content, self.protocol, dict(self.options), self.candidates,
-            self.model, self._given(), self.preset, self.seed, self.fold, self.users,
+            self.model, dict(self.parameters), self.preset, self.seed, self.fold, self.users,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -86,23 +86,19 @@ class Cell:
             If the model, its paper preset, or a parameter or value does not exist in this version.
         """
         cls = model_class(self.model)
-        given = self._given()
+        given = dict(self.parameters)
         if self.preset == "paper":
             if not hasattr(cls, "paper"):
                 raise UsageError(f"model '{self.model}' has no paper preset")
             given = {**cls.paper().get_params(), **given}
+        else:
+            given = {**chosen_parameters(self.model, self.dataset, self.protocol), **given}
         if "random_state" in cls.parameter_names():
             given.setdefault("random_state", self.seed)
             if self.preset == "paper" and "random_state" not in self.parameters:
                 given["random_state"] = self.seed
         model: Recommender = build_model(self.model, given, "reproduce")
         return model
-
-    def _given(self) -> dict[str, Any]:
-        """Return the row's parameters on top of those found on validation; another preset makes another cell."""
-        if self.preset == "paper":
-            return dict(self.parameters)
-        return {**chosen_parameters(self.model, self.dataset, self.protocol), **self.parameters}
 
     def __str__(self) -> str:
         where = f"{self.dataset} ({self.content_label}), {self.protocol}, seed {self.seed}"
