@@ -162,6 +162,7 @@ def _shape(model: DualNet, known: Prepared, depth: int) -> DualShape:
         user_input=model.user_input,
         item_residual=model.item_residual,
         output_scale=model.output_scale,
+        learned_scale=model.optimizer != "sgd",
     )
 
 
@@ -183,7 +184,6 @@ def _settings(model: DualNet, stage: Stage, stop_after: int | None) -> TrainerSe
         patience=model.patience,
         monitor=model.monitor,
         validate_every=model.validate_every,
-        clip=model.clip,
     )
 
 

@@ -26,8 +26,8 @@ class RunOptions:
     checkpoint_every : int
         Epochs between two checkpoints.
     after_epoch : callable, optional
-        Called with the figures of each epoch (of a fit in stages: of the last one), once they are logged and saved; what it raises ends the fit. Models that do
-        not train by epochs never call it.
+        Called with the figures of each epoch (of a fit in stages: of the last one), once they are logged and saved; what
+        it raises ends the fit. Models that do not train by epochs never call it.
     """
 
     progress: bool | None = None

@@ -217,6 +217,12 @@ def test_the_last_stage_is_validated_and_chooses_its_epochs():
     assert all("recall@auto" in entry for entry in model.choice_.history)
 
 
+@pytest.mark.parametrize(("optimizer", "learned"), [("adam", True), ("sgd", False)])
+def test_sgd_leaves_the_scale_of_the_embeddings(optimizer, learned):
+    model = DualNet(**{**TINY, "optimizer": optimizer, "learning_rate": 0.002, "init": "random"}).fit(WORLD)
+    assert np.array_equal(model.runtime_.tensors["item.scale"], np.full(24, 0.1, np.float32)) is not learned
+
+
 def test_who_watches_a_fit_sees_the_epochs_of_the_last_stage():
     seen = []
     DualNet(**STAGED).fit(WORLD, run=RunOptions(progress=False, after_epoch=seen.append))
@@ -245,7 +251,6 @@ def test_the_paper_preset():
         ({"learning_rate": -1}, "learning_rate=-1 must be above 0"),
         ({"epochs": 0}, "epochs=0 must be a whole number"),
         ({"user_batch": 10_000}, "user_batch=10000 does not fit the 40 users"),
-        ({"clip": 0.0}, "clip=0.0 must be above 0"),
         ({"skip_empty": 1.5}, "skip_empty=1.5 must be at least 0 and at most 1"),
         ({"stages": ("refine", "optimize")}, "Did you mean 'optimise'"),
         ({"stages": ("optimise", "refine")}, "in the order pretrain, refine, optimise"),
