@@ -29,6 +29,14 @@ def small_world(monkeypatch):
     return world
 
 
+@pytest.fixture
+def tmp_path(tmp_path):
+    """Return a folder without other tests' results beside it, which a study would take over."""
+    alone = tmp_path / "studies" / "alone"
+    alone.mkdir(parents=True)
+    return alone
+
+
 def block(**changes):
     given = Block(
         name="known",
@@ -154,6 +162,16 @@ def test_results_with_other_parameters_do_not_count(tmp_path, monkeypatch):
     assert row.is_pending
     assert "parameters changed since it ran: neighbours was" in row.reason
     assert not row_result(now, plan.blocks[0], plan.blocks[0].rows[0], None, {}).is_pending
+
+
+def test_what_another_study_ran_is_taken_over(tmp_path):
+    first, _, _ = run(study(), tmp_path / "small")
+    again = replace(study(block(rows=(Row("neighbours", "item-knn"),), order=(), contrasts=())), name="other")
+    second, pending, said = run(again, tmp_path / "other", hours=0.0)
+    assert (pending, said) == ({}, [])
+    ours, theirs = second.records[0], next(r for r in first.records if r["label"] == "item-kNN")
+    assert ours == {**theirs, "study": "other", "label": "neighbours"}
+    np.testing.assert_array_equal(second.users(ours).values, first.users(theirs).values)
 
 
 def test_the_report_prints_the_paper_ours_and_what_is_pending(tmp_path):

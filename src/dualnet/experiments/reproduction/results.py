@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,32 @@ class Results:
         changed = [f"{name} was {then[name]!r}, is {now[name]!r}" for name in then if name in now and then[name] != now[name]]
         return "; ".join(changed) or None
 
+    def siblings(self) -> list[Results]:
+        """Return the results of the other studies in the folder above."""
+        found = sorted(self.folder.parent.glob(f"*/{self.lines.name}"))
+        return [Results(lines.parent) for lines in found if lines.parent != self.folder]
+
+    def adopt(self, other: Results, cell: Cell, study: str, row: str) -> None:
+        """Take over what another study made of the same cell, if anything.
+
+        Parameters
+        ----------
+        other : Results
+            From `siblings`.
+        cell : Cell
+            A fit that several studies may ask for.
+        study, row : str
+            What the records call this study and the row.
+        """
+        records = other.of(cell)
+        for record in records:
+            kept, place = other._per_user(record), self._per_user(record)
+            if kept.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(kept, place)
+        if records:
+            self.add([{**record, "study": study, "label": row} for record in records])
+
     def add(self, records: list[Record]) -> None:
         """Add the records of one cell for good."""
         add_run(self.lines, records)
@@ -81,12 +108,15 @@ class Results:
 
     def users(self, record: Record) -> PerUser | None:
         """Return recall of each user at the cut-offs of `CURVE`, None if it was not kept."""
-        path = self.folder / "per_user" / f"{record['per_user']}.parquet"
+        path = self._per_user(record)
         if not path.exists():
             return None
         table = pq.read_table(path)
         values = np.column_stack([table[recall].to_numpy().astype(np.float64) for recall in RECALLS])
         return PerUser(table["user"].to_pylist(), values)
+
+    def _per_user(self, record: Record) -> Path:
+        return self.folder / "per_user" / f"{record['per_user']}.parquet"
 
 
 def plain_parameters(model: Recommender) -> dict[str, Any]:

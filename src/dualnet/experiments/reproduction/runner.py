@@ -87,7 +87,7 @@ def run_study(
     say: Say = lambda text: None,
     run: RunOptions | None = None,
 ) -> dict[str, str]:
-    """Run what is left of a study; a cell that another process is running is left to it.
+    """Run what is left of a study; a cell that another process is running is left to it, one of another study is taken over.
 
     Parameters
     ----------
@@ -117,6 +117,9 @@ def run_study(
         If a signal asked to stop.
     """
     started, loader = time.perf_counter(), Loader()
+    for other in results.siblings():
+        for work in outstanding(study, results):
+            results.adopt(other, work.cell, study.name, work.row.label)
     blocked = {work.cell.key: why_not(work.cell) for work in outstanding(study, results)}
     reasons = {key: reason for key, reason in blocked.items() if reason is not None}
     tried = set(reasons)
