@@ -132,7 +132,8 @@ class _Bound:
         own = positives - self.centre
         count = len(own)
         if count >= own.shape[1]:
-            return np.linalg.inv(count * self.shared + own.T @ own / 4) / np.float32(stretch)
+            whole: Array = count * self.shared + own.T @ own / 4
+            return np.linalg.inv(whole) / np.float32(stretch)
         image = own @ self.inverse
         small = image @ own.T + 4 * count * np.eye(count, dtype=np.float32)
         return (self.inverse - image.T @ np.linalg.solve(small, image)) / np.float32(count * stretch)
