@@ -117,19 +117,17 @@ def run_study(
         If a signal asked to stop.
     """
     started, loader = time.perf_counter(), Loader()
-    reasons: dict[str, str] = {}
-    tried: set[str] = set()
+    blocked = {work.cell.key: why_not(work.cell) for work in outstanding(study, results)}
+    reasons = {key: reason for key, reason in blocked.items() if reason is not None}
+    tried = set(reasons)
     while True:
         left = [work for work in outstanding(study, results) if work.cell.key not in tried]
         if not left:
             return reasons
         work = left[0]
         tried.add(work.cell.key)
-        reason = why_not(work.cell)
-        if reason is None and hours is not None and time.perf_counter() - started + work.seconds > hours * 3600:
-            reason = f"not started: about {duration(work.seconds)} do not fit the {hours:g} hours"
-        if reason is not None:
-            reasons[work.cell.key] = reason
+        if hours is not None and time.perf_counter() - started + work.seconds > hours * 3600:
+            reasons[work.cell.key] = f"not started: about {duration(work.seconds)} do not fit the {hours:g} hours"
             continue
         with claimed(results.folder / ".claims", work.cell.key) as ours:
             results.reload()
