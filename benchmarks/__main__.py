@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import sys
 
-from .record import RESULTS
+from .record import RESULTS, read
 
-NAMES = ("training_step", "recall_time", "answers", "start_up", "scale")
+NAMES = ("training_step", "recall_time", "peers", "irspack_sweep", "answers", "start_up", "scale")
 
 
 def main() -> None:
@@ -33,10 +32,9 @@ def tables() -> str:
         "# Results\n\nWritten by `python -m benchmarks --table`; the same figures, and more digits, are in the JSON lines.\n"
     ]
     for name in NAMES:
-        path = RESULTS / f"{name}.jsonl"
-        if not path.exists():
+        rows = read(name)
+        if not rows:
             continue
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         machine, versions = rows[0]["machine"], rows[0]["versions"]
         columns = list(
             dict.fromkeys(key for row in rows for key in row if key not in ("measurement", "date", "machine", "versions"))

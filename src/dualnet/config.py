@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from .errors import DataError, UsageError, nearest
+from .errors import DataError, ResourceError, UsageError, nearest
 from .models.registry import MODELS, create, model_class
 
 
@@ -33,8 +36,60 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+def write_config(path: Path, config: Mapping[str, Mapping[str, Any]], remarks: Sequence[str] = ()) -> None:
+    """Write what `read_config` reads: all of it or nothing.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made if need be.
+    config : mapping of str to mapping
+        Sections; entries that are None are left out.
+    remarks : sequence of str
+        Comment lines at the top.
+
+    Raises
+    ------
+    ResourceError
+        If it cannot be written.
+    UsageError
+        If a value has no form in TOML.
+    """
+    lines = [f"# {' '.join(remark.split())}" for remark in remarks]
+    for section, entries in config.items():
+        lines += ["", f"[{section}]"] if lines else [f"[{section}]"]
+        lines += [f"{key} = {_toml(value, key)}" for key, value in entries.items() if value is not None]
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ResourceError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+
+
+def _toml(value: Any, key: str) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_toml(entry, key) for entry in value)}]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return repr(value)
+    raise UsageError(f"{key} = {value!r} cannot be written to a configuration file")
+
+
+def parse_settings(settings: Sequence[str], flag: str = "--set") -> dict[str, Any]:
     """Turn flags such as ``levels=[200,50]`` into values; the part after ``=`` is TOML, or plain text.
+
+    Parameters
+    ----------
+    settings : sequence of str
+        What followed each flag.
+    flag : str
+        Its name, for error texts.
 
     Raises
     ------
@@ -45,7 +100,7 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     for setting in settings:
         name, found, text = setting.partition("=")
         if not found or not name:
-            raise UsageError(f"--set wants name=value, got {setting!r}")
+            raise UsageError(f"{flag} wants name=value, got {setting!r}")
         try:
             parsed[name] = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:

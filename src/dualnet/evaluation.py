@@ -18,7 +18,8 @@ from .errors import DataError, UsageError
 from .ids import IdMap, Rows
 from .metrics import METRICS, Hits, coverage, gini, popular_share
 from .report import Report, TaskResult
-from .retrieval.topk import UNSCORABLE, Best, Scores, Vectors, best_of, score_blocks
+from .retrieval.topk import UNSCORABLE, Best, Scores, best_of, score_blocks
+from .retrieval.vectors import Vectors
 from .rng import generator
 
 DEFAULT_CUTS = (10, 50, 100, 200, 300)

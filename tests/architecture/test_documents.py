@@ -1,5 +1,6 @@
 """The README tells the truth: its Python runs, its commands exist, its links lead somewhere."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -19,8 +20,9 @@ def blocks(path, language):
 @pytest.mark.parametrize("path", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.name)
 def test_python_examples_run(path, tmp_path):
     code = "\n".join(blocks(path, "python"))
+    own = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, cwd=tmp_path, env=own, check=False
     )
     assert done.returncode == 0, done.stderr
 

@@ -8,7 +8,6 @@ import sys
 import numpy as np
 import pyarrow as pa
 import pytest
-from scipy.sparse import issparse
 
 from dualnet import Content, Dataset, Interactions, Recommender, evaluate, load, splits
 from dualnet.data.synthetic import blocks_world
@@ -23,12 +22,15 @@ from dualnet.errors import (
     UsageError,
 )
 from dualnet.models.registry import MODELS, create, model_class
+from dualnet.retrieval.vectors import to_dense
 
 SMALL = {
     "dualnet": {"levels": (16, 8), "epochs": 25, "user_batch": 20, "noise": 0.1, "history_noise": 0.2},
     "lsa-profile": {"width": 5},
     "wmf": {"factors": 6},
+    "bpr": {"factors": 6, "batch": 16, "negatives": 8, "epochs": 40},
     "ease": {"regularization": 5.0},
+    "cdl": {"levels": (16, 8)},
     "content-factors": {"factors": 6},
     "fusion": {"factors": 6},
 }
@@ -52,10 +54,6 @@ def make(name):
 @pytest.fixture(scope="module", params=NAMES)
 def fitted(request):
     return make(request.param).fit(WORLD)
-
-
-def dense(vectors):
-    return vectors.toarray() if issparse(vectors) else vectors
 
 
 def test_no_model_is_forgotten():
@@ -107,8 +105,8 @@ def test_a_known_user_is_short_for_the_stored_history(fitted):
 def test_vectors_of_a_batch_equal_vectors_one_by_one(fitted):
     space = fitted.catalogue_
     history = fitted.histories_[:6]
-    together = dense(fitted.encode_users(history, space))
-    apart = np.concatenate([dense(fitted.encode_users(history[[row]], space)) for row in range(6)])
+    together = to_dense(fitted.encode_users(history, space))
+    apart = np.concatenate([to_dense(fitted.encode_users(history[[row]], space)) for row in range(6)])
     np.testing.assert_allclose(together, apart, atol=1e-5)
 
 

@@ -1,6 +1,7 @@
 """The command line end to end on tables: files to figures to recommendations; exit codes; clean JSON; no stack trace."""
 
 import json
+import shutil
 
 import pyarrow.parquet as pq
 import pytest
@@ -80,6 +81,24 @@ def test_split_fit_evaluate_agree_with_bench(capsys, tables, tmp_path):
     assert {r["split"] for r in records} == {summary["split"]}
     for task, record in zip(report["tasks"], records, strict=True):
         assert task["metrics"]["recall@5"]["mean"] == pytest.approx(record["metrics"]["recall@5"]["mean"])
+
+
+def test_a_resumed_fit_says_in_which_stage_it_goes_on(capsys, tables, tmp_path):
+    command = ["fit", *tables, "--out", tmp_path / "r", "--set", "levels=[8, 4]", "--set", "epochs=2", "--set", "refine_epochs=1",
+               "--set", 'stages=["refine", "optimise"]', "--set", "user_batch=20", "--resume"]  # fmt: skip
+    assert "no checkpoint in" in call(capsys, *command)[2]
+    lines = [json.loads(line) for line in (tmp_path / "r" / "log.jsonl").read_text().splitlines()]
+    assert [(line["phase"], line["epoch"]) for line in lines] == [
+        ("train/refine-1", 1), ("train/refine-2", 1), ("train/optimise", 1), ("train/optimise", 2),
+    ]  # fmt: skip
+    shutil.rmtree(tmp_path / "r" / "checkpoints" / "train" / "optimise")
+    code, _, err = call(capsys, *command)
+    assert code == 0
+    assert "going on from train/refine-2, done" in err
+    assert len((tmp_path / "r" / "log.jsonl").read_text().splitlines()) == 4
+    code, _, err = call(capsys, *command, "--set", "epochs=3")
+    assert code == 2
+    assert "epochs: 2 then, 3 now" in err
 
 
 def test_bench_keeps_the_json_contract_and_resumes(capsys, tables, tmp_path):

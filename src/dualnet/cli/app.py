@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import bench, data, demo, doctor, encode, evaluate, fit, inspect, plan, recommend, reproduce, split
+from . import bench, data, demo, doctor, encode, evaluate, fit, inspect, plan, recommend, reproduce, split, tune
 
 app = typer.Typer(
     name="dualnet",
@@ -40,6 +40,7 @@ app.command("plan")(plan.plan)
 app.command("fit")(fit.fit)
 app.command("evaluate")(evaluate.evaluate)
 app.command("bench")(bench.bench)
+app.command("tune")(tune.tune)
 app.command("reproduce")(reproduce.reproduce)
 app.command("recommend")(recommend.recommend)
 app.command("encode")(encode.encode)

@@ -65,6 +65,13 @@ class TableOptions:
     vectors: Annotated[
         str, typer.Option("--vectors", help="List columns, or NAME=FILE.npy|.npz with a row for each row of the items.")
     ] = ""
+    images: Annotated[str, typer.Option("--images", help="Columns with paths of pictures (relative: beside the items).")] = ""
+    image_model: Annotated[
+        str | None, typer.Option("--image-model", help="NAME:WEIGHTS, a network of timm and its safetensors file.")
+    ] = None
+    text_encoder: Annotated[
+        str, typer.Option("--text-encoder", help="tfidf, hashing, or a sentence-transformers model by path or name.")
+    ] = "tfidf"
     rating: Annotated[str | None, typer.Option("--rating", help="Rating column; needs --threshold.")] = None
     threshold: Annotated[float | None, typer.Option("--threshold", help="Ratings from here on are positives.")] = None
     time: Annotated[str | None, typer.Option("--time", help="Time column of the events.")] = None
@@ -115,7 +122,8 @@ def load_data(data: str, tables: TableOptions, content: str | None = None) -> Da
     elif Path(data).exists() or tables.items is not None or "." in data or "/" in data:
         loaded = Dataset.from_tables(
             Path(data), tables.items, user=tables.user, item=tables.item, text=words(tables.text), tags=words(tables.tags),
-            categories=words(tables.categories), numbers=words(tables.numbers), vectors=_vectors(tables.vectors), rating=tables.rating,
+            categories=words(tables.categories), numbers=words(tables.numbers), vectors=_vectors(tables.vectors),
+            images=words(tables.images), image_model=tables.image_model, text_encoder=tables.text_encoder, rating=tables.rating,
             threshold=tables.threshold, time=tables.time, name=Path(data).name,
         )  # fmt: skip
     else:

@@ -31,6 +31,10 @@ def bench(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Parameter of a model: MODEL.NAME=VALUE, such as dualnet.epochs=30.")
     ] = None,
+    presets: Annotated[
+        bool,
+        typer.Option("--presets/--no-presets", help="Named data: start from the parameters that were found for them."),
+    ] = True,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for results.jsonl; finished runs found there are not run again.")
     ] = None,
@@ -48,11 +52,18 @@ def bench(
     from ..data.dataset import Dataset
     from ..data.split_files import is_split, load_split
     from ..data.tasks import Split
+    from ..experiments.presets import preset
     from ..experiments.runs import Bench
 
     cuts, chosen = arg.whole_numbers(at, "--at"), arg.words(models)
-    given_parameters = arg.model_settings(settings or [], chosen)
-    parameters = {name: given_parameters.get(name, {}) for name in chosen}
+    named = presets and not is_split(Path(data))
+    changes = arg.model_settings(settings or [], chosen)
+    parameters: dict[str, dict[str, Any]] = {name: preset(name, data, protocol) if named else {} for name in chosen}
+    for name in chosen:
+        if parameters[name]:
+            listed = ", ".join(f"{key}={value}" for key, value in parameters[name].items())
+            note(f"{name}: preset for {data}, {protocol}: {listed} (--set changes them, --no-presets leaves them out)")
+        parameters[name] |= changes.get(name, {})
 
     def builder(name: str) -> Any:
         build_model(name, parameters[name], "--set")  # complain before anything runs

@@ -12,7 +12,15 @@ from pathlib import Path
 from .output import JsonFlag, print_json, print_table
 
 CORE = ("numpy", "scipy", "safetensors", "pyarrow", "narwhals", "typer", "rich", "threadpoolctl")
-EXTRAS = {"train": ("torch", "scikit-learn"), "plots": ("matplotlib",), "ann": ("usearch",)}
+EXTRAS = {
+    "train": ("torch", "scikit-learn"),
+    "plots": ("matplotlib",),
+    "ann": ("usearch",),
+    "tune": ("optuna",),
+    "images": ("pillow", "scikit-image"),
+    "image-models": ("timm",),
+    "sentences": ("sentence-transformers",),
+}
 
 
 def doctor(as_json: JsonFlag = False) -> None:
@@ -20,7 +28,8 @@ def doctor(as_json: JsonFlag = False) -> None:
 
     Example: dualnet doctor
     """
-    from ..data.sources.registry import FOLDER_VARIABLE, cache_folder
+    from ..data.cache import cache_folder
+    from ..data.sources.registry import FOLDER_VARIABLE
 
     found: dict[str, str | None] = {}
     for package in (*CORE, *(name for extra in EXTRAS.values() for name in extra)):

@@ -26,16 +26,20 @@ def encode(
 ) -> None:
     """Write item or user vectors; the score of a pair is the inner product of its vectors.
 
+    Where content is matched as it is, its part of the vector stands in two more columns, ``content_index`` and
+    ``content_value``: the non-zeros of a long sparse vector, whose inner product adds to that of ``vector``.
+
     Example: dualnet encode run --out items.parquet
     """
     import numpy as np
     import pyarrow as pa
-    from scipy.sparse import csr_array, issparse
+    from scipy.sparse import csr_array
 
     from ..data.interactions import Interactions
     from ..data.tables import read_new_items, read_table, write_table
     from ..errors import DataError, UsageError
     from ..models.artifact import load
+    from ..retrieval.vectors import JoinedVectors, to_dense
 
     if sum([items is not None, histories is not None, users]) > 1:
         raise UsageError("give one of --items, --histories and --users")
@@ -58,9 +62,14 @@ def encode(
         ids, vectors = content.ids.keys, model.encode_items(model.space(content.ids, content))
     else:
         ids, vectors = model.catalogue_.ids.keys, model.encode_items(model.catalogue_)
-    dense = vectors.toarray() if issparse(vectors) else np.asarray(vectors)
-    column = pa.FixedSizeListArray.from_arrays(pa.array(dense.ravel().astype(np.float32)), dense.shape[1])
-    write_table(pa.table({"id": pa.array(ids), "vector": column}), out)
+    joined = isinstance(vectors, JoinedVectors)
+    dense = vectors.dense if joined else to_dense(vectors)
+    columns = {"id": pa.array(ids), "vector": pa.FixedSizeListArray.from_arrays(pa.array(dense.ravel()), dense.shape[1])}
+    if joined:  # thousands of numbers a row, nearly all zero
+        places = pa.array(vectors.sparse.indptr.astype(np.int32))
+        columns["content_index"] = pa.ListArray.from_arrays(places, pa.array(vectors.sparse.indices.astype(np.int32)))
+        columns["content_value"] = pa.ListArray.from_arrays(places, pa.array(vectors.sparse.data))
+    write_table(pa.table(columns), out)
     if as_json:
         print_json({"file": str(out), "vectors": len(ids), "width": int(dense.shape[1])})
     else:

@@ -46,6 +46,7 @@ def fit(
     from ..config import build_model, parse_settings, read_config
     from ..data.split_files import is_split, load_split
     from ..errors import ResourceError, UsageError
+    from ..train.checkpoint import last_stop
     from ..train.options import RunOptions
 
     path = Path(source)
@@ -77,6 +78,9 @@ def fit(
         (out / "run.json").write_text('{"format_version": 1}\n', encoding="utf-8")
     except OSError as error:
         raise ResourceError(f"cannot write the run to {out}: {error.strerror or error}; choose another --out") from error
+    if resume:
+        stop = last_stop(out / "checkpoints")
+        note(f"no checkpoint in {out} yet: starting from nothing" if stop is None else f"going on from {stop}")
     run = RunOptions(log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads)
     built.fit(train, division.validation if division is not None else None, run=run)
     built.save(out / "model")
@@ -92,6 +96,7 @@ def _from_config(config: dict[str, Any], path: Path) -> tuple[Split | None, Data
     """Return the split and training set that a configuration describes."""
     from dataclasses import fields
 
+    from ..data.split_files import is_split, load_split
     from ..errors import UsageError, nearest
 
     section = dict(config.get("data", {}))
@@ -106,6 +111,10 @@ def _from_config(config: dict[str, Any], path: Path) -> tuple[Split | None, Data
     if "items" in listed:
         listed["items"] = path.parent / str(listed["items"])
     here = path.parent / source
+    if is_split(here):
+        kept = load_split(here)
+        kept = kept if content is None else kept.with_content(arg.words(content))
+        return kept, kept.train
     data = arg.load_data(str(here) if here.exists() else source, arg.TableOptions(**listed), content)
     division = dict(config.get("split", {}))
     if not division:

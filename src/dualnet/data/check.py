@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
 from ..errors import DualNetError
@@ -189,6 +190,15 @@ def check_split(split: Split) -> CheckReport:
                 len(np.unique(items[train_item >= 0])),
                 f"'new' items of {task.name} occur in training, so they are not new",
             )
+            if task.content is not None:
+                new = task.content.take(np.setdiff1d(task.candidates, task.items.find(train.items)))
+                _count(
+                    found,
+                    "warning",
+                    "new-items-without-content",
+                    _rows_without_content(new),
+                    f"new items of {task.name} have no content, so nothing tells them apart",
+                )
             _near_duplicates(found, split, task)
         if task.name.startswith("new-"):
             known = (train.users.find(task.users) >= 0).sum()
@@ -278,16 +288,20 @@ def _content_totals(content: Content) -> dict[str, Any]:
 
 
 def _empty_content(content: Content) -> dict[str, int]:
-    empty = {}
-    for column in content.spec.columns:
-        if column in content.matrices:
-            matrix = content.matrices[column]
-            empty[column] = (
-                int((np.diff(matrix.indptr) == 0).sum()) if issparse(matrix) else int((~np.asarray(matrix).any(axis=1)).sum())
-            )
-        else:
-            empty[column] = sum(not value and value != 0 for value in content.table.column(column).to_pylist())
-    return empty
+    return {column: int(_is_empty(content, column).sum()) for column in content.spec.columns}
+
+
+def _rows_without_content(content: Content) -> int:
+    empty = [_is_empty(content, column) for column in content.spec.columns]
+    return int(np.logical_and.reduce(empty).sum()) if empty else 0
+
+
+def _is_empty(content: Content, column: str) -> NDArray[np.bool_]:
+    if column in content.matrices:
+        matrix = content.matrices[column]
+        filled = np.diff(matrix.indptr) > 0 if issparse(matrix) else np.asarray(matrix).any(axis=1)
+        return ~np.asarray(filled, bool)
+    return np.array([not value and value != 0 for value in content.table.column(column).to_pylist()], bool)
 
 
 def _count(found: list[Finding], level: Level, code: str, count: Any, text: str) -> None:

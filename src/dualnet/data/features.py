@@ -14,7 +14,10 @@ from ..errors import ArtifactError, DataError, DualNetWarning
 from ..ids import Rows
 from .content import Content, ContentSpec, Matrix
 from .featurizers.base import Block
+from .featurizers.hashed import HashBlock
+from .featurizers.images import ImageBlock
 from .featurizers.numeric import BagBlock, NumberBlock, VectorBlock
+from .featurizers.sentences import SentenceBlock
 from .featurizers.terms import CategoryBlock, TermBlock
 
 
@@ -22,7 +25,7 @@ class Featurizer:
     """Turns `Content` into one feature matrix, block by block.
 
     Fit it on training rows only: vocabulary and weights that have seen the test are a leak. Applying needs NumPy and
-    SciPy alone.
+    SciPy alone, but for pictures and sentence models.
 
     Parameters
     ----------
@@ -54,16 +57,18 @@ class Featurizer:
         spec = content.spec
         if not spec.columns:
             raise DataError(
-                "the content has no columns to learn from; name some with text=, tags=, categories=, numbers= or vectors="
+                "the content has no columns to learn from; name some with text=, tags=, categories=, numbers=, vectors= or images="
             )
         blocks: list[Block] = []
-        for kind, columns in (("text", spec.text), ("tags", spec.tags)):
-            for column in columns:
-                blocks.append(TermBlock.fit(content, column, kind, rows, min_df=spec.min_df, max_features=spec.max_features))
+        for column in spec.text:
+            blocks.append(_fit_text(content, column, rows))
+        for column in spec.tags:
+            blocks.append(TermBlock.fit(content, column, "tags", rows, min_df=spec.min_df, max_features=spec.max_features))
         blocks += [CategoryBlock.fit(content, column, rows) for column in spec.categories]
         blocks += [NumberBlock.fit(content, column, rows) for column in spec.numbers]
         blocks += [VectorBlock.fit(content, column, rows) for column in spec.vectors]
         blocks += [BagBlock.fit(content, column, rows, min_df=spec.min_df) for column in spec.bags]
+        blocks += [ImageBlock.fit(content, column, rows, model=spec.image_model) for column in spec.images]
         return cls(spec, blocks)
 
     @property
@@ -145,9 +150,21 @@ class Featurizer:
 
 KINDS: dict[str, Any] = {
     "text": TermBlock,
+    "hashed": HashBlock,
+    "sentences": SentenceBlock,
     "tags": TermBlock,
     "categories": CategoryBlock,
     "numbers": NumberBlock,
     "vectors": VectorBlock,
     "bags": BagBlock,
+    "images": ImageBlock,
 }
+
+
+def _fit_text(content: Content, column: str, rows: Rows | None) -> Block:
+    spec = content.spec
+    if spec.text_encoder == "tfidf":
+        return TermBlock.fit(content, column, "text", rows, min_df=spec.min_df, max_features=spec.max_features)
+    if spec.text_encoder == "hashing":
+        return HashBlock.fit(content, column, rows, min_df=spec.min_df, n_buckets=spec.max_features)
+    return SentenceBlock.fit(content, column, rows, model=spec.text_encoder)

@@ -223,22 +223,36 @@ class Interactions:
         users, items : ndarray of int64, optional
             Rows to keep; all when left out.
         """
+        source = self.positions(users=users, items=items)
+        values = csr_array((self.matrix.data[source.data], source.indices, source.indptr), shape=source.shape)
+        return Interactions(
+            self.users if users is None else self.users.subset(users),
+            self.items if items is None else self.items.subset(items),
+            values,
+            None if self.times is None else self.times[source.data],
+        )
+
+    def positions(self, *, users: Rows | None = None, items: Rows | None = None) -> csr_array:
+        """Return where the pairs of `select` stand in this matrix: its sub-matrix with positions for values.
+
+        Parameters
+        ----------
+        users, items : ndarray of int64, optional
+            Rows to keep; all when left out.
+
+        Returns
+        -------
+        csr_array of int64, shape (len(users), len(items))
+        """
         matrix = csr_array(
             (np.arange(1, self.n_pairs + 1, dtype=np.int64), self.matrix.indices, self.matrix.indptr), shape=self.matrix.shape
-        )
+        )  # from 1, as a stored 0 may be dropped
         if users is not None:
             matrix = csr_array(matrix[users])
         if items is not None:
             matrix = csr_array(matrix[:, items])
         matrix.sort_indices()
-        source = matrix.data - 1
-        values = csr_array((self.matrix.data[source], matrix.indices, matrix.indptr), shape=matrix.shape)
-        return Interactions(
-            self.users if users is None else self.users.subset(users),
-            self.items if items is None else self.items.subset(items),
-            values,
-            None if self.times is None else self.times[source],
-        )
+        return csr_array((matrix.data - 1, matrix.indices, matrix.indptr), shape=matrix.shape)
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over ids, pairs, weights and times, as hexadecimal text."""

@@ -172,6 +172,8 @@ class _Writer:
         self._matrix(f"{name}/pairs", data.interactions.matrix)
         if data.interactions.times is not None:
             self.arrays[f"{name}/times"] = data.interactions.times
+        if data.pair_texts:
+            self.tables[f"{name}-texts"] = pa.table(dict(data.pair_texts))
         return {
             "name": name,
             "title": data.name,
@@ -179,6 +181,7 @@ class _Writer:
             "items": self.ids(data.interactions.items),
             "content": self.content(data.items),
             "user_content": self.content(data.users),
+            "pair_texts": sorted(data.pair_texts),
         }
 
     def task(self, task: RankingTask) -> dict[str, Any]:
@@ -240,9 +243,12 @@ class _Reader:
             self.ids(description["users"]), self.ids(description["items"]), csr_array(self._matrix(f"{name}/pairs")),
             self._arrays.get(f"{name}/times"),
         )  # fmt: skip
+        names = description.get("pair_texts", [])  # folders of earlier versions have none
+        texts = {column: self._table(f"{name}-texts").column(column).combine_chunks() for column in names}
         return Dataset(
-            interactions, self.content(description["content"]), self.content(description["user_content"]), description["title"]
-        )
+            interactions, self.content(description["content"]), self.content(description["user_content"]),
+            description["title"], pair_texts=texts,
+        )  # fmt: skip
 
     def task(self, description: dict[str, Any]) -> RankingTask:
         name = description["name"]

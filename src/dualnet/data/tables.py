@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -44,6 +45,9 @@ def dataset_from_tables(
     numbers: Names = (),
     vectors: Names | Ready = (),
     bags: Ready | None = None,
+    images: Names = (),
+    image_model: str | None = None,
+    text_encoder: str = "tfidf",
     title: str | None = None,
     rating: str | None = None,
     threshold: float | None = None,
@@ -76,12 +80,14 @@ def dataset_from_tables(
     if items is not None:
         spec = ContentSpec(
             text=_names(text), tags=_names(tags), categories=_names(categories), numbers=_names(numbers), vectors=tuple(vectors) if isinstance(vectors, Mapping) else _names(vectors),
-            bags=tuple(bags or ()),
+            bags=tuple(bags or ()), images=_names(images), image_model=image_model, text_encoder=text_encoder,
             title=title,
         )  # fmt: skip
         given = {**(vectors if isinstance(vectors, Mapping) else {}), **(bags or {})}
         ready = {block: source for block, source in given.items() if source is not None}  # None: a list column of the table
         content = _content(_load(items, "the items table"), item, spec, ready)
+        if isinstance(items, str | Path):
+            content = _beside(content, Path(items).parent)
         item_keys, content = _one_kind(item_keys, content)
         present = content.ids.find(item_keys) >= 0
         if not present[keep].all():
@@ -91,7 +97,7 @@ def dataset_from_tables(
                 keep &= present
             elif missing_content == "zero":
                 content = _with_empty_rows(content, item_keys[~present].tolist())
-    elif any((text, tags, categories, numbers, vectors, bags)):
+    elif any((text, tags, categories, numbers, vectors, bags, images)):
         raise UsageError("content columns were named, but no items table was given; pass items=")
     if not keep.all():
         user_keys, item_keys = user_keys[keep], item_keys[keep]
@@ -115,7 +121,8 @@ def dataset_from_tables(
 def dataset_tables(data: Dataset) -> dict[str, pa.Table]:
     """Return a data set as tables ``events`` (user_id, item_id, weight, time) and, with content, ``items``.
 
-    Ready matrices that are not table columns (bags of words) are left out.
+    Ready matrices that are not table columns (bags of words) are left out. What users wrote about items (`pair_texts`)
+    stands with the events it belongs to.
     """
     user_rows, item_rows = data.interactions.pairs()
     columns: dict[str, Any] = {
@@ -125,9 +132,12 @@ def dataset_tables(data: Dataset) -> dict[str, pa.Table]:
     }
     if data.interactions.times is not None:
         columns["time"] = data.interactions.times
+    columns |= data.pair_texts
     tables = {"events": pa.table(columns)}
     if data.items is not None:
-        tables["items"] = data.items.table.add_column(0, "item_id", pa.array(data.items.ids.keys))
+        tables["items"] = data.items.table.drop_columns(list(data.pair_texts)).add_column(
+            0, "item_id", pa.array(data.items.ids.keys)
+        )
     return tables
 
 
@@ -153,7 +163,7 @@ def read_new_items(path: Path, model: Any) -> Content:
         keys = [model.catalogue_.ids.parse(str(key)) for key in keys]
     elif not model.catalogue_.ids.is_integer:
         keys = [str(key) for key in keys]
-    return Content(IdMap(keys), loaded.table.drop_columns(["item_id"]), model.featurizer_.spec)
+    return _beside(Content(IdMap(keys), loaded.table.drop_columns(["item_id"]), model.featurizer_.spec), path.parent)
 
 
 def to_arrow(frame: Any) -> pa.Table:
@@ -310,6 +320,16 @@ def _content(loaded: LoadedTable, column: str, spec: ContentSpec, ready: Ready |
             f"no content column of {loaded.name} was named; say which of {', '.join(table.column_names)} are text, tags, categories or numbers"
         )
     return Content(IdMap([keys[row] for row in keep]), table, spec, matrices)
+
+
+def _beside(content: Content, folder: Path) -> Content:
+    """Look for pictures with a relative path in the folder of the table that names them."""
+    table = content.table
+    for name in content.spec.images:
+        cells = table.column(name).to_pylist()
+        found = [str(folder / cell) if isinstance(cell, str) and cell else cell for cell in cells]
+        table = table.set_column(table.column_names.index(name), name, pa.array(found))
+    return replace(content, table=table)
 
 
 def _one_kind(item_keys: NDArray[Any], content: Content) -> tuple[NDArray[Any], Content]:

@@ -98,6 +98,13 @@ class Validation:
     train: Dataset
     tasks: tuple[RankingTask, ...]
 
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over the smaller training set and the validation tasks, as hexadecimal text; not of the test."""
+        digest = hashlib.sha256(self.train.interactions.fingerprint().encode())
+        for task in self.tasks:
+            digest.update(task.fingerprint().encode())
+        return digest.hexdigest()
+
 
 @dataclass(frozen=True, eq=False)
 class Split:

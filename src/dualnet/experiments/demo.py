@@ -17,6 +17,7 @@ from ..models.base import Recommender
 from ..models.recommendations import Recommendations
 from ..models.registry import create
 from ..report import PROTOCOL_TEXT, Report
+from ..retrieval.vectors import JoinedVectors, to_dense
 from ..train.options import RunOptions
 from .plots import item_map, recall_by_history, training_curves
 from .report import ReportPage
@@ -153,7 +154,8 @@ def write_page(result: DemoResult, path: Path) -> Path:
     page.plot("Training", training_curves(training.history, "recall@auto"))
     by_history = {name: report["known-known"].by_history for name, report in result.reports.items()}
     page.plot("Who gains", recall_by_history(by_history, result.reports["dualnet"]["known-known"].breakdown_cut))
-    vectors = np.asarray(model.encode_items(model.catalogue_))
+    vectors = model.encode_items(model.catalogue_)
+    vectors = vectors.dense if isinstance(vectors, JoinedVectors) else to_dense(vectors)
     marked = [model.catalogue_.ids.row(key) for key in result.shown.ids]
     page.plot("The catalogue", item_map(vectors, ~model.catalogue_.is_known, marked))
     return page.write(path)

@@ -1,4 +1,4 @@
-"""The exact half-step of weighted least squares that alternating methods share (Hu, Koren & Volinsky 2008)."""
+"""The exact half-step of weighted least squares that WMF and CDL share (Hu, Koren & Volinsky 2008)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ BATCH_FLOATS = 4_000_000  # gathered factors at a time
 
 
 def half_step(
-    other: Array, matrix: csr_array, zero_weight: float, regularization: float, *, of_all: Array | None = None
+    other: Array,
+    matrix: csr_array,
+    zero_weight: float,
+    regularization: float,
+    *,
+    of_all: Array | None = None,
+    prior: Array | None = None,
 ) -> Array:
     """Return the exact minimiser of one side, given the factors of the other.
 
@@ -36,25 +42,33 @@ def half_step(
         l > 0.
     of_all : ndarray of float32, shape (n, width), optional
         The factors that zeros are summed over, if they are not those of the columns.
+    prior : ndarray of float32, shape (n_rows, width), optional
+        What each row is drawn to instead of zero.
 
     Returns
     -------
     ndarray of float32, shape (n_rows, width)
-        Rows without positives are zero. Source: equation 2 of the paper, with C_i also before r_i.
+        Rows without positives are zero, or x0. Source: equation 2 of the paper, with C_i also before r_i.
     """
     width = other.shape[1]
     summed = (other if of_all is None else of_all).astype(np.float64)
     base = zero_weight * (summed.T @ summed) + regularization * np.eye(width)
-    prepared = np.ascontiguousarray(other @ np.linalg.inv(base).astype(np.float32))
-    found = np.zeros((matrix.shape[0], width), np.float32)
+    inverse_base = np.linalg.inv(base)
+    prepared = np.ascontiguousarray(other @ inverse_base.astype(np.float32))
+    if prior is None:
+        found = np.zeros((matrix.shape[0], width), np.float32)
+    else:
+        found = np.ascontiguousarray(prior @ (regularization * inverse_base).astype(np.float32))
     counts = np.diff(matrix.indptr)
     for rows, longest in _batches(counts, width):
         columns, weights = _padded(matrix, rows, longest)
         factors = other[columns]
         present = weights > 0
         extra = np.where(present, weights - zero_weight, 0).astype(np.float32)
+        target = np.where(present, weights, 0)
+        if prior is not None:
+            target -= extra * (factors @ found[rows][:, :, None])[:, :, 0]
         if longest < width:
-            solution = np.where(present, weights, 0)
             image = prepared[columns]
             system = factors @ image.transpose(0, 2, 1)
             # (D^-1 + V B^-1 V') y = D^-1 a; padding is a row of the identity
@@ -62,13 +76,13 @@ def half_step(
             inverse = np.divide(1, extra, out=np.ones_like(extra), where=present)
             diagonal = np.arange(longest)
             system[:, diagonal, diagonal] += inverse
-            solution = np.linalg.solve(system, (solution * inverse)[:, :, None])
-            found[rows] = (image.transpose(0, 2, 1) @ solution)[:, :, 0]
+            solution = np.linalg.solve(system, (target * inverse)[:, :, None])
+            found[rows] += (image.transpose(0, 2, 1) @ solution)[:, :, 0]
         else:
             scaled = factors * extra[:, :, None]
             system = factors.transpose(0, 2, 1) @ scaled + base.astype(np.float32)
-            right = (factors * np.where(present, weights, 0)[:, :, None]).sum(axis=1)
-            found[rows] = np.linalg.solve(system, right[:, :, None])[:, :, 0]
+            right = (factors * target[:, :, None]).sum(axis=1)
+            found[rows] += np.linalg.solve(system, right[:, :, None])[:, :, 0]
     return found
 
 

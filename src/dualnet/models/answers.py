@@ -15,7 +15,8 @@ from ..data.content import Content
 from ..data.space import ItemSpace
 from ..errors import CapabilityError, DataError, DualNetWarning, UnknownIdError, UsageError, listing
 from ..ids import IdMap, Key, Rows
-from ..retrieval.topk import Vectors, block_rows, inner_products
+from ..retrieval.topk import block_rows, inner_products
+from ..retrieval.vectors import norms
 from .recommendations import ItemPath, Recommendations, UserPath
 
 if TYPE_CHECKING:
@@ -152,8 +153,8 @@ class Answers:
         scorable = model.scorable(space)
         if not scorable[row]:
             raise CapabilityError(f"model '{model.name}' has no vector for item {item!r}, which it did not see in training")
-        norms = _norms(vectors)
-        scores = inner_products(vectors[row : row + 1], vectors)[0] / np.maximum(norms * norms[row], 1e-12)
+        lengths = norms(vectors)
+        scores = inner_products(vectors[row : row + 1], vectors)[0] / np.maximum(lengths * lengths[row], 1e-12)
         allowed = scorable.copy()
         allowed[row] = False
         return self._listed(scores.astype(np.float32), allowed, space, k, "item", [], "content")
@@ -323,11 +324,6 @@ def _best(scores: NDArray[np.float32], allowed: NDArray[np.bool_], k: int) -> Ro
 def _check_k(k: int) -> None:
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise UsageError(f"k must be a whole number of at least 1, got {k!r}")
-
-
-def _norms(vectors: Vectors) -> NDArray[np.float64]:
-    squares = vectors.multiply(vectors).sum(axis=1) if hasattr(vectors, "multiply") else np.einsum("ij,ij->i", vectors, vectors)
-    return np.sqrt(np.asarray(squares, dtype=np.float64)).ravel()
 
 
 def _rows(features: Any, count: int) -> Any:

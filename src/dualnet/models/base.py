@@ -22,7 +22,7 @@ from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import ArtifactError, CapabilityError, DataError, DualNetWarning, NotFittedError
 from ..ids import IdMap, Rows
-from ..retrieval.topk import Vectors
+from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
 from .answers import Answers
 
@@ -283,7 +283,8 @@ class Recommender(Answers, ABC):
 
         Returns
         -------
-        ndarray or csr_array of float32, shape (n, width)
+        Vectors of float32, shape (n, width)
+            Dense, sparse or joined (`retrieval.vectors`).
         """
         self._require_fitted()
         return self._encode_items(space, np.arange(len(space)) if rows is None else rows)
@@ -302,7 +303,7 @@ class Recommender(Answers, ABC):
 
         Returns
         -------
-        ndarray or csr_array of float32, shape (n_users, width)
+        Vectors of float32, shape (n_users, width)
         """
         self._require_fitted()
         pattern = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,16 +16,20 @@ from threadpoolctl import threadpool_limits
 
 from ..data.dataset import Dataset
 from ..data.tasks import RankingTask
+from ..errors import UsageError
 from ..nn.dual import DualNetwork, DualShape
 from ..nn.export import export_network
 from ..rng import derive_seed
 from ..train.batches import DualBatches
+from ..train.checkpoint import discard_checkpoints, sole_writer
 from ..train.device import choose_device
 from ..train.inputs import InputSettings
 from ..train.objective import DualObjective, LossSettings
 from ..train.options import RunOptions
+from ..train.pretraining import PretrainedEncoder, PretrainingSettings
 from ..train.regime import choose_blocks
 from ..train.spectral import spectral_start
+from ..train.stages import Stage, install_encoder, plan_stages, pretrained_encoder, stack
 from ..train.trainer import Trainer, TrainerSettings, TrainingState
 from .base import Prepared
 from .runtime import DualRuntime
@@ -42,7 +48,7 @@ def descend(
     phase: str,
     stop_after: int | None,
 ) -> tuple[TrainingState, DualRuntime]:
-    """Train the towers of a model and return them without torch.
+    """Train the towers of a model, stage by stage, and return them without torch.
 
     Parameters
     ----------
@@ -55,53 +61,54 @@ def descend(
     run : RunOptions
         Progress, log, checkpoints, threads.
     phase : str
-        Name of this descent in logs and checkpoints.
+        Name of this fit in logs and checkpoints; each stage adds its own, as in ``"train/refine-1"``.
     stop_after : int, optional
-        Epochs of the schedule to run.
+        Epochs of the last stage to run.
 
     Returns
     -------
     state : TrainingState
-        Figures of each epoch.
+        Figures of each epoch of the last stage; the log has those of all.
     runtime : DualRuntime
         The towers as arrays.
+
+    Raises
+    ------
+    UsageError
+        If a stage has nothing to work on, or a checkpoint is of another run.
     """
-    data, matrix = known.data, known.data.interactions.matrix
-    device = choose_device(model.device)
-    network = DualNetwork(
-        _shape(model, known),
-        torch.Generator().manual_seed(derive_seed(model.random_state, "weights")),
-    ).to(device)
-    inputs = InputSettings(model.mask, model.fold, model.noise, model.history_noise, model.residual_dropout, model.random_state)
-    loss = LossSettings(model.zero_weight, model.loss)
-    objective = DualObjective(
-        network, matrix, known.features, known.user_features, item_zero(matrix, model.zero_popularity), inputs, loss
+    stages = plan_stages(
+        model.stages,
+        len(model.levels),
+        pretrain_epochs=model.pretrain_epochs,
+        refine_epochs=model.refine_epochs,
+        epochs=model.epochs,
+        seed=model.random_state,
     )
-    user_batch, item_batch = choose_blocks(matrix.shape[0], matrix.shape[1], model.user_batch, model.item_batch)
-    trainer = Trainer(
-        objective,
-        DualBatches(matrix, user_batch=user_batch, item_batch=item_batch, seed=model.random_state),
-        TrainerSettings(
-            optimizer=model.optimizer,
-            learning_rate=model.learning_rate,
-            momentum=model.momentum,
-            weight_decay=model.weight_decay,
-            schedule=model.schedule,
-            epochs=model.epochs,
-            stop_after=stop_after,
-            patience=model.patience,
-            monitor=model.monitor,
-            validate_every=model.validate_every,
-        ),
-        n_pairs=data.interactions.n_pairs,
-        validate=_validator(model, tasks, network) if tasks else None,
-        identity=_identity(model, data, stop_after),
-        run=run,
-        phase=phase,
-        start=_start(model, objective),
-    )
-    with _threads(run.threads):
-        state = trainer.fit()
+    encoder: PretrainedEncoder | None = None
+    network: DualNetwork | None = None
+    with threads(run.threads), _claimed(run, phase, stages):
+        for stage in stages:
+            where, identity = f"{phase}/{stage.name}", {**_identity(model, known.data, stop_after), "stage": stage.name}
+            if stage.kind == "pretrain":
+                encoder = _pretrain(model, known, stage, run, where, identity)
+                continue
+            objective = _objective(model, known, stage)
+            last = stage is stages[-1]
+            trainer = Trainer(
+                objective,
+                _batches(model, known, stage),
+                _settings(model, stage, stop_after if last else None),
+                n_pairs=known.data.interactions.n_pairs,
+                validate=_validator(model, tasks, objective.network) if tasks and last else None,
+                identity=identity,
+                run=run if last else replace(run, after_epoch=None),
+                phase=where,
+                start=partial(_start, model, objective, network, encoder),
+            )
+            state, network = trainer.fit(), objective.network
+    if network is None:
+        raise UsageError(f"stages={model.stages!r}: no stage trains both networks")
     return state, DualRuntime(*export_network(network))
 
 
@@ -114,12 +121,39 @@ def item_zero(matrix: csr_array, power: float) -> NDArray[np.float32]:
     return (weight / weight.mean()).astype(np.float32)
 
 
-def _shape(model: DualNet, known: Prepared) -> DualShape:
+def _pretrain(
+    model: DualNet, known: Prepared, stage: Stage, run: RunOptions, where: str, identity: dict[str, Any]
+) -> PretrainedEncoder:
+    if known.features is None:
+        raise UsageError("stages has 'pretrain', but the items have no content; give content, or leave 'pretrain' out")
+    settings = PretrainingSettings(noise=model.noise, epochs=stage.epochs, joint_epochs=stage.epochs, seed=stage.seed)
+    return pretrained_encoder(
+        known.features, model.levels, model.activation, settings,
+        run=run, phase=where, identity=identity, device=choose_device(model.device),
+    )  # fmt: skip
+
+
+def _objective(model: DualNet, known: Prepared, stage: Stage) -> DualObjective:
+    """Return the networks of a stage with their loss."""
+    matrix = known.data.interactions.matrix
+    weights = torch.Generator().manual_seed(derive_seed(model.random_state, "weights"))
+    return DualObjective(
+        DualNetwork(_shape(model, known, stage.depth), weights).to(choose_device(model.device)),
+        matrix,
+        known.features,
+        known.user_features,
+        item_zero(matrix, model.zero_popularity),
+        InputSettings(model.mask, model.fold, model.noise, model.history_noise, model.residual_dropout, stage.seed),
+        LossSettings(model.zero_weight, model.loss),
+    )
+
+
+def _shape(model: DualNet, known: Prepared, depth: int) -> DualShape:
     return DualShape(
         n_items=known.data.interactions.n_items,
         n_features=0 if known.features is None else known.features.shape[1],
         n_user_features=0 if known.user_features is None else known.user_features.shape[1],
-        levels=tuple(model.levels),
+        levels=tuple(model.levels[:depth]),
         design=model.design,
         activation=model.activation,
         norm=model.norm,
@@ -128,15 +162,40 @@ def _shape(model: DualNet, known: Prepared) -> DualShape:
         user_input=model.user_input,
         item_residual=model.item_residual,
         output_scale=model.output_scale,
+        learned_scale=model.optimizer != "sgd",
     )
 
 
-def _start(model: DualNet, objective: DualObjective) -> Callable[[], None] | None:
-    """Return what sets the weights before the first step of a run that does not resume."""
-    if model.init == "random":
-        return None
-    generator = torch.Generator().manual_seed(derive_seed(model.random_state, "spectral"))
-    return lambda: spectral_start(objective.inputs, model.zero_weight, generator)
+def _batches(model: DualNet, known: Prepared, stage: Stage) -> DualBatches:
+    matrix = known.data.interactions.matrix
+    user_batch, item_batch = choose_blocks(matrix.shape[0], matrix.shape[1], model.user_batch, model.item_batch)
+    return DualBatches(matrix, user_batch=user_batch, item_batch=item_batch, seed=stage.seed, skip_empty=model.skip_empty)
+
+
+def _settings(model: DualNet, stage: Stage, stop_after: int | None) -> TrainerSettings:
+    return TrainerSettings(
+        optimizer=model.optimizer,
+        learning_rate=model.learning_rate,
+        momentum=model.momentum,
+        weight_decay=model.weight_decay,
+        schedule=model.schedule,
+        epochs=stage.epochs,
+        stop_after=stop_after,
+        patience=model.patience,
+        monitor=model.monitor,
+        validate_every=model.validate_every,
+    )
+
+
+def _start(model: DualNet, objective: DualObjective, before: DualNetwork | None, encoder: PretrainedEncoder | None) -> None:
+    """Set the weights of a stage before its first step: those of the stage before, and for new levels what else is known."""
+    if before is not None:
+        stack(before, objective.network)
+    elif model.init == "spectral":
+        generator = torch.Generator().manual_seed(derive_seed(model.random_state, "spectral"))
+        spectral_start(objective.inputs, model.zero_weight, generator)
+    if encoder is not None:
+        install_encoder(encoder, objective.inputs, since=0 if before is None else len(before.shape.levels))
 
 
 def _validator(model: DualNet, tasks: Sequence[RankingTask], network: DualNetwork) -> ValidationRanking:
@@ -154,7 +213,21 @@ def _identity(model: DualNet, data: Dataset, stop_after: int | None) -> dict[str
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def _claimed(run: RunOptions, phase: str, stages: Sequence[Stage]) -> Iterator[None]:
+    """Hold the checkpoint folders of all stages; a fresh run removes what a former one has left in any of them."""
+    if run.checkpoint is None:
+        yield
+        return
+    folder = run.checkpoint / phase
+    with sole_writer(folder):
+        if not run.resume:
+            for stage in stages:
+                discard_checkpoints(folder / stage.name)
+        yield
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
     """Run with a number of threads in torch and in the products of NumPy, and put the former numbers back."""
     before = torch.get_num_threads()
     with threadpool_limits(limits=count):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError, nearest
@@ -10,13 +11,15 @@ from .validation import FIGURES
 if TYPE_CHECKING:
     from .dualnet import DualNet
 
+STAGES = ("pretrain", "refine", "optimise")
+
 CHOICES: dict[str, tuple[str, ...]] = {
     "design": ("branching", "multi-level", "basic"),
     "user_input": ("shared", "reference"),
     "mask": ("none", "fold", "leave-one-out"),
     "activation": ("tanh", "relu", "sigmoid", "identity"),
     "norm": ("batch", "layer", "none"),
-    "loss": ("auto", "exact", "dense", "estimated"),
+    "loss": ("auto", "exact", "dense", "estimated", "logistic"),
     "init": ("spectral", "random"),
     "device": ("auto", "cpu", "cuda"),
     "optimizer": ("adam", "sgd"),
@@ -35,6 +38,7 @@ def check_parameters(model: DualNet) -> None:
     """
     if not model.levels or any(not isinstance(width, int) or width < 1 for width in model.levels):
         raise UsageError(f"levels={model.levels!r}: give one or more positive widths, such as (200, 200, 50)")
+    _check_stages(model)
     for name, choices in CHOICES.items():
         value = getattr(model, name)
         if value not in choices:
@@ -42,6 +46,10 @@ def check_parameters(model: DualNet) -> None:
     for name in ("noise", "history_noise", "dropout", "residual_dropout", "momentum"):
         if not 0 <= getattr(model, name) < 1:
             raise UsageError(f"{name}={getattr(model, name)!r} must be at least 0 and below 1")
+    if not 0 <= model.skip_empty <= 1:
+        raise UsageError(f"skip_empty={model.skip_empty!r} must be at least 0 and at most 1")
+    if model.content_weight is not None and not 0 <= model.content_weight < math.inf:
+        raise UsageError(f"content_weight={model.content_weight!r} must be a number of at least 0")
     if not 0 < model.fold < 1:
         raise UsageError(f"fold={model.fold!r} must be above 0 and below 1")
     if not 0 < model.zero_weight < 1:
@@ -52,8 +60,23 @@ def check_parameters(model: DualNet) -> None:
     for name in ("learning_rate", "output_scale"):
         if not getattr(model, name) > 0:
             raise UsageError(f"{name}={getattr(model, name)!r} must be above 0")
-    for name in ("epochs", "patience", "validate_every", "validation_users"):
+    for name in ("epochs", "pretrain_epochs", "refine_epochs", "patience", "validate_every", "validation_users"):
         if not isinstance(getattr(model, name), int) or getattr(model, name) < 1:
             raise UsageError(f"{name}={getattr(model, name)!r} must be a whole number of at least 1")
     if model.weight_decay < 0:
         raise UsageError(f"weight_decay={model.weight_decay!r} must not be negative")
+
+
+def _check_stages(model: DualNet) -> None:
+    for stage in model.stages:
+        if stage not in STAGES:
+            raise UsageError(f"stages={model.stages!r}: '{stage}' is not known.{nearest(str(stage), STAGES)}")
+    if list(model.stages) != [stage for stage in STAGES if stage in model.stages]:
+        raise UsageError(f"stages={model.stages!r}: name each stage once, in the order {', '.join(STAGES)}")
+    if not {"refine", "optimise"} & set(model.stages):
+        raise UsageError(f"stages={model.stages!r}: nothing would train the user network; add 'refine' or 'optimise'")
+    if "pretrain" in model.stages and model.init == "spectral":
+        raise UsageError(
+            "stages has 'pretrain' and init='spectral': each sets the first weights of the item network; take init='random',"
+            " or leave 'pretrain' out"
+        )

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, hstack
+from scipy.sparse import csr_array
 
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import RankingTask, Validation
 from ..errors import UsageError
 from ..ids import Rows
-from ..retrieval.topk import EXCLUDED, best_of, inner_products
+from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
 from .als import half_step
 from .base import Capabilities, Prepared, Recommender
-from .profile import unit_profile, unit_vectors
-from .validation import auto_cut, sample_users
+from .content_level import Embedded, best_content_weight, items_with_content, users_with_content
 from .wmf import factorise
-
-BLOCK = 512  # users scored at a time while the weight is chosen
-WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0)
 
 
 class Fusion(Recommender):
@@ -75,48 +71,21 @@ class Fusion(Recommender):
         chooser = self
         if validation.train.interactions.n_pairs != known.data.interactions.n_pairs:
             chooser = type(self)(**{**self.get_params(), "weight": self.weight_}).fit(validation.train)
-        self.weight_ = chooser._best_weight(validation.tasks)
+        self.weight_ = best_content_weight(validation.tasks, chooser._embed, self.random_state)
 
-    def _best_weight(self, tasks: Sequence[RankingTask]) -> float:
-        """Return the weight with the best mean recall over the tasks; of equal ones the smallest."""
-        recalls = np.zeros(len(WEIGHTS))
-        for task in tasks:
-            recalls += self._recalls(sample_users(task, 2000, self.random_state))
-        return WEIGHTS[int(np.argmax(recalls))]
-
-    def _recalls(self, task: RankingTask) -> NDArray[np.float64]:
-        """Return the mean recall of each weight, from scores that are computed once."""
+    def _embed(self, task: RankingTask) -> Embedded:
         space = self.space(task.items, task.content)
-        known = space.to_known(task.history, len(self.items_))
-        users = half_step(self.item_factors_, known, self.zero_weight, self.regularization)
-        profiles = unit_profile(space, task.history)
-        items, contents = (
-            space.known_rows(self.item_factors_, task.candidates),
-            unit_vectors(space, task.candidates),
-        )
-        seen, truth = (csr_array(side[:, task.candidates]) for side in (csr_array(task.seen + task.history), task.truth))
-        found = np.zeros(len(WEIGHTS))
-        for start in range(0, len(users), BLOCK):
-            part = slice(start, start + BLOCK)
-            factor_scores = inner_products(users[part], items)
-            factor_scores[seen[part].nonzero()] = EXCLUDED
-            content_scores = inner_products(profiles[part], contents)
-            wanted = truth[part].toarray() > 0
-            counts = np.maximum(wanted.sum(axis=1), 1)
-            for place, weight in enumerate(WEIGHTS):
-                best = best_of(factor_scores + np.float32(weight) * content_scores, auto_cut(task)).columns
-                found[place] += (np.take_along_axis(wanted, best, axis=1).sum(axis=1) / counts).sum()
-        return found / max(int((np.diff(truth.indptr) > 0).sum()), 1)
+        return space, self._fold_in(task.history, space), space.known_rows(self.item_factors_, task.candidates)
 
-    def _encode_items(self, space: ItemSpace, rows: Rows) -> csr_array:
-        factors = space.known_rows(self.item_factors_, rows)
-        return csr_array(hstack([csr_array(factors), csr_array(unit_vectors(space, rows))], format="csr"))
-
-    def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> csr_array:
+    def _fold_in(self, history: csr_array, space: ItemSpace) -> NDArray[np.float32]:
         known = space.to_known(history, len(self.items_))
-        factors = half_step(self.item_factors_, known, self.zero_weight, self.regularization)
-        profile = csr_array(unit_profile(space, history)) * np.float32(self.weight_)
-        return csr_array(hstack([csr_array(factors), profile], format="csr"))
+        return half_step(self.item_factors_, known, self.zero_weight, self.regularization)
+
+    def _encode_items(self, space: ItemSpace, rows: Rows) -> Vectors:
+        return items_with_content(space.known_rows(self.item_factors_, rows), space, rows)
+
+    def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> Vectors:
+        return users_with_content(self._fold_in(history, space), space, history, self.weight_)
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {"weight": self.weight_}, {"item_factors": self.item_factors_}

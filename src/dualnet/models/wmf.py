@@ -20,6 +20,7 @@ from .als import half_step
 from .base import Capabilities, Prepared, Recommender
 
 START = 0.01  # scale of the random item factors
+PAPER_FACTORS = (450, 300)  # section 5.2: "300 on CDL and 450 on other datasets"; no dataset is called CDL
 
 
 class WMF(Recommender):
@@ -35,7 +36,8 @@ class WMF(Recommender):
     zero_weight : float
         Weight b of zeros against the weight of positives (1 unless the data say otherwise).
     regularization : float
-        Penalty l of the squared lengths, the same for users and items.
+        Penalty l of the squared lengths, the same for users and items. Two penalties as in equation 1 add nothing: scaling
+        users up and items down keeps every score, and turns l_u and l_v into sqrt(l_u l_v) on both sides.
     iterations : int
         Alternations; each minimises over all users, then over all items, exactly.
     random_state : int
@@ -61,14 +63,14 @@ class WMF(Recommender):
 
     @classmethod
     def paper(cls, **overrides: Any) -> Self:
-        """Return a model as wide as the paper's on CiteULike (450); on MovieLens it is 300.
+        """Return a model as wide as the paper's: the first of `PAPER_FACTORS`, or the second by ``factors=``.
 
         Parameters
         ----------
         **overrides
             Constructor arguments that differ from the preset.
         """
-        return cls(**{"factors": 450, **overrides})
+        return cls(**{"factors": PAPER_FACTORS[0], **overrides})
 
     @property
     def capabilities(self) -> Capabilities:
@@ -108,12 +110,21 @@ def factorise(model: Any, matrix: csr_array) -> NDArray[np.float32]:
         If a parameter is outside its range.
     """
     check_factorisation(model, matrix)
-    items = generator(model.random_state, "wmf").random((matrix.shape[1], model.factors), dtype=np.float32) * np.float32(START)
+    items = start_factors(matrix.shape[1], model.factors, model.random_state)
     transposed = csr_array(matrix.T)
     for _ in range(model.iterations):
         users = half_step(items, matrix, model.zero_weight, model.regularization)
         items = half_step(users, transposed, model.zero_weight, model.regularization)
     return items
+
+
+def start_factors(n_items: int, width: int, seed: int) -> NDArray[np.float32]:
+    """Return the random item factors that the alternation starts from, shape (n_items, width).
+
+    Users need no start, for they are solved for first. Another implementation that is given these factors can be compared
+    number by number.
+    """
+    return generator(seed, "wmf").random((n_items, width), dtype=np.float32) * np.float32(START)
 
 
 def check_factorisation(model: Any, matrix: csr_array) -> None:

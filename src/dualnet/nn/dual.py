@@ -38,6 +38,8 @@ class DualShape:
         Whether each reference item has a learned residual beside its content (decision 4).
     output_scale : float
         Initial scale of each embedding, small so that predictions start near zero (decision 8).
+    learned_scale : bool
+        Whether the scales are learned; under plain SGD their gradient, a sum over all pairs, drowns all others.
     """
 
     n_items: int
@@ -52,6 +54,7 @@ class DualShape:
     user_input: UserInput
     item_residual: bool
     output_scale: float
+    learned_scale: bool = True
 
 
 class DualNetwork(nn.Module):
@@ -85,8 +88,8 @@ class DualNetwork(nn.Module):
         self.user_columns = _table(shape.n_user_features, width, generator)
         # two factors, one a side: either tower alone keeps a sensible scale
         scale = torch.full((len(self.item_tower.widths),), shape.output_scale)
-        self.item_scale = nn.Parameter(scale.clone())
-        self.user_scale = nn.Parameter(scale.clone())
+        self.item_scale = nn.Parameter(scale.clone(), requires_grad=shape.learned_scale)
+        self.user_scale = nn.Parameter(scale.clone(), requires_grad=shape.learned_scale)
 
     def encode_items(self, first: Tensor, generator: Generator | None = None) -> Tensor:
         """Return item embeddings, shape (n, width), from first-layer sums, shape (n, levels[0])."""

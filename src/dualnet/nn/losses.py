@@ -5,6 +5,8 @@ With weight a_ij on positives and p_i q_j on zeros, the error of scores s = UV' 
     sum_ij c_ij (R_ij - s_ij)^2 = <U'PU, V'QV> + sum over positives of [a (1 - s)^2 - p q s^2],
 
 so that the zeros cost two Gram matrices and only the positives are visited one by one. Nothing is approximated.
+
+The logistic loss (section 5.3, a tactic that did not work) has no such form: its zeros are visited cell by cell.
 """
 
 from __future__ import annotations
@@ -13,8 +15,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from .sparse import SparseMatrix
+
+EXACT_SOFTPLUS = 40.0  # above it softplus(s) is s to the last bit of float64
 
 
 def dense_squares(users: Tensor, items: Tensor, positives: SparseMatrix, user_zero: Tensor, item_zero: Tensor) -> Tensor:
@@ -97,12 +102,7 @@ def positive_error(
         Sum of a (1 - s)^2 - p q s^2.
     derivative : SparseMatrix, shape (n_users, n_items)
     """
-    score = positives.inner_products(users, items)
-    if len(user_zero) == len(item_zero) == 1:
-        zero = user_zero * item_zero
-    else:
-        left, right = user_zero.expand(len(users))[:, None], item_zero.expand(len(items))[:, None]
-        zero = positives.inner_products(left.contiguous(), right.contiguous())
+    score, zero = positives.inner_products(users, items), _zero_of_pairs(positives, user_zero, item_zero)
     missed, silent = positives.values * (1 - score), zero * score
     error = (missed * (1 - score) - silent * score).sum()
     return error, positives.with_values(missed.add_(silent).mul_(-2))
@@ -174,3 +174,62 @@ def pair_squares(users: Tensor, items: Tensor, pairs: SparseMatrix) -> Tensor:
     """
     result: Tensor = _PairSquares.apply(users, items, pairs)
     return result
+
+
+def dense_logistic(users: Tensor, items: Tensor, positives: SparseMatrix, user_zero: Tensor, item_zero: Tensor) -> Tensor:
+    """Return the weighted logistic loss of one block by its definition; the form to read and to test against.
+
+    Parameters
+    ----------
+    users, items, positives, user_zero, item_zero
+        As in `dense_squares`.
+
+    Returns
+    -------
+    Tensor, scalar
+        Sum of a log(1 + exp(-s)) over the positives and of p q log(1 + exp(s)) over the zeros. Source: section 5.3.
+    """
+    target = positives.pattern()
+    scores = users @ items.T
+    silent = user_zero[:, None] * item_zero * (1 - target) * softplus(scores)
+    return (positives.csr().to_dense() * softplus(-scores) + silent).sum()
+
+
+def pair_logistic(users: Tensor, items: Tensor, pairs: SparseMatrix) -> Tensor:
+    """Return sum of a log(1 + exp(-<u, v>)) over stored pairs only, by its definition; arguments as in `pair_squares`."""
+    return (pairs.csr().to_dense() * softplus(-(users @ items.T))).sum()
+
+
+def positive_logistic(
+    users: Tensor, items: Tensor, positives: SparseMatrix, user_zero: Tensor, item_zero: Tensor
+) -> tuple[Tensor, SparseMatrix]:
+    """Return what the positives add to the logistic loss of an empty block, and its derivative by the score of each.
+
+    Parameters
+    ----------
+    users, items, positives, user_zero, item_zero
+        As in `dense_squares`.
+
+    Returns
+    -------
+    error : Tensor, scalar
+        Sum of a log(1 + exp(-s)) - p q log(1 + exp(s)).
+    derivative : SparseMatrix, shape (n_users, n_items)
+    """
+    score, zero = positives.inner_products(users, items), _zero_of_pairs(positives, user_zero, item_zero)
+    error = (positives.values * softplus(-score) - zero * softplus(score)).sum()
+    chance = torch.sigmoid(score)
+    return error, positives.with_values(positives.values * (chance - 1) - zero * chance)
+
+
+def softplus(scores: Tensor) -> Tensor:
+    """Return log(1 + exp(s)) of each score, without overflow."""
+    return functional.softplus(scores, threshold=EXACT_SOFTPLUS)
+
+
+def _zero_of_pairs(pairs: SparseMatrix, user_zero: Tensor, item_zero: Tensor) -> Tensor:
+    """Return the weight p_i q_j that each stored pair would have as a zero, shape (nnz,) or (1,)."""
+    if len(user_zero) == len(item_zero) == 1:
+        return user_zero * item_zero
+    left, right = (zero.expand(count)[:, None] for zero, count in zip((user_zero, item_zero), pairs.shape, strict=True))
+    return pairs.inner_products(left.contiguous(), right.contiguous())

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from ..errors import DataError, UsageError
 from ..ids import Rows
-
-Vectors: TypeAlias = Any  # csr_array or ndarray of float32; SciPy has no types to say so
+from .vectors import JoinedVectors, Vectors, largest
 
 Scores: TypeAlias = NDArray[np.float32]
 
@@ -46,11 +45,15 @@ class TopK:
 
 
 def inner_products(users: Vectors, items: Vectors) -> Scores:
-    """Return all scores of a block, shape (n_users, n_items), for any mix of dense and sparse vectors.
+    """Return all scores of a block, shape (n_users, n_items), for dense, sparse or joined vectors.
 
     Dense products go through tiles of a fixed number of users, so that a user's scores do not depend, not even by rounding,
     on who else is in the block beyond the tile.
     """
+    if isinstance(users, JoinedVectors) and isinstance(items, JoinedVectors):
+        scores = inner_products(users.dense, items.dense)
+        scores += inner_products(users.sparse, items.sparse)
+        return scores
     if issparse(users) or issparse(items):
         product = (items @ users.T).T if issparse(items) and not issparse(users) else users @ items.T
         return np.ascontiguousarray(product.toarray() if issparse(product) else product, dtype=np.float32)
@@ -88,8 +91,8 @@ def score_blocks(
 
     Parameters
     ----------
-    users, items : csr_array or ndarray of float32, shape (n_users, width), (n_items, width)
-        Vectors.
+    users, items : Vectors of float32, shape (n_users, width), (n_items, width)
+        Dense, sparse or joined, both of one kind or dense with sparse.
     exclude : csr_array, shape (n_users, n_items), optional
         Stored entries get -inf: they may not be listed.
     scorable : ndarray of bool, shape (n_items,), optional
@@ -145,8 +148,7 @@ class _BlockScores:
 
 def _may_overflow(users: Vectors, items: Vectors) -> bool:
     """Whether a score could be NaN: not if all vectors are finite and no sum of products can leave the range of float32."""
-    left, right = (np.abs(side.data if issparse(side) else side).max(initial=0) for side in (users, items))
-    return not float(left) * float(right) * users.shape[1] < float(np.finfo(np.float32).max)
+    return not largest(users) * largest(items) * users.shape[1] < float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,8 +237,8 @@ def top_k(
 
     Parameters
     ----------
-    users, items : csr_array or ndarray of float32
-        Vectors, as in `score_blocks`.
+    users, items : Vectors of float32
+        As in `score_blocks`.
     k : int
         Length of the lists; clipped to the number of items.
     exclude, scorable, block

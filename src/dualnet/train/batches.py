@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..errors import DualNetWarning, UsageError
@@ -43,6 +44,8 @@ class DualBatches:
         n_items keeps the items in order and costs no slicing.
     seed : int
         Seed of the shuffles.
+    skip_empty : float
+        Share of an epoch's blocks without a positive that are left out of it (section 5.3, a tactic that did not work).
 
     Raises
     ------
@@ -50,18 +53,18 @@ class DualBatches:
         If a batch size is below 1 or larger than the data.
     """
 
-    def __init__(self, matrix: csr_array, *, user_batch: int, item_batch: int, seed: int) -> None:
+    def __init__(self, matrix: csr_array, *, user_batch: int, item_batch: int, seed: int, skip_empty: float = 0.0) -> None:
         for what, size, limit in (("user_batch", user_batch, matrix.shape[0]), ("item_batch", item_batch, matrix.shape[1])):
             if not 1 <= size <= limit:
                 raise UsageError(
                     f"{what}={size} does not fit the {limit:,} {what[:4]}s of the training data; choose 1 to {limit}"
                 )
         self.matrix = matrix
-        self.user_batch, self.item_batch, self.seed = user_batch, item_batch, seed
+        self.user_batch, self.item_batch, self.seed, self.skip_empty = user_batch, item_batch, seed, skip_empty
         self.user_blocks = -(-matrix.shape[0] // user_batch)
         self.item_blocks = -(-matrix.shape[1] // item_batch)
         expected = matrix.nnz / (matrix.shape[0] * matrix.shape[1]) * user_batch * item_batch
-        if expected < 1:
+        if expected < 1 and not skip_empty:
             warnings.warn(
                 f"a block of {user_batch} users x {item_batch} items is expected to hold {expected:.2f} positives, so many"
                 " blocks hold none; choose larger batches (section 4 of the paper)",
@@ -69,10 +72,30 @@ class DualBatches:
                 stacklevel=2,
             )
         self._order: tuple[int, list[Rows], list[Rows], Rows] | None = None
+        self._skipped: tuple[int, NDArray[np.bool_]] | None = None
+        if skip_empty and not self._empty(0).any():
+            warnings.warn(
+                f"skip_empty={skip_empty:g} has nothing to skip: each of the {len(self)} blocks of {user_batch} users x"
+                f" {item_batch} items holds a positive; choose smaller user_batch and item_batch",
+                DualNetWarning,
+                stacklevel=2,
+            )
 
     def __len__(self) -> int:
-        """Return the number of blocks in an epoch."""
+        """Return the number of blocks in an epoch, skipped ones included."""
         return self.user_blocks * self.item_blocks
+
+    def skips(self, epoch: int, step: int) -> bool:
+        """Return whether the block of a step is left out; steps keep their numbers, whatever is skipped."""
+        if not self.skip_empty:
+            return False
+        if self._skipped is None or self._skipped[0] != epoch:
+            empty = np.flatnonzero(self._empty(epoch))
+            skipped = np.zeros(len(self), bool)
+            rng = generator(self.seed, "skipped-blocks", epoch)
+            skipped[rng.permutation(empty)[: round(self.skip_empty * len(empty))]] = True
+            self._skipped = epoch, skipped
+        return bool(self._skipped[1][step])
 
     def batch(self, epoch: int, step: int) -> DualBatch:
         """Return one block.
@@ -87,6 +110,15 @@ class DualBatches:
         user_rows, item_rows = users[block // self.item_blocks], items[block % self.item_blocks]
         return DualBatch(user_rows, item_rows, epoch, step)
 
+    def _empty(self, epoch: int) -> NDArray[np.bool_]:
+        """Return for each step of an epoch whether its block holds no positive."""
+        users, items, order = self._epoch(epoch)
+        user_block, item_block = (
+            _block_of(chunks, count) for chunks, count in zip((users, items), self.matrix.shape, strict=True)
+        )
+        block = np.repeat(user_block, np.diff(self.matrix.indptr)) * self.item_blocks + item_block[self.matrix.indices]
+        return np.asarray(np.bincount(block, minlength=len(self))[order] == 0)
+
     def _epoch(self, epoch: int) -> tuple[list[Rows], list[Rows], Rows]:
         if self._order is None or self._order[0] != epoch:
             rng = generator(self.seed, "blocks", epoch)
@@ -95,6 +127,14 @@ class DualBatches:
             items = _chunks(whole if self.item_blocks == 1 else rng.permutation(whole), self.item_blocks)
             self._order = (epoch, users, items, rng.permutation(len(self)))
         return self._order[1:]
+
+
+def _block_of(chunks: list[Rows], count: int) -> Rows:
+    """Return the number of the chunk that each of `count` rows is in."""
+    number = np.empty(count, np.int64)
+    for place, rows in enumerate(chunks):
+        number[rows] = place
+    return number
 
 
 def _chunks(rows: Rows, count: int) -> list[Rows]:

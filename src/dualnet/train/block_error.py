@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..nn.losses import add_zero_gradient, positive_error, zero_gram
+from ..nn.losses import add_zero_gradient, positive_error, positive_logistic, softplus, zero_gram
 from ..nn.sparse import SparseMatrix
+
+CELLS_AT_ONCE = 2**23  # of the logistic loss: 32 MB an array
 
 
 @dataclass(eq=False)
@@ -66,6 +68,35 @@ class ItemSide:
         weighted *= 2 * self.scale
         self.gradient.addmm_(weighted.T, users)
         return weighted @ self.vectors
+
+    def add_logistic(self, users: Tensor, positives: SparseMatrix, user_zero: Tensor) -> Tensor:
+        """Gather the logistic loss of all cells, a few users at a time; return its gradient by the users.
+
+        Every cell is first taken for a zero; what the positives add to that is sparse.
+        """
+        error, derivative = positive_logistic(users, self.vectors, positives, user_zero, self.zero)
+        derivative.values.mul_(self.scale)
+        self.error += error
+        self.gradient += derivative.transposed_times(users)
+        gradient = derivative.times(self.vectors)
+        weight = user_zero.expand(len(users))[:, None]
+        rows = max(1, CELLS_AT_ONCE // len(self.vectors))
+        for some, weights, found in zip(users.split(rows), weight.split(rows), gradient.split(rows), strict=True):
+            scores = some @ self.vectors.T
+            self.error += (softplus(scores) @ self.zero.expand(len(self.vectors)) @ weights).squeeze()
+            chance = scores.sigmoid_().mul_(self.zero).mul_(weights * self.scale)
+            self.gradient.addmm_(chance.T, some)
+            found.addmm_(chance, self.vectors)
+        return gradient
+
+    def add_logistic_pairs(self, alone: Tensor, pairs: SparseMatrix) -> Tensor:
+        """Gather a log(1 + exp(-s)) over single pairs, one user row each; return the gradient by those rows."""
+        nothing = self.zero.new_zeros(1)
+        error, derivative = positive_logistic(alone, self.vectors, pairs, nothing, nothing)
+        derivative.values.mul_(self.scale)
+        self.error += error
+        self.gradient += derivative.transposed_times(alone)
+        return derivative.times(self.vectors)
 
     def add_zeros(self, user_gram: Tensor, item_gram: Tensor, *, step_gram: Tensor) -> None:
         """Gather the error of the zeros from both Gram matrices, and the items' gradient with `step_gram` of the users."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as format_tensors
 
-from ..errors import DualNetWarning, ResourceError
+from ..errors import DualNetWarning, ResourceError, UsageError
 
 KEEP_LAST = 2
 TENSORS, STATE, MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
@@ -106,6 +106,37 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, An
                 f"checkpoint {candidate} is damaged ({error}); going back to the one before", DualNetWarning, stacklevel=2
             )
     return None
+
+
+def refuse_other_run(ours: Mapping[str, Any], theirs: Mapping[str, Any], folder: Path | None) -> None:
+    """Refuse to go on with a checkpoint of another run, naming what differs.
+
+    Raises
+    ------
+    UsageError
+        If parameters or data are not the same.
+    """
+    different = sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))
+    if different:
+        changes = ", ".join(f"{key}: {theirs.get(key)} then, {ours.get(key)} now" for key in different[:3])
+        raise UsageError(
+            f"the checkpoint in {folder} is of another run ({changes}); use the same settings and data, or another folder"
+        )
+
+
+def last_stop(folder: Path) -> str | None:
+    """Return where the newest checkpoint under a folder stands, such as ``"train/refine-2, epoch 3"``; None without one."""
+    found = sorted(folder.rglob(f"step-*/{STATE}"), key=lambda path: path.stat().st_mtime_ns)
+    if not found:
+        return None
+    try:
+        state = json.loads(found[-1].read_bytes())
+    except (OSError, ValueError):  # damaged: the loader will say so
+        return None
+    stage = found[-1].parent.parent.relative_to(folder).as_posix()
+    if "epoch" not in state:
+        return f"{stage}, done"
+    return f"{stage}, done" if state["done"] else f"{stage}, epoch {state['epoch'] + 1}"
 
 
 def discard_checkpoints(folder: Path) -> None:

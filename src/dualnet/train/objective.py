@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..ids import Rows
 from ..nn.dual import DualNetwork
-from ..nn.losses import dense_squares, exact_squares, pair_squares, zero_gram
+from ..nn.losses import dense_logistic, dense_squares, exact_squares, pair_logistic, pair_squares, zero_gram
 from .batches import DualBatch
 from .block_error import ItemSide
 from .device import full_precision
@@ -21,7 +21,7 @@ from .gram_memory import GramMemory
 from .inputs import DualInputs, Histories, InputSettings, Place, evenly_spaced
 from .leave_one_out import without_one
 
-LossForm = Literal["auto", "exact", "dense", "estimated"]
+LossForm = Literal["auto", "exact", "dense", "estimated", "logistic"]
 
 USERS_AT_ONCE = 8192  # of a block: some 10 kB of activations each
 ITEMS_AT_ONCE = 32768
@@ -35,8 +35,9 @@ class LossSettings:
     ----------
     zero_weight : float
         Weight b of zeros.
-    form : {"auto", "exact", "dense", "estimated"}
-        How the loss is computed; auto takes the cheaper of exact and dense by block size.
+    form : {"auto", "exact", "dense", "estimated", "logistic"}
+        How the squared error is computed; auto takes the cheaper of exact and dense by block size. "logistic" is another
+        loss, with the same weights.
     """
 
     zero_weight: float
@@ -101,7 +102,7 @@ class DualObjective:
         return {} if self._memory is None else self._memory.state
 
     def backward(self, batch: DualBatch) -> float:
-        """Add the gradient of one block to that of the parameters; return the block's weighted squared error.
+        """Add the gradient of one block to that of the parameters; return the block's weighted error.
 
         Parameters
         ----------
@@ -133,7 +134,8 @@ class DualObjective:
         The block passes as one part; shapes and scaling as in `backward`.
         """
         place = Place(batch.epoch, batch.step)
-        squares = dense_squares if self._is_dense(batch) else exact_squares
+        logistic = self.settings.form == "logistic"
+        whole = dense_logistic if logistic else dense_squares if self._is_dense(batch) else exact_squares
         items = self._encode_items(batch.item_rows, batch, 0)
         table, histories = self.inputs.table(place), self.inputs.histories(batch.user_rows, place)
         first = self.inputs.users(batch.user_rows, histories, table)
@@ -144,9 +146,9 @@ class DualObjective:
             without, pairs = without_one(self.inputs, batch.user_rows, histories, table, batch.item_rows)
             users, alone = self.network.encode_users(torch.cat([first, without]), dropout).split([len(first), len(without)])
             silent = positives.with_values(torch.zeros_like(positives.values))
-            error = squares(users, items, silent, *zeros) + pair_squares(alone, items, pairs)
+            error = whole(users, items, silent, *zeros) + (pair_logistic if logistic else pair_squares)(alone, items, pairs)
         else:
-            error = squares(self.network.encode_users(first, dropout), items, positives, *zeros)
+            error = whole(self.network.encode_users(first, dropout), items, positives, *zeros)
         return error * self._scale(batch), error.detach()
 
     @torch.no_grad()
@@ -190,7 +192,8 @@ class DualObjective:
         first = self.inputs.users(rows, histories, table)
         positives = self.inputs.sparse(histories.positives(batch.item_rows))
         dropout = self.inputs.generator("user-dropout", place, device=self.inputs.device)
-        add = side.add_dense if dense else side.add_positives
+        logistic = self.settings.form == "logistic"
+        add = side.add_logistic if logistic else side.add_dense if dense else side.add_positives
         if self.inputs.settings.mask != "leave-one-out":
             encoded = self.network.encode_users(first, dropout)
             return encoded, add(encoded.detach(), positives, self._user_zero)
@@ -198,7 +201,8 @@ class DualObjective:
         encoded = self.network.encode_users(torch.cat([first, without]), dropout)
         users, alone = encoded.detach().split([len(first), len(without)])
         silent = positives.with_values(torch.zeros_like(positives.values))
-        return encoded, torch.cat([add(users, silent, self._user_zero), side.add_pairs(alone, pairs)])
+        add_pairs = side.add_logistic_pairs if logistic else side.add_pairs
+        return encoded, torch.cat([add(users, silent, self._user_zero), add_pairs(alone, pairs)])
 
     def _encode_items(self, rows: Rows, batch: DualBatch, part: int) -> Tensor:
         place = Place(batch.epoch, batch.step, part)
@@ -216,12 +220,13 @@ class DualObjective:
         return self.matrix.shape[1] / (len(batch.user_rows) * len(batch.item_rows))
 
     def _is_dense(self, batch: DualBatch) -> bool:
+        """Whether every cell of the block is visited, so that no Gram matrix is needed."""
         if self.settings.form == "auto":
             # Gram products pay off once the block is larger than the embedding is wide (decision 6)
             users, items = len(batch.user_rows), len(batch.item_rows)
             width = sum(self.network.item_tower.widths)
             return 2 * users * items <= width * (users + items) and users <= self.users_at_once
-        return self.settings.form == "dense"
+        return self.settings.form in ("dense", "logistic")
 
 
 def _parts(rows: Rows, size: int) -> list[Rows]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Run-time choices; none of them changes the result.
+    """Run-time choices; none of them changes the result of a fit that comes to its end.
 
     Parameters
     ----------
@@ -24,6 +25,9 @@ class RunOptions:
         Threads for matrix products; by default what the machine offers.
     checkpoint_every : int
         Epochs between two checkpoints.
+    after_epoch : callable, optional
+        Called with the figures of each epoch (of a fit in stages: of the last one), once they are logged and saved; what
+        it raises ends the fit. Models that do not train by epochs never call it.
     """
 
     progress: bool | None = None
@@ -32,3 +36,4 @@ class RunOptions:
     resume: bool = False
     threads: int | None = None
     checkpoint_every: int = 1
+    after_epoch: Callable[[Mapping[str, float]], None] | None = None

@@ -62,10 +62,12 @@ class EpochProgress:
         text = f"epoch {batch.epoch + 1}  loss {loss:.4f}{self._validation}  {rate / 1e6:.0f}M pairs/s"
         self._bar.update(self._task, completed=done, text=text)
 
-    def figures(self, figures: dict[str, float]) -> None:
-        """Note the validation figures of a finished epoch."""
+    def figures(self, figures: dict[str, float], done: int) -> None:
+        """Note the validation figures of a finished epoch; `done` counts blocks skipped at its end too."""
         recalls = [f"  {name} {value:.3f}" for name, value in figures.items() if name not in ("epoch", "loss")]
         self._validation = "".join(recalls[:2]) or self._validation
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done)
 
 
 class EpochLog:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..errors import TrainingError, TrainingInterruptedError, UsageError
 from .allocator import keep_freed_memory
 from .batches import DualBatch, DualBatches
-from .checkpoint import discard_checkpoints, load_checkpoint, save_checkpoint, sole_writer
+from .checkpoint import discard_checkpoints, load_checkpoint, refuse_other_run, save_checkpoint, sole_writer
 from .device import tensor_cores
 from .options import RunOptions
 from .progress import EpochLog, EpochProgress
@@ -156,6 +156,8 @@ class Trainer:
             If the loss is no longer finite.
         TrainingInterruptedError
             If a signal asked to stop; the state was saved first.
+        Exception
+            Whatever `run.after_epoch` raises.
         UsageError
             If `run.resume` meets a checkpoint of another run.
         """
@@ -181,9 +183,11 @@ class Trainer:
                 self._finish_epoch(last)
                 seconds = time.perf_counter() - started
                 log.write(self.state.history[-1], seconds)
-                progress.figures(self.state.history[-1])
+                progress.figures(self.state.history[-1], self._steps_done())
                 if self.folder is not None and (self.state.done or self.state.epoch % self.run.checkpoint_every == 0):
                     self.save()
+                if self.run.after_epoch is not None:
+                    self.run.after_epoch(self.state.history[-1])
         if self.best:
             self.objective.network.load_state_dict(self.best)
         return self.state
@@ -208,6 +212,9 @@ class Trainer:
         schedule = SCHEDULES[self.settings.schedule]
         total = self.settings.epochs * len(self.batches)
         while state.step < len(self.batches):
+            if self.batches.skips(state.epoch, state.step):
+                state.step += 1
+                continue
             rate = self.settings.learning_rate * schedule(self._steps_done() / total)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
@@ -260,7 +267,7 @@ class Trainer:
         if loaded is None:
             return
         tensors, state = loaded
-        _same_run(self.identity, state.pop("identity"), str(self.folder))
+        refuse_other_run(self.identity, state.pop("identity"), self.folder)
         state["best_figure"] = -math.inf if state["best_figure"] is None else state["best_figure"]
         self.state = TrainingState(**state)
         parts: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "optimizer": {}, "objective": {}}
@@ -287,13 +294,3 @@ def _make_optimizer(network: nn.Module, settings: TrainerSettings) -> torch.opti
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, fused=True)
     raise UsageError(f"optimizer must be 'adam' or 'sgd', got {settings.optimizer!r}")
-
-
-def _same_run(ours: Mapping[str, Any], theirs: Mapping[str, Any], folder: str) -> None:
-    """Refuse to go on with a checkpoint of another run, naming what differs."""
-    different = sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))
-    if different:
-        changes = ", ".join(f"{key}: {theirs.get(key)} then, {ours.get(key)} now" for key in different[:3])
-        raise UsageError(
-            f"the checkpoint in {folder} is of another run ({changes}); use the same settings and data, or another folder"
-        )

@@ -9,10 +9,12 @@ import zipfile
 import numpy as np
 import pytest
 
+from dualnet.data.filters import CIAO, CountFilter
 from dualnet.data.sources import known, load, registry
 from dualnet.data.sources.citeulike import _abstracts
 from dualnet.data.sources.fetch import fetch_file
 from dualnet.data.sources.raw import SourceFolder, assert_totals
+from dualnet.data.synthetic import library
 from dualnet.errors import DataError, ResourceError, UsageError
 
 CONTENT = bytes(range(256)) * 4000
@@ -158,4 +160,35 @@ def test_bombs_and_wrong_totals(tmp_path):
 def test_every_source_names_its_files():
     for info in known().values():
         assert info.files
-        assert all(len(file.sha256) == 64 and file.url.startswith("https://") for file in info.files.values())
+        assert all(len(file.sha256) == 64 for file in info.files.values())
+        assert all(file.url is None or file.url.startswith("https://") for file in info.files.values())
+        assert info.by_hand or all(file.url for file in info.files.values())
+
+
+def test_files_without_an_address_are_said_before_anything_is_fetched(server, monkeypatch, tmp_path):
+    monkeypatch.delenv("DUALNET_DATA", raising=False)
+    monkeypatch.delenv("DUALNET_MIRROR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    text = (
+        r"data set 'movielens-1m-posters': five_star_pairs.csv, movies.dat, posters_128.tar cannot be fetched \(movies.dat is"
+        r" that of GroupLens' ml-1m.zip, .*\); put them into .*movielens-1m-posters, or set DUALNET_DATA"
+    )
+    with pytest.raises(ResourceError, match=text):
+        registry.fetch("movielens-1m-posters")
+    with pytest.raises(ResourceError, match=r"five_star_pairs.csv cannot be fetched .* put it into"):
+        load("movielens-1m-posters")
+    assert list(tmp_path.rglob("*.*at")) == []
+
+
+def test_a_filter_of_ones_own_is_used_where_the_data_set_has_none(monkeypatch, tmp_path):
+    world = library(n_readers=30, n_papers=300, pairs_per_reader=20)
+    monkeypatch.setitem(registry.SOURCES, "toy", registry.SourceInfo("toy", "toy", "", lambda folder: world, {}))
+    assert load("toy", folder=tmp_path).interactions.n_pairs == world.interactions.n_pairs
+    kept = load("toy", folder=tmp_path, filtered=CountFilter(user_events=5))
+    assert 0 < kept.interactions.n_users < 30
+    given = []
+    info = registry.SourceInfo("toy", "toy", "", lambda folder, chosen: given.append(chosen), {}, CIAO)
+    monkeypatch.setitem(registry.SOURCES, "toy", info)
+    for filtered in (True, False, CountFilter(2)):
+        load("toy", folder=tmp_path, filtered=filtered)
+    assert given == [CIAO, None, CountFilter(2)]

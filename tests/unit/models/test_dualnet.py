@@ -1,5 +1,6 @@
 """DualNet: runtime equals torch, all four quadrants, options that act, parameters that are checked, resume."""
 
+import json
 import os
 import signal
 
@@ -15,7 +16,9 @@ from dualnet.errors import TrainingInterruptedError, UsageError
 from dualnet.models.runtime import DualRuntime
 from dualnet.nn.dual import DualNetwork, DualShape
 from dualnet.nn.export import export_network
+from dualnet.retrieval.topk import inner_products
 from dualnet.train import batches
+from dualnet.train.checkpoint import last_stop
 from dualnet.train.inputs import InputSettings
 from dualnet.train.objective import DualObjective, LossSettings
 
@@ -71,7 +74,7 @@ def test_a_new_item_reaches_someone_with_only_a_new_item():
 
 
 def test_reference_input_ignores_new_items_in_a_history_and_says_so():
-    model = DualNet(**TINY, user_input="reference").fit(WORLD)
+    model = DualNet(**TINY, user_input="reference", content_weight=0.0).fit(WORLD)
     assert model.recommend(history=["i0-1", "n1"], new_items=fresh("n1"), k=3).ignored == ["n1"]
     assert model.recommend(history=["n1"], new_items=fresh("n1"), k=3).resolved == "fallback"
 
@@ -90,7 +93,7 @@ def test_user_columns_serve_people_without_history():
     model.fit(Dataset(WORLD.interactions, WORLD.items, profile))
     nobody = csr_array((4, len(WORLD.interactions.items)), dtype=np.float32)
     someone = Content.from_rows(["a", "b", "c", "d"], {"group": ["0", "1", "2", "3"]}, profile.spec)
-    scores = model.encode_users(nobody, model.catalogue_, someone) @ model.encode_items(model.catalogue_).T
+    scores = inner_products(model.encode_users(nobody, model.catalogue_, someone), model.encode_items(model.catalogue_))
     best = [WORLD.interactions.items.key(int(row)) for row in scores.argmax(axis=1)]
     assert [str(key)[1] for key in best] == ["0", "1", "2", "3"]
 
@@ -98,7 +101,7 @@ def test_user_columns_serve_people_without_history():
 @pytest.mark.parametrize(
     "changes",
     [{"mask": "fold"}, {"mask": "leave-one-out"}, {"design": "basic"}, {"optimizer": "sgd", "learning_rate": 0.002},
-     {"zero_popularity": 0.5}, {"item_batch": 20}, {"weight_decay": 0.5}, {"norm": "layer"}, {"schedule": "cosine"}],
+     {"zero_popularity": 0.5}, {"item_batch": 20}, {"weight_decay": 0.5}, {"loss": "logistic"}, {"skip_empty": 0.5, "user_batch": 2, "item_batch": 4}, {"norm": "layer"}, {"schedule": "cosine"}],
 )  # fmt: skip
 def test_options_change_the_fit_and_still_learn(changes):
     plain, model = DualNet(**TINY).fit(WORLD), DualNet(**{**TINY, **changes}).fit(WORLD)
@@ -148,9 +151,93 @@ def test_an_interrupted_fit_resumes_to_the_same_bits(tmp_path, monkeypatch):
         np.testing.assert_array_equal(value, again.runtime_.tensors[name])
 
 
+STAGED = {
+    "levels": (16, 8), "stages": ("pretrain", "refine", "optimise"), "init": "random", "epochs": 2, "refine_epochs": 2,
+    "pretrain_epochs": 1, "user_batch": 20,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "stopped"), [(2, "train/refine-1"), (11, "train/refine-2"), (18, "train/optimise")])
+def test_a_fit_stopped_in_any_stage_names_it_and_resumes_to_the_same_bits(tmp_path, monkeypatch, call, stopped):
+    plain, calls = batches.DualBatches.batch, 0
+
+    def interrupting(self, epoch, step):
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return plain(self, epoch, step)
+
+    def fit(folder):
+        log = tmp_path / f"{folder}.jsonl"
+        run = RunOptions(progress=False, checkpoint=tmp_path / folder, resume=True, log=log)
+        model = DualNet(**STAGED).fit(WORLD, run=run)
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        return model, [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+
+    whole, whole_log = fit("whole")
+    monkeypatch.setattr(batches.DualBatches, "batch", interrupting)
+    with pytest.raises(TrainingInterruptedError, match=stopped):
+        fit("parts")
+    assert last_stop(tmp_path / "parts").startswith(f"{stopped}, epoch ")
+    again, again_log = fit("parts")
+    assert last_stop(tmp_path / "parts") == "train/optimise, done"
+    for name, value in whole.runtime_.tensors.items():
+        np.testing.assert_array_equal(value, again.runtime_.tensors[name])
+    assert again_log == whole_log
+    assert list(dict.fromkeys(line["phase"] for line in whole_log)) == [
+        "train/pretrain", "train/refine-1", "train/refine-2", "train/optimise",
+    ]  # fmt: skip
+
+
+def test_a_fresh_fit_forgets_the_checkpoints_of_all_stages(tmp_path):
+    run = RunOptions(progress=False, checkpoint=tmp_path)
+    DualNet(**STAGED).fit(WORLD, run=run)
+    with pytest.raises(UsageError, match="user_batch=99 does not fit"):  # fails before its first step
+        DualNet(**{**STAGED, "user_batch": 99}).fit(WORLD, run=run)
+    assert last_stop(tmp_path) == "train/pretrain, done"
+
+
+@pytest.mark.parametrize("design", ["basic", "multi-level", "branching"])
+def test_every_stage_counts_and_any_can_be_left_out(design):
+    fits = {}
+    for kinds in [("optimise",), ("refine",), ("refine", "optimise"), ("pretrain", "optimise"), ("pretrain", "refine")]:
+        model = DualNet(**{**STAGED, "design": design, "stages": kinds}).fit(WORLD)
+        assert model.training_.epoch == 2
+        fits[kinds] = model.training_.history[-1]["loss"]
+    assert len(set(fits.values())) == len(fits)
+    assert fits["refine", "optimise"] < fits["refine",]
+    assert fits["refine", "optimise"] < fits["optimise",]
+
+
+def test_the_last_stage_is_validated_and_chooses_its_epochs():
+    split = splits.out_matrix(WORLD, cold=0.2)
+    model = DualNet(**{**STAGED, "stages": ("refine",), "refine_epochs": 4}).fit(split.train, split.validation)
+    assert model.training_.epoch == model.choice_.best_epoch
+    assert all("recall@auto" in entry for entry in model.choice_.history)
+
+
+@pytest.mark.parametrize(("optimizer", "learned"), [("adam", True), ("sgd", False)])
+def test_sgd_leaves_the_scale_of_the_embeddings(optimizer, learned):
+    model = DualNet(**{**TINY, "optimizer": optimizer, "learning_rate": 0.002, "init": "random"}).fit(WORLD)
+    assert np.array_equal(model.runtime_.tensors["item.scale"], np.full(24, 0.1, np.float32)) is not learned
+
+
+def test_who_watches_a_fit_sees_the_epochs_of_the_last_stage():
+    seen = []
+    DualNet(**STAGED).fit(WORLD, run=RunOptions(progress=False, after_epoch=seen.append))
+    assert [entry["epoch"] for entry in seen] == [1, 2]
+
+
+def test_pretraining_without_content_is_refused():
+    with pytest.raises(UsageError, match="stages has 'pretrain', but the items have no content"):
+        DualNet(**STAGED).fit(Dataset(WORLD.interactions))
+
+
 def test_the_paper_preset():
     model = DualNet.paper(epochs=3)
     assert (model.user_input, model.optimizer, model.item_residual, model.epochs) == ("reference", "sgd", False, 3)
+    assert model.stages == ("pretrain", "refine", "optimise")
 
 
 @pytest.mark.parametrize(
@@ -164,6 +251,13 @@ def test_the_paper_preset():
         ({"learning_rate": -1}, "learning_rate=-1 must be above 0"),
         ({"epochs": 0}, "epochs=0 must be a whole number"),
         ({"user_batch": 10_000}, "user_batch=10000 does not fit the 40 users"),
+        ({"skip_empty": 1.5}, "skip_empty=1.5 must be at least 0 and at most 1"),
+        ({"stages": ("refine", "optimize")}, "Did you mean 'optimise'"),
+        ({"stages": ("optimise", "refine")}, "in the order pretrain, refine, optimise"),
+        ({"stages": ("pretrain",), "init": "random"}, "nothing would train the user network"),
+        ({"stages": ()}, "nothing would train the user network"),
+        ({"stages": ("pretrain", "optimise")}, "'pretrain' and init='spectral'"),
+        ({"refine_epochs": 0}, "refine_epochs=0 must be a whole number"),
         ({"fold": 0}, "fold=0 must be above 0"),
         ({"weight_decay": -0.1}, "must not be negative"),
     ],

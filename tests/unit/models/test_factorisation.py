@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array, csr_matrix
 
-from dualnet import Dataset, evaluate, splits
+from dualnet import Dataset, evaluate, splits, synthetic
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import CapabilityError, UsageError
 from dualnet.models import ease
@@ -14,7 +14,7 @@ from dualnet.models.als import half_step, weighted_error
 from dualnet.models.content_factors import ContentFactors
 from dualnet.models.ease import EASE
 from dualnet.models.fusion import Fusion
-from dualnet.models.wmf import WMF
+from dualnet.models.wmf import PAPER_FACTORS, WMF, start_factors
 
 WORLD = blocks_world()
 pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
@@ -68,23 +68,41 @@ def test_every_half_step_lowers_the_objective():
     assert errors[-1] < 0.9 * errors[0]
 
 
-def test_same_objective_as_implicit():
-    """The same start, exact solver, mapped weights: implicit divides everything by b."""
-    als = pytest.importorskip("implicit.cpu.als", reason="implicit is not installed (extra 'bench')")
-    matrix = csr_array((world(3, 80, 60, 0.1) > 0).astype(np.float32))
+def test_wmf_is_implicit_from_the_same_start():
+    """Exact solver, mapped weights: implicit has 1 on zeros and alpha on positives, so we divide everything by alpha."""
+    als = pytest.importorskip("implicit.cpu.als", reason="implicit is not installed (extra 'dev')")
+    data = synthetic.library(n_readers=90, n_papers=120, text=False, seed=3)
+    ours = WMF(factors=8, zero_weight=0.02, regularization=0.5, iterations=5).fit(data)
+    matrix = ours.histories_
     peer = als.AlternatingLeastSquares(
-        factors=8, alpha=50, regularization=25, iterations=5, use_cg=False, dtype=np.float64, random_state=0
+        factors=8, alpha=1 / 0.02, regularization=0.5 / 0.02, iterations=5, use_cg=False, dtype=np.float64, num_threads=1
     )
-    start = np.random.default_rng(0).random((60, 8)) * 0.01
-    peer.item_factors, peer.user_factors = start.copy(), np.random.default_rng(1).random((80, 8)) * 0.01
+    peer.item_factors = start_factors(matrix.shape[1], 8, seed=0).astype(np.float64)
+    peer.user_factors = np.zeros((matrix.shape[0], 8))  # solved for first, so their start does not matter
     peer.fit(csr_matrix(matrix), show_progress=False)
-    items = start.astype(np.float32)
-    for _ in range(5):
-        users = half_step(items, matrix, 0.02, 0.5)
-        items = half_step(users, csr_array(matrix.T), 0.02, 0.5)
-    ours = weighted_error(users, items, matrix, 0.02, 0.5, 0.5)
-    theirs = weighted_error(peer.user_factors, peer.item_factors, matrix, 0.02, 0.5, 0.5)
-    assert ours == pytest.approx(theirs, rel=1e-3)
+    np.testing.assert_allclose(ours.item_factors_, peer.item_factors, atol=2e-3 * np.abs(peer.item_factors).max())
+    users, others = (half_step(np.float32(items), matrix, 0.02, 0.5) for items in (ours.item_factors_, peer.item_factors))
+    found = weighted_error(users, ours.item_factors_, matrix, 0.02, 0.5, 0.5)
+    assert found == pytest.approx(weighted_error(others, peer.item_factors, matrix, 0.02, 0.5, 0.5), rel=1e-4)
+
+
+def test_two_penalties_give_the_scores_of_their_geometric_mean():
+    """Scaling users up and items down keeps the scores, so equation 1 with l_u and l_v needs one number."""
+    matrix, start = world(4, 40, 30, 0.2), start_factors(30, 5, seed=1)
+
+    def scores(user_penalty, item_penalty, items):
+        for _ in range(4):
+            users = half_step(items, matrix, 0.05, user_penalty)
+            items = half_step(users, csr_array(matrix.T), 0.05, item_penalty)
+        return half_step(items, matrix, 0.05, user_penalty) @ items.T
+
+    scale = np.float32((0.2 / 3.2) ** 0.25)  # users by scale, items by 1 / scale: l_u |u|^2 becomes sqrt(l_u l_v) |u|^2
+    np.testing.assert_allclose(scores(0.2, 3.2, start), scores(0.8, 0.8, start / scale), rtol=1e-3, atol=1e-4)
+
+
+def test_the_papers_widths():
+    assert PAPER_FACTORS == (450, 300)
+    assert (WMF.paper().factors, WMF.paper(factors=PAPER_FACTORS[1]).factors) == PAPER_FACTORS
 
 
 def test_ease_is_the_constrained_ridge_regression():

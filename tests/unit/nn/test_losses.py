@@ -1,4 +1,6 @@
-"""The exact loss is the dense loss: value and gradient, for every weight, in float64."""
+"""The exact loss is the dense loss: value and gradient, for every weight, in float64; the logistic loss by its definition."""
+
+import math
 
 import numpy as np
 import pytest
@@ -7,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from dualnet.nn.losses import dense_squares, exact_squares, pair_squares
+from dualnet.nn.losses import (
+    dense_logistic,
+    dense_squares,
+    exact_squares,
+    pair_logistic,
+    pair_squares,
+    positive_logistic,
+    softplus,
+)
 from dualnet.nn.sparse import SparseMatrix, sparse_product
 
 
@@ -77,3 +87,37 @@ def test_sparse_product_gradient():
     _, weights, matrix, _, weight, _ = block(9, 6, 9, 4, 0.3)
     torch.autograd.gradcheck(lambda w: sparse_product(matrix, w), (weight,))
     torch.testing.assert_close(sparse_product(matrix, weight), torch.from_numpy(weights) @ weight)
+
+
+def test_dense_logistic_is_its_definition_written_out():
+    pattern, weights, positives, u, v, zeros = block(3, 5, 7, 4, 0.4)
+    total = pairs = 0.0
+    for i in range(5):
+        for j in range(7):
+            score = float((u[i] @ v[j]).detach())
+            if pattern[i, j]:
+                pairs += weights[i, j] * math.log1p(math.exp(-score))
+            else:
+                total += float(zeros[0][i] * zeros[1][j]) * math.log1p(math.exp(score))
+    assert dense_logistic(u, v, positives, *zeros).item() == pytest.approx(total + pairs, rel=1e-12)
+    assert pair_logistic(u, v, positives).item() == pytest.approx(pairs, rel=1e-12)
+
+
+@pytest.mark.parametrize("size", [1.0, 30.0, 1000.0])
+def test_positives_turn_the_logistic_loss_of_an_empty_block_into_that_of_the_block(size):
+    """Also for scores so large that exp(s) is not a number any more."""
+    _, _, positives, u, v, zeros = block(3, 6, 8, 4, 0.4)
+    u, v = (size * u.detach()).requires_grad_(), v.detach()
+    silent = (zeros[0][:, None] * zeros[1] * softplus(u @ v.T)).sum()
+    gradient = torch.autograd.grad(silent, u)[0]
+    error, derivative = positive_logistic(u.detach(), v, positives, *zeros)
+    whole = dense_logistic(u, v, positives, *zeros)
+    assert silent.item() + error.item() == pytest.approx(whole.item(), rel=1e-9)
+    assert math.isfinite(whole.item())
+    torch.testing.assert_close(gradient + derivative.times(v), torch.autograd.grad(whole, u)[0], rtol=1e-9, atol=1e-9)
+
+
+def test_softplus_is_exact_and_never_overflows():
+    scores = torch.tensor([-800.0, -5.0, 0.0, 5.0, 39.0, 41.0, 800.0], dtype=torch.float64)
+    expected = [math.log1p(math.exp(-abs(score))) + max(score, 0.0) for score in scores.tolist()]
+    torch.testing.assert_close(softplus(scores), torch.tensor(expected, dtype=torch.float64), rtol=1e-15, atol=0)

@@ -6,6 +6,7 @@ import torch
 from scipy.sparse import csr_array
 
 from dualnet.nn.dual import DualNetwork, DualShape
+from dualnet.train import block_error
 from dualnet.train.batches import DualBatches
 from dualnet.train.inputs import InputSettings, Place
 from dualnet.train.objective import DualObjective, LossSettings
@@ -65,6 +66,13 @@ def item_vectors(target: DualObjective) -> torch.Tensor:
     return network.encode_items(network.item_first(torch.from_numpy(features.toarray()).double(), network.item_residual))
 
 
+def cost(target: DualObjective, score: torch.Tensor, truth: int) -> torch.Tensor:
+    """Return the loss of one score against 1 or 0."""
+    if target.settings.form == "logistic":
+        return torch.log1p(torch.exp(-score if truth else score))
+    return (truth - score) ** 2
+
+
 def slow_twin(target: DualObjective, users: np.ndarray, items: np.ndarray, hidden: dict[int, set[int]] | None) -> torch.Tensor:
     """Add up the loss pair by pair."""
     matrix = world()[0].toarray()
@@ -80,14 +88,14 @@ def slow_twin(target: DualObjective, users: np.ndarray, items: np.ndarray, hidde
                     encoded_here = encode(target, user, np.array([j for j in history if j != item], int))
                 else:
                     encoded_here = encoded
-                total = total + float(matrix[user, item]) * (1 - encoded_here @ vectors[item]) ** 2
+                total = total + float(matrix[user, item]) * cost(target, encoded_here @ vectors[item], 1)
             elif not matrix[user, item]:
-                total = total + ZERO * (encoded @ vectors[item]) ** 2
+                total = total + ZERO * cost(target, encoded @ vectors[item], 0)
     return total
 
 
 @pytest.mark.parametrize("mask", ["none", "leave-one-out", "fold"])
-@pytest.mark.parametrize("form", ["exact", "dense"])
+@pytest.mark.parametrize("form", ["exact", "dense", "logistic"])
 @pytest.mark.parametrize("item_batch", [ITEMS, 4])
 def test_block_loss_and_gradient_equal_the_slow_twin(mask, form, item_batch):
     target = objective(mask, form)
@@ -136,7 +144,7 @@ def assert_same(found, wanted):
 
 
 @pytest.mark.parametrize("mask", ["none", "leave-one-out", "fold"])
-@pytest.mark.parametrize("form", ["exact", "dense"])
+@pytest.mark.parametrize("form", ["exact", "dense", "logistic"])
 @pytest.mark.parametrize("item_batch", [ITEMS, 4])
 @pytest.mark.parametrize("changes", [{"norm": "batch"}, {"norm": "layer", "user_input": "reference", "dropout": 0.3},
                                      {"noise": 0.4, "dropout": 0.2, "norm": "batch"}, {"popular": True, "design": "basic"},
@@ -148,7 +156,7 @@ def test_hand_written_backward_equals_automatic_differentiation(mask, form, item
 
 
 @pytest.mark.parametrize("mask", ["none", "leave-one-out"])
-@pytest.mark.parametrize("form", ["exact", "dense"])
+@pytest.mark.parametrize("form", ["exact", "dense", "logistic"])
 @pytest.mark.parametrize("norm", ["none", "layer"])
 def test_parts_give_the_gradient_of_the_whole_block(mask, form, norm):
     """Two users and four items at a time, items encoded twice: the same error and gradient as in one piece."""
@@ -196,9 +204,18 @@ def exact_gram(target: DualObjective, batch) -> torch.Tensor:
     return ZERO * vectors.T @ vectors / len(vectors)
 
 
+def test_the_logistic_loss_passes_few_users_at_a_time(monkeypatch):
+    """Two users at a time or all at once: the same error and gradient."""
+    batch = DualBatches(world()[0], user_batch=USERS, item_batch=ITEMS, seed=1).batch(0, 0)
+    whole = gradients(objective("none", "logistic", popular=True), batch, twin=False)
+    monkeypatch.setattr(block_error, "CELLS_AT_ONCE", 2 * ITEMS)
+    assert_same(gradients(objective("none", "logistic", popular=True), batch, twin=False), whole)
+
+
+@pytest.mark.parametrize("form", ["exact", "logistic"])
 @pytest.mark.parametrize("norm", ["none", "layer"])
-def test_blocks_of_an_epoch_sum_to_the_whole_matrix(norm):
-    target = objective("none", norm=norm)
+def test_blocks_of_an_epoch_sum_to_the_whole_matrix(norm, form):
+    target = objective("none", form, norm=norm)
     whole = DualBatches(world()[0], user_batch=USERS, item_batch=ITEMS, seed=0).batch(0, 0)
     parts = DualBatches(world()[0], user_batch=3, item_batch=4, seed=0)
     total = sum(target.backward(parts.batch(0, step)) for step in range(len(parts)))

@@ -37,6 +37,7 @@ def make_trainer(
     after_batch=None,
     patience=9,
     form="auto",
+    skip=0.0,
 ):
     rng = np.random.default_rng(0)
     matrix = csr_array((rng.random((30, 40)) < 0.2).astype(np.float32))
@@ -45,7 +46,8 @@ def make_trainer(
     network = DualNetwork(shape, torch.Generator().manual_seed(seed))
     inputs, settings = InputSettings("none", 0.3, 0.3, 0.3, 0.5, seed), LossSettings(0.01, form)
     objective = DualObjective(network, matrix, features, None, np.ones(1, np.float32), inputs, settings)
-    batches = DualBatches(matrix, user_batch=10, item_batch=20, seed=seed)
+    users, items = (2, 3) if skip else (10, 20)  # small enough for empty blocks
+    batches = DualBatches(matrix, user_batch=users, item_batch=items, seed=seed, skip_empty=skip)
     if after_batch is not None:
         plain = batches.batch
         batches.batch = lambda epoch, step: (after_batch(epoch, step), plain(epoch, step))[1]
@@ -90,6 +92,28 @@ def test_a_run_stopped_by_a_signal_and_resumed_equals_a_whole_one(tmp_path, opti
     assert caught.value.exit_code == 143
     assert (stopped.state.epoch, stopped.state.step) == (1, 4)
     resumed = make_trainer(tmp_path / "parts", optimizer=optimizer, form=form, resume=True)
+    resumed.fit()
+    assert resumed.digest() == whole.digest()
+
+
+def test_skipped_blocks_are_no_steps_and_a_resumed_run_skips_the_same(tmp_path):
+    taken = []
+    whole = make_trainer(tmp_path / "whole", skip=0.5, after_batch=lambda epoch, step: taken.append((epoch, step)))
+    whole.fit()
+    expected = [
+        (epoch, step) for epoch in range(4) for step in range(len(whole.batches)) if not whole.batches.skips(epoch, step)
+    ]
+    assert taken == expected
+    assert len(taken) < 4 * len(whole.batches)
+    assert whole._steps_done() == 4 * len(whole.batches)
+
+    def interrupt(epoch, step):
+        if (epoch, step) == expected[len(expected) // 2]:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(TrainingInterruptedError):
+        make_trainer(tmp_path / "parts", skip=0.5, after_batch=interrupt).fit()
+    resumed = make_trainer(tmp_path / "parts", skip=0.5, resume=True)
     resumed.fit()
     assert resumed.digest() == whole.digest()
 

@@ -1,1 +1,1 @@
-"""One kind of content column a file: fitted on training rows, applied with NumPy and SciPy alone."""
+"""One kind of content column a file: fitted on training rows, applied with NumPy and SciPy alone where no picture or sentence model is read."""

@@ -11,9 +11,10 @@ from ...errors import DataError, UsageError
 from ...ids import IdMap
 from ..dataset import Dataset
 from ..interactions import Interactions
+from ..pair_texts import align_texts
 from ..pairs import Layout, PairFormat, read_pairs
 from ..tasks import RankingTask, Split, Validation
-from .parts import Mask, items_of, make_task, row_mask, training_set, users_of
+from .parts import Mask, as_trained, items_of, make_task, row_mask, training_set, users_of
 
 Kind: TypeAlias = Literal["auto", "warm", "cold"]
 
@@ -89,7 +90,8 @@ def from_files(
         )
     everything = Interactions.from_rows(users, items, rows, columns, weights=np.concatenate(weights))
     user_content = None if data is None or data.users is None else data.users.align(users, "user")
-    whole = Dataset(everything, content, user_content, name)
+    texts = {} if data is None else align_texts(data.pair_texts, data.interactions, everything)
+    whole = Dataset(everything, content, user_content, name, pair_texts=texts)
     part_of = source[order]  # Interactions sorts its pairs the same way
     training, testing, validating, showing = (part_of == number for number in range(4))
     _check_kind(whole, training, testing | validating, kind)
@@ -177,6 +179,7 @@ def _quadrants(
     known_items = items_of(data, train)
     known = row_mask(known_items, data.interactions.n_items)[items]
     known_user = row_mask(users_of(data, train), data.interactions.n_users)[users]
+    view = as_trained(data, train)
     tasks = []
     for name, chosen in (
         ("known-known", hidden & known_user & known),
@@ -189,7 +192,7 @@ def _quadrants(
         ranked = known_items if name.endswith("-known") else items_of(data, hidden & ~known)
         tasks.append(
             make_task(
-                name, data, users=users_of(data, chosen), visible=visible, seen=visible | held, hidden=chosen,
+                name, view, users=users_of(data, chosen), visible=visible, seen=visible | held, hidden=chosen,
                 candidates=np.arange(data.interactions.n_items) if candidates == "all" else ranked, candidate_set=candidates,
             )
         )  # fmt: skip

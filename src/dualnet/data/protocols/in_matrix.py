@@ -8,7 +8,18 @@ from ...errors import UsageError
 from ...rng import generator
 from ..dataset import Dataset
 from ..tasks import FitOn, RankingTask, Split, Validation
-from .parts import Mask, items_of, make_task, per_user_rank, row_mask, three_one_one, training_set, users_left_out, users_of
+from .parts import (
+    Mask,
+    as_trained,
+    items_of,
+    make_task,
+    per_user_rank,
+    row_mask,
+    three_one_one,
+    training_set,
+    users_left_out,
+    users_of,
+)
 
 
 def citeulike2(data: Dataset, *, seed: int = 0, fit_on: FitOn = "train") -> Split:
@@ -42,12 +53,13 @@ def citeulike2(data: Dataset, *, seed: int = 0, fit_on: FitOn = "train") -> Spli
     part[rescued[orphan[items[rescued]]]] = 0
     train, validation, test = (part == k for k in range(3))
     inner = training_set(data, train)
-    choose = Validation(inner, (_task(data, train, train, validation),))
+    view = as_trained(data, train)
+    choose = Validation(inner, (_task(view, train, train, validation),))
     if fit_on == "train":
-        outer, final = inner, _task(data, train, train | validation, test)
+        outer, final = inner, _task(view, train, train | validation, test)
     else:
         outer = training_set(data, train | validation)
-        final = _task(data, train | validation, train | validation, test)
+        final = _task(as_trained(data, train | validation), train | validation, train | validation, test)
     options: dict[str, object] = {"users_without_training_pairs": users_left_out(data, train)}
     return Split("citeulike2", outer, (final,), choose, seed=seed, fit_on=fit_on, options=options)
 
@@ -82,8 +94,8 @@ def citeulike1(data: Dataset, *, seed: int = 0, per_user: int = 10) -> Split:
 
     def task(visible: Mask, hidden: Mask) -> RankingTask:
         return make_task(
-            "known-known", data, users=users_of(data, visible), visible=visible, seen=visible, hidden=hidden,
-            candidates=everything, candidate_set="all",
+            "known-known", as_trained(data, visible), users=users_of(data, visible), visible=visible, seen=visible,
+            hidden=hidden, candidates=everything, candidate_set="all",
         )  # fmt: skip
 
     choose = Validation(training_set(data, train & ~held), (task(train & ~held, held),))

@@ -11,7 +11,18 @@ from ...ids import Rows
 from ...rng import generator
 from ..dataset import Dataset
 from ..tasks import RankingTask, Split, Validation
-from .parts import Mask, draw_fold, draw_share, items_of, make_task, row_mask, training_set, users_left_out, users_of
+from .parts import (
+    Mask,
+    as_trained,
+    draw_fold,
+    draw_share,
+    items_of,
+    make_task,
+    row_mask,
+    training_set,
+    users_left_out,
+    users_of,
+)
 
 VALIDATION_SHARE = 0.1  # of the training items play the new ones while choosing
 
@@ -84,6 +95,6 @@ def out_matrix(
 def _task(data: Dataset, visible: Mask, hidden: Mask, new: Rows, candidates: Literal["task", "all"]) -> RankingTask:
     ranked = new if candidates == "task" else np.arange(data.interactions.n_items)
     return make_task(
-        "known-new", data, users=users_of(data, visible), visible=visible, seen=visible, hidden=hidden, candidates=ranked,
-        candidate_set=candidates,
+        "known-new", as_trained(data, visible), users=users_of(data, visible), visible=visible, seen=visible, hidden=hidden,
+        candidates=ranked, candidate_set=candidates,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...rng import generator
 from ..dataset import Dataset
 from ..tasks import RankingTask, Split, Validation
-from .parts import Mask, draw_fold, draw_share, items_of, make_task, row_mask, training_set, users_of, visible_share
+from .parts import Mask, as_trained, draw_fold, draw_share, items_of, make_task, row_mask, training_set, users_of, visible_share
 
 VALIDATION_SHARE = 0.1  # of the training users play the new ones while choosing
 
@@ -39,8 +39,8 @@ def unknown_users(data: Dataset, *, seed: int = 0, folds: int = 10, fold: int = 
     playing = row_mask(draw_share(users_of(data, ~new), VALIDATION_SHARE, rng, "users"), n_users)[users]
     shown, asked, _ = visible_share(data, playing, rng, (0.6, 0.8))
     inner = train & ~playing
-    choose = Validation(training_set(data, inner), (_task("new-known", data, inner & ~new, shown, asked),))
-    final = _task("known-known" if trained else "new-known", data, ~new, visible, hidden)
+    choose = Validation(training_set(data, inner), (_task("new-known", as_trained(data, inner), inner & ~new, shown, asked),))
+    final = _task("known-known" if trained else "new-known", as_trained(data, train), ~new, visible, hidden)
     options: dict[str, object] = {"folds": folds, "trained": trained}
     return Split("unknown-users", training_set(data, train), (final,), choose, seed=seed, fold=fold, options=options)
 

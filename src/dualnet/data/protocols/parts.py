@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ...errors import DataError, UsageError
+from ...errors import DataError, DualNetWarning, UsageError
 from ...ids import Rows
 from ..dataset import Dataset
 from ..tasks import RankingTask
@@ -33,10 +35,39 @@ def training_set(data: Dataset, pairs: Mask) -> Dataset:
     """
     if not pairs.any():
         raise DataError(f"data set '{data.name}' is too small for this protocol: no pair is left for training")
-    kept = data.interactions.keep(pairs)
-    users = np.flatnonzero(np.diff(kept.matrix.indptr))
-    items = np.flatnonzero(np.bincount(kept.matrix.indices, minlength=kept.n_items))
-    return data.with_interactions(kept).select(users=users, items=items)
+    return data.only(pairs)
+
+
+def as_trained(data: Dataset, train: Mask) -> Dataset:
+    """Return all pairs with the item content that training knows: texts of pairs (reviews) come from training pairs alone.
+
+    A held-out pair's own text would tell the answer, so every task is made of what this returns. Data without such texts
+    are returned as they are.
+
+    Parameters
+    ----------
+    data : Dataset
+        Everything.
+    train : ndarray of bool, shape (n_pairs,)
+        Which pairs train.
+
+    Warns
+    -----
+    DualNetWarning
+        If items that do not train are left without any content.
+    """
+    if not data.pair_texts or data.items is None:
+        return data
+    known = data.keep(train).items
+    new = np.setdiff1d(data.known_items(), items_of(data, train))
+    if len(new) and set(data.items.spec.columns) <= set(data.pair_texts):
+        warnings.warn(
+            f"{len(new):,} items of data set '{data.name}' have no training pair and so no content, as their"
+            f" {' and '.join(data.pair_texts)} come from training pairs only; they will be ranked alike: use other content columns too",
+            DualNetWarning,
+            stacklevel=3,
+        )
+    return replace(data, items=known, pair_texts={})
 
 
 def make_task(
@@ -57,7 +88,7 @@ def make_task(
     name : str
         Quadrant.
     data : Dataset
-        Everything, with content.
+        Everything, with the content that training knows (see `as_trained`).
     users : ndarray of int64
         User rows to rank for.
     visible, seen, hidden : ndarray of bool, shape (n_pairs,)
@@ -66,7 +97,14 @@ def make_task(
         Item rows that may be ranked.
     candidate_set : {"task", "all"}
         For the record.
+
+    Raises
+    ------
+    UsageError
+        If the content still holds the texts of all pairs.
     """
+    if data.pair_texts:
+        raise UsageError(f"task {name}: the content holds texts of held-out pairs; make the task of as_trained(data, train)")
 
     def of_users(mask: Mask) -> csr_array:
         return csr_array(data.interactions.keep(mask).pattern()[users])

@@ -9,7 +9,18 @@ from ...ids import Rows
 from ...rng import generator
 from ..dataset import Dataset
 from ..tasks import RankingTask, Split, Validation
-from .parts import Mask, draw_share, items_of, make_task, row_mask, three_one_one, training_set, users_of, visible_share
+from .parts import (
+    Mask,
+    as_trained,
+    draw_share,
+    items_of,
+    make_task,
+    row_mask,
+    three_one_one,
+    training_set,
+    users_of,
+    visible_share,
+)
 
 
 def four_quadrants(data: Dataset, *, seed: int = 0, new_items: float = 0.2, new_users: float = 0.1) -> Split:
@@ -99,6 +110,7 @@ def _future(data: Dataset, past: Mask, future: Mask) -> tuple[RankingTask, ...]:
     known_users = row_mask(users_of(data, past), data.interactions.n_users)[users]
     known_items = items_of(data, past)
     known = row_mask(known_items, data.interactions.n_items)[items]
+    view = as_trained(data, past)
     tasks = []
     for name, chosen, candidates in (
         ("known-known", future & known_users & known, known_items),
@@ -106,7 +118,7 @@ def _future(data: Dataset, past: Mask, future: Mask) -> tuple[RankingTask, ...]:
     ):
         if chosen.any():
             rows = users_of(data, chosen)
-            tasks.append(make_task(name, data, users=rows, visible=past, seen=past, hidden=chosen, candidates=candidates))
+            tasks.append(make_task(name, view, users=rows, visible=past, seen=past, hidden=chosen, candidates=candidates))
     return tuple(tasks)
 
 
@@ -141,8 +153,9 @@ def _divide(
         ("new-known", shown, shown, asked, known_items),
         ("new-new", shown, shown, pairs & strangers & new_user & new_item, new_item_rows),
     )
+    view = as_trained(data, train)
     tasks = tuple(
-        make_task(name, data, users=users_of(data, visible), visible=visible, seen=seen, hidden=hidden, candidates=candidates)
+        make_task(name, view, users=users_of(data, visible), visible=visible, seen=seen, hidden=hidden, candidates=candidates)
         for name, visible, seen, hidden, candidates in quadrants
     )
     return train, kept, tasks

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +18,7 @@ from ...errors import DataError, ResourceError
 
 LARGEST_FILE = 4 * 2**30  # unpacked bytes; far above any named data set
 LARGEST_RATIO = 100  # unpacked / packed; more is a bomb
+LONGEST_LINE = 2**20
 
 
 class SourceFolder:
@@ -46,14 +50,14 @@ class SourceFolder:
         DataError
             If it is damaged or unpacks to more than it should.
         """
-        path = self._locate(name)
+        path = self.locate(name)
         try:
             if path.suffix != ".gz" or name.endswith(".gz"):
                 return path.read_bytes()
             with gzip.open(path, "rb") as handle:
                 limit = min(LARGEST_FILE, max(path.stat().st_size, 1024) * LARGEST_RATIO)
                 data = handle.read(limit + 1)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"{path} cannot be unpacked ({error}); get the file again") from error
         if len(data) > limit:
             raise DataError(f"{path} unpacks to more than {LARGEST_RATIO} times its size; it is not the original file")
@@ -71,7 +75,16 @@ class SourceFolder:
         DataError
             If the archive is damaged, lacks the member, or the member is too large for its packed size.
         """
-        path = self._locate(archive)
+        with self.open_member(archive, name) as opened:
+            try:
+                return opened.read().decode("utf-8").splitlines()
+            except UnicodeDecodeError as error:
+                raise DataError(f"{self.path / archive}: member {name} is not UTF-8 ({error}); get the file again") from error
+
+    @contextmanager
+    def open_member(self, archive: str, name: str) -> Iterator[IO[bytes]]:
+        """Open one member of a zip archive for reading piece by piece; see `member`."""
+        path = self.locate(archive)
         try:
             with zipfile.ZipFile(path) as opened:
                 info = opened.getinfo(name)
@@ -79,9 +92,37 @@ class SourceFolder:
                     raise DataError(
                         f"{path}: member {name} unpacks to {info.file_size:,} bytes; it is not the original archive"
                     )
-                return opened.read(info).decode("utf-8").splitlines()
-        except (zipfile.BadZipFile, KeyError, OSError, UnicodeDecodeError) as error:
+                with opened.open(info) as stream:
+                    yield stream
+        except (zipfile.BadZipFile, KeyError, OSError, EOFError, zlib.error) as error:
             raise DataError(f"{path} cannot be read as the archive it should be ({error}); get the file again") from error
+
+    def each_line(self, name: str) -> Iterator[tuple[int, str]]:
+        """Yield number and text of the lines of a large text file, one at a time.
+
+        Raises
+        ------
+        ResourceError
+            If the file is missing and cannot be fetched.
+        DataError
+            If it is damaged, or a line is longer than 1 MiB.
+        """
+        path = self.locate(name)
+        limit = max(path.stat().st_size, 1024) * LARGEST_RATIO
+        try:
+            with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as handle:
+                number = size = 0
+                while line := handle.readline(LONGEST_LINE + 1):
+                    number, size = number + 1, size + len(line)
+                    if len(line) > LONGEST_LINE:
+                        raise DataError(f"{path}, line {number} is longer than 1 MiB; it is not the original file")
+                    if size > limit:
+                        raise DataError(
+                            f"{path} unpacks to more than {LARGEST_RATIO} times its size; it is not the original file"
+                        )
+                    yield number, line.decode("utf-8", "replace")
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{path} cannot be unpacked ({error}); get the file again") from error
 
     def counted_lists(self, name: str) -> list[NDArray[np.int64]]:
         """Return the lists of a file whose lines are ``count item item ...``.
@@ -131,7 +172,14 @@ class SourceFolder:
         bag.sort_indices()
         return bag
 
-    def _locate(self, name: str) -> Path:
+    def locate(self, name: str) -> Path:
+        """Return the path of a file, plain or gzip.
+
+        Raises
+        ------
+        ResourceError
+            If the file is missing and cannot be fetched.
+        """
         for path in (self.path / name, self.path / f"{name}.gz"):
             if path.is_file():
                 return path

@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import ResourceError, UsageError, nearest
+from ..cache import cache_folder
 from ..dataset import Dataset
+from ..filters import CIAO, MOVIELENS, NONE, CountFilter
+from .amazon import ORIGINAL, load_amazon_reviews
+from .ciao import load_ciao, load_ciao_dvd
 from .citeulike import load_citeulike_a, load_citeulike_t
 from .fetch import fetch_file
 from .movielens import load_movielens_100k, load_movielens_latest_small
+from .movielens_1m import load_movielens_1m_posters
+from .movielens_20m import load_movielens_20m
 from .raw import SourceFolder
 
 FOLDER_VARIABLE = "DUALNET_DATA"
@@ -20,6 +26,12 @@ MIRROR_VARIABLE = "DUALNET_MIRROR"
 CITEULIKE = "https://raw.githubusercontent.com/js05212/{name}/master"
 TITLES = "https://raw.githubusercontent.com/ericproffitt/TopicModelsVB.jl/master/datasets/citeu"
 GROUPLENS = "https://files.grouplens.org/datasets/movielens"
+GITHUB = "https://raw.githubusercontent.com"
+MELU = f"{GITHUB}/hoyeoplee/MeLU/f70c8ff91471193cd598bc241c6b0f22665f6375/movielens/ml-1m"
+CIAO_FILES = (
+    f"{GITHUB}/yushundong/Graph-Mining-Fairness-Data/2bd4b5cd9a09d87e93c8efc490773cbfa0a7984e/dataset/Epinion%26Ciao/ciao"
+)
+CIAO_DVD = f"{GITHUB}/npxiaoying/Social-Recommendation/2d91842555aa25ab8a5d539e1334a63d9829610f/dataset/CiaoDVD"
 
 
 @dataclass(frozen=True)
@@ -30,12 +42,12 @@ class SourceFile:
     ----------
     sha256 : str
         Of the unpacked file (or of the archive itself).
-    url : str
-        Where its authors or keepers publish it.
+    url : str, optional
+        Where its authors or keepers publish it; without one, the user has to put it there.
     """
 
     sha256: str
-    url: str
+    url: str | None
 
 
 @dataclass(frozen=True)
@@ -51,16 +63,22 @@ class SourceInfo:
     about : str
         One line: what it is.
     reader : callable
-        From a folder to a `Dataset`.
+        From a folder (and, where there is a `preset`, the filter to use or None) to a `Dataset`.
     files : dict of str to SourceFile
         Needed files by name.
+    preset : CountFilter, optional
+        The filter by default, the paper's.
+    by_hand : str
+        Where files without an address come from.
     """
 
     name: str
     folder: str
     about: str
-    reader: Callable[[SourceFolder], Dataset]
+    reader: Callable[..., Dataset]
     files: dict[str, SourceFile]
+    preset: CountFilter | None = None
+    by_hand: str = ""
 
 
 def _files(base: str, sums: dict[str, str]) -> dict[str, SourceFile]:
@@ -122,6 +140,59 @@ SOURCES: dict[str, SourceInfo] = {
         load_movielens_latest_small,
         _files(GROUPLENS, {"ml-latest-small.zip": "696d65a3dfceac7c45750ad32df2c259311949efec81f0f144fdfb91ebc9e436"}),
     ),
+    "movielens-1m-posters": SourceInfo(
+        "movielens-1m-posters",
+        "movielens-1m-posters",
+        "a stand-in for the paper's MovieLens-20M with posters: the 226,310 five-star pairs of MovieLens-1M with 3,731 real"
+        " posters, plots; filtered 4,813 users x 3,195 films, 219,304 pairs",
+        load_movielens_1m_posters,
+        _files(MELU, {"movies_extrainfos.dat": "18432b1713b66a5262c11f6d929801a6e6f414d861cd2adf191dfba61e45c74d"})
+        | {
+            "five_star_pairs.csv": SourceFile("db03f4ed241414cb38d1bbf5edaacdf128d4bc92257dda6a1a44e937e00d554f", None),
+            "movies.dat": SourceFile("0140fc2356357c1a851d0f52e893a1e4d3696df632c4141cea8d5bc3d621f0b9", None),
+            "posters_128.tar": SourceFile("fcc72694f5ed7aa8bfecc42ebcdc02dc8f05b279b8743e7e795f505c30d9705b", None),
+        },
+        MOVIELENS,
+        "movies.dat is that of GroupLens' ml-1m.zip, the pairs and the posters were derived from published files",
+    ),
+    "movielens-20m": SourceInfo(
+        "movielens-20m",
+        "movielens-20m",
+        "the paper's: 20,000,263 ratings, 138,493 users, 27,278 films (GroupLens 2015), beside posters or vectors of your own",
+        load_movielens_20m,
+        _files(GROUPLENS, {"ml-20m.zip": "96f243c338a8665f6bcc89c53edf6ee39162a846940de6b7c8c48aeada765ff3"}),
+        MOVIELENS,
+    ),
+    "ciao": SourceInfo(
+        "ciao",
+        "ciao",
+        "284,086 ratings, 7,375 users, 105,114 products, categories (Tang, Gao & Liu 2012), review texts if you have them;"
+        " filtered 3,841 x 11,208",
+        load_ciao,
+        _files(
+            CIAO_FILES,
+            {"rating_with_timestamp.mat": "488e9aa5f60e6a52a972795b6402f922fc0d9d273152f4d124a5c5bdefb86a71"},
+        ),
+        CIAO,
+    ),
+    "ciao-dvd": SourceInfo(
+        "ciao-dvd",
+        "ciao/CiaoDVD",
+        "72,665 ratings, 17,615 users, 16,121 films, genres (Guo et al. 2014), review texts if you have them",
+        load_ciao_dvd,
+        _files(CIAO_DVD, {"movie-ratings.txt": "f29bbacaab826da85445757e2b0c45c293864dc9efc9d3cd27e604ba09a7cf6e"}),
+        CIAO,
+    ),
+    "amazon-reviews": SourceInfo(
+        "amazon-reviews",
+        "amazon-musical-instruments-5core",
+        "10,261 reviews, 1,429 users, 900 musical instruments (McAuley 2014), a stand-in for Ciao with its texts; or any file"
+        " of this format",
+        load_amazon_reviews,
+        {ORIGINAL: SourceFile("8e1aaab451ba61484dfe393f53d11886246bc426c7046b180b62352580f68c1d", None)},
+        NONE,
+        "unpack reviews_Musical_Instruments_5.json.gz of J. McAuley's Amazon product data",
+    ),
 }
 
 
@@ -143,8 +214,8 @@ def find(name: str) -> SourceInfo:
     return SOURCES[name]
 
 
-def load(name: str, *, folder: str | Path | None = None) -> Dataset:
-    """Return a named data set.
+def load(name: str, *, folder: str | Path | None = None, filtered: bool | CountFilter = True) -> Dataset:
+    """Return a named data set, with the paper's filter where it has one.
 
     Looked for in `folder`, else under the folder that ``DUALNET_DATA`` names, else in the user's cache; what is missing
     there is fetched into the cache from its publishers (or from the mirror that ``DUALNET_MIRROR`` names), verified by
@@ -156,6 +227,9 @@ def load(name: str, *, folder: str | Path | None = None) -> Dataset:
         Such as ``"citeulike-a"``; see `known`.
     folder : str or Path, optional
         The data set's own folder.
+    filtered : bool or CountFilter
+        True for the data set's own filter (section 5; see its reader in `dualnet.data.sources`), False for everything, or
+        a filter of your own.
 
     Returns
     -------
@@ -171,13 +245,17 @@ def load(name: str, *, folder: str | Path | None = None) -> Dataset:
         If totals differ from the published ones.
     """
     info = find(name)
-    if folder is not None:
-        return info.reader(SourceFolder(Path(folder)))
     given = os.environ.get(FOLDER_VARIABLE)
-    if given and (Path(given) / info.folder).is_dir():
-        return info.reader(SourceFolder(Path(given) / info.folder))
-    cache = cache_folder() / info.folder
-    return info.reader(SourceFolder(cache, lambda file: fetch(name, file)))
+    if folder is not None:
+        source = SourceFolder(Path(folder))
+    elif given and (Path(given) / info.folder).is_dir():
+        source = SourceFolder(Path(given) / info.folder)
+    else:
+        source = SourceFolder(cache_folder() / info.folder, lambda file: fetch(name, file))
+    if info.preset is None:
+        data = info.reader(source)
+        return filtered.apply(data) if isinstance(filtered, CountFilter) else data
+    return info.reader(source, filtered if isinstance(filtered, CountFilter) else info.preset if filtered else None)
 
 
 def fetch(name: str, file: str | None = None, *, progress: bool | None = None) -> Path:
@@ -198,11 +276,16 @@ def fetch(name: str, file: str | None = None, *, progress: bool | None = None) -
     cache = cache_folder() / info.folder
     if file is not None and file not in info.files:
         raise ResourceError(f"data set '{name}' has no file '{file}' that could be fetched")
-    for needed in info.files if file is None else (file,):
-        if file is None and SourceFolder(cache).has(needed):
-            continue
+    wanted = [needed for needed in info.files if not SourceFolder(cache).has(needed)] if file is None else [file]
+    lost = [needed for needed in wanted if info.files[needed].url is None and not mirror]
+    if lost:
+        raise ResourceError(
+            f"data set '{name}': {', '.join(lost)} cannot be fetched ({info.by_hand}); put {'them' if len(lost) > 1 else 'it'}"
+            f" into {cache}, or set {FOLDER_VARIABLE} to a folder that holds {info.folder}/{lost[0]}"
+        )
+    for needed in wanted:
         source = info.files[needed]
-        url = f"{mirror.rstrip('/')}/{info.folder}/{needed}" if mirror else source.url
+        url = f"{mirror.rstrip('/')}/{info.folder}/{needed}" if mirror else str(source.url)
         try:
             fetch_file(url, cache / needed, sha256=source.sha256, progress=progress)
         except ResourceError as error:
@@ -210,8 +293,3 @@ def fetch(name: str, file: str | None = None, *, progress: bool | None = None) -
                 f"data set '{name}': {error}; or set {FOLDER_VARIABLE} to a folder that holds {info.folder}/{needed}"
             ) from error
     return cache if file is None else cache / file
-
-
-def cache_folder() -> Path:
-    """Return the user's cache for data sets (``XDG_CACHE_HOME``, else ``~/.cache``)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dualnet"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..presets import preset
+
 
 def chosen_parameters(model: str, dataset: str, protocol: str) -> dict[str, Any]:
-    """Return the constructor arguments of a model that were chosen on validation data; empty for its defaults.
+    """Return the constructor arguments of a model that were chosen on validation data: the preset in the package.
 
     Parameters
     ----------
@@ -17,4 +19,4 @@ def chosen_parameters(model: str, dataset: str, protocol: str) -> dict[str, Any]
     protocol : str
         Name of the protocol.
     """
-    return {}
+    return preset(model, dataset, protocol)

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...data.cache import cache_folder
 from ...data.sources import registry
 from ...errors import UsageError, nearest
 from .cells import Repeat
@@ -74,7 +75,7 @@ def is_here(dataset: str) -> bool:
         return False
     folder = registry.find(dataset).folder
     given = os.environ.get(registry.FOLDER_VARIABLE)
-    return bool(given and (Path(given) / folder).is_dir()) or (registry.cache_folder() / folder).is_dir()
+    return bool(given and (Path(given) / folder).is_dir()) or (cache_folder() / folder).is_dir()
 
 
 def slug(dataset: str, protocol: str, content: tuple[str, ...]) -> str:

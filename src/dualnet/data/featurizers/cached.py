@@ -1,0 +1,55 @@
+"""Vectors that are dear to compute: from the cache, else in batches with a progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cache import VectorCache
+from ..progress import progress_bar
+
+
+def vectors_of(
+    keys: Sequence[bytes | None], width: int, describe: Callable[[list[int]], NDArray[np.float32]], *, batch: int, label: str
+) -> NDArray[np.float32]:
+    """Return one vector for each row; rows with the same key are computed once.
+
+    Parameters
+    ----------
+    keys : sequence of bytes or None
+        From `cache_key`; None for a row with nothing to describe, which stays zero.
+    width : int
+        Length of the vectors.
+    describe : callable
+        From row numbers to vectors, shape (len(rows), width).
+    batch : int
+        Rows described at a time, and kept if the process dies in the next.
+    label : str
+        For the progress bar.
+
+    Returns
+    -------
+    ndarray of float32, shape (len(keys), width)
+    """
+    cache = VectorCache()
+    first: dict[bytes, int] = {}
+    for row, key in enumerate(keys):
+        if key is not None:
+            first.setdefault(key, row)
+    known = cache.get(first, width)
+    missing = [(key, row) for key, row in first.items() if key not in known]
+    with progress_bar(label, len(missing)) as advance:
+        for start in range(0, len(missing), batch):
+            some = missing[start : start + batch]
+            vectors = describe([row for _, row in some])
+            fresh = {key: vector for (key, _), vector in zip(some, vectors, strict=True)}
+            cache.put(fresh)
+            known |= fresh
+            advance(len(some))
+    out = np.zeros((len(keys), width), np.float32)
+    for row, key in enumerate(keys):
+        if key is not None:
+            out[row] = known[key]
+    return out

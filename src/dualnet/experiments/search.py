@@ -1,0 +1,253 @@
+"""Choosing parameters on validation alone: one trial = one set of parameters on every seed = one JSON line."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..config import build_model
+from ..data.tasks import Split, Validation
+from ..errors import CapabilityError, DataError, TrainingError, UsageError
+from ..evaluation import evaluate
+from ..models.base import Recommender
+from ..models.validation import CUTS, auto_cut
+from ..train.options import RunOptions
+from .proposals import Proposer
+from .trials import append_trial, best_trial, params_key, read_trials
+
+# what parameters may do to one trial without ending the search
+FAILURES = (TrainingError, UsageError, DataError, ArithmeticError, np.linalg.LinAlgError, MemoryError)
+
+
+class _Hopeless(Exception):  # noqa: N818 - not an error: a trial that need not go on
+    """Leaves a fit whose proposer has seen enough."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search for the parameters of one model. Of each split only the validation part is kept; the test is never opened.
+
+    A trial is fitted on the smaller training set of the validation and ranks its tasks for all their users. A model that
+    trains by epochs also chooses its best epoch there. Parameters that make training fail are recorded, not fatal.
+
+    Parameters
+    ----------
+    model : str
+        Model name.
+    divide : callable
+        From a seed to a split.
+    seeds : sequence of int
+        Seeds of split and model; the value of a trial is the mean over them.
+    fixed : mapping
+        Parameters that all trials share.
+    content : str
+        The content columns in use, for the record.
+    at : int, optional
+        Cut-off M of the recall to maximise, as mean over the tasks; by default 100, or a tenth of the candidates of a task
+        where those are fewer than 1,000 (``recall@auto``).
+    run : RunOptions
+        Progress.
+    """
+
+    model: str
+    divide: Callable[[int], Split]
+    seeds: Sequence[int]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    content: str = ""
+    at: int | None = None
+    run: RunOptions = field(default_factory=RunOptions)
+
+    @property
+    def monitor(self) -> str:
+        """Name of the figure to maximise, such as ``recall@100``."""
+        return "recall@auto" if self.at is None else f"recall@{self.at}"
+
+    @cached_property
+    def _parts(self) -> tuple[dict[str, Any], dict[int, Validation]]:
+        """Return what names the search, and its validations by seed."""
+        parts: dict[int, Validation] = {}
+        names: dict[str, Any] = {}
+        for seed in self.seeds:
+            split = self.divide(seed)
+            if split.validation is None:
+                raise UsageError(
+                    f"a split by protocol '{split.protocol}' without validation pairs leaves nothing to choose on, and choices"
+                    " are never made on the test; give validation pairs or another protocol"
+                )
+            parts[seed] = split.validation
+            names = {"dataset": split.train.name, "protocol": split.protocol}
+        return names, parts
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What all trials of the search share; trials of another search are refused."""
+        names, parts = self._parts
+        return {
+            "model": self.model,
+            **names,
+            "content": self.content,
+            "monitor": self.monitor,
+            "fixed": dict(self.fixed),
+            "seeds": list(self.seeds),
+            "validation": [part.fingerprint() for part in parts.values()],
+        }
+
+    def trials(
+        self, proposer: Proposer, path: Path, limit: int, say: Callable[[str], None] = lambda text: None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield one record a trial: those found in `path` first, then new ones as they end.
+
+        Parameters
+        ----------
+        proposer : Proposer
+            What to try.
+        path : Path
+            ``trials.jsonl``; each trial is written there before it is yielded.
+        limit : int
+            Trials in all, with those found.
+        say : callable
+            Told each trial's outcome, for people.
+
+        Raises
+        ------
+        TrainingError
+            At the end, if no trial was completed.
+        CapabilityError
+            If the model cannot serve the validation tasks, whatever its parameters.
+        UsageError
+            If a split has no validation, or the trials found are of another search.
+        """
+        identity = self.identity
+        trials = read_trials(path, identity)
+        if trials:
+            say(f"{len(trials)} trials found in {path}")
+        yield from trials
+        fresh: list[float] = []
+        while len(trials) < limit and (params := proposer.propose(trials)) is not None:
+            earlier = next((trial for trial in trials if params_key(trial["params"]) == params_key(params)), None)
+            if earlier is not None:
+                trial = {**earlier, "trial": len(trials), "seconds": 0.0}
+            else:
+                trial = {"trial": len(trials), **self._try(params, proposer), "search": identity}
+            append_trial(path, trial)
+            trials.append(trial)
+            fresh.append(trial["seconds"])
+            say(_line(trial, trials, limit, (limit - len(trials)) * sum(fresh) / len(fresh)))
+            yield trial
+        if best_trial(trials) is None:
+            reason = next((trial["reason"] for trial in trials if trial["reason"]), "nothing was tried")
+            raise TrainingError(f"none of {len(trials)} trials was completed; the first failed: {reason}")
+
+    def build(self, params: Mapping[str, Any], seed: int) -> Recommender:
+        """Return an unfitted model with the parameters of a trial; the seed is the model's too, unless a parameter says so."""
+        model: Recommender = build_model(self.model, {**self.fixed, **params}, "search")
+        if "random_state" in model.parameter_names() and "random_state" not in {**self.fixed, **params}:
+            model.random_state = seed  # type: ignore[attr-defined]
+        return model
+
+    def _try(self, params: dict[str, Any], proposer: Proposer) -> dict[str, Any]:
+        started = time.perf_counter()
+        curve: list[tuple[int, float]] = []
+        runs: list[dict[str, Any]] = []
+        state, reason = "complete", None
+
+        def watch(figures: Mapping[str, float]) -> None:
+            value = figures.get(self.monitor, figures.get("recall@auto"))
+            if runs or value is None:  # the first seed decides
+                return
+            curve.append((int(figures["epoch"]), value))
+            if proposer.hopeless(*curve[-1]):
+                raise _Hopeless
+
+        try:
+            for seed, validation in self._parts[1].items():
+                model = self.build(params, seed)
+                model.fit(validation.train, validation, run=replace(self.run, after_epoch=watch))
+                runs.append({"seed": seed, "figures": measure(model, validation, self.at)})
+        except _Hopeless:
+            state = "pruned"
+        except CapabilityError:
+            raise
+        except FAILURES as error:
+            state, reason = "failed", f"{type(error).__name__}: {error}"
+        figures = {}
+        if state == "complete":
+            figures = {name: float(np.mean([run["figures"][name] for run in runs])) for name in runs[0]["figures"]}
+            widths = [run["figures"]["half-width"] for run in runs]
+            figures["half-width"] = math.hypot(*widths) / len(widths)
+        return {
+            "state": state,
+            "params": params,
+            "value": figures.get(self.monitor),
+            "figures": figures,
+            "runs": runs,
+            "curve": [list(point) for point in curve],
+            "best_epoch": max(curve, key=lambda point: (point[1], point[0]))[0] if curve else None,
+            "seconds": round(time.perf_counter() - started, 3),
+            "reason": reason,
+        }
+
+
+def measure(model: Recommender, validation: Validation, at: int | None) -> dict[str, float]:
+    """Return mean recall over the validation tasks that a model can serve, for all their users.
+
+    Parameters
+    ----------
+    model : Recommender
+        Fitted on ``validation.train``.
+    validation : Validation
+        The tasks.
+    at : int, optional
+        The cut-off to maximise; see `Search`.
+
+    Returns
+    -------
+    dict of str to float
+        ``recall@50``, ``@100``, ``@200``, the figure to maximise, and the ``half-width`` of its 95 % interval over users.
+
+    Raises
+    ------
+    CapabilityError
+        If the model can serve none of the tasks.
+    """
+    found: dict[str, list[float]] = {}
+    widths: list[float] = []
+    reasons: list[str] = []
+    for task in validation.tasks:
+        chosen = auto_cut(task) if at is None else at
+        result = evaluate(model, task, at=sorted({*CUTS, chosen}), bootstrap=0)[task.name]
+        if result.reason is not None:
+            reasons.append(f"{task.name}: {result.reason}")
+            continue
+        recalls = {f"recall@{cut}": result.mean(f"recall@{cut}") for cut in CUTS}
+        recalls["recall@auto" if at is None else f"recall@{at}"] = result.mean(f"recall@{chosen}")
+        for name, value in recalls.items():
+            found.setdefault(name, []).append(value)
+        users = result.per_user[f"recall@{chosen}"]
+        widths.append(1.96 * float(users.std()) / math.sqrt(len(users)))
+    if not widths:
+        raise CapabilityError(f"model '{model.name}' can serve none of the validation tasks ({'; '.join(reasons)})")
+    means = {name: float(np.mean(values)) for name, values in found.items()}
+    return {**means, "half-width": math.hypot(*widths) / len(widths)}
+
+
+def _line(trial: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], limit: int, left: float) -> str:
+    """Return a trial's outcome for people."""
+    monitor = trial["search"]["monitor"]
+    if trial["state"] == "complete":
+        outcome = f"{monitor} {trial['value']:.4f} ± {trial['figures']['half-width']:.4f}"
+    elif trial["state"] == "pruned":
+        outcome = f"stopped at epoch {trial['curve'][-1][0]} with {trial['curve'][-1][1]:.4f}"
+    else:
+        outcome = trial["reason"]
+    best = best_trial(trials)
+    record = "" if best is None else " (the best)" if best is trial else f" (best {best['value']:.4f})"
+    params = ", ".join(f"{name}={value}" for name, value in trial["params"].items())
+    return f"trial {len(trials)} of {limit}: {params}: {outcome}{record}, {trial['seconds']:.0f} s, {left / 60:.0f} min left"

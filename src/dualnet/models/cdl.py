@@ -1,0 +1,238 @@
+"""CDL: collaborative deep learning (Wang, Wang & Yeung 2015), the paper's strongest rival, with the encoder kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ..data.content import Matrix
+from ..data.space import ItemSpace
+from ..data.tasks import RankingTask, Validation
+from ..errors import CapabilityError, MissingExtraError, UsageError, nearest
+from ..evaluation import quick_recall
+from ..ids import Rows
+from ..train.options import RunOptions
+from .als import half_step
+from .base import Capabilities, Prepared, Recommender
+from .content_encoder import ContentEncoder
+from .validation import auto_cut, sample_users
+
+CHOICES = {
+    "activation": ("tanh", "relu", "sigmoid", "identity"),
+    "reconstruct": ("clean", "noisy"),
+    "device": ("auto", "cpu", "cuda"),
+}
+
+
+class CDL(Recommender):
+    """Matrix factorisation whose item factors are drawn to the codes of a denoising autoencoder (equation 5).
+
+    The objective, with codes f_e(x_j) and reconstructions f_r(x_j) of the content, is
+
+        sum c (R - u'v)^2 + lv sum |v_j - f_e(x_j)|^2 + ln sum |x_j - f_r(x_j)|^2 + lu sum |u_i|^2 + lw |theta|^2.
+
+    It is lowered in turn over the users (exactly), the items (exactly) and the autoencoder (epochs of Adam, under noise). A
+    new item is its code, a new user is folded in by the exact half-step, as known users are. The default weights were chosen on
+    validation and let the encoder serve the matching; `CDL.paper()` has the published ones, where content comes first.
+
+    Parameters
+    ----------
+    levels : sequence of int
+        Widths of the encoder, bottom to top; the last is the width of the factors.
+    zero_weight : float
+        Weight b of zeros against the weight of positives (1 unless the data say otherwise).
+    user_penalty, content_weight, reconstruction_weight, weight_penalty : float
+        lu, lv, ln and lw. Only ratios matter to the autoencoder: with ln far above lv it restores content, with lv above ln
+        it predicts factors.
+    activation : {"tanh", "relu", "sigmoid", "identity"}
+        After each layer; codes are linear, as factors are.
+    noise, dropout : float
+        Share of content entries set to zero; dropout of hidden units.
+    reconstruct : {"clean", "noisy"}
+        What is restored: the clean content, as a denoising autoencoder and CDL's own text have it, or the noisy one, as equation
+        5 of the paper has it.
+    pretraining_epochs : int
+        Epochs of each layer alone, and then of all together, before the alternation.
+    alternations : int
+        Rounds of users, items and autoencoder; with a validation the best number up to this one.
+    epochs : int
+        Passes over the items in a round.
+    batch : int
+        Items of a step.
+    learning_rate : float
+        Of Adam.
+    device : {"auto", "cpu", "cuda"}
+        Where the autoencoder trains; by default on the GPU where torch sees one.
+    random_state : int
+        Seed of weights, order and noise; the same seed gives the same bits on one machine and thread count.
+
+    Attributes
+    ----------
+    objective_ : list of dict
+        The objective without noise after each half-step: ``round``, ``step`` (``start``, ``encoder``, ``users``, ``items``) and
+        ``objective``. It never rises from a line to the next ``users`` or ``items``.
+    figures_ : list of float
+        Mean validation recall after each round, where there was a validation.
+    """
+
+    name: ClassVar[str] = "cdl"
+    uses_content: ClassVar[bool] = True
+
+    encoder_: ContentEncoder
+    item_factors_: NDArray[np.float32]
+    objective_: list[dict[str, Any]]
+    figures_: list[float]
+
+    def __init__(
+        self,
+        *,
+        levels: Sequence[int] = (200, 200),
+        zero_weight: float = 0.01,
+        user_penalty: float = 1.0,
+        content_weight: float = 1.0,
+        reconstruction_weight: float = 0.1,
+        weight_penalty: float = 0.0005,
+        activation: Literal["tanh", "relu", "sigmoid", "identity"] = "tanh",
+        noise: float = 0.3,
+        dropout: float = 0.1,
+        reconstruct: Literal["clean", "noisy"] = "clean",
+        pretraining_epochs: int = 1,
+        alternations: int = 10,
+        epochs: int = 2,
+        batch: int = 1024,
+        learning_rate: float = 3e-3,
+        device: Literal["auto", "cpu", "cuda"] = "auto",
+        random_state: int = 0,
+    ) -> None:
+        self.levels = levels
+        self.zero_weight = zero_weight
+        self.user_penalty = user_penalty
+        self.content_weight = content_weight
+        self.reconstruction_weight = reconstruction_weight
+        self.weight_penalty = weight_penalty
+        self.activation = activation
+        self.noise = noise
+        self.dropout = dropout
+        self.reconstruct = reconstruct
+        self.pretraining_epochs = pretraining_epochs
+        self.alternations = alternations
+        self.epochs = epochs
+        self.batch = batch
+        self.learning_rate = learning_rate
+        self.device = device
+        self.random_state = random_state
+
+    @classmethod
+    def paper(cls, **overrides: Any) -> Self:
+        """Return a model with the structure and weights of section 5.2: an autoencoder of 2000, 1000 and 300 units.
+
+        Parameters
+        ----------
+        **overrides
+            Constructor arguments that differ from the preset.
+        """
+        preset = {
+            "levels": (2000, 1000, 300),
+            "zero_weight": 0.01,
+            "user_penalty": 1.0,
+            "content_weight": 10.0,
+            "reconstruction_weight": 1000.0,
+            "weight_penalty": 0.0005,
+            "dropout": 0.1,
+            "batch": 256,  # these two the paper does not give
+            "learning_rate": 0.001,
+        }
+        return cls(**{**preset, **overrides})
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """All four quadrants."""
+        return Capabilities.all_quadrants()
+
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
+        self._check(known.data.interactions.matrix)
+        rounds = self.alternations
+        figures: list[float] = []
+        tasks: Sequence[RankingTask] = () if validation is None else validation.tasks
+        if validation is not None and validation.train.interactions.n_pairs != known.data.interactions.n_pairs:
+            chooser = type(self)(**self.get_params())
+            chooser.fit(validation.train, Validation(validation.train, validation.tasks), run=run)
+            figures, tasks = chooser.figures_, ()
+            rounds = best_round(figures)
+        try:
+            from .alternation import alternate
+        except ImportError as error:
+            raise MissingExtraError("torch", "train", "fitting CDL") from error
+        self.figures_ = figures
+        alternate(self, known, rounds, self._validator(tasks) if tasks else None, run)
+
+    def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
+        if space.features is None:
+            raise CapabilityError("these items come without content, which cdl needs for new items; give content=")
+        known = space.known[rows]
+        vectors = np.empty((len(rows), self.item_factors_.shape[1]), np.float32)
+        vectors[known >= 0] = self.item_factors_[known[known >= 0]]
+        vectors[known < 0] = self.encoder_.encode(space.features[rows[known < 0]])
+        return vectors
+
+    def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
+        items = self._encode_items(space, np.arange(len(space)))
+        # the zeros of fold-in stay those of the trained items, whatever list they are part of
+        return half_step(items, history, self.zero_weight, self.user_penalty, of_all=self.item_factors_)
+
+    def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        layers = {f"weight{k}": weight for k, weight in enumerate(self.encoder_.weights)}
+        layers |= {f"bias{k}": bias for k, bias in enumerate(self.encoder_.biases)}
+        config = {"activation": self.encoder_.activation, "layers": len(self.encoder_.weights)}
+        return config, {"item_factors": self.item_factors_, **layers}
+
+    def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
+        weights, biases = ([np.asarray(tensors[f"{n}{k}"]) for k in range(config["layers"])] for n in ("weight", "bias"))
+        self.encoder_ = ContentEncoder(config["activation"], weights, biases)
+        self.item_factors_ = np.asarray(tensors["item_factors"])
+
+    def _validator(self, tasks: Sequence[RankingTask]) -> Callable[[], float]:
+        """Return a function that ranks a sample of the validation users with the factors of the moment."""
+        samples = [sample_users(task, 2000, self.random_state) for task in tasks]
+        spaces = [self.space(task.items, task.content) for task in samples]
+
+        def figure() -> float:
+            recalls = []
+            for task, space in zip(samples, spaces, strict=True):
+                users, items = self.encode_users(task.history, space), self.encode_items(space)
+                cut = auto_cut(task)
+                recalls.append(quick_recall(users, items, task, [cut])[cut].mean)
+            return float(np.mean(recalls))
+
+        return figure
+
+    def _check(self, matrix: csr_array) -> None:
+        if not self.levels or any(not isinstance(width, int) or width < 1 for width in self.levels):
+            raise UsageError(f"levels={self.levels!r}: give one or more positive widths, such as (200, 200)")
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise UsageError(f"{name}={value!r} is not known.{nearest(str(value), choices)}")
+        for name in ("alternations", "epochs"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise UsageError(f"{name}={getattr(self, name)!r} must be a whole number of at least 1")
+        for name in ("user_penalty", "content_weight", "reconstruction_weight"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"{name}={getattr(self, name)!r} must be above 0")
+        if not self.weight_penalty >= 0:
+            raise UsageError(f"weight_penalty={self.weight_penalty!r} must be at least 0")
+        lightest = min(float(matrix.data.min()), 1.0)  # new users are folded in with weight 1
+        if not 0 < self.zero_weight < lightest:
+            raise UsageError(
+                f"zero_weight={self.zero_weight!r} must be above 0 and below the lightest positive ({lightest:g}): zeros cannot be"
+                " as sure as positives"
+            )
+
+
+def best_round(figures: Sequence[float]) -> int:
+    """Return the round, from 1, with the highest figure; of equal ones the last, which has seen more."""
+    return len(figures) - int(np.argmax(figures[::-1]))

@@ -1,0 +1,230 @@
+"""The stages of a fit as data: unsupervised pretraining, refinement level by level, optimisation (section 4)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from torch import Tensor, nn
+
+from ..nn.blocks import ACTIVATIONS, EPSILON, Activation, BatchNorm
+from ..nn.dual import DualNetwork
+from ..nn.towers import Tower
+from ..rng import derive_seed
+from .checkpoint import discard_checkpoints, load_checkpoint, refuse_other_run, save_checkpoint
+from .inputs import DualInputs, evenly_spaced
+from .options import RunOptions
+from .pretraining import PretrainedEncoder, PretrainingSettings, pretrain
+from .progress import EpochLog
+
+StageKind = Literal["pretrain", "refine", "optimise"]
+
+SAMPLE = 20_000  # items whose statistics batch normalisation starts from
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of a fit, with weights, log and checkpoints of its own.
+
+    Parameters
+    ----------
+    kind : {"pretrain", "refine", "optimise"}
+        What is done.
+    name : str
+        Of its checkpoints and in the log, such as ``"refine-2"``.
+    depth : int
+        Lowest levels that take part.
+    epochs : int
+        Length.
+    seed : int
+        Of order and noise.
+    """
+
+    kind: StageKind
+    name: str
+    depth: int
+    epochs: int
+    seed: int
+
+
+def plan_stages(
+    kinds: Sequence[StageKind], n_levels: int, *, pretrain_epochs: int, refine_epochs: int, epochs: int, seed: int
+) -> list[Stage]:
+    """Return the stages of a fit in order; refinement is one stage for each level (section 4).
+
+    Parameters
+    ----------
+    kinds : sequence of {"pretrain", "refine", "optimise"}
+        Which there are.
+    n_levels : int
+        Levels of the whole network.
+    pretrain_epochs, refine_epochs, epochs : int
+        Length of each stage of a kind.
+    seed : int
+        Seed of the run; the optimisation draws as it does alone, the other stages have seeds of their own.
+    """
+    planned: list[Stage] = []
+    for kind in kinds:
+        if kind == "pretrain":
+            planned.append(Stage(kind, kind, n_levels, pretrain_epochs, derive_seed(seed, kind)))
+        elif kind == "refine":
+            depths = range(1, n_levels + 1)
+            planned += [Stage(kind, f"{kind}-{k}", k, refine_epochs, derive_seed(seed, kind, k)) for k in depths]
+        else:
+            planned.append(Stage(kind, kind, n_levels, epochs, seed))
+    return planned
+
+
+def pretrained_encoder(
+    features: csr_array | NDArray[np.float32],
+    levels: Sequence[int],
+    activation: Activation,
+    settings: PretrainingSettings,
+    *,
+    run: RunOptions,
+    phase: str,
+    identity: Mapping[str, Any],
+    device: torch.device,
+) -> PretrainedEncoder:
+    """Pretrain the item network, or read what a former run with checkpoints has pretrained.
+
+    A run killed inside this stage starts it again, and ends with the same bits.
+
+    Parameters
+    ----------
+    features : csr_array or ndarray of float32, shape (n_items, n_features)
+        Content of the training items.
+    levels, activation, settings, device
+        As in `pretrain`.
+    run : RunOptions
+        Log and checkpoints.
+    phase : str
+        Name in the log, and the checkpoint's folder.
+    identity : mapping
+        What the run is; a checkpoint of another run is refused.
+
+    Raises
+    ------
+    UsageError
+        If `run.resume` meets a checkpoint of another run.
+    """
+    folder = None if run.checkpoint is None else run.checkpoint / phase
+    encoder = None
+    if folder is not None and run.resume:
+        encoder = _load(folder, identity, device)
+    elif folder is not None:
+        discard_checkpoints(folder)
+    with EpochLog(run.log, phase, [] if encoder is None else encoder.history) as log:
+        if encoder is None:
+            started = time.perf_counter()
+            encoder = pretrain(features, levels, activation, settings, device=device)
+            seconds = (time.perf_counter() - started) / max(len(encoder.history), 1)  # a mean
+            for epoch, entry in enumerate(encoder.history, 1):
+                log.write({"epoch": epoch, "layer": entry["stage"], "loss": entry["error"]}, seconds)
+            if folder is not None:
+                _save(folder, encoder, identity)
+    return encoder
+
+
+@torch.no_grad()
+def stack(lower: DualNetwork, network: DualNetwork) -> None:
+    """Copy the weights of a network with fewer levels, or as many, into one that stacks levels on top of it.
+
+    What is new keeps its random start. A level that was the top gets its matching branch now: it starts as the identity, so
+    that the embedding that was tuned is still the one that is matched. Under the basic design the new top level is matched
+    instead, at its initial scale.
+
+    Parameters
+    ----------
+    lower : DualNetwork
+        Refined.
+    network : DualNetwork
+        Changed in place; of the same shape but for `levels`, which start with those of `lower`.
+    """
+    kept = lower.state_dict()
+    for below, tower, side in (
+        (lower.item_tower, network.item_tower, "item_scale"),
+        (lower.user_tower, network.user_tower, "user_scale"),
+    ):
+        scale = getattr(network, side)
+        for place, level in enumerate(below.matched):
+            if level in tower.matched:
+                scale[tower.matched.index(level)] = kept[side][place]
+        del kept[side]
+        for name, branch in tower.branches.items():
+            if name not in below.branches and int(name) < len(below.levels) and isinstance(branch, nn.Linear):
+                nn.init.eye_(branch.weight)
+                nn.init.zeros_(branch.bias)
+    network.load_state_dict(kept, strict=False)
+
+
+@torch.no_grad()
+def install_encoder(encoder: PretrainedEncoder, inputs: DualInputs, since: int = 0) -> None:
+    """Start the levels of the item network from a pretrained encoder; those below `since` stay as they are.
+
+    Batch normalisation is set to undo itself on clean content: its scale and shift are the statistics that it takes out, and
+    the pretrained bias. So a level passes on what the pretrained layer does. The user network is not touched (section 4).
+
+    Parameters
+    ----------
+    encoder : PretrainedEncoder
+        With at least as many layers as the network has levels.
+    inputs : DualInputs
+        Content and network.
+    since : int
+        First level to set.
+    """
+    network, tower = inputs.network, inputs.network.item_tower
+    if since == 0 and network.item_weight is not None:
+        network.item_weight.copy_(encoder.weights[0])
+        if tower.bias is not None:
+            tower.bias.copy_(encoder.biases[0])
+    below = inputs.items(evenly_spaced(inputs.matrix.shape[1], SAMPLE), None)
+    if tower.bias is not None:
+        below = below + tower.bias
+    for level, norm in enumerate(tower.norms):
+        if level:
+            below = _linear(tower, level, encoder if level >= since else None)(below)
+        if isinstance(norm, BatchNorm):
+            norm.calibrate(below)
+            if level >= since:
+                norm.scale.copy_((norm.variance + EPSILON).sqrt())
+                norm.shift.copy_(norm.mean + encoder.biases[level])
+        below = ACTIVATIONS[tower.activation](norm(below))
+
+
+def _linear(tower: Tower, level: int, encoder: PretrainedEncoder | None) -> nn.Module:
+    """Return the map from one level to the next, set to the encoder's where there is one."""
+    layer = tower.linears[level - 1]
+    if encoder is not None and isinstance(layer, nn.Linear):
+        layer.weight.copy_(encoder.weights[level].T)
+        if layer.bias is not None:
+            layer.bias.copy_(encoder.biases[level])
+    return layer
+
+
+def _save(folder: Path, encoder: PretrainedEncoder, identity: Mapping[str, Any]) -> None:
+    tensors = {f"weight/{level}": weight.cpu().numpy() for level, weight in enumerate(encoder.weights)}
+    tensors |= {f"bias/{level}": bias.cpu().numpy() for level, bias in enumerate(encoder.biases)}
+    save_checkpoint(folder, len(encoder.history), tensors, {"identity": dict(identity), "history": encoder.history})
+
+
+def _load(folder: Path, identity: Mapping[str, Any], device: torch.device) -> PretrainedEncoder | None:
+    loaded = load_checkpoint(folder)
+    if loaded is None:
+        return None
+    tensors, state = loaded
+    refuse_other_run(identity, state["identity"], folder)
+
+    def of(kind: str) -> list[Tensor]:
+        count = len(tensors) // 2
+        return [torch.from_numpy(tensors[f"{kind}/{level}"].copy()).to(device) for level in range(count)]
+
+    return PretrainedEncoder(of("weight"), of("bias"), state["history"])

@@ -1,0 +1,79 @@
+"""The level below the first: content as it is beside the embeddings."""
+
+import numpy as np
+import pytest
+
+from dualnet import Dataset, DualNet, load, splits, synthetic
+from dualnet.errors import UsageError
+from dualnet.evaluation import evaluate
+from dualnet.models.content_level import WEIGHTS, best_content_weight
+from dualnet.models.profile import ContentProfile
+from dualnet.models.validation import auto_cut
+
+WORLD = synthetic.library(n_readers=150, n_papers=200, seed=3)
+SPLIT = splits.make("citeulike2", WORLD, seed=0)
+SMALL = {"levels": (16, 8), "epochs": 2}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return DualNet(**SMALL).fit(SPLIT.train, SPLIT.validation)
+
+
+def scores(model, task):
+    space = model.space(task.items, task.content)
+    return model, space, model.encode_users(task.history, space), model.encode_items(space, task.candidates)
+
+
+def test_the_score_is_that_of_the_embeddings_plus_the_weighted_profile(fitted):
+    from dualnet.retrieval.topk import inner_products
+
+    task = SPLIT.validation.tasks[0]
+    _, space, users, items = scores(fitted, task)
+    profile = ContentProfile().fit(SPLIT.train)
+    _, _, profiles, contents = scores(profile, task)
+    embedded = fitted._embed_users(task.history, space, None) @ fitted._embed_items(space, task.candidates).T
+    expected = embedded + fitted.content_weight_ * inner_products(profiles, contents)
+    np.testing.assert_allclose(inner_products(users, items), expected, atol=1e-5)
+
+
+def test_the_weight_is_the_best_of_all_on_validation(fitted):
+    task = SPLIT.validation.tasks[0]
+    recalls = []
+    for weight in WEIGHTS:
+        fitted.content_weight_, kept = weight, fitted.content_weight_
+        report = evaluate(fitted, SPLIT.validation.tasks, at=(auto_cut(task),), bootstrap=0)
+        recalls.append(report.results[0].mean(f"recall@{auto_cut(task)}"))
+        fitted.content_weight_ = kept
+    chosen = WEIGHTS.index(fitted.content_weight_)
+    assert recalls[chosen] >= max(recalls) - 1e-3  # ties are counted by place here, at their mean there
+    assert max(recalls) > recalls[0]
+
+
+def test_embeddings_that_know_nothing_leave_all_to_content():
+    task = SPLIT.validation.tasks[0]
+    model = ContentProfile().fit(SPLIT.train)
+    space = model.space(task.items, task.content)
+
+    def nothing(asked):
+        return space, np.zeros((len(asked.users), 1), np.float32), np.zeros((len(asked.candidates), 1), np.float32)
+
+    assert best_content_weight([task], nothing, 0) > 0
+
+
+def test_the_weight_is_saved(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    history = list(WORLD.interactions.items.keys[:3])
+    assert again.recommend(history=history, k=5).scores == fitted.recommend(history=history, k=5).scores
+
+
+def test_without_validation_or_content_there_is_a_default():
+    assert DualNet(**SMALL).fit(SPLIT.train).content_weight_ == 0.3
+    assert DualNet(**SMALL, content_weight=0.7).fit(SPLIT.train, SPLIT.validation).content_weight_ == 0.7
+    assert DualNet(**SMALL).fit(Dataset(SPLIT.train.interactions)).content_weight_ == 0.0
+
+
+def test_a_weight_below_zero_is_refused():
+    with pytest.raises(UsageError, match=r"content_weight=-1"):
+        DualNet(content_weight=-1.0).fit(SPLIT.train)
