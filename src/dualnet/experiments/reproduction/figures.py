@@ -48,6 +48,12 @@ class RowResult:
         """Whether nothing of the row ran yet."""
         return self.done == 0
 
+    def over_users(self, cut: int) -> Interval:
+        """Return the mean with the interval over users, whose bounds are means over the runs."""
+        entries = [record["metrics"][f"recall@{cut}"] for record in self.records]
+        low, high = np.mean([entry["ci95"] for entry in entries], axis=0).tolist()
+        return Interval(self.figures[cut].mean, low, high, self.records[0]["users"])
+
 
 def row_result(results: Results, block: Block, row: Row, candidates: str | None, pending: Mapping[str, str]) -> RowResult:
     """Gather one row of a block.
@@ -105,25 +111,28 @@ def ordering(block: Block, rows: Mapping[str, RowResult]) -> list[str]:
     if len(named) < 2 or any(not row.figures for row in named):
         return []
     claim = " < ".join(row.row.label for row in named)
+    over = {"runs": lambda row, cut: row.figures[cut], "users": lambda row, cut: row.over_users(cut)}
+    if any(row.over == "users" for row in named):
+        del over["runs"]
     lines = []
     for cut in block.cuts:
         found = sorted(named, key=lambda row: row.figures[cut].mean)
-        text = f"R@{cut}: "
-        if [row.row.label for row in found] == [row.row.label for row in named]:
-            text += f"the paper's order ({claim}) is found"
+        text = f"R@{cut}: the paper's order ({claim}) is "
+        if found == named:
+            text += "found"
         else:
-            text += f"the paper's order ({claim}) is not found; ours is {' < '.join(row.row.label for row in found)}"
-        touching = [
-            f"{lower.row.label} and {upper.row.label}"
-            for lower, upper in pairwise(found)
-            if lower.figures[cut].overlaps(upper.figures[cut])
-        ]
-        over = " and ".join(dict.fromkeys(row.over for row in named))
-        text += (
-            f"; the intervals over {over} of {', '.join(touching)} overlap"
-            if touching
-            else f"; no intervals over {over} overlap"
-        )
+            text += f"not found; ours is {' < '.join(row.row.label for row in found)}"
+        for what, interval in over.items():
+            touching = [
+                f"{lower.row.label} and {upper.row.label}"
+                for lower, upper in pairwise(found)
+                if interval(lower, cut).overlaps(interval(upper, cut))
+            ]
+            text += (
+                f"; the intervals over {what} of {', '.join(touching)} overlap"
+                if touching
+                else f"; no intervals over {what} overlap"
+            )
         lines.append(text + ".")
     return lines
 

@@ -14,9 +14,10 @@ from ..studies.cells import CURVE, Block
 from .figures import RowResult, validated
 
 # Okabe and Ito's colours, told apart by most colour-blind people; lines differ in marker and dash as well
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # one more than colours, so that no pair comes twice soon
 DASHES = ("-", "--", ":")
+OURS = "#000000"
 Tested = Mapping[tuple[str, str, int], Record]
 
 
@@ -32,17 +33,22 @@ def curves(rows: Mapping[str, RowResult], block: Block, tested: Tested) -> str |
     tested : mapping
         Not used here.
     """
-    looks = _looks(list(rows))
     shown = sorted((row for row in rows.values() if row.figures), key=lambda row: -row.figures[CURVE[-1]].mean)
     if not shown:
         return None
+    ours = [label for label, row in rows.items() if row.row.model == "dualnet"]
+    if len(ours) == len(rows):
+        ours = []  # nothing to tell them from
+    looks = _looks([label for label in rows if label not in ours])
+    looks |= {
+        label: {**look, "color": OURS, "linestyle": DASHES[k % 3]} for k, (label, look) in enumerate(_looks(ours).items())
+    }
     figure, axis = new_figure(1, 1, (8.4, 0.6 + max(3.4, 0.26 * len(shown))))
-    mixed = not all(_is_ours(row) for row in shown)
     for row in shown:
         label = row.row.label
         means = [row.figures[cut].mean for cut in CURVE]
-        axis.plot(CURVE, means, label=label, lw=2.6 if mixed and _is_ours(row) else 1.4, ms=5, **looks[label])
-        if _is_ours(row) or len(shown) <= 4:
+        axis.plot(CURVE, means, label=label, lw=2.6 if label in ours else 1.4, ms=5, **looks[label])
+        if label in ours or len(shown) <= 4:
             low, high = [row.figures[cut].low for cut in CURVE], [row.figures[cut].high for cut in CURVE]
             axis.fill_between(CURVE, low, high, color=looks[label]["color"], alpha=0.15, lw=0)
     axis.set(xlabel="M (length of the list)", ylabel="recall@M", xlim=(0, CURVE[-1] + 5), ylim=(0, None))
@@ -155,10 +161,6 @@ def _looks(labels: list[str]) -> dict[str, dict[str, Any]]:
         label: {"color": colour, "marker": marker, "linestyle": DASHES[k // count % len(DASHES)]}
         for k, (label, colour, marker) in enumerate(zip(labels, cycle(COLOURS), cycle(MARKERS), strict=False))
     }
-
-
-def _is_ours(row: RowResult) -> bool:
-    return row.row.model == "dualnet"
 
 
 def _finish(figure: Any) -> str:
