@@ -184,6 +184,7 @@ def _settings(model: DualNet, stage: Stage, stop_after: int | None) -> TrainerSe
         patience=model.patience,
         monitor=model.monitor,
         validate_every=model.validate_every,
+        clip=model.clip,
     )
 
 

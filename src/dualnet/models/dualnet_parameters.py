@@ -63,6 +63,8 @@ def check_parameters(model: DualNet) -> None:
     for name in ("epochs", "pretrain_epochs", "refine_epochs", "patience", "validate_every", "validation_users"):
         if not isinstance(getattr(model, name), int) or getattr(model, name) < 1:
             raise UsageError(f"{name}={getattr(model, name)!r} must be a whole number of at least 1")
+    if model.clip is not None and not model.clip > 0:
+        raise UsageError(f"clip={model.clip!r} must be above 0, or None for no limit")
     if model.weight_decay < 0:
         raise UsageError(f"weight_decay={model.weight_decay!r} must not be negative")
 

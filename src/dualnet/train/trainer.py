@@ -68,6 +68,8 @@ class TrainerSettings:
         The validation figure to maximise.
     validate_every : int
         Epochs between validations.
+    clip : float, optional
+        Longest gradient of a step, as Euclidean norm over all parameters; longer ones are scaled down.
     """
 
     optimizer: Optimizer
@@ -80,6 +82,7 @@ class TrainerSettings:
     patience: int
     monitor: str
     validate_every: int = 1
+    clip: float | None = None
 
 
 @dataclass
@@ -227,6 +230,8 @@ class Trainer:
                     f"the loss became {error} in epoch {state.epoch + 1}, step {state.step + 1}, at learning rate {rate:.3g};"
                     f" lower learning_rate (now {self.settings.learning_rate:g}) and look for very large content values"
                 )
+            if self.settings.clip is not None:
+                nn.utils.clip_grad_norm_(network.parameters(), self.settings.clip)
             self.optimizer.step()
             state.error += error
             state.step += 1

@@ -251,6 +251,7 @@ def test_the_paper_preset():
         ({"learning_rate": -1}, "learning_rate=-1 must be above 0"),
         ({"epochs": 0}, "epochs=0 must be a whole number"),
         ({"user_batch": 10_000}, "user_batch=10000 does not fit the 40 users"),
+        ({"clip": 0.0}, "clip=0.0 must be above 0"),
         ({"skip_empty": 1.5}, "skip_empty=1.5 must be at least 0 and at most 1"),
         ({"stages": ("refine", "optimize")}, "Did you mean 'optimise'"),
         ({"stages": ("optimise", "refine")}, "in the order pretrain, refine, optimise"),

@@ -38,6 +38,7 @@ def make_trainer(
     patience=9,
     form="auto",
     skip=0.0,
+    clip=None,
 ):
     rng = np.random.default_rng(0)
     matrix = csr_array((rng.random((30, 40)) < 0.2).astype(np.float32))
@@ -53,7 +54,7 @@ def make_trainer(
         batches.batch = lambda epoch, step: (after_batch(epoch, step), plain(epoch, step))[1]
     return Trainer(
         objective, batches,
-        TrainerSettings(optimizer, rate, 0.9, 0.0, "one-cycle", epochs, None, patience, "figure"),
+        TrainerSettings(optimizer, rate, 0.9, 0.0, "one-cycle", epochs, None, patience, "figure", clip=clip),
         n_pairs=matrix.nnz, validate=lambda: {"figure": -float(network.item_scale.detach().sum())},
         identity={"seed": seed}, run=RunOptions(progress=False, checkpoint=folder, resume=resume, log=log), phase="train",
     )  # fmt: skip
@@ -180,6 +181,25 @@ def test_best_weights_are_kept_and_patience_stops():
     assert (state.best_epoch, state.epoch) == (2, 4)
     for name, value in trainer.objective.network.state_dict().items():
         assert torch.equal(value, trainer.best[name])
+
+
+def test_a_clipped_step_is_no_longer_than_the_limit_and_goes_the_same_way():
+    steps = []
+    for clip in (None, 1e3, 0.1):
+        trainer = make_trainer(optimizer="sgd", rate=1.0, clip=clip, after_batch=lambda epoch, step: step == 1 and stop())
+        before = [parameter.detach().clone() for parameter in trainer.objective.network.parameters()]
+        with pytest.raises(StopIteration):
+            trainer.fit()
+        after = trainer.objective.network.parameters()
+        moved = torch.cat([(new.detach() - old).flatten() for new, old in zip(after, before, strict=True)])
+        steps.append(moved / 0.04)  # the one-cycle rate of the first step
+    assert torch.equal(steps[0], steps[1])
+    assert float(steps[2].norm()) == pytest.approx(0.1, rel=1e-3)
+    torch.testing.assert_close(steps[2] / steps[2].norm(), steps[0] / steps[0].norm(), rtol=1e-3, atol=1e-4)
+
+
+def stop():
+    raise StopIteration
 
 
 def test_log_has_one_line_an_epoch_also_after_a_resume(tmp_path):
