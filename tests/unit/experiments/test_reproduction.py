@@ -14,7 +14,7 @@ from dualnet.experiments.reproduction.figures import race, row_result
 from dualnet.experiments.reproduction.markdown import write_markdown, write_page
 from dualnet.experiments.reproduction.results import Results
 from dualnet.experiments.reproduction.runner import outstanding, run_study
-from dualnet.experiments.reproduction.sections import sections, summary
+from dualnet.experiments.reproduction.sections import held, sections, summary
 from dualnet.experiments.result_lines import claimed
 from dualnet.experiments.studies.cells import CURVE, Block, Row, Study
 from dualnet.models.registry import create
@@ -255,14 +255,22 @@ def test_the_same_users_unseen_and_trained_are_paired(tmp_path):
     plan = study(
         block(
             name="users", protocol="unknown-users", options={"folds": 3}, repeats=((0, 0), (0, 1), (0, 2)), rows=rows,
-            contrasts=(("unseen", "trained"),), order=(), plots=(),
+            contrasts=(("unseen", "trained"),), order=(), plots=(), bar=0.03,
         )
     )  # fmt: skip
-    results, _, _ = run(plan, tmp_path)
+    results, pending, _ = run(plan, tmp_path)
+    assert "- unseen against trained, R@50: " in report(plan, results, pending, tmp_path)
     found = compare(plan, results)[("users", "", "unseen", "trained", 50)]
     users = {r["fold"]: r["users"] for r in results.records if r["label"] == "unseen"}
     assert found["over_users"]["n"] == sum(users.values())  # every user once
     assert found["over_runs"]["n"] == 3
+
+
+def test_a_bar_is_held_or_not_in_words():
+    assert held({"mean": -0.01, "ci95": [-0.02, 0.0]}, 0.03) == "within 3%, and so is the whole interval"
+    assert held({"mean": -0.02, "ci95": [-0.04, 0.0]}, 0.03) == "within 3%, but the interval reaches beyond"
+    assert held({"mean": -0.05, "ci95": [-0.06, -0.04]}, 0.03) == "worse by more than 3%"
+    assert held({"mean": 0.05, "ci95": [0.02, 0.08]}, 0.03) == "better by more than 3%"
 
 
 def test_the_race_counts_epochs_and_seconds_to_a_recall_that_all_reach():

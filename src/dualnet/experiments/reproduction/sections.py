@@ -16,6 +16,10 @@ from .results import Results
 
 Entry = tuple[str, str, bool]  # text, small print, whether best of its column
 CANDIDATES = {"task": "candidates: the new items alone", "all": "candidates: all items"}
+TESTS_NOTE = (
+    "Over users: paired bootstrap, each user's mean over the runs. Over runs: paired t-interval over seeds or folds. More than"
+    " noise where both 95 % intervals leave zero out."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +156,7 @@ def _row_notes(rows: Mapping[str, RowResult]) -> list[str]:
 
 def _tests_table(block: Block, candidates: str, comparisons: Mapping[Key, Record]) -> Table | None:
     rows: list[list[Entry]] = []
+    notes = [TESTS_NOTE]
     for first, second in block.contrasts:
         for cut in block.cuts:
             record = comparisons.get((block.name, candidates, first, second, cut))
@@ -167,18 +172,35 @@ def _tests_table(block: Block, candidates: str, comparisons: Mapping[Key, Record
                     (record["verdict"], "", False),
                 ]
             )
+            if block.bar is not None:
+                notes.append(f"{first} against {second}, R@{cut}: {held(record['relative'], block.bar)}.")
     if not rows:
         return None
     return Table(
         "Paired tests",
         ["difference", "at", "over users", "over runs", "relative", "verdict"],
         rows,
-        [
-            "Over users: paired bootstrap, each user's mean over the runs. Over runs: paired t-interval over seeds or folds. More than"
-            " noise where both 95 % intervals leave zero out."
-        ],
+        notes,
         is_part=True,
     )
+
+
+def held(interval: Mapping[str, Any], bar: float) -> str:
+    """Return whether a relative difference stays within a bar, in words.
+
+    Parameters
+    ----------
+    interval : mapping
+        ``mean`` and ``ci95`` of first / second - 1.
+    bar : float
+        Such as 0.03.
+    """
+    low, high = interval["ci95"]
+    if -bar <= low and high <= bar:
+        return f"within {bar:.0%}, and so is the whole interval"
+    if abs(interval["mean"]) <= bar:
+        return f"within {bar:.0%}, but the interval reaches beyond"
+    return f"better by more than {bar:.0%}" if interval["mean"] > 0 else f"worse by more than {bar:.0%}"
 
 
 def _signed(interval: Mapping[str, Any], digits: int, scale: float = 1, unit: str = "") -> Entry:

@@ -166,6 +166,8 @@ class Block:
     plots : tuple of str
         Of ``curves`` (recall against M), ``intervals`` (a point with its interval for each row), ``gains`` (paired differences
         against M) and ``training`` (loss and validation recall by epoch).
+    bar : float, optional
+        Relative difference that the contrasts should stay within; the report says whether they do.
     race : bool
         Whether the table of epochs and seconds to the same validation recall is printed.
     note : str
@@ -186,6 +188,7 @@ class Block:
     contrasts: tuple[tuple[str, str], ...] = ()
     order: tuple[str, ...] = ()
     plots: tuple[str, ...] = ("curves",)
+    bar: float | None = None
     race: bool = False
     note: str = ""
 

@@ -23,7 +23,7 @@ STUDIES: dict[str, Callable[[Scope], Study]] = {
     "tactics": tactics,
     "unknown-users": unknown_users,
 }
-QUICK_SETTINGS = {"dualnet": {"epochs": 5}}
+QUICK_SETTINGS = {"dualnet": {"epochs": 5, "levels": (200, 200, 50)}}  # the paper's levels, half of our epochs
 
 
 def build_study(name: str, scope: Scope, settings: Mapping[str, Mapping[str, Any]] | None = None) -> Study:

@@ -66,7 +66,8 @@ def table1(scope: Scope) -> Study:
 
 
 def _block(dataset: str, protocol: str, content: tuple[str, ...], scope: Scope) -> Block:
-    rows = (*sceptic_methods(), *paper_methods(PAPER.get((dataset, protocol), {})))
+    full = content == scope.contents(dataset)[0]
+    rows = (*sceptic_methods(), *paper_methods(PAPER.get((dataset, protocol), {}), full=full))
     if protocol == "citeulike2":
         rows = (*rows, *_refitted(rows))
     if scope.quick:

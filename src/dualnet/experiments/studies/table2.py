@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .cells import Block, Repeat, Row, Study, against, percent
-from .methods import CDL_PAPER, DUALNET, DUALNET_PAPER, paper_methods, quick_rows, sceptic_methods
+from .methods import DUALNET, paper_methods, quick_rows, sceptic_methods
 from .scope import Scope, slug
 from .table1 import NOTES
 
@@ -51,12 +51,11 @@ def _block(
     options: Mapping[str, Any],
     repeats: tuple[Repeat, ...],
 ) -> Block:
+    full = what == "cold-0.1" and content == scope.contents(dataset)[0]
     rows: tuple[Row, ...] = (
         *sceptic_methods(known_items=False),
-        *paper_methods(PAPER if dataset == "citeulike-a" else {}, bpr=False),
+        *paper_methods(PAPER if dataset == "citeulike-a" else {}, bpr=False, full=full),
     )
-    if what == "five-folds":  # the full autoencoder and the paper's training run on the other division
-        rows = tuple(row for row in rows if row.label not in (CDL_PAPER, DUALNET_PAPER))
     if scope.quick:
         rows = quick_rows(rows, QUICK)
     labels = {row.label for row in rows}

@@ -43,6 +43,7 @@ def unknown_users(scope: Scope) -> Study:
                 repeats=scope.repeats(full=FOLDS, quick=2, folds=FOLDS),
                 contrasts=((UNSEEN, TRAINED), ("WMF, users folded in", "WMF, the same users trained")),
                 plots=("curves", "gains"),
+                bar=0.03,
                 note=NOTES.get(dataset, "") + NOTE,
             )
         )
