@@ -76,8 +76,10 @@ def _toml(value: Any, key: str) -> str:
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+    if isinstance(value, int):
         return repr(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return repr(float(value))  # a float of NumPy is one too, but names its type
     raise UsageError(f"{key} = {value!r} cannot be written to a configuration file")
 
 

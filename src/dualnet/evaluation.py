@@ -101,9 +101,9 @@ def quick_recall(users: Vectors, items: Vectors, task: RankingTask, at: Sequence
 
     Parameters
     ----------
-    users : csr_array or ndarray, shape (len(task.users), width)
+    users : Vectors, shape (len(task.users), width)
         User vectors.
-    items : csr_array or ndarray, shape (len(task.items), width)
+    items : Vectors, shape (len(task.items), width)
         Item vectors of every item of the task.
     task : RankingTask
         The task.

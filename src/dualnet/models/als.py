@@ -26,7 +26,7 @@ def half_step(
 ) -> Array:
     """Return the exact minimiser of one side, given the factors of the other.
 
-    Row i is (V'C_iV + l I)^-1 V'C_i r_i with C_i = diag(a_ij on positives, b elsewhere). V'C_iV is the same matrix B = b V'V
+    Row i is (V'C_iV + l I)^-1 (V'C_i r_i + l p_i), where the prior p_i is zero unless given, with C_i = diag(a_ij on positives, b elsewhere). V'C_iV is the same matrix B = b V'V
     + l I for everyone, plus as many rank-one terms as i has positives; so with few positives the system to solve is as small
     as they are few (Woodbury), and with many it is as wide as the factors. Both are exact.
 
@@ -41,14 +41,16 @@ def half_step(
     regularization : float
         l > 0.
     of_all : ndarray of float32, shape (n, width), optional
-        The factors that zeros are summed over, if they are not those of the columns.
+        The factors that zeros are summed over, if they are not those of the columns. A positive in a column beyond them counts
+        with a - b instead of a in V'C_iV.
     prior : ndarray of float32, shape (n_rows, width), optional
-        What each row is drawn to instead of zero.
+        What each row is drawn to instead of zero (CDL: the codes of the items).
 
     Returns
     -------
     ndarray of float32, shape (n_rows, width)
-        Rows without positives are zero, or x0. Source: equation 2 of the paper, with C_i also before r_i.
+        Rows without positives are zero or, with a prior, a prior that the zeros have shrunk. Source: equation 2 of the paper,
+        with C_i also before r_i.
     """
     width = other.shape[1]
     summed = (other if of_all is None else of_all).astype(np.float64)

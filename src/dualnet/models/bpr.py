@@ -23,7 +23,7 @@ from ..train.progress import EpochLog
 from .base import Capabilities, Prepared, Recommender
 from .bpr_steps import PairwiseSteps
 from .pairwise import fold_in
-from .validation import auto_cut, sample_users
+from .validation import auto_cut, needs_no_refit, sample_users
 
 # validation recall@100 on citeulike2 (all users, 120 epochs, half-width .009): .461 with the users of training; folded in with
 # 1,024 negatives .464 after 1 step, .466 after 6, .463 after 12, .462 after 24; with 256 negatives .462 after 6
@@ -100,7 +100,7 @@ class BPR(Recommender):
         if run.log is not None:
             run.log.unlink(missing_ok=True)
         epochs, phase = self.epochs, "train"
-        if validation is not None and validation.train.interactions.n_pairs != known.data.interactions.n_pairs:
+        if validation is not None and not needs_no_refit(validation, known):
             chooser = type(self)(**self.get_params())
             chooser._descend(chooser._prepare(validation.train), validation, run, "choose", self.epochs)
             epochs, phase, validation = chooser.epochs_, "final", None
@@ -118,15 +118,17 @@ class BPR(Recommender):
         )  # fmt: skip
         self.item_factors_, self.epochs_ = steps.items, last
         kept, best = steps.items, -np.inf
-        started = time.perf_counter()
         with threadpool_limits(run.threads), EpochLog(run.log, phase, []) as log:
             for epoch in range(1, last + 1):
+                started = time.perf_counter()
                 figures = {"epoch": float(epoch), "loss": steps.epoch(epoch - 1)}
                 if validation is not None and (epoch % self.validate_every == 0 or epoch == last):
                     figures["recall@auto"] = self._recall(validation)
                     if figures["recall@auto"] >= best:  # of equal figures the one with more training
                         best, kept, self.epochs_ = figures["recall@auto"], steps.items.copy(), epoch
                 log.write(figures, time.perf_counter() - started)
+                if run.after_epoch is not None:
+                    run.after_epoch(figures)
                 if validation is not None and epoch - self.epochs_ >= self.patience * self.validate_every and epoch < last:
                     break
         self.item_factors_ = steps.items if validation is None else kept

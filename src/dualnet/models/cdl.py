@@ -19,7 +19,7 @@ from ..train.options import RunOptions
 from .als import half_step
 from .base import Capabilities, Prepared, Recommender
 from .content_encoder import ContentEncoder
-from .validation import auto_cut, sample_users
+from .validation import auto_cut, needs_no_refit, sample_users
 
 CHOICES = {
     "activation": ("tanh", "relu", "sigmoid", "identity"),
@@ -158,7 +158,7 @@ class CDL(Recommender):
         rounds = self.alternations
         figures: list[float] = []
         tasks: Sequence[RankingTask] = () if validation is None else validation.tasks
-        if validation is not None and validation.train.interactions.n_pairs != known.data.interactions.n_pairs:
+        if validation is not None and not needs_no_refit(validation, known):
             chooser = type(self)(**self.get_params())
             chooser.fit(validation.train, Validation(validation.train, validation.tasks), run=run)
             figures, tasks = chooser.figures_, ()

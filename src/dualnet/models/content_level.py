@@ -11,12 +11,12 @@ from scipy.sparse import csr_array
 from ..data.space import ItemSpace
 from ..data.tasks import RankingTask
 from ..ids import Rows
-from ..retrieval.topk import EXCLUDED, best_of, inner_products
+from ..retrieval.topk import EXCLUDED, best_of, block_rows, inner_products
 from ..retrieval.vectors import Vectors, join
 from .profile import unit_profile, unit_vectors
 from .validation import auto_cut, sample_users
 
-BLOCK = 512  # users scored at a time while the weight is chosen
+BLOCK = 512  # users scored at a time while the weight is chosen; fewer where a catalogue is so large that they would not fit
 USERS = 10_000  # of a task that the choice is made on
 WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0)
 
@@ -65,9 +65,9 @@ def _recalls(
     """Return the mean recall of each weight, from scores that are computed once."""
     profiles, contents = unit_profile(space, task.history), unit_vectors(space, task.candidates)
     seen, truth = (csr_array(side[:, task.candidates]) for side in (csr_array(task.seen + task.history), task.truth))
-    found = np.zeros(len(WEIGHTS))
-    for start in range(0, len(users), BLOCK):
-        part = slice(start, start + BLOCK)
+    found, step = np.zeros(len(WEIGHTS)), min(BLOCK, block_rows(len(items)))
+    for start in range(0, len(users), step):
+        part = slice(start, start + step)
         scores = inner_products(users[part], items)
         scores[seen[part].nonzero()] = EXCLUDED
         content_scores = inner_products(profiles[part], contents)

@@ -38,6 +38,8 @@ from .validation import ValidationRanking, sample_users
 if TYPE_CHECKING:
     from .dualnet import DualNet
 
+PHASES = ("train", "choose", "final")  # one fit for all, or one to choose on and one for use
+
 
 def descend(
     model: DualNet,
@@ -60,7 +62,7 @@ def descend(
         Validation tasks; none trains to the end of the schedule.
     run : RunOptions
         Progress, log, checkpoints, threads.
-    phase : str
+    phase : {"train", "choose", "final"}
         Name of this fit in logs and checkpoints; each stage adds its own, as in ``"train/refine-1"``.
     stop_after : int, optional
         Epochs of the last stage to run.
@@ -87,7 +89,7 @@ def descend(
     )
     encoder: PretrainedEncoder | None = None
     network: DualNetwork | None = None
-    with threads(run.threads), _claimed(run, phase, stages):
+    with threads(run.threads), _claimed(run, phase):
         for stage in stages:
             where, identity = f"{phase}/{stage.name}", {**_identity(model, known.data, stop_after), "stage": stage.name}
             if stage.kind == "pretrain":
@@ -214,16 +216,16 @@ def _identity(model: DualNet, data: Dataset, stop_after: int | None) -> dict[str
 
 
 @contextmanager
-def _claimed(run: RunOptions, phase: str, stages: Sequence[Stage]) -> Iterator[None]:
-    """Hold the checkpoint folders of all stages; a fresh run removes what a former one has left in any of them."""
+def _claimed(run: RunOptions, phase: str) -> Iterator[None]:
+    """Hold the checkpoint folder; a fresh run removes what a former one has left in any stage of this phase or a later one."""
     if run.checkpoint is None:
         yield
         return
-    folder = run.checkpoint / phase
-    with sole_writer(folder):
+    with sole_writer(run.checkpoint):
         if not run.resume:
-            for stage in stages:
-                discard_checkpoints(folder / stage.name)
+            for later in (phase,) if phase == PHASES[-1] else PHASES:
+                for stage in (run.checkpoint / later).glob("*/"):
+                    discard_checkpoints(stage)
         yield
 
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..data.content import Matrix
-from ..data.dataset import Dataset
 from ..data.space import ItemSpace
 from ..data.tasks import RankingTask, Validation
 from ..errors import MissingExtraError
@@ -22,6 +21,7 @@ from .base import Capabilities, Prepared, Recommender
 from .content_level import Embedded, best_content_weight, items_with_content, users_with_content
 from .dualnet_parameters import check_parameters
 from .runtime import DualRuntime
+from .validation import needs_no_refit
 
 if TYPE_CHECKING:
     from ..train.trainer import TrainingState
@@ -262,7 +262,7 @@ class DualNet(Recommender):
         self._forget_tables()
         if run.log is not None and not run.resume:
             run.log.unlink(missing_ok=True)
-        if validation is None or _same_pairs(validation.train, known.data):
+        if validation is None or needs_no_refit(validation, known):
             self.training_ = self._descend(known, () if validation is None else validation.tasks, run, "train", None)
             self._choose_content_weight(() if validation is None else validation.tasks)
             return
@@ -333,8 +333,3 @@ class DualNet(Recommender):
     def _forget_tables(self) -> None:
         # what each item adds to a history, computed once a space
         self._tables: weakref.WeakKeyDictionary[ItemSpace, NDArray[np.float32]] = weakref.WeakKeyDictionary()
-
-
-def _same_pairs(inner: Dataset, outer: Dataset) -> bool:
-    """Whether two training sets hold the same pairs; then one fit serves both for choosing and for use."""
-    return inner.interactions.n_pairs == outer.interactions.n_pairs

@@ -19,6 +19,7 @@ from ..train.options import RunOptions
 from .als import half_step
 from .base import Capabilities, Prepared, Recommender
 from .content_level import Embedded, best_content_weight, items_with_content, users_with_content
+from .validation import needs_no_refit
 from .wmf import factorise
 
 
@@ -69,7 +70,7 @@ class Fusion(Recommender):
         if self.weight is not None or validation is None:
             return
         chooser = self
-        if validation.train.interactions.n_pairs != known.data.interactions.n_pairs:
+        if not needs_no_refit(validation, known):
             chooser = type(self)(**{**self.get_params(), "weight": self.weight_}).fit(validation.train)
         self.weight_ = best_content_weight(validation.tasks, chooser._embed, self.random_state)
 

@@ -76,7 +76,7 @@ def fold_in(items: Array, histories: csr_array, sample: Rows, regularization: fl
     sample : ndarray of int64
         Items that serve as negatives for everyone, but for those who took them.
     regularization : float
-        Penalty of the squared length, for each pair of the history as in training.
+        Penalty of half the squared length, for each pair of the history as in training.
     steps : int
         Quadratics minimised.
 

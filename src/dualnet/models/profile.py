@@ -111,7 +111,11 @@ def unit_vectors(space: ItemSpace, rows: Rows) -> csr_array | NDArray[np.float32
 
 def unit_profile(space: ItemSpace, history: csr_array) -> csr_array | NDArray[np.float32]:
     """Return the mean features of histories over a space at unit length, shape (n_users, n_features)."""
-    profile = history @ _unit(_features(space))
+    features = _features(space)
+    taken = np.unique(history.indices)
+    if len(taken) < features.shape[0]:  # one person waits for this: leave the rest of the catalogue alone
+        history, features = csr_array(history[:, taken]), features[taken]
+    profile = history @ _unit(features)
     return _unit(csr_array(profile) if issparse(profile) else profile)
 
 

@@ -11,9 +11,10 @@ from scipy.sparse import csr_array
 
 from ..data.content import Matrix
 from ..data.space import ItemSpace
-from ..data.tasks import RankingTask
+from ..data.tasks import RankingTask, Validation
 from ..evaluation import quick_recall
 from ..rng import generator
+from .base import Prepared
 from .runtime import DualRuntime
 
 if TYPE_CHECKING:
@@ -58,6 +59,19 @@ class ValidationRanking:
             widths.append(recall[auto].half_width)
         means = {name: float(np.mean(values)) for name, values in figures.items()}
         return {**means, "half-width": float(np.sqrt(np.square(widths).sum())) / len(widths)}
+
+
+def needs_no_refit(validation: Validation, known: Prepared) -> bool:
+    """Return whether one fit serves both for choosing and for use: no training pair was set aside to choose on.
+
+    Parameters
+    ----------
+    validation : Validation
+        With the part of the training set that choices may see; a part, so that the numbers of pairs tell.
+    known : Prepared
+        What the model that is used is fitted on.
+    """
+    return validation.train.interactions.n_pairs == known.data.interactions.n_pairs
 
 
 def auto_cut(task: RankingTask) -> int:

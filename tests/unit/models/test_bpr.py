@@ -181,6 +181,20 @@ def test_validation_chooses_the_epochs_and_the_log_tells_them(tmp_path):
     assert lines[-1]["loss"] < lines[0]["loss"]
 
 
+def test_who_watches_a_fit_sees_every_epoch_and_may_end_it():
+    split, seen = splits.citeulike2(WORLD, seed=0), []
+
+    def watch(figures):
+        seen.append(figures)
+        if figures["epoch"] == 6:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        BPR(**SMALL, validate_every=3).fit(split.train, split.validation, run=RunOptions(after_epoch=watch))
+    assert [entry["epoch"] for entry in seen] == [1, 2, 3, 4, 5, 6]
+    assert [entry["epoch"] for entry in seen if "recall@auto" in entry] == [3, 6]
+
+
 def test_a_validation_on_the_same_pairs_needs_no_second_fit(tmp_path):
     split = splits.citeulike2(WORLD, seed=0)
     log = tmp_path / "log.jsonl"

@@ -1,14 +1,20 @@
 """The level below the first: content as it is beside the embeddings."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from dualnet import Dataset, DualNet, load, splits, synthetic
 from dualnet.errors import UsageError
 from dualnet.evaluation import evaluate
+from dualnet.models import content_level, profile
 from dualnet.models.content_level import WEIGHTS, best_content_weight
+from dualnet.models.fusion import Fusion
 from dualnet.models.profile import ContentProfile
 from dualnet.models.validation import auto_cut
+from dualnet.retrieval.vectors import to_dense
 
 WORLD = synthetic.library(n_readers=150, n_papers=200, seed=3)
 SPLIT = splits.make("citeulike2", WORLD, seed=0)
@@ -59,6 +65,31 @@ def test_embeddings_that_know_nothing_leave_all_to_content():
         return space, np.zeros((len(asked.users), 1), np.float32), np.zeros((len(asked.candidates), 1), np.float32)
 
     assert best_content_weight([task], nothing, 0) > 0
+
+
+@pytest.mark.parametrize("as_array", [False, True])
+def test_a_profile_reads_the_content_of_its_history_alone(monkeypatch, as_array):
+    """The same bits as from the whole catalogue, without a pass over it for each person who asks."""
+    task = SPLIT.validation.tasks[0]
+    space = ContentProfile().fit(SPLIT.train).space(task.items, task.content)
+    features = space.features.toarray() if as_array else space.features
+    space = replace(space, features=features)
+    read, plain = [], profile._unit
+    whole = profile._unit(task.history @ plain(features))
+    monkeypatch.setattr(profile, "_unit", lambda rows: read.append(rows.shape[0]) or plain(rows))
+    one = csr_array(task.history[[0]])
+    found = profile.unit_profile(space, one)
+    assert read == [one.nnz, 1]
+    np.testing.assert_array_equal(to_dense(found), to_dense(whole)[:1])
+    np.testing.assert_array_equal(to_dense(profile.unit_profile(space, task.history)), to_dense(whole))
+
+
+def test_the_weight_does_not_depend_on_how_many_users_are_scored_at_once(monkeypatch):
+    task = SPLIT.validation.tasks[0]
+    model = Fusion(factors=8).fit(SPLIT.train)
+    together = best_content_weight([task], model._embed, 0)
+    monkeypatch.setattr(content_level, "block_rows", lambda _: 7)
+    assert best_content_weight([task], model._embed, 0) == together > 0
 
 
 def test_the_weight_is_saved(fitted, tmp_path):

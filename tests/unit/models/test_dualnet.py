@@ -198,6 +198,27 @@ def test_a_fresh_fit_forgets_the_checkpoints_of_all_stages(tmp_path):
     assert last_stop(tmp_path) == "train/pretrain, done"
 
 
+def test_a_refit_never_meets_the_checkpoints_of_the_fit_before_a_fresh_one(tmp_path, monkeypatch):
+    split, plain = splits.out_matrix(WORLD, cold=0.2), batches.DualBatches.batch
+
+    def fit(rate, *, resume):
+        run = RunOptions(progress=False, checkpoint=tmp_path, resume=resume)
+        return DualNet(**{**TINY, "epochs": 2, "learning_rate": rate}).fit(split.train, split.validation, run=run)
+
+    def interrupting(self, epoch, step):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return plain(self, epoch, step)
+
+    fit(0.01, resume=False)
+    assert (tmp_path / "final" / "optimise").is_dir()
+    monkeypatch.setattr(batches.DualBatches, "batch", interrupting)
+    with pytest.raises(TrainingInterruptedError):
+        fit(0.02, resume=False)
+    monkeypatch.setattr(batches.DualBatches, "batch", plain)
+    again = fit(0.02, resume=True)
+    np.testing.assert_array_equal(again.runtime_.tensors["item.scale"], fit(0.02, resume=False).runtime_.tensors["item.scale"])
+
+
 @pytest.mark.parametrize("design", ["basic", "multi-level", "branching"])
 def test_every_stage_counts_and_any_can_be_left_out(design):
     fits = {}
