@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from .errors import DataError, ResourceError, UsageError, nearest
+from .data.write_text import write_text
+from .errors import DataError, UsageError, nearest
 from .models.registry import MODELS, create, model_class
 
 
@@ -59,14 +59,7 @@ def write_config(path: Path, config: Mapping[str, Mapping[str, Any]], remarks: S
     for section, entries in config.items():
         lines += ["", f"[{section}]"] if lines else [f"[{section}]"]
         lines += [f"{key} = {_toml(value, key)}" for key, value in entries.items() if value is not None]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ResourceError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _toml(value: Any, key: str) -> str:
@@ -157,6 +150,8 @@ def _check(value: Any, hint: Any, place: str) -> Any:
         return None
     for option in options:
         if option is float and isinstance(value, int | float) and not isinstance(value, bool):
+            if not math.isfinite(value):
+                raise UsageError(f"{place} = {value!r} should be a finite number")
             return float(value)
         if option in (int, str, bool) and type(value) is option:
             return value

@@ -178,7 +178,7 @@ def whole_numbers(text: str, option: str) -> list[int]:
     Raises
     ------
     UsageError
-        If a part is not one, or there is none.
+        If a part is not one or comes twice, or there is none.
     """
     try:
         numbers = [int(part) for part in words(text)]
@@ -186,4 +186,6 @@ def whole_numbers(text: str, option: str) -> list[int]:
         raise UsageError(f"{option} wants whole numbers separated by commas, got {text!r}") from None
     if not numbers:
         raise UsageError(f"{option} wants at least one number")
+    if len(set(numbers)) < len(numbers):  # a run that counts twice would make intervals too narrow
+        raise UsageError(f"{option} wants each number once, got {text!r}")
     return numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -116,4 +117,4 @@ def _command(study: str, datasets: str | None, seeds: str | None, quick: bool, s
     words += [f"--datasets {datasets}"] if datasets else []
     words += [f"--seeds {seeds}"] if seeds else []
     words += ["--quick"] if quick else []
-    return " ".join([*words, *(f"--set '{setting}'" for setting in settings)])
+    return " ".join([*words, *(f"--set {shlex.quote(setting)}" for setting in settings)])

@@ -14,6 +14,7 @@ from scipy.sparse import csr_array, issparse
 
 from ..errors import DataError, UsageError, nearest
 from ..ids import IdMap, Key, Rows
+from .picture_files import picture_bytes
 
 Matrix: TypeAlias = Any  # csr_array or ndarray of float32; SciPy has no types to say so
 
@@ -216,7 +217,7 @@ class Content:
             digest.update(name.encode())
             for value in self.table.column(name).to_pylist():
                 if name in self.spec.images and isinstance(value, str) and Path(value).is_file():
-                    value = Path(value).read_bytes()  # what the picture shows counts, not where it lies
+                    value = picture_bytes(value, f"column '{name}'")  # what the picture shows counts, not where it lies
                 digest.update(repr(value).encode("utf-8", "surrogatepass") + b"\0")
         for name in sorted(self.matrices):
             matrix = self.matrices[name]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from ..errors import ResourceError
+from ..data.write_text import write_text
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #111827; --paper: #ffffff; --soft: #f3f4f6; --line: #d1d5db; --best: #065f46; }
@@ -82,14 +82,7 @@ class ReportPage:
             f"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width,initial-scale=1'>"
             f"<title>{escape(self._title)}</title><style>{STYLE}</style></head><body>{''.join(self._parts)}</body></html>\n"
         )
-        temporary = path.with_name(f".{path.name}.tmp")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(page, encoding="utf-8")
-            temporary.replace(path)
-        except OSError as error:
-            raise ResourceError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
-        return path
+        return write_text(path, page)
 
 
 def _cell(text: str, small: str, best: bool) -> str:

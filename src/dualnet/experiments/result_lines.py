@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..data.write_text import write_text
 from ..errors import DataError, ResourceError
 
 Record = dict[str, Any]
@@ -70,13 +71,7 @@ def write_lines(path: Path, records: Sequence[Record]) -> None:
         If it cannot be written.
     """
     text = "".join(json.dumps(record, allow_nan=False) + "\n" for record in records)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise ResourceError(f"cannot write {path}: {error.strerror or error}; choose another --out") from error
+    write_text(path, text, "choose another --out")
 
 
 @contextmanager

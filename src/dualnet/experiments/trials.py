@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import DataError, ResourceError, UsageError
 
 STATES = ("complete", "pruned", "failed")
+START = b'{"trial": '  # of every line; what else a file ends with is not ours to remove
 
 
 def read_trials(path: Path, search: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -36,11 +37,12 @@ def read_trials(path: Path, search: Mapping[str, Any]) -> list[dict[str, Any]]:
         return []
     try:
         content = path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) < len(content):
-            os.truncate(path, len(whole))
     except OSError as error:
         raise ResourceError(f"cannot read {path}: {error.strerror or error}; choose another --out") from error
+    whole = content[: content.rfind(b"\n") + 1]
+    torn = content[len(whole) :]
+    if not torn.startswith(START[: len(torn)]):
+        raise DataError(f"{path} does not end with a trial; remove its last line or choose another --out")
     trials: list[dict[str, Any]] = []
     for number, line in enumerate(whole.decode("utf-8", "replace").splitlines(), 1):
         try:
@@ -55,6 +57,11 @@ def read_trials(path: Path, search: Mapping[str, Any]) -> list[dict[str, Any]]:
             changes = ", ".join(f"{key}: {theirs.get(key)} there, {search.get(key)} now" for key in different[:3])
             raise UsageError(f"{path} is of another search ({changes}); choose another --out")
         trials.append(trial)
+    if torn:
+        try:
+            os.truncate(path, len(whole))
+        except OSError as error:
+            raise ResourceError(f"cannot mend {path}: {error.strerror or error}; choose another --out") from error
     return trials
 
 

@@ -14,6 +14,7 @@ from scipy.sparse import issparse
 import dualnet
 from dualnet import Content, ContentSpec, Dataset, IdMap
 from dualnet.cli.arguments import TableOptions, load_data
+from dualnet.data import picture_files
 from dualnet.data.features import Featurizer
 from dualnet.data.featurizers import descriptors, images, pictures
 from dualnet.data.featurizers.descriptors import COLOURS, GRADIENTS, GradientsAndColours, PretrainedNetwork, colour_histograms
@@ -193,11 +194,13 @@ def test_cells_that_are_no_picture(tmp_path, monkeypatch):
         features([7])
     with pytest.raises(DataError, match="column 'poster' has no picture in any row"):
         features([None, None])
-    monkeypatch.setattr(pictures, "LARGEST_FILE", 10)
+    monkeypatch.setattr(picture_files, "LARGEST_FILE", 10)
     (tmp_path / "big.png").write_bytes(b"x" * 11)
     for cell in (b"x" * 11, str(tmp_path / "big.png")):
         with pytest.raises(DataError, match="11 bytes; pictures may have 10"):
             features([cell])
+    with pytest.raises(DataError, match="11 bytes; pictures may have 10"):
+        content([str(tmp_path / "big.png")]).fingerprint()
 
 
 def test_each_picture_is_decoded_once(tmp_path, monkeypatch):

@@ -87,6 +87,13 @@ class TestPosters:
         with pytest.raises(DataError, match="cannot be read as the archive"):
             posters_of_archive(folder.path / "cut.tar")
 
+    def test_a_bomb_is_not_unpacked(self, folder, tmp_path):
+        path = tar(folder.path / "p.tar", [(f"posters/{film}.jpg", bytes(1_000_000)) for film in range(3)])
+        path.write_bytes(gzip.compress(path.read_bytes()))
+        with pytest.raises(DataError, match="unpacks to more than 100 times its size"):
+            posters_of_archive(path)
+        assert not list((tmp_path / "cache").rglob("*.jpg"))
+
     def test_a_cache_that_cannot_be_written_is_said(self, folder, monkeypatch, tmp_path):
         (tmp_path / "file").write_text("")
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
@@ -180,6 +187,15 @@ class TestMovieLens20M:
 
     def read(self, folder, **options):
         return load_movielens_20m(folder, published=self.published, **options)
+
+    @pytest.mark.parametrize("film", ["x,Film,Drama", "1", "1,Film"])
+    def test_an_odd_list_of_films_is_named(self, folder, film):
+        self.write(folder)
+        with zipfile.ZipFile(folder.path / "ml-20m.zip", "w") as archive:
+            archive.writestr("ml-20m/ratings.csv", "userId,movieId,rating,timestamp\n1,1,5.0,1\n")
+            archive.writestr("ml-20m/movies.csv", f"movieId,title,genres\n{film}\n")
+        with pytest.raises(DataError, match=r"ml-20m/movies.csv, line 2 is not movieId,title,genres"):
+            self.read(folder, chosen=None)
 
     @pytest.mark.parametrize("block", [1 << 24, 64])
     def test_posters_of_ones_own(self, folder, monkeypatch, block):

@@ -177,7 +177,18 @@ class TestAmazon:
         with pytest.raises(DataError, match=r"holds several files of reviews \(a.jsonl, b.json\)"):
             load_amazon_reviews(folder)
 
-    @pytest.mark.parametrize("line", [b"{'reviewerID': 'python'}", b'{"asin": "a"}', b'{"reviewerID": 3, "asin": "a"}', b"[1]"])
+    @pytest.mark.parametrize(
+        "line",
+        [
+            b"{'reviewerID': 'python'}",
+            b'{"asin": "a"}',
+            b'{"reviewerID": 3, "asin": "a"}',
+            b"[1]",
+            b'{"reviewerID": "a", "asin": "a", "overall": NaN, "unixReviewTime": 1}',
+            b'{"reviewerID": "a", "asin": "a", "overall": 5, "unixReviewTime": 1e400}',
+            b'{"reviewerID": "a", "asin": "a", "overall": 5, "unixReviewTime": 1e30}',
+        ],
+    )
     def test_odd_lines_are_named(self, folder, line):
         good = {"reviewerID": "u", "asin": "a", "overall": 5.0, "unixReviewTime": 1}
         (folder.path / "x.json").write_bytes(json.dumps(good).encode() + b"\n" + line + b"\n")

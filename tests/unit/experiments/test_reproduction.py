@@ -312,3 +312,24 @@ def test_a_diverged_fit_is_a_result_with_a_reason(tmp_path):
 def test_the_loader_reads_a_data_set_once(small_world):
     loader, cells = Loader(), study().blocks[0].cells(study().blocks[0].rows[0])
     assert loader.data(cells[0]) is loader.data(cells[1])
+
+
+def test_a_row_with_failed_runs_says_how_many_stand_behind_its_figures(tmp_path):
+    plan = study()
+    results, _, _ = run(plan, tmp_path)
+    failed = next(r for r in results.records if (r["label"], r["seed"]) == ("item-kNN", 1))
+    results.add([{**failed, "metrics": {}, "reason": "training failed: too wild"}])
+    text = report(plan, results, {}, tmp_path)
+    assert "- item-kNN: figures of 1 of 2 runs; 1 n/a: training failed: too wild" in text
+    line = next(line for line in text.splitlines() if line.startswith("| item-kNN |"))
+    assert line.endswith("| 1/2 |")
+
+
+def test_tests_of_blocks_that_a_run_leaves_out_stay(tmp_path):
+    both = study(block(), block(name="again", protocol="citeulike1"))
+    results, _, _ = run(both, tmp_path)
+    compare(both, results)
+    kept = (tmp_path / "comparisons.jsonl").read_text().splitlines()
+    compare(study(block()), results)
+    assert sorted((tmp_path / "comparisons.jsonl").read_text().splitlines()) == sorted(kept)
+    assert any("again/" in line for line in kept)

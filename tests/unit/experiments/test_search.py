@@ -263,3 +263,21 @@ def test_ranges_have_points_and_bad_spaces_are_refused():
     ):
         with pytest.raises(UsageError, match=message):
             read_space({"p": wrong})
+
+
+@pytest.mark.parametrize("text", ["precious notes", '{"key": "of other results"}'])
+def test_a_file_that_is_not_ours_is_left_as_it_is(tmp_path, text):
+    (tmp_path / "t").write_text(text)
+    with pytest.raises(DataError, match="does not end with a trial"):
+        run(knn(), GridProposer(SPACE), tmp_path / "t")
+    assert (tmp_path / "t").read_text() == text
+
+
+def test_a_torn_line_of_another_search_is_left_as_it_is(tmp_path):
+    run(knn(), GridProposer({"neighbours": OneOf((1,))}), tmp_path / "t")
+    with (tmp_path / "t").open("a") as handle:
+        handle.write('{"trial": 1, "sta')
+    before = (tmp_path / "t").read_bytes()
+    with pytest.raises(UsageError, match="is of another search"):
+        run(knn((1,)), GridProposer(SPACE), tmp_path / "t")
+    assert (tmp_path / "t").read_bytes() == before

@@ -119,7 +119,7 @@ class PretrainedNetwork:
 
     Raises
     ------
-    UsageError, nearest
+    UsageError
         If the text has another form.
     ResourceError
         If the file cannot be read.

@@ -11,11 +11,12 @@ from ...errors import DataError
 from ...ids import Rows
 from ..cache import cache_key
 from ..content import Content
+from ..picture_files import picture_bytes
 from .base import column_values
 from .cached import vectors_of
 from .descriptors import Descriptor, GradientsAndColours, PretrainedNetwork
 from .numeric import CLIP
-from .pictures import decode_picture, picture_bytes
+from .pictures import decode_picture
 
 
 class ImageBlock:

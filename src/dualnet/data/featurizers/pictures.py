@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,48 +12,9 @@ from ...errors import DataError, MissingExtraError
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-LARGEST_FILE = 64 * 2**20
 MOST_PIXELS = 50_000_000  # 200 MB once decoded; a file of a few kilobytes can claim more
 DRAFT = 512  # pixels a side that every descriptor can do with
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # none that runs another program
-
-
-def picture_bytes(value: object, where: str) -> bytes | None:
-    """Return the file of one cell, or None where there is no picture.
-
-    Parameters
-    ----------
-    value : str, bytes or None
-        Path of a file, or its bytes; None or an empty text for no picture.
-    where : str
-        The item and column, for error texts.
-
-    Raises
-    ------
-    DataError
-        If there is no such file, it cannot be read, it is too large, or the cell is something else.
-    """
-    if value is None or value == "":
-        return None
-    if isinstance(value, bytes):
-        data = value
-    elif isinstance(value, str):
-        path = Path(value)
-        try:
-            if not path.is_file():
-                raise DataError(f"{where}: there is no picture file {value}; mend the path, or leave the cell empty")
-            if path.stat().st_size > LARGEST_FILE:
-                raise DataError(f"{where}: {value} has {path.stat().st_size:,} bytes; pictures may have {LARGEST_FILE:,}")
-            data = path.read_bytes()
-        except (OSError, ValueError) as error:
-            if isinstance(error, DataError):
-                raise
-            raise DataError(f"{where}: the picture {value!r} cannot be read ({error}); mend the path or permission") from error
-    else:
-        raise DataError(f"{where} is a {type(value).__name__}; a picture is the path of a file, or its bytes")
-    if len(data) > LARGEST_FILE:
-        raise DataError(f"{where} has {len(data):,} bytes; pictures may have {LARGEST_FILE:,}")
-    return data
 
 
 def decode_picture(data: bytes, where: str) -> Picture:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -55,10 +57,10 @@ def load_amazon_reviews(
             review = json.loads(line)
             users.append(_key(review["reviewerID"]))
             items.append(_key(review["asin"]))
-            stars.append(float(review["overall"]))
-            times.append(int(review["unixReviewTime"]))
+            stars.append(_finite(review["overall"]))
+            times.append(_whole(review["unixReviewTime"]))
             written.append(" ".join(part for key in ("summary", "reviewText") if (part := review.get(key))))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise DataError(
                 f"{folder.path / name}, line {number} is not a JSON review with reviewerID, asin, overall and"
                 f" unixReviewTime ({type(error).__name__}: {error}); Python literals have to be written as JSON first"
@@ -92,3 +94,17 @@ def _key(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"id {value!r} is not text")
     return value
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"rating {value!r} is not a number")
+    return number
+
+
+def _whole(value: Any) -> int:
+    number = int(value)
+    if abs(number) >= 2**63:
+        raise ValueError(f"time {value!r} is too large")
+    return number

@@ -66,14 +66,10 @@ def load_movielens_20m(
             " <movieId>.jpg, or vectors.npy with vectors_ids.txt beside that folder, or load it with filtered=False"
         )
     five = _five_stars(folder)
-    films = list(csv.DictReader(folder.member("ml-20m.zip", "ml-20m/movies.csv")))
-    found = {"ratings": five.n_ratings, "users": len(five.everybody), "films": len(films)}
+    keys, columns = _films(folder)
+    found = {"ratings": five.n_ratings, "users": len(five.everybody), "films": len(keys)}
     assert_totals("movielens-20m", found, dict(published))
-    items = IdMap([int(row["movieId"]) for row in films])
-    columns: dict[str, Any] = {
-        "title": [row["title"] for row in films],
-        "genres": [[] if row["genres"].startswith("(") else row["genres"].split("|") for row in films],
-    }
+    items = IdMap(keys)
     shown = np.zeros(len(items), bool)
     images: tuple[str, ...] = ()
     if (folder.path / "posters").is_dir():
@@ -92,6 +88,23 @@ def load_movielens_20m(
     if chosen is None:
         return data
     return chosen.apply(data.select(items=np.flatnonzero(shown)))
+
+
+def _films(folder: SourceFolder) -> tuple[list[int], dict[str, Any]]:
+    """Return the ids of all films, and their titles and genres."""
+    keys: list[int] = []
+    titles: list[str] = []
+    genres: list[list[str]] = []
+    for number, row in enumerate(csv.DictReader(folder.member("ml-20m.zip", "ml-20m/movies.csv")), 2):
+        try:
+            keys.append(int(row["movieId"]))
+            titles.append(row["title"])
+            genres.append([] if row["genres"].startswith("(") else row["genres"].split("|"))
+        except (KeyError, ValueError, TypeError, AttributeError):
+            raise DataError(
+                f"{folder.path / 'ml-20m.zip'}: ml-20m/movies.csv, line {number} is not movieId,title,genres; get the file again"
+            ) from None
+    return keys, {"title": titles, "genres": genres}
 
 
 class _FiveStars(NamedTuple):
@@ -126,7 +139,8 @@ def _five_stars(folder: SourceFolder) -> _FiveStars:
             raise DataError(
                 f"{folder.path / 'ml-20m.zip'}: ml-20m/ratings.csv is not as published ({str(error).splitlines()[0]}); get the file again"
             ) from error
-    users, films, times = (np.concatenate(column) for column in zip(*parts, strict=True))
+    nothing = [np.empty(0, np.int64)] * 3
+    users, films, times = (np.concatenate(column) for column in zip(nothing, *parts, strict=True))
     return _FiveStars(users, films, times, seen, total)
 
 

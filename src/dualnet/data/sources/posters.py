@@ -15,6 +15,7 @@ from ..cache import cache_folder
 PICTURE = re.compile(r"[\w-]+/(\d{1,9})\.(jpe?g|png)", re.ASCII | re.IGNORECASE)
 LARGEST_PICTURE = 8 * 2**20
 MOST_PICTURES = 200_000
+LARGEST_RATIO = 100  # unpacked / packed; more is a bomb
 
 
 def posters_of_archive(archive: Path) -> dict[int, str]:
@@ -66,8 +67,9 @@ def posters_in(folder: Path) -> dict[int, str]:
 
 def _unpack(archive: Path, folder: Path) -> None:
     try:
+        limit = max(archive.stat().st_size, 1024) * LARGEST_RATIO
         with tarfile.open(archive, "r:*") as opened:
-            count = 0
+            count = size = 0
             for member in opened:
                 if member.isdir():
                     continue
@@ -77,6 +79,11 @@ def _unpack(archive: Path, folder: Path) -> None:
                     raise DataError(
                         f"{archive}: member {member.name[:80]!r} ({member.size:,} bytes) is not a poster <folder>/<film>.jpg;"
                         " it is not the original archive"
+                    )
+                size += member.size
+                if size > limit:
+                    raise DataError(
+                        f"{archive} unpacks to more than {LARGEST_RATIO} times its size; it is not the original file"
                     )
                 source = opened.extractfile(member)
                 if source is None:

@@ -94,7 +94,7 @@ class SourceFolder:
                     )
                 with opened.open(info) as stream:
                     yield stream
-        except (zipfile.BadZipFile, KeyError, OSError, EOFError, zlib.error) as error:
+        except (zipfile.BadZipFile, KeyError, OSError, EOFError, RuntimeError, zlib.error) as error:  # RuntimeError: encrypted
             raise DataError(f"{path} cannot be read as the archive it should be ({error}); get the file again") from error
 
     def each_line(self, name: str) -> Iterator[tuple[int, str]]:

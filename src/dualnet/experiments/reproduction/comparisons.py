@@ -19,7 +19,8 @@ Key = tuple[str, str, str, str, int]  # block, candidates, first, second, cut
 def compare(study: Study, results: Results, *, keep: bool = True) -> dict[Key, Record]:
     """Test every contrast of a study on the runs that both rows have, and keep the outcome in ``comparisons.jsonl``.
 
-    What did not change since the last time is taken from the file, also where the per-user figures are gone.
+    What did not change since the last time is taken from the file, also where the per-user figures are gone. Tests of data
+    sets that this run leaves out stay in the file.
 
     Parameters
     ----------
@@ -45,7 +46,9 @@ def compare(study: Study, results: Results, *, keep: bool = True) -> dict[Key, R
                     found[(block.name, candidates, first, second, record["cut"])] = record
     if keep and found:
         with locked(path):
-            write_lines(path, list(found.values()))
+            names = {record["key"] for record in found.values()}
+            others = [record for record in read_lines(path) if record["key"] not in names]
+            write_lines(path, [*others, *found.values()])
     return found
 
 

@@ -28,9 +28,9 @@ class RowResult:
     over : str
         ``runs`` or ``users``: what the interval is over.
     done, planned : int
-        Runs.
+        Runs; of a row with figures, those behind them.
     reason : str, optional
-        Why there are no figures: not available, failed, or pending.
+        Why there are no figures, or not of all runs: not available, failed, or pending.
     records : list of Record
         One a run, for this candidate set.
     """
@@ -94,7 +94,10 @@ def row_result(results: Results, block: Block, row: Row, candidates: str | None,
         low, high = entries[0]["ci95"]
         figures[cut] = over_runs or Interval(entries[0]["mean"], low, high, with_figures[0]["users"])
     over = "runs" if len(with_figures) > 1 else "users"
-    return RowResult(row, figures, over, len(records), len(cells), f"pending: {why[0]}" if why else None, with_figures)
+    reasons = [f"{len(why)} pending: {why[0]}"] if why else []
+    if failed := [record["reason"] for record in records if not record["metrics"]]:
+        reasons.append(f"{len(failed)} n/a: {failed[0]}")
+    return RowResult(row, figures, over, len(with_figures), len(cells), "; ".join(reasons) or None, with_figures)
 
 
 def ordering(block: Block, rows: Mapping[str, RowResult]) -> list[str]:

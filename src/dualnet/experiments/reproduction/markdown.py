@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...errors import ResourceError
+from ...data.write_text import write_text
 from ..report import ReportPage
 from ..studies.cells import Study
 from .sections import Entry, Picture, Table
+
+ANOTHER = "choose another --out"
 
 
 def write_markdown(study: Study, parts: Sequence[Table | Picture], head: str, command: str, folder: Path) -> Path:
@@ -35,7 +37,7 @@ def write_markdown(study: Study, parts: Sequence[Table | Picture], head: str, co
     lines = [f"# {study.title}", "", f"The paper: {study.claim}", "", head, "", "```console", command, "```", ""]
     for part in parts:
         if isinstance(part, Picture):
-            _write(folder / "plots" / f"{part.name}.svg", part.svg)
+            write_text(folder / "plots" / f"{part.name}.svg", part.svg, ANOTHER)
             lines += [f"![{part.heading}](plots/{part.name}.svg)", ""]
             continue
         lines += [
@@ -46,7 +48,7 @@ def write_markdown(study: Study, parts: Sequence[Table | Picture], head: str, co
         ]
         lines += [_line([_entry(entry) for entry in row]) for row in part.rows]
         lines += ["", *(f"- {note}" for note in part.notes), ""]
-    return _write(folder / "report.md", "\n".join(lines).rstrip() + "\n")
+    return write_text(folder / "report.md", "\n".join(lines).rstrip() + "\n", ANOTHER)
 
 
 def write_page(study: Study, parts: Sequence[Table | Picture], head: str, command: str, folder: Path) -> Path:
@@ -67,14 +69,3 @@ def _line(entries: Sequence[str]) -> str:
 def _entry(entry: Entry) -> str:
     text, small, best = entry
     return (f"**{text}**" if best else text) + (f" ({small})" if small else "")
-
-
-def _write(path: Path, text: str) -> Path:
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise ResourceError(f"cannot write {path}: {error.strerror or error}; choose another --out") from error
-    return path

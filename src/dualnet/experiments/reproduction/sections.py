@@ -147,7 +147,7 @@ def _row_notes(rows: Mapping[str, RowResult]) -> list[str]:
         if result.row.note:
             gathered.setdefault(result.row.note, []).append(label)
         if result.reason:
-            some = f"{result.done} of {result.planned} runs done, the rest " if result.figures else ""
+            some = f"figures of {result.done} of {result.planned} runs; " if result.figures else ""
             gathered.setdefault(some + result.reason, []).append(label)
         if result.figures and result.over == "users" and result.planned > 1:
             gathered.setdefault("One run so far: the interval is over its users.", []).append(label)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ...config import build_model
 from ...errors import UsageError, nearest
 from .cells import Study
 from .noise import noise
@@ -41,8 +42,10 @@ def build_study(name: str, scope: Scope, settings: Mapping[str, Mapping[str, Any
     Raises
     ------
     UsageError
-        If there is no such study; the text names the nearest.
+        If there is no such study, or no such parameter of a model; the text names the nearest.
     """
+    for model, parameters in (settings or {}).items():
+        build_model(model, parameters, "--set")
     if name not in STUDIES:
         raise UsageError(f"there is no study '{name}'.{nearest(name, STUDIES)}")
     study = STUDIES[name](scope)

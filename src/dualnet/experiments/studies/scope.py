@@ -38,12 +38,14 @@ class Scope:
         Raises
         ------
         UsageError
-            If a data set is asked for by a name that does not exist.
+            If a data set is asked for by a name that does not exist, or twice, or none is.
         """
         if self.datasets is not None:
             for name in self.datasets:
                 if name not in known_names(full):
                     raise UsageError(f"there is no data set '{name}'.{nearest(name, known_names(full))}")
+            if not self.datasets or len(set(self.datasets)) < len(self.datasets):
+                raise UsageError(f"--datasets wants at least one name, and each once, got '{','.join(self.datasets)}'")
             return self.datasets
         if not self.quick:
             return full

@@ -1,0 +1,47 @@
+"""The files of pictures: read whole, bounded, before anything looks into them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import DataError
+
+LARGEST_FILE = 64 * 2**20
+
+
+def picture_bytes(value: object, where: str) -> bytes | None:
+    """Return the file of one cell, or None where there is no picture.
+
+    Parameters
+    ----------
+    value : str, bytes or None
+        Path of a file, or its bytes; None or an empty text for no picture.
+    where : str
+        The item and column, for error texts.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, it cannot be read, it is too large, or the cell is something else.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, bytes):
+        data = value
+    elif isinstance(value, str):
+        path = Path(value)
+        try:
+            if not path.is_file():
+                raise DataError(f"{where}: there is no picture file {value}; mend the path, or leave the cell empty")
+            if path.stat().st_size > LARGEST_FILE:
+                raise DataError(f"{where}: {value} has {path.stat().st_size:,} bytes; pictures may have {LARGEST_FILE:,}")
+            data = path.read_bytes()
+        except (OSError, ValueError) as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"{where}: the picture {value!r} cannot be read ({error}); mend the path or permission") from error
+    else:
+        raise DataError(f"{where} is a {type(value).__name__}; a picture is the path of a file, or its bytes")
+    if len(data) > LARGEST_FILE:
+        raise DataError(f"{where} has {len(data):,} bytes; pictures may have {LARGEST_FILE:,}")
+    return data
