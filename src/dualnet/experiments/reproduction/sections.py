@@ -151,7 +151,7 @@ def _row_notes(rows: Mapping[str, RowResult]) -> list[str]:
             gathered.setdefault(some + result.reason, []).append(label)
         if result.figures and result.over == "users" and result.planned > 1:
             gathered.setdefault("One run so far: the interval is over its users.", []).append(label)
-    return [f"{', '.join(labels)}: {note}" for note, labels in gathered.items()]
+    return [f"{'; '.join(labels)}: {note}" for note, labels in gathered.items()]
 
 
 def _tests_table(block: Block, candidates: str, comparisons: Mapping[Key, Record]) -> Table | None:

@@ -42,7 +42,10 @@ def _block(dataset: str, protocol: str, content: tuple[str, ...], scope: Scope, 
         Row(WITHOUT, "dualnet", {"noise": 0.0, "history_noise": 0.0}, paper={cut: without} if real else {}),
     ]
     if parts:
-        rows += [Row(PARTS[0], "dualnet", {"history_noise": 0.0}), Row(PARTS[1], "dualnet", {"noise": 0.0})]
+        rows += [
+            Row(PARTS[0], "dualnet", {"history_noise": 0.0}, repeats=2),
+            Row(PARTS[1], "dualnet", {"noise": 0.0}, repeats=2),
+        ]
     return Block(
         name=slug(dataset, protocol, content),
         title=f"{dataset}, {'known items (citeulike2)' if known else 'new items (a tenth)'}, content:"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...data.cache import cache_folder
 from ...data.sources import registry
+from ...data.sources.raw import SourceFolder
 from ...errors import UsageError, nearest
 from .cells import Repeat
 
@@ -75,9 +76,12 @@ def is_here(dataset: str) -> bool:
         return True
     if dataset not in registry.known():
         return False
-    folder = registry.find(dataset).folder
+    info = registry.find(dataset)
     given = os.environ.get(registry.FOLDER_VARIABLE)
-    return bool(given and (Path(given) / folder).is_dir()) or (cache_folder() / folder).is_dir()
+    if given and (Path(given) / info.folder).is_dir():
+        return True
+    cached = SourceFolder(cache_folder() / info.folder)
+    return bool(info.files) and all(cached.has(file) for file in info.files)
 
 
 def slug(dataset: str, protocol: str, content: tuple[str, ...]) -> str:

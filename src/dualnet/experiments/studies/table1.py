@@ -66,8 +66,9 @@ def table1(scope: Scope) -> Study:
 
 
 def _block(dataset: str, protocol: str, content: tuple[str, ...], scope: Scope) -> Block:
-    full = content == scope.contents(dataset)[0]
-    rows = (*sceptic_methods(), *paper_methods(PAPER.get((dataset, protocol), {}), full=full))
+    figures = PAPER.get((dataset, protocol), {})
+    full = bool(figures) and content == scope.contents(dataset)[0]
+    rows = (*sceptic_methods(), *paper_methods(figures, full=full))
     if protocol == "citeulike2":
         rows = (*rows, *_refitted(rows))
     if scope.quick:
