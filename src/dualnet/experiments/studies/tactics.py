@@ -8,7 +8,7 @@ from .table1 import NOTES
 
 SQUARES, LOGISTIC = "weighted squares", "logistic loss"
 EVERY, SKIPPED = "every block", "blocks without a positive left out"
-PART, QUICK_PART = 300, 100  # users of the part on which blocks are small enough to be empty
+PART, QUICK_PART = 100, 50  # users of the part on which blocks are small enough to be empty
 SIDE = 16  # users and items of a block there
 PART_NOTE = (
     " A part of the data ({users} users, drawn once, and their items) with blocks of 16 x 16, so that empty blocks exist."
