@@ -172,8 +172,17 @@ def _vectors(text: str) -> tuple[str, ...] | dict[str, Path | None]:
     return {name: Path(file) if file else None for name, _, file in (part.partition("=") for part in parts)}
 
 
-def whole_numbers(text: str, option: str) -> list[int]:
+def whole_numbers(text: str, option: str, *, repeats: bool = False) -> list[int]:
     """Return the whole numbers of a comma-separated argument.
+
+    Parameters
+    ----------
+    text : str
+        The argument.
+    option : str
+        Its name, for error texts.
+    repeats : bool
+        Whether a number may come twice; of seeds and cut-offs none may.
 
     Raises
     ------
@@ -186,6 +195,6 @@ def whole_numbers(text: str, option: str) -> list[int]:
         raise UsageError(f"{option} wants whole numbers separated by commas, got {text!r}") from None
     if not numbers:
         raise UsageError(f"{option} wants at least one number")
-    if len(set(numbers)) < len(numbers):  # a run that counts twice would make intervals too narrow
+    if not repeats and len(set(numbers)) < len(numbers):  # a run that counts twice would make intervals too narrow
         raise UsageError(f"{option} wants each number once, got {text!r}")
     return numbers

@@ -48,7 +48,7 @@ def plan(
         raise UsageError(f"--pairs {pairs:g} is more than the {users * items:g} cells of {users:g} users x {items:g} items")
     work = Workload(
         int(users), int(items), int(pairs), int(terms) if vocabulary else 0, int(vocabulary) if terms else 0,
-        tuple(arg.whole_numbers(levels, "--levels")), epochs=epochs,
+        tuple(arg.whole_numbers(levels, "--levels", repeats=True)), epochs=epochs,
     )  # fmt: skip
     machine = Machine.of_gpus(gpus) if gpus else measure_machine()
     made = make_plan(work, machine)
