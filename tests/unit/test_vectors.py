@@ -23,6 +23,7 @@ def test_a_joined_product_is_the_product_of_the_whole_vectors():
     whole = to_dense(USERS) @ to_dense(ITEMS).T
     np.testing.assert_allclose(inner_products(USERS, ITEMS), whole, atol=1e-5)
     np.testing.assert_allclose(inner_products(to_sparse(USERS), to_sparse(ITEMS)), whole, atol=1e-5)
+    np.testing.assert_allclose(inner_products(USERS[:3], ITEMS), whole[:3], atol=1e-5)
 
 
 def test_lists_do_not_depend_on_the_kind_of_vectors():

@@ -22,6 +22,7 @@ Scores: TypeAlias = NDArray[np.float32]
 BLOCK_BYTES = 48 * 2**20  # scores held at a time by one worker
 TILE = 512  # users a matrix product; smaller ones spend their time on preparing the items anew
 WORKERS = 4  # blocks worked on at a time
+FEW = 8  # sparse users that are cheaper to score as dense ones: sparse products transpose all items first
 GROUP = 32  # columns whose maximum stands for them in a first pass
 
 EXCLUDED = np.float32(-np.inf)  # may not be listed
@@ -55,6 +56,8 @@ def inner_products(users: Vectors, items: Vectors) -> Scores:
         scores += inner_products(users.sparse, items.sparse)
         return scores
     if issparse(users) or issparse(items):
+        if issparse(items) and issparse(users) and users.shape[0] <= FEW:
+            users = users.toarray()
         product = (items @ users.T).T if issparse(items) and not issparse(users) else users @ items.T
         return np.ascontiguousarray(product.toarray() if issparse(product) else product, dtype=np.float32)
     step = _tile(len(items))
