@@ -235,3 +235,24 @@ def test_defects_of_ours_are_not_hidden(capsys, monkeypatch):
     code, _, err = call(capsys, "doctor", "--json")
     assert code == 1
     assert "this should not have happened (RuntimeError: boom)" in err
+
+
+def test_a_warning_is_said_once(tmp_path, capsys):
+    events, items = tmp_path / "events.csv", tmp_path / "items.csv"
+    pairs = [(user, item) for user in range(12) for item in range(10) if (user + item) % 3]
+    events.write_text("user_id,item_id\n" + "".join(f"u{user},i{item}\n" for user, item in pairs))
+    items.write_text("item_id,title\n" + "".join(f"i{item},{'same words here' if item else ''}\n" for item in range(10)))
+    arguments = [
+        "bench",
+        str(events),
+        "--items",
+        str(items),
+        "--text",
+        "title",
+        "--models",
+        "content-profile",
+        "--seeds",
+        "0,1,2",
+    ]
+    assert main([*arguments, "--at", "5"]) == 0
+    assert capsys.readouterr().err.count("1 of 10 rows have no content at all") == 1

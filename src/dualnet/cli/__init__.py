@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..errors import DualNetError, DualNetWarning
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     with warnings.catch_warnings(), _interruptible():
         warnings.simplefilter("default", DualNetWarning)
-        warnings.showwarning = _show_warning
+        warnings.showwarning = _show_each_warning_once()
         try:
             app(list(sys.argv[1:] if argv is None else argv), prog_name="dualnet")
         except DualNetError as error:
@@ -72,6 +72,13 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *rest: object, **more: object) -> None:
-    if issubclass(category, DualNetWarning):
-        sys.stderr.write(f"dualnet: warning: {message}\n")
+def _show_each_warning_once() -> Callable[..., None]:
+    """Return what prints our warnings; a command that fits many models says the same of its data once."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *rest: object, **more: object) -> None:
+        if issubclass(category, DualNetWarning) and str(message) not in said:
+            said.add(str(message))
+            sys.stderr.write(f"dualnet: warning: {message}\n")
+
+    return show
