@@ -54,8 +54,11 @@ def bench(
     from ..data.tasks import Split
     from ..experiments.presets import preset
     from ..experiments.runs import Bench
+    from ..models.registry import model_class
 
     cuts, chosen = arg.whole_numbers(at, "--at"), arg.words(models)
+    for name in chosen:
+        model_class(name)  # an unknown name is not the fault of --set
     named = presets and not is_split(Path(data))
     changes = arg.model_settings(settings or [], chosen)
     parameters: dict[str, dict[str, Any]] = {name: preset(name, data, protocol) if named else {} for name in chosen}
