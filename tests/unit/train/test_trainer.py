@@ -127,23 +127,17 @@ def test_kills_at_random_times_leave_no_trace(tmp_path):
     expected = subprocess.run([*command, str(tmp_path / "whole")], capture_output=True, text=True, env=environment, check=True)
     rng = random.Random(0)
     kills = 0
-    for _ in range(40):
+    while kills < 5:  # steps, not seconds, decide when: a fast machine is killed as often as a slow one
         child = subprocess.Popen([*command, str(tmp_path / "killed")], stdout=subprocess.PIPE, text=True, env=environment)
         assert child.stdout is not None
-        child.stdout.readline()  # training has begun: what follows is killed inside it
-        try:
-            output, _ = child.communicate(timeout=rng.uniform(0.02, 0.6) if kills < 5 else None)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.communicate()
-            kills += 1
-            continue
-        assert child.returncode == 0
-        assert output.split()[-1] == expected.stdout.split()[-1]
-        break
-    else:
-        pytest.fail("the run was never finished")
-    assert kills >= 3
+        for _ in range(rng.randint(1, 40)):  # of 240 in all
+            assert child.stdout.readline()
+        child.kill()
+        child.communicate()
+        kills += child.returncode == -signal.SIGKILL
+    finished = subprocess.run([*command, str(tmp_path / "killed")], capture_output=True, text=True, env=environment, check=True)
+    assert len(finished.stdout.splitlines()) < len(expected.stdout.splitlines())  # it went on, it did not start anew
+    assert finished.stdout.split()[-1] == expected.stdout.split()[-1]
 
 
 def test_resume_with_other_settings_is_refused(tmp_path):
