@@ -22,13 +22,15 @@ def half_step(
     regularization: float,
     *,
     of_all: Array | None = None,
+    is_new: NDArray[np.bool_] | None = None,
     prior: Array | None = None,
 ) -> Array:
     """Return the exact minimiser of one side, given the factors of the other.
 
-    Row i is (V'C_iV + l I)^-1 (V'C_i r_i + l p_i), where the prior p_i is zero unless given, with C_i = diag(a_ij on positives, b elsewhere). V'C_iV is the same matrix B = b V'V
-    + l I for everyone, plus as many rank-one terms as i has positives; so with few positives the system to solve is as small
-    as they are few (Woodbury), and with many it is as wide as the factors. Both are exact.
+    Row i is (V'C_iV + l I)^-1 (V'C_i r_i + l p_i), where the prior p_i is zero unless given, with C_i = diag(a_ij on positives, b
+    elsewhere). V'C_iV + l I is the same matrix B = b V'V + l I for everyone, plus as many rank-one terms as i has positives; so with
+    few positives the system to solve is as small as they are few (Woodbury), and with many it is as wide as the factors. Both are
+    exact.
 
     Parameters
     ----------
@@ -41,8 +43,9 @@ def half_step(
     regularization : float
         l > 0.
     of_all : ndarray of float32, shape (n, width), optional
-        The factors that zeros are summed over, if they are not those of the columns. A positive in a column beyond them counts
-        with a - b instead of a in V'C_iV.
+        The factors that zeros are summed over, if they are not those of the columns.
+    is_new : ndarray of bool, shape (n_columns,), optional
+        Columns beyond `of_all`: a positive there replaces no zero.
     prior : ndarray of float32, shape (n_rows, width), optional
         What each row is drawn to instead of zero (CDL: the codes of the items).
 
@@ -66,7 +69,8 @@ def half_step(
         columns, weights = _padded(matrix, rows, longest)
         factors = other[columns]
         present = weights > 0
-        extra = np.where(present, weights - zero_weight, 0).astype(np.float32)
+        replaced = np.float32(zero_weight) if is_new is None else np.where(is_new[columns], 0, np.float32(zero_weight))
+        extra = np.where(present, weights - replaced, 0).astype(np.float32)
         target = np.where(present, weights, 0)
         if prior is not None:
             target -= extra * (factors @ found[rows][:, :, None])[:, :, 0]

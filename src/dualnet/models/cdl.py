@@ -182,7 +182,7 @@ class CDL(Recommender):
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
         items = self._encode_items(space, np.arange(len(space)))
         # the zeros of fold-in stay those of the trained items, whatever list they are part of
-        return half_step(items, history, self.zero_weight, self.user_penalty, of_all=self.item_factors_)
+        return half_step(items, history, self.zero_weight, self.user_penalty, of_all=self.item_factors_, is_new=~space.is_known)
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         layers = {f"weight{k}": weight for k, weight in enumerate(self.encoder_.weights)}

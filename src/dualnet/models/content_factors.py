@@ -80,7 +80,9 @@ class ContentFactors(Recommender):
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
         items = self._encode_items(space, np.arange(len(space)))
         # the Gram matrix of fold-in stays that of the trained items, whatever list they are part of
-        return half_step(items, history, self.zero_weight, self.regularization, of_all=self.item_factors_)
+        return half_step(
+            items, history, self.zero_weight, self.regularization, of_all=self.item_factors_, is_new=~space.is_known
+        )
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {}, {"item_factors": self.item_factors_, "content_map": self.content_map_}

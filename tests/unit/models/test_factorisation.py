@@ -153,3 +153,21 @@ def test_bad_parameters(changes, text):
 def _parts():
     split = splits.four_quadrants(WORLD, seed=1)
     return split.train, split.validation
+
+
+@pytest.mark.parametrize("width", [3, 30])  # wide systems, and systems as small as the positives are few
+def test_a_positive_on_a_new_item_replaces_no_zero(width):
+    rng = np.random.default_rng(5)
+    trained, new = rng.normal(size=(9, width)), rng.normal(size=(4, width))
+    columns = np.concatenate([trained[:6], new]).astype(np.float32)  # a list of some trained items and some new ones
+    is_new = np.arange(10) >= 6
+    weights = (rng.random((7, 10)) < 0.6) * rng.uniform(0.5, 1.5, size=(7, 10))
+    history = csr_array(weights.astype(np.float32))
+    found = half_step(columns, history, 0.05, 0.4, of_all=trained.astype(np.float32), is_new=is_new)
+    for row in range(7):
+        left = 0.05 * trained.T @ trained + 0.4 * np.eye(width)
+        for column in np.flatnonzero(weights[row]):
+            replaced = 0 if is_new[column] else 0.05
+            left += (weights[row, column] - replaced) * np.outer(columns[column], columns[column])
+        expected = np.linalg.solve(left, columns.T @ weights[row])
+        np.testing.assert_allclose(found[row], expected, atol=2e-4, rtol=2e-3)
