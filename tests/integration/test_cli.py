@@ -6,6 +6,7 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 
+from dualnet import load
 from dualnet.cli import main
 from dualnet.data.synthetic import blocks_world
 from dualnet.data.tables import dataset_tables, write_table
@@ -235,6 +236,16 @@ def test_defects_of_ours_are_not_hidden(capsys, monkeypatch):
     code, _, err = call(capsys, "doctor", "--json")
     assert code == 1
     assert "this should not have happened (RuntimeError: boom)" in err
+
+
+def test_a_fitted_model_is_replaced_only_on_request(tmp_path, capsys):
+    command = ["fit", "demo", "--model", "item-knn", "--out", str(tmp_path / "r")]
+    assert main([*command, "--set", "neighbours=5"]) == 0
+    assert main([*command, "--set", "neighbours=9"]) == 2
+    assert "holds a fitted model already" in capsys.readouterr().err
+    assert load(tmp_path / "r" / "model").neighbours == 5
+    assert main([*command, "--set", "neighbours=9", "--overwrite"]) == 0
+    assert load(tmp_path / "r" / "model").neighbours == 9
 
 
 def test_a_warning_is_said_once(tmp_path, capsys):

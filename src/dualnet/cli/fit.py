@@ -29,6 +29,7 @@ def fit(
         list[str] | None, typer.Option("--set", help="Parameter of the model: NAME=VALUE, such as epochs=30.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint of this run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model of a run that is finished.")] = False,
     threads: Annotated[int | None, typer.Option("--threads", help="Threads for matrix products.", min=1)] = None,
     protocol: Annotated[
         str | None, typer.Option("--protocol", help="With DATA: choose the number of epochs on this protocol.")
@@ -73,6 +74,8 @@ def fit(
     built = build_model(name, {**configured, **parse_settings(settings or [])}, source if configured else "--set")
     if out.exists() and any(out.iterdir()) and not (out / "run.json").exists():
         raise UsageError(f"{out} exists and is not a run folder; choose another --out")
+    if (out / "model").exists() and not (resume or overwrite):
+        raise UsageError(f"{out} holds a fitted model already; choose another --out, or replace it with --overwrite")
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / "run.json").write_text('{"format_version": 1}\n', encoding="utf-8")
