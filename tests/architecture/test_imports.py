@@ -19,8 +19,8 @@ ORDER = [
     {"evaluation", "report"},
     {"train"},
     {"models"},
-    {"config"},
-    {"experiments"},
+    {"config", "exports"},
+    {"experiments", "serve"},
     {"cli"},
 ]
 RANK = {name: place for place, group in enumerate(ORDER) for name in group}
@@ -31,6 +31,8 @@ FORBIDDEN = {
     ("retrieval", "data"),
     ("data", "models"),
     ("metrics", "data"),
+    ("serve", "experiments"),
+    ("experiments", "serve"),
 }
 
 
