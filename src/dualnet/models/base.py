@@ -25,6 +25,7 @@ from ..ids import IdMap, Rows
 from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
 from .answers import Answers
+from .updating import Updates
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Capabilities:
         Cannot be fitted without item content.
     user_columns : bool
         Takes account of user columns.
+    updates : bool
+        Learns from new rows without starting again.
     """
 
     new_items: bool
@@ -50,16 +53,17 @@ class Capabilities:
     new_items_in_history: bool
     needs_content: bool
     user_columns: bool = False
+    updates: bool = False
 
     @classmethod
-    def known_items(cls) -> Self:
+    def known_items(cls, *, updates: bool = False) -> Self:
         """Return those of a model without content: known items, any history."""
-        return cls(new_items=False, new_users=True, new_items_in_history=False, needs_content=False)
+        return cls(new_items=False, new_users=True, new_items_in_history=False, needs_content=False, updates=updates)
 
     @classmethod
-    def all_quadrants(cls) -> Self:
+    def all_quadrants(cls, *, updates: bool = False) -> Self:
         """Return those of a model that lives on content: known and new items for known and new users."""
-        return cls(new_items=True, new_users=True, new_items_in_history=True, needs_content=True)
+        return cls(new_items=True, new_users=True, new_items_in_history=True, needs_content=True, updates=updates)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +97,7 @@ class Prepared:
         return self.features
 
 
-class Recommender(Answers, ABC):
+class Recommender(Answers, Updates, ABC):
     """Base of all models: fit once, then encode users and items, known or new, and match them by inner product.
 
     The constructor takes keywords only and stores them; `fit` starts afresh and returns the model; what it learns ends in
@@ -108,6 +112,8 @@ class Recommender(Answers, ABC):
         Items seen in training; a model row is a row of this map.
     histories_ : csr_array of float32, shape (len(users_), len(items_))
         Stored histories: a known user id is short for its row.
+    weights_ : ndarray of float32, shape (nnz of histories_,), or None
+        Weights of the stored pairs, for updates; None if all are 1.
     popularity_ : ndarray of float32, shape (len(items_),)
         Training events of each item; what someone without history or columns gets.
     featurizer_, user_featurizer_ : Featurizer or None
@@ -115,7 +121,7 @@ class Recommender(Answers, ABC):
     catalogue_ : ItemSpace
         Everything that can be recommended: `items_`, then items added later.
     info_ : dict
-        Data fingerprint, sizes, seconds.
+        Data fingerprint, sizes, seconds; after an update what was added.
     """
 
     name: ClassVar[str]
@@ -223,6 +229,8 @@ class Recommender(Answers, ABC):
         data = train if whole else train.select(users=users, items=known)
         self.users_, self.items_ = data.interactions.users, data.interactions.items
         self.histories_ = data.interactions.pattern()
+        weights = data.interactions.matrix.data
+        self.weights_ = None if (weights == 1).all() else weights
         self.popularity_ = np.bincount(self.histories_.indices, minlength=len(self.items_)).astype(np.float32)
         self.featurizer_ = self.user_featurizer_ = None
         features = user_features = None

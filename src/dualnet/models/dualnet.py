@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ..train.trainer import TrainingState
 
 DEFAULT_CONTENT_WEIGHT = 0.3  # without a validation to choose on
+UPDATE_EPOCHS = 2  # of a warm update, and its peak rate as a share of the fit's; measured in docs/decisions.md
+UPDATE_RATE = 0.3
 
 
 class DualNet(Recommender):
@@ -250,6 +252,7 @@ class DualNet(Recommender):
             new_items_in_history=with_content and (self.user_input == "shared" or self._reads_content_as_it_is()),
             needs_content=False,
             user_columns=True,
+            updates=True,
         )
 
     @property
@@ -303,6 +306,21 @@ class DualNet(Recommender):
             raise MissingExtraError("torch", "train", "fitting DualNet") from error
         state, self.runtime_ = descend(self, known, tasks, run, phase=phase, stop_after=stop_after)
         return state
+
+    def _update(
+        self, known: Prepared, number: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
+    ) -> dict[str, Any]:
+        try:
+            from .descent import descend_further
+        except ImportError as error:
+            raise MissingExtraError("torch", "train", "updating DualNet") from error
+        passes = UPDATE_EPOCHS if epochs is None else epochs
+        rate = UPDATE_RATE * self.learning_rate if learning_rate is None else learning_rate
+        self._forget_tables()
+        self.training_, self.runtime_ = descend_further(
+            self, known, self.runtime_.tensors, run, epochs=passes, learning_rate=rate, phase=f"update-{number}"
+        )
+        return {"epochs": passes, "learning_rate": rate}
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> Vectors:
         embeddings = self._embed_items(space, rows)

@@ -56,7 +56,7 @@ class TrainerSettings:
         Adam, or stochastic gradient descent with momentum (the paper).
     learning_rate, momentum, weight_decay : float
         Peak rate; momentum of sgd; decoupled decay of weight matrices (not of biases, scales or norms).
-    schedule : {"constant", "one-cycle", "cosine", "linear"}
+    schedule : {"constant", "one-cycle", "cosine", "linear", "warm-up"}
         How the rate changes over `epochs`.
     epochs : int
         Length of the schedule.
