@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import bench, data, demo, doctor, encode, evaluate, fit, inspect, plan, recommend, reproduce, split, tune
+from . import bench, data, demo, doctor, encode, evaluate, fit, inspect, plan, recommend, reproduce, split, tune, update
 
 app = typer.Typer(
     name="dualnet",
@@ -38,6 +38,7 @@ app.add_typer(data.app, name="data")
 app.command("split")(split.split)
 app.command("plan")(plan.plan)
 app.command("fit")(fit.fit)
+app.command("update")(update.update)
 app.command("evaluate")(evaluate.evaluate)
 app.command("bench")(bench.bench)
 app.command("tune")(tune.tune)

@@ -122,10 +122,15 @@ class Recommender(Answers, Updates, ABC):
         Everything that can be recommended: `items_`, then items added later.
     info_ : dict
         Data fingerprint, sizes, seconds; after an update what was added.
+    manifest_ : str
+        SHA-256 of the manifest that this model was last saved with or loaded from.
     """
 
     name: ClassVar[str]
     uses_content: ClassVar[bool] = False
+
+    info_: dict[str, Any]
+    manifest_: str
 
     @property
     @abstractmethod

@@ -31,7 +31,7 @@ from ..train.regime import choose_blocks
 from ..train.spectral import spectral_start
 from ..train.stages import Stage, install_encoder, plan_stages, pretrained_encoder, stack
 from ..train.trainer import Trainer, TrainerSettings, TrainingState
-from ..train.warm_start import restore_network
+from ..train.warm_start import restore_network, start_new_rows
 from .base import Prepared
 from .runtime import DualRuntime
 from .validation import ValidationRanking, sample_users
@@ -116,7 +116,15 @@ def descend(
 
 
 def descend_further(
-    model: DualNet, known: Prepared, tensors: Mapping[str, NDArray[Any]], run: RunOptions, *, epochs: int, learning_rate: float, phase: str
+    model: DualNet,
+    known: Prepared,
+    tensors: Mapping[str, NDArray[Any]],
+    run: RunOptions,
+    *,
+    n_old: int,
+    epochs: int,
+    learning_rate: float,
+    phase: str,
 ) -> tuple[TrainingState, DualRuntime]:
     """Train saved towers further, on data that may hold new users and items, and return them without torch.
 
@@ -132,6 +140,8 @@ def descend_further(
         The towers, as exported.
     run : RunOptions
         Progress, log, threads; checkpoints are not written, for a model is there to start from again.
+    n_old : int
+        Items that the towers were trained on; they come first.
     epochs : int
         Passes over all pairs; 0 returns the towers with room for the new items.
     learning_rate : float
@@ -145,6 +155,7 @@ def descend_further(
         restore_network(objective.inputs, tensors)
         if epochs == 0:
             return TrainingState(done=True), DualRuntime(*export_network(objective.network))
+        start_new_rows(objective.inputs, n_old)
         settings = replace(_settings(model, stage, None), learning_rate=learning_rate, schedule="warm-up")
         trainer = Trainer(
             objective,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CONTENT_WEIGHT = 0.3  # without a validation to choose on
 UPDATE_EPOCHS = 2  # of a warm update, and its peak rate as a share of the fit's; measured in docs/decisions.md
-UPDATE_RATE = 0.3
+UPDATE_RATE = 0.5
 
 
 class DualNet(Recommender):
@@ -308,7 +308,7 @@ class DualNet(Recommender):
         return state
 
     def _update(
-        self, known: Prepared, number: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
+        self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
     ) -> dict[str, Any]:
         try:
             from .descent import descend_further
@@ -318,8 +318,9 @@ class DualNet(Recommender):
         rate = UPDATE_RATE * self.learning_rate if learning_rate is None else learning_rate
         self._forget_tables()
         self.training_, self.runtime_ = descend_further(
-            self, known, self.runtime_.tensors, run, epochs=passes, learning_rate=rate, phase=f"update-{number}"
-        )
+            self, known, self.runtime_.tensors, run,
+            n_old=n_old, epochs=passes, learning_rate=rate, phase=f"update-{number}",
+        )  # fmt: skip
         return {"epochs": passes, "learning_rate": rate}
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> Vectors:

@@ -37,7 +37,7 @@ class Popularity(Recommender):
         pass  # `popularity_` is counted for every model
 
     def _update(
-        self, known: Prepared, number: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
+        self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
     ) -> dict[str, Any]:
         return {}  # `popularity_` is counted again for every model
 

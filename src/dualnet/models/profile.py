@@ -41,7 +41,7 @@ class ContentProfile(Recommender):
         pass  # the featurizer is fitted for every model that reads content
 
     def _update(
-        self, known: Prepared, number: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
+        self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
     ) -> dict[str, Any]:
         return {}  # the weights of words stay those of the fit
 

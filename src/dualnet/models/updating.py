@@ -93,8 +93,9 @@ class Updates:
         number = int(model.info_.get("update", {}).get("number", 0)) + 1
         idle = grown.added["pairs"] == 0
         trained = updated._update(
-            grown.prepared, number, epochs=0 if idle else epochs, learning_rate=learning_rate, run=run or RunOptions()
-        )
+            grown.prepared, number, len(model.items_),
+            epochs=0 if idle else epochs, learning_rate=learning_rate, run=run or RunOptions(),
+        )  # fmt: skip
         updated.info_ = {
             **model.info_,
             "fingerprint": grown.prepared.data.fingerprint(),
@@ -115,7 +116,7 @@ class Updates:
         return self
 
     def _update(
-        self, known: Prepared, number: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
+        self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
     ) -> dict[str, Any]:
         """Learn from old and new pairs, starting from the learned state; return what is worth recording.
 
@@ -125,6 +126,8 @@ class Updates:
             Old and new users and items with pairs; old ones first, in their order.
         number : int
             Of this update, from 1.
+        n_old : int
+            Items that were trained before.
         epochs, learning_rate, run
             As in `update`.
         """

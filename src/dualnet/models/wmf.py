@@ -82,7 +82,7 @@ class WMF(Recommender):
         self.item_factors_ = factorise(self, known.data.interactions.matrix)
 
     def _update(
-        self, known: Prepared, number: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
+        self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
     ) -> dict[str, Any]:
         rounds = UPDATE_ITERATIONS if epochs is None else epochs
         self.item_factors_ = factorise_further(self, known.data.interactions.matrix, self.item_factors_, rounds)
@@ -126,9 +126,7 @@ def factorise(model: Any, matrix: csr_array) -> NDArray[np.float32]:
     return items
 
 
-def factorise_further(
-    model: Any, matrix: csr_array, items: NDArray[np.float32], iterations: int
-) -> NDArray[np.float32]:
+def factorise_further(model: Any, matrix: csr_array, items: NDArray[np.float32], iterations: int) -> NDArray[np.float32]:
     """Return item factors after more alternations, new items included, shape (n_items, factors).
 
     Parameters

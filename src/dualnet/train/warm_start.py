@@ -8,12 +8,16 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from ..nn.blocks import ACTIVATIONS, EPSILON, BatchNorm, LayerNorm
+from ..nn.sparse import sparse_product
 from ..nn.towers import Tower
 from .inputs import DualInputs, evenly_spaced
 
+SHRINKAGE = 3.0  # events that an item needs before its users count as much as its content
+RIDGE = 1e-3
 SAMPLE = 20_000  # rows of each side whose statistics batch normalisation starts from
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -85,3 +89,38 @@ def _restore_tower(side: str, tower: Tower, scale: Tensor, first: Tensor, tensor
 
 def _tensor(values: NDArray[Any], like: Tensor) -> Tensor:
     return torch.from_numpy(np.array(values, order="C")).to(like.device, like.dtype)
+
+
+@torch.no_grad()
+def start_new_rows(inputs: DualInputs, n_old: int) -> None:
+    """Give new items the rows that old items with such users and such content have learned.
+
+    From zero a row needs as many epochs as a fit has. What old items learned is, to a good part, a linear function of the
+    first-layer sums of their users and of their own content; ridge regression on the old items gives new ones a start.
+
+    Parameters
+    ----------
+    inputs : DualInputs
+        With a restored network; its tables are changed beyond row `n_old`.
+    n_old : int
+        Items that were trained before; they come first.
+    """
+    network, matrix = inputs.network, inputs.matrix
+    tables = [table for table in (network.item_residual, network.user_table) if table is not None]
+    if not tables or matrix.shape[1] == n_old:
+        return
+    users = np.arange(matrix.shape[0])
+    first = inputs.users(users, inputs.histories(users, None), inputs.table(None))
+    pairs = inputs.sparse(csr_array(matrix.T))
+    counts = torch.from_numpy(np.diff(csr_array(matrix.T).indptr)).to(first.device, first.dtype)
+    known = [sparse_product(pairs, first) / (counts + SHRINKAGE)[:, None], (counts / (counts + SHRINKAGE))[:, None]]
+    for weight in (network.item_weight, network.user_weight):
+        if weight is not None:
+            known.append(inputs.content_product(weight))
+    signs = torch.cat(known, dim=1).double()
+    old = signs[:n_old]
+    gram = old.T @ old
+    gram.diagonal().add_(RIDGE * gram.diagonal().mean())
+    for table in tables:
+        solution = torch.linalg.solve(gram, old.T @ table[:n_old].double())
+        table[n_old:].copy_(signs[n_old:] @ solution)
