@@ -50,6 +50,29 @@ HeaderOption = Annotated[
 ]
 KindOption = Annotated[str | None, typer.Option("--kind", help="files: refuse what is not `warm` (or `cold`).")]
 
+TrackOption = Annotated[
+    list[str] | None, typer.Option("--track", help="Send the figures of each epoch to mlflow or tensorboard too; repeatable.")
+]
+TrackToOption = Annotated[
+    str | None,
+    typer.Option("--track-to", help="URI of the MLflow store, or folder for TensorBoard; in the run's folder by default."),
+]
+
+
+def trackers(names: list[str] | None, place: str | None, run: Path) -> tuple[Any, ...]:
+    """Return the trackers that ``--track`` names.
+
+    Raises
+    ------
+    UsageError
+        If one is not known, or ``--track-to`` stands alone.
+    """
+    from ..train.tracking.tracker import make_tracker
+
+    if place is not None and not names:
+        raise UsageError("--track-to says where; say also what with --track mlflow or --track tensorboard")
+    return tuple(make_tracker(name, place, run) for name in dict.fromkeys(names or []))
+
 
 @dataclass(frozen=True)
 class TableOptions:

@@ -36,6 +36,8 @@ def fit(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the division.")] = 0,
     content: arg.ContentOption = None,
+    track: arg.TrackOption = None,
+    track_to: arg.TrackToOption = None,
     as_json: JsonFlag = False,
     *,
     tables: arg.TableOptions,
@@ -84,7 +86,8 @@ def fit(
     if resume:
         stop = last_stop(out / "checkpoints")
         note(f"no checkpoint in {out} yet: starting from nothing" if stop is None else f"going on from {stop}")
-    run = RunOptions(log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads)
+    followers = arg.trackers(track, track_to, out)
+    run = RunOptions(log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers)
     built.fit(train, division.validation if division is not None else None, run=run)
     built.save(out / "model")
     summary = {"run": str(out), "model": name, "info": built.info_, "parameters": built.get_params()}

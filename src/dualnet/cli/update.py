@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import arguments as arg
 from .evaluate import model_folder
 from .output import JsonFlag, note, print_json, print_table, say
 
@@ -37,6 +38,8 @@ def update(
     threshold: Annotated[float | None, typer.Option("--threshold", help="Ratings from here on are positives.")] = None,
     weight: Annotated[str | None, typer.Option("--weight", help="Column with the weight of an event.")] = None,
     threads: Annotated[int | None, typer.Option("--threads", help="Threads for matrix products.", min=1)] = None,
+    track: arg.TrackOption = None,
+    track_to: arg.TrackToOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Learn from new events, users and items, starting from a fitted model, in a part of the time of a fit.
@@ -76,7 +79,8 @@ def update(
     staged = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         log = _staged_log(run, staged)
-        settings = RunOptions(log=log, threads=threads)
+        followers = arg.trackers(track, track_to, staged if track_to is None else target)
+        settings = RunOptions(log=log, threads=threads, trackers=followers)
         model.update(pairs, items=content, users=columns, epochs=epochs, learning_rate=learning_rate, run=settings)
         figures = [] if before is None or hidden is None else compare(before, model, n_old_items, hidden)
         if is_worse(figures):

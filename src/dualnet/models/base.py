@@ -24,6 +24,7 @@ from ..errors import ArtifactError, CapabilityError, DataError, DualNetWarning, 
 from ..ids import IdMap, Rows
 from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
+from ..train.tracking.tracker import tracked
 from .answers import Answers
 from .updating import Updates
 
@@ -206,7 +207,8 @@ class Recommender(Answers, Updates, ABC):
         """
         started = time.perf_counter()
         known = self._prepare(train)
-        self._fit(known, validation, run or RunOptions())
+        with tracked(run or RunOptions(), {"model": self.name, "data": train.name, **self.get_params()}) as tracked_run:
+            self._fit(known, validation, tracked_run)
         self.info_ = {
             "data": train.name,
             "fingerprint": train.fingerprint(),

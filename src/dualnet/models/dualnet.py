@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CONTENT_WEIGHT = 0.3  # without a validation to choose on
 UPDATE_EPOCHS = 2  # of a warm update, and its peak rate as a share of the fit's; measured in docs/decisions.md
-UPDATE_RATE = 0.5
+UPDATE_RATE = 0.3
 
 
 class DualNet(Recommender):

@@ -13,6 +13,7 @@ from ..data.dataset import Dataset
 from ..data.interactions import Interactions
 from ..errors import CapabilityError, UsageError
 from ..train.options import RunOptions
+from ..train.tracking.tracker import tracked
 from .answers import _as_content
 from .growth import grow
 
@@ -92,10 +93,12 @@ class Updates:
         updated.catalogue_ = grown.catalogue
         number = int(model.info_.get("update", {}).get("number", 0)) + 1
         idle = grown.added["pairs"] == 0
-        trained = updated._update(
-            grown.prepared, number, len(model.items_),
-            epochs=0 if idle else epochs, learning_rate=learning_rate, run=run or RunOptions(),
-        )  # fmt: skip
+        described = {"model": model.name, "data": model.info_["data"], "update": number, **model.get_params()}
+        with tracked(run or RunOptions(), described) as options:
+            trained = updated._update(
+                grown.prepared, number, len(model.items_),
+                epochs=0 if idle else epochs, learning_rate=learning_rate, run=options,
+            )  # fmt: skip
         updated.info_ = {
             **model.info_,
             "fingerprint": grown.prepared.data.fingerprint(),

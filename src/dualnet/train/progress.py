@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from ..errors import ResourceError
 from .batches import DualBatch
+from .tracking.tracker import Tracker
 
 
 class EpochProgress:
@@ -81,10 +83,15 @@ class EpochLog:
         Recorded in each line.
     history : list of dict
         Epochs done before this start; lines of later epochs of the same phase are dropped.
+    trackers : sequence of Tracker
+        Who else gets the figures, under names that start with the phase.
     """
 
-    def __init__(self, path: Path | None, phase: str, history: list[dict[str, float]]) -> None:
+    def __init__(
+        self, path: Path | None, phase: str, history: list[dict[str, float]], trackers: Sequence[Tracker] = ()
+    ) -> None:
         self._path, self._phase, self._done = path, phase, len(history)
+        self._trackers = trackers
         self._handle: IO[str] | None = None
 
     def __enter__(self) -> EpochLog:
@@ -110,6 +117,9 @@ class EpochLog:
         if self._handle is not None:
             self._handle.write(json.dumps({"phase": self._phase, **figures, "seconds": round(seconds, 3)}) + "\n")
             self._handle.flush()
+        numbers = {f"{self._phase}/{name}": float(value) for name, value in figures.items() if name != "epoch"}
+        for tracker in self._trackers:
+            tracker.log({**numbers, f"{self._phase}/seconds": seconds}, int(figures["epoch"]))
 
     def _inherited(self) -> list[str]:
         """Return the lines of earlier phases, and of this phase's epochs that are not run again."""

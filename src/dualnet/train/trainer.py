@@ -171,7 +171,7 @@ class Trainer:
                     self._restore()
                 else:
                     discard_checkpoints(self.folder)
-            log = stack.enter_context(EpochLog(self.run.log, self.phase, self.state.history))
+            log = stack.enter_context(EpochLog(self.run.log, self.phase, self.state.history, self.run.trackers))
             stop = stack.enter_context(StopRequest(enabled=self.folder is not None))
             last = self.settings.stop_after or self.settings.epochs
             total = last * len(self.batches)
