@@ -110,10 +110,15 @@ def bench(
         say(f"results in {out / 'results.jsonl'}")
 
 
-def _print(records: list[dict[str, Any]], cuts: list[int]) -> None:
+def _print(records: list[dict[str, Any]], at: list[int]) -> None:
+    from ..report import cut_notes, sensible_cuts
+
     for task in dict.fromkeys(record["task"] for record in records):
-        rows = []
-        for record in (r for r in records if r["task"] == task):
+        rows, notes = [], []
+        of_task = [record for record in records if record["task"] == task]
+        candidates = [record.get("n_candidates", max(at)) for record in of_task]  # older records do not say
+        cuts = sensible_cuts(at, candidates)
+        for record in of_task:
             place = (
                 f"{record['model']}"
                 + (f" fold {record['fold']}" if record["fold"] is not None else "")
@@ -121,6 +126,7 @@ def _print(records: list[dict[str, Any]], cuts: list[int]) -> None:
             )
             if record["reason"]:
                 rows.append([place, *["n/a"] * len(cuts), ""])
+                notes.append(f"n/a: {record['model']}: {record['reason']}")
                 continue
             cells = []
             for cut in cuts:
@@ -128,4 +134,5 @@ def _print(records: list[dict[str, Any]], cuts: list[int]) -> None:
                 low, high = figure["ci95"]
                 cells.append(f"{figure['mean']:.3f} [{low:.3f} {high:.3f}]")
             rows.append([place, *cells, f"{record['fit_seconds']:.0f} s"])
-        print_table([f"{task}", *[f"R@{cut}" for cut in cuts], "fit"], rows)
+        notes += cut_notes(at, [max(candidates)])
+        print_table([f"{task}", *[f"R@{cut}" for cut in cuts], "fit"], rows, notes=notes)

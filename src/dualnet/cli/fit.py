@@ -10,6 +10,8 @@ import typer
 from . import arguments as arg
 from .output import JsonFlag, note, print_json, say
 
+CUTS = (10, 50, 100, 200, 300)
+
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
     from ..data.tasks import Split
@@ -49,6 +51,7 @@ def fit(
     from ..config import build_model, parse_settings, read_config
     from ..data.split_files import is_split, load_split
     from ..errors import ResourceError, UsageError
+    from ..evaluation import evaluate
     from ..train.checkpoint import last_stop
     from ..train.options import RunOptions
 
@@ -90,12 +93,26 @@ def fit(
     run = RunOptions(log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers)
     built.fit(train, division.validation if division is not None else None, run=run)
     built.save(out / "model")
+    # a split in a folder is measured by `evaluate`, as often as one likes; one made here is gone with this command
+    report = None if division is None or is_split(path) or not division.tasks else evaluate(built, division, at=CUTS)
     summary = {"run": str(out), "model": name, "info": built.info_, "parameters": built.get_params()}
     if as_json:
-        print_json(summary)
+        print_json(summary if report is None else {**summary, "test": report.to_json()})
         return
     note(f"fitted {built!r} in {built.info_['fit_seconds']:.0f} s")
+    if not built.capabilities.new_items:
+        note(_without_content(name, train))
     say(f"{out / 'model'}: {built.info_['users']:,} users, {built.info_['items']:,} items, {built.n_parameters:,} numbers")
+    if report is not None:
+        say(str(report))
+    elif is_split(path):
+        say(f"test figures: dualnet evaluate {out} {path}")
+
+
+def _without_content(name: str, train: Dataset) -> str:
+    """Return why the fitted model cannot score new items."""
+    why = "without item content (no --items)" if train.items is None else "from pairs alone, as it does not read content"
+    return f"note: {name} learned {why}, so items that it has not seen cannot be scored"
 
 
 def _from_config(config: dict[str, Any], path: Path) -> tuple[Split | None, Dataset]:

@@ -86,11 +86,18 @@ def reproduce(
                 [f"{text}{'*' if best else ''}" + (f" {small}" if small else "") for text, small, best in row]
                 for row in part.rows
             ]
-            print_table(part.header, rows, part.heading)
+            print_table(part.header, rows, part.heading, notes=_marks(rows))
             say("".join(f"  {line}\n" for line in part.notes))
         say(f"report: {page} and report.md beside it; results in {results.lines}\n")
     if as_json:
         print_json(records)
+
+
+def _marks(rows: list[list[str]]) -> list[str]:
+    """Return what stands for a figure that is not there."""
+    cells = {cell for row in rows for cell in row}
+    said = {"n/a": "n/a: there can be no such figure; a line below says why", "pending": "pending: not run yet"}
+    return [text for mark, text in said.items() if mark in cells]
 
 
 def _records(study: Study, results: Results, pending: dict[str, str]) -> list[dict[str, Any]]:

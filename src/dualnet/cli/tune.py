@@ -72,8 +72,9 @@ def tune(
     from ..config import build_model, parse_settings
     from ..data.split_files import is_split, load_split
     from ..data.tasks import Split
-    from ..errors import UsageError
+    from ..errors import ResourceError, UsageError
     from ..experiments.proposals import GridProposer, OptunaProposer, Proposer
+    from ..experiments.result_lines import claimed
     from ..experiments.search import Search
     from ..experiments.spaces import default_space, read_space, size
     from ..experiments.trials import best_trial
@@ -112,10 +113,13 @@ def tune(
     columns = content or ",".join(loaded.items.spec.columns if loaded.items is not None else ())
     search = Search(model, divide, numbers, fixed, columns, at)
     found: list[dict[str, Any]] = []
-    for trial in search.trials(proposer, out / "trials.jsonl", total, note):
-        found.append(trial)
-        if best_trial(found) is trial:
-            _write_best(out / "best.toml", search, trial, sections)
+    with claimed(out, ".search") as ours:
+        if not ours:
+            raise ResourceError(f"another search is writing to {out}; wait for it to end, or choose another --out")
+        for trial in search.trials(proposer, out / "trials.jsonl", total, note):
+            found.append(trial)
+            if best_trial(found) is trial:
+                _write_best(out / "best.toml", search, trial, sections)
     if as_json:
         print_json(found)
         return

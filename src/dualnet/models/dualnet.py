@@ -83,7 +83,9 @@ class DualNet(Recommender):
         Share of the dual mini-batches without a positive that an epoch leaves out; the paper found that it does not pay
         (section 5.3). Their zeros are missing from the loss that is reported.
     init : {"spectral", "random"}
-        Start from the linear model of the data, solved in closed form in seconds, or from random weights (the paper).
+        Start from the linear model of the data, solved in closed form in seconds, or from random weights (the paper). With
+        "refine" among the stages, "spectral" sets the one-level networks that are refined first; every further level is
+        stacked on what was refined, and its own weights start at random.
     stages : sequence of {"pretrain", "refine", "optimise"}
         Parts of the fit, in this order (section 4). "pretrain" starts the item network as the encoder of a stacked
         denoising autoencoder of the content; it needs content, and ``init="random"``, which then is the user network's start.

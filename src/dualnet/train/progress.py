@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -63,6 +63,12 @@ class EpochProgress:
         rate = self._cells / max(time.perf_counter() - self._began, 1e-9)
         text = f"epoch {batch.epoch + 1}  loss {loss:.4f}{self._validation}  {rate / 1e6:.0f}M pairs/s"
         self._bar.update(self._task, completed=done, text=text)
+
+    def round(self, figures: Mapping[str, float], done: int) -> None:
+        """Show the figures of one round of a training that has no blocks, such as an alternation."""
+        if self._bar is not None and self._task is not None:
+            shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items() if name != "epoch")
+            self._bar.update(self._task, completed=done, text=f"round {done}  {shown}")
 
     def figures(self, figures: dict[str, float], done: int) -> None:
         """Note the validation figures of a finished epoch; `done` counts blocks skipped at its end too."""

@@ -15,7 +15,11 @@ from .tracker import Status, as_text
 EXPERIMENT = "dualnet"
 STATUS = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 LONGEST = 6000  # characters of a parameter that MLflow takes
-PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}  # the training waits meanwhile
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the training waits meanwhile
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # figures go where the user said, and nothing anywhere else
+}
 
 
 class MlflowTracker:
@@ -35,7 +39,7 @@ class MlflowTracker:
     """
 
     def __init__(self, uri: str, name: str) -> None:
-        for variable, value in PATIENCE.items():
+        for variable, value in SETTINGS.items():
             os.environ.setdefault(variable, value)
         try:
             from mlflow import MlflowClient
