@@ -8,17 +8,23 @@ from typing import Annotated, Any
 import typer
 
 from . import arguments as arg
+from . import completion
 from .output import JsonFlag, note, print_json, print_table, say
 
 
 @arg.with_table_options
 def bench(
     data: Annotated[
-        str, typer.Argument(metavar="DATA|SPLIT", help="Data as for `split`, or a folder made by `dualnet split`.")
+        str,
+        typer.Argument(
+            metavar="DATA|SPLIT",
+            help="Data as for `split`, or a folder made by `dualnet split`.",
+            autocompletion=completion.data_sets,
+        ),
     ],
     protocol: arg.ProtocolOption = "citeulike2",
     models: Annotated[
-        str, typer.Option("--models", help="Model names, separated by commas.")
+        str, typer.Option("--models", help="Model names, separated by commas.", autocompletion=completion.several_models)
     ] = "popularity,item-knn,content-profile,dualnet",
     content: arg.ContentOption = None,
     seeds: Annotated[str, typer.Option("--seeds", help="Seeds of split and model, separated by commas.")] = "0",
@@ -42,9 +48,16 @@ def bench(
     *,
     tables: arg.TableOptions,
 ) -> None:
-    """Run several models on one protocol and print one table with 95 % intervals over users.
+    """Run several models on one protocol: one table.
 
-    Example: dualnet bench citeulike-a --content title --protocol out-matrix --cold 0.1 --models content-profile,dualnet
+    Every model is fitted on the same divisions, chooses on the same validation, and is measured on the same test, with 95
+    % intervals over users. With --out finished runs are kept and not run again. Named data start from presets.
+
+    Examples
+    --------
+      dualnet bench citeulike-a --content title --models wmf,dualnet
+      dualnet bench citeulike-a --protocol out-matrix --cold 0.1
+      dualnet bench split --models wmf,dualnet --seeds 0,1,2 --out results
     """
     from dataclasses import replace
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import arguments as arg
+from . import completion
 from .output import JsonFlag, note, print_json, say
 
 CUTS = (10, 50, 100, 200, 300)
@@ -22,11 +23,15 @@ def fit(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="CONFIG|SPLIT|DATA", help="A TOML file, a folder made by `dualnet split`, or data as for `bench`."
+            autocompletion=completion.data_sets,
+            metavar="CONFIG|SPLIT|DATA",
+            help="A TOML file, a folder made by `dualnet split`, or data as for `bench`.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run: model/, log.jsonl, checkpoints/.")],
-    model: Annotated[str | None, typer.Option("--model", help="Model name (default: dualnet).")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Model name (default: dualnet).", autocompletion=completion.models)
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Parameter of the model: NAME=VALUE, such as epochs=30.")
     ] = None,
@@ -34,7 +39,10 @@ def fit(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model of a run that is finished.")] = False,
     threads: Annotated[int | None, typer.Option("--threads", help="Threads for matrix products.", min=1)] = None,
     protocol: Annotated[
-        str | None, typer.Option("--protocol", help="With DATA: choose the number of epochs on this protocol.")
+        str | None,
+        typer.Option(
+            "--protocol", help="With DATA: choose the number of epochs on this protocol.", autocompletion=completion.protocols
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the division.")] = 0,
     content: arg.ContentOption = None,
@@ -44,9 +52,17 @@ def fit(
     *,
     tables: arg.TableOptions,
 ) -> None:
-    """Train one model. A killed run goes on with --resume and ends with the same bits.
+    """Train one model and keep it with its log.
 
-    Example: dualnet fit events.csv --items items.csv --text title --out run
+    Takes tables, a named data set, a folder made by `dualnet split`, or a TOML file. Without a protocol all pairs train;
+    with one the number of epochs is chosen on its validation, and the test figures are printed. A killed run goes on with
+    --resume and ends with the same bits.
+
+    Examples
+    --------
+      dualnet fit events.csv --items items.csv --text title --out run
+      dualnet fit split --model wmf --set factors=300 --out run
+      dualnet fit tuned/best.toml --out run --track tensorboard
     """
     from ..config import build_model, parse_settings, read_config
     from ..data.split_files import is_split, load_split

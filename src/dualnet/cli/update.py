@@ -42,12 +42,17 @@ def update(
     track_to: arg.TrackToOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Learn from new events, users and items, starting from a fitted model, in a part of the time of a fit.
+    """Learn what happened since, from a fitted model on.
 
-    Known pairs are merged. The new run is written whole or not at all; RUN stays as it is, unless it is the one to be
-    replaced (--overwrite). Exit code 4: with --hold-out, the updated model is worse than the old one; nothing was written.
+    New events, users and items enter a fitted model in a part of the time of a fit; known pairs are merged. The new run is
+    written whole or not at all; RUN stays as it is, unless it is the one to be replaced (--overwrite). Exit code 4: with
+    --hold-out, the updated model is worse than the old one, and nothing was written.
 
-    Example: dualnet update run --events today.parquet --items new_items.csv --out run-today
+    Examples
+    --------
+      dualnet update run --events today.parquet --out run-today
+      dualnet update run --events new.csv --items new_items.csv --out run2
+      dualnet update run --events new.csv --hold-out 0.1 --overwrite
     """
     from ..data.new_rows import read_new_pairs, read_new_users
     from ..data.tables import read_new_items
