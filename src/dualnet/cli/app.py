@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import bench, data, demo, doctor, encode, evaluate, fit, inspect, plan, recommend, reproduce, split, tune
+from . import bench, data, demo, doctor, encode, evaluate, fit, inspect, plan, recommend, reproduce, serve, split, tune
 
 app = typer.Typer(
     name="dualnet",
@@ -45,4 +45,5 @@ app.command("reproduce")(reproduce.reproduce)
 app.command("recommend")(recommend.recommend)
 app.command("encode")(encode.encode)
 app.command("inspect")(inspect.inspect)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
