@@ -25,6 +25,7 @@ from ..ids import IdMap, Rows
 from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
 from .answers import Answers
+from .item_vectors import CatalogueVectors
 
 
 @dataclass(frozen=True)
@@ -222,6 +223,7 @@ class Recommender(Answers, ABC):
         whole = len(known) == train.interactions.n_items and len(users) == train.interactions.n_users
         data = train if whole else train.select(users=users, items=known)
         self.users_, self.items_ = data.interactions.users, data.interactions.items
+        self.__dict__.pop("_kept", None)  # vectors of the former fit
         self.histories_ = data.interactions.pattern()
         self.popularity_ = np.bincount(self.histories_.indices, minlength=len(self.items_)).astype(np.float32)
         self.featurizer_ = self.user_featurizer_ = None
@@ -310,6 +312,13 @@ class Recommender(Answers, ABC):
         columns = None if user_content is None else self.user_features(user_content)
         return self._encode_users(pattern, space, columns)
 
+    def history_rows(self, space: ItemSpace) -> NDArray[np.float32] | None:
+        """Return what each item adds to a history, for a caller that keeps it; None for models that sum no such rows."""
+        return None
+
+    def use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
+        """Take rows of `history_rows` back for a space made of the same items, instead of computing them anew."""
+
     def save(self, folder: str | Path, *, metrics: Mapping[str, Any] | None = None) -> Path:
         """Write the model as a folder of JSON, safetensors and Arrow; see `dualnet.models.artifact.save`."""
         from .artifact import save
@@ -335,6 +344,11 @@ class Recommender(Answers, ABC):
     def user_features(self, user_content: Content) -> Matrix | None:
         """Return features of user columns, shape (n_users, n_user_features), or None for a model without them."""
         return None if self.user_featurizer_ is None else self.user_featurizer_.transform(user_content)
+
+    @property
+    def _catalogue_vectors(self) -> CatalogueVectors:
+        kept: CatalogueVectors = self.__dict__.setdefault("_kept", CatalogueVectors())
+        return kept
 
     def _require_fitted(self) -> None:
         if not hasattr(self, "catalogue_"):

@@ -322,6 +322,14 @@ class DualNet(Recommender):
             table = self._tables[space] = self.runtime_.history_table(space.features, space.known)
         return self.runtime_.user_vectors(history, table, user_features)
 
+    def history_rows(self, space: ItemSpace) -> NDArray[np.float32]:
+        """Return what each item adds to the first layer of the user network, shape (len(space), levels[0])."""
+        return self.runtime_.history_table(space.features, space.known)
+
+    def use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
+        """Take such rows for a space; they are forgotten with it."""
+        self._tables[space] = rows
+
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {"runtime": self.runtime_.config, "content_weight": self.content_weight_}, dict(self.runtime_.tensors)
 
