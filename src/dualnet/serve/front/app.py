@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -109,6 +110,11 @@ def _gauge(service: Service, name: str) -> float:
 def _document(table: RouteTable, *, keyed: bool) -> dict[str, Any]:
     """Return the OpenAPI document."""
     made = get_openapi(title="dualnet", version=__version__, description=DESCRIPTION, routes=table.routes)
+    # schemas made for one kind of ids carry that kind in their names; a server has one kind, so the plain name does
+    text = json.dumps(made)
+    for name in made["components"]["schemas"]:
+        text = text.replace(f'"{name}":', f'"{name.split("_")[0]}":').replace(f'/{name}"', f'/{name.split("_")[0]}"')
+    made = json.loads(text)
     if keyed:
         made.setdefault("components", {})["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         made["security"] = [{"key": []}]

@@ -25,7 +25,7 @@ def _no_dot_segments(key: str) -> str:
 
 NewTextId: TypeAlias = Annotated[TextId, AfterValidator(_no_dot_segments)]
 
-Number: TypeAlias = Annotated[FiniteFloat, Field(strict=True, ge=-1e300, le=1e300)]
+Number: TypeAlias = WholeId | FiniteFloat  # a whole number stays one
 Text: TypeAlias = Annotated[str, StringConstraints(strict=True, max_length=500_000)]
 
 

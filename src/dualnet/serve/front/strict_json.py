@@ -76,7 +76,7 @@ def _no_constant(name: str) -> NoReturn:
 def _depth_exceeds(value: Any, deepest: int) -> bool:
     """Return whether containers lie more than `deepest` inside each other; level by level, so never by recursion."""
     layer = [value]
-    for _ in range(deepest + 1):
+    for _ in range(deepest):
         inner: list[Any] = []
         for holder in layer:
             if isinstance(holder, dict):
