@@ -56,8 +56,10 @@ class CatalogueVectors:
         return np.concatenate([scores, inner_products(user, fresh)[0]])
 
 
-def stack_vectors(upper: Vectors, lower: Vectors) -> Vectors:
+def stack_vectors(*parts: Vectors) -> Vectors:
     """Return vectors of one kind, one set below the other."""
-    if isinstance(upper, JoinedVectors):
-        return JoinedVectors(np.concatenate([upper.dense, lower.dense]), stack_vectors(upper.sparse, lower.sparse))
-    return csr_array(vstack([upper, lower], format="csr")) if issparse(upper) else np.concatenate([upper, lower])
+    if len(parts) == 1:
+        return parts[0]
+    if isinstance(parts[0], JoinedVectors):
+        return JoinedVectors(np.concatenate([part.dense for part in parts]), stack_vectors(*(part.sparse for part in parts)))
+    return csr_array(vstack(parts, format="csr")) if issparse(parts[0]) else np.concatenate(parts)

@@ -216,7 +216,7 @@ class LiveCatalogue:
         elif user not in self.events:
             shown = user if isinstance(user, int) else user[:SHOWN]
             raise UnknownIdError(f"unknown user {shown!r}; for someone new pass a history instead")
-        later = [self._now_at(row) for row in self.events.get(user, ()) if row < self.size]
+        later = [self.now_at(row) for row in self.events.get(user, ()) if row < self.size]
         return np.unique(np.concatenate([base, np.array([row for row in later if row >= 0], np.int64)]))
 
     def part(self, rows: Rows, extra: ItemSpace | None = None) -> ItemSpace:
@@ -236,6 +236,26 @@ class LiveCatalogue:
             self.model.use_history_rows(space, table)
         return space
 
+    def encode_histories(self, histories: Sequence[Rows], extra: ItemSpace | None = None) -> Vectors:
+        """Return the user vectors of some histories, encoded over the items they hold.
+
+        Parameters
+        ----------
+        histories : sequence of ndarray of int64
+            Distinct rows; from the size of the view on they are of `extra`.
+        extra : ItemSpace, optional
+            Items for one question.
+        """
+        taken = np.unique(np.concatenate(histories))
+        own = taken[taken < self.size]
+        space = self.part(own, extra)
+        if extra is not None:
+            taken = np.concatenate([own, self.size + np.arange(len(extra))])
+        columns = np.searchsorted(taken, np.concatenate(histories))
+        indptr = np.concatenate([[0], np.cumsum([len(rows) for rows in histories])])
+        history = csr_array((np.ones(len(columns), np.float32), columns, indptr), shape=(len(histories), len(taken)))
+        return self.model.encode_users(history, space)
+
     def with_model(self, model: Recommender) -> LiveCatalogue:
         """Return the same items and histories as another model sees them that reads the same features (a baseline)."""
         known = self.known
@@ -243,13 +263,28 @@ class LiveCatalogue:
         lineage = replace(self.lineage, **_encoded(model, space, with_features=self.lineage.features is not None))
         return replace(self, model=model, label=ModelLabel(model.name, self.label.version), lineage=lineage)
 
-    def _now_at(self, row: int) -> int:
+    def now_at(self, row: int) -> int:
+        """Return where the item of a row is in this view, -1 for nowhere."""
         while row in self.moved:
             row = self.moved[row]
         return row if row < self.size else -1
 
     def _unknown_rows(self) -> list[int]:
         return np.flatnonzero(self.known < 0).tolist()
+
+
+def reopened(catalogue: LiveCatalogue) -> LiveCatalogue:
+    """Return a view of the model's own items alone, with room of its own: views of the old room go on undisturbed."""
+    old, base = catalogue.lineage, catalogue.n_base
+    lineage = Lineage(
+        vectors=GrowingVectors(old.vectors.view(base)),
+        features=None if old.features is None else GrowingVectors(old.features.view(base)),
+        table=None if old.table is None else GrowingArray(old.table.view(base)),
+        lengths=GrowingArray(old.lengths.view(base)), known=GrowingArray(old.known.view(base)),
+        ids=old.ids[:base], titles=old.titles[:base], contents=[],
+    )  # fmt: skip
+    index = {key: row for row, key in enumerate(lineage.ids)}
+    return LiveCatalogue(catalogue.model, catalogue.label, lineage, base, index, frozenset(), frozenset(), {}, {})
 
 
 def open_catalogue(model: Recommender, label: ModelLabel) -> LiveCatalogue:

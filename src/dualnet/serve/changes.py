@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-import numpy as np
-
 from ..data.space import ItemSpace
-from ..errors import DataError, listing
-from ..ids import Key
+from ..errors import DataError, UnknownIdError, listing
+from ..ids import IdMap, Key
 from ..retrieval.vectors import norms
 from .catalogue import LiveCatalogue, check_finite
 from .live_state import LiveState
@@ -48,7 +46,9 @@ def put(catalogue: LiveCatalogue, items: Sequence[NewItem]) -> tuple[LiveCatalog
         row = catalogue.find(item.id)
         trained = row >= 0 and catalogue.known[row] >= 0
         if trained and row not in catalogue.hidden:
-            raise ConflictError(f"item {_short(item.id)} is one that the model was trained on; its content changes by training anew")
+            raise ConflictError(
+                f"item {_short(item.id)} is one that the model was trained on; its content changes by training anew"
+            )
         outcome.append("restored" if row >= 0 and row in catalogue.hidden and trained else "replaced" if row >= 0 else "added")
     fresh = [item for item, how in zip(items, outcome, strict=True) if how != "restored"]
     restored = [item.id for item, how in zip(items, outcome, strict=True) if how == "restored"]
@@ -71,7 +71,7 @@ def delete(catalogue: LiveCatalogue, key: Key) -> tuple[LiveCatalogue, list[dict
     """
     row = catalogue.row(key)
     if row in catalogue.hidden:
-        catalogue.rows([f"{key} (deleted before)"])
+        raise UnknownIdError(f"item {_short(key)} was deleted before; PUT lists it again")
     if row < catalogue.n_base:
         return replace(catalogue, hidden=catalogue.hidden | {row}), [{"delete": key}], "hidden"
     return _without(catalogue, {row}), [{"delete": key}], "deleted"
@@ -90,10 +90,10 @@ def add_events(
         If a user id is not of the kind of the others.
     """
     rows = catalogue.rows([item for _, item in pairs]).tolist()
-    users = catalogue.model.users_
-    for user, _ in pairs:
-        if isinstance(user, bool) or isinstance(user, int) != users.is_integer or user == "":
-            raise DataError(f"user ids of this model are {'whole numbers' if users.is_integer else 'text'}, got {_short(user)}")
+    users, named = catalogue.model.users_, IdMap(list(dict.fromkeys(user for user, _ in pairs)))
+    if len(named) and named.is_integer != users.is_integer:
+        kind = "whole numbers" if users.is_integer else "text"
+        raise DataError(f"user ids of this model are {kind}, got {_short(named.key(0))}")
     added: dict[Key, list[int]] = {}
     present: dict[Key, set[int]] = {}
     kept: list[list[Key]] = []
@@ -175,7 +175,12 @@ def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace
         ids = lineage.ids
         moved = {**moved, **{row: again[ids[row]] for row in (*catalogue.dead, *replaced.values()) if ids[row] in again}}
     return replace(
-        catalogue, size=start + len(items), index=index, dead=catalogue.dead | frozenset(replaced.values()), moved=moved
+        catalogue,
+        size=start + len(items),
+        index=index,
+        dead=catalogue.dead | frozenset(replaced.values()),
+        hidden=catalogue.hidden - set(replaced.values()),
+        moved=moved,
     )
 
 
@@ -183,7 +188,7 @@ def _without(catalogue: LiveCatalogue, rows: set[int]) -> LiveCatalogue:
     """Return a view in which some live rows are dead; in histories they are nowhere until they come again."""
     if not rows:
         return catalogue
-    return replace(catalogue, dead=catalogue.dead | rows, moved={**catalogue.moved, **{row: -1 for row in rows}})
+    return replace(catalogue, dead=catalogue.dead | rows, moved={**catalogue.moved, **dict.fromkeys(rows, -1)})
 
 
 def _short(value: object) -> str:

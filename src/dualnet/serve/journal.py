@@ -11,6 +11,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -77,7 +78,9 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
             lock = _locked(folder)
         except OSError as error:
-            raise ResourceError(f"state folder {folder} cannot be used ({error.strerror}); choose another with --state") from error
+            raise ResourceError(
+                f"state folder {folder} cannot be used ({error.strerror}); choose another with --state"
+            ) from error
         journal = cls(folder, lock)
         try:
             return journal, journal._recover()
@@ -122,7 +125,8 @@ class Journal:
         sequence, lines, size = self._sequence, 0, 0
         try:
             with temporary.open("wb") as handle:
-                for record in ({"format": FORMAT, "model": self.model}, *({"changes": [change]} for change in changes)):
+                first: Record = {"format": FORMAT, "model": self.model}
+                for record in chain([first], ({"changes": [change]} for change in changes)):
                     sequence += 1
                     lines += 1
                     size += handle.write(_line({"seq": sequence, **record}))

@@ -10,7 +10,9 @@ from ..errors import DataError
 from ..ids import Key
 from .questions import Columns
 
-Change: TypeAlias = Mapping[str, Any]  # {"put": [[id, content], ...]} | {"delete": id} | {"restore": id} | {"events": [[user, item], ...]}
+Change: TypeAlias = Mapping[
+    str, Any
+]  # {"put": [[id, content], ...]} | {"delete": id} | {"restore": id} | {"events": [[user, item], ...]}
 
 CHUNK = 500  # items or events of one line when the whole state is written
 

@@ -55,7 +55,7 @@ def content_columns(model: Recommender) -> dict[str, str]:
     spec = None if model.featurizer_ is None else model.featurizer_.spec
     kinds: dict[str, str] = {}
     for kind in ("text", "tags", "categories", "numbers", "vectors", "bags", "images"):
-        kinds |= {name: kind for name in (() if spec is None else getattr(spec, kind))}
+        kinds |= dict.fromkeys(() if spec is None else getattr(spec, kind), kind)
     raw = model.catalogue_.content
     for name in () if raw is None else raw.table.column_names:
         kinds.setdefault(name, "plain")

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..ids import Key
 from .questions import Asker, Columns, ModelLabel, NewItem, Question, Reply
