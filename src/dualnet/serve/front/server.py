@@ -131,12 +131,12 @@ class Server(uvicorn.Server):
             return
         self._draining.now = True
         grace = 0.0 if sig == signal.SIGINT else self._options.grace  # a person does not wait for a proxy
-        loop = self._loop
+        loop = self.patient_loop
         loop.call_soon_threadsafe(loop.call_later, grace, self._leave)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Run until told to stop."""
-        self._loop = asyncio.get_running_loop()
+        self.patient_loop = asyncio.get_running_loop()
         await super().serve(sockets)
 
     def _leave(self) -> None:

@@ -85,7 +85,8 @@ class PatientProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Start waiting for the rest of a header."""
         super().on_message_begin()
-        self._in_header, self._in_body, self._header_bytes = True, False, 0
+        self._in_header, self._in_body = True, False
+        self._header_bytes = self._header_bytes or 1  # a request was begun in the tail of what came
         if self.deadline is None:
             self.deadline = self.loop.time() + self.patience.header
 

@@ -19,14 +19,18 @@ def keyed(make_front, tmp_path):
 
 def test_no_answer_without_a_key_over_the_whole_document(keyed):
     document = keyed.ask("GET", "/openapi.json").json()
-    open_paths = {path for path, methods in document["paths"].items() for operation in methods.values() if "security" in operation}
+    open_paths = {
+        path for path, methods in document["paths"].items() for operation in methods.values() if "security" in operation
+    }
     assert open_paths == {"/livez", "/readyz"}
     assert document["security"] == [{"key": []}]
     tried = 0
     for path, methods in document["paths"].items():
         for method in methods:
             for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": ""}):
-                answer = keyed.ask(method.upper(), path.replace("{item}", "p0001").replace("{user}", "u0000"), headers=headers, json={})
+                answer = keyed.ask(
+                    method.upper(), path.replace("{item}", "p0001").replace("{user}", "u0000"), headers=headers, json={}
+                )
                 assert (answer.status_code == 200) == (path in open_paths), path
                 if path not in open_paths:
                     assert answer.status_code == 401

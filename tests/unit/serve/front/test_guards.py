@@ -23,7 +23,15 @@ def test_a_made_key_is_found_and_only_its_digest_is_kept(tmp_path):
     assert keys.holder(f"Bearer {key}".encode()).name == "shop"
     assert not keys.holder(f"bearer {key}".encode()).admin
     assert keys.holder(f"Bearer {boss}".encode()).admin
-    for wrong in (None, b"", key.encode(), f"Basic {key}".encode(), f"Bearer {key}x".encode(), b"Bearer ", b"Bearer " + b"x" * 600):
+    for wrong in (
+        None,
+        b"",
+        key.encode(),
+        f"Basic {key}".encode(),
+        f"Bearer {key}x".encode(),
+        b"Bearer ",
+        b"Bearer " + b"x" * 600,
+    ):
         assert keys.holder(wrong) is None
 
 
@@ -84,14 +92,31 @@ def test_only_own_names_pass_as_host():
     for good in (b"127.0.0.1", b"127.0.0.1:8080", b"localhost:1", b"LOCALHOST:8080", b"[::1]:8080", b"[::1]"):
         assert check.passes(good), good
         assert check.passes(good), good
-    for bad in (None, b"", b"evil.example", b"evil.example:8080", b"127.0.0.1.evil.example", b"127.0.0.1:x", b"localhost:", b"a:b:c"):
+    for bad in (
+        None,
+        b"",
+        b"evil.example",
+        b"evil.example:8080",
+        b"127.0.0.1.evil.example",
+        b"127.0.0.1:x",
+        b"localhost:",
+        b"a:b:c",
+    ):
         assert not check.passes(bad), bad
     assert HostCheck("127.0.0.2").passes(b"127.0.0.2:9")
 
 
 @pytest.mark.parametrize(
     ("host", "local"),
-    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False), ("example.org", False)],
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("example.org", False),
+    ],
 )
 def test_loopback(host, local):
     assert is_loopback(host) is local
@@ -105,7 +130,17 @@ def test_a_sane_request_id_is_taken_and_others_are_replaced():
 
 
 @pytest.mark.parametrize(
-    "message", ["x" * 10_000, "'" + "y" * 5000 + "'", '"' * 5000, "\x00\x1b[31m" * 1000, "é" * 5000, "\\" * 5000, "'\\''" * 3000, "\ud800"]
+    "message",
+    [
+        "x" * 10_000,
+        "'" + "y" * 5000 + "'",
+        '"' * 5000,
+        "\x00\x1b[31m" * 1000,
+        "é" * 5000,
+        "\\" * 5000,
+        "'\\''" * 3000,
+        "\ud800",
+    ],
 )
 def test_an_error_body_is_short_json_without_control_characters(message):
     body = error_body("code", f"unknown item {message}", "r" * 64)

@@ -9,7 +9,10 @@ from dualnet.serve.front.gate import Draining, Guards
 from dualnet.serve.questions import NewItem, RecommendQuestion
 from dualnet.serve.refusals import BusyError, ClosedError, RefusedModelError
 
-FRESH = {"id": "n1", "content": {"title": "New", "tags": ["a", "b"], "year": 2020, "vector": [0.1, 2], "open": True, "note": None}}
+FRESH = {
+    "id": "n1",
+    "content": {"title": "New", "tags": ["a", "b"], "year": 2020, "vector": [0.1, 2], "open": True, "note": None},
+}
 
 CALLS = [
     ("POST", "/v1/recommend", {"user": "u0000", "k": 3}, 200),
@@ -143,7 +146,11 @@ def test_ready_only_while_the_service_is_and_the_server_stays(make_front):
     front.service.ready_now = True
     draining.now = True
     stopping = front.ask("GET", "/readyz")
-    assert (stopping.status_code, stopping.headers["connection"], stopping.json()["error"]["code"]) == (503, "close", "stopping")
+    assert (stopping.status_code, stopping.headers["connection"], stopping.json()["error"]["code"]) == (
+        503,
+        "close",
+        "stopping",
+    )
     assert front.ask("GET", "/livez").status_code == 200
     assert front.post("/v1/recommend", {"user": "u0000"}).headers["connection"] == "close"
 
@@ -223,7 +230,9 @@ def test_the_document_says_every_status_and_has_examples(front):
     assert not [name for name in document["components"]["schemas"] if "Annotated" in name or "HTTPValidation" in name]
 
 
-@pytest.mark.parametrize("name", ["/v1/recommend", "/v1/score", "/v1/similar/items", "/v1/explain", "/v1/compare", "/v1/events"])
+@pytest.mark.parametrize(
+    "name", ["/v1/recommend", "/v1/score", "/v1/similar/items", "/v1/explain", "/v1/compare", "/v1/events"]
+)
 def test_documented_examples_pass_the_schema(front, name):
     front.service.items |= {f"p{n:04}": {} for n in range(100)}
     document = front.ask("GET", "/openapi.json").json()
