@@ -61,8 +61,9 @@ def serve(
     from ..serve.front.gate import Guards
     from ..serve.front.hosts import HostCheck, is_loopback
     from ..serve.front.rate_limit import RateLimit
-    from ..serve.front.server import Patience, ServerOptions, address, bind
+    from ..serve.front.server import ServerOptions, address, bind
     from ..serve.front.server import run as serve_on
+    from ..serve.front.slow_clients import Patience
     from ..serve.service import Service
 
     keys = _read_keys()

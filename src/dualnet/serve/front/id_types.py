@@ -6,9 +6,25 @@ import re
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, Field, FiniteFloat, StringConstraints
+from starlette.convertors import Convertor, register_url_convertor
 
 from ...ids import MAX_ID_BYTES, Key
 from .http_errors import Refusal
+
+
+class _IdInPath(Convertor[str]):
+    """Any text, slashes too: ids such as ``10.1000/182`` are common; but not what ends as a path below an item does."""
+
+    regex = "(?s:.+)(?<!/picture)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("id", _IdInPath())
 
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"

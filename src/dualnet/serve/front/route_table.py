@@ -85,7 +85,7 @@ class RouteTable:
         Parameters
         ----------
         method, path : str
-            In the pattern, ``{item:path}`` and ``{user:path}`` are ids.
+            In the pattern, ``{item:id}`` and ``{user:id}`` are ids.
         endpoint : coroutine function
             Takes ``body``, ``query``, ``item``, ``user`` as far as they are there.
         answer : type of BaseModel

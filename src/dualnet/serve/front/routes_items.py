@@ -63,11 +63,11 @@ def add_routes(table: RouteTable) -> None:
     new = 100_001 if table.whole_items else "n0001"
     done = answers.DoneAnswer
     table.add("GET", "/v1/items", list_items, tag=tag, query=asked.ItemsQuery, answer=page)
-    table.add("GET", "/v1/items/{item:path}/picture", picture_of_item, tag=tag, answer=None, raw=sorted(PICTURES))
-    table.add("GET", "/v1/items/{item:path}", show_item, tag=tag, answer=card)
+    table.add("GET", "/v1/items/{item:id}/picture", picture_of_item, tag=tag, answer=None, raw=sorted(PICTURES))
+    table.add("GET", "/v1/items/{item:id}", show_item, tag=tag, answer=card)
     table.add(
         "PUT",
-        "/v1/items/{item:path}",
+        "/v1/items/{item:id}",
         put_item,
         tag=tag,
         body=asked.PutItemRequest,
@@ -76,7 +76,7 @@ def add_routes(table: RouteTable) -> None:
         example={"content": content},
         also={201: done},
     )
-    table.add("DELETE", "/v1/items/{item:path}", delete_item, tag=tag, answer=done, statuses=(409,))
+    table.add("DELETE", "/v1/items/{item:id}", delete_item, tag=tag, answer=done, statuses=(409,))
     example = {"items": [{"id": new, "content": content}]}
     table.add("POST", "/v1/items:batch", put_items, tag=tag, body=batch, answer=done, statuses=(409,), example=example)
     table.add("GET", "/v1/map", map_of_items, tag=tag, answer=of(answers.MapAnswer, table.item), statuses=(422,))

@@ -33,7 +33,7 @@ def add_routes(table: RouteTable) -> None:
     events = of(asked.EventsRequest, table.new_user, table.item)
     user, item = 42 if table.whole_users else "u0042", 7 if table.whole_items else "p0007"
     table.add("GET", "/v1/users", list_users, tag=tag, query=asked.UsersQuery, answer=page)
-    table.add("GET", "/v1/users/{user:path}/history", history_of_user, tag=tag, answer=history)
+    table.add("GET", "/v1/users/{user:id}/history", history_of_user, tag=tag, answer=history)
     example = {"events": [{"user": user, "item": item}]}
     table.add(
         "POST", "/v1/events", add_events, tag=tag, body=events, answer=answers.DoneAnswer, statuses=(409,), example=example

@@ -11,7 +11,8 @@ import pytest
 
 from dualnet.errors import ResourceError
 from dualnet.serve.front.gate import Draining, Guards
-from dualnet.serve.front.server import Patience, Server, ServerOptions, address, bind
+from dualnet.serve.front.server import Server, ServerOptions, address, bind
+from dualnet.serve.front.slow_clients import Patience
 
 SHORT = Patience(header=0.2, body=0.2, reading=0.2)
 

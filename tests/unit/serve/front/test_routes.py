@@ -96,7 +96,7 @@ def test_whole_number_ids_are_numbers_and_only_numbers(make_front):
     assert front.ask("GET", "/v1/items/7").json()["item"] == 7
     for body in ({"history": ["1"]}, {"history": [1.0]}, {"history": [True]}, {"user": "1"}, {"history": [2**63]}):
         assert front.post("/v1/recommend", body).status_code == 422, body
-    for path in ("007", "7.0", "+7", "%207", "٧", "1e1", "99999999999999999999", "x"):
+    for path in ("007", "7.0", "+7", "%207", "\u0667", "1e1", "99999999999999999999", "x"):
         assert front.ask("GET", f"/v1/items/{path}").status_code == 422, path
     assert front.ask("GET", "/v1/items/-7").status_code == 404
     document = front.ask("GET", "/openapi.json").json()
