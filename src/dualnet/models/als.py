@@ -100,6 +100,29 @@ def half_step(
     return found
 
 
+def contributions(
+    factors: Array, zero_weight: float, regularization: float, *, of_all: Array, is_new: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
+    """Return what each positive of one row adds to its solution in `half_step`, shape (n, width): they sum to it.
+
+    The solution is (V'CV + l I)^-1 times a sum over the positives; with the matrix as it is, each has a share (Hu, Koren &
+    Volinsky 2008, section 5).
+
+    Parameters
+    ----------
+    factors : ndarray of float32, shape (n, width)
+        Of the positives, each of weight 1.
+    zero_weight, regularization, of_all
+        As in `half_step`.
+    is_new : ndarray of bool, shape (n,), optional
+        Positives beyond `of_all`.
+    """
+    exact = factors.astype(np.float64)
+    base, _ = _KEPT.of(of_all, zero_weight, regularization)
+    extra = np.full(len(exact), 1 - zero_weight) if is_new is None else np.where(is_new, 1.0, 1 - zero_weight)
+    return np.linalg.solve(base + exact.T @ (extra[:, None] * exact), exact.T).T
+
+
 def weighted_error(
     users: Array, items: Array, matrix: csr_array, zero_weight: float, user_regularization: float, item_regularization: float
 ) -> float:

@@ -25,7 +25,10 @@ from ..ids import IdMap, Rows
 from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
 from .answers import Answers
+from .explaining import Explains
 from .item_vectors import CatalogueVectors
+from .leaving_out import leave_one_out
+from .reasons import Reasons
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ class Prepared:
         return self.features
 
 
-class Recommender(Answers, ABC):
+class Recommender(Answers, Explains, ABC):
     """Base of all models: fit once, then encode users and items, known or new, and match them by inner product.
 
     The constructor takes keywords only and stores them; `fit` starts afresh and returns the model; what it learns ends in
@@ -146,6 +149,10 @@ class Recommender(Answers, ABC):
     @abstractmethod
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
         """Take back what `_get_state` returned."""
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        """Return why one history over a space gets some of its items; by leaving out where a model knows nothing better."""
+        return leave_one_out(self, history, space, rows)
 
     @classmethod
     def parameter_names(cls) -> list[str]:

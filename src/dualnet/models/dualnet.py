@@ -20,6 +20,8 @@ from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
 from .content_level import Embedded, best_content_weight, items_with_content, users_with_content
 from .dualnet_parameters import check_parameters
+from .dualnet_reasons import dualnet_reasons
+from .reasons import Reasons
 from .runtime import DualRuntime
 from .validation import needs_no_refit
 
@@ -329,6 +331,9 @@ class DualNet(Recommender):
     def use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
         """Take such rows for a space; they are forgotten with it."""
         self._tables[space] = rows
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        return dualnet_reasons(self, history, space, rows)
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {"runtime": self.runtime_.config, "content_weight": self.content_weight_}, dict(self.runtime_.tensors)
