@@ -18,8 +18,8 @@ from ..ids import Rows
 from ..train.options import RunOptions
 from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
-from .content_encoder import ContentEncoder
 from .content_cosine import features_of
+from .content_encoder import ContentEncoder
 from .path_integral import Tower, content_cut
 from .reasons import Reasons, linear, only_new
 from .validation import auto_cut, needs_no_refit, sample_users

@@ -59,7 +59,9 @@ def test_known_users_and_one_by_one(model, papers):
     user = papers.interactions.users.key(3)
     together = model.explain_many(["p005", "p006"], user=user)
     assert together[0].resolved == "known"
-    assert together[1] == model.explain("p006", user=user)
+    alone = model.explain("p006", user=user)
+    assert [part.item for part in alone.history.parts] == [part.item for part in together[1].history.parts]
+    assert alone.history.base == pytest.approx(together[1].history.base, abs=1e-9)
     stored = set(model.items_.take(model.histories_[[3]].indices))
     assert {part.item for part in together[0].history.parts} <= stored
 
@@ -137,8 +139,8 @@ def test_the_planted_cause_is_named():
 def test_leaving_out_is_what_it_says(papers):
     model = create("bpr", factors=4, batch=32, epochs=3).fit(papers)
     taken = ["p001", "p002", "p030"]
-    found = model.explain("p010", history=taken)
-    assert found.method == "leave-one-out"  # said, although parts that sum were asked for
+    found = model.explain("p010", history=taken, method="leave-one-out")
+    assert found.method == "leave-one-out"
     whole = float(model.score(["p010"], history=taken)[0])
     for part in found.history.parts:
         rest = [item for item in taken if item != part.item]
