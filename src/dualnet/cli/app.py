@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import bench, data, demo, doctor, encode, evaluate, fit, inspect, plan, recommend, reproduce, split, tune
+from . import bench, data, demo, doctor, encode, evaluate, explain, fit, inspect, plan, recommend, reproduce, serve, split, tune
 
 app = typer.Typer(
     name="dualnet",
@@ -43,6 +43,8 @@ app.command("bench")(bench.bench)
 app.command("tune")(tune.tune)
 app.command("reproduce")(reproduce.reproduce)
 app.command("recommend")(recommend.recommend)
+app.command("explain")(explain.explain)
 app.command("encode")(encode.encode)
 app.command("inspect")(inspect.inspect)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
