@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from ..errors import UsageError
+from . import completion
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
@@ -21,13 +22,18 @@ DataArgument = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
+        autocompletion=completion.data_sets,
         help="A named data set (see `dualnet data list`), `demo`, or a table of events (CSV, TSV, Parquet, JSON lines).",
     ),
 ]
 ContentOption = Annotated[str | None, typer.Option("--content", help="Use only these content columns, separated by commas.")]
 ProtocolOption = Annotated[
     str,
-    typer.Option("--protocol", help="citeulike1, citeulike2, out-matrix, unknown-users, four-quadrants, temporal or files."),
+    typer.Option(
+        "--protocol",
+        help="citeulike1, citeulike2, out-matrix, unknown-users, four-quadrants, temporal or files.",
+        autocompletion=completion.protocols,
+    ),
 ]
 ColdOption = Annotated[float | None, typer.Option("--cold", help="out-matrix: share of new items.")]
 FoldsOption = Annotated[int | None, typer.Option("--folds", help="out-matrix, unknown-users: number of folds.")]
@@ -49,6 +55,34 @@ HeaderOption = Annotated[
     bool | None, typer.Option("--header/--no-header", help="files: whether the first line names the columns.")
 ]
 KindOption = Annotated[str | None, typer.Option("--kind", help="files: refuse what is not `warm` (or `cold`).")]
+
+TrackOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        help="Send the figures of each epoch to mlflow or tensorboard too; repeatable.",
+        autocompletion=completion.tracker_names,
+    ),
+]
+TrackToOption = Annotated[
+    str | None,
+    typer.Option("--track-to", help="URI of the MLflow store, or folder for TensorBoard; in the run's folder by default."),
+]
+
+
+def trackers(names: list[str] | None, place: str | None, run: Path) -> tuple[Any, ...]:
+    """Return the trackers that ``--track`` names.
+
+    Raises
+    ------
+    UsageError
+        If one is not known, or ``--track-to`` stands alone.
+    """
+    from ..train.tracking.tracker import make_tracker
+
+    if place is not None and not names:
+        raise UsageError("--track-to says where; say also what with --track mlflow or --track tensorboard")
+    return tuple(make_tracker(name, place, run) for name in dict.fromkeys(names or []))
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,23 @@ from typing import Annotated, Any
 import typer
 
 from . import arguments as arg
+from . import completion
 from .output import JsonFlag, note, print_json, print_table, say
 
 
 @arg.with_table_options
 def bench(
     data: Annotated[
-        str, typer.Argument(metavar="DATA|SPLIT", help="Data as for `split`, or a folder made by `dualnet split`.")
+        str,
+        typer.Argument(
+            metavar="DATA|SPLIT",
+            help="Data as for `split`, or a folder made by `dualnet split`.",
+            autocompletion=completion.data_sets,
+        ),
     ],
     protocol: arg.ProtocolOption = "citeulike2",
     models: Annotated[
-        str, typer.Option("--models", help="Model names, separated by commas.")
+        str, typer.Option("--models", help="Model names, separated by commas.", autocompletion=completion.several_models)
     ] = "popularity,item-knn,content-profile,dualnet",
     content: arg.ContentOption = None,
     seeds: Annotated[str, typer.Option("--seeds", help="Seeds of split and model, separated by commas.")] = "0",
@@ -42,9 +48,16 @@ def bench(
     *,
     tables: arg.TableOptions,
 ) -> None:
-    """Run several models on one protocol and print one table with 95 % intervals over users.
+    """Run several models on one protocol: one table.
 
-    Example: dualnet bench citeulike-a --content title --protocol out-matrix --cold 0.1 --models content-profile,dualnet
+    Every model is fitted on the same divisions, chooses on the same validation, and is measured on the same test, with 95
+    % intervals over users. With --out finished runs are kept and not run again. Named data start from presets.
+
+    Examples
+    --------
+      dualnet bench citeulike-a --content title --models wmf,dualnet
+      dualnet bench citeulike-a --protocol out-matrix --cold 0.1
+      dualnet bench split --models wmf,dualnet --seeds 0,1,2 --out results
     """
     from dataclasses import replace
 
@@ -110,10 +123,15 @@ def bench(
         say(f"results in {out / 'results.jsonl'}")
 
 
-def _print(records: list[dict[str, Any]], cuts: list[int]) -> None:
+def _print(records: list[dict[str, Any]], at: list[int]) -> None:
+    from ..report import cut_notes, sensible_cuts
+
     for task in dict.fromkeys(record["task"] for record in records):
-        rows = []
-        for record in (r for r in records if r["task"] == task):
+        rows, notes = [], []
+        of_task = [record for record in records if record["task"] == task]
+        candidates = [record.get("n_candidates", max(at)) for record in of_task]  # older records do not say
+        cuts = sensible_cuts(at, candidates)
+        for record in of_task:
             place = (
                 f"{record['model']}"
                 + (f" fold {record['fold']}" if record["fold"] is not None else "")
@@ -121,6 +139,7 @@ def _print(records: list[dict[str, Any]], cuts: list[int]) -> None:
             )
             if record["reason"]:
                 rows.append([place, *["n/a"] * len(cuts), ""])
+                notes.append(f"n/a: {record['model']}: {record['reason']}")
                 continue
             cells = []
             for cut in cuts:
@@ -128,4 +147,5 @@ def _print(records: list[dict[str, Any]], cuts: list[int]) -> None:
                 low, high = figure["ci95"]
                 cells.append(f"{figure['mean']:.3f} [{low:.3f} {high:.3f}]")
             rows.append([place, *cells, f"{record['fit_seconds']:.0f} s"])
-        print_table([f"{task}", *[f"R@{cut}" for cut in cuts], "fit"], rows)
+        notes += cut_notes(at, [max(candidates)])
+        print_table([f"{task}", *[f"R@{cut}" for cut in cuts], "fit"], rows, notes=notes)

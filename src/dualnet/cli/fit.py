@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import arguments as arg
+from . import completion
 from .output import JsonFlag, note, print_json, say
+
+CUTS = (10, 50, 100, 200, 300)
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
@@ -20,11 +23,15 @@ def fit(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="CONFIG|SPLIT|DATA", help="A TOML file, a folder made by `dualnet split`, or data as for `bench`."
+            autocompletion=completion.data_sets,
+            metavar="CONFIG|SPLIT|DATA",
+            help="A TOML file, a folder made by `dualnet split`, or data as for `bench`.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run: model/, log.jsonl, checkpoints/.")],
-    model: Annotated[str | None, typer.Option("--model", help="Model name (default: dualnet).")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Model name (default: dualnet).", autocompletion=completion.models)
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Parameter of the model: NAME=VALUE, such as epochs=30.")
     ] = None,
@@ -32,21 +39,35 @@ def fit(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model of a run that is finished.")] = False,
     threads: Annotated[int | None, typer.Option("--threads", help="Threads for matrix products.", min=1)] = None,
     protocol: Annotated[
-        str | None, typer.Option("--protocol", help="With DATA: choose the number of epochs on this protocol.")
+        str | None,
+        typer.Option(
+            "--protocol", help="With DATA: choose the number of epochs on this protocol.", autocompletion=completion.protocols
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the division.")] = 0,
     content: arg.ContentOption = None,
+    track: arg.TrackOption = None,
+    track_to: arg.TrackToOption = None,
     as_json: JsonFlag = False,
     *,
     tables: arg.TableOptions,
 ) -> None:
-    """Train one model. A killed run goes on with --resume and ends with the same bits.
+    """Train one model and keep it with its log.
 
-    Example: dualnet fit events.csv --items items.csv --text title --out run
+    Takes tables, a named data set, a folder made by `dualnet split`, or a TOML file. Without a protocol all pairs train;
+    with one the number of epochs is chosen on its validation, and the test figures are printed. A killed run goes on with
+    --resume and ends with the same bits.
+
+    Examples
+    --------
+      dualnet fit events.csv --items items.csv --text title --out run
+      dualnet fit split --model wmf --set factors=300 --out run
+      dualnet fit tuned/best.toml --out run --track tensorboard
     """
     from ..config import build_model, parse_settings, read_config
     from ..data.split_files import is_split, load_split
     from ..errors import ResourceError, UsageError
+    from ..evaluation import evaluate
     from ..train.checkpoint import last_stop
     from ..train.options import RunOptions
 
@@ -84,15 +105,30 @@ def fit(
     if resume:
         stop = last_stop(out / "checkpoints")
         note(f"no checkpoint in {out} yet: starting from nothing" if stop is None else f"going on from {stop}")
-    run = RunOptions(log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads)
+    followers = arg.trackers(track, track_to, out)
+    run = RunOptions(log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers)
     built.fit(train, division.validation if division is not None else None, run=run)
     built.save(out / "model")
+    # a split in a folder is measured by `evaluate`, as often as one likes; one made here is gone with this command
+    report = None if division is None or is_split(path) or not division.tasks else evaluate(built, division, at=CUTS)
     summary = {"run": str(out), "model": name, "info": built.info_, "parameters": built.get_params()}
     if as_json:
-        print_json(summary)
+        print_json(summary if report is None else {**summary, "test": report.to_json()})
         return
     note(f"fitted {built!r} in {built.info_['fit_seconds']:.0f} s")
+    if not built.capabilities.new_items:
+        note(_without_content(name, train))
     say(f"{out / 'model'}: {built.info_['users']:,} users, {built.info_['items']:,} items, {built.n_parameters:,} numbers")
+    if report is not None:
+        say(str(report))
+    elif is_split(path):
+        say(f"test figures: dualnet evaluate {out} {path}")
+
+
+def _without_content(name: str, train: Dataset) -> str:
+    """Return why the fitted model cannot score new items."""
+    why = "without item content (no --items)" if train.items is None else "from pairs alone, as it does not read content"
+    return f"note: {name} learned {why}, so items that it has not seen cannot be scored"
 
 
 def _from_config(config: dict[str, Any], path: Path) -> tuple[Split | None, Dataset]:

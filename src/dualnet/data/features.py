@@ -131,6 +131,11 @@ class Featurizer:
             )
         return features
 
+    def unknown_terms(self, content: Content) -> tuple[int, int]:
+        """Return how many distinct words, tags and labels some rows have, and how many of those the vocabulary lacks."""
+        counts = [block.unknown_terms(content) for block in self.blocks if isinstance(block, TermBlock | CategoryBlock)]
+        return sum(total for total, _ in counts), sum(unknown for _, unknown in counts)
+
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return a JSON-ready description and arrays."""
         config: dict[str, Any] = {"spec": self.spec.to_json(), "blocks": []}

@@ -24,11 +24,13 @@ from ..errors import ArtifactError, CapabilityError, DataError, DualNetWarning, 
 from ..ids import IdMap, Rows
 from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
+from ..train.tracking.tracker import tracked
 from .answers import Answers
 from .explaining import Explains
 from .item_vectors import CatalogueVectors
 from .leaving_out import leave_one_out
 from .reasons import Reasons
+from .updating import Updates
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Capabilities:
         Cannot be fitted without item content.
     user_columns : bool
         Takes account of user columns.
+    updates : bool
+        Learns from new rows without starting again.
     """
 
     new_items: bool
@@ -54,16 +58,17 @@ class Capabilities:
     new_items_in_history: bool
     needs_content: bool
     user_columns: bool = False
+    updates: bool = False
 
     @classmethod
-    def known_items(cls) -> Self:
+    def known_items(cls, *, updates: bool = False) -> Self:
         """Return those of a model without content: known items, any history."""
-        return cls(new_items=False, new_users=True, new_items_in_history=False, needs_content=False)
+        return cls(new_items=False, new_users=True, new_items_in_history=False, needs_content=False, updates=updates)
 
     @classmethod
-    def all_quadrants(cls) -> Self:
+    def all_quadrants(cls, *, updates: bool = False) -> Self:
         """Return those of a model that lives on content: known and new items for known and new users."""
-        return cls(new_items=True, new_users=True, new_items_in_history=True, needs_content=True)
+        return cls(new_items=True, new_users=True, new_items_in_history=True, needs_content=True, updates=updates)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +102,7 @@ class Prepared:
         return self.features
 
 
-class Recommender(Answers, Explains, ABC):
+class Recommender(Answers, Explains, Updates, ABC):
     """Base of all models: fit once, then encode users and items, known or new, and match them by inner product.
 
     The constructor takes keywords only and stores them; `fit` starts afresh and returns the model; what it learns ends in
@@ -112,6 +117,8 @@ class Recommender(Answers, Explains, ABC):
         Items seen in training; a model row is a row of this map.
     histories_ : csr_array of float32, shape (len(users_), len(items_))
         Stored histories: a known user id is short for its row.
+    weights_ : ndarray of float32, shape (nnz of histories_,), or None
+        Weights of the stored pairs, for updates; None if all are 1.
     popularity_ : ndarray of float32, shape (len(items_),)
         Training events of each item; what someone without history or columns gets.
     featurizer_, user_featurizer_ : Featurizer or None
@@ -119,11 +126,16 @@ class Recommender(Answers, Explains, ABC):
     catalogue_ : ItemSpace
         Everything that can be recommended: `items_`, then items added later.
     info_ : dict
-        Data fingerprint, sizes, seconds.
+        Data fingerprint, sizes, seconds; after an update what was added.
+    manifest_ : str
+        SHA-256 of the manifest that this model was last saved with or loaded from.
     """
 
     name: ClassVar[str]
     uses_content: ClassVar[bool] = False
+
+    info_: dict[str, Any]
+    manifest_: str
 
     @property
     @abstractmethod
@@ -203,7 +215,8 @@ class Recommender(Answers, Explains, ABC):
         """
         started = time.perf_counter()
         known = self._prepare(train)
-        self._fit(known, validation, run or RunOptions())
+        with tracked(run or RunOptions(), {"model": self.name, "data": train.name, **self.get_params()}) as tracked_run:
+            self._fit(known, validation, tracked_run)
         self.info_ = {
             "data": train.name,
             "fingerprint": train.fingerprint(),
@@ -232,6 +245,8 @@ class Recommender(Answers, Explains, ABC):
         self.users_, self.items_ = data.interactions.users, data.interactions.items
         self.__dict__.pop("_kept", None)  # vectors of the former fit
         self.histories_ = data.interactions.pattern()
+        weights = data.interactions.matrix.data
+        self.weights_ = None if (weights == 1).all() else weights
         self.popularity_ = np.bincount(self.histories_.indices, minlength=len(self.items_)).astype(np.float32)
         self.featurizer_ = self.user_featurizer_ = None
         features = user_features = None

@@ -119,7 +119,7 @@ class BPR(Recommender):
         )  # fmt: skip
         self.item_factors_, self.epochs_ = steps.items, last
         kept, best = steps.items, -np.inf
-        with threadpool_limits(run.threads), EpochLog(run.log, phase, []) as log:
+        with threadpool_limits(run.threads), EpochLog(run.log, phase, [], run.trackers) as log:
             for epoch in range(1, last + 1):
                 started = time.perf_counter()
                 figures = {"epoch": float(epoch), "loss": steps.epoch(epoch - 1)}

@@ -158,20 +158,24 @@ class CDL(Recommender):
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         self._check(known.data.interactions.matrix)
-        rounds = self.alternations
-        figures: list[float] = []
+        if run.log is not None:
+            run.log.unlink(missing_ok=True)
         tasks: Sequence[RankingTask] = () if validation is None else validation.tasks
-        if validation is not None and not needs_no_refit(validation, known):
-            chooser = type(self)(**self.get_params())
-            chooser.fit(validation.train, Validation(validation.train, validation.tasks), run=run)
-            figures, tasks = chooser.figures_, ()
-            rounds = best_round(figures)
+        if validation is None or needs_no_refit(validation, known):
+            self._alternate(known, tasks, run, "train", self.alternations)
+            return
+        chooser = type(self)(**self.get_params())
+        chooser._alternate(chooser._prepare(validation.train), tasks, run, "choose", self.alternations)
+        self._alternate(known, (), run, "final", best_round(chooser.figures_))
+        self.figures_ = chooser.figures_
+
+    def _alternate(self, known: Prepared, tasks: Sequence[RankingTask], run: RunOptions, phase: str, rounds: int) -> None:
         try:
             from .alternation import alternate
         except ImportError as error:
             raise MissingExtraError("torch", "train", "fitting CDL") from error
-        self.figures_ = figures
-        alternate(self, known, rounds, self._validator(tasks) if tasks else None, run)
+        self.figures_ = []
+        alternate(self, known, rounds, self._validator(tasks) if tasks else None, run, phase)
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
         if space.features is None:

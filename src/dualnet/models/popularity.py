@@ -32,10 +32,15 @@ class Popularity(Recommender):
     @property
     def capabilities(self) -> Capabilities:
         """Known items, any user."""
-        return Capabilities.known_items()
+        return Capabilities.known_items(updates=True)
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         pass  # `popularity_` is counted for every model
+
+    def _update(
+        self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
+    ) -> dict[str, Any]:
+        return {}  # `popularity_` is counted again for every model
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
         known = space.known[rows]

@@ -36,10 +36,15 @@ class ContentProfile(Recommender):
     @property
     def capabilities(self) -> Capabilities:
         """All four quadrants."""
-        return Capabilities.all_quadrants()
+        return Capabilities.all_quadrants(updates=True)
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         pass  # the featurizer is fitted for every model that reads content
+
+    def _update(
+        self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
+    ) -> dict[str, Any]:
+        return {}  # the weights of words stay those of the fit
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> csr_array | NDArray[np.float32]:
         return unit_vectors(space, rows)
