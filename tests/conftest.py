@@ -57,7 +57,9 @@ def postgresql_server() -> Iterator[str]:
         log = (place / "log").read_text() if (place / "log").exists() else ""
         assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}{log}"
 
-    settings = f"-c listen_addresses='' -c unix_socket_directories={place} -c fsync=off -c max_connections=20 -c shared_buffers=16MB"
+    settings = (
+        f"-c listen_addresses='' -c unix_socket_directories={place} -c fsync=off -c max_connections=20 -c shared_buffers=16MB"
+    )
     try:
         run("initdb", "-D", str(data), "-U", "owner", "-A", "scram-sha-256", "--pwfile", str(password),
             "-E", "UTF8", "--locale=C", "--no-sync")  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 
+from ...errors import ResourceError
 from .query import Query
 
 BATCH = 10_000  # rows that are Python objects at a time; what is read already is Arrow
@@ -37,3 +38,10 @@ class Session(Protocol):
             If the connection is lost or time is up.
         """
         ...
+
+
+def too_slow(query: Query, timeout: float | None) -> ResourceError:
+    """Return the error for a query that was stopped because its time was up."""
+    return ResourceError(
+        f"{query.place} took longer than {timeout or 0:g} seconds and was stopped; allow more time, or read less"
+    )

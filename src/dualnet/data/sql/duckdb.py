@@ -13,12 +13,13 @@ import pyarrow as pa
 from ...errors import DataError, MissingExtraError, ResourceError
 from .address import MEMORY, Address
 from .columns import check_names, plain_types
-from .driver import BATCH, Values
+from .driver import BATCH, Values, too_slow
 from .query import Query
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+NAMED = re.compile(r'(?:column|at or near) "([^"]+)"|(?:Table|Function) with name (\S+)')
 LINE = re.compile(r"^LINE (\d+): ?", re.MULTILINE)
 
 
@@ -91,15 +92,9 @@ class DuckdbSession:
             check_names(query, relation.columns)
             reader = relation.to_arrow_reader(BATCH)
             return plain_types(pa.Table.from_batches(reader, reader.schema))
-        except duckdb.InterruptException as error:
-            raise ResourceError(
-                f"{query.place} took longer than {self._timeout:g} seconds and was stopped; allow more time, or read less"
-            ) from error
         except (duckdb.Error, pa.ArrowException) as error:
-            if "INTERRUPT" in str(error):  # met while Arrow was reading
-                raise ResourceError(
-                    f"{query.place} took longer than {self._timeout:g} seconds and was stopped; allow more time, or read less"
-                ) from error
+            if "INTERRUPT" in str(error):  # an error of Arrow's where it came between two batches
+                raise too_slow(query, self._timeout) from error
             raise DataError(_refusal(query, error)) from error
         finally:
             if alarm is not None:
@@ -111,10 +106,13 @@ def _first_line(error: Any) -> str:
 
 
 def _refusal(query: Query, error: Any) -> str:
-    """Return DuckDB's own words; its caret under the line becomes a column."""
+    """Return DuckDB's own words; its caret under the line becomes a column. Where there are parameters it draws none."""
     line = LINE.search(str(error))
     place = query.place
-    if line is not None:
+    if line is None:
+        named = NAMED.search(str(error))
+        place = query.near((named[1] or named[2]) if named else "")
+    else:
         shown, _, marks = str(error)[line.start() :].partition("\n")
         place += f", line {line[1]}"
         if "^" in marks and not shown[line.end() - line.start() :].startswith("..."):  # a long line is shown in part

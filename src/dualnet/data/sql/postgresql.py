@@ -12,7 +12,7 @@ import pyarrow as pa
 from ...errors import DataError, MissingExtraError, ResourceError, UsageError
 from .address import Address
 from .columns import table_of_rows
-from .driver import BATCH, Values
+from .driver import BATCH, Values, too_slow
 from .postgresql_types import column_types
 from .query import Query
 
@@ -54,10 +54,12 @@ def open_postgresql(address: Address, timeout: float | None) -> Iterator[Postgre
     try:
         given = conninfo_to_dict(address.url)
     except psycopg.Error:  # its text may hold parts of the password
+        given = {}
+    if not given or _is_torn(given):
         raise UsageError(
             "the PostgreSQL URL cannot be understood; write postgresql://user:password@host:port/database, with characters such as"
             " @ : / in the password as %40 %3A %2F"
-        ) from None
+        )
     settings: dict[str, Any] = {"connect_timeout": PATIENCE, "application_name": "dualnet", **given, "client_encoding": "utf8"}
     connection = None
     try:
@@ -75,8 +77,10 @@ def open_postgresql(address: Address, timeout: float | None) -> Iterator[Postgre
             f"cannot connect to the PostgreSQL database {_database(given)}: {_without_secrets(str(error), given)}; check the URL,"
             " and that the server is up"
         ) from None
-    with connection:
+    try:
         yield PostgresqlSession(connection, timeout)
+    finally:
+        connection.close()  # without a commit: what slips through a read-only transaction (large objects) is gone too
 
 
 class PostgresqlSession:
@@ -122,18 +126,13 @@ class PostgresqlSession:
         while rows := cursor.execute(f"FETCH FORWARD {BATCH} FROM dualnet_rows".encode()).fetchall():
             yield rows
             if end is not None and time.monotonic() > end:
-                raise self._too_slow(query)
-
-    def _too_slow(self, query: Query) -> ResourceError:
-        return ResourceError(
-            f"{query.place} took longer than {self._timeout or 0:g} seconds and was stopped; allow more time, or read less"
-        )
+                raise too_slow(query, self._timeout)
 
     def _refusal(self, query: Query, error: Any, original: Any) -> DataError | ResourceError:
         """Return our error for one of psycopg's: the database's own words, and the place in the file."""
         said = error.diag
         if said.sqlstate == QUERY_CANCELED and self._timeout is not None:
-            return self._too_slow(query)
+            return too_slow(query, self._timeout)
         if self._connection.broken:
             return ResourceError(f"{query.place}: the connection to the database was lost; run the command again")
         message = said.message_primary or str(error).split("\n", 1)[0]
@@ -150,6 +149,12 @@ class PostgresqlSession:
 def _bound(value: Any) -> Any:
     """Return numbers as text without a type, which the server reads as the type of what they are compared with."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _is_torn(given: dict[str, Any]) -> bool:
+    """Return whether libpq took parts of the password for host, port or database, for want of a %40 or %3A in it."""
+    ports = str(given.get("port") or "").replace(",", "")
+    return "@" in f"{given.get('host')}{given.get('dbname')}" or not (ports == "" or ports.isdecimal())
 
 
 def _database(given: dict[str, Any]) -> str:

@@ -54,9 +54,7 @@ class Query:
             raise DataError(f"{self.place} holds more than one statement; keep a single one that reads rows")
         object.__setattr__(self, "text", self.text[:end].rstrip())
         if self._is_blank(self.text):
-            raise DataError(
-                f"{self.place} holds no statement; write one that reads rows, such as SELECT or WITH"
-            )
+            raise DataError(f"{self.place} holds no statement; write one that reads rows, such as SELECT or WITH")
 
     @classmethod
     def of(cls, source: str | Path, what: str) -> Query:
@@ -129,6 +127,11 @@ class Query:
         """Return file, line and column of a position (from 0) in `text`, for error texts."""
         before = self.text[:position]
         return f"{self.place}, line {before.count(chr(10)) + 1}, column {position - before.rfind(chr(10))}"
+
+    def near(self, word: str) -> str:
+        """Return where a word stands if it stands in one place alone, else the file; for drivers that tell no position."""
+        found = [match.start() for match in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", self.text)] if word else []
+        return self.at(found[0]) if len(found) == 1 else self.place
 
     def _tokens(self) -> list[re.Match[str]]:
         return list(TOKENS.finditer(self.text))

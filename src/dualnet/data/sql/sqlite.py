@@ -14,7 +14,7 @@ import pyarrow as pa
 from ...errors import DataError, ResourceError
 from .address import Address
 from .columns import table_of_rows
-from .driver import BATCH, Values
+from .driver import BATCH, Values, too_slow
 from .query import Query
 
 # VACUUM INTO and ATTACH would write files beside a database that is itself read-only
@@ -90,9 +90,7 @@ class SqliteSession:
             return table_of_rows(query, names, iter(lambda: cursor.fetchmany(BATCH), []), [None] * len(names))
         except sqlite3.Error as error:
             if late:
-                raise ResourceError(
-                    f"{query.place} took longer than {self._timeout:g} seconds and was stopped; allow more time, or read less"
-                ) from error
+                raise too_slow(query, self._timeout) from error
             raise DataError(_refusal(query, str(error))) from error
         finally:
             self._connection.set_progress_handler(None, 0)
@@ -108,6 +106,4 @@ def _refusal(query: Query, message: str) -> str:
     if message in ("not authorized", "authorization denied"):
         return f"{query.place}: {message}; the statement does more than read rows, and a query may only read"
     named = NEAR.fullmatch(message)
-    word = (named[1] or named[2]) if named else ""
-    found = [m.start() for m in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", query.text)] if word else []
-    return f"{query.at(found[0]) if len(found) == 1 else query.place}: {message}; mend the query"
+    return f"{query.near((named[1] or named[2]) if named else '')}: {message}; mend the query"

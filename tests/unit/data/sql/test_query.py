@@ -23,7 +23,9 @@ def test_parameters_are_found_in_code_alone(text, names):
     assert Query(text, "q.sql").parameters == names
 
 
-@pytest.mark.parametrize("text", ["SELECT 1;", "SELECT 1 ; -- done\n", "SELECT 1;;\n/* the end */", "SELECT ';'", "SELECT 1 -- a; b"])
+@pytest.mark.parametrize(
+    "text", ["SELECT 1;", "SELECT 1 ; -- done\n", "SELECT 1;;\n/* the end */", "SELECT ';'", "SELECT 1 -- a; b"]
+)
 def test_one_statement_may_end_with_a_semicolon(text):
     assert Query(text, "q.sql").text.startswith("SELECT")
     assert not Query(text, "q.sql").text.endswith(";")
