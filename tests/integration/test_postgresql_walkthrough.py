@@ -107,4 +107,4 @@ def test_the_page_does_what_it_says(outputs, serves):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     again = json.loads(done.stdout)["info"]
-    assert (again["users"], again["pairs"]) == (300, 4041) if "pairs" in again else again["users"] == 300
+    assert (again["users"], again["items"], again["pairs"]) == (300, 390, 4041)
