@@ -24,6 +24,8 @@ PATIENCE = 10  # seconds to connect, where the URL does not say
 SECRETS = ("password", "sslpassword", "oauth_client_secret")
 QUERY_CANCELED = "57014"
 READ_ONLY = "25006"
+NO_RIGHT = "42501"
+OUTSIDE = ("08", "53", "57", "58")  # classes of codes: connection, resources, operator, system
 
 
 @contextmanager
@@ -66,9 +68,12 @@ def open_postgresql(address: Address, timeout: float | None) -> Iterator[Postgre
         connection = psycopg.connect(**settings)
         connection.read_only = True
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        limit = "0" if timeout is None else str(max(round(timeout * 1000), 1))
+        connection.prepare_threshold = None  # a pooler would hand our prepared statements to somebody else
         # all rows are read, so the plan with the cheapest whole is best
-        for name, value in {"statement_timeout": limit, "TimeZone": "UTC", "cursor_tuple_fraction": "1"}.items():
+        local = {"TimeZone": "UTC", "cursor_tuple_fraction": "1"}
+        if timeout is not None:
+            local["statement_timeout"] = str(max(round(timeout * 1000), 1))
+        for name, value in local.items():
             connection.execute("SELECT set_config(%s, %s, true)", (name, value))
     except psycopg.Error as error:
         if connection is not None:
@@ -136,12 +141,18 @@ class PostgresqlSession:
         if self._connection.broken:
             return ResourceError(f"{query.place}: the connection to the database was lost; run the command again")
         message = said.message_primary or str(error).split("\n", 1)[0]
+        if (said.sqlstate or "")[:2] in OUTSIDE:
+            return ResourceError(f"{query.place}: {message}; ask the server's administrator, or run the command again")
         place = query.place
         if said.statement_position is not None:
             position = int(said.statement_position) - 1 - len(DECLARE)
             place = query.at(original(max(position, 0)))
-        remedy = "a query may only read" if said.sqlstate == READ_ONLY else said.message_hint or "mend the query"
-        if not query.reads:
+        remedy = said.message_hint or "mend the query"
+        if said.sqlstate == READ_ONLY:
+            remedy = "a query may only read"
+        elif said.sqlstate == NO_RIGHT:
+            remedy = "grant that right to the user of the URL"
+        elif not query.reads:
             remedy = "keep a single SELECT (or WITH, VALUES, TABLE): a query may only read"
         return DataError(f"{place}: {message}; {remedy}")
 

@@ -51,7 +51,9 @@ def open_sqlite(address: Address, timeout: float | None) -> Iterator[SqliteSessi
             connection.execute("BEGIN")
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # the state of the data is fixed by the first read
         except sqlite3.Error as error:
-            raise ResourceError(f"cannot open the SQLite database {path}: {error}; is it an SQLite file?") from error
+            raise ResourceError(
+                f"cannot open the SQLite database {path}: {error}; is it a whole SQLite file that nobody is writing to?"
+            ) from error
         connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in ALLOWED else sqlite3.SQLITE_DENY)
         yield SqliteSession(connection, timeout)
     finally:

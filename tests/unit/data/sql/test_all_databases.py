@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import contextmanager
+from datetime import date, datetime
 from types import SimpleNamespace
 
 import duckdb
@@ -11,6 +12,7 @@ import pytest
 from dualnet import Dataset
 from dualnet.data.sql import read
 from dualnet.data.sql.read import read_sql
+from dualnet.data.tables import write_table
 from dualnet.errors import DataError, ResourceError, UsageError
 
 EVENTS = [(1, "a", "2024-01-05 10:00:00", 4.5), (1, "b", "2024-02-01 00:00:00", 3.0), (2, "a", "2024-03-01 00:00:00", 5.0),
@@ -93,6 +95,12 @@ def test_parameters_are_bound_and_never_pasted(database):
         ).num_rows
         == 1
     )
+    late = read_sql(
+        database.url, "SELECT item_id FROM events WHERE seen >= :day ORDER BY seen", parameters={"day": date(2024, 2, 15)}
+    )
+    assert late.column("item_id").to_pylist() == ["a", "c"]
+    late = read_sql(database.url, "SELECT item_id FROM events WHERE seen > :t", parameters={"t": datetime(2024, 3, 1, 0, 0)})
+    assert late.column("item_id").to_pylist() == ["c"]
     with pytest.raises(DataError, match="returned no rows"):
         read_sql(database.url, query, parameters={"item": "a' OR '1'='1", "least": 1})
     with pytest.raises(UsageError, match="the rows query needs a value for :least; give it with --sql-param least=VALUE"):
@@ -210,3 +218,29 @@ def test_events_and_items_are_of_one_moment(database, monkeypatch):
     )
     assert [table.table.num_rows for table in tables.values()] == [1, 1]
     assert len(database.run("SELECT n FROM seats")) == 3
+
+
+def test_what_is_no_database_is_said(tmp_path):
+    (tmp_path / "text.db").write_text("user_id,item_id\n" * 100)
+    for kind in ("sqlite", "duckdb"):
+        with pytest.raises(ResourceError, match=r"cannot open the \w+ database .*/missing\.db: .*check the path"):
+            read_sql(f"{kind}:///{tmp_path}/missing.db", "SELECT 1 AS one")
+        with pytest.raises(ResourceError, match=r"cannot open the \w+ database .*/text\.db: "):
+            read_sql(f"{kind}:///{tmp_path}/text.db", "SELECT 1 AS one")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["text.db"]
+
+
+def test_duckdb_reads_files_without_a_database(tmp_path):
+    write_table(pa.table({"user_id": ["u", "v"], "item_id": [1, 2]}), tmp_path / "events.parquet")
+    data = Dataset.from_sql("duckdb:///:memory:", f"FROM '{tmp_path}/events.parquet'")
+    assert data.interactions.users.keys == ["u", "v"]
+
+
+def test_sqlite_columns_that_mix_kinds_are_refused_across_batches(tmp_path):
+    connection = sqlite3.connect(tmp_path / "x.db")
+    connection.execute("CREATE TABLE e (user_id, item_id)")
+    connection.executemany("INSERT INTO e VALUES (?, 'a')", [(k,) for k in range(10_000)] + [("7",)])
+    connection.commit()
+    connection.close()
+    with pytest.raises(DataError, match=r"column 'user_id' mixes kinds of values \(int64, string\); CAST it"):
+        read_sql(f"sqlite:///{tmp_path}/x.db", "SELECT user_id, item_id FROM e")

@@ -140,6 +140,19 @@ def test_no_connection_is_one_sentence_without_the_password(postgresql, change, 
     assert str(caught.value).count("\n") == 0
 
 
+def test_rights_and_limits_of_the_server(postgresql):
+    with psycopg.connect(postgresql) as connection:
+        connection.execute("CREATE TABLE papers AS SELECT 1 AS n")
+        connection.execute("DROP ROLE IF EXISTS reader")
+        connection.execute("CREATE ROLE reader LOGIN PASSWORD 'open-sesame-1'")
+        connection.execute("ALTER ROLE reader SET statement_timeout = '200ms'")
+    url = postgresql.replace("owner:" + SECRET, "reader:open-sesame-1")
+    with pytest.raises(DataError, match="permission denied for table papers; grant that right to the user of the URL"):
+        read_sql(url, "SELECT n FROM papers")
+    with pytest.raises(ResourceError, match="the rows query: canceling statement due to statement timeout"):
+        read_sql(url, "SELECT pg_sleep(60)::text AS x")
+
+
 def test_a_missing_driver_names_the_extra(monkeypatch):
     import sys
 
