@@ -10,7 +10,7 @@ demo: $(READY)  ## train on the embedded world, print four quadrants, write demo
 	$(BIN)/dualnet demo --out demo
 
 test: lint  ## everything that must hold before a change lands
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -rs
 
 lint: $(READY)  ## format, style, types
 	$(BIN)/ruff format --check src tests benchmarks
