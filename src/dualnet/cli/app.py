@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import bench, data, demo, doctor, encode, evaluate, fit, inspect, plan, recommend, reproduce, split, tune
+from . import bench, data, demo, doctor, encode, evaluate, export, fit, inspect, plan, recommend, reproduce, split, tune
 
 app = typer.Typer(
     name="dualnet",
@@ -44,5 +44,6 @@ app.command("tune")(tune.tune)
 app.command("reproduce")(reproduce.reproduce)
 app.command("recommend")(recommend.recommend)
 app.command("encode")(encode.encode)
+app.command("export")(export.export)
 app.command("inspect")(inspect.inspect)
 app.command("doctor")(doctor.doctor)

@@ -106,7 +106,9 @@ def lancedb_best(
     """
     if query.dense is None:
         raise CapabilityError("this vector has no dense piece to search by; ask a store that knows sparse vectors")
-    search = table.search(query.dense[0], vector_column_name="vector").distance_type("dot").limit(max(candidates, k) + len(seen))
+    search = (
+        table.search(query.dense[0], vector_column_name="vector").distance_type("dot").limit(max(candidates, k) + len(seen))
+    )
     found = search.to_arrow()
     scores = 1.0 - found.column("_distance").to_numpy()  # LanceDB's distance is 1 - the inner product
     if query.sparse is not None:

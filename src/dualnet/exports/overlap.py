@@ -9,7 +9,6 @@ from ..models.base import Recommender
 from ..retrieval.topk import top_k
 from ..retrieval.vectors import JoinedVectors
 from ..rng import generator
-from .source import users_of
 
 USERS = 200
 

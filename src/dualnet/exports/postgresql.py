@@ -201,7 +201,9 @@ def _parts(table: str) -> tuple[str, ...]:
         raise UsageError(f"--table {table!r} is not a table; write name or schema.name")
     for part in parts:
         if len(part.encode()) > LONGEST_NAME:
-            raise UsageError(f"--table {part[:20]!r}... is longer than PostgreSQL's {LONGEST_NAME} bytes; choose a shorter name")
+            raise UsageError(
+                f"--table {part[:20]!r}... is longer than PostgreSQL's {LONGEST_NAME} bytes; choose a shorter name"
+            )
     return parts
 
 
@@ -228,7 +230,9 @@ def _connect(variable: str, environment: Mapping[str, str]) -> psycopg.Connectio
         return psycopg.connect(url, autocommit=True, application_name="dualnet export")
     except psycopg.Error as error:
         # the library's own text may hold pieces of the URL, and so of a password
-        raise ResourceError(f"cannot connect to the database of environment variable {variable}: {_reason(str(error))}") from None
+        raise ResourceError(
+            f"cannot connect to the database of environment variable {variable}: {_reason(str(error))}"
+        ) from None
 
 
 def _reason(text: str) -> str:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import __version__
 from ..errors import MissingExtraError, ResourceError, UsageError
 from ..ids import Key
 from .source import VectorBlock, VectorSource
@@ -120,9 +119,7 @@ def write_qdrant(source: VectorSource, client: QdrantClient, collection: str, *,
     return len(source)
 
 
-def qdrant_query(
-    query: VectorBlock, *, k: int = 10, seen: Sequence[Key] = (), candidates: int = 1_000
-) -> dict[str, Any]:
+def qdrant_query(query: VectorBlock, *, k: int = 10, seen: Sequence[Key] = (), candidates: int = 1_000) -> dict[str, Any]:
     """Return the arguments of ``client.query_points(collection, ...)`` that list points by score, best first.
 
     Where vectors have two pieces, the best `candidates` of each piece are fetched and ordered by the sum of the two scores

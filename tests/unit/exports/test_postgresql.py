@@ -70,7 +70,9 @@ def test_only_our_tables_are_replaced_and_only_if_asked(pgvector, dualnet_model,
     for name in ("orders", "recent"):
         with pytest.raises(UsageError, match=f"'{name}' is in the database already and was not written by dualnet"):
             write_postgresql(source, name, overwrite=True, environment=pgvector)
-    assert rows(pgvector, "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace") == [(2,)]
+    assert rows(pgvector, "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace") == [
+        (2,)
+    ]
 
 
 def test_a_failure_in_the_middle_keeps_the_old_table(pgvector, dualnet_model, monkeypatch):
@@ -94,7 +96,7 @@ def test_names_are_taken_letter_by_letter(pgvector, neighbour_model):
     for wrong, text in (("a.b.c", "is not a table"), ("", "is not a table"), ("x" * 64, "longer than PostgreSQL's 63")):
         with pytest.raises(UsageError, match=text):
             write_postgresql(items_of(neighbour_model), wrong, environment=pgvector)
-    with pytest.raises(ResourceError, match='cannot write table \'nowhere.items\': schema "nowhere" does not exist'):
+    with pytest.raises(ResourceError, match="cannot write table 'nowhere.items': schema \"nowhere\" does not exist"):
         write_postgresql(items_of(neighbour_model), "nowhere.items", environment=pgvector)
 
 

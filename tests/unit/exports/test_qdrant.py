@@ -9,6 +9,7 @@ from dualnet.exports.source import items_of, query_vectors, users_of
 
 HISTORY = ["i2-1", "i2-2", "new-1"]
 models = pytest.importorskip("qdrant_client.models")
+pytestmark = pytest.mark.filterwarnings("ignore:Local mode performs exact")
 
 
 @pytest.fixture
@@ -82,9 +83,10 @@ def test_point_ids():
 
 
 def test_where_it_is_has_to_be_said():
-    with pytest.raises(UsageError, match="--out FOLDER without a server, or a server's URL in environment variable HERE"):
-        with open_qdrant(url_variable="HERE", environment={}):
-            pass
-    with pytest.raises(ResourceError, match="cannot open Qdrant in the server of environment variable QDRANT_URL$"):
-        with open_qdrant(environment={"QDRANT_URL": "http://user:pony@host:notaport"}):
-            pass
+    nowhere = "--out FOLDER without a server, or a server's URL in environment variable HERE"
+    with pytest.raises(UsageError, match=nowhere), open_qdrant(url_variable="HERE", environment={}):
+        pass
+    wrong = {"QDRANT_URL": "http://user:pony@host:notaport"}
+    hidden = "cannot open Qdrant in the server of environment variable QDRANT_URL$"
+    with pytest.raises(ResourceError, match=hidden), open_qdrant(environment=wrong):
+        pass
