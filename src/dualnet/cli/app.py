@@ -15,6 +15,7 @@ from . import (
     encode,
     evaluate,
     explain,
+    export,
     fit,
     inspect,
     plan,
@@ -83,6 +84,7 @@ app.command("reproduce")(reproduce.reproduce)
 app.command("recommend")(recommend.recommend)
 app.command("explain")(explain.explain)
 app.command("encode")(encode.encode)
+app.command("export")(export.export)
 app.command("inspect")(inspect.inspect)
 app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)

@@ -31,7 +31,10 @@ def explain(
 
     The three views are three ways to cut the same score; each sums to it.
 
-    Example: dualnet explain run --history p0007,p0099 --item p0412
+    Examples
+    --------
+      dualnet explain run --history p0007,p0099 --item p0412
+      dualnet explain run --user r0002 --item p0412 --top 3
     """
     from typing import cast
 

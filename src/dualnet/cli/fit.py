@@ -110,7 +110,7 @@ def fit(
     built.fit(train, division.validation if division is not None else None, run=run)
     built.save(out / "model")
     # a split in a folder is measured by `evaluate`, as often as one likes; one made here is gone with this command
-    report = None if division is None or is_split(path) or not division.tasks else evaluate(built, division, at=CUTS)
+    report = None if division is None or kept is not None or not division.tasks else evaluate(built, division, at=CUTS)
     summary = {"run": str(out), "model": name, "info": built.info_, "parameters": built.get_params()}
     if as_json:
         print_json(summary if report is None else {**summary, "test": report.to_json()})
@@ -121,8 +121,8 @@ def fit(
     say(f"{out / 'model'}: {built.info_['users']:,} users, {built.info_['items']:,} items, {built.n_parameters:,} numbers")
     if report is not None:
         say(str(report))
-    elif is_split(path):
-        say(f"test figures: dualnet evaluate {out} {path}")
+    elif kept is not None:
+        say(f"test figures: dualnet evaluate {out} {kept}")
 
 
 def _without_content(name: str, train: Dataset) -> str:

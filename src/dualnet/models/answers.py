@@ -125,7 +125,8 @@ class Answers:
         ResourceError
             If the file cannot be written.
         """
-        from .everyone import rank_everyone, write_tables
+        from ..data.write_table import write_tables
+        from .everyone import rank_everyone
 
         model = cast("Recommender", self)
         model._require_fitted()
