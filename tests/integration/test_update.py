@@ -1,6 +1,10 @@
 """`dualnet update` as a nightly job meets it: files in, a whole new run or nothing."""
 
 import json
+import os
+import shutil
+import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,3 +112,57 @@ def test_integer_ids_of_a_text_file(capsys, tmp_path):
     code, _, err = call(capsys, tmp_path / "run", "--events", fresh, "--out", tmp_path / "other")
     assert code == 3
     assert "'seven' in column 'user_id' is text" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_update_leaves_the_old_run_and_nothing_else(capsys, folder, tmp_path, monkeypatch, number):
+    run = tmp_path / "run"
+    shutil.copytree(folder / "run", run)
+    before = {path.name: path.read_bytes() for path in (run / "model").iterdir()}
+
+    def interrupt(self, figures, seconds):
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr("dualnet.train.progress.EpochLog.write", interrupt)
+    code, _, err = call(capsys, run, *new(folder), "--overwrite")
+    assert code == 128 + number
+    assert "interrupted" in err
+    assert {path.name: path.read_bytes() for path in (run / "model").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_swap_that_fails_puts_the_old_run_back(capsys, folder, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    shutil.copytree(folder / "run", run)
+    real = Path.rename
+
+    def fail(self, target):
+        if self.name.endswith(".tmp") and Path(target) == run:
+            raise OSError(28, "No space left on device")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    code, _, err = call(capsys, run, *new(folder), "--overwrite")
+    assert code == 6
+    assert "No space left" in err
+    assert len(load(run / "model").users_) == 36
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_what_was_tracked_goes_along(capsys, folder, tmp_path):
+    mlflow = pytest.importorskip("mlflow")
+    run = tmp_path / "run"
+    shutil.copytree(folder / "run", run)
+    for arguments in (["--overwrite"], ["--overwrite", "--epochs", 1]):
+        events = folder / "new-events.csv"
+        if "--epochs" in arguments:
+            events = tmp_path / "later.csv"
+            events.write_text("user_id,item_id\nu0-0,i3-11\n")
+        code, _, err = call(
+            capsys, run, "--events", events, "--items", folder / "new-items.csv", "--track", "mlflow", *arguments
+        )
+        assert code == 0, err
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{run / 'mlflow.db'}")
+    found = client.search_runs([client.get_experiment_by_name("dualnet").experiment_id])
+    assert [each.info.run_name for each in found] == ["run", "run"]
+    assert {each.data.params["update"] for each in found} == {"1", "2"}

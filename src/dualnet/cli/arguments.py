@@ -71,7 +71,7 @@ TrackToOption = Annotated[
 ]
 
 
-def trackers(names: list[str] | None, place: str | None, run: Path) -> tuple[Any, ...]:
+def trackers(names: list[str] | None, place: str | None, run: Path, called: str | None = None) -> tuple[Any, ...]:
     """Return the trackers that ``--track`` names.
 
     Raises
@@ -83,7 +83,7 @@ def trackers(names: list[str] | None, place: str | None, run: Path) -> tuple[Any
 
     if place is not None and not names:
         raise UsageError("--track-to says where; say also what with --track mlflow or --track tensorboard")
-    return tuple(make_tracker(name, place, run) for name in dict.fromkeys(names or []))
+    return tuple(make_tracker(name, place, run, called) for name in dict.fromkeys(names or []))
 
 
 @dataclass(frozen=True)

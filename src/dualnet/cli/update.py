@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,9 +86,9 @@ def update(
         pairs, hidden = hide_pairs(model, pairs, hold_out)
         before = load(model_folder(run)).update(pairs, items=content, users=columns, epochs=0)
     staged = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        log = _staged_log(run, staged)
-        followers = arg.trackers(track, track_to, staged if track_to is None else target)
+    with _removed(staged):
+        log = _staged_log(run, staged, replaced=target == run)
+        followers = arg.trackers(track, track_to, staged, target.resolve().name)
         settings = RunOptions(log=log, threads=threads, trackers=followers)
         model.update(pairs, items=content, users=columns, epochs=epochs, learning_rate=learning_rate, run=settings)
         figures = [] if before is None or hidden is None else compare(before, model, n_old_items, hidden)
@@ -92,8 +96,6 @@ def update(
             _say(figures)
             raise TrainingError("the updated model finds less of the pairs held out than the old one; nothing was written")
         _write(model, staged, target, {"held out": figures} if figures else {})
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
     added = model.info_["update"]
     if as_json:
         print_json({"run": str(target), "model": model.name, "update": added, "held_out": figures, "info": model.info_})
@@ -101,6 +103,24 @@ def update(
     _say(figures)
     note(_summary(added))
     say(f"{target / 'model'}: {model.info_['users']:,} users, {model.info_['items']:,} items, {model.info_['pairs']:,} pairs")
+
+
+@contextmanager
+def _removed(staged: Path) -> Iterator[None]:
+    """Leave nothing of a staged run behind, whatever ends the work; SIGTERM, which a scheduler sends, ends it like Ctrl-C."""
+    in_main = threading.current_thread() is threading.main_thread()
+
+    def stop(number: int, frame: object) -> None:
+        note("dualnet: interrupted; the old run is as it was")
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop) if in_main else None
+    try:
+        yield
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+        if in_main:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _target(run: Path, out: Path | None, overwrite: bool) -> Path:
@@ -120,8 +140,11 @@ def _target(run: Path, out: Path | None, overwrite: bool) -> Path:
     return target
 
 
-def _staged_log(run: Path, staged: Path) -> Path:
-    """Make the folder that will become the run, with the log of the old one; return the log's path."""
+def _staged_log(run: Path, staged: Path, *, replaced: bool) -> Path:
+    """Make the folder that will become the run, with the log of the old one; return the log's path.
+
+    Where the old run is replaced, what trackers have written in it goes along.
+    """
     from ..errors import ResourceError
 
     log = staged / "log.jsonl"
@@ -129,6 +152,10 @@ def _staged_log(run: Path, staged: Path) -> Path:
         staged.mkdir(parents=True, exist_ok=True)
         if (run / "log.jsonl").is_file():
             shutil.copyfile(run / "log.jsonl", log)
+        if replaced and (run / "mlflow.db").is_file():
+            shutil.copyfile(run / "mlflow.db", staged / "mlflow.db")
+        if replaced and (run / "tensorboard").is_dir():
+            shutil.copytree(run / "tensorboard", staged / "tensorboard")
         (staged / "run.json").write_text('{"format_version": 1}\n', encoding="utf-8")
     except OSError as error:
         raise ResourceError(f"cannot write beside {run}: {error.strerror or error}; choose another --out") from error
@@ -146,9 +173,10 @@ def _write(model: Recommender, staged: Path, target: Path, metrics: dict[str, An
             target.rename(old)
         staged.rename(target)
     except OSError as error:
-        if old.exists() and not target.exists():
-            old.rename(target)
         raise ResourceError(f"cannot write the run to {target}: {error.strerror or error}; choose another --out") from error
+    finally:
+        if old.exists() and not target.exists():  # stopped between the two
+            old.rename(target)
     shutil.rmtree(old, ignore_errors=True)
 
 

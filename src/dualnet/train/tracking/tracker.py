@@ -33,7 +33,7 @@ class Tracker(Protocol):
         """Close the run."""
 
 
-def make_tracker(name: str, place: str | None, run: Path) -> Tracker:
+def make_tracker(name: str, place: str | None, run: Path, called: str | None = None) -> Tracker:
     """Return a tracker by name.
 
     Parameters
@@ -44,6 +44,8 @@ def make_tracker(name: str, place: str | None, run: Path) -> Tracker:
         URI of an MLflow store, or a folder for TensorBoard; by default within `run`.
     run : Path
         Folder of the run.
+    called : str, optional
+        Name of the run; by default that of its folder.
 
     Raises
     ------
@@ -55,11 +57,11 @@ def make_tracker(name: str, place: str | None, run: Path) -> Tracker:
     if name == "mlflow":
         from .mlflow_tracker import MlflowTracker
 
-        return MlflowTracker(place or f"sqlite:///{run.resolve() / 'mlflow.db'}", run.name)
+        return MlflowTracker(place or f"sqlite:///{run.resolve() / 'mlflow.db'}", called or run.resolve().name)
     if name == "tensorboard":
         from .tensorboard_tracker import TensorBoardTracker
 
-        return TensorBoardTracker(run / "tensorboard" if place is None else Path(place) / run.name)
+        return TensorBoardTracker(run / "tensorboard" if place is None else Path(place) / (called or run.resolve().name))
     raise UsageError(f"there is no tracker '{name}'; known: {', '.join(TRACKERS)}")
 
 
