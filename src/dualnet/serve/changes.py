@@ -167,10 +167,11 @@ def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace
     assert fresh.content is not None
     lineage.titles[start:] = [fresh.content.title(row) for row in range(len(items))]
     lineage.contents[start - catalogue.n_base :] = [item.content for item in items]
-    index = dict(catalogue.index) if replaced else catalogue.index  # earlier views must still find the earlier row
-    index.update({item.id: start + place for place, item in enumerate(items)})
-    moved = catalogue.moved
     again = {item.id: start + place for place, item in enumerate(items)}
+    earlier = any(key in catalogue.index for key in again)
+    index = dict(catalogue.index) if earlier else catalogue.index  # earlier views must still find the earlier row
+    index.update(again)
+    moved = catalogue.moved
     if catalogue.dead or replaced:
         ids = lineage.ids
         moved = {**moved, **{row: again[ids[row]] for row in (*catalogue.dead, *replaced.values()) if ids[row] in again}}
