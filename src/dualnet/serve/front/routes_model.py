@@ -22,7 +22,7 @@ def add_routes(table: RouteTable) -> None:
         """Load the model folder anew, check it aside and swap it in, or go back to the version before."""
         return labelled(await (service.rollback() if body.rollback else service.reload()))
 
-    table.add("GET", "/v1/model", show_model, tag="model", answer=answers.DoneAnswer)
+    table.add("GET", "/v1/model", show_model, tag="model", answer=answers.ModelAnswer)
     table.add(
         "POST",
         "/v1/model:reload",

@@ -88,7 +88,7 @@ class StandIn(Service):
             raise ConflictError(f"item {key!r} was part of the training and keeps its place")
         new = key not in self.items
         self.items[key] = dict(content)
-        return self.reply({"item": key}), new
+        return self.reply({"item": key, "state": "added" if new else "replaced"}), new
 
     async def put_items(self, items):
         self.calls.append(items)
@@ -110,7 +110,8 @@ class StandIn(Service):
         raise ConflictError("there is no version before this one")
 
     async def model_summary(self):
-        return self.reply({"parameters": {}})
+        summary = {name: {} for name in ("parameters", "info", "metrics", "columns", "ids", "capabilities")}
+        return self.reply({**summary, "name": "dualnet", "version": "0123456789ab", "previous": None, "items": 10, "users": 3})
 
     async def search_items(self, query, *, limit=20, offset=0):
         return self.reply({"items": [], "total": 0, "asked": [query, limit, offset]})
