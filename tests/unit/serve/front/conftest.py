@@ -25,6 +25,7 @@ class StandIn(Service):
         self.users = {(n if whole else f"u{n:04}"): [next(iter(self.items))] for n in range(3)}
         self.whole, self.ready_now, self.questions, self.calls = whole, False, [], []
         self.fails_with = None
+        self.on_batch = lambda size: None
 
     async def start(self):
         self.ready_now = True
@@ -56,6 +57,7 @@ class StandIn(Service):
 
     async def ask(self, question):
         self.questions.append(question)
+        self.on_batch(1)
         if self.fails_with is not None:
             raise self.fails_with
         for name in ("history", "items", "exclude", "candidates"):

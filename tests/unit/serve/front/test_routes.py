@@ -173,6 +173,7 @@ def test_meters_count_routes_quadrants_and_unknown_ids(front):
         'dualnet_request_seconds_count{method="GET",route="/v1/items/{item}"} 1.0',
         'dualnet_recommended_total{item="known",user="known"} 3.0',
         "dualnet_unknown_ids_total 1.0",
+        "dualnet_batch_size_count 2.0",
         "dualnet_waiting 3.0",
         "dualnet_items 10.0",
         'dualnet_model_info{name="dualnet",version="0123456789ab"} 1.0',
