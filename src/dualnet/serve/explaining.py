@@ -29,7 +29,7 @@ def explain(catalogue: LiveCatalogue, asker: Asker, item: Key) -> dict[str, Any]
     if ask is None:
         raise CapabilityError(f"model '{model.name}' explains no scores")
     who = resolve(catalogue, asker)
-    target = who.find(catalogue, [item], "item")[0]
+    target = int(who.find(catalogue, [item], "item")[0])
     own = [row for row in who.rows.tolist() if row < catalogue.size]
     brought = {new.id: new for new in asker.new_items}
     late = {row for row in (*own, target) if catalogue.n_base <= row < catalogue.size}

@@ -122,7 +122,7 @@ def test_events_are_appended_once(catalogue):
 def test_replaying_what_was_said_gives_the_same_catalogue(catalogue):
     rng = np.random.default_rng(0)
     state, view = LiveState(), catalogue
-    words = "genomes sequencing proteins folding neurons cortex immunity antibodies".split()
+    words = ["genomes", "sequencing", "proteins", "folding", "neurons", "cortex", "immunity", "antibodies"]
     for step in range(300):
         key = f"n{rng.integers(12)}"
         try:
