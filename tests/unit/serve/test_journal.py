@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import dualnet
 from dualnet.errors import DataError, ResourceError, UsageError
 from dualnet.serve import journal as module
 from dualnet.serve.journal import FILE, Journal
@@ -190,18 +191,22 @@ def test_changes_of_an_unknown_kind_are_refused():
 def test_nothing_acknowledged_is_lost_when_the_writer_is_killed(tmp_path):
     """Child processes write and acknowledge over a pipe; each is killed at a random point, in the middle of whatever."""
     rng = np.random.default_rng(0)
-    acknowledged = []
+    acknowledged: list[str] = []
+    environment = {**os.environ, "PYTHONPATH": str(Path(dualnet.__file__).parent.parent)}
     for attempt in range(KILLS):
-        child = subprocess.Popen([sys.executable, str(CHILD), str(tmp_path), str(attempt)], stdout=subprocess.PIPE)
+        child = subprocess.Popen(
+            [sys.executable, str(CHILD), str(tmp_path), str(attempt)], stdout=subprocess.PIPE, env=environment
+        )
         for _ in range(int(rng.integers(1, 60))):
             acknowledged.append(child.stdout.readline().decode().strip())
+            assert acknowledged[-1], "the child ended by itself"
         child.send_signal(signal.SIGKILL)
-        acknowledged += [line.decode().strip() for line in child.stdout.readlines() if line.endswith(b"\n")]
+        acknowledged += [line.decode().strip() for line in child.stdout if line.endswith(b"\n")]
         child.wait()
         child.stdout.close()
         journal, changes = Journal.open(tmp_path)
         state = state_of(changes)
-        missing = [key for key in acknowledged if key and key not in state.items]
+        missing = [key for key in acknowledged if key not in state.items]
         assert missing == []
         assert all(content["title"] == f"title of {key}" for key, content in state.items.items())
         journal.append([put(f"after {attempt}", f"title of after {attempt}")])  # and it still works

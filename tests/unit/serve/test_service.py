@@ -3,11 +3,16 @@
 import asyncio
 import gc
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import dualnet
 from dualnet import load
 from dualnet.errors import ArtifactError, CapabilityError, ResourceError, UnknownIdError, UsageError
 from dualnet.models.wmf import WMF
@@ -304,3 +309,20 @@ def test_explanations_know_live_items(folder_of, monkeypatch):
             await service.explain(Asker(user="new"), "gone")
 
     serving(folder_of(), scenario)
+
+
+def test_serving_needs_no_torch(folder_of):
+    code = (
+        "import asyncio, sys; from pathlib import Path; from dualnet.serve.service import Service;"
+        "from dualnet.serve.questions import Asker, RecommendQuestion\n"
+        "async def main():\n"
+        "    service = Service.open(Path(sys.argv[1])); await service.start()\n"
+        "    await service.ask(RecommendQuestion(user='u0-0')); await service.put_item('n1', {'title': 'genomes'})\n"
+        "    await service.map(); await service.search_items('gen'); await service.compare(Asker(user='u0-0')); await service.close()\n"
+        "asyncio.run(main())\n"
+        "bad = {'torch', 'sklearn', 'matplotlib'} & set(sys.modules); assert not bad, bad"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(dualnet.__file__).parent.parent)}
+    command = [sys.executable, "-c", code, str(folder_of())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
