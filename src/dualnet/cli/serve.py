@@ -24,6 +24,9 @@ def serve(
         Path | None,
         typer.Option("--state", help="Folder that keeps added items and events; without it they end with the server."),
     ] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option("--allow-host", metavar="NAME", help="A further name to take as Host; may be repeated.")
+    ] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Listen beyond this machine without keys.")] = False,
     rate: Annotated[float, typer.Option("--rate", help="Requests a second that each key may ask.", min=0.1)] = 500.0,
     timeout: Annotated[
@@ -78,7 +81,7 @@ def serve(
         note(f"loading {folder}")
         service = Service.open(folder, state=state)
         guards = Guards(
-            hosts=HostCheck(host) if is_loopback(host) else None,
+            hosts=HostCheck(host, allow_host or ()) if is_loopback(host) else None,
             keys=keys,
             rate=None if keys is None else RateLimit(rate),
         )

@@ -122,19 +122,17 @@ class Answering:
         if not who.readable and question.fallback == "error":
             raise DataError(who.why_unreadable)
         size = catalogue.size
-        excluded = [] if not question.exclude else who.find(catalogue, question.exclude, "excluded item")
-        away = np.unique(
-            np.concatenate([who.rows if not question.keep_seen else np.empty(0, np.int64), np.array(excluded, np.int64)])
-        )
-        only = None if question.candidates is None else np.unique(who.find(catalogue, question.candidates, "candidate item"))
+        seen = np.empty(0, np.int64) if question.keep_seen else who.rows
+        away = np.union1d(seen, who.find(catalogue, question.exclude, "excluded item"))
+        only = None
+        if question.candidates is not None:
+            only = np.unique(who.find(catalogue, question.candidates, "candidate item"))
         if question.filter:
-            if who.extra is not None:
-                raise UsageError("filter and new_items cannot be asked together; new items are the caller's to filter")
-            passing = np.flatnonzero(self.filters.mask(catalogue, question.filter))
+            passing = np.flatnonzero(self.filters.mask(catalogue, question.filter, [new.content for new in question.new_items]))
             only = passing if only is None else np.intersect1d(only, passing, assume_unique=True)
         if only is not None:
-            gone = only < size
-            only = only[~gone | catalogue.listed[np.where(gone, only, 0)]]
+            own = only[only < size]
+            only = np.concatenate([own[catalogue.listed[own]], only[only >= size]])
         return Wanted(question.k, away, only, who.resolved if who.readable else "fallback", who.ignored, who=who)
 
     def _users_for(self, catalogue: LiveCatalogue, question: UsersQuestion) -> Recommendations:
@@ -217,7 +215,7 @@ def _scored_or_encoded(
         raise DataError(who.why_unreadable)
     if isinstance(question, EncodeUserQuestion):
         return Encoded("user", who.resolved, *_numbers(vector), ignored=who.ignored)
-    rows = np.array(who.find(catalogue, question.items, "item"), np.int64)
+    rows = who.find(catalogue, question.items, "item")
     own = rows < catalogue.size
     if not catalogue.listed[rows[own]].all():
         silent = question.items[int(np.flatnonzero(own)[np.flatnonzero(~catalogue.listed[rows[own]])[0]])]

@@ -49,7 +49,7 @@ class Asked:
         why = "the history is empty" if len(self.rows) == 0 else "no item of the history is known"
         return f"nothing is known of this user: {why}"
 
-    def find(self, catalogue: LiveCatalogue, keys: Sequence[Key], what: str) -> list[int]:
+    def find(self, catalogue: LiveCatalogue, keys: Sequence[Key], what: str) -> Rows:
         """Return the rows of items of the catalogue or of `extra`; raises `UnknownIdError` for others."""
         return _find(catalogue, self.extra, keys, what)
 
@@ -83,7 +83,7 @@ def resolve(catalogue: LiveCatalogue, asker: Asker) -> Asked:
         if isinstance(asker.history, str):
             raise UsageError(f"history must be a list of item ids, got the text {asker.history[:80]!r}")
         found = _find(catalogue, extra, asker.history, "item in the history")
-        rows, resolved = np.unique(np.array(found, np.int64)), "history"
+        rows, resolved = np.unique(found), "history"
     own = rows[rows < catalogue.size]
     is_known = catalogue.known[own] >= 0
     reads_new = catalogue.model.capabilities.new_items_in_history
@@ -96,10 +96,10 @@ def resolve(catalogue: LiveCatalogue, asker: Asker) -> Asked:
     return Asked(rows, "known" if resolved == "known" else "history", readable, ignored, extra, vectors)
 
 
-def _find(catalogue: LiveCatalogue, extra: ItemSpace | None, keys: Sequence[Key], what: str) -> list[int]:
+def _find(catalogue: LiveCatalogue, extra: ItemSpace | None, keys: Sequence[Key], what: str) -> Rows:
     if extra is None:
-        return catalogue.rows(keys, what).tolist()
+        return catalogue.rows(keys, what)
     behind = {key: catalogue.size + place for place, key in enumerate(extra.ids)}
     missing = [key for key in keys if key not in behind]
     own = dict(zip(missing, catalogue.rows(missing, what).tolist(), strict=True))
-    return [behind[key] if key in behind else own[key] for key in keys]
+    return np.array([behind[key] if key in behind else own[key] for key in keys], np.int64)

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from ..data.space import ItemSpace
 from ..errors import DataError, UnknownIdError, listing
-from ..ids import IdMap, Key
+from ..ids import Key
 from ..retrieval.vectors import norms
 from .catalogue import LiveCatalogue, check_finite
 from .live_state import LiveState
-from .new_content import new_rows
+from .new_content import new_ids, new_rows
 from .questions import NewItem
 from .refusals import ConflictError
 
@@ -90,10 +90,7 @@ def add_events(
         If a user id is not of the kind of the others.
     """
     rows = catalogue.rows([item for _, item in pairs]).tolist()
-    users, named = catalogue.model.users_, IdMap(list(dict.fromkeys(user for user, _ in pairs)))
-    if len(named) and named.is_integer != users.is_integer:
-        kind = "whole numbers" if users.is_integer else "text"
-        raise DataError(f"user ids of this model are {kind}, got {_short(named.key(0))}")
+    new_ids(list(dict.fromkeys(user for user, _ in pairs)), catalogue.model.users_, "user")
     added: dict[Key, list[int]] = {}
     present: dict[Key, set[int]] = {}
     kept: list[list[Key]] = []
@@ -167,10 +164,11 @@ def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace
     assert fresh.content is not None
     lineage.titles[start:] = [fresh.content.title(row) for row in range(len(items))]
     lineage.contents[start - catalogue.n_base :] = [item.content for item in items]
-    index = dict(catalogue.index) if replaced else catalogue.index  # earlier views must still find the earlier row
-    index.update({item.id: start + place for place, item in enumerate(items)})
-    moved = catalogue.moved
     again = {item.id: start + place for place, item in enumerate(items)}
+    earlier = any(key in catalogue.index for key in again)
+    index = dict(catalogue.index) if earlier else catalogue.index  # earlier views must still find the earlier row
+    index.update(again)
+    moved = catalogue.moved
     if catalogue.dead or replaced:
         ids = lineage.ids
         moved = {**moved, **{row: again[ids[row]] for row in (*catalogue.dead, *replaced.values()) if ids[row] in again}}

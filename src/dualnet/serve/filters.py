@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,8 +36,8 @@ class Filters:
         self._table = table
         self._kept: OrderedDict[str, Mask] = OrderedDict()
 
-    def mask(self, catalogue: LiveCatalogue, wanted: Filter) -> Mask:
-        """Return which rows of a view pass, shape (len(catalogue),).
+    def mask(self, catalogue: LiveCatalogue, wanted: Filter, extra: Sequence[Columns] = ()) -> Mask:
+        """Return which rows of a view pass, and which items that came with a question, shape (len(catalogue) + len(extra),).
 
         Parameters
         ----------
@@ -46,6 +46,8 @@ class Filters:
             Column to ``{"is": v}``, ``{"any": [...]}``, ``{"min": n}``, ``{"max": n}`` or ``{"contains": "word"}``; several
             columns, and several conditions of one, must all hold. A list column passes if one of its entries does. A missing
             value passes nothing.
+        extra : sequence of mapping
+            Content of items for one question.
 
         Raises
         ------
@@ -54,8 +56,8 @@ class Filters:
         DataError
             For a value that does not fit the column.
         """
-        mask = np.ones(len(catalogue), bool)
-        contents = catalogue.lineage.contents[: len(catalogue) - catalogue.n_base]
+        mask = np.ones(len(catalogue) + len(extra), bool)
+        contents = [*catalogue.lineage.contents[: len(catalogue) - catalogue.n_base], *extra]
         for column, conditions in wanted.items():
             if self._table is None or column not in self._table.column_names:
                 known = content_columns(catalogue.model)
@@ -116,7 +118,7 @@ def condition(values: pa.ChunkedArray, column: str, operation: str, value: Any) 
 
 def _scalar(values: pa.ChunkedArray, value: Any) -> pa.Scalar:
     text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
-    if text != isinstance(value, str) or isinstance(value, bool) != pa.types.is_boolean(values.type):
+    if value is None or text != isinstance(value, str) or isinstance(value, bool) != pa.types.is_boolean(values.type):
         raise TypeError
     if isinstance(value, float) and pa.types.is_integer(values.type):
         return pa.scalar(value)

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, issparse
 from ..data.content import Content
 from ..data.space import ItemSpace
 from ..errors import CapabilityError, DataError, DualNetWarning, nearest
-from ..ids import IdMap
+from ..ids import IdMap, Key
 from ..models.base import Recommender
 from .questions import NewItem
 
@@ -62,14 +62,19 @@ def content_columns(model: Recommender) -> dict[str, str]:
     return kinds
 
 
+def new_ids(keys: Sequence[Key], like: IdMap, what: str) -> IdMap:
+    """Return ids that came with a request; raises `DataError` if one is not of the kind of those that are there."""
+    for key in keys:
+        if isinstance(key, bool) or (len(like) and isinstance(key, int) != like.is_integer):
+            raise DataError(f"{what} ids of this model are {'whole numbers' if like.is_integer else 'text'}, got {_short(key)}")
+    return IdMap(list(keys))
+
+
 def _content(model: Recommender, items: Sequence[NewItem]) -> Content:
     assert model.featurizer_ is not None
     spec, raw = model.featurizer_.spec, model.catalogue_.content
     known = content_columns(model)
-    ids = IdMap([item.id for item in items])
-    if len(ids) and len(model.catalogue_) and ids.is_integer != model.catalogue_.ids.is_integer:
-        kind = "whole numbers" if model.catalogue_.ids.is_integer else "text"
-        raise DataError(f"item ids of this model are {kind}, got {_short(items[0].id)}")
+    ids = new_ids([item.id for item in items], model.catalogue_.ids, "item")
     for item in items:
         for name in item.content:
             if name not in known:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..ids import Key, Rows
 from ..models.recommendations import UserPath
 from ..retrieval.topk import EXCLUDED, best_of, inner_products
-from ..retrieval.vectors import Vectors
+from ..retrieval.vectors import JoinedVectors, Vectors
 from .askers import Asked
 from .catalogue import LiveCatalogue
 
@@ -70,7 +70,7 @@ def best_rows(catalogue: LiveCatalogue, wanted: Sequence[Wanted], queries: Vecto
     }
     if asking:
         assert queries is not None
-        scores = inner_products(queries, catalogue.vectors)
+        scores = _all_scores(queries, catalogue.vectors)
         searched: dict[bool, list[int]] = {True: [], False: []}
         for row, place in enumerate(asking):
             want = wanted[place]
@@ -86,6 +86,22 @@ def best_rows(catalogue: LiveCatalogue, wanted: Sequence[Wanted], queries: Vecto
                 lists = _searched(catalogue, [wanted[asking[row]] for row in rows], _rows(scores, rows))
                 found |= {asking[row]: best for row, best in zip(rows, lists, strict=True)}
     return [found[place] for place in range(len(wanted))]
+
+
+def _all_scores(queries: Vectors, items: Vectors) -> Scores:
+    """Return the scores of a few queries with all items, shape (n, n_items).
+
+    The products are made item by item, in the order in which the items lie in memory, and turned once: for 32 queries
+    that takes two thirds of the time of `inner_products`, which the slow twin of a test is.
+    """
+    if isinstance(queries, JoinedVectors) and isinstance(items, JoinedVectors):
+        turned = items.dense @ np.ascontiguousarray(queries.dense.T)
+        turned += items.sparse @ queries.sparse.T.toarray()
+    elif isinstance(items, np.ndarray) and isinstance(queries, np.ndarray):
+        turned = items @ np.ascontiguousarray(queries.T)
+    else:
+        return inner_products(queries, items)
+    return np.ascontiguousarray(turned.T)
 
 
 def _searched(catalogue: LiveCatalogue, wanted: Sequence[Wanted], scores: Scores) -> list[Found]:

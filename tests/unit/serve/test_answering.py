@@ -209,6 +209,31 @@ def test_questions_that_fail_fail_alone(served):
             raise failed
 
 
+def test_filters_candidates_and_new_items_together(served):
+    model, catalogue, answer = served
+    if not model.capabilities.new_items:
+        pytest.skip("the model knows no new items")
+    title = WORLD.items.title(0)
+    new = [NewItem("n1", {"title": title}), NewItem("n2", {"title": "other " + title})]
+    wanted = {"title": {"is": title}}
+    found = answer(
+        catalogue,
+        [
+            RecommendQuestion(history=["i0-1"], new_items=new, filter=wanted, k=48),
+            RecommendQuestion(history=["i0-1"], filter=wanted, candidates=["i0-0", "i1-1"], k=48),
+            RecommendQuestion(history=["i0-1"], candidates=[]),
+            RecommendQuestion(history=[], filter=wanted, k=48),
+            RecommendQuestion(history=["i0-1"], new_items=new, candidates=["n2", "i0-2"], exclude=["n1"]),
+        ],
+    )
+    same_title = {key for row, key in enumerate(WORLD.items.ids) if WORLD.items.title(row) == title} - {"i0-1"}
+    assert set(found[0].ids) == same_title | {"n1"}
+    assert found[1].ids == ["i0-0"]
+    assert found[2].ids == []
+    assert set(found[3].ids) == same_title
+    assert set(found[4].ids) == {"n2", "i0-2"}
+
+
 def test_a_poisoned_vector_fails_alone(monkeypatch):
     model = create("wmf", factors=6).fit(WORLD)
     catalogue, answer = open_catalogue(model, label("wmf")), answering(model)

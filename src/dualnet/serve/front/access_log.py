@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 import traceback
@@ -55,8 +56,9 @@ class AccessLog:
         if self._lines:
             text, self._lines = "".join(self._lines), []
             stream = self._stream or sys.stderr
-            stream.write(text)
-            stream.flush()
+            with contextlib.suppress(OSError, ValueError):  # nobody reads the log any more: answers go on
+                stream.write(text)
+                stream.flush()
 
     def _add(self, line: str) -> None:
         self._lines.append(line)

@@ -106,6 +106,8 @@ class UsersAnswer(Answer, Generic[UserId]):
 class EncodeAnswer(Answer):
     """A vector; the score of a user and an item is the inner product of their vectors."""
 
+    resolved: Annotated[str | None, Field(description="Of a user: known or history.")] = None
+    path: Annotated[str | None, Field(description="Of an item: known or content.")] = None
     vector: list[float]
     content_index: list[int] | None = None
     content_value: list[float] | None = None
@@ -158,8 +160,43 @@ class HistoryAnswer(Answer, Generic[ItemId]):
     items: list[Any]
 
 
-class DoneAnswer(Answer):
-    """What was done."""
+class ChangedItemAnswer(Answer, Generic[ItemId]):
+    """What became of one item."""
+
+    item: ItemId
+    state: Annotated[str, Field(description="added, replaced, restored, deleted or hidden")]
+
+
+class ChangedItemsAnswer(Answer):
+    """What became of many items, by number."""
+
+    added: int
+    replaced: int
+    restored: int = 0
+
+
+class EventsAnswer(Answer):
+    """What became of the events, by number."""
+
+    added: int
+    repeated: int
+    new_users: int
+
+
+class ModelAnswer(Answer):
+    """What the model is."""
+
+    name: str
+    version: str
+    previous: dict[str, Any] | None
+    parameters: dict[str, Any]
+    info: dict[str, Any]
+    metrics: dict[str, Any]
+    items: int
+    users: int
+    columns: Annotated[dict[str, str], Field(description="Content columns and their kinds.")]
+    ids: Annotated[dict[str, str], Field(description="Kind of the ids of items and users.")]
+    capabilities: dict[str, bool]
 
 
 class ReloadAnswer(Answer):
@@ -179,6 +216,7 @@ class CompareAnswer(Answer, Generic[ItemId]):
     """Lists of several methods."""
 
     models: list[Compared[ItemId]]
+    pending: Annotated[list[str], Field(default_factory=list, description="Methods that are still being prepared.")]
 
 
 class MapAnswer(Answer, Generic[ItemId]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -27,11 +28,13 @@ class HostCheck:
     ----------
     host : str
         Address bound.
+    also : iterable of str
+        Further names, such as the one a proxy on this machine passes on.
     """
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, also: Iterable[str] = ()) -> None:
         own = f"[{host}]" if ":" in host else host
-        self._names = frozenset(name.encode() for name in {*LOCAL_NAMES, own})
+        self._names = frozenset(name.lower().encode() for name in {*LOCAL_NAMES, own, *also})
         self._passed: frozenset[bytes] = frozenset()
 
     def passes(self, header: bytes | None) -> bool:

@@ -37,7 +37,7 @@ def _absent() -> Any:
 class Strict(BaseModel):
     """Base: no conversion, no unknown field."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, validate_by_name=True, validate_by_alias=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     @classmethod
     def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:

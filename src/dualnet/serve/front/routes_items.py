@@ -61,7 +61,7 @@ def add_routes(table: RouteTable) -> None:
     page = of(answers.ItemsAnswer, table.item)
     batch = of(asked.BatchRequest, table.new_item)
     new = 100_001 if table.whole_items else "n0001"
-    done = answers.DoneAnswer
+    changed = of(answers.ChangedItemAnswer, table.item)
     table.add("GET", "/v1/items", list_items, tag=tag, query=asked.ItemsQuery, answer=page)
     table.add("GET", "/v1/items/{item:id}/picture", picture_of_item, tag=tag, answer=None, raw=sorted(PICTURES))
     table.add("GET", "/v1/items/{item:id}", show_item, tag=tag, answer=card)
@@ -71,12 +71,21 @@ def add_routes(table: RouteTable) -> None:
         put_item,
         tag=tag,
         body=asked.PutItemRequest,
-        answer=done,
+        answer=changed,
         statuses=(409,),
         example={"content": content},
-        also={201: done},
+        also={201: changed},
     )
-    table.add("DELETE", "/v1/items/{item:id}", delete_item, tag=tag, answer=done, statuses=(409,))
+    table.add("DELETE", "/v1/items/{item:id}", delete_item, tag=tag, answer=changed, statuses=(409,))
     example = {"items": [{"id": new, "content": content}]}
-    table.add("POST", "/v1/items:batch", put_items, tag=tag, body=batch, answer=done, statuses=(409,), example=example)
+    table.add(
+        "POST",
+        "/v1/items:batch",
+        put_items,
+        tag=tag,
+        body=batch,
+        answer=answers.ChangedItemsAnswer,
+        statuses=(409,),
+        example=example,
+    )
     table.add("GET", "/v1/map", map_of_items, tag=tag, answer=of(answers.MapAnswer, table.item), statuses=(422,))

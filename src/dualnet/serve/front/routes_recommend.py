@@ -31,8 +31,7 @@ def asker(body: Any) -> Asker:
 
 def labelled(reply: Reply) -> dict[str, Any]:
     """Return a body with the model that made it."""
-    reply.body["model"] = reply.model.to_json()
-    return reply.body
+    return {**reply.body, "model": reply.model.to_json()}  # a copy: the service may keep the body for the next caller
 
 
 def add_routes(table: RouteTable) -> None:

@@ -25,6 +25,8 @@ class StandIn(Service):
         self.users = {(n if whole else f"u{n:04}"): [next(iter(self.items))] for n in range(3)}
         self.whole, self.ready_now, self.questions, self.calls = whole, False, [], []
         self.fails_with = None
+        self.on_batch = lambda size: None
+        self.whole_after = None  # kind of ids after a reload
 
     async def start(self):
         self.ready_now = True
@@ -56,6 +58,7 @@ class StandIn(Service):
 
     async def ask(self, question):
         self.questions.append(question)
+        self.on_batch(1)
         if self.fails_with is not None:
             raise self.fails_with
         for name in ("history", "items", "exclude", "candidates"):
@@ -88,7 +91,7 @@ class StandIn(Service):
             raise ConflictError(f"item {key!r} was part of the training and keeps its place")
         new = key not in self.items
         self.items[key] = dict(content)
-        return self.reply({"item": key}), new
+        return self.reply({"item": key, "state": "added" if new else "replaced"}), new
 
     async def put_items(self, items):
         self.calls.append(items)
@@ -104,13 +107,18 @@ class StandIn(Service):
 
     async def reload(self):
         self.calls.append("reload")
+        self.whole = self.whole_after if self.whole_after is not None else self.whole
         return self.reply({"previous": None})
 
     async def rollback(self):
+        if self.whole_after is not None:
+            self.whole, self.whole_after = not self.whole_after, None
+            return self.reply({"previous": None})
         raise ConflictError("there is no version before this one")
 
     async def model_summary(self):
-        return self.reply({"parameters": {}})
+        summary = {name: {} for name in ("parameters", "info", "metrics", "columns", "ids", "capabilities")}
+        return self.reply({**summary, "name": "dualnet", "version": "0123456789ab", "previous": None, "items": 10, "users": 3})
 
     async def search_items(self, query, *, limit=20, offset=0):
         return self.reply({"items": [], "total": 0, "asked": [query, limit, offset]})

@@ -104,6 +104,7 @@ def test_only_own_names_pass_as_host():
     ):
         assert not check.passes(bad), bad
     assert HostCheck("127.0.0.2").passes(b"127.0.0.2:9")
+    assert HostCheck("127.0.0.1", ["Shop.example"]).passes(b"shop.example")
 
 
 @pytest.mark.parametrize(

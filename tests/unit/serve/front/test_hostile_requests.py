@@ -75,6 +75,7 @@ BODIES = {
     "1,001 items": (json.dumps({"user": "u0000", "new_items": [{"id": "n", "content": {"t": 1}}] * 1001}).encode(), 422),
     "filter of two kinds": (text('"filter": {"year": {"is": 1, "min": 2}}'), 422),
     "filter without a test": (text('"filter": {"year": {}}'), 422),
+    "filter by an inner name": (text('"filter": {"year": {"equals": 1}}'), 422),
     "filter of an unknown kind": (text('"filter": {"year": {"regex": "(a+)+"}}'), 422),
     "fallback of another name": (text('"fallback": "magic"'), 422),
     "keep_seen as number": (text('"keep_seen": 1'), 422),

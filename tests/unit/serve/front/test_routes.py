@@ -103,6 +103,13 @@ def test_whole_number_ids_are_numbers_and_only_numbers(make_front):
     assert document["paths"]["/v1/items/{item}"]["get"]["parameters"][0]["schema"]["type"] == "integer"
 
 
+def test_a_model_with_ids_of_another_kind_is_refused_and_taken_back(front):
+    front.service.whole_after = True
+    answer = front.post("/v1/model:reload", {})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "model-refused")
+    assert front.post("/v1/recommend", {"history": ["p0001"]}).status_code == 200
+
+
 def test_explanations_come_with_each_entry(front):
     entries = front.post("/v1/recommend", {"history": ["p0001"], "explain": True, "k": 2}).json()["items"]
     assert [entry["explanation"]["item"] for entry in entries] == ["p0000", "p0001"]
@@ -173,6 +180,7 @@ def test_meters_count_routes_quadrants_and_unknown_ids(front):
         'dualnet_request_seconds_count{method="GET",route="/v1/items/{item}"} 1.0',
         'dualnet_recommended_total{item="known",user="known"} 3.0',
         "dualnet_unknown_ids_total 1.0",
+        "dualnet_batch_size_count 2.0",
         "dualnet_waiting 3.0",
         "dualnet_items 10.0",
         'dualnet_model_info{name="dualnet",version="0123456789ab"} 1.0',
