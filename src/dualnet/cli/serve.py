@@ -50,7 +50,10 @@ def serve(
     Keys are read from the file that the environment variable DUALNET_API_KEYS_FILE names; without it the server listens on
     this machine only. The access log goes to standard error, one JSON line an answer.
 
-    Example: dualnet serve run --port 8080 --state state
+    Examples
+    --------
+      dualnet serve run
+      dualnet serve run --port 8080 --state state
     """
     _require_extra()
     from ..errors import UsageError
