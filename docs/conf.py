@@ -36,7 +36,8 @@ autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 napoleon_google_docstring = False
 napoleon_use_rtype = False
-napoleon_use_ivar = True
+napoleon_use_ivar = False
+default_role = "code"
 
 html_theme = "furo"
 html_title = f"dualnet {version}"
@@ -45,4 +46,7 @@ html_css_files = ["site.css"]
 templates_path = ["_templates"]
 html_theme_options = {"navigation_with_keys": True}
 html_copy_source = False
-suppress_warnings = ["myst.xref_missing"]  # links to files of the repository are checked by a test, see repository_links
+suppress_warnings = [
+    "myst.xref_missing",  # links to files of the repository are checked by a test, see repository_links
+    "misc.highlighting_failure",  # psql's own commands stand among SQL
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,30 @@ The tables name the fields of the body; `GET /docs` on a running server has the 
 
 def write(app: Sphinx) -> None:
     """Write reference/http.md before the sources are read."""
-    from dualnet.serve.front.document import openapi
-
     target = Path(app.srcdir) / "reference" / "http.md"
-    text = HEAD + "\n".join(_sections(openapi()))
+    text = HEAD + "\n".join(_sections(_document()))
     if not target.exists() or target.read_text(encoding="utf-8") != text:
         target.write_text(text, encoding="utf-8")
+
+
+def _document() -> dict[str, Any]:
+    """Return what a server of a small model says of itself."""
+    import asyncio
+
+    import httpx
+
+    from dualnet import ContentProfile
+    from dualnet.data.synthetic import blocks_world
+    from dualnet.serve.front.app import build_app
+    from dualnet.serve.service import Service
+
+    async def ask(folder: Path) -> dict[str, Any]:
+        app = build_app(Service.open(folder))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+            return dict((await client.get("/openapi.json")).json())
+
+    with tempfile.TemporaryDirectory() as name:
+        return asyncio.run(ask(ContentProfile().fit(blocks_world()).save(Path(name) / "model")))
 
 
 def _sections(document: dict[str, Any]) -> list[str]:
