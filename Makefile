@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 RUN    ?= demo
 PORT   ?= 8080
 
-.PHONY: demo serve test lint format bench wheel clean
+.PHONY: demo serve test lint format docs bench wheel clean
 
 demo: $(READY)  ## train on the embedded world, print four quadrants, write demo/report.html
 	$(BIN)/dualnet demo --out demo
@@ -26,6 +26,9 @@ lint: $(READY)  ## format, style, types
 format: $(READY)  ## rewrite files in the house format
 	$(BIN)/ruff format src tests benchmarks
 	$(BIN)/ruff check --fix src tests benchmarks
+
+docs: $(READY)  ## the documentation site in build/docs; a warning is an error
+	$(BIN)/python -m sphinx -b html -q -W --keep-going docs build/docs
 
 bench: $(READY)  ## speed, memory and scale against floors and peers; writes benchmarks/results (about half an hour)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench]'

@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "command_pages",
+    "docstring_text",
     "http_pages",
     "repository_links",
 ]
