@@ -91,7 +91,7 @@ class DuckdbSession:
             relation = self._connection.sql(statement, params=dict(values) or None)
             check_names(query, relation.columns)
             # older releases of DuckDB know it as record_batch
-            stream = getattr(relation, "to_arrow_reader", None) or relation.record_batch
+            stream: Any = getattr(relation, "to_arrow_reader", None) or relation.record_batch
             reader = stream(BATCH)
             return plain_types(pa.Table.from_batches(reader, reader.schema))
         except (duckdb.Error, pa.ArrowException) as error:
