@@ -90,7 +90,9 @@ class DuckdbSession:
                 alarm.start()
             relation = self._connection.sql(statement, params=dict(values) or None)
             check_names(query, relation.columns)
-            reader = relation.to_arrow_reader(BATCH)
+            # older releases of DuckDB know it as record_batch
+            stream: Any = getattr(relation, "to_arrow_reader", None) or relation.record_batch
+            reader = stream(BATCH)
             return plain_types(pa.Table.from_batches(reader, reader.schema))
         except (duckdb.Error, pa.ArrowException) as error:
             if "INTERRUPT" in str(error):  # an error of Arrow's where it came between two batches
