@@ -38,6 +38,7 @@ from .versions import Version, give_back_memory, load_version, try_out
 from .writer import Change, Writer
 
 MOST_PUT = 1_000  # items of one batch
+MOST_DEAD = 1_000  # rows of replaced items that are put up with, and a quarter of all; then the view is made anew
 MOST_BESIDE = 64  # questions that are answered outside the batches at a time
 
 
@@ -75,7 +76,11 @@ class Service:
     ----------
     left_out : int
         Items of the journal that the served model cannot take.
+    on_batch : callable, optional
+        Told the number of questions of each batch, in the scoring thread.
     """
+
+    on_batch: Callable[[int], None] | None = None
 
     def __init__(self, folder: Path, version: Version, journal: Journal | None, state: LiveState, settings: ServiceSettings):
         self._folder, self._settings = folder, settings
@@ -253,10 +258,14 @@ class Service:
 
     def _answer(self, questions: list[Question]) -> list[Reply | Exception]:
         live = self._live  # one reference, read once: a batch is of one version
+        if self.on_batch is not None:
+            self.on_batch(len(questions))
         answers = live.version.answering(live.catalogue, questions)
         return [answer if isinstance(answer, Exception) else Reply(live.version.label, answer.to_json()) for answer in answers]
 
     def _publish(self, catalogue: LiveCatalogue) -> None:
+        if len(catalogue.dead) > MOST_DEAD and 4 * len(catalogue.dead) > catalogue.size:
+            catalogue, self.left_out = replay(reopened(self._live.version.base), self._writer.state)
         self._live = Live(self._live.version, catalogue)
 
     async def _aside(self, work: Callable[[Live], dict[str, Any]]) -> Reply:

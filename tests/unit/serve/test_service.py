@@ -17,6 +17,7 @@ from dualnet import load
 from dualnet.errors import ArtifactError, CapabilityError, ResourceError, UnknownIdError, UsageError
 from dualnet.models.wmf import WMF
 from dualnet.serve import journal as journal_module
+from dualnet.serve import service as service_module
 from dualnet.serve import versions
 from dualnet.serve.questions import Asker, NewItem, RecommendQuestion, ScoreQuestion, UsersQuestion
 from dualnet.serve.refusals import ClosedError, ConflictError, RefusedModelError
@@ -243,9 +244,40 @@ def test_swaps_under_load_never_mix_versions_and_leave_nothing_behind(folder_of,
         await asyncio.gather(*clients)
         assert seen == set(expected)
         gc.collect()
-        return sum(isinstance(thing, Version) for thing in gc.get_objects())
+        return sum(type(thing) is Version for thing in gc.get_objects())
 
     assert serving(place, scenario) == 2  # the one that answers and the one to go back to
+
+
+def test_rows_of_replaced_items_do_not_pile_up(folder_of, monkeypatch):
+    monkeypatch.setattr(service_module, "MOST_DEAD", 10)
+
+    async def scenario(service):
+        sizes = []
+        await service.add_events([("new", "i0-1")])
+        for n in range(60):
+            await service.put_item(f"n{n % 3}", {"title": f"genomes number{n}"})
+            if n == 1:
+                await service.add_events([("new", "n0")])
+            sizes.append(len(service._live.catalogue))
+        assert max(sizes) < 75
+        assert service.gauges()["items_live"] == 3
+        assert [(await service.item_card(f"n{n}")).body["title"] for n in range(3)] == [
+            f"genomes number{57 + n}" for n in range(3)
+        ]
+        assert {item["item"] for item in (await service.user_history("new")).body["items"]} == {"i0-1", "n0"}
+
+    serving(folder_of(), scenario)
+
+
+def test_batches_are_told_to_who_counts_them(folder_of):
+    async def scenario(service):
+        told = []
+        service.on_batch = told.append
+        await asyncio.gather(*[service.ask(RecommendQuestion(user="u0-0")) for _ in range(7)])
+        assert sum(told) == 7
+
+    serving(folder_of(), scenario)
 
 
 def test_a_state_folder_serves_one_server(folder_of, tmp_path):

@@ -149,7 +149,7 @@ class PatientProtocol(HttpToolsProtocol):
         """Write a whole answer and close."""
         body = error_body(code, message, "none")
         self.transport.write(
-            b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
-            % (status, REASONS[status], len(body), body)
+            b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n%s\r\n%s"
+            % (status, REASONS[status], len(body), b"retry-after: 1\r\n" if status == 503 else b"", body)
         )
         self.transport.close()
