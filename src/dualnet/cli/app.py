@@ -7,7 +7,25 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import bench, data, demo, doctor, encode, evaluate, fit, inspect, plan, recommend, reproduce, split, tune, update
+from . import (
+    bench,
+    data,
+    demo,
+    doctor,
+    encode,
+    evaluate,
+    explain,
+    export,
+    fit,
+    inspect,
+    plan,
+    recommend,
+    reproduce,
+    serve,
+    split,
+    tune,
+    update,
+)
 from .help import keep_lines
 
 app = typer.Typer(
@@ -64,7 +82,10 @@ app.command("bench")(bench.bench)
 app.command("tune")(tune.tune)
 app.command("reproduce")(reproduce.reproduce)
 app.command("recommend")(recommend.recommend)
+app.command("explain")(explain.explain)
 app.command("encode")(encode.encode)
+app.command("export")(export.export)
 app.command("inspect")(inspect.inspect)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 keep_lines(app)

@@ -15,13 +15,13 @@ from .output import JsonFlag, note, print_json, print_table, say
 @arg.with_table_options
 def bench(
     data: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="DATA|SPLIT",
-            help="Data as for `split`, or a folder made by `dualnet split`.",
+            help="Data as for `split`, or a folder made by `dualnet split`; none with --sql.",
             autocompletion=completion.data_sets,
         ),
-    ],
+    ] = None,
     protocol: arg.ProtocolOption = "citeulike2",
     models: Annotated[
         str, typer.Option("--models", help="Model names, separated by commas.", autocompletion=completion.several_models)
@@ -63,7 +63,7 @@ def bench(
 
     from ..config import build_model
     from ..data.dataset import Dataset
-    from ..data.split_files import is_split, load_split
+    from ..data.split_files import load_split
     from ..data.tasks import Split
     from ..experiments.presets import preset
     from ..experiments.runs import Bench
@@ -72,9 +72,10 @@ def bench(
     cuts, chosen = arg.whole_numbers(at, "--at"), arg.words(models)
     for name in chosen:
         model_class(name)  # an unknown name is not the fault of --set
-    named = presets and not is_split(Path(data))
+    kept = arg.split_folder(data)
+    named = presets and kept is None and data is not None
     changes = arg.model_settings(settings or [], chosen)
-    parameters: dict[str, dict[str, Any]] = {name: preset(name, data, protocol) if named else {} for name in chosen}
+    parameters: dict[str, dict[str, Any]] = {name: preset(name, data or "", protocol) if named else {} for name in chosen}
     for name in chosen:
         if parameters[name]:
             listed = ", ".join(f"{key}={value}" for key, value in parameters[name].items())
@@ -95,8 +96,8 @@ def bench(
     builders = [(name, builder(name)) for name in chosen]
     options = {"cold": cold, "folds": folds, "candidates": candidates, "fit_on": fit_on}
     loaded: Dataset
-    if is_split(Path(data)):
-        given = load_split(Path(data))
+    if kept is not None:
+        given = load_split(kept)
         given = given if content is None else given.with_content(arg.words(content))
         loaded, protocol, folds, fold = given.train, given.protocol, None, given.fold
 

@@ -61,7 +61,7 @@ def fetch(
 @app.command("check")
 @arg.with_table_options
 def check(
-    data: arg.DataArgument,
+    data: arg.DataArgument = None,
     as_json: JsonFlag = False,
     *,
     tables: arg.TableOptions,
@@ -78,10 +78,11 @@ def check(
       dualnet data check split
     """
     from ..data.check import check_dataset, check_split
-    from ..data.split_files import is_split, load_split
+    from ..data.split_files import load_split
 
-    if is_split(Path(data)):
-        report = check_split(load_split(Path(data)))
+    kept = arg.split_folder(data)
+    if kept is not None:
+        report = check_split(load_split(kept))
     else:
         report = check_dataset(arg.load_data(data, tables))
     if as_json:
@@ -93,8 +94,8 @@ def check(
 @app.command("convert")
 @arg.with_table_options
 def convert(
-    data: arg.DataArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder for events.parquet and items.parquet.")],
+    data: arg.DataArgument = None,
     as_json: JsonFlag = False,
     *,
     tables: arg.TableOptions,

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @arg.with_table_options
 def fit(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the run: model/, log.jsonl, checkpoints/.")],
     source: Annotated[
-        str,
+        str | None,
         typer.Argument(
             autocompletion=completion.data_sets,
             metavar="CONFIG|SPLIT|DATA",
-            help="A TOML file, a folder made by `dualnet split`, or data as for `bench`.",
+            help="A TOML file, a folder made by `dualnet split`, or data as for `bench`; none with --sql.",
         ),
-    ],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the run: model/, log.jsonl, checkpoints/.")],
+    ] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="Model name (default: dualnet).", autocompletion=completion.models)
     ] = None,
@@ -54,45 +54,45 @@ def fit(
 ) -> None:
     """Train one model and keep it with its log.
 
-    Takes tables, a named data set, a folder made by `dualnet split`, or a TOML file. Without a protocol all pairs train;
-    with one the number of epochs is chosen on its validation, and the test figures are printed. A killed run goes on with
-    --resume and ends with the same bits.
+    Takes tables, a named data set, a folder made by `dualnet split`, a TOML file, or SQL queries. Without a protocol all
+    pairs train; with one the number of epochs is chosen on its validation, and the test figures are printed. A killed run
+    goes on with --resume and ends with the same bits.
 
     Examples
     --------
       dualnet fit events.csv --items items.csv --text title --out run
       dualnet fit split --model wmf --set factors=300 --out run
-      dualnet fit tuned/best.toml --out run --track tensorboard
+      dualnet fit --sql events.sql --items-sql items.sql --database-url-env DATABASE_URL --text title --out run
     """
     from ..config import build_model, parse_settings, read_config
-    from ..data.split_files import is_split, load_split
+    from ..data.split_files import load_split
     from ..errors import ResourceError, UsageError
     from ..evaluation import evaluate
     from ..train.checkpoint import last_stop
     from ..train.options import RunOptions
 
-    path = Path(source)
+    kept = arg.split_folder(source)
     configured: dict[str, Any] = {}
     division: Split | None = None
     train: Dataset
-    if path.suffix == ".toml":
-        config = read_config(path)
+    if source is not None and Path(source).suffix == ".toml":
+        config = read_config(Path(source))
         configured = dict(config.get("model", {}))
-        division, train = _from_config(config, path)
-    elif is_split(path):
-        division = load_split(path)
+        division, train = _from_config(config, Path(source))
+    elif kept is not None:
+        division = load_split(kept)
         train = division.train
     else:
         train = arg.load_data(source, tables, content)
         if protocol is not None:
             division = arg.make_split(train, protocol, seed, {})
             train = division.train
-    if division is not None and content is not None and is_split(path):
+    if division is not None and content is not None and kept is not None:
         division = division.with_content(arg.words(content))
         train = division.train
     name = model or configured.pop("name", "dualnet")
     configured.pop("name", None)
-    built = build_model(name, {**configured, **parse_settings(settings or [])}, source if configured else "--set")
+    built = build_model(name, {**configured, **parse_settings(settings or [])}, str(source) if configured else "--set")
     if out.exists() and any(out.iterdir()) and not (out / "run.json").exists():
         raise UsageError(f"{out} exists and is not a run folder; choose another --out")
     if (out / "model").exists() and not (resume or overwrite):
@@ -110,7 +110,7 @@ def fit(
     built.fit(train, division.validation if division is not None else None, run=run)
     built.save(out / "model")
     # a split in a folder is measured by `evaluate`, as often as one likes; one made here is gone with this command
-    report = None if division is None or is_split(path) or not division.tasks else evaluate(built, division, at=CUTS)
+    report = None if division is None or kept is not None or not division.tasks else evaluate(built, division, at=CUTS)
     summary = {"run": str(out), "model": name, "info": built.info_, "parameters": built.get_params()}
     if as_json:
         print_json(summary if report is None else {**summary, "test": report.to_json()})
@@ -121,8 +121,8 @@ def fit(
     say(f"{out / 'model'}: {built.info_['users']:,} users, {built.info_['items']:,} items, {built.n_parameters:,} numbers")
     if report is not None:
         say(str(report))
-    elif is_split(path):
-        say(f"test figures: dualnet evaluate {out} {path}")
+    elif kept is not None:
+        say(f"test figures: dualnet evaluate {out} {kept}")
 
 
 def _without_content(name: str, train: Dataset) -> str:
@@ -135,26 +135,36 @@ def _from_config(config: dict[str, Any], path: Path) -> tuple[Split | None, Data
     """Return the split and training set that a configuration describes."""
     from dataclasses import fields
 
-    from ..data.split_files import is_split, load_split
+    from ..data.split_files import load_split
     from ..errors import UsageError, nearest
+    from .sql_options import FILES
 
     section = dict(config.get("data", {}))
-    if "source" not in section:
-        raise UsageError(f'{path}: section [data] needs source = "..." (a data set\'s name or a table of events)')
-    source, content = str(section.pop("source")), section.pop("content", None)
+    if "source" not in section and "events_sql" not in section:
+        raise UsageError(
+            f'{path}: section [data] needs source = "..." (a data set\'s name or a table of events), or events_sql = "..." and'
+            ' database_url_env = "..."'
+        )
+    source, content = section.pop("source", None), section.pop("content", None)
     known = [field.name for field in fields(arg.TableOptions)]
     for key in section:
         if key not in known:
             raise UsageError(f"{path}: section [data] has no key '{key}'.{nearest(key, [*known, 'source', 'content'])}")
-    listed: dict[str, Any] = {key: ",".join(value) if isinstance(value, list) else value for key, value in section.items()}
-    if "items" in listed:
-        listed["items"] = path.parent / str(listed["items"])
-    here = path.parent / source
-    if is_split(here):
-        kept = load_split(here)
+    listed: dict[str, Any] = {
+        key: ",".join(value) if isinstance(value, list) and key != "sql_params" else value for key, value in section.items()
+    }
+    for key in ("items", "users", *FILES):
+        if key in listed:
+            listed[key] = path.parent / str(listed[key])
+    chosen = None if source is None else str(source)
+    if chosen is not None and (path.parent / chosen).exists():
+        chosen = str(path.parent / chosen)
+    folder = arg.split_folder(chosen)
+    if folder is not None:
+        kept = load_split(folder)
         kept = kept if content is None else kept.with_content(arg.words(content))
         return kept, kept.train
-    data = arg.load_data(str(here) if here.exists() else source, arg.TableOptions(**listed), content)
+    data = arg.load_data(chosen, arg.TableOptions(**listed), content)
     division = dict(config.get("split", {}))
     if not division:
         return None, data

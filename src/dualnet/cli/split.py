@@ -13,8 +13,8 @@ from .output import JsonFlag, print_json, say
 
 @arg.with_table_options
 def split(
-    data: arg.DataArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder to write.")],
+    data: arg.DataArgument = None,
     protocol: arg.ProtocolOption = "four-quadrants",
     seed: Annotated[int, typer.Option("--seed", help="Seed of the division.")] = 0,
     content: arg.ContentOption = None,

@@ -17,15 +17,15 @@ TRIALS = 30
 
 @arg.with_table_options
 def tune(
+    out: Annotated[Path, typer.Option("--out", help="Folder for trials.jsonl and best.toml; a search found there goes on.")],
     data: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="DATA|SPLIT",
-            help="Data as for `split`, or a folder made by `dualnet split`.",
+            help="Data as for `split`, or a folder made by `dualnet split`; none with --sql.",
             autocompletion=completion.data_sets,
         ),
-    ],
-    out: Annotated[Path, typer.Option("--out", help="Folder for trials.jsonl and best.toml; a search found there goes on.")],
+    ] = None,
     model: Annotated[str, typer.Option("--model", help="Model name.", autocompletion=completion.models)] = "dualnet",
     grid: Annotated[
         list[str] | None,
@@ -80,7 +80,7 @@ def tune(
     from dataclasses import replace
 
     from ..config import build_model, parse_settings
-    from ..data.split_files import is_split, load_split
+    from ..data.split_files import load_split
     from ..data.tasks import Split
     from ..errors import ResourceError, UsageError
     from ..experiments.proposals import GridProposer, OptunaProposer, Proposer
@@ -102,11 +102,12 @@ def tune(
     total = min(limit or size(space), size(space)) if method == "grid" else limit or TRIALS
     options = {"cold": cold, "folds": folds, "fold": fold, "candidates": candidates, "fit_on": fit_on}
     sections: dict[str, dict[str, Any]]
-    if is_split(Path(data)):
-        given = load_split(Path(data))
+    kept = arg.split_folder(data)
+    if kept is not None:
+        given = load_split(kept)
         given = given if content is None else given.with_content(arg.words(content))
         loaded = given.train
-        sections = {"data": {"source": str(Path(data).resolve()), "content": content}}
+        sections = {"data": {"source": str(kept.resolve()), "content": content}}
 
         def divide(seed: int) -> Split:
             return replace(given, seed=seed)  # the division stays; the seed is the model's
@@ -171,15 +172,19 @@ def _write_best(path: Path, search: Any, trial: Mapping[str, Any], sections: Map
     write_config(path, {**sections, "model": {"name": shared["model"], **parameters}}, remarks)
 
 
-def _tables(data: str, tables: arg.TableOptions) -> dict[str, Any]:
+def _tables(data: str | None, tables: arg.TableOptions) -> dict[str, Any]:
     """Return the section [data] for an argument DATA and its options; files by their full path."""
     from dataclasses import fields
 
+    from .sql_options import FILES
+
     changed = {field.name: getattr(tables, field.name) for field in fields(tables)}
     changed = {field.name: changed[field.name] for field in fields(tables) if changed[field.name] != field.default}
-    if "items" in changed:
-        changed["items"] = str(Path(changed["items"]).resolve())
+    for name in ("items", "users", *FILES):
+        if name in changed:
+            changed[name] = str(Path(changed[name]).resolve())
     if "vectors" in changed:
         parts = [part.partition("=") for part in arg.words(changed["vectors"])]
         changed["vectors"] = [f"{name}={Path(file).resolve()}" if file else name + found for name, found, file in parts]
-    return {"source": str(Path(data).resolve()) if Path(data).is_file() else data, **changed}
+    source = str(Path(data).resolve()) if data is not None and Path(data).is_file() else data
+    return {"source": source, **changed}

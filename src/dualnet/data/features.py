@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,17 @@ class Featurizer:
     def names(self) -> list[str]:
         """Return the name of each feature, such as a word or ``column=label``."""
         return [name for block in self.blocks for name in block.names()]
+
+    @cached_property
+    def terms(self) -> list[tuple[str, str]]:
+        """Column and term of each feature, for explanations; all numbers of a vector or picture are one term."""
+        found: list[tuple[str, str]] = []
+        for block in self.blocks:
+            whole = WHOLE.get(type(block))
+            names = block.names()
+            prefix = f"{block.column}="
+            found += [(block.column, whole if whole is not None else name.removeprefix(prefix)) for name in names]
+        return found
 
     def transform(self, content: Content) -> Matrix:
         """Return the features of every row.
@@ -163,6 +175,14 @@ KINDS: dict[str, Any] = {
     "vectors": VectorBlock,
     "bags": BagBlock,
     "images": ImageBlock,
+}
+
+# blocks whose numbers mean nothing alone
+WHOLE: dict[type, str] = {
+    SentenceBlock: "the text as a whole",
+    VectorBlock: "the vector",
+    ImageBlock: "the picture",
+    NumberBlock: "its value",
 }
 
 

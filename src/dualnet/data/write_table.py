@@ -6,6 +6,7 @@ import contextlib
 import csv
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -63,6 +64,44 @@ def write_table(table: pa.Table, path: str | Path) -> Path:
             temporary.unlink(missing_ok=True)
         raise ResourceError(f"cannot write {target}: {error.strerror or error}; choose another place") from error
     return target
+
+
+def write_tables(tables: Iterable[pa.Table], path: str | Path) -> int:
+    """Write tables of one schema as one Parquet file in bounded memory, whole or not at all; return the number of rows.
+
+    Parameters
+    ----------
+    tables : iterable of pyarrow.Table
+        Parts of the file, made one after another; at least one.
+    path : str or Path
+        Where; appears only when whole. Missing folders are made.
+
+    Raises
+    ------
+    ResourceError
+        If the file cannot be written; nothing is left behind.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    written = 0
+    writer: pq.ParquetWriter | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            for table in tables:
+                writer = writer or pq.ParquetWriter(temporary, table.schema)
+                writer.write_table(table)
+                written += table.num_rows
+        finally:
+            if writer is not None:
+                writer.close()
+        temporary.replace(target)
+    except OSError as error:
+        raise ResourceError(f"cannot write {target}: {error.strerror or error}; choose another place") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    return written
 
 
 def _cell(value: object) -> object:

@@ -26,6 +26,10 @@ from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
 from ..train.tracking.tracker import tracked
 from .answers import Answers
+from .explaining import Explains
+from .item_vectors import CatalogueVectors
+from .leaving_out import leave_one_out
+from .reasons import Reasons
 from .updating import Updates
 
 
@@ -98,7 +102,7 @@ class Prepared:
         return self.features
 
 
-class Recommender(Answers, Updates, ABC):
+class Recommender(Answers, Explains, Updates, ABC):
     """Base of all models: fit once, then encode users and items, known or new, and match them by inner product.
 
     The constructor takes keywords only and stores them; `fit` starts afresh and returns the model; what it learns ends in
@@ -157,6 +161,10 @@ class Recommender(Answers, Updates, ABC):
     @abstractmethod
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
         """Take back what `_get_state` returned."""
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        """Return why one history over a space gets some of its items; by leaving out where a model knows nothing better."""
+        return leave_one_out(self, history, space, rows)
 
     @classmethod
     def parameter_names(cls) -> list[str]:
@@ -235,6 +243,7 @@ class Recommender(Answers, Updates, ABC):
         whole = len(known) == train.interactions.n_items and len(users) == train.interactions.n_users
         data = train if whole else train.select(users=users, items=known)
         self.users_, self.items_ = data.interactions.users, data.interactions.items
+        self.__dict__.pop("_kept", None)  # vectors of the former fit
         self.histories_ = data.interactions.pattern()
         weights = data.interactions.matrix.data
         self.weights_ = None if (weights == 1).all() else weights
@@ -325,6 +334,13 @@ class Recommender(Answers, Updates, ABC):
         columns = None if user_content is None else self.user_features(user_content)
         return self._encode_users(pattern, space, columns)
 
+    def history_rows(self, space: ItemSpace) -> NDArray[np.float32] | None:
+        """Return what each item adds to a history, for a caller that keeps it; None for models that sum no such rows."""
+        return None
+
+    def use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
+        """Take rows of `history_rows` back for a space made of the same items, instead of computing them anew."""
+
     def save(self, folder: str | Path, *, metrics: Mapping[str, Any] | None = None) -> Path:
         """Write the model as a folder of JSON, safetensors and Arrow; see `dualnet.models.artifact.save`."""
         from .artifact import save
@@ -350,6 +366,11 @@ class Recommender(Answers, Updates, ABC):
     def user_features(self, user_content: Content) -> Matrix | None:
         """Return features of user columns, shape (n_users, n_user_features), or None for a model without them."""
         return None if self.user_featurizer_ is None else self.user_featurizer_.transform(user_content)
+
+    @property
+    def _catalogue_vectors(self) -> CatalogueVectors:
+        kept: CatalogueVectors = self.__dict__.setdefault("_kept", CatalogueVectors())
+        return kept
 
     def _require_fitted(self) -> None:
         if not hasattr(self, "catalogue_"):

@@ -20,6 +20,8 @@ from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
 from .content_level import Embedded, best_content_weight, items_with_content, users_with_content
 from .dualnet_parameters import check_parameters
+from .dualnet_reasons import dualnet_reasons
+from .reasons import Reasons
 from .runtime import DualRuntime
 from .validation import needs_no_refit
 
@@ -342,6 +344,17 @@ class DualNet(Recommender):
         if table is None:
             table = self._tables[space] = self.runtime_.history_table(space.features, space.known)
         return self.runtime_.user_vectors(history, table, user_features)
+
+    def history_rows(self, space: ItemSpace) -> NDArray[np.float32]:
+        """Return what each item adds to the first layer of the user network, shape (len(space), levels[0])."""
+        return self.runtime_.history_table(space.features, space.known)
+
+    def use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
+        """Take such rows for a space; they are forgotten with it."""
+        self._tables[space] = rows
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        return dualnet_reasons(self, history, space, rows)
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {"runtime": self.runtime_.config, "content_weight": self.content_weight_}, dict(self.runtime_.tensors)

@@ -1,19 +1,14 @@
-"""Recommendations for every stored user, streamed to Parquet in bounded memory."""
+"""Recommendations for every stored user, a block at a time."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from scipy.sparse import csr_array
 
-from ..errors import ResourceError
 from ..retrieval.topk import WORKERS, block_rows, top_k
 
 if TYPE_CHECKING:
@@ -52,31 +47,3 @@ def rank_everyone(model: Recommender, k: int, filter_seen: bool, block: int | No
                 "score": best.scores[at, place],
             }
         )
-
-
-def write_tables(tables: Iterator[pa.Table], target: Path) -> int:
-    """Write tables of one schema as one Parquet file, whole or not at all, and return the number of rows.
-
-    Raises
-    ------
-    ResourceError
-        If the file cannot be written; nothing is left behind.
-    """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    written = 0
-    writer: pq.ParquetWriter | None = None
-    try:
-        try:
-            for table in tables:
-                writer = writer or pq.ParquetWriter(temporary, table.schema)
-                writer.write_table(table)
-                written += table.num_rows
-        finally:
-            if writer is not None:
-                writer.close()
-        temporary.replace(target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise ResourceError(f"cannot write {target}: {error.strerror or error}; choose another place") from error
-    return written

@@ -16,8 +16,9 @@ from ..errors import UsageError
 from ..ids import Rows
 from ..rng import generator
 from ..train.options import RunOptions
-from .als import half_step
+from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
+from .reasons import Reasons, linear
 
 START = 0.01  # scale of the random item factors
 UPDATE_ITERATIONS = 3  # alternations of an update
@@ -94,6 +95,11 @@ class WMF(Recommender):
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
         known = space.to_known(history, len(self.items_))
         return half_step(self.item_factors_, known, self.zero_weight, self.regularization)
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        taken = space.known_rows(self.item_factors_, history.indices)
+        shares = contributions(taken, self.zero_weight, self.regularization, of_all=self.item_factors_)
+        return linear("factors", shares, self._encode_items(space, rows))
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {}, {"item_factors": self.item_factors_}

@@ -1,0 +1,145 @@
+"""A DualNet as a folder of ONNX encoders, with all that another program needs to feed them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import __version__
+from ..data.features import Featurizer
+from ..errors import CapabilityError, MissingExtraError, ResourceError, UsageError
+from ..models.base import Recommender
+from ..models.dualnet import DualNet
+from .onnx_graph import IR_VERSION, OPSET, item_graph, user_graph
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+MANIFEST = "export.json"
+FORMAT = 1
+LARGEST = 2**30  # bytes of constants in one file; protobuf ends at 2 GiB, so that larger ones go to a file beside it
+
+
+def write_onnx(model: Recommender, folder: str | Path, *, overwrite: bool = False) -> dict[str, Any]:
+    """Write both encoders of a DualNet as ONNX, whole or not at all; return the manifest.
+
+    Files: ``item-encoder.onnx`` and ``user-encoder.onnx`` (inputs and outputs as in `item_graph` and `user_graph`),
+    ``items.json`` (the ids of the catalogue; position = row), ``features.json`` (names of the features, and the fitted
+    blocks that make them), ``user-features.json`` where user columns are read, and ``export.json``: version, opset, widths,
+    and what the content level adds to the score.
+
+    Parameters
+    ----------
+    model : Recommender
+        A fitted DualNet.
+    folder : str or Path
+        Must not exist, or be empty.
+    overwrite : bool
+        Replace a folder that an earlier export wrote; any other is left alone.
+
+    Raises
+    ------
+    CapabilityError
+        For a model that is not a DualNet.
+    UsageError
+        If the folder holds something.
+    ResourceError
+        If it cannot be written; nothing is left behind.
+    """
+    if not isinstance(model, DualNet):
+        raise CapabilityError(
+            f"model '{model.name}' has no networks to write as ONNX, only tables; export its vectors as Parquet or npz"
+        )
+    model._require_fitted()
+    try:
+        import onnx  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("onnx", "export", "writing ONNX") from error
+    target = Path(folder)
+    _check_target(target, overwrite)
+    runtime, space = model.runtime_, model.catalogue_
+    graphs = {
+        "item-encoder.onnx": item_graph(runtime, len(space)),
+        "user-encoder.onnx": user_graph(runtime, runtime.history_table(space.features, space.known)),
+    }
+    manifest = _manifest(model)
+    documents: dict[str, Any] = {MANIFEST: manifest, "items.json": space.ids.keys}
+    for name, featurizer in (("features.json", model.featurizer_), ("user-features.json", model.user_featurizer_)):
+        if featurizer is not None:
+            documents[name] = _featurizer(featurizer)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        for name, graph in graphs.items():
+            _write_graph(graph, temporary / name, manifest)
+        for name, document in documents.items():
+            (temporary / name).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+        if target.exists():
+            target.rename(old)
+        temporary.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise ResourceError(f"cannot write {target}: {error.strerror or error}; choose another place") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return manifest
+
+
+def _manifest(model: DualNet) -> dict[str, Any]:
+    weight = model.content_weight_
+    content = (
+        f"score = inner product of the vectors + {weight:g} x cosine of the item's features and the mean of the features of"
+        " the history's items, each scaled to unit length first; the graphs give the vectors alone"
+        if weight
+        else "score = inner product of the vectors"
+    )
+    return {
+        "format_version": FORMAT,
+        "dualnet": __version__,
+        "model": model.name,
+        "data": model.info_["data"],
+        "fingerprint": model.info_["fingerprint"],
+        "opset": OPSET,
+        "ir_version": IR_VERSION,
+        "width": model.runtime_.width,
+        "items": len(model.catalogue_),
+        "content_weight": weight,
+        "score": content,
+    }
+
+
+def _featurizer(featurizer: Featurizer) -> dict[str, Any]:
+    """Return names, kinds and constants of fitted features as JSON; `Featurizer.from_state` knows the same keys."""
+    config, tensors = featurizer.to_state()
+    blocks = [dict(block) for block in config["blocks"]]
+    for name, values in tensors.items():
+        place, constant = name.split(".", 1)
+        blocks[int(place)][constant] = values.tolist()
+    return {"spec": config["spec"], "names": featurizer.names(), "blocks": blocks}
+
+
+def _write_graph(graph: ModelProto, path: Path, manifest: dict[str, Any]) -> None:
+    import onnx
+
+    for key in ("dualnet", "model", "fingerprint", "width", "content_weight", "score"):
+        entry = graph.metadata_props.add()
+        entry.key, entry.value = key, str(manifest[key])
+    if sum(len(constant.raw_data) for constant in graph.graph.initializer) > LARGEST:
+        onnx.save_model(graph, str(path), save_as_external_data=True, location=f"{path.name}.data")
+    else:
+        onnx.save_model(graph, str(path))
+    onnx.checker.check_model(str(path))
+
+
+def _check_target(target: Path, overwrite: bool) -> None:
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if not (target / MANIFEST).is_file():
+        raise UsageError(f"{target} exists and was not written by dualnet export; choose another --out")
+    if not overwrite:
+        raise UsageError(f"{target} exists; replace it with --overwrite or choose another --out")

@@ -1,0 +1,258 @@
+"""Vectors into PostgreSQL with pgvector: one table, replaced as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, LiteralString
+
+from .. import __version__
+from ..errors import DataError, MissingExtraError, ResourceError, UsageError
+from .source import Layout, VectorBlock, VectorSource
+
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg import sql
+
+Index = Literal["hnsw", "none"]
+
+LONGEST_VECTOR = 16_000  # numbers of a `vector`, and non-zeros of a `sparsevec`
+LONGEST_INDEXED = 2_000  # numbers of a `vector` that an HNSW index takes
+LONGEST_INDEXED_SPARSE = 1_000  # non-zeros of a `sparsevec` that an HNSW index takes
+LONGEST_NAME = 63  # bytes; PostgreSQL cuts longer names without a word
+MARK = "Vectors written by dualnet"  # the comment of our tables: no other table is ever replaced
+
+
+def write_postgresql(
+    source: VectorSource,
+    table: str,
+    *,
+    url_variable: str = "DATABASE_URL",
+    overwrite: bool = False,
+    index: Index = "none",
+    environment: Mapping[str, str] = os.environ,
+) -> int:
+    """Write vectors to a table of a PostgreSQL database in one transaction; return the number of rows.
+
+    Columns: ``id`` (primary key), ``title`` (items), ``embedding`` (``vector``), and ``content`` (``sparsevec``) where content
+    is matched as it is. Readers see the old table until the new one is whole. The exact score is the sum of two inner
+    products; `nearest_query` writes the question.
+
+    Parameters
+    ----------
+    source : VectorSource
+        From `items_of` or `users_of`.
+    table : str
+        ``name`` or ``schema.name``, taken letter by letter.
+    url_variable : str
+        Environment variable that holds the URL; the URL itself is never shown.
+    overwrite : bool
+        Replace a table that an earlier export wrote; any other table is left alone.
+    index : {"hnsw", "none"}
+        ``"hnsw"`` indexes the embedding for approximate search by inner product.
+    environment : mapping
+        Where the variable is looked up.
+
+    Raises
+    ------
+    UsageError
+        If the variable is missing, the table exists, or the vectors are too long for the index.
+    DataError
+        If the database refuses a value; nothing is written.
+    ResourceError
+        If the database cannot be reached or lacks pgvector; nothing is written.
+    """
+    try:
+        import pgvector.psycopg  # noqa: F401
+        import psycopg
+    except ImportError as error:
+        raise MissingExtraError(error.name or "psycopg", "export", "writing to PostgreSQL") from error
+    name = _parts(table)
+    _check_lengths(source.layout, index)
+    with _connect(url_variable, environment) as connection:
+        try:
+            with connection.transaction():
+                _write(connection, source, name, overwrite, index)
+        except psycopg.Error as error:
+            raise _translated(error, table) from None
+    return len(source)
+
+
+def _write(connection: psycopg.Connection, source: VectorSource, name: tuple[str, ...], overwrite: bool, index: Index) -> None:
+    from pgvector.psycopg import register_vector
+    from psycopg import sql
+
+    layout, table = source.layout, sql.Identifier(*name)
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"dualnet {'.'.join(name)}"])
+    replaces = _may_replace(connection, table, name, overwrite)
+    _require_pgvector(connection, layout)
+    register_vector(connection)
+    fresh = sql.Identifier(*name[:-1], f"dualnet_{secrets.token_hex(8)}")
+    columns = _columns(source)
+    declared = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(column), kind) for column, kind in columns)
+    connection.execute(sql.SQL("CREATE TABLE {} ({}, PRIMARY KEY (id))").format(fresh, declared))
+    comment = f"{MARK} {__version__}: {source.what} of a model '{source.model.name}'"
+    connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(fresh, sql.Literal(comment)))
+    names = sql.SQL(", ").join(sql.Identifier(column) for column, _ in columns)
+    types = ["int8" if source.ids.is_integer else "text", *(["text"] if source.what == "items" else [])]
+    types += ["vector"] * bool(layout.width) + ["sparsevec"] * bool(layout.sparse_width)
+    with connection.cursor().copy(sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(fresh, names)) as copy:
+        copy.set_types(types)
+        for block in source.blocks():
+            for row in zip(*_values(block), strict=True):
+                copy.write_row(row)
+    if index == "hnsw":
+        operators: LiteralString = "vector_ip_ops" if layout.width else "sparsevec_ip_ops"
+        connection.execute(sql.SQL("CREATE INDEX ON {} USING hnsw (embedding {})").format(fresh, sql.SQL(operators)))
+    if replaces:
+        connection.execute(sql.SQL("DROP TABLE {}").format(table))
+    connection.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(fresh, sql.Identifier(name[-1])))
+
+
+def _columns(source: VectorSource) -> list[tuple[str, sql.Composable]]:
+    from psycopg import sql
+
+    layout = source.layout
+    columns: list[tuple[str, sql.Composable]] = [("id", sql.SQL("bigint" if source.ids.is_integer else "text"))]
+    if source.what == "items":
+        columns.append(("title", sql.SQL("text")))
+    if layout.width:
+        columns.append(("embedding", sql.SQL("vector({})").format(sql.Literal(layout.width))))
+    if layout.sparse_width:
+        columns.append((layout.sparse_name, sql.SQL("sparsevec({})").format(sql.Literal(layout.sparse_width))))
+    return columns
+
+
+def _values(block: VectorBlock) -> list[list[Any]]:
+    """Return the columns of a block as values that psycopg writes, in the order of `_columns`."""
+    columns: list[list[Any]] = [list(block.ids)]
+    if block.titles is not None:
+        columns.append(list(block.titles))
+    if block.dense is not None:
+        columns.append(list(block.dense))
+    if block.sparse is not None:
+        columns.append(sparse_values(block))
+    return columns
+
+
+def sparse_values(block: VectorBlock) -> list[Any]:
+    """Return the rows of a sparse piece as pgvector's ``SparseVector``.
+
+    Raises
+    ------
+    DataError
+        If a row has more non-zeros than pgvector stores.
+    """
+    from pgvector import SparseVector
+
+    matrix, rows = block.sparse, []
+    if matrix is None:
+        return []
+    for place, key in enumerate(block.ids):
+        part = slice(int(matrix.indptr[place]), int(matrix.indptr[place + 1]))
+        if part.stop - part.start > LONGEST_VECTOR:
+            raise DataError(
+                f"the vector of {key!r} has {part.stop - part.start:,} non-zeros, and pgvector stores {LONGEST_VECTOR:,};"
+                " export as Parquet"
+            )
+        elements = dict(zip(matrix.indices[part].tolist(), matrix.data[part].tolist(), strict=True))
+        rows.append(SparseVector(elements, matrix.shape[1]))
+    return rows
+
+
+def _may_replace(connection: psycopg.Connection, table: sql.Identifier, name: tuple[str, ...], overwrite: bool) -> bool:
+    """Return whether there is a table to replace; raises if there is one that must not be."""
+    found = connection.execute(
+        "SELECT oid, relkind, obj_description(oid, 'pg_class') FROM pg_class WHERE oid = to_regclass(%s)",
+        [table.as_string(connection)],
+    ).fetchone()
+    if found is None:
+        return False
+    shown = ".".join(name)
+    if found[1] != "r" or not (found[2] or "").startswith(MARK):
+        raise UsageError(f"'{shown}' is in the database already and was not written by dualnet export; choose another --table")
+    if not overwrite:
+        raise UsageError(f"table '{shown}' exists; replace it with --overwrite or choose another --table")
+    return True
+
+
+def _require_pgvector(connection: psycopg.Connection, layout: Layout) -> None:
+    import psycopg
+
+    need = "0.7" if layout.sparse_width else "0.5"
+    try:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    except psycopg.Error as error:
+        raise ResourceError(
+            f"the database has no extension 'vector' ({error.diag.message_primary}); install pgvector {need} or newer and run"
+            " CREATE EXTENSION vector as its owner"
+        ) from None
+    if layout.sparse_width and connection.execute("SELECT to_regtype('sparsevec')").fetchone() == (None,):
+        raise ResourceError(
+            "the database's pgvector has no type 'sparsevec', which content needs; install 0.7 or newer and run"
+            " ALTER EXTENSION vector UPDATE"
+        )
+
+
+def _parts(table: str) -> tuple[str, ...]:
+    parts = tuple(table.split("."))
+    if len(parts) > 2 or not all(parts) or "\0" in table:
+        raise UsageError(f"--table {table!r} is not a table; write name or schema.name")
+    for part in parts:
+        if len(part.encode()) > LONGEST_NAME:
+            raise UsageError(
+                f"--table {part[:20]!r}... is longer than PostgreSQL's {LONGEST_NAME} bytes; choose a shorter name"
+            )
+    return parts
+
+
+def _check_lengths(layout: Layout, index: Index) -> None:
+    if layout.width > LONGEST_VECTOR:
+        raise UsageError(
+            f"vectors of {layout.width:,} numbers are longer than pgvector's {LONGEST_VECTOR:,}; export as Parquet or npz"
+        )
+    if index == "hnsw" and layout.width > LONGEST_INDEXED:
+        raise UsageError(
+            f"an HNSW index takes vectors of {LONGEST_INDEXED:,} numbers, these have {layout.width:,}; use --index none"
+        )
+
+
+def _connect(variable: str, environment: Mapping[str, str]) -> psycopg.Connection:
+    import psycopg
+
+    url = environment.get(variable, "")
+    if not url:
+        raise UsageError(
+            f"environment variable {variable} is not set; put the database's URL there (postgresql://user:password@host/name)"
+        )
+    try:
+        return psycopg.connect(url, autocommit=True, application_name="dualnet export")
+    except psycopg.Error as error:
+        # the library's own text may hold pieces of the URL, and so of a password
+        raise ResourceError(
+            f"cannot connect to the database of environment variable {variable}: {_reason(str(error))}"
+        ) from None
+
+
+def _reason(text: str) -> str:
+    known = {
+        "password authentication failed": "user or password is wrong",
+        "no password supplied": "a password is needed",
+        "Connection refused": "nothing listens at its host and port",
+        "No such file or directory": "there is no server at its socket",
+        "could not translate host name": "its host name is not known",
+        "failed to resolve host": "its host name is not known",
+        "timeout": "the server does not answer",
+        "does not exist": "the database or the user does not exist",
+    }
+    return next((reason for sign, reason in known.items() if sign in text), "the URL or the server is not right")
+
+
+def _translated(error: psycopg.Error, table: str) -> DataError | ResourceError:
+    import psycopg
+
+    said = error.diag.message_primary or type(error).__name__
+    if isinstance(error, psycopg.DataError | psycopg.IntegrityError) or (error.sqlstate or "").startswith("54"):  # 54: too long
+        return DataError(f"the database refuses a value of table '{table}': {said}; nothing was written")
+    return ResourceError(f"cannot write table '{table}': {said}; nothing was written")
