@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,17 +22,19 @@ class GrowingArray:
     Parameters
     ----------
     rows : ndarray, shape (n, ...)
-        The first rows; not copied until the first write.
+        The first rows; not copied until the first write, but for another order.
+    order : {"C", "F"}
+        How they lie in memory: row by row, or column by column, which makes the product of a few vectors with all rows faster.
     """
 
-    def __init__(self, rows: NDArray[Any]) -> None:
-        self._room = rows
+    def __init__(self, rows: NDArray[Any], order: Literal["C", "F"] = "C") -> None:
+        self._room, self._order = np.asarray(rows, order=order), order
 
     def write(self, start: int, rows: NDArray[Any]) -> None:
         """Put rows at `start` and after; what is before stays."""
         stop = start + len(rows)
         if stop > len(self._room):
-            larger = np.empty((max(int(stop * GROWTH), stop + 16), *self._room.shape[1:]), self._room.dtype)
+            larger = np.empty((max(int(stop * GROWTH), stop + 16), *self._room.shape[1:]), self._room.dtype, self._order)
             larger[:start] = self._room[:start]
             self._room = larger
         self._room[start:stop] = rows
@@ -79,7 +81,7 @@ class GrowingVectors:
 
     def __init__(self, rows: Vectors) -> None:
         dense, sparse = _pieces(rows)
-        self._dense = None if dense is None else GrowingArray(dense)
+        self._dense = None if dense is None else GrowingArray(dense, "F")
         self._sparse = None if sparse is None else GrowingSparse(sparse)
 
     def write(self, start: int, rows: Vectors) -> None:

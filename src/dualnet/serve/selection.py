@@ -91,17 +91,13 @@ def best_rows(catalogue: LiveCatalogue, wanted: Sequence[Wanted], queries: Vecto
 def _all_scores(queries: Vectors, items: Vectors) -> Scores:
     """Return the scores of a few queries with all items, shape (n, n_items).
 
-    The products are made item by item, in the order in which the items lie in memory, and turned once: for 32 queries
-    that takes two thirds of the time of `inner_products`, which the slow twin of a test is.
+    Items lie column by column (`growing`): for a few queries that takes half the time of the product with rows.
     """
     if isinstance(queries, JoinedVectors) and isinstance(items, JoinedVectors):
-        turned = items.dense @ np.ascontiguousarray(queries.dense.T)
-        turned += items.sparse @ queries.sparse.T.toarray()
-    elif isinstance(items, np.ndarray) and isinstance(queries, np.ndarray):
-        turned = items @ np.ascontiguousarray(queries.T)
-    else:
-        return inner_products(queries, items)
-    return np.ascontiguousarray(turned.T)
+        scores = queries.dense @ items.dense.T
+        scores += (items.sparse @ queries.sparse.T.toarray()).T
+        return scores
+    return inner_products(queries, items)
 
 
 def _searched(catalogue: LiveCatalogue, wanted: Sequence[Wanted], scores: Scores) -> list[Found]:
