@@ -166,6 +166,10 @@ class LiveCatalogue:
 
     def rows(self, keys: Sequence[Key], what: str = "item") -> Rows:
         """Return the row of each item; arguments and errors as in `IdMap.rows`."""
+        if not self.dead and not self.model.catalogue_.ids.is_integer:  # most questions: nothing to look at twice
+            at = [self.index.get(key, self.size) for key in keys]
+            if max(at, default=0) < self.size:
+                return np.array(at, np.int64)
         found = [self.find(key) for key in keys]
         if -1 in found:
             unknown = [key if isinstance(key, int) else key[:SHOWN] for key, row in zip(keys, found, strict=True) if row < 0]

@@ -54,7 +54,7 @@ class ServiceSettings:
         Questions that may wait; more are refused with `BusyError`.
     """
 
-    batch: int = 32
+    batch: int = 64
     waiting: int = 1024
 
 
@@ -130,6 +130,7 @@ class Service:
         The linear algebra libraries get one thread: several of them fight over the cores with everything else here.
         """
         threadpool_limits(limits=1, user_api="blas")
+        give_back_memory()
         self._batcher.start()
         self._started = True
 
