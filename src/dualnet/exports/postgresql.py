@@ -252,7 +252,7 @@ def _reason(text: str) -> str:
 def _translated(error: psycopg.Error, table: str) -> DataError | ResourceError:
     import psycopg
 
-    said = error.diag.message_primary or type(error).__name__
+    said = error.diag.message_primary or next(iter(str(error).splitlines()), type(error).__name__)
     if isinstance(error, psycopg.DataError | psycopg.IntegrityError) or (error.sqlstate or "").startswith("54"):  # 54: too long
         return DataError(f"the database refuses a value of table '{table}': {said}; nothing was written")
     return ResourceError(f"cannot write table '{table}': {said}; nothing was written")
