@@ -60,7 +60,7 @@ def open_qdrant(
         )
     try:
         if folder is None:
-            client = QdrantClient(url=url, api_key=environment.get(key_variable) or None)
+            client = QdrantClient(url=url, api_key=environment.get(key_variable) or None, check_compatibility=False)
         else:
             client = QdrantClient(":memory:") if str(folder) == ":memory:" else QdrantClient(path=str(folder))
     except Exception as error:  # a ValueError for a bad URL, a RuntimeError for a locked folder, an OSError

@@ -92,7 +92,6 @@ def test_where_it_is_has_to_be_said():
         pass
 
 
-@pytest.mark.filterwarnings("ignore:Failed to obtain server version")
 def test_a_server_that_does_not_answer(dualnet_model):
     wrong = {"QDRANT_URL": "http://user:pony@127.0.0.1:1"}
     with open_qdrant(environment=wrong) as client, pytest.raises(ResourceError, match="does not answer; check") as caught:
