@@ -147,4 +147,6 @@ def test_a_database_without_the_extension(pgvector, dualnet_model):
         write_postgresql(items_of(dualnet_model), "items", environment={"DATABASE_URL": url})
     with psycopg.connect(pgvector["DATABASE_URL"]) as connection:
         connection.execute("CREATE EXTENSION vector")
-    assert write_postgresql(items_of(dualnet_model), "items", environment={"DATABASE_URL": url}) == len(dualnet_model.catalogue_)
+    assert write_postgresql(items_of(dualnet_model), "items", environment={"DATABASE_URL": url}) == len(
+        dualnet_model.catalogue_
+    )
