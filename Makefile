@@ -1,16 +1,22 @@
-# Two commands do all the set-up on a machine with Python 3.11 and pip: `make demo` and `make test`.
+# Each of these does all the set-up on a machine with Python 3.11 and pip: `make demo`, `make serve`, `make test`.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+RUN    ?= demo
+PORT   ?= 8080
 
-.PHONY: demo test lint format bench wheel clean
+.PHONY: demo serve test lint format docs bench wheel clean
 
 demo: $(READY)  ## train on the embedded world, print four quadrants, write demo/report.html
 	$(BIN)/dualnet demo --out demo
 
+serve: $(READY)  ## a page to try it on http://127.0.0.1:8080; trains the demo first if there is no run (RUN=folder, PORT=number)
+	test -e $(RUN)/model/manifest.json || test -e $(RUN)/manifest.json || $(BIN)/dualnet demo --out $(RUN)
+	$(BIN)/dualnet serve $(RUN) --port $(PORT)
+
 test: lint  ## everything that must hold before a change lands
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -rs
 
 lint: $(READY)  ## format, style, types
 	$(BIN)/ruff format --check src tests benchmarks
@@ -20,6 +26,9 @@ lint: $(READY)  ## format, style, types
 format: $(READY)  ## rewrite files in the house format
 	$(BIN)/ruff format src tests benchmarks
 	$(BIN)/ruff check --fix src tests benchmarks
+
+docs: $(READY)  ## the documentation site in build/docs; a warning is an error
+	$(BIN)/python -m sphinx -b html -q -W --keep-going docs build/docs
 
 bench: $(READY)  ## speed, memory and scale against floors and peers; writes benchmarks/results (about half an hour)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench]'

@@ -1,6 +1,11 @@
 """Shared by all tests: one thread, deterministic Hypothesis, real data only where it is."""
 
 import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy or torch start their pools
@@ -19,3 +24,76 @@ def data_folder() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip(f"DUALNET_DATA points nowhere ({folder!r}); set it to a folder that holds citeulike-a and the others")
     return Path(folder)
+
+
+def server_programs() -> Path | None:
+    """The folder of initdb and pg_ctl; distributions keep it out of PATH."""
+    found = shutil.which("initdb")
+    places = [*([Path(found).parent] if found else []), *sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
+    return next((place for place in places if (place / "initdb").exists() and (place / "pg_ctl").exists()), None)
+
+
+@contextmanager
+def running_server(programs: Path) -> Iterator[str]:
+    """Run a PostgreSQL server of our own on a socket in a temporary folder; its URL. A password is asked for."""
+    as_server: list[str] = []
+    if os.geteuid() == 0:  # the server refuses to run as root
+        if shutil.which("setpriv") is None or subprocess.run(["id", "postgres"], capture_output=True, check=False).returncode:
+            pytest.skip("running as root, and there is no setpriv or no user 'postgres' to run a PostgreSQL server as")
+        as_server = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
+    place = Path(tempfile.mkdtemp(prefix="dualnet-pg-", dir="/tmp"))  # the path of a socket must be short
+    data, password = place / "data", place / "password"
+    password.write_text("correct-horse-7\n")
+    if as_server:
+        shutil.chown(place, "postgres")
+        shutil.chown(password, "postgres")
+
+    def run(program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [*as_server, str(programs / program), *arguments], capture_output=True, text=True, cwd=place, check=False
+        )
+        log = (place / "log").read_text() if (place / "log").exists() else ""
+        assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}{log}"
+
+    settings = (
+        f"-c listen_addresses='' -c unix_socket_directories={place} -c fsync=off -c max_connections=20 -c shared_buffers=16MB"
+    )
+    try:
+        run("initdb", "-D", str(data), "-U", "owner", "-A", "scram-sha-256", "--pwfile", str(password),
+            "-E", "UTF8", "--locale=C", "--no-sync")  # fmt: skip
+        # the log must be a file: a server that keeps our pipe open would never let `run` return
+        run("pg_ctl", "-D", str(data), "-w", "-t", "60", "-l", str(place / "log"), "-o", settings, "start")
+        try:
+            yield f"postgresql://owner:correct-horse-7@/postgres?host={place}"
+        finally:
+            run("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def run_postgresql() -> Callable[[Path], AbstractContextManager[str]]:
+    """What starts a server from a folder of PostgreSQL's programs, for tests that need a special one."""
+    return running_server
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """URL of a PostgreSQL server of our own; a password is asked for."""
+    programs = server_programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL server programs (initdb, pg_ctl) in PATH or /usr/lib/postgresql; run .ci/services")
+    with running_server(programs) as url:
+        yield url
+
+
+@pytest.fixture
+def postgresql(postgresql_server: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """URL of a fresh, empty database."""
+    import psycopg
+
+    name = f"t{abs(hash(request.node.nodeid))}"
+    with psycopg.connect(postgresql_server, autocommit=True) as owner:
+        owner.execute(f'CREATE DATABASE "{name}"')
+        yield postgresql_server.replace("/postgres?", f"/{name}?")
+        owner.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -139,16 +139,28 @@ class Report:
         """Return a JSON-ready dictionary."""
         return {"protocol": PROTOCOL_TEXT, "cuts": list(self.cuts), "tasks": [result.to_json() for result in self.results]}
 
+    def shown_cuts(self) -> tuple[int, ...]:
+        """Return the cut-offs that say something: not above the number of candidates of every task; at least the smallest."""
+        return sensible_cuts(self.cuts, [result.n_candidates for result in self.results])
+
     def table(self, metrics: Sequence[str] = ("recall",)) -> str:
-        """Return a plain-text table, one row a task and metric, with 95 % intervals."""
-        lines = ["task".ljust(14) + "metric".ljust(11) + "".join(f"@{cut}".rjust(20) for cut in self.cuts)]
+        """Return a plain-text table, one row a task and metric, with 95 % intervals.
+
+        Cut-offs above the number of candidates of every task are left out, those above the candidates of one task are ``-``:
+        such a list holds everything, whatever the model.
+        """
+        cuts = self.shown_cuts()
+        lines = ["task".ljust(14) + "metric".ljust(11) + "".join(f"@{cut}".rjust(20) for cut in cuts)]
         for result in self.results:
             if result.reason is not None:
                 lines.append(f"{result.name.ljust(14)}n/a: {result.reason}")
                 continue
             for metric in metrics:
                 cells = []
-                for cut in self.cuts:
+                for cut in cuts:
+                    if cut > result.n_candidates and cut != cuts[0]:
+                        cells.append("-".rjust(20))
+                        continue
                     name = f"{metric}@{cut}"
                     cell = f"{result.mean(name):.3f}"
                     if name in result.intervals:
@@ -165,4 +177,22 @@ class Report:
             + (f", {r.unscorable_items:,} candidates without a score put last" if r.unscorable_items else "")
             for r in self.results
         ]
-        return "\n".join([self.table(), *notes, PROTOCOL_TEXT])
+        return "\n".join([self.table(), *notes, *cut_notes(self.cuts, [r.n_candidates for r in self.results]), PROTOCOL_TEXT])
+
+
+def sensible_cuts(cuts: Sequence[int], candidates: Sequence[int]) -> tuple[int, ...]:
+    """Return the cut-offs that are not above the number of candidates of every task; at least the smallest."""
+    most = max(candidates, default=0)
+    return tuple(cut for cut in cuts if cut <= most) or (min(cuts),)
+
+
+def cut_notes(cuts: Sequence[int], candidates: Sequence[int]) -> list[str]:
+    """Return what a person has to know of cut-offs that are not shown, a sentence a line."""
+    shown = sensible_cuts(cuts, candidates)
+    left_out = [str(cut) for cut in cuts if cut not in shown]
+    notes = []
+    if any(cut > count for cut in shown[1:] for count in candidates):
+        notes.append("-: the task has fewer candidates than the list is long")
+    if left_out:
+        notes.append(f"left out: @{', @'.join(left_out)}, above the number of candidates ({max(candidates, default=0):,})")
+    return notes

@@ -313,3 +313,16 @@ def test_answers_need_no_torch(tmp_path):
     shutil.rmtree(tmp_path / "elsewhere", ignore_errors=True)
     done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_explanations_add_up(fitted):
+    taken = ["i0-1", "i0-2", "i1-3"]
+    for item in ("i0-0", "i2-5"):
+        found = fitted.explain(item, history=taken)
+        assert found.score == pytest.approx(float(fitted.score([item], history=taken)[0]), abs=1e-5)
+        assert sum(score for _, score in found.levels) == pytest.approx(found.score, abs=1e-9)
+        for view in (found.history, found.content):
+            if view is not None:
+                assert view.base + sum(part.score for part in view.parts) == pytest.approx(found.score, abs=1e-5)
+        assert (found.content is not None) == (fitted.uses_content and fitted.featurizer_ is not None)
+        json.dumps(found.to_json(), allow_nan=False)

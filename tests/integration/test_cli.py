@@ -174,7 +174,7 @@ def test_a_configuration_file(capsys, folder, tmp_path):
         (["reproduce", "tabel1"], 2, "no study 'tabel1'. Did you mean 'table1'"),
         (["reproduce", "table1", "--datasets", "citeulik-a"], 2, "no data set 'citeulik-a'. Did you mean 'citeulike-a'"),
         (["nonsense"], 2, "No such command"),
-        (["fit"], 2, "Missing argument"),
+        (["fit"], 2, "Missing option"),
         (["split", "demo", "--out", "{tmp}"], 2, "is not a split folder"),
     ],
 )

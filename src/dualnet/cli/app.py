@@ -7,11 +7,29 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import bench, data, demo, doctor, encode, evaluate, export, fit, inspect, plan, recommend, reproduce, split, tune
+from . import (
+    bench,
+    data,
+    demo,
+    doctor,
+    encode,
+    evaluate,
+    explain,
+    export,
+    fit,
+    inspect,
+    plan,
+    recommend,
+    reproduce,
+    serve,
+    split,
+    tune,
+    update,
+)
+from .help import keep_lines
 
 app = typer.Typer(
     name="dualnet",
-    help="Recommend anything to anyone, the first time you see either.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -30,7 +48,27 @@ def _options(
         bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    """Recommend anything to anyone, the first time you see either."""
+    """Recommend anything to anyone, the first time you see either.
+
+    Fit a model on who did what and what the things are; it answers for known and new people and things alike. `dualnet COMMAND
+    --help` has examples; every command takes --json, with progress and notes on standard error.
+
+    Examples
+    --------
+      dualnet demo --out demo
+      dualnet fit events.csv --items items.csv --text title --out run
+      dualnet recommend run --history p0007,p0099
+
+    Exit codes:
+      0  done
+      1  a defect of dualnet; set DUALNET_DEBUG=1 to see where, and report it
+      2  usage: a wrong argument, option or setting
+      3  bad data: a file, row, value or id that cannot be used
+      4  training failed, or an update made the model worse
+      5  a model folder that is damaged, altered or too new
+      6  something outside is missing: disk, permission, network, a package
+      128 + n  stopped by signal n (130 by Ctrl-C)
+    """
 
 
 app.command("demo")(demo.demo)
@@ -38,12 +76,16 @@ app.add_typer(data.app, name="data")
 app.command("split")(split.split)
 app.command("plan")(plan.plan)
 app.command("fit")(fit.fit)
+app.command("update")(update.update)
 app.command("evaluate")(evaluate.evaluate)
 app.command("bench")(bench.bench)
 app.command("tune")(tune.tune)
 app.command("reproduce")(reproduce.reproduce)
 app.command("recommend")(recommend.recommend)
+app.command("explain")(explain.explain)
 app.command("encode")(encode.encode)
 app.command("export")(export.export)
 app.command("inspect")(inspect.inspect)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
+keep_lines(app)

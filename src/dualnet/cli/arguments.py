@@ -12,22 +12,29 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from ..errors import UsageError
+from . import completion
+from .sql_options import SqlOptions, load_sql
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
     from ..data.tasks import Split
 
 DataArgument = Annotated[
-    str,
+    str | None,
     typer.Argument(
         metavar="DATA",
+        autocompletion=completion.data_sets,
         help="A named data set (see `dualnet data list`), `demo`, or a table of events (CSV, TSV, Parquet, JSON lines).",
     ),
 ]
 ContentOption = Annotated[str | None, typer.Option("--content", help="Use only these content columns, separated by commas.")]
 ProtocolOption = Annotated[
     str,
-    typer.Option("--protocol", help="citeulike1, citeulike2, out-matrix, unknown-users, four-quadrants, temporal or files."),
+    typer.Option(
+        "--protocol",
+        help="citeulike1, citeulike2, out-matrix, unknown-users, four-quadrants, temporal or files.",
+        autocompletion=completion.protocols,
+    ),
 ]
 ColdOption = Annotated[float | None, typer.Option("--cold", help="out-matrix: share of new items.")]
 FoldsOption = Annotated[int | None, typer.Option("--folds", help="out-matrix, unknown-users: number of folds.")]
@@ -50,9 +57,37 @@ HeaderOption = Annotated[
 ]
 KindOption = Annotated[str | None, typer.Option("--kind", help="files: refuse what is not `warm` (or `cold`).")]
 
+TrackOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        help="Send the figures of each epoch to mlflow or tensorboard too; repeatable.",
+        autocompletion=completion.tracker_names,
+    ),
+]
+TrackToOption = Annotated[
+    str | None,
+    typer.Option("--track-to", help="URI of the MLflow store, or folder for TensorBoard; in the run's folder by default."),
+]
+
+
+def trackers(names: list[str] | None, place: str | None, run: Path, called: str | None = None) -> tuple[Any, ...]:
+    """Return the trackers that ``--track`` names.
+
+    Raises
+    ------
+    UsageError
+        If one is not known, or ``--track-to`` stands alone.
+    """
+    from ..train.tracking.tracker import make_tracker
+
+    if place is not None and not names:
+        raise UsageError("--track-to says where; say also what with --track mlflow or --track tensorboard")
+    return tuple(make_tracker(name, place, run, called) for name in dict.fromkeys(names or []))
+
 
 @dataclass(frozen=True)
-class TableOptions:
+class TableOptions(SqlOptions):
     """How tables of the user's own are read; the fields are the options that `with_table_options` adds."""
 
     items: Annotated[Path | None, typer.Option("--items", help="Table of items, when DATA is a table of events.")] = None
@@ -75,6 +110,9 @@ class TableOptions:
     rating: Annotated[str | None, typer.Option("--rating", help="Rating column; needs --threshold.")] = None
     threshold: Annotated[float | None, typer.Option("--threshold", help="Ratings from here on are positives.")] = None
     time: Annotated[str | None, typer.Option("--time", help="Time column of the events.")] = None
+    users: Annotated[Path | None, typer.Option("--users", help="Table of users, with the user id column of the events.")] = None
+    user_categories: Annotated[str, typer.Option("--user-categories", help="Columns of users with one label each.")] = ""
+    user_numbers: Annotated[str, typer.Option("--user-numbers", help="Numeric columns of users.")] = ""
 
 
 def with_table_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -103,32 +141,50 @@ def with_table_options(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def load_data(data: str, tables: TableOptions, content: str | None = None) -> Dataset:
-    """Return the data set that an argument names.
+def load_data(data: str | None, tables: TableOptions, content: str | None = None) -> Dataset:
+    """Return the data set that an argument names, or that queries to a database describe.
 
     Raises
     ------
     UsageError
-        If it is neither a known name nor a file.
+        If it is neither a known name nor a file, or both or none of DATA and ``--sql`` are given.
     """
     from ..data import sources, synthetic
     from ..data.dataset import Dataset
     from ..errors import nearest
 
-    if data == "demo":
+    asked = any(getattr(tables, field.name) is not None for field in fields(SqlOptions))
+    if data is None and not asked:
+        raise UsageError("name the data: a table of events, a data set (see `dualnet data list`), or a query with --sql")
+    columns: dict[str, Any] = {
+        "user": tables.user, "item": tables.item, "text": words(tables.text), "tags": words(tables.tags),
+        "categories": words(tables.categories), "numbers": words(tables.numbers), "vectors": _vectors(tables.vectors),
+        "images": words(tables.images), "image_model": tables.image_model, "text_encoder": tables.text_encoder,
+        "rating": tables.rating, "threshold": tables.threshold, "time": tables.time,
+        "user_categories": words(tables.user_categories), "user_numbers": words(tables.user_numbers),
+    }  # fmt: skip
+    if data is None or asked:
+        if data is not None or tables.items is not None or tables.users is not None:
+            raise UsageError(
+                "give either tables (DATA, --items, --users) or queries (--sql, --items-sql, --users-sql), not both"
+            )
+        loaded = load_sql(tables, columns)
+    elif data == "demo":
         loaded = synthetic.library()
     elif data in sources.known():
         loaded = sources.load(data)
     elif Path(data).exists() or tables.items is not None or "." in data or "/" in data:
-        loaded = Dataset.from_tables(
-            Path(data), tables.items, user=tables.user, item=tables.item, text=words(tables.text), tags=words(tables.tags),
-            categories=words(tables.categories), numbers=words(tables.numbers), vectors=_vectors(tables.vectors),
-            images=words(tables.images), image_model=tables.image_model, text_encoder=tables.text_encoder, rating=tables.rating,
-            threshold=tables.threshold, time=tables.time, name=Path(data).name,
-        )  # fmt: skip
+        loaded = Dataset.from_tables(Path(data), tables.items, users=tables.users, name=Path(data).name, **columns)
     else:
         raise UsageError(f"'{data}' is neither a file nor a data set.{nearest(data, ['demo', *sources.known()])}")
     return loaded if content is None else loaded.with_content(words(content))
+
+
+def split_folder(data: str | None) -> Path | None:
+    """Return the folder made by `dualnet split` that an argument names, or None where it names something else."""
+    from ..data.split_files import is_split
+
+    return Path(data) if data is not None and is_split(Path(data)) else None
 
 
 def make_split(data: Dataset, protocol: str, seed: int, options: dict[str, Any]) -> Split:

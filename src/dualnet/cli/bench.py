@@ -8,17 +8,23 @@ from typing import Annotated, Any
 import typer
 
 from . import arguments as arg
+from . import completion
 from .output import JsonFlag, note, print_json, print_table, say
 
 
 @arg.with_table_options
 def bench(
     data: Annotated[
-        str, typer.Argument(metavar="DATA|SPLIT", help="Data as for `split`, or a folder made by `dualnet split`.")
-    ],
+        str | None,
+        typer.Argument(
+            metavar="DATA|SPLIT",
+            help="Data as for `split`, or a folder made by `dualnet split`; none with --sql.",
+            autocompletion=completion.data_sets,
+        ),
+    ] = None,
     protocol: arg.ProtocolOption = "citeulike2",
     models: Annotated[
-        str, typer.Option("--models", help="Model names, separated by commas.")
+        str, typer.Option("--models", help="Model names, separated by commas.", autocompletion=completion.several_models)
     ] = "popularity,item-knn,content-profile,dualnet",
     content: arg.ContentOption = None,
     seeds: Annotated[str, typer.Option("--seeds", help="Seeds of split and model, separated by commas.")] = "0",
@@ -42,15 +48,22 @@ def bench(
     *,
     tables: arg.TableOptions,
 ) -> None:
-    """Run several models on one protocol and print one table with 95 % intervals over users.
+    """Run several models on one protocol: one table.
 
-    Example: dualnet bench citeulike-a --content title --protocol out-matrix --cold 0.1 --models content-profile,dualnet
+    Every model is fitted on the same divisions, chooses on the same validation, and is measured on the same test, with 95
+    % intervals over users. With --out finished runs are kept and not run again. Named data start from presets.
+
+    Examples
+    --------
+      dualnet bench citeulike-a --content title --models wmf,dualnet
+      dualnet bench citeulike-a --protocol out-matrix --cold 0.1
+      dualnet bench split --models wmf,dualnet --seeds 0,1,2 --out results
     """
     from dataclasses import replace
 
     from ..config import build_model
     from ..data.dataset import Dataset
-    from ..data.split_files import is_split, load_split
+    from ..data.split_files import load_split
     from ..data.tasks import Split
     from ..experiments.presets import preset
     from ..experiments.runs import Bench
@@ -59,9 +72,10 @@ def bench(
     cuts, chosen = arg.whole_numbers(at, "--at"), arg.words(models)
     for name in chosen:
         model_class(name)  # an unknown name is not the fault of --set
-    named = presets and not is_split(Path(data))
+    kept = arg.split_folder(data)
+    named = presets and kept is None and data is not None
     changes = arg.model_settings(settings or [], chosen)
-    parameters: dict[str, dict[str, Any]] = {name: preset(name, data, protocol) if named else {} for name in chosen}
+    parameters: dict[str, dict[str, Any]] = {name: preset(name, data or "", protocol) if named else {} for name in chosen}
     for name in chosen:
         if parameters[name]:
             listed = ", ".join(f"{key}={value}" for key, value in parameters[name].items())
@@ -82,8 +96,8 @@ def bench(
     builders = [(name, builder(name)) for name in chosen]
     options = {"cold": cold, "folds": folds, "candidates": candidates, "fit_on": fit_on}
     loaded: Dataset
-    if is_split(Path(data)):
-        given = load_split(Path(data))
+    if kept is not None:
+        given = load_split(kept)
         given = given if content is None else given.with_content(arg.words(content))
         loaded, protocol, folds, fold = given.train, given.protocol, None, given.fold
 
@@ -110,10 +124,15 @@ def bench(
         say(f"results in {out / 'results.jsonl'}")
 
 
-def _print(records: list[dict[str, Any]], cuts: list[int]) -> None:
+def _print(records: list[dict[str, Any]], at: list[int]) -> None:
+    from ..report import cut_notes, sensible_cuts
+
     for task in dict.fromkeys(record["task"] for record in records):
-        rows = []
-        for record in (r for r in records if r["task"] == task):
+        rows, notes = [], []
+        of_task = [record for record in records if record["task"] == task]
+        candidates = [record.get("n_candidates", max(at)) for record in of_task]  # older records do not say
+        cuts = sensible_cuts(at, candidates)
+        for record in of_task:
             place = (
                 f"{record['model']}"
                 + (f" fold {record['fold']}" if record["fold"] is not None else "")
@@ -121,6 +140,7 @@ def _print(records: list[dict[str, Any]], cuts: list[int]) -> None:
             )
             if record["reason"]:
                 rows.append([place, *["n/a"] * len(cuts), ""])
+                notes.append(f"n/a: {record['model']}: {record['reason']}")
                 continue
             cells = []
             for cut in cuts:
@@ -128,4 +148,5 @@ def _print(records: list[dict[str, Any]], cuts: list[int]) -> None:
                 low, high = figure["ci95"]
                 cells.append(f"{figure['mean']:.3f} [{low:.3f} {high:.3f}]")
             rows.append([place, *cells, f"{record['fit_seconds']:.0f} s"])
-        print_table([f"{task}", *[f"R@{cut}" for cut in cuts], "fit"], rows)
+        notes += cut_notes(at, [max(candidates)])
+        print_table([f"{task}", *[f"R@{cut}" for cut in cuts], "fit"], rows, notes=notes)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import arguments as arg
+from . import completion
 from .output import JsonFlag, print_json, print_table, say
 
 app = typer.Typer(help="Named data sets and tables of your own.", no_args_is_help=True, rich_markup_mode=None)
@@ -17,7 +18,12 @@ app = typer.Typer(help="Named data sets and tables of your own.", no_args_is_hel
 def list_sources(as_json: JsonFlag = False) -> None:
     """List the named data sets.
 
-    Example: dualnet data list
+    What each holds, and which files it is made of (--json).
+
+    Examples
+    --------
+      dualnet data list
+      dualnet data list --json
     """
     from ..data import sources
 
@@ -30,12 +36,18 @@ def list_sources(as_json: JsonFlag = False) -> None:
 
 @app.command("fetch")
 def fetch(
-    name: Annotated[str, typer.Argument(help="A name from `dualnet data list`.")],
+    name: Annotated[str, typer.Argument(help="A name from `dualnet data list`.", autocompletion=completion.data_sets)],
     as_json: JsonFlag = False,
 ) -> None:
-    """Fetch a named data set into the cache, verified by SHA-256; goes on where an earlier try stopped.
+    """Fetch a named data set into the cache.
 
-    Example: dualnet data fetch citeulike-a
+    Every file is verified by its SHA-256; a fetch goes on where an earlier one stopped. Exit code 6: no network, or a file
+    is not the published one.
+
+    Examples
+    --------
+      dualnet data fetch citeulike-a
+      dualnet data fetch movielens-latest-small --json
     """
     from ..data.sources.registry import fetch as fetch_source
 
@@ -49,20 +61,28 @@ def fetch(
 @app.command("check")
 @arg.with_table_options
 def check(
-    data: arg.DataArgument,
+    data: arg.DataArgument = None,
     as_json: JsonFlag = False,
     *,
     tables: arg.TableOptions,
 ) -> None:
-    """Report sizes, duplicates, gaps and split smells of a data set, a table, or a folder made by `dualnet split`.
+    """Report gaps, duplicates and split smells of data.
 
-    Example: dualnet data check citeulike-a
+    Takes a named data set, a table of events, or a folder made by `dualnet split`, where it looks for test pairs that
+    train and other leaks.
+
+    Examples
+    --------
+      dualnet data check citeulike-a
+      dualnet data check events.csv --items items.csv --text title
+      dualnet data check split
     """
     from ..data.check import check_dataset, check_split
-    from ..data.split_files import is_split, load_split
+    from ..data.split_files import load_split
 
-    if is_split(Path(data)):
-        report = check_split(load_split(Path(data)))
+    kept = arg.split_folder(data)
+    if kept is not None:
+        report = check_split(load_split(kept))
     else:
         report = check_dataset(arg.load_data(data, tables))
     if as_json:
@@ -74,15 +94,20 @@ def check(
 @app.command("convert")
 @arg.with_table_options
 def convert(
-    data: arg.DataArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder for events.parquet and items.parquet.")],
+    data: arg.DataArgument = None,
     as_json: JsonFlag = False,
     *,
     tables: arg.TableOptions,
 ) -> None:
-    """Write any data set as two Parquet tables that every tool reads.
+    """Write any data set as two Parquet tables.
 
-    Example: dualnet data convert movielens-100k --out films
+    One row an event, one row an item: what every other tool reads.
+
+    Examples
+    --------
+      dualnet data convert movielens-100k --out films
+      dualnet data convert demo --out library
     """
     from ..data.tables import dataset_tables, write_table
 

@@ -8,12 +8,18 @@ from typing import Annotated
 import typer
 
 from . import arguments as arg
+from . import completion
 from .output import JsonFlag, note, print_json, print_table, say
 
 
 def demo(
     data: Annotated[
-        str, typer.Argument(metavar="[DATASET]", help="A named data set; the embedded library of papers by default.")
+        str,
+        typer.Argument(
+            metavar="[DATASET]",
+            help="A named data set; the embedded library of papers by default.",
+            autocompletion=completion.data_sets,
+        ),
     ] = "demo",
     out: Annotated[Path, typer.Option("--out", help="Folder for model, log and report page.")] = Path("demo"),
     content: arg.ContentOption = None,
@@ -21,9 +27,15 @@ def demo(
     epochs: Annotated[int | None, typer.Option("--epochs", help="Epochs of DualNet.", min=1)] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Train, measure all four quadrants beside the baselines, recommend, and write a report page.
+    """Train, measure and recommend on an embedded world.
 
-    Example: dualnet demo --out demo
+    Fits DualNet and its baselines on a small library of papers and readers (or a named data set), measures known and new
+    users on known and new items, recommends to one reader, and writes a report page. Takes a minute or two.
+
+    Examples
+    --------
+      dualnet demo --out demo
+      dualnet demo citeulike-a --content title --out demo-a
     """
     from ..errors import UsageError
     from ..experiments.demo import CUTS, QUADRANTS, run_demo

@@ -17,6 +17,7 @@ EXTRAS = {
     "plots": ("matplotlib",),
     "ann": ("usearch",),
     "tune": ("optuna",),
+    "track": ("mlflow-skinny", "tensorboard"),
     "images": ("pillow", "scikit-image"),
     "image-models": ("timm",),
     "sentences": ("sentence-transformers",),
@@ -24,9 +25,14 @@ EXTRAS = {
 
 
 def doctor(as_json: JsonFlag = False) -> None:
-    """Show versions, cores, memory, data folders and what each extra would add.
+    """Show what this machine has, and what is missing.
 
-    Example: dualnet doctor
+    Versions, cores, memory, data folders, and what each extra would add.
+
+    Examples
+    --------
+      dualnet doctor
+      dualnet doctor --json
     """
     from ..data.cache import cache_folder
     from ..data.sources.registry import FOLDER_VARIABLE

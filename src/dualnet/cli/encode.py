@@ -28,13 +28,16 @@ def encode(
     users: Annotated[bool, typer.Option("--users", help="One vector for each user seen in training.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write item or user vectors; the score of a pair is the inner product of its vectors.
+    """Write item or user vectors to a Parquet file.
 
-    Where content is matched as it is, its part of the vector stands in two more columns, ``content_index`` and
-    ``content_value``: the non-zeros of a long sparse vector, whose inner product adds to that of ``vector``.
-    Other formats and vector stores: `dualnet export`.
+    The score of a pair is the inner product of its vectors. Where content is matched as it is, its part of the vector
+    stands in two more columns, `content_index` and `content_value`: the non-zeros of a long sparse vector, whose inner
+    product adds to that of `vector`. Other formats and vector stores: `dualnet export`.
 
-    Example: dualnet encode run --out items.parquet
+    Examples
+    --------
+      dualnet encode run --out items.parquet
+      dualnet encode run --histories events.csv --out users.parquet
     """
     from ..data.tables import read_new_items
     from ..errors import UsageError

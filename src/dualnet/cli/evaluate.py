@@ -22,9 +22,15 @@ def evaluate(
     at: Annotated[str, typer.Option("--at", help="Cut-offs.")] = "10,50,100,200,300",
     as_json: JsonFlag = False,
 ) -> None:
-    """Measure a fitted model on the test of a split, with 95 % intervals.
+    """Measure a fitted model on the test of a split.
 
-    Example: dualnet evaluate run split --at 10,50,100
+    Prints recall at each cut-off with 95 % intervals over users, for every task of the split. A model that was fitted on
+    other data than the split's training set gets a warning, for it may have seen the test.
+
+    Examples
+    --------
+      dualnet evaluate run split
+      dualnet evaluate run split --at 10,50,100 --json
     """
     from ..data.split_files import load_split
     from ..errors import DualNetWarning

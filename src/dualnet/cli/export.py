@@ -69,7 +69,11 @@ def export(
     The score of a pair is the inner product of its vectors. Where content is matched as it is, a vector has two pieces, a
     dense embedding and sparse content, and the score is the sum of two inner products.
 
-    Example: dualnet export run --to parquet --out items.parquet
+    Examples
+    --------
+      dualnet export run --to parquet --out items.parquet
+      dualnet export run --to pgvector --database-url-env DATABASE_URL
+      dualnet export run --to onnx --out encoders
     """
     from ..errors import UsageError
     from ..models.artifact import load

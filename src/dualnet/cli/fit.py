@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import arguments as arg
+from . import completion
 from .output import JsonFlag, note, print_json, say
+
+CUTS = (10, 50, 100, 200, 300)
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
@@ -17,14 +20,18 @@ if TYPE_CHECKING:
 
 @arg.with_table_options
 def fit(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="CONFIG|SPLIT|DATA", help="A TOML file, a folder made by `dualnet split`, or data as for `bench`."
-        ),
-    ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run: model/, log.jsonl, checkpoints/.")],
-    model: Annotated[str | None, typer.Option("--model", help="Model name (default: dualnet).")] = None,
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            autocompletion=completion.data_sets,
+            metavar="CONFIG|SPLIT|DATA",
+            help="A TOML file, a folder made by `dualnet split`, or data as for `bench`; none with --sql.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Model name (default: dualnet).", autocompletion=completion.models)
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Parameter of the model: NAME=VALUE, such as epochs=30.")
     ] = None,
@@ -32,46 +39,60 @@ def fit(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model of a run that is finished.")] = False,
     threads: Annotated[int | None, typer.Option("--threads", help="Threads for matrix products.", min=1)] = None,
     protocol: Annotated[
-        str | None, typer.Option("--protocol", help="With DATA: choose the number of epochs on this protocol.")
+        str | None,
+        typer.Option(
+            "--protocol", help="With DATA: choose the number of epochs on this protocol.", autocompletion=completion.protocols
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the division.")] = 0,
     content: arg.ContentOption = None,
+    track: arg.TrackOption = None,
+    track_to: arg.TrackToOption = None,
     as_json: JsonFlag = False,
     *,
     tables: arg.TableOptions,
 ) -> None:
-    """Train one model. A killed run goes on with --resume and ends with the same bits.
+    """Train one model and keep it with its log.
 
-    Example: dualnet fit events.csv --items items.csv --text title --out run
+    Takes tables, a named data set, a folder made by `dualnet split`, a TOML file, or SQL queries. Without a protocol all
+    pairs train; with one the number of epochs is chosen on its validation, and the test figures are printed. A killed run
+    goes on with --resume and ends with the same bits.
+
+    Examples
+    --------
+      dualnet fit events.csv --items items.csv --text title --out run
+      dualnet fit split --model wmf --set factors=300 --out run
+      dualnet fit --sql events.sql --database-url-env DATABASE_URL --out run
     """
     from ..config import build_model, parse_settings, read_config
-    from ..data.split_files import is_split, load_split
+    from ..data.split_files import load_split
     from ..errors import ResourceError, UsageError
+    from ..evaluation import evaluate
     from ..train.checkpoint import last_stop
     from ..train.options import RunOptions
 
-    path = Path(source)
+    kept = arg.split_folder(source)
     configured: dict[str, Any] = {}
     division: Split | None = None
     train: Dataset
-    if path.suffix == ".toml":
-        config = read_config(path)
+    if source is not None and Path(source).suffix == ".toml":
+        config = read_config(Path(source))
         configured = dict(config.get("model", {}))
-        division, train = _from_config(config, path)
-    elif is_split(path):
-        division = load_split(path)
+        division, train = _from_config(config, Path(source))
+    elif kept is not None:
+        division = load_split(kept)
         train = division.train
     else:
         train = arg.load_data(source, tables, content)
         if protocol is not None:
             division = arg.make_split(train, protocol, seed, {})
             train = division.train
-    if division is not None and content is not None and is_split(path):
+    if division is not None and content is not None and kept is not None:
         division = division.with_content(arg.words(content))
         train = division.train
     name = model or configured.pop("name", "dualnet")
     configured.pop("name", None)
-    built = build_model(name, {**configured, **parse_settings(settings or [])}, source if configured else "--set")
+    built = build_model(name, {**configured, **parse_settings(settings or [])}, str(source) if configured else "--set")
     if out.exists() and any(out.iterdir()) and not (out / "run.json").exists():
         raise UsageError(f"{out} exists and is not a run folder; choose another --out")
     if (out / "model").exists() and not (resume or overwrite):
@@ -84,41 +105,66 @@ def fit(
     if resume:
         stop = last_stop(out / "checkpoints")
         note(f"no checkpoint in {out} yet: starting from nothing" if stop is None else f"going on from {stop}")
-    run = RunOptions(log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads)
+    followers = arg.trackers(track, track_to, out)
+    run = RunOptions(log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers)
     built.fit(train, division.validation if division is not None else None, run=run)
     built.save(out / "model")
+    # a split in a folder is measured by `evaluate`, as often as one likes; one made here is gone with this command
+    report = None if division is None or kept is not None or not division.tasks else evaluate(built, division, at=CUTS)
     summary = {"run": str(out), "model": name, "info": built.info_, "parameters": built.get_params()}
     if as_json:
-        print_json(summary)
+        print_json(summary if report is None else {**summary, "test": report.to_json()})
         return
     note(f"fitted {built!r} in {built.info_['fit_seconds']:.0f} s")
+    if not built.capabilities.new_items:
+        note(_without_content(name, train))
     say(f"{out / 'model'}: {built.info_['users']:,} users, {built.info_['items']:,} items, {built.n_parameters:,} numbers")
+    if report is not None:
+        say(str(report))
+    elif kept is not None:
+        say(f"test figures: dualnet evaluate {out} {kept}")
+
+
+def _without_content(name: str, train: Dataset) -> str:
+    """Return why the fitted model cannot score new items."""
+    why = "without item content (no --items)" if train.items is None else "from pairs alone, as it does not read content"
+    return f"note: {name} learned {why}, so items that it has not seen cannot be scored"
 
 
 def _from_config(config: dict[str, Any], path: Path) -> tuple[Split | None, Dataset]:
     """Return the split and training set that a configuration describes."""
     from dataclasses import fields
 
-    from ..data.split_files import is_split, load_split
+    from ..data.split_files import load_split
     from ..errors import UsageError, nearest
+    from .sql_options import FILES
 
     section = dict(config.get("data", {}))
-    if "source" not in section:
-        raise UsageError(f'{path}: section [data] needs source = "..." (a data set\'s name or a table of events)')
-    source, content = str(section.pop("source")), section.pop("content", None)
+    if "source" not in section and "events_sql" not in section:
+        raise UsageError(
+            f'{path}: section [data] needs source = "..." (a data set\'s name or a table of events), or events_sql = "..." and'
+            ' database_url_env = "..."'
+        )
+    source, content = section.pop("source", None), section.pop("content", None)
     known = [field.name for field in fields(arg.TableOptions)]
     for key in section:
         if key not in known:
             raise UsageError(f"{path}: section [data] has no key '{key}'.{nearest(key, [*known, 'source', 'content'])}")
-    listed: dict[str, Any] = {key: ",".join(value) if isinstance(value, list) else value for key, value in section.items()}
-    if "items" in listed:
-        listed["items"] = path.parent / str(listed["items"])
-    here = path.parent / source
-    if is_split(here):
-        kept = load_split(here)
+    listed: dict[str, Any] = {
+        key: ",".join(value) if isinstance(value, list) and key != "sql_params" else value for key, value in section.items()
+    }
+    for key in ("items", "users", *FILES):
+        if key in listed:
+            listed[key] = path.parent / str(listed[key])
+    chosen = None if source is None else str(source)
+    if chosen is not None and (path.parent / chosen).exists():
+        chosen = str(path.parent / chosen)
+    folder = arg.split_folder(chosen)
+    if folder is not None:
+        kept = load_split(folder)
         kept = kept if content is None else kept.with_content(arg.words(content))
         return kept, kept.train
-    data = arg.load_data(str(here) if here.exists() else source, arg.TableOptions(**listed), content)
+    data = arg.load_data(chosen, arg.TableOptions(**listed), content)
     division = dict(config.get("split", {}))
     if not division:
         return None, data

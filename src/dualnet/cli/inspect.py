@@ -17,7 +17,13 @@ def inspect(
 ) -> None:
     """Verify a model folder and show its manifest.
 
-    Example: dualnet inspect run
+    Every file is checked against its SHA-256, and nothing in it is ever executed. Exit code 5: the folder is damaged,
+    altered, or of a newer format.
+
+    Examples
+    --------
+      dualnet inspect run
+      dualnet inspect run/model --json
     """
     from ..models.artifact import load, read_manifest
 

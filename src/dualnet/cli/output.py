@@ -31,8 +31,23 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """Write an aligned table; the first column to the left, the others to the right."""
+def print_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None, notes: Sequence[str] = ()
+) -> None:
+    """Write an aligned table; the first column to the left, the others to the right.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Column names.
+    rows : sequence of sequence of str
+        Cells. A figure that ends in ``*`` is the best of its column, ``n/a`` one that a model cannot have; a line under the
+        table says so where they occur.
+    title : str, optional
+        Above it.
+    notes : sequence of str
+        Lines below it; one that starts with ``n/a`` says why.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -45,6 +60,13 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str
         table.add_row(*(Text(cell) for cell in row))
     # a pipe has no width of its own; a table cut off at 80 columns would lose figures
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+    cells = [cell for row in rows for cell in row[1:]]
+    if any(cell.split(" ")[0].endswith("*") for cell in cells):
+        say("*: the best of its column")
+    if any(cell == "n/a" for cell in cells) and not any(line.startswith("n/a") for line in notes):
+        say("n/a: the model cannot answer this kind of question")
+    for line in dict.fromkeys(notes):
+        say(line)
 
 
 def _plain(value: object) -> object:

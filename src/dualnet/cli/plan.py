@@ -23,12 +23,16 @@ def plan(
     ] = 0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Print memory, arithmetic, memory traffic and time of training, and which of them limits it.
+    """Say what training will cost, before it starts.
 
-    The formulas are in docs/explanation/speed.md. Training runs on one device; with several GPUs the plan assumes that work
-    and tables divide evenly.
+    Prints memory, arithmetic, memory traffic and time, and which of them limits it. The formulas are in
+    docs/explanation/speed.md. Training runs on one device; with several GPUs the plan assumes that work and tables divide
+    evenly.
 
-    Example: dualnet plan --users 1e6 --items 1e5 --pairs 2e7
+    Examples
+    --------
+      dualnet plan --users 1e6 --items 1e5 --pairs 2e7
+      dualnet plan --users 1e6 --items 1e5 --pairs 2e7 --gpus 1
     """
     from dataclasses import asdict
 

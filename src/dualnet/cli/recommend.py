@@ -27,9 +27,17 @@ def recommend(
     out: Annotated[Path | None, typer.Option("--out", help="With --all: Parquet file to write.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Recommend items to someone known (--user), someone new (--history), or everyone (--all).
+    """Recommend items to someone, or to everyone.
 
-    Example: dualnet recommend run --history p0007,p0099 -k 5
+    To someone known (--user), someone new (--history), or all known users (--all, to a Parquet file). New items of a table
+    can be part of the answer and of the history, without training.
+
+    Examples
+    --------
+      dualnet recommend run --user r0042
+      dualnet recommend run --history p0007,p0099 -k 5
+      dualnet recommend run --history p0007 --new-items new_items.csv
+      dualnet recommend run --all --out everyone.parquet
     """
     from ..errors import UsageError
     from ..models.artifact import load

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import arguments as arg
+from . import completion
 from .output import JsonFlag, note, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 def reproduce(
     studies: Annotated[
-        list[str], typer.Argument(metavar="STUDY...", help="table1, table2, table3, noise, tactics, unknown-users.")
+        list[str],
+        typer.Argument(
+            metavar="STUDY...", autocompletion=completion.studies, help="table1, table2, table3, noise, tactics, unknown-users."
+        ),
     ],
     datasets: Annotated[
         str | None, typer.Option("--datasets", help="Only these data sets, separated by commas; `demo` is the embedded world.")
@@ -38,11 +42,16 @@ def reproduce(
     threads: Annotated[int | None, typer.Option("--threads", help="Threads for matrix products.", min=1)] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Run the paper's tables and claims, and print the paper's figures beside ours with 95 % intervals.
+    """Run the paper's tables, and print them beside ours.
 
-    What was run is kept run by run, so that a stopped command goes on where it was, and several may share one --out.
+    Figures come with 95 % intervals. What was run is kept run by run, so that a stopped command goes on where it was, and
+    several may share one --out.
 
-    Example: dualnet reproduce table3 --quick
+    Examples
+    --------
+      dualnet reproduce table3 --quick
+      dualnet reproduce table1 table2 --datasets citeulike-a --hours 8
+      dualnet reproduce tactics --report-only
     """
     from ..experiments.reproduction.comparisons import compare
     from ..experiments.reproduction.markdown import write_markdown, write_page
@@ -86,11 +95,18 @@ def reproduce(
                 [f"{text}{'*' if best else ''}" + (f" {small}" if small else "") for text, small, best in row]
                 for row in part.rows
             ]
-            print_table(part.header, rows, part.heading)
+            print_table(part.header, rows, part.heading, notes=_marks(rows))
             say("".join(f"  {line}\n" for line in part.notes))
         say(f"report: {page} and report.md beside it; results in {results.lines}\n")
     if as_json:
         print_json(records)
+
+
+def _marks(rows: list[list[str]]) -> list[str]:
+    """Return what stands for a figure that is not there."""
+    cells = {cell for row in rows for cell in row}
+    said = {"n/a": "n/a: there can be no such figure; a line below says why", "pending": "pending: not run yet"}
+    return [text for mark, text in said.items() if mark in cells]
 
 
 def _records(study: Study, results: Results, pending: dict[str, str]) -> list[dict[str, Any]]:

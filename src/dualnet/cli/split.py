@@ -13,8 +13,8 @@ from .output import JsonFlag, print_json, say
 
 @arg.with_table_options
 def split(
-    data: arg.DataArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder to write.")],
+    data: arg.DataArgument = None,
     protocol: arg.ProtocolOption = "four-quadrants",
     seed: Annotated[int, typer.Option("--seed", help="Seed of the division.")] = 0,
     content: arg.ContentOption = None,
@@ -35,11 +35,17 @@ def split(
     *,
     tables: arg.TableOptions,
 ) -> None:
-    """Divide a data set by a protocol, so that fit and evaluate use the same division.
+    """Divide data by a protocol, for fit and evaluate.
 
-    Example: dualnet split citeulike-a --protocol citeulike2 --seed 0 --out split
+    Writes training set, validation and hidden test as one folder that `fit` and `evaluate` take; `bench` divides by the
+    same rules and finds the same figures. Protocol `files` takes somebody else's division.
 
-    Somebody else's: dualnet split citeulike-a --protocol files --train train.dat --test test.dat --layout counted-lists --out split
+    Examples
+    --------
+      dualnet split citeulike-a --protocol citeulike2 --seed 0 --out split
+      dualnet split events.csv --items items.csv --text title --out split
+      dualnet split citeulike-a --protocol out-matrix --cold 0.1 --out split
+      dualnet split ids.csv --protocol files --train a.dat --test b.dat --out s
     """
     from ..data.split_files import save_split
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from . import arguments as arg
+from . import completion
 from .output import JsonFlag, note, print_json, say
 
 TRIALS = 30
@@ -16,11 +17,16 @@ TRIALS = 30
 
 @arg.with_table_options
 def tune(
-    data: Annotated[
-        str, typer.Argument(metavar="DATA|SPLIT", help="Data as for `split`, or a folder made by `dualnet split`.")
-    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for trials.jsonl and best.toml; a search found there goes on.")],
-    model: Annotated[str, typer.Option("--model", help="Model name.")] = "dualnet",
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATA|SPLIT",
+            help="Data as for `split`, or a folder made by `dualnet split`; none with --sql.",
+            autocompletion=completion.data_sets,
+        ),
+    ] = None,
+    model: Annotated[str, typer.Option("--model", help="Model name.", autocompletion=completion.models)] = "dualnet",
     grid: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,22 +64,27 @@ def tune(
     *,
     tables: arg.TableOptions,
 ) -> None:
-    """Search for the parameters of a model on the validation part of a split; the test is never opened.
+    """Choose the parameters of a model on validation.
 
-    Each trial is a line of OUT/trials.jsonl; a search that was stopped goes on with the same command. The best parameters
-    are in OUT/best.toml: `dualnet fit OUT/best.toml --out run` fits them, and chooses the number of epochs again on the same
-    validation. Exit codes: 0 done (a trial that fails is recorded), 2 usage, 3 bad data, 4 every trial failed, 6 Optuna
-    missing or OUT not writable.
+    The test is never opened. Each trial is a line of OUT/trials.jsonl; a search that was stopped goes on with the same
+    command. The best parameters are in OUT/best.toml: `dualnet fit OUT/best.toml --out run` fits them, and chooses the
+    number of epochs again on the same validation. Exit code 4: every trial failed (one that fails among others is
+    recorded); 6: Optuna missing, or OUT not writable or in use by another search.
 
-    Example: dualnet tune citeulike-a --model wmf --content title --grid 'factors=[200, 300, 450]' --out tuned
+    Examples
+    --------
+      dualnet tune split --model wmf --out tuned
+      dualnet tune split --model wmf --grid 'factors=[200, 300]' --out tuned
+      dualnet tune split --method optuna --trials 30 --out tuned
     """
     from dataclasses import replace
 
     from ..config import build_model, parse_settings
-    from ..data.split_files import is_split, load_split
+    from ..data.split_files import load_split
     from ..data.tasks import Split
-    from ..errors import UsageError
+    from ..errors import ResourceError, UsageError
     from ..experiments.proposals import GridProposer, OptunaProposer, Proposer
+    from ..experiments.result_lines import claimed
     from ..experiments.search import Search
     from ..experiments.spaces import default_space, read_space, size
     from ..experiments.trials import best_trial
@@ -91,11 +102,12 @@ def tune(
     total = min(limit or size(space), size(space)) if method == "grid" else limit or TRIALS
     options = {"cold": cold, "folds": folds, "fold": fold, "candidates": candidates, "fit_on": fit_on}
     sections: dict[str, dict[str, Any]]
-    if is_split(Path(data)):
-        given = load_split(Path(data))
+    kept = arg.split_folder(data)
+    if kept is not None:
+        given = load_split(kept)
         given = given if content is None else given.with_content(arg.words(content))
         loaded = given.train
-        sections = {"data": {"source": str(Path(data).resolve()), "content": content}}
+        sections = {"data": {"source": str(kept.resolve()), "content": content}}
 
         def divide(seed: int) -> Split:
             return replace(given, seed=seed)  # the division stays; the seed is the model's
@@ -112,10 +124,13 @@ def tune(
     columns = content or ",".join(loaded.items.spec.columns if loaded.items is not None else ())
     search = Search(model, divide, numbers, fixed, columns, at)
     found: list[dict[str, Any]] = []
-    for trial in search.trials(proposer, out / "trials.jsonl", total, note):
-        found.append(trial)
-        if best_trial(found) is trial:
-            _write_best(out / "best.toml", search, trial, sections)
+    with claimed(out, ".search") as ours:
+        if not ours:
+            raise ResourceError(f"another search is writing to {out}; wait for it to end, or choose another --out")
+        for trial in search.trials(proposer, out / "trials.jsonl", total, note):
+            found.append(trial)
+            if best_trial(found) is trial:
+                _write_best(out / "best.toml", search, trial, sections)
     if as_json:
         print_json(found)
         return
@@ -157,15 +172,19 @@ def _write_best(path: Path, search: Any, trial: Mapping[str, Any], sections: Map
     write_config(path, {**sections, "model": {"name": shared["model"], **parameters}}, remarks)
 
 
-def _tables(data: str, tables: arg.TableOptions) -> dict[str, Any]:
+def _tables(data: str | None, tables: arg.TableOptions) -> dict[str, Any]:
     """Return the section [data] for an argument DATA and its options; files by their full path."""
     from dataclasses import fields
 
+    from .sql_options import FILES
+
     changed = {field.name: getattr(tables, field.name) for field in fields(tables)}
     changed = {field.name: changed[field.name] for field in fields(tables) if changed[field.name] != field.default}
-    if "items" in changed:
-        changed["items"] = str(Path(changed["items"]).resolve())
+    for name in ("items", "users", *FILES):
+        if name in changed:
+            changed[name] = str(Path(changed[name]).resolve())
     if "vectors" in changed:
         parts = [part.partition("=") for part in arg.words(changed["vectors"])]
         changed["vectors"] = [f"{name}={Path(file).resolve()}" if file else name + found for name, found, file in parts]
-    return {"source": str(Path(data).resolve()) if Path(data).is_file() else data, **changed}
+    source = str(Path(data).resolve()) if data is not None and Path(data).is_file() else data
+    return {"source": source, **changed}

@@ -153,6 +153,57 @@ class Dataset:
             missing_content=missing_content, name=name,
         )  # fmt: skip
 
+    @classmethod
+    def from_sql(
+        cls,
+        url: str,
+        events: str | Path,
+        items: str | Path | None = None,
+        *,
+        users: str | Path | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        **columns: Any,
+    ) -> Dataset:
+        """Build from the rows of queries to PostgreSQL, DuckDB or SQLite (extra ``sql``).
+
+        All queries run in one read-only transaction, so they see one state of the data; rows arrive in batches.
+
+        Parameters
+        ----------
+        url : str
+            ``postgresql://user:password@host/database``, ``duckdb:///path`` or ``sqlite:///path``; a full path has four
+            slashes. Take it from the environment: it may hold a password, which no message, log or model repeats.
+        events, items, users : str or Path
+            SQL, or (a `Path`) a file with it: one statement each that reads rows, with values as ``:name``.
+        parameters : mapping of str to value, optional
+            Text, numbers, dates, None; bound by the driver, never pasted into the text.
+        timeout : float, optional
+            Seconds that each query may take.
+        **columns
+            As for `from_tables`: `user`, `item`, `text`, `tags`, `time`, `missing_content` and so on. Tags may be an array
+            or a JSON array; vectors an array, a JSON array, or a vector of pgvector.
+
+        Returns
+        -------
+        Dataset
+
+        Raises
+        ------
+        UsageError
+            For a URL or parameter that is not understood.
+        DataError
+            For a query that the database refuses, that returns no rows, or whose rows `from_tables` would refuse.
+        ResourceError
+            If the database cannot be reached, or time is up.
+        """
+        from .sql.address import Address
+        from .sql.dataset import dataset_from_sql
+
+        return dataset_from_sql(
+            Address.parse(url), events, items, users=users, parameters=parameters, timeout=timeout, **columns
+        )
+
     def __repr__(self) -> str:
         content = "no content" if self.items is None else ", ".join(self.items.spec.columns)
         return f"Dataset({self.name!r}: {self.interactions!r}; content: {content})"

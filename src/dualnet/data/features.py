@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,17 @@ class Featurizer:
         """Return the name of each feature, such as a word or ``column=label``."""
         return [name for block in self.blocks for name in block.names()]
 
+    @cached_property
+    def terms(self) -> list[tuple[str, str]]:
+        """Column and term of each feature, for explanations; all numbers of a vector or picture are one term."""
+        found: list[tuple[str, str]] = []
+        for block in self.blocks:
+            whole = WHOLE.get(type(block))
+            names = block.names()
+            prefix = f"{block.column}="
+            found += [(block.column, whole if whole is not None else name.removeprefix(prefix)) for name in names]
+        return found
+
     def transform(self, content: Content) -> Matrix:
         """Return the features of every row.
 
@@ -118,6 +130,11 @@ class Featurizer:
                 stacklevel=2,
             )
         return features
+
+    def unknown_terms(self, content: Content) -> tuple[int, int]:
+        """Return how many distinct words, tags and labels some rows have, and how many of those the vocabulary lacks."""
+        counts = [block.unknown_terms(content) for block in self.blocks if isinstance(block, TermBlock | CategoryBlock)]
+        return sum(total for total, _ in counts), sum(unknown for _, unknown in counts)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return a JSON-ready description and arrays."""
@@ -158,6 +175,14 @@ KINDS: dict[str, Any] = {
     "vectors": VectorBlock,
     "bags": BagBlock,
     "images": ImageBlock,
+}
+
+# blocks whose numbers mean nothing alone
+WHOLE: dict[type, str] = {
+    SentenceBlock: "the text as a whole",
+    VectorBlock: "the vector",
+    ImageBlock: "the picture",
+    NumberBlock: "its value",
 }
 
 

@@ -41,6 +41,16 @@ class ItemSpace:
         """Which items the model saw in training; shape (len(ids),)."""
         return self.known >= 0
 
+    def part(self, rows: Rows) -> ItemSpace:
+        """Return some rows without their raw content: histories over the few items they hold are encoded over those alone.
+
+        Parameters
+        ----------
+        rows : ndarray of int64
+            Distinct items of this space.
+        """
+        return ItemSpace(self.ids.subset(rows), self.known[rows], None if self.features is None else self.features[rows])
+
     def known_rows(self, table: NDArray[np.float32], rows: Rows) -> NDArray[np.float32]:
         """Return the rows that a model's table has for some items, zeros for items it never saw.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,8 +34,8 @@ MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138
 
 
 def dataset_from_tables(
-    events: IntoDataFrame | str | Path,
-    items: IntoDataFrame | str | Path | None = None,
+    events: IntoDataFrame | LoadedTable | str | Path,
+    items: IntoDataFrame | LoadedTable | str | Path | None = None,
     *,
     user: str = "user_id",
     item: str = "item_id",
@@ -53,7 +53,7 @@ def dataset_from_tables(
     threshold: float | None = None,
     weight: str | None = None,
     time: str | None = None,
-    users: IntoDataFrame | str | Path | None = None,
+    users: IntoDataFrame | LoadedTable | str | Path | None = None,
     user_categories: Names = (),
     user_numbers: Names = (),
     duplicates: Duplicates = "error",
@@ -187,6 +187,8 @@ def to_arrow(frame: Any) -> pa.Table:
 
 
 def _load(source: Any, name: str) -> LoadedTable:
+    if isinstance(source, LoadedTable):
+        return source
     if isinstance(source, str | Path):
         path = Path(source)
         if not path.exists():
@@ -284,6 +286,8 @@ def _times(loaded: LoadedTable, column: str) -> NDArray[np.int64]:
 def _seconds(value: Any) -> int:
     if isinstance(value, datetime):
         return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
+    if isinstance(value, date):
+        return _seconds(datetime(value.year, value.month, value.day, tzinfo=UTC))
     if isinstance(value, str):
         try:
             return int(float(value))

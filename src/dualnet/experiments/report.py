@@ -18,7 +18,7 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid var(--line); } td { white-space: nowrap; } th { vertical-align: bottom; }
-th:first-child, td:first-child { text-align: left; } td small { display: block; opacity: .65; font-weight: 400; } td.best { color: var(--best); font-weight: 600; }
+th:first-child, td:first-child { text-align: left; } td:first-child, td:last-child { white-space: normal; min-width: 5rem; } td small { display: block; opacity: .65; font-weight: 400; } td.best { color: var(--best); font-weight: 600; }
 ol { padding-left: 2rem; } li small { opacity: .65; } .plot svg { width: 100%; height: auto; } .note { opacity: .75; font-size: .9rem; }
 """
 

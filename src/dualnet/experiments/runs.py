@@ -173,6 +173,7 @@ def measure(
                 "seed": split.seed,
                 "fit_on": split.fit_on,
                 "candidates": result.candidate_set,
+                "n_candidates": result.n_candidates,
                 "split": fingerprint,
                 "metrics": result.metrics() if result.reason is None else {},
                 "users": result.n_users,

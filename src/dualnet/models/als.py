@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from ..ids import Rows
 Array = NDArray[np.float32]
 
 BATCH_FLOATS = 4_000_000  # gathered factors at a time
+FEW_POSITIVES = 20_000  # of a matrix that is a question, not a step of training
 
 
 def half_step(
@@ -56,9 +59,14 @@ def half_step(
         with C_i also before r_i.
     """
     width = other.shape[1]
-    summed = (other if of_all is None else of_all).astype(np.float64)
-    base = zero_weight * (summed.T @ summed) + regularization * np.eye(width)
-    inverse_base = np.linalg.inv(base)
+    summed = other if of_all is None else of_all
+    taken = np.unique(matrix.indices)
+    if 2 * len(taken) < len(other) and matrix.nnz < FEW_POSITIVES:  # someone waits for this: leave the other columns alone
+        base, inverse_base = _KEPT.of(summed, zero_weight, regularization)
+        matrix = csr_array((matrix.data, np.searchsorted(taken, matrix.indices), matrix.indptr), (matrix.shape[0], len(taken)))
+        other, is_new = other[taken], None if is_new is None else is_new[taken]
+    else:
+        base, inverse_base = _base(summed, zero_weight, regularization)
     prepared = np.ascontiguousarray(other @ inverse_base.astype(np.float32))
     if prior is None:
         found = np.zeros((matrix.shape[0], width), np.float32)
@@ -92,6 +100,29 @@ def half_step(
     return found
 
 
+def contributions(
+    factors: Array, zero_weight: float, regularization: float, *, of_all: Array, is_new: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
+    """Return what each positive of one row adds to its solution in `half_step`, shape (n, width): they sum to it.
+
+    The solution is (V'CV + l I)^-1 times a sum over the positives; with the matrix as it is, each has a share (Hu, Koren &
+    Volinsky 2008, section 5).
+
+    Parameters
+    ----------
+    factors : ndarray of float32, shape (n, width)
+        Of the positives, each of weight 1.
+    zero_weight, regularization, of_all
+        As in `half_step`.
+    is_new : ndarray of bool, shape (n,), optional
+        Positives beyond `of_all`.
+    """
+    exact = factors.astype(np.float64)
+    base, _ = _KEPT.of(of_all, zero_weight, regularization)
+    extra = np.full(len(exact), 1 - zero_weight) if is_new is None else np.where(is_new, 1.0, 1 - zero_weight)
+    return np.linalg.solve(base + exact.T @ (extra[:, None] * exact), exact.T).T
+
+
 def weighted_error(
     users: Array, items: Array, matrix: csr_array, zero_weight: float, user_regularization: float, item_regularization: float
 ) -> float:
@@ -116,6 +147,36 @@ def weighted_error(
     zeros = zero_weight * float(np.sum((u.T @ u) * (v.T @ v)))
     positives = float((matrix.data * (1 - scores) ** 2 - zero_weight * scores**2).sum())
     return zeros + positives + user_regularization * float((u * u).sum()) + item_regularization * float((v * v).sum())
+
+
+class _KeptBase:
+    """B and its inverse for the factors that are asked about again and again; forgotten when the factors are."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[weakref.ref[Array], tuple[float, float], tuple[Any, Any]]] = {}
+
+    def of(self, factors: Array, zero_weight: float, regularization: float) -> tuple[Any, Any]:
+        """Return `_base`, computed once while the array lives and is not written to."""
+        place, settings = id(factors), (zero_weight, regularization)
+        kept = self._found.get(place)
+        if kept is None or kept[0]() is not factors or kept[1] != settings:
+            kept = (
+                weakref.ref(factors, lambda _: self._found.pop(place, None) and None),
+                settings,
+                _base(factors, zero_weight, regularization),
+            )
+            self._found[place] = kept
+        return kept[2]
+
+
+_KEPT = _KeptBase()
+
+
+def _base(factors: Array, zero_weight: float, regularization: float) -> tuple[Any, Any]:
+    """Return B = b V'V + l I and its inverse, in float64."""
+    exact = factors.astype(np.float64)
+    base = zero_weight * (exact.T @ exact) + regularization * np.eye(factors.shape[1])
+    return base, np.linalg.inv(base)
 
 
 def _batches(counts: NDArray[np.integer], width: int) -> Iterator[tuple[Rows, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from ..train.denoising import DenoisingRows
 from ..train.device import choose_device
 from ..train.options import RunOptions
 from ..train.pretraining import PretrainingSettings, train_autoencoder
+from ..train.progress import EpochLog, EpochProgress
 from .als import half_step, weighted_error
 from .base import Prepared
 from .content_encoder import ContentEncoder
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 
 
-def alternate(model: CDL, known: Prepared, rounds: int, validate: Callable[[], float] | None, run: RunOptions) -> None:
+def alternate(
+    model: CDL, known: Prepared, rounds: int, validate: Callable[[], float] | None, run: RunOptions, phase: str = "train"
+) -> None:
     """Fit the factors and the encoder of a model, and record the objective.
 
     Parameters
@@ -42,23 +46,33 @@ def alternate(model: CDL, known: Prepared, rounds: int, validate: Callable[[], f
     validate : callable, optional
         Returns the figure of the model as it stands, higher is better; the best round is kept, of equal ones the last.
     run : RunOptions
-        Threads.
+        Threads, progress, and the log, which gets a line a round: its objective, its figure, its seconds.
+    phase : str
+        Name of this fit in the log.
 
     Raises
     ------
     TrainingError
         If the autoencoder diverges.
     """
-    with threads(run.threads):
+    with (
+        threads(run.threads),
+        EpochLog(run.log, phase, [], run.trackers) as log,
+        EpochProgress(run.progress, phase, rounds, 0) as progress,
+    ):
         state = _Alternation(model, known)
         for number in range(1, rounds + 1):
+            started = time.perf_counter()
             state.round(number)
             model.item_factors_, model.encoder_ = state.items, state.encoder
-            if validate is None:
-                continue
-            model.figures_.append(validate())
-            if model.figures_[-1] >= max(model.figures_):
-                best = state.items, state.encoder
+            figures = {"epoch": float(number), "objective": float(state.lines[-1]["objective"])}
+            if validate is not None:
+                model.figures_.append(validate())
+                figures["recall@auto"] = model.figures_[-1]
+                if model.figures_[-1] >= max(model.figures_):
+                    best = state.items, state.encoder
+            log.write(figures, time.perf_counter() - started)
+            progress.round(figures, number)
         if validate is not None:
             model.item_factors_, model.encoder_ = best
     model.objective_ = state.lines

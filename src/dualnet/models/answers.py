@@ -16,7 +16,6 @@ from ..data.space import ItemSpace
 from ..errors import CapabilityError, DataError, DualNetWarning, UnknownIdError, UsageError, listing
 from ..ids import IdMap, Key, Rows
 from ..retrieval.topk import block_rows, inner_products
-from ..retrieval.vectors import norms
 from .recommendations import ItemPath, Recommendations, UserPath
 
 if TYPE_CHECKING:
@@ -150,11 +149,11 @@ class Answers:
         _check_k(k)
         space = model.catalogue_
         row = space.ids.row(item, "item")
-        vectors = model.encode_items(space)
+        vectors = model._catalogue_vectors.of(model)
         scorable = model.scorable(space)
         if not scorable[row]:
             raise CapabilityError(f"model '{model.name}' has no vector for item {item!r}, which it did not see in training")
-        lengths = norms(vectors)
+        lengths = model._catalogue_vectors.lengths(model)
         scores = inner_products(vectors[row : row + 1], vectors)[0] / np.maximum(lengths * lengths[row], 1e-12)
         allowed = scorable.copy()
         allowed[row] = False
@@ -216,7 +215,7 @@ class Answers:
         if not model.scorable(space)[rows].all():
             raise CapabilityError(f"model '{model.name}' cannot score items that it did not see in training")
         row, _ = self._history_row(user, history, space)
-        return inner_products(model.encode_users(row, space), model.encode_items(space, rows))[0]
+        return inner_products(_encode_one(model, row, space), model.encode_items(space, rows))[0]
 
     def add_items(self, content: Content | Any) -> Self:
         """Put new items into the catalogue from their content: recommendable at once, without training.
@@ -241,7 +240,9 @@ class Answers:
         """
         model = cast("Recommender", self)
         model._require_fitted()
+        before = model.catalogue_
         model.catalogue_ = self._with_new_items(_as_content(content, model))
+        model._catalogue_vectors.extend(model, before)
         return self
 
     def _with_new_items(self, content: Content | None) -> ItemSpace:
@@ -285,7 +286,7 @@ class Answers:
         model = cast("Recommender", self)
         readable = space.is_known[row.indices].any() or (model.capabilities.new_items_in_history and row.nnz > 0)
         if readable:
-            return inner_products(model.encode_users(row, space), model.encode_items(space))[0], True
+            return model._catalogue_vectors.scores(model, _encode_one(model, row, space), space), True
         if fallback == "error":
             raise DataError(
                 f"nothing is known of this user: {'the history is empty' if row.nnz == 0 else 'no item of the history is known'}"
@@ -310,6 +311,12 @@ class Answers:
         ]
         titles = [space.content.title(int(row)) if space.content is not None else str(space.ids.key(int(row))) for row in order]
         return Recommendations(space.ids.take(order), scores[order].tolist(), titles, paths, resolved, ignored)
+
+
+def _encode_one(model: Recommender, row: csr_array, space: ItemSpace) -> Any:
+    """Return the vector of one history, encoded over the few items it holds."""
+    part = csr_array((row.data, np.arange(row.nnz), row.indptr), shape=(1, row.nnz))
+    return model.encode_users(part, space.part(row.indices))
 
 
 def _best(scores: NDArray[np.float32], allowed: NDArray[np.bool_], k: int) -> Rows:

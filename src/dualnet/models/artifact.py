@@ -88,6 +88,7 @@ def save(model: Recommender, folder: str | Path, *, metrics: Mapping[str, Any] |
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise ResourceError(f"cannot write the model to {target}: {error.strerror or error}; choose another place") from error
+    model.manifest_ = hashlib.sha256(files[MANIFEST]).hexdigest()
     return target
 
 
@@ -129,7 +130,9 @@ def load(folder: str | Path) -> Recommender:
                 " copy the whole folder again"
             )
     try:
-        return _rebuild(manifest, files)
+        model = _rebuild(manifest, files)
+        model.manifest_ = hashlib.sha256((source / MANIFEST).read_bytes()).hexdigest()
+        return model
     except (KeyError, IndexError, TypeError, ValueError, pa.ArrowException) as error:
         if isinstance(error, ArtifactError):
             raise
@@ -165,6 +168,8 @@ def _content(model: Recommender) -> dict[str, bytes]:
     tensors: Tensors = {f"model/{name}": value for name, value in learned.items()}
     tensors |= {f"histories/{name}": value for name, value in _pack(model.histories_).items()}
     tensors["popularity"] = model.popularity_
+    if model.weights_ is not None:
+        tensors["weights"] = model.weights_
     state: dict[str, Any] = {"model": config}
     for side, featurizer in (("items", model.featurizer_), ("users", model.user_featurizer_)):
         if featurizer is not None:
@@ -198,6 +203,7 @@ def _rebuild(manifest: dict[str, Any], files: dict[str, bytes]) -> Recommender:
     model.users_, model.items_ = IdMap(ids["users"]), IdMap(ids["items"])
     model.histories_ = csr_array(_unpack(_under(tensors, "histories")))
     model.popularity_ = tensors["popularity"]
+    model.weights_ = tensors.get("weights")
     if model.histories_.shape != (len(model.users_), len(model.items_)) or len(model.popularity_) != len(model.items_):
         raise ArtifactError("ids and histories of the model folder have different sizes")
     model.featurizer_ = model.user_featurizer_ = None

@@ -24,7 +24,13 @@ from ..errors import ArtifactError, CapabilityError, DataError, DualNetWarning, 
 from ..ids import IdMap, Rows
 from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
+from ..train.tracking.tracker import tracked
 from .answers import Answers
+from .explaining import Explains
+from .item_vectors import CatalogueVectors
+from .leaving_out import leave_one_out
+from .reasons import Reasons
+from .updating import Updates
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class Capabilities:
         Cannot be fitted without item content.
     user_columns : bool
         Takes account of user columns.
+    updates : bool
+        Learns from new rows without starting again.
     """
 
     new_items: bool
@@ -50,16 +58,17 @@ class Capabilities:
     new_items_in_history: bool
     needs_content: bool
     user_columns: bool = False
+    updates: bool = False
 
     @classmethod
-    def known_items(cls) -> Self:
+    def known_items(cls, *, updates: bool = False) -> Self:
         """Return those of a model without content: known items, any history."""
-        return cls(new_items=False, new_users=True, new_items_in_history=False, needs_content=False)
+        return cls(new_items=False, new_users=True, new_items_in_history=False, needs_content=False, updates=updates)
 
     @classmethod
-    def all_quadrants(cls) -> Self:
+    def all_quadrants(cls, *, updates: bool = False) -> Self:
         """Return those of a model that lives on content: known and new items for known and new users."""
-        return cls(new_items=True, new_users=True, new_items_in_history=True, needs_content=True)
+        return cls(new_items=True, new_users=True, new_items_in_history=True, needs_content=True, updates=updates)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +102,7 @@ class Prepared:
         return self.features
 
 
-class Recommender(Answers, ABC):
+class Recommender(Answers, Explains, Updates, ABC):
     """Base of all models: fit once, then encode users and items, known or new, and match them by inner product.
 
     The constructor takes keywords only and stores them; `fit` starts afresh and returns the model; what it learns ends in
@@ -108,6 +117,8 @@ class Recommender(Answers, ABC):
         Items seen in training; a model row is a row of this map.
     histories_ : csr_array of float32, shape (len(users_), len(items_))
         Stored histories: a known user id is short for its row.
+    weights_ : ndarray of float32, shape (nnz of histories_,), or None
+        Weights of the stored pairs, for updates; None if all are 1.
     popularity_ : ndarray of float32, shape (len(items_),)
         Training events of each item; what someone without history or columns gets.
     featurizer_, user_featurizer_ : Featurizer or None
@@ -115,11 +126,16 @@ class Recommender(Answers, ABC):
     catalogue_ : ItemSpace
         Everything that can be recommended: `items_`, then items added later.
     info_ : dict
-        Data fingerprint, sizes, seconds.
+        Data fingerprint, sizes, seconds; after an update what was added.
+    manifest_ : str
+        SHA-256 of the manifest that this model was last saved with or loaded from.
     """
 
     name: ClassVar[str]
     uses_content: ClassVar[bool] = False
+
+    info_: dict[str, Any]
+    manifest_: str
 
     @property
     @abstractmethod
@@ -145,6 +161,10 @@ class Recommender(Answers, ABC):
     @abstractmethod
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
         """Take back what `_get_state` returned."""
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        """Return why one history over a space gets some of its items; by leaving out where a model knows nothing better."""
+        return leave_one_out(self, history, space, rows)
 
     @classmethod
     def parameter_names(cls) -> list[str]:
@@ -195,7 +215,8 @@ class Recommender(Answers, ABC):
         """
         started = time.perf_counter()
         known = self._prepare(train)
-        self._fit(known, validation, run or RunOptions())
+        with tracked(run or RunOptions(), {"model": self.name, "data": train.name, **self.get_params()}) as tracked_run:
+            self._fit(known, validation, tracked_run)
         self.info_ = {
             "data": train.name,
             "fingerprint": train.fingerprint(),
@@ -222,7 +243,10 @@ class Recommender(Answers, ABC):
         whole = len(known) == train.interactions.n_items and len(users) == train.interactions.n_users
         data = train if whole else train.select(users=users, items=known)
         self.users_, self.items_ = data.interactions.users, data.interactions.items
+        self.__dict__.pop("_kept", None)  # vectors of the former fit
         self.histories_ = data.interactions.pattern()
+        weights = data.interactions.matrix.data
+        self.weights_ = None if (weights == 1).all() else weights
         self.popularity_ = np.bincount(self.histories_.indices, minlength=len(self.items_)).astype(np.float32)
         self.featurizer_ = self.user_featurizer_ = None
         features = user_features = None
@@ -310,6 +334,13 @@ class Recommender(Answers, ABC):
         columns = None if user_content is None else self.user_features(user_content)
         return self._encode_users(pattern, space, columns)
 
+    def history_rows(self, space: ItemSpace) -> NDArray[np.float32] | None:
+        """Return what each item adds to a history, for a caller that keeps it; None for models that sum no such rows."""
+        return None
+
+    def use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
+        """Take rows of `history_rows` back for a space made of the same items, instead of computing them anew."""
+
     def save(self, folder: str | Path, *, metrics: Mapping[str, Any] | None = None) -> Path:
         """Write the model as a folder of JSON, safetensors and Arrow; see `dualnet.models.artifact.save`."""
         from .artifact import save
@@ -335,6 +366,11 @@ class Recommender(Answers, ABC):
     def user_features(self, user_content: Content) -> Matrix | None:
         """Return features of user columns, shape (n_users, n_user_features), or None for a model without them."""
         return None if self.user_featurizer_ is None else self.user_featurizer_.transform(user_content)
+
+    @property
+    def _catalogue_vectors(self) -> CatalogueVectors:
+        kept: CatalogueVectors = self.__dict__.setdefault("_kept", CatalogueVectors())
+        return kept
 
     def _require_fitted(self) -> None:
         if not hasattr(self, "catalogue_"):

@@ -22,7 +22,8 @@ from ..train.options import RunOptions
 from ..train.progress import EpochLog
 from .base import Capabilities, Prepared, Recommender
 from .bpr_steps import PairwiseSteps
-from .pairwise import fold_in
+from .pairwise import fold_in, fold_in_shares
+from .reasons import Reasons, linear
 from .validation import auto_cut, needs_no_refit, sample_users
 
 # validation recall@100 on citeulike2 (all users, 120 epochs, half-width .009): .461 with the users of training; folded in with
@@ -118,7 +119,7 @@ class BPR(Recommender):
         )  # fmt: skip
         self.item_factors_, self.epochs_ = steps.items, last
         kept, best = steps.items, -np.inf
-        with threadpool_limits(run.threads), EpochLog(run.log, phase, []) as log:
+        with threadpool_limits(run.threads), EpochLog(run.log, phase, [], run.trackers) as log:
             for epoch in range(1, last + 1):
                 started = time.perf_counter()
                 figures = {"epoch": float(epoch), "loss": steps.epoch(epoch - 1)}
@@ -160,6 +161,13 @@ class BPR(Recommender):
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
         known = space.to_known(history, len(self.items_))
         return fold_in(self.item_factors_, known, self.fold_sample_, self.regularization, FOLD_STEPS)
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        known = space.known[history.indices]
+        shares = np.zeros((len(known), self.item_factors_.shape[1]))
+        taken = known[known >= 0]
+        shares[known >= 0] = fold_in_shares(self.item_factors_, taken, self.fold_sample_, self.regularization, FOLD_STEPS)
+        return linear("factors", shares, self._encode_items(space, rows))
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {"epochs": self.epochs_}, {"item_factors": self.item_factors_, "fold_sample": self.fold_sample_}

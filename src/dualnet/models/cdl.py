@@ -16,9 +16,12 @@ from ..errors import CapabilityError, MissingExtraError, UsageError, nearest
 from ..evaluation import quick_recall
 from ..ids import Rows
 from ..train.options import RunOptions
-from .als import half_step
+from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
+from .content_cosine import features_of
 from .content_encoder import ContentEncoder
+from .path_integral import Tower, content_cut
+from .reasons import Reasons, linear, only_new
 from .validation import auto_cut, needs_no_refit, sample_users
 
 CHOICES = {
@@ -155,20 +158,24 @@ class CDL(Recommender):
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         self._check(known.data.interactions.matrix)
-        rounds = self.alternations
-        figures: list[float] = []
+        if run.log is not None:
+            run.log.unlink(missing_ok=True)
         tasks: Sequence[RankingTask] = () if validation is None else validation.tasks
-        if validation is not None and not needs_no_refit(validation, known):
-            chooser = type(self)(**self.get_params())
-            chooser.fit(validation.train, Validation(validation.train, validation.tasks), run=run)
-            figures, tasks = chooser.figures_, ()
-            rounds = best_round(figures)
+        if validation is None or needs_no_refit(validation, known):
+            self._alternate(known, tasks, run, "train", self.alternations)
+            return
+        chooser = type(self)(**self.get_params())
+        chooser._alternate(chooser._prepare(validation.train), tasks, run, "choose", self.alternations)
+        self._alternate(known, (), run, "final", best_round(chooser.figures_))
+        self.figures_ = chooser.figures_
+
+    def _alternate(self, known: Prepared, tasks: Sequence[RankingTask], run: RunOptions, phase: str, rounds: int) -> None:
         try:
             from .alternation import alternate
         except ImportError as error:
             raise MissingExtraError("torch", "train", "fitting CDL") from error
-        self.figures_ = figures
-        alternate(self, known, rounds, self._validator(tasks) if tasks else None, run)
+        self.figures_ = []
+        alternate(self, known, rounds, self._validator(tasks) if tasks else None, run, phase)
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
         if space.features is None:
@@ -183,6 +190,17 @@ class CDL(Recommender):
         items = self._encode_items(space, np.arange(len(space)))
         # the zeros of fold-in stay those of the trained items, whatever list they are part of
         return half_step(items, history, self.zero_weight, self.user_penalty, of_all=self.item_factors_, is_new=~space.is_known)
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        is_new, width = ~space.is_known, len(self.encoder_.biases[0])
+        taken = self._encode_items(space, history.indices)
+        shares = contributions(
+            taken, self.zero_weight, self.user_penalty, of_all=self.item_factors_, is_new=is_new[history.indices]
+        )
+        found = linear("factors", shares, self._encode_items(space, rows))
+        user, tower = shares.sum(axis=0)[None], Tower.of_encoder(self.encoder_)
+        cut = content_cut(tower, self.encoder_.weights[0], features_of(space)[rows], np.zeros((len(rows), width)), user)
+        return Reasons(found.levels, found.history, only_new(cut, is_new[rows], found.scores))
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         layers = {f"weight{k}": weight for k, weight in enumerate(self.encoder_.weights)}

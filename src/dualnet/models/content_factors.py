@@ -15,8 +15,10 @@ from ..data.tasks import Validation
 from ..errors import CapabilityError, MissingExtraError, UsageError
 from ..ids import Rows
 from ..train.options import RunOptions
-from .als import half_step
+from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
+from .content_cosine import features_of
+from .reasons import Cut, Reasons, linear, only_new, weigh
 from .wmf import factorise
 
 
@@ -83,6 +85,16 @@ class ContentFactors(Recommender):
         return half_step(
             items, history, self.zero_weight, self.regularization, of_all=self.item_factors_, is_new=~space.is_known
         )
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        is_new = ~space.is_known
+        taken = self._encode_items(space, history.indices)
+        shares = contributions(
+            taken, self.zero_weight, self.regularization, of_all=self.item_factors_, is_new=is_new[history.indices]
+        )
+        found = linear("factors", shares, self._encode_items(space, rows))
+        by_feature = weigh(csr_array(features_of(space)[rows]), self.content_map_ @ shares.sum(axis=0))
+        return Reasons(found.levels, found.history, only_new(Cut(np.zeros(len(rows)), by_feature), is_new[rows], found.scores))
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {}, {"item_factors": self.item_factors_, "content_map": self.content_map_}

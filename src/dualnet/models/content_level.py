@@ -13,7 +13,7 @@ from ..data.tasks import RankingTask
 from ..ids import Rows
 from ..retrieval.topk import EXCLUDED, best_of, block_rows, inner_products
 from ..retrieval.vectors import Vectors, join
-from .profile import unit_profile, unit_vectors
+from .content_cosine import unit_profile, unit_vectors
 from .validation import auto_cut, sample_users
 
 BLOCK = 512  # users scored at a time while the weight is chosen; fewer where a catalogue is so large that they would not fit

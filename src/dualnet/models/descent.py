@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -31,6 +31,7 @@ from ..train.regime import choose_blocks
 from ..train.spectral import spectral_start
 from ..train.stages import Stage, install_encoder, plan_stages, pretrained_encoder, stack
 from ..train.trainer import Trainer, TrainerSettings, TrainingState
+from ..train.warm_start import restore_network, start_new_rows
 from .base import Prepared
 from .runtime import DualRuntime
 from .validation import ValidationRanking, sample_users
@@ -112,6 +113,62 @@ def descend(
     if network is None:
         raise UsageError(f"stages={model.stages!r}: no stage trains both networks")
     return state, DualRuntime(*export_network(network))
+
+
+def descend_further(
+    model: DualNet,
+    known: Prepared,
+    tensors: Mapping[str, NDArray[Any]],
+    run: RunOptions,
+    *,
+    n_old: int,
+    epochs: int,
+    learning_rate: float,
+    phase: str,
+) -> tuple[TrainingState, DualRuntime]:
+    """Train saved towers further, on data that may hold new users and items, and return them without torch.
+
+    A model folder has no optimiser state: the optimiser starts afresh, and its rate from near zero.
+
+    Parameters
+    ----------
+    model : DualNet
+        Parameters.
+    known : Prepared
+        Old and new users and items; the old items come first, in their order.
+    tensors : mapping of str to ndarray
+        The towers, as exported.
+    run : RunOptions
+        Progress, log, threads; checkpoints are not written, for a model is there to start from again.
+    n_old : int
+        Items that the towers were trained on; they come first.
+    epochs : int
+        Passes over all pairs; 0 returns the towers with room for the new items.
+    learning_rate : float
+        Peak rate.
+    phase : str
+        Name in the log, and of the random numbers.
+    """
+    stage = Stage("optimise", phase, len(model.levels), epochs, derive_seed(model.random_state, phase))
+    with threads(run.threads):
+        objective = _objective(model, known, stage)
+        restore_network(objective.inputs, tensors)
+        if epochs == 0:
+            return TrainingState(done=True), DualRuntime(*export_network(objective.network))
+        start_new_rows(objective.inputs, n_old)
+        settings = replace(_settings(model, stage, None), learning_rate=learning_rate, schedule="warm-up")
+        trainer = Trainer(
+            objective,
+            _batches(model, known, stage),
+            settings,
+            n_pairs=known.data.interactions.n_pairs,
+            validate=None,
+            identity={},
+            run=replace(run, checkpoint=None, resume=False),
+            phase=phase,
+        )
+        state = trainer.fit()
+    return state, DualRuntime(*export_network(objective.network))
 
 
 def item_zero(matrix: csr_array, power: float) -> NDArray[np.float32]:

@@ -20,6 +20,8 @@ from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
 from .content_level import Embedded, best_content_weight, items_with_content, users_with_content
 from .dualnet_parameters import check_parameters
+from .dualnet_reasons import dualnet_reasons
+from .reasons import Reasons
 from .runtime import DualRuntime
 from .validation import needs_no_refit
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from ..train.trainer import TrainingState
 
 DEFAULT_CONTENT_WEIGHT = 0.3  # without a validation to choose on
+UPDATE_EPOCHS = 2  # of a warm update, and its peak rate as a share of the fit's; measured in docs/decisions.md
+UPDATE_RATE = 0.3
 
 
 class DualNet(Recommender):
@@ -81,7 +85,9 @@ class DualNet(Recommender):
         Share of the dual mini-batches without a positive that an epoch leaves out; the paper found that it does not pay
         (section 5.3). Their zeros are missing from the loss that is reported.
     init : {"spectral", "random"}
-        Start from the linear model of the data, solved in closed form in seconds, or from random weights (the paper).
+        Start from the linear model of the data, solved in closed form in seconds, or from random weights (the paper). With
+        "refine" among the stages, "spectral" sets the one-level networks that are refined first; every further level is
+        stacked on what was refined, and its own weights start at random.
     stages : sequence of {"pretrain", "refine", "optimise"}
         Parts of the fit, in this order (section 4). "pretrain" starts the item network as the encoder of a stacked
         denoising autoencoder of the content; it needs content, and ``init="random"``, which then is the user network's start.
@@ -250,6 +256,7 @@ class DualNet(Recommender):
             new_items_in_history=with_content and (self.user_input == "shared" or self._reads_content_as_it_is()),
             needs_content=False,
             user_columns=True,
+            updates=True,
         )
 
     @property
@@ -304,6 +311,22 @@ class DualNet(Recommender):
         state, self.runtime_ = descend(self, known, tasks, run, phase=phase, stop_after=stop_after)
         return state
 
+    def _update(
+        self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
+    ) -> dict[str, Any]:
+        try:
+            from .descent import descend_further
+        except ImportError as error:
+            raise MissingExtraError("torch", "train", "updating DualNet") from error
+        passes = UPDATE_EPOCHS if epochs is None else epochs
+        rate = UPDATE_RATE * self.learning_rate if learning_rate is None else learning_rate
+        self._forget_tables()
+        self.training_, self.runtime_ = descend_further(
+            self, known, self.runtime_.tensors, run,
+            n_old=n_old, epochs=passes, learning_rate=rate, phase=f"update-{number}",
+        )  # fmt: skip
+        return {"epochs": passes, "learning_rate": rate}
+
     def _encode_items(self, space: ItemSpace, rows: Rows) -> Vectors:
         embeddings = self._embed_items(space, rows)
         return items_with_content(embeddings, space, rows) if self.content_weight_ else embeddings
@@ -321,6 +344,17 @@ class DualNet(Recommender):
         if table is None:
             table = self._tables[space] = self.runtime_.history_table(space.features, space.known)
         return self.runtime_.user_vectors(history, table, user_features)
+
+    def history_rows(self, space: ItemSpace) -> NDArray[np.float32]:
+        """Return what each item adds to the first layer of the user network, shape (len(space), levels[0])."""
+        return self.runtime_.history_table(space.features, space.known)
+
+    def use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
+        """Take such rows for a space; they are forgotten with it."""
+        self._tables[space] = rows
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        return dualnet_reasons(self, history, space, rows)
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {"runtime": self.runtime_.config, "content_weight": self.content_weight_}, dict(self.runtime_.tensors)

@@ -17,6 +17,7 @@ from ..errors import CapabilityError, UsageError
 from ..ids import Rows
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
+from .reasons import Reasons, chosen_items, linear
 
 MOST_ITEMS = 25_000  # the weights are items x items: 2.5 GB here, and as much again to invert
 
@@ -60,6 +61,9 @@ class EASE(Recommender):
 
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> csr_array:
         return space.to_known(history, len(self.items_))
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        return linear("neighbours", chosen_items(space, history.indices, len(self.items_)), self._encode_items(space, rows))
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {}, {"item_weights": self.item_weights_}

@@ -16,9 +16,10 @@ from ..errors import UsageError
 from ..ids import Rows
 from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
-from .als import half_step
+from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
 from .content_level import Embedded, best_content_weight, items_with_content, users_with_content
+from .reasons import Reasons, linear, of_profile
 from .validation import needs_no_refit
 from .wmf import factorise
 
@@ -87,6 +88,12 @@ class Fusion(Recommender):
 
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> Vectors:
         return users_with_content(self._fold_in(history, space), space, history, self.weight_)
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        taken = space.known_rows(self.item_factors_, history.indices)
+        shares = contributions(taken, self.zero_weight, self.regularization, of_all=self.item_factors_)
+        factors = linear("factors", shares, space.known_rows(self.item_factors_, rows))
+        return of_profile(history, space, rows, self.weight_) + factors
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {"weight": self.weight_}, {"item_factors": self.item_factors_}

@@ -16,6 +16,7 @@ from ..errors import UsageError
 from ..ids import Rows
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
+from .reasons import Reasons, chosen_items, linear
 
 BLOCK = 1024  # items whose similarities are held at a time
 
@@ -70,6 +71,9 @@ class ItemKNN(Recommender):
 
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> csr_array:
         return space.to_known(history, len(self.items_))
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        return linear("neighbours", chosen_items(space, history.indices, len(self.items_)), self._encode_items(space, rows))
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         s = self.similarity_

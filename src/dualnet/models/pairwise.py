@@ -99,6 +99,40 @@ def fold_in(items: Array, histories: csr_array, sample: Rows, regularization: fl
     return users
 
 
+def fold_in_shares(items: Array, taken: Rows, sample: Rows, regularization: float, steps: int) -> NDArray[np.float64]:
+    """Return what each positive of one history adds to the user that `fold_in` finds.
+
+    A step moves the user by a fixed matrix times a sum over the positives, each with its pull away from the negatives. The
+    pulls and the matrix are held fixed where the user is; then the steps of each positive can be told apart, and the penalty
+    shrinks each as it shrinks the whole.
+
+    Parameters
+    ----------
+    items, sample, regularization, steps
+        As in `fold_in`.
+    taken : ndarray of int64, shape (n,)
+        The history, distinct.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, width)
+        The rows add up to the user.
+    """
+    positives, negatives = items[taken].astype(np.float64), items[sample].astype(np.float64)
+    shares = np.zeros_like(positives)
+    left = ~np.isin(sample, taken)
+    if not len(taken) or not left.any():
+        return shares
+    bound = _Bound(items[sample], regularization)
+    inverse = bound.inverted(items[taken], len(sample) / left.sum()).astype(np.float64)
+    for _ in range(steps):
+        user = shares.sum(axis=0)
+        pull = _pull((positives @ user)[:, None] - negatives @ user) * left / left.sum()
+        down = pull.sum(axis=1)[:, None] * positives - pull @ negatives - float(bound.penalty) * len(taken) * shares
+        shares += down @ inverse.T
+    return shares
+
+
 def taken_of(histories: csr_array, sample: Rows) -> NDArray[np.bool_]:
     """Return which items of a sample each history holds, shape (n_users, len(sample)); the sample's rows are distinct."""
     place = np.full(histories.shape[1], -1)

@@ -15,6 +15,7 @@ from ..data.tasks import Validation
 from ..ids import Rows
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
+from .reasons import Cut, Reasons
 
 
 class Popularity(Recommender):
@@ -31,10 +32,15 @@ class Popularity(Recommender):
     @property
     def capabilities(self) -> Capabilities:
         """Known items, any user."""
-        return Capabilities.known_items()
+        return Capabilities.known_items(updates=True)
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         pass  # `popularity_` is counted for every model
+
+    def _update(
+        self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
+    ) -> dict[str, Any]:
+        return {}  # `popularity_` is counted again for every model
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
         known = space.known[rows]
@@ -42,6 +48,10 @@ class Popularity(Recommender):
 
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
         return np.ones((history.shape[0], 1), np.float32)
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        scores = self._encode_items(space, rows)[:, 0].astype(np.float64)
+        return Reasons((("popularity", scores),), Cut(scores, np.zeros((len(rows), history.nnz))), None)
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {}, {}

@@ -7,17 +7,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array
 from scipy.sparse.linalg import svds
 
 from ..data.content import Matrix
-from ..data.featurizers.base import unit_rows
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
-from ..errors import CapabilityError, UsageError
+from ..errors import UsageError
 from ..ids import Rows
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
+from .content_cosine import at_unit_length, features_of, unit_profile, unit_vectors
+from .reasons import Cut, Reasons, linear, of_profile, weigh
 
 
 class ContentProfile(Recommender):
@@ -35,10 +36,15 @@ class ContentProfile(Recommender):
     @property
     def capabilities(self) -> Capabilities:
         """All four quadrants."""
-        return Capabilities.all_quadrants()
+        return Capabilities.all_quadrants(updates=True)
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         pass  # the featurizer is fitted for every model that reads content
+
+    def _update(
+        self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
+    ) -> dict[str, Any]:
+        return {}  # the weights of words stay those of the fit
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> csr_array | NDArray[np.float32]:
         return unit_vectors(space, rows)
@@ -47,6 +53,9 @@ class ContentProfile(Recommender):
         self, history: csr_array, space: ItemSpace, user_features: Matrix | None
     ) -> csr_array | NDArray[np.float32]:
         return unit_profile(space, history)
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        return of_profile(history, space, rows, 1.0)
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {}, {}
@@ -91,43 +100,24 @@ class LsaProfile(Recommender):
         self.projection_ = np.ascontiguousarray(right.T, np.float32)
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
-        return _unit(_features(space)[rows] @ self.projection_)
+        return at_unit_length(features_of(space)[rows] @ self.projection_)
 
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
-        vectors = _unit(_features(space) @ self.projection_)
-        return _unit(history @ vectors)
+        vectors = at_unit_length(features_of(space) @ self.projection_)
+        return at_unit_length(history @ vectors)
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        own = self._encode_items(space, history.indices).astype(np.float64)
+        shares = own / (np.linalg.norm(own.sum(axis=0)) or 1.0)
+        found = linear("content", shares, self._encode_items(space, rows))
+        features = csr_array(features_of(space)[rows])
+        lengths = np.linalg.norm(features @ self.projection_, axis=1)
+        parts = weigh(features, self.projection_ @ shares.sum(axis=0))
+        parts = csr_array(parts.multiply((1 / np.where(lengths > 0, lengths, 1))[:, None]))
+        return Reasons(found.levels, found.history, Cut(np.zeros(len(rows)), parts))
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {}, {"projection": self.projection_}
 
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
         self.projection_ = np.asarray(tensors["projection"])
-
-
-def unit_vectors(space: ItemSpace, rows: Rows) -> csr_array | NDArray[np.float32]:
-    """Return the features of some items of a space at unit length, shape (len(rows), n_features)."""
-    return _unit(_features(space)[rows])
-
-
-def unit_profile(space: ItemSpace, history: csr_array) -> csr_array | NDArray[np.float32]:
-    """Return the mean features of histories over a space at unit length, shape (n_users, n_features)."""
-    features = _features(space)
-    taken = np.unique(history.indices)
-    if len(taken) < features.shape[0]:  # one person waits for this: leave the rest of the catalogue alone
-        history, features = csr_array(history[:, taken]), features[taken]
-    profile = history @ _unit(features)
-    return _unit(csr_array(profile) if issparse(profile) else profile)
-
-
-def _features(space: ItemSpace) -> Matrix:
-    if space.features is None:
-        raise CapabilityError("these items come without content, which a content profile needs; give content=")
-    return space.features
-
-
-def _unit(matrix: Any) -> Any:
-    """Scale rows to unit length; zero rows stay zero."""
-    if issparse(matrix):
-        return unit_rows(csr_array(matrix))
-    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return (matrix / np.where(norms > 0, norms, 1)).astype(np.float32)

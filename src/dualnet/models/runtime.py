@@ -74,8 +74,12 @@ class DualRuntime:
         for start in range(0, len(known), BLOCK):
             part = slice(start, start + BLOCK)
             content = None if features is None else features[part]
-            out[part] = self._tower("item", self._first(content, "item.content", "item.residual", known[part]))
+            out[part] = self._tower("item", self.item_table(content, known[part]))
         return out
+
+    def item_table(self, features: Matrix | None, known: Rows) -> Array:
+        """Return what enters the item network, shape (n, levels[0]); arguments as in `item_vectors`."""
+        return self._first(features, "item.content", "item.residual", known)
 
     def history_table(self, features: Matrix | None, known: Rows) -> Array:
         """Return what each item adds to a history, shape (n, levels[0]); arguments as in `item_vectors`."""

@@ -16,10 +16,12 @@ from ..errors import UsageError
 from ..ids import Rows
 from ..rng import generator
 from ..train.options import RunOptions
-from .als import half_step
+from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
+from .reasons import Reasons, linear
 
 START = 0.01  # scale of the random item factors
+UPDATE_ITERATIONS = 3  # alternations of an update
 PAPER_FACTORS = (450, 300)  # section 5.2: "300 on CDL and 450 on other datasets"; no dataset is called CDL
 
 
@@ -75,10 +77,17 @@ class WMF(Recommender):
     @property
     def capabilities(self) -> Capabilities:
         """Known items, any history."""
-        return Capabilities.known_items()
+        return Capabilities.known_items(updates=True)
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         self.item_factors_ = factorise(self, known.data.interactions.matrix)
+
+    def _update(
+        self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
+    ) -> dict[str, Any]:
+        rounds = UPDATE_ITERATIONS if epochs is None else epochs
+        self.item_factors_ = factorise_further(self, known.data.interactions.matrix, self.item_factors_, rounds)
+        return {"epochs": rounds}
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
         return space.known_rows(self.item_factors_, rows)
@@ -86,6 +95,11 @@ class WMF(Recommender):
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
         known = space.to_known(history, len(self.items_))
         return half_step(self.item_factors_, known, self.zero_weight, self.regularization)
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        taken = space.known_rows(self.item_factors_, history.indices)
+        shares = contributions(taken, self.zero_weight, self.regularization, of_all=self.item_factors_)
+        return linear("factors", shares, self._encode_items(space, rows))
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {}, {"item_factors": self.item_factors_}
@@ -116,6 +130,36 @@ def factorise(model: Any, matrix: csr_array) -> NDArray[np.float32]:
         users = half_step(items, matrix, model.zero_weight, model.regularization)
         items = half_step(users, transposed, model.zero_weight, model.regularization)
     return items
+
+
+def factorise_further(model: Any, matrix: csr_array, items: NDArray[np.float32], iterations: int) -> NDArray[np.float32]:
+    """Return item factors after more alternations, new items included, shape (n_items, factors).
+
+    Parameters
+    ----------
+    model : WMF or another model with its parameters
+        Weights and penalty.
+    matrix : csr_array, shape (n_users, n_items)
+        Weights of old and new positives.
+    items : ndarray of float32, shape (n_old_items, factors)
+        Where to start; items beyond them start at random, as in a fit: from zero, new users who took only new items would
+        stay zero with them.
+    iterations : int
+        Alternations.
+
+    Raises
+    ------
+    UsageError
+        If a new pair weighs no more than a zero.
+    """
+    check_factorisation(model, matrix)
+    factors = start_factors(matrix.shape[1], items.shape[1], model.random_state)
+    factors[: len(items)] = items
+    transposed = csr_array(matrix.T)
+    for _ in range(iterations):
+        users = half_step(factors, matrix, model.zero_weight, model.regularization)
+        factors = half_step(users, transposed, model.zero_weight, model.regularization)
+    return factors
 
 
 def start_factors(n_items: int, width: int, seed: int) -> NDArray[np.float32]:

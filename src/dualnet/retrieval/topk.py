@@ -22,7 +22,7 @@ Scores: TypeAlias = NDArray[np.float32]
 BLOCK_BYTES = 48 * 2**20  # scores held at a time by one worker
 TILE = 512  # users a matrix product; smaller ones spend their time on preparing the items anew
 WORKERS = 4  # blocks worked on at a time
-FEW = 8  # sparse users that are cheaper to score as dense ones: sparse products transpose all items first
+FEW = 64  # sparse users that are cheaper to score as dense ones: sparse products transpose all items first
 GROUP = 32  # columns whose maximum stands for them in a first pass
 
 EXCLUDED = np.float32(-np.inf)  # may not be listed
@@ -57,8 +57,9 @@ def inner_products(users: Vectors, items: Vectors) -> Scores:
         return scores
     if issparse(users) or issparse(items):
         if issparse(items) and issparse(users) and users.shape[0] <= FEW:
-            users = users.toarray()
-        product = (items @ users.T).T if issparse(items) and not issparse(users) else users @ items.T
+            product = (items @ users.T.toarray()).T
+        else:
+            product = (items @ users.T).T if issparse(items) and not issparse(users) else users @ items.T
         return np.ascontiguousarray(product.toarray() if issparse(product) else product, dtype=np.float32)
     step = _tile(len(items))
     if len(users) <= step:

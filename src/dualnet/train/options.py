@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .tracking.tracker import Tracker
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -25,6 +27,9 @@ class RunOptions:
         Threads for matrix products; by default what the machine offers.
     checkpoint_every : int
         Epochs between two checkpoints.
+    trackers : tuple of Tracker
+        Others who get the figures of every epoch, such as MLflow (`dualnet.train.tracking`). One that fails is left out with
+        a warning.
     after_epoch : callable, optional
         Called with the figures of each epoch (of a fit in stages: of the last one), once they are logged and saved; what
         it raises ends the fit. Models that do not train by epochs never call it.
@@ -36,4 +41,5 @@ class RunOptions:
     resume: bool = False
     threads: int | None = None
     checkpoint_every: int = 1
+    trackers: tuple[Tracker, ...] = ()
     after_epoch: Callable[[Mapping[str, float]], None] | None = None

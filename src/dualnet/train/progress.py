@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from ..errors import ResourceError
 from .batches import DualBatch
+from .tracking.tracker import Tracker
 
 
 class EpochProgress:
@@ -62,6 +64,12 @@ class EpochProgress:
         text = f"epoch {batch.epoch + 1}  loss {loss:.4f}{self._validation}  {rate / 1e6:.0f}M pairs/s"
         self._bar.update(self._task, completed=done, text=text)
 
+    def round(self, figures: Mapping[str, float], done: int) -> None:
+        """Show the figures of one round of a training that has no blocks, such as an alternation."""
+        if self._bar is not None and self._task is not None:
+            shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items() if name != "epoch")
+            self._bar.update(self._task, completed=done, text=f"round {done}  {shown}")
+
     def figures(self, figures: dict[str, float], done: int) -> None:
         """Note the validation figures of a finished epoch; `done` counts blocks skipped at its end too."""
         recalls = [f"  {name} {value:.3f}" for name, value in figures.items() if name not in ("epoch", "loss")]
@@ -81,10 +89,15 @@ class EpochLog:
         Recorded in each line.
     history : list of dict
         Epochs done before this start; lines of later epochs of the same phase are dropped.
+    trackers : sequence of Tracker
+        Who else gets the figures, under names that start with the phase.
     """
 
-    def __init__(self, path: Path | None, phase: str, history: list[dict[str, float]]) -> None:
+    def __init__(
+        self, path: Path | None, phase: str, history: list[dict[str, float]], trackers: Sequence[Tracker] = ()
+    ) -> None:
         self._path, self._phase, self._done = path, phase, len(history)
+        self._trackers = trackers
         self._handle: IO[str] | None = None
 
     def __enter__(self) -> EpochLog:
@@ -110,6 +123,9 @@ class EpochLog:
         if self._handle is not None:
             self._handle.write(json.dumps({"phase": self._phase, **figures, "seconds": round(seconds, 3)}) + "\n")
             self._handle.flush()
+        numbers = {f"{self._phase}/{name}": float(value) for name, value in figures.items() if name != "epoch"}
+        for tracker in self._trackers:
+            tracker.log({**numbers, f"{self._phase}/seconds": seconds}, int(figures["epoch"]))
 
     def _inherited(self) -> list[str]:
         """Return the lines of earlier phases, and of this phase's epochs that are not run again."""

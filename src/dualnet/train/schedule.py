@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
-Schedule = Literal["constant", "one-cycle", "cosine", "linear"]
+Schedule = Literal["constant", "one-cycle", "cosine", "linear", "warm-up"]
 
 WARM_UP = 0.3  # share of a one-cycle run in which the rate rises
+SHORT_WARM_UP = 0.1  # share of an update: a fresh optimiser knows no gradient scale in its first steps
 
 
 def constant(done: float) -> float:
@@ -33,9 +34,17 @@ def linear(done: float) -> float:
     return 1.0 - done
 
 
+def warm_up(done: float) -> float:
+    """Rise from near 0 to 1 over the first 10 % of the run, then fall along a cosine: for weights that are trained already."""
+    if done < SHORT_WARM_UP:
+        return 0.02 + 0.98 * done / SHORT_WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (done - SHORT_WARM_UP) / (1 - SHORT_WARM_UP)))
+
+
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": constant,
     "one-cycle": one_cycle,
     "cosine": cosine,
     "linear": linear,
+    "warm-up": warm_up,
 }

@@ -121,7 +121,7 @@ def pretrained_encoder(
         encoder = _load(folder, identity, device)
     elif folder is not None:
         discard_checkpoints(folder)
-    with EpochLog(run.log, phase, [] if encoder is None else encoder.history) as log:
+    with EpochLog(run.log, phase, [] if encoder is None else encoder.history, run.trackers) as log:
         if encoder is None:
             started = time.perf_counter()
             encoder = pretrain(features, levels, activation, settings, device=device)

@@ -56,7 +56,7 @@ class TrainerSettings:
         Adam, or stochastic gradient descent with momentum (the paper).
     learning_rate, momentum, weight_decay : float
         Peak rate; momentum of sgd; decoupled decay of weight matrices (not of biases, scales or norms).
-    schedule : {"constant", "one-cycle", "cosine", "linear"}
+    schedule : {"constant", "one-cycle", "cosine", "linear", "warm-up"}
         How the rate changes over `epochs`.
     epochs : int
         Length of the schedule.
@@ -171,7 +171,7 @@ class Trainer:
                     self._restore()
                 else:
                     discard_checkpoints(self.folder)
-            log = stack.enter_context(EpochLog(self.run.log, self.phase, self.state.history))
+            log = stack.enter_context(EpochLog(self.run.log, self.phase, self.state.history, self.run.trackers))
             stop = stack.enter_context(StopRequest(enabled=self.folder is not None))
             last = self.settings.stop_after or self.settings.epochs
             total = last * len(self.batches)

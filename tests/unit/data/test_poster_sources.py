@@ -223,9 +223,11 @@ class TestMovieLens20M:
         assert everything.items.matrices["vectors"][12].tolist() == [0, 0]
 
     def test_what_is_missing_or_odd_is_said(self, folder):
-        with pytest.raises(ResourceError, match=r"no pictures for its filter; put posters into .*posters as <movieId>.jpg"):
+        with pytest.raises(ResourceError, match=r"is not here: put ml-20m.zip, .*; its filter also needs pictures"):
             self.read(folder)
         self.write(folder)
+        with pytest.raises(ResourceError, match=r"no pictures for its filter; put posters into .*posters as <movieId>.jpg"):
+            self.read(folder)
         assert self.read(folder, chosen=None).interactions.n_pairs == 24
         self.posters(folder, [1, 2])
         with pytest.raises(DataError, match="is left of items with 0 and users with 10 events"):

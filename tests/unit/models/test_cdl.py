@@ -202,3 +202,24 @@ def test_the_papers_preset():
 def test_bad_parameters(changes, text):
     with pytest.raises(UsageError, match=re.escape(text)):
         CDL(**{**SMALL, **changes}).fit(WORLD)
+
+
+def test_each_round_is_logged(tmp_path):
+    import json
+
+    from dualnet import splits
+    from dualnet.data.synthetic import blocks_world
+    from dualnet.models.registry import create
+    from dualnet.train.options import RunOptions
+
+    parts = splits.out_matrix(blocks_world(), cold=0.2)
+    log = tmp_path / "log.jsonl"
+    model = create("cdl", levels=(8, 4), alternations=3, epochs=1).fit(parts.train, parts.validation, run=RunOptions(log=log))
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    chosen = [line for line in lines if line["phase"] == "choose"]
+    final = [line for line in lines if line["phase"] == "final"]
+    assert [line["epoch"] for line in chosen] == [1, 2, 3]
+    assert [line["recall@auto"] for line in chosen] == model.figures_
+    assert all(line["seconds"] >= 0 for line in lines)
+    ends = [line["objective"] for line in model.objective_ if line["step"] == "items"]
+    assert [line["objective"] for line in final] == ends

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from dualnet import Dataset, DualNet, load, splits, synthetic
 from dualnet.errors import UsageError
 from dualnet.evaluation import evaluate
-from dualnet.models import content_level, profile
+from dualnet.models import content_cosine, content_level
 from dualnet.models.content_level import WEIGHTS, best_content_weight
 from dualnet.models.fusion import Fusion
 from dualnet.models.profile import ContentProfile
@@ -74,14 +74,14 @@ def test_a_profile_reads_the_content_of_its_history_alone(monkeypatch, as_array)
     space = ContentProfile().fit(SPLIT.train).space(task.items, task.content)
     features = space.features.toarray() if as_array else space.features
     space = replace(space, features=features)
-    read, plain = [], profile._unit
-    whole = profile._unit(task.history @ plain(features))
-    monkeypatch.setattr(profile, "_unit", lambda rows: read.append(rows.shape[0]) or plain(rows))
+    read, plain = [], content_cosine.at_unit_length
+    whole = content_cosine.at_unit_length(task.history @ plain(features))
+    monkeypatch.setattr(content_cosine, "at_unit_length", lambda rows: read.append(rows.shape[0]) or plain(rows))
     one = csr_array(task.history[[0]])
-    found = profile.unit_profile(space, one)
+    found = content_cosine.unit_profile(space, one)
     assert read == [one.nnz, 1]
     np.testing.assert_array_equal(to_dense(found), to_dense(whole)[:1])
-    np.testing.assert_array_equal(to_dense(profile.unit_profile(space, task.history)), to_dense(whole))
+    np.testing.assert_array_equal(to_dense(content_cosine.unit_profile(space, task.history)), to_dense(whole))
 
 
 def test_the_weight_does_not_depend_on_how_many_users_are_scored_at_once(monkeypatch):

@@ -246,6 +246,11 @@ class TermBlock:
         """Return the terms."""
         return list(self.vocabulary)
 
+    def unknown_terms(self, content: Content) -> tuple[int, int]:
+        """Return the number of distinct terms of some rows, and how many of them are not in the vocabulary."""
+        found = {term for value in column_values(content, self.column) if value is not None for term in self._terms(value)}
+        return len(found), len(found - self._index.keys())
+
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return description and arrays; `from_state` reads them."""
         return {"kind": self.kind, "column": self.column, "vocabulary": self.vocabulary}, {"idf": self.idf}
@@ -292,6 +297,11 @@ class CategoryBlock:
     def names(self) -> list[str]:
         """Return ``column=label`` for each feature."""
         return [f"{self.column}={label}" for label in self.labels]
+
+    def unknown_terms(self, content: Content) -> tuple[int, int]:
+        """Return the number of distinct labels of some rows, and how many of them were not seen when fitting."""
+        found = {str(value) for value in column_values(content, self.column) if value is not None}
+        return len(found), len(found - self._index.keys())
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return description and arrays; `from_state` reads them."""

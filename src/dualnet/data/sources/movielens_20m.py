@@ -61,6 +61,11 @@ def load_movielens_20m(
         If the archive is missing, or there are no pictures for the filter.
     """
     if chosen is not None and not (folder.path / "posters").is_dir() and _vector_file(folder) is None:
+        if not folder.has("ml-20m.zip"):  # 200 MB are not fetched for a data set that could not be used then
+            raise ResourceError(
+                f"data set 'movielens-20m' is not here: put ml-20m.zip, as GroupLens publishes it, into {folder.path}; its filter"
+                " also needs pictures: posters/<movieId>.jpg, or vectors.npy with vectors_ids.txt, in the same folder"
+            )
         raise ResourceError(
             f"data set 'movielens-20m' has no pictures for its filter; put posters into {folder.path / 'posters'} as"
             " <movieId>.jpg, or vectors.npy with vectors_ids.txt beside that folder, or load it with filtered=False"

@@ -1,0 +1,65 @@
+"""`dualnet explain`: why somebody gets an item."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import arguments as arg
+from .evaluate import model_folder
+from .output import JsonFlag, print_json, say
+
+
+def explain(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
+    item: Annotated[str, typer.Option("--item", help="The item to explain.")],
+    user: Annotated[str | None, typer.Option("--user", help="A user seen in training.")] = None,
+    history: Annotated[str | None, typer.Option("--history", help="Items somebody took, separated by commas.")] = None,
+    new_items: Annotated[
+        Path | None, typer.Option("--new-items", help="Table of new items (column item_id and content), for this question.")
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option("--method", help="integrated-gradients: parts that sum to the score; leave-one-out: what it would lose."),
+    ] = "integrated-gradients",
+    top: Annotated[int, typer.Option("--top", help="Parts of each view to name; the rest is summed.", min=1)] = 10,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say why someone gets an item: by level, by item of the history, by content term.
+
+    The three views are three ways to cut the same score; each sums to it.
+
+    Examples
+    --------
+      dualnet explain run --history p0007,p0099 --item p0412
+      dualnet explain run --user r0002 --item p0412 --top 3
+    """
+    from typing import cast
+
+    from ..errors import UsageError
+    from ..models.artifact import load
+    from ..models.explanation import Method
+
+    if (user is None) == (history is None):
+        raise UsageError("say for whom: one of --user and --history")
+    model = load(model_folder(run))
+    fresh = None
+    ids = model.catalogue_.ids
+    if new_items is not None:
+        from ..data.tables import read_new_items
+
+        fresh = read_new_items(new_items, model)
+        ids = ids.extend([key for key in fresh.ids if key not in ids])
+    found = model.explain(
+        ids.parse(item),
+        user=model.users_.parse(user) if user is not None else None,
+        history=[ids.parse(part) for part in arg.words(history)] if history is not None else None,
+        new_items=fresh,
+        method=cast(Method, method),
+    )
+    if as_json:
+        print_json(found.to_json())
+    else:
+        say(found.to_text(top))

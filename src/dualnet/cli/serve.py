@@ -1,0 +1,141 @@
+"""`dualnet serve`: answer over HTTP, with a page to try it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .evaluate import model_folder
+from .output import JsonFlag, note, print_json, say
+
+if TYPE_CHECKING:
+    from ..serve.front.keys import ApiKeys
+
+KEYS_FILE = "DUALNET_API_KEYS_FILE"
+
+
+def serve(
+    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")] = None,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port; 0 for any free one.", min=0, max=65535)] = 8080,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", help="Folder that keeps added items and events; without it they end with the server."),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option("--allow-host", metavar="NAME", help="A further name to take as Host; may be repeated.")
+    ] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Listen beyond this machine without keys.")] = False,
+    rate: Annotated[float, typer.Option("--rate", help="Requests a second that each key may ask.", min=0.1)] = 500.0,
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Seconds for a request to arrive, header and body each.", min=0.1)
+    ] = 10.0,
+    connections: Annotated[int, typer.Option("--connections", help="Open connections at once.", min=1)] = 1000,
+    grace: Annotated[
+        float, typer.Option("--grace", help="Seconds between 'not ready' and closing the door on SIGTERM.", min=0)
+    ] = 5.0,
+    max_body: Annotated[int, typer.Option("--max-body", help="Bytes of a request body.", min=1024)] = 2**20,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No access log.")] = False,
+    make_key: Annotated[
+        str | None,
+        typer.Option("--make-key", metavar="NAME", help="Print a new API key and its line for the key file, and stop."),
+    ] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="With --make-key: a key that may exchange the model.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Serve a model over HTTP, with a page to try it at the address printed.
+
+    Keys are read from the file that the environment variable DUALNET_API_KEYS_FILE names; without it the server listens on
+    this machine only. The access log goes to standard error, one JSON line an answer.
+
+    Examples
+    --------
+      dualnet serve run
+      dualnet serve run --port 8080 --state state
+    """
+    _require_extra()
+    from ..errors import UsageError
+
+    if make_key is not None:
+        _print_key(make_key, admin, as_json)
+        return
+    if run is None:
+        raise UsageError("say what to serve: dualnet serve RUN, the folder of a run or of a model")
+    from ..serve.front.app import FrontOptions, build_app
+    from ..serve.front.gate import Guards
+    from ..serve.front.hosts import HostCheck, is_loopback
+    from ..serve.front.rate_limit import RateLimit
+    from ..serve.front.server import ServerOptions, address, bind
+    from ..serve.front.server import run as serve_on
+    from ..serve.front.slow_clients import Patience
+    from ..serve.service import Service
+
+    keys = _read_keys()
+    if keys is None and not insecure and not is_loopback(host):
+        raise UsageError(
+            f"{host} can be reached from other machines, and there are no keys: make one with dualnet serve --make-key NAME,"
+            f" put its line in a file, and set {KEYS_FILE} to that file; or say --insecure"
+        )
+    listener = bind(host, port)  # before the model: a port that is taken should not cost the loading
+    try:
+        folder = model_folder(run)
+        note(f"loading {folder}")
+        service = Service.open(folder, state=state)
+        guards = Guards(
+            hosts=HostCheck(host, allow_host or ()) if is_loopback(host) else None,
+            keys=keys,
+            rate=None if keys is None else RateLimit(rate),
+        )
+        app = build_app(service, guards, FrontOptions(largest_body=max_body, quiet=quiet))
+        place = address(listener)
+        if as_json:
+            print_json({"address": place, "model": service.label.to_json()})
+        else:
+            say(
+                f"serving {service.label.name} ({service.label.version}) at {place}  (reference: {place}/docs; stop with Ctrl-C)"
+            )
+        _flush()
+        patience = Patience(header=timeout, body=timeout, connections=connections)
+        serve_on(app, listener, guards.draining, ServerOptions(patience=patience, grace=grace))
+    finally:
+        listener.close()
+    note("stopped")
+
+
+def _require_extra() -> None:
+    """Say which extra is missing before anything else is done."""
+    from importlib.util import find_spec
+
+    from ..errors import MissingExtraError
+
+    for package in ("fastapi", "uvicorn", "httptools", "pydantic", "prometheus_client"):
+        if find_spec(package) is None:
+            raise MissingExtraError(package, "serve", "the HTTP server")
+
+
+def _print_key(name: str, admin: bool, as_json: bool) -> None:
+    from ..serve.front.keys import make_key
+
+    key, line = make_key(name, admin=admin)
+    if as_json:
+        print_json({"key": key, "line": line})
+        return
+    say(f"key (shown once, give it to {name}):\n  {key}\nline for the key file:\n  {line}")
+    note(f"set {KEYS_FILE} to the file with that line; the server keeps the SHA-256 only")
+
+
+def _read_keys() -> ApiKeys | None:
+    import os
+
+    from ..serve.front.keys import ApiKeys
+
+    path = os.environ.get(KEYS_FILE)
+    return ApiKeys.read(path) if path else None
+
+
+def _flush() -> None:
+    import sys
+
+    sys.stdout.flush()  # whoever waits for the address reads a pipe

@@ -1,0 +1,201 @@
+"""`dualnet update`: what happened since enters a fitted model."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import arguments as arg
+from .evaluate import model_folder
+from .output import JsonFlag, note, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from ..models.base import Recommender
+
+
+def update(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
+    events: Annotated[Path | None, typer.Option("--events", help="Table of new events.")] = None,
+    items: Annotated[Path | None, typer.Option("--items", help="Table of new items: item_id and content columns.")] = None,
+    users: Annotated[Path | None, typer.Option("--users", help="Table of user columns, for models with such.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the new run.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run at --out, or RUN itself without --out.")
+    ] = False,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over old and new pairs; 0 only merges.", min=0)] = None,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="Peak learning rate.")] = None,
+    hold_out: Annotated[
+        float | None,
+        typer.Option("--hold-out", help="Hide this share of the new pairs, ask both models, and write nothing if worse."),
+    ] = None,
+    user: Annotated[str, typer.Option("--user-column", help="User id column of the events.")] = "user_id",
+    item: Annotated[str, typer.Option("--item-column", help="Item id column of the events.")] = "item_id",
+    rating: Annotated[str | None, typer.Option("--rating", help="Rating column; needs --threshold.")] = None,
+    threshold: Annotated[float | None, typer.Option("--threshold", help="Ratings from here on are positives.")] = None,
+    weight: Annotated[str | None, typer.Option("--weight", help="Column with the weight of an event.")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", help="Threads for matrix products.", min=1)] = None,
+    track: arg.TrackOption = None,
+    track_to: arg.TrackToOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Learn what happened since, from a fitted model on.
+
+    New events, users and items enter a fitted model in a part of the time of a fit; known pairs are merged. The new run is
+    written whole or not at all; RUN stays as it is, unless it is the one to be replaced (--overwrite). Exit code 4: with
+    --hold-out, the updated model is worse than the old one, and nothing was written.
+
+    Examples
+    --------
+      dualnet update run --events today.parquet --out run-today
+      dualnet update run --events new.csv --items new_items.csv --out run2
+      dualnet update run --events new.csv --hold-out 0.1 --overwrite
+    """
+    from ..data.new_rows import read_new_pairs, read_new_users
+    from ..data.tables import read_new_items
+    from ..errors import TrainingError, UsageError
+    from ..models.artifact import load
+    from ..models.update_check import compare, hide_pairs, is_worse
+    from ..train.options import RunOptions
+
+    if events is None and items is None:
+        raise UsageError("there is nothing to update from: give --events, --items or both")
+    if hold_out is not None and events is None:
+        raise UsageError("--hold-out hides new pairs, so it needs --events")
+    target = _target(run, out, overwrite)
+    model = load(model_folder(run))
+    n_old_items = len(model.items_)
+    content = None if items is None else read_new_items(items, model)
+    columns = None
+    if users is not None:
+        if model.user_featurizer_ is None:
+            raise UsageError(f"{run} was fitted without user columns, so --users has nothing to add")
+        columns = read_new_users(users, model.users_, model.user_featurizer_.spec, user=user)
+    pairs = hidden = before = None
+    if events is not None:
+        names = {"user": user, "item": item, "rating": rating, "threshold": threshold, "weight": weight}
+        pairs = read_new_pairs(events, model.users_, model.catalogue_.ids, **names)  # type: ignore[arg-type]
+    if hold_out is not None and pairs is not None:
+        pairs, hidden = hide_pairs(model, pairs, hold_out)
+        before = load(model_folder(run)).update(pairs, items=content, users=columns, epochs=0)
+    # a name of its own each time: MLflow keeps a database open under the name it first had
+    staged = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    with _removed(staged):
+        log = _staged_log(run, staged, replaced=target == run)
+        followers = arg.trackers(track, track_to, staged, target.resolve().name)
+        settings = RunOptions(log=log, threads=threads, trackers=followers)
+        model.update(pairs, items=content, users=columns, epochs=epochs, learning_rate=learning_rate, run=settings)
+        figures = [] if before is None or hidden is None else compare(before, model, n_old_items, hidden)
+        if is_worse(figures):
+            _say(figures)
+            raise TrainingError("the updated model finds less of the pairs held out than the old one; nothing was written")
+        _write(model, staged, target, {"held out": figures} if figures else {})
+    added = model.info_["update"]
+    if as_json:
+        print_json({"run": str(target), "model": model.name, "update": added, "held_out": figures, "info": model.info_})
+        return
+    _say(figures)
+    note(_summary(added))
+    say(f"{target / 'model'}: {model.info_['users']:,} users, {model.info_['items']:,} items, {model.info_['pairs']:,} pairs")
+
+
+@contextmanager
+def _removed(staged: Path) -> Iterator[None]:
+    """Leave nothing of a staged run behind, whatever ends the work; SIGTERM, which a scheduler sends, ends it like Ctrl-C."""
+    in_main = threading.current_thread() is threading.main_thread()
+
+    def stop(number: int, frame: object) -> None:
+        note("dualnet: interrupted; the old run is as it was")
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop) if in_main else None
+    try:
+        yield
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+        if in_main:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _target(run: Path, out: Path | None, overwrite: bool) -> Path:
+    """Return the folder to write, after making sure that it may be written."""
+    from ..errors import UsageError
+
+    if out is None and not overwrite:
+        raise UsageError("say where the updated run goes with --out, or replace the old one with --overwrite")
+    target = run if out is None else out
+    if target == run and not (run / "model").is_dir():
+        raise UsageError(f"{run} is a model folder, not a run; choose a new run with --out")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        if not (target / "run.json").exists():
+            raise UsageError(f"{target} exists and is not a run folder; choose another --out")
+        if not overwrite:
+            raise UsageError(f"{target} holds a run already; choose another --out, or replace it with --overwrite")
+    return target
+
+
+def _staged_log(run: Path, staged: Path, *, replaced: bool) -> Path:
+    """Make the folder that will become the run, with the log of the old one; return the log's path.
+
+    Where the old run is replaced, what trackers have written in it goes along.
+    """
+    from ..errors import ResourceError
+
+    log = staged / "log.jsonl"
+    try:
+        staged.mkdir(parents=True, exist_ok=True)
+        if (run / "log.jsonl").is_file():
+            shutil.copyfile(run / "log.jsonl", log)
+        if replaced and (run / "mlflow.db").is_file():
+            shutil.copyfile(run / "mlflow.db", staged / "mlflow.db")
+        if replaced and (run / "tensorboard").is_dir():
+            shutil.copytree(run / "tensorboard", staged / "tensorboard")
+        (staged / "run.json").write_text('{"format_version": 1}\n', encoding="utf-8")
+    except OSError as error:
+        raise ResourceError(f"cannot write beside {run}: {error.strerror or error}; choose another --out") from error
+    return log
+
+
+def _write(model: Recommender, staged: Path, target: Path, metrics: dict[str, Any]) -> None:
+    """Save the model into the staged run, and put the run in its place."""
+    from ..errors import ResourceError
+
+    model.save(staged / "model", metrics=metrics)
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
+    try:
+        if target.exists():
+            target.rename(old)
+        staged.rename(target)
+    except OSError as error:
+        raise ResourceError(f"cannot write the run to {target}: {error.strerror or error}; choose another --out") from error
+    finally:
+        if old.exists() and not target.exists():  # stopped between the two
+            old.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _summary(added: dict[str, Any]) -> str:
+    text = (
+        f"{added['pairs']:,} new pairs ({added['repeated']:,} were known), {added['users']:,} new users, {added['items']:,} new"
+        f" items with pairs; {added['seconds']:.1f} s"
+    )
+    if added["unknown_terms"]:
+        text += f"\n{added['unknown_terms']:,} of {added['terms']:,} words of the new items are unknown to the model; a fit learns them"
+    return text
+
+
+def _say(figures: list[dict[str, Any]]) -> None:
+    if figures:
+        rows = [
+            [f"{f['items']} items", f"{f['pairs']:,}", f"R@{f['cut']}", f"{f['before']:.3f}", f"{f['after']:.3f}"]
+            for f in figures
+        ]
+        print_table(["held out", "pairs", "figure", "before", "after"], rows)

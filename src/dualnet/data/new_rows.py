@@ -1,0 +1,91 @@
+"""Tables of what is new since a model was fitted, with ids of the model's own kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import DataError
+from ..ids import IdMap
+from .content import Content, ContentSpec
+from .interactions import Interactions
+from .read_table import load_table
+from .tables import dataset_from_tables
+
+
+def read_new_pairs(
+    path: Path,
+    users: IdMap,
+    items: IdMap,
+    *,
+    user: str = "user_id",
+    item: str = "item_id",
+    rating: str | None = None,
+    threshold: float | None = None,
+    weight: str | None = None,
+) -> Interactions:
+    """Read a table of new events.
+
+    Parameters
+    ----------
+    path : Path
+        Table as for `Dataset.from_tables`.
+    users, items : IdMap
+        The model's ids: where those are integers, text of a CSV file becomes integers, and the other way round.
+    user, item, rating, threshold, weight
+        As in `Dataset.from_tables`; of repeated pairs the largest weight counts.
+
+    Raises
+    ------
+    DataError
+        For a file, row or value that cannot be used.
+    """
+    read = dataset_from_tables(
+        path, None, user=user, item=item, rating=rating, threshold=threshold, weight=weight, duplicates="max"
+    ).interactions
+    own_users, own_items = of_kind(read.users, users, path, user), of_kind(read.items, items, path, item)
+    return Interactions(own_users, own_items, read.matrix)
+
+
+def read_new_users(path: Path, users: IdMap, spec: ContentSpec, *, user: str = "user_id") -> Content:
+    """Read a table of user columns.
+
+    Parameters
+    ----------
+    path : Path
+        Table with a row for each user.
+    users : IdMap
+        The model's users, for the kind of the ids.
+    spec : ContentSpec
+        What the model was fitted with.
+    user : str
+        Id column.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, or an id comes twice.
+    """
+    table = load_table(path).table
+    if user not in table.column_names:
+        raise DataError(f"{path} has no user column '{user}'; found {', '.join(table.column_names)}")
+    ids = of_kind(IdMap(table.column(user).to_pylist()), users, path, user)
+    return Content(ids, table.drop_columns([user]), spec)
+
+
+def of_kind(found: IdMap, known: IdMap, path: Path, column: str) -> IdMap:
+    """Return ids as integers or text, as those of a model are.
+
+    Raises
+    ------
+    DataError
+        If the model's ids are integers and one of these is not.
+    """
+    if found.is_integer == known.is_integer or not len(known) or not len(found):
+        return found
+    if not known.is_integer:
+        return IdMap([str(key) for key in found])
+    parsed = [known.parse(str(key)) for key in found]
+    wrong = next((key for key in parsed if isinstance(key, str)), None)
+    if wrong is not None:
+        raise DataError(f"{path}: id {wrong!r} in column '{column}' is text, and the ids of the model are integers")
+    return IdMap(parsed)

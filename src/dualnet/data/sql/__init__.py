@@ -1,0 +1,1 @@
+"""Tables from PostgreSQL, DuckDB and SQLite: one reading statement each, in a session that cannot write."""

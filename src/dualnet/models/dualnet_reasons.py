@@ -1,0 +1,52 @@
+"""Reasons of the dual networks: levels are exact, history and content by integrated gradients, raw content exact again."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from ..data.space import ItemSpace
+from ..ids import Rows
+from .path_integral import Tower, content_cut
+from .reasons import Cut, Reasons, of_profile
+
+if TYPE_CHECKING:
+    from .dualnet import DualNet
+
+
+def dualnet_reasons(model: DualNet, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+    """Return why one person gets some items.
+
+    The line of the history goes from no item to all of them, at the length that the whole history has. The line of the content
+    goes from an empty description to the item's; its learned residual is there from the start.
+
+    Parameters
+    ----------
+    model : DualNet
+        Fitted.
+    history : csr_array, shape (1, len(space))
+        What the person did.
+    space : ItemSpace
+        Items of the history and those to explain.
+    rows : ndarray of int64, shape (M,)
+        Which to explain.
+    """
+    runtime, taken = model.runtime_, history.indices
+    users, items = Tower.of(runtime, "user"), Tower.of(runtime, "item")
+    table = runtime.history_table(None if space.features is None else space.features[taken], space.known[taken])
+    shares = table.astype(np.float64) / math.sqrt(max(len(taken), 1))
+    content = None if space.features is None else space.features[rows]
+    vectors = items.forward(runtime.item_table(content, space.known[rows]).astype(np.float64))[0]
+    user = users.forward(shares.sum(axis=0)[None])[0]
+    products = np.split(vectors * user, np.cumsum(runtime.widths)[:-1], axis=1)
+    levels = tuple((f"level {level + 1}", p.sum(axis=1)) for level, p in zip(runtime.matched, products, strict=True))
+    base, gradient = users.integrate(np.zeros(runtime.levels[0]), shares.sum(axis=0), vectors)
+    by_feature = None
+    if content is not None and "item.content" in runtime.tensors:
+        residual = runtime.item_table(None, space.known[rows]).astype(np.float64)
+        by_feature = content_cut(items, runtime.tensors["item.content"], content, residual, user)
+    found = Reasons(levels, Cut(base, gradient @ shares.T), by_feature)
+    return of_profile(history, space, rows, model.content_weight_) + found if model.content_weight_ else found

@@ -1,0 +1,149 @@
+"""Why somebody gets an item: the score in parts that a person can read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..ids import Key
+from .recommendations import UserPath
+
+Method = Literal["integrated-gradients", "leave-one-out"]
+METHODS: tuple[Method, ...] = ("integrated-gradients", "leave-one-out")
+
+TOLD_GAP = 1e-5  # a larger difference between a score and the sum of its parts is said
+
+
+@dataclass(frozen=True)
+class HistoryPart:
+    """What one item of the history adds to a score."""
+
+    item: Key
+    title: str
+    score: float
+
+
+@dataclass(frozen=True)
+class ContentPart:
+    """What one content term of the recommended item adds to its score."""
+
+    column: str
+    term: str
+    score: float
+
+
+@dataclass(frozen=True)
+class View:
+    """A score as a stated base and parts, the largest first.
+
+    Parameters
+    ----------
+    base : float
+        The score without any of the parts: of an empty history, or of an item without content.
+    parts : tuple of HistoryPart or of ContentPart
+        By size, whatever the sign; ties in catalogue order.
+    gap : float
+        The score less base and parts: what the sum misses, rounding where all is well.
+    """
+
+    base: float
+    parts: tuple[HistoryPart, ...] | tuple[ContentPart, ...]
+    gap: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {"base": self.base, "parts": [dict(vars(part)) for part in self.parts], "gap": self.gap}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why one item has its score for one person.
+
+    The levels are one way to cut the score; history and content are two others. Each sums to the score on its own: parts of
+    different views are not to be added.
+
+    Parameters
+    ----------
+    item : str or int
+        The item explained.
+    title : str
+        What to show a person.
+    resolved : str
+        How the asking side was resolved, as in `Recommendations`.
+    score : float
+        The score; ``fallback``: the number of training events.
+    method : str
+        ``integrated-gradients`` (exact for linear parts of a model) or ``leave-one-out``.
+    levels : tuple of (str, float)
+        The score by matched level; sums to it.
+    history : View
+        By items of the history.
+    content : View, optional
+        By content terms of the item; None for models that do not read content.
+    """
+
+    item: Key
+    title: str
+    resolved: UserPath
+    score: float
+    method: Method
+    levels: tuple[tuple[str, float], ...]
+    history: View
+    content: View | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {
+            "item": self.item,
+            "title": self.title,
+            "resolved": self.resolved,
+            "score": self.score,
+            "method": self.method,
+            "levels": [{"name": name, "score": score} for name, score in self.levels],
+            "history": self.history.to_json(),
+            "content": None if self.content is None else self.content.to_json(),
+        }
+
+    def to_text(self, top: int = 10) -> str:
+        """Return the explanation for a person.
+
+        Parameters
+        ----------
+        top : int
+            Parts of each view to name; the rest is summed in one line, so that what is printed still adds up.
+        """
+        lines = [f"{self.title} ({self.item}): score {self.score:.4f}"]
+        if self.resolved == "fallback":
+            return "\n".join([*lines, "nothing is known of this user: the score is the item's number of training events"])
+        lines += ["", "by level", *_lines([(name, score) for name, score in self.levels])]
+        base = "with an empty history" if self.method == "integrated-gradients" else "what no single item explains"
+        lines += ["", "because of", *_view(self.history, base, top)]
+        if self.content is not None:
+            base = "without any content" if self.method == "integrated-gradients" else "what no single term explains"
+            lines += ["", "for its content", *_view(self.content, base, top)]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+def _view(view: View, base: str, top: int) -> list[str]:
+    rows: list[tuple[str, float]] = [(_name(part), part.score) for part in view.parts[:top]]
+    rest = view.parts[top:]
+    if rest:
+        rows.append((f"{len(rest)} more", sum(part.score for part in rest)))
+    rows.append((f"({base})", view.base))
+    if abs(view.gap) > TOLD_GAP:
+        rows.append(("(not accounted for)", view.gap))
+    return _lines(rows)
+
+
+def _name(part: HistoryPart | ContentPart) -> str:
+    if isinstance(part, ContentPart):
+        return f"{part.column}: {part.term}"
+    return part.title if part.title == str(part.item) else f"{part.title} ({part.item})"
+
+
+def _lines(rows: Sequence[tuple[str, float]]) -> list[str]:
+    return [f"  {score:>+9.4f}  {name}" for name, score in rows]

@@ -1,0 +1,345 @@
+"""The live catalogue: one immutable view of everything that can be recommended now, and of what people did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ..data.content import Matrix
+from ..data.space import ItemSpace
+from ..errors import ArtifactError, UnknownIdError, listing
+from ..ids import IdMap, Key, Rows
+from ..models.base import Recommender
+from ..models.recommendations import ItemPath
+from ..retrieval.vectors import Vectors, largest, norms
+from .growing import GrowingArray, GrowingVectors
+from .questions import Columns, ModelLabel
+
+SHOWN = 80  # characters of an id in an error text
+
+
+@dataclass(eq=False)
+class Lineage:
+    """What all views of one model share: rows that only grow, behind what any view reads.
+
+    Parameters
+    ----------
+    vectors, features, table : GrowingVectors, optional
+        Item vectors, their content features, and what each adds to a history (models that sum such rows).
+    lengths, known : GrowingArray
+        Euclidean lengths of the vectors; the model's own row or -1.
+    ids, titles, contents : list
+        By row; `contents` begins behind the model's own catalogue.
+    """
+
+    vectors: GrowingVectors
+    features: GrowingVectors | None
+    table: GrowingArray | None
+    lengths: GrowingArray
+    known: GrowingArray
+    ids: list[Key]
+    titles: list[str]
+    contents: list[Columns]
+
+
+@dataclass(frozen=True, eq=False)
+class LiveCatalogue:
+    """One view: it never changes, so that readers need no lock; a change makes another view (`changes`).
+
+    Parameters
+    ----------
+    model : Recommender
+        The served model.
+    label : ModelLabel
+        Its name and version.
+    lineage : Lineage
+        Rows shared with other views.
+    size : int
+        Rows of this view, those replaced or removed included.
+    index : mapping of id to row
+        May hold rows of later views; `row` knows.
+    dead : frozenset of int
+        Rows of items that were replaced or removed.
+    hidden : frozenset of int
+        Rows of the model's own items that are not to be listed.
+    moved : mapping of row to row
+        Where a replaced item is now; -1 for nowhere.
+    events : mapping of user to tuple of row
+        What was appended to stored histories; rows of later views are left out by `history`.
+    """
+
+    model: Recommender
+    label: ModelLabel
+    lineage: Lineage
+    size: int
+    index: dict[Key, int]
+    dead: frozenset[int]
+    hidden: frozenset[int]
+    moved: Mapping[int, int]
+    events: dict[Key, tuple[int, ...]]
+
+    def __len__(self) -> int:
+        return self.size
+
+    @property
+    def n_base(self) -> int:
+        """Rows of the model's own catalogue."""
+        return len(self.model.catalogue_)
+
+    @property
+    def n_items(self) -> int:
+        """Items that are there now, hidden ones not counted."""
+        return self.size - len(self.dead) - len(self.hidden)
+
+    @property
+    def n_users(self) -> int:
+        """Users with a stored history."""
+        return len(self.model.users_) + len(self.new_users)
+
+    @cached_property
+    def new_users(self) -> list[Key]:
+        """Users that the model was not trained on, in order of arrival."""
+        return [user for user in self.events if user not in self.model.users_]
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        """Vectors of all rows."""
+        return self.lineage.vectors.view(self.size)
+
+    @cached_property
+    def lengths(self) -> NDArray[np.float64]:
+        """Euclidean lengths of the vectors."""
+        return self.lineage.lengths.view(self.size)
+
+    @cached_property
+    def known(self) -> Rows:
+        """The model's own row of each item, -1 for those it was not trained on."""
+        return self.lineage.known.view(self.size)
+
+    @cached_property
+    def features(self) -> Matrix | None:
+        """Content features of all rows, or None for a model without content."""
+        return None if self.lineage.features is None else self.lineage.features.view(self.size)
+
+    @cached_property
+    def unlisted(self) -> Rows:
+        """Rows that may never be listed: gone, hidden, or without a score."""
+        silent = [] if self.lineage.features is not None and self.model.capabilities.new_items else self._unknown_rows()
+        return np.array(sorted({*self.dead, *self.hidden, *silent}), np.int64)
+
+    @cached_property
+    def listed(self) -> NDArray[np.bool_]:
+        """Which rows may be listed."""
+        mask = np.ones(self.size, bool)
+        mask[self.unlisted] = False
+        return mask
+
+    @cached_property
+    def popularity(self) -> NDArray[np.float32]:
+        """Training events of each row, 0 for items the model was not trained on."""
+        counts = np.zeros(self.size, np.float32)
+        at = np.flatnonzero(self.known >= 0)
+        counts[at] = self.model.popularity_[self.known[at]]
+        return counts
+
+    @cached_property
+    def by_popularity(self) -> Rows:
+        """Rows of the items the model was trained on, most popular first, ties by row."""
+        at = np.flatnonzero(self.known >= 0)
+        return at[np.argsort(-self.popularity[at], kind="stable")]
+
+    def row(self, key: Key, what: str = "item") -> int:
+        """Return the row of an item that is there, hidden or not.
+
+        Raises
+        ------
+        UnknownIdError
+            If it is not.
+        """
+        return int(self.rows([key], what)[0])
+
+    def rows(self, keys: Sequence[Key], what: str = "item") -> Rows:
+        """Return the row of each item; arguments and errors as in `IdMap.rows`."""
+        found = [self.find(key) for key in keys]
+        if -1 in found:
+            unknown = [key if isinstance(key, int) else key[:SHOWN] for key, row in zip(keys, found, strict=True) if row < 0]
+            integers, first = self.model.catalogue_.ids.is_integer, unknown[0]
+            hint = ""
+            if integers != isinstance(first, int) and self.size:
+                hint = f"; the ids here are {'integers, not text' if integers else 'text, not integers'}"
+            raise UnknownIdError(f"unknown {what} {listing(unknown)}{hint}")
+        return np.array(found, np.int64)
+
+    def find(self, key: Key) -> int:
+        """Return the row of an item that is there, -1 for others."""
+        row = self.index.get(key, -1)
+        if row >= self.size or isinstance(key, bool) or row in self.dead or (row >= 0 and self.lineage.ids[row] != key):
+            return -1
+        return row
+
+    def keys(self, rows: Iterable[int]) -> list[Key]:
+        """Return the ids of some rows."""
+        ids = self.lineage.ids
+        return [ids[row] for row in rows]
+
+    def titles(self, rows: Iterable[int]) -> list[str]:
+        """Return what to show a person for some rows."""
+        titles = self.lineage.titles
+        return [titles[row] for row in rows]
+
+    def paths(self, rows: Rows) -> list[ItemPath]:
+        """Return how some rows are encoded: ``known`` or ``content``."""
+        return ["known" if known else "content" for known in (self.known[rows] >= 0).tolist()]
+
+    def has_user(self, user: Key) -> bool:
+        """Whether there is a stored history of somebody."""
+        return user in self.model.users_ or user in self.events
+
+    def history(self, user: Key) -> Rows:
+        """Return the rows of a stored history, ascending, as far as its items are still there.
+
+        Raises
+        ------
+        UnknownIdError
+            If there is no such user.
+        """
+        base: Rows = np.empty(0, np.int64)
+        if user in self.model.users_:
+            stored, row = self.model.histories_, self.model.users_.row(user)
+            base = stored.indices[stored.indptr[row] : stored.indptr[row + 1]].astype(np.int64)
+        elif user not in self.events:
+            shown = user if isinstance(user, int) else user[:SHOWN]
+            raise UnknownIdError(f"unknown user {shown!r}; for someone new pass a history instead")
+        later = [self.now_at(row) for row in self.events.get(user, ()) if row < self.size]
+        return np.unique(np.concatenate([base, np.array([row for row in later if row >= 0], np.int64)]))
+
+    def part(self, rows: Rows, extra: ItemSpace | None = None) -> ItemSpace:
+        """Return some rows, and items for one question behind them, as a space for `Recommender.encode_users`.
+
+        Encoding histories over the few items they hold is as exact as over the whole catalogue, and costs no more than
+        those few.
+        """
+        known, features = self.known[rows], None if self.features is None else self.features[rows]
+        if extra is not None:
+            known, features = np.concatenate([known, extra.known]), _stack(features, extra.features)
+        space = ItemSpace(IdMap(np.arange(len(known))), known, features, None)
+        if self.lineage.table is not None:
+            table = self.lineage.table.view(self.size)[rows]
+            if extra is not None:
+                table = np.concatenate([table, self.model.history_rows(extra)])
+            self.model.use_history_rows(space, table)
+        return space
+
+    def encode_histories(self, histories: Sequence[Rows], extra: ItemSpace | None = None) -> Vectors:
+        """Return the user vectors of some histories, encoded over the items they hold.
+
+        Parameters
+        ----------
+        histories : sequence of ndarray of int64
+            Distinct rows; from the size of the view on they are of `extra`.
+        extra : ItemSpace, optional
+            Items for one question.
+        """
+        taken = np.unique(np.concatenate(histories))
+        own = taken[taken < self.size]
+        space = self.part(own, extra)
+        if extra is not None:
+            taken = np.concatenate([own, self.size + np.arange(len(extra))])
+        columns = np.searchsorted(taken, np.concatenate(histories))
+        indptr = np.concatenate([[0], np.cumsum([len(rows) for rows in histories])])
+        history = csr_array((np.ones(len(columns), np.float32), columns, indptr), shape=(len(histories), len(taken)))
+        return self.model.encode_users(history, space)
+
+    def with_model(self, model: Recommender) -> LiveCatalogue:
+        """Return the same items and histories as another model sees them that reads the same features (a baseline)."""
+        known = self.known
+        space = ItemSpace(IdMap(np.arange(self.size)), known, self.features, None)
+        lineage = replace(self.lineage, **_encoded(model, space, with_features=self.lineage.features is not None))
+        return replace(self, model=model, label=ModelLabel(model.name, self.label.version), lineage=lineage)
+
+    def now_at(self, row: int) -> int:
+        """Return where the item of a row is in this view, -1 for nowhere."""
+        while row in self.moved:
+            row = self.moved[row]
+        return row if row < self.size else -1
+
+    def _unknown_rows(self) -> list[int]:
+        return np.flatnonzero(self.known < 0).tolist()
+
+
+def reopened(catalogue: LiveCatalogue) -> LiveCatalogue:
+    """Return a view of the model's own items alone, with room of its own: views of the old room go on undisturbed."""
+    old, base = catalogue.lineage, catalogue.n_base
+    lineage = Lineage(
+        vectors=GrowingVectors(old.vectors.view(base)),
+        features=None if old.features is None else GrowingVectors(old.features.view(base)),
+        table=None if old.table is None else GrowingArray(old.table.view(base)),
+        lengths=GrowingArray(old.lengths.view(base)), known=GrowingArray(old.known.view(base)),
+        ids=old.ids[:base], titles=old.titles[:base], contents=[],
+    )  # fmt: skip
+    index = {key: row for row, key in enumerate(lineage.ids)}
+    return LiveCatalogue(catalogue.model, catalogue.label, lineage, base, index, frozenset(), frozenset(), {}, {})
+
+
+def open_catalogue(model: Recommender, label: ModelLabel) -> LiveCatalogue:
+    """Return the catalogue of a loaded model as it was saved: every item encoded, once.
+
+    Raises
+    ------
+    ArtifactError
+        If a vector is not finite.
+    """
+    space = model.catalogue_
+    lineage = Lineage(
+        **_encoded(model, space, with_features=model.featurizer_ is not None and space.features is not None),
+        known=GrowingArray(np.asarray(space.known, np.int64)), ids=space.ids.keys, titles=_titles(space), contents=[],
+    )  # fmt: skip
+    index = {key: row for row, key in enumerate(lineage.ids)}
+    return LiveCatalogue(model, label, lineage, len(space), index, frozenset(), frozenset(), {}, {})
+
+
+def check_finite(vectors: Vectors, what: str) -> None:
+    """Refuse vectors with NaN or infinite numbers.
+
+    Raises
+    ------
+    ArtifactError
+        If there is one.
+    """
+    if not np.isfinite(largest(vectors)):
+        raise ArtifactError(f"the model gives {what} that are not finite; its weights are damaged or diverged")
+
+
+def _encoded(model: Recommender, space: ItemSpace, *, with_features: bool) -> dict[str, Any]:
+    vectors = model.encode_items(space)
+    check_finite(vectors, "item vectors")
+    table = model.history_rows(space)
+    return {
+        "vectors": GrowingVectors(vectors),
+        "features": GrowingVectors(space.features) if with_features else None,
+        "table": None if table is None else GrowingArray(table),
+        "lengths": GrowingArray(norms(vectors)),
+    }
+
+
+def _titles(space: ItemSpace) -> list[str]:
+    content, keys = space.content, space.ids.keys
+    column = None if content is None else content.spec.title or (content.spec.text[0] if content.spec.text else None)
+    if content is None or column not in content.table.column_names:
+        return [str(key) for key in keys]
+    values = content.table.column(column).to_pylist()
+    return [str(value) if value else str(key) for value, key in zip(values, keys, strict=True)]
+
+
+def _stack(upper: Any, lower: Any) -> Any:
+    from scipy.sparse import issparse, vstack
+
+    if upper is None or lower is None:
+        return upper if lower is None else lower
+    return csr_array(vstack([upper, lower], format="csr")) if issparse(upper) else np.concatenate([upper, lower])

@@ -1,0 +1,194 @@
+"""Changes of a live catalogue: each gives another view, and says what the journal has to remember."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from ..data.space import ItemSpace
+from ..errors import DataError, UnknownIdError, listing
+from ..ids import Key
+from ..retrieval.vectors import norms
+from .catalogue import LiveCatalogue, check_finite
+from .live_state import LiveState
+from .new_content import new_ids, new_rows
+from .questions import NewItem
+from .refusals import ConflictError
+
+Put = Literal["added", "replaced", "restored"]
+
+
+def put(catalogue: LiveCatalogue, items: Sequence[NewItem]) -> tuple[LiveCatalogue, list[dict[str, Any]], list[Put]]:
+    """Add items, put others in the place of those added before, and list hidden ones again; all or none.
+
+    Returns
+    -------
+    catalogue : LiveCatalogue
+        The new view.
+    changes : list
+        For the journal.
+    outcome : list of {"added", "replaced", "restored"}
+        What became of each item; ``restored`` is a hidden item of the model's own, which keeps its own content.
+
+    Raises
+    ------
+    ConflictError
+        If the model was trained on an item: its content is part of the model.
+    DataError
+        For content that does not fit, or an id given twice; nothing is changed.
+    """
+    keys = [item.id for item in items]
+    if len(set(keys)) < len(keys):
+        raise DataError(f"item {listing([key for key in dict.fromkeys(keys) if keys.count(key) > 1])} is given more than once")
+    outcome: list[Put] = []
+    for item in items:
+        row = catalogue.find(item.id)
+        trained = row >= 0 and catalogue.known[row] >= 0
+        if trained and row not in catalogue.hidden:
+            raise ConflictError(
+                f"item {_short(item.id)} is one that the model was trained on; its content changes by training anew"
+            )
+        outcome.append("restored" if row >= 0 and row in catalogue.hidden and trained else "replaced" if row >= 0 else "added")
+    fresh = [item for item, how in zip(items, outcome, strict=True) if how != "restored"]
+    restored = [item.id for item, how in zip(items, outcome, strict=True) if how == "restored"]
+    changes: list[dict[str, Any]] = [{"restore": key} for key in restored]
+    if restored:
+        catalogue = replace(catalogue, hidden=catalogue.hidden - {catalogue.find(key) for key in restored})
+    if fresh:
+        catalogue = _append(catalogue, fresh, new_rows(catalogue.model, fresh))
+        changes.append({"put": [[item.id, dict(item.content)] for item in fresh]})
+    return catalogue, changes, outcome
+
+
+def delete(catalogue: LiveCatalogue, key: Key) -> tuple[LiveCatalogue, list[dict[str, Any]], Literal["deleted", "hidden"]]:
+    """Take an item out of all lists: a live one is gone, one of the model's own is hidden and stays in histories.
+
+    Raises
+    ------
+    UnknownIdError
+        If it is not there, or hidden already.
+    """
+    row = catalogue.row(key)
+    if row in catalogue.hidden:
+        raise UnknownIdError(f"item {_short(key)} was deleted before; PUT lists it again")
+    if row < catalogue.n_base:
+        return replace(catalogue, hidden=catalogue.hidden | {row}), [{"delete": key}], "hidden"
+    return _without(catalogue, {row}), [{"delete": key}], "deleted"
+
+
+def add_events(
+    catalogue: LiveCatalogue, pairs: Sequence[tuple[Key, Key]]
+) -> tuple[LiveCatalogue, list[dict[str, Any]], dict[str, int]]:
+    """Append events to stored histories; a new user is made, a repeated event is counted and changes nothing.
+
+    Raises
+    ------
+    UnknownIdError
+        If an item is not there; nothing is changed.
+    DataError
+        If a user id is not of the kind of the others.
+    """
+    rows = catalogue.rows([item for _, item in pairs]).tolist()
+    new_ids(list(dict.fromkeys(user for user, _ in pairs)), catalogue.model.users_, "user")
+    added: dict[Key, list[int]] = {}
+    present: dict[Key, set[int]] = {}
+    kept: list[list[Key]] = []
+    new_users = 0
+    for (user, item), row in zip(pairs, rows, strict=True):
+        if user not in present:
+            new_users += not catalogue.has_user(user)
+            present[user] = set(catalogue.history(user).tolist()) if catalogue.has_user(user) else set()
+        if row not in present[user]:
+            present[user].add(row)
+            added.setdefault(user, []).append(row)
+            kept.append([user, item])
+    outcome = {"added": len(kept), "repeated": len(pairs) - len(kept), "new_users": new_users}
+    if not kept:
+        return catalogue, [], outcome
+    events = dict(catalogue.events)
+    for user, fresh in added.items():
+        events[user] = (*events.get(user, ()), *fresh)
+    return replace(catalogue, events=events), [{"events": kept}], outcome
+
+
+def replay(catalogue: LiveCatalogue, state: LiveState) -> tuple[LiveCatalogue, int]:
+    """Apply everything that was changed to a freshly opened model; return the view and how many items it cannot take.
+
+    An item that the model was trained on is taken from the model. Items whose content does not fit the model are left out,
+    and so are events on items that are not there; the state keeps both for a model that can take them.
+    """
+    wanted = [
+        NewItem(key, content)
+        for key, content in state.items.items()
+        if (row := catalogue.find(key)) < 0 or catalogue.known[row] < 0
+    ]
+    left_out = 0
+    try:
+        if wanted:
+            catalogue = _append(catalogue, wanted, new_rows(catalogue.model, wanted))
+    except DataError:
+        for item in wanted:  # one of them does not fit: find out which
+            try:
+                catalogue = _append(catalogue, [item], new_rows(catalogue.model, [item]))
+            except DataError:
+                left_out += 1
+    except ValueError:  # CapabilityError: the model takes none
+        left_out = len(wanted)
+    gone = {row for key in state.deleted if (row := catalogue.find(key)) >= 0}
+    own = {row for row in gone if row < catalogue.n_base}
+    catalogue = replace(_without(catalogue, gone - own), hidden=catalogue.hidden | own)
+    events: dict[Key, tuple[int, ...]] = {}
+    for user, items in state.events.items():
+        stored = set(catalogue.history(user).tolist()) if user in catalogue.model.users_ else set()
+        events[user] = tuple(row for item in items if (row := catalogue.find(item)) >= 0 and row not in stored)
+    return replace(catalogue, events=events), left_out
+
+
+def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace) -> LiveCatalogue:
+    """Return a view with encoded new items behind its rows; earlier rows of the same ids are dead."""
+    lineage, start = catalogue.lineage, catalogue.size
+    vectors = catalogue.model.encode_items(fresh)
+    check_finite(vectors, "vectors of new items")
+    replaced = {item.id: row for item in items if (row := catalogue.find(item.id)) >= 0}
+    lineage.vectors.write(start, vectors)
+    lineage.lengths.write(start, norms(vectors))
+    lineage.known.write(start, fresh.known)
+    if lineage.features is not None:
+        lineage.features.write(start, fresh.features)
+    if lineage.table is not None:
+        rows = catalogue.model.history_rows(fresh)
+        assert rows is not None
+        lineage.table.write(start, rows)
+    lineage.ids[start:] = [item.id for item in items]
+    assert fresh.content is not None
+    lineage.titles[start:] = [fresh.content.title(row) for row in range(len(items))]
+    lineage.contents[start - catalogue.n_base :] = [item.content for item in items]
+    again = {item.id: start + place for place, item in enumerate(items)}
+    earlier = any(key in catalogue.index for key in again)
+    index = dict(catalogue.index) if earlier else catalogue.index  # earlier views must still find the earlier row
+    index.update(again)
+    moved = catalogue.moved
+    if catalogue.dead or replaced:
+        ids = lineage.ids
+        moved = {**moved, **{row: again[ids[row]] for row in (*catalogue.dead, *replaced.values()) if ids[row] in again}}
+    return replace(
+        catalogue,
+        size=start + len(items),
+        index=index,
+        dead=catalogue.dead | frozenset(replaced.values()),
+        hidden=catalogue.hidden - set(replaced.values()),
+        moved=moved,
+    )
+
+
+def _without(catalogue: LiveCatalogue, rows: set[int]) -> LiveCatalogue:
+    """Return a view in which some live rows are dead; in histories they are nowhere until they come again."""
+    if not rows:
+        return catalogue
+    return replace(catalogue, dead=catalogue.dead | rows, moved={**catalogue.moved, **dict.fromkeys(rows, -1)})
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:80] + "..."

@@ -1,0 +1,140 @@
+"""Filters on item columns: masks computed by Arrow, kept for the rows that cannot change."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ..errors import DataError, UsageError, nearest
+from .catalogue import LiveCatalogue
+from .new_content import content_columns
+from .questions import Columns, Filter
+
+KEPT = 256  # masks of the model's own rows
+OPERATIONS = ("is", "any", "min", "max", "contains")
+
+Mask = NDArray[np.bool_]
+
+
+class Filters:
+    """Answers filters for one model; the masks of its own rows are kept, those of live rows are cheap.
+
+    Parameters
+    ----------
+    table : pyarrow.Table or None
+        Raw columns of the model's own catalogue.
+    """
+
+    def __init__(self, table: pa.Table | None) -> None:
+        self._table = table
+        self._kept: OrderedDict[str, Mask] = OrderedDict()
+
+    def mask(self, catalogue: LiveCatalogue, wanted: Filter, extra: Sequence[Columns] = ()) -> Mask:
+        """Return which rows of a view pass, and which items that came with a question, shape (len(catalogue) + len(extra),).
+
+        Parameters
+        ----------
+        catalogue : LiveCatalogue
+        wanted : mapping
+            Column to ``{"is": v}``, ``{"any": [...]}``, ``{"min": n}``, ``{"max": n}`` or ``{"contains": "word"}``; several
+            columns, and several conditions of one, must all hold. A list column passes if one of its entries does. A missing
+            value passes nothing.
+        extra : sequence of mapping
+            Content of items for one question.
+
+        Raises
+        ------
+        UsageError
+            For a column or condition that does not exist.
+        DataError
+            For a value that does not fit the column.
+        """
+        mask = np.ones(len(catalogue) + len(extra), bool)
+        contents = [*catalogue.lineage.contents[: len(catalogue) - catalogue.n_base], *extra]
+        for column, conditions in wanted.items():
+            if self._table is None or column not in self._table.column_names:
+                known = content_columns(catalogue.model)
+                hint = nearest(column[:80], known) if known else " It has none."
+                raise UsageError(f"there is no item column {column[:80]!r} to filter on.{hint}")
+            if not isinstance(conditions, Mapping) or not conditions:
+                raise UsageError(f"the filter of '{column}' must be an object such as {{'is': ...}}")
+            for operation, value in conditions.items():
+                mask[: catalogue.n_base] &= self._own(column, operation, value)
+                if contents:
+                    mask[catalogue.n_base :] &= self._live(contents, column, operation, value)
+        return mask
+
+    def _own(self, column: str, operation: str, value: Any) -> Mask:
+        name = json.dumps([column, operation, value], sort_keys=True, default=str)
+        if name in self._kept:
+            self._kept.move_to_end(name)
+            return self._kept[name]
+        assert self._table is not None
+        found = condition(self._table.column(column), column, operation, value)
+        self._kept[name] = found
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return found
+
+    def _live(self, contents: list[Columns], column: str, operation: str, value: Any) -> Mask:
+        assert self._table is not None
+        kind = self._table.schema.field(column).type
+        values = [content.get(column) for content in contents]
+        return condition(pa.chunked_array([pa.array(values, kind)]), column, operation, value)
+
+
+def condition(values: pa.ChunkedArray, column: str, operation: str, value: Any) -> Mask:
+    """Return which entries of a column fulfil one condition, shape (len(values),); errors as in `Filters.mask`."""
+    if operation not in OPERATIONS:
+        raise UsageError(f"there is no filter '{str(operation)[:80]}'.{nearest(str(operation)[:80], OPERATIONS)}")
+    if operation == "any" and not isinstance(value, list):
+        raise DataError(f"the filter 'any' of '{column}' needs a list of values")
+    if operation == "contains" and not (isinstance(value, str) and value):
+        raise DataError(f"the filter 'contains' of '{column}' needs a text")
+    flat, rows = values, None
+    if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
+        whole = values.combine_chunks()
+        flat, rows = pc.list_flatten(whole), pc.list_parent_indices(whole).to_numpy()
+    if pa.types.is_dictionary(flat.type):
+        flat = flat.cast(flat.type.value_type)
+    try:
+        passed = _TESTS[operation](flat, value)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"the filter '{operation}' of '{column}' does not fit its values, which are {flat.type}") from error
+    found = np.asarray(pc.fill_null(passed, False).to_numpy(zero_copy_only=False), bool) if len(passed) else np.zeros(0, bool)
+    if rows is None:
+        return found
+    mask = np.zeros(len(values), bool)
+    mask[rows[found]] = True
+    return mask
+
+
+def _scalar(values: pa.ChunkedArray, value: Any) -> pa.Scalar:
+    text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+    if value is None or text != isinstance(value, str) or isinstance(value, bool) != pa.types.is_boolean(values.type):
+        raise TypeError
+    if isinstance(value, float) and pa.types.is_integer(values.type):
+        return pa.scalar(value)
+    return pa.scalar(value, values.type)
+
+
+def _words(values: pa.ChunkedArray, word: str) -> Any:
+    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+        raise TypeError
+    return pc.match_substring(values, word, ignore_case=True)
+
+
+_TESTS: dict[str, Callable[[Any, Any], Any]] = {
+    "is": lambda values, value: pc.equal(values, _scalar(values, value)),
+    "any": lambda values, wanted: pc.is_in(values, pa.array([_scalar(values, v).as_py() for v in wanted], values.type)),
+    "min": lambda values, value: pc.greater_equal(values, _scalar(values, value)),
+    "max": lambda values, value: pc.less_equal(values, _scalar(values, value)),
+    "contains": _words,
+}

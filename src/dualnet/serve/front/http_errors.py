@@ -1,0 +1,78 @@
+"""What a client is told when a request is refused: one sentence, under 1 kB, without the input at length."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+LONGEST_VALUE = 80
+LONGEST_MESSAGE = 500  # bytes; with code, request id and escapes the whole answer stays under 1 kB
+_QUOTED = re.compile(r"'((?:[^'\\]|\\.){80})(?:[^'\\]|\\.)+'")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+
+
+class Refusal(Exception):  # noqa: N818  it is an answer, not a defect
+    """A request is answered with an error status.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status, 400 to 503.
+    code : str
+        Stable short name, such as ``unknown-id``.
+    message : str
+        One sentence for a person.
+    headers : tuple of (bytes, bytes)
+        Further headers, such as ``retry-after``.
+    """
+
+    def __init__(self, status: int, code: str, message: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.headers = status, code, message, headers
+
+    def body(self, request_id: str) -> bytes:
+        """Return the JSON body."""
+        return error_body(self.code, self.message, request_id)
+
+
+def retry_after(seconds: float) -> tuple[tuple[bytes, bytes], ...]:
+    """Return a ``Retry-After`` header of whole seconds, at least one."""
+    return ((b"retry-after", b"%d" % max(1, round(seconds + 0.499))),)
+
+
+def error_body(code: str, message: str, request_id: str) -> bytes:
+    """Return ``{"error": {"code", "message"}, "request_id"}`` as bytes, always under 1 kB."""
+    text = short(message)
+    body = to_json({"error": {"code": code, "message": text}, "request_id": request_id})
+    if len(body) > 1000:  # a text made of quotes doubles when it is escaped
+        body = to_json({"error": {"code": code, "message": text[:100]}, "request_id": request_id[:64]})
+    return body
+
+
+def short(text: str) -> str:
+    """Return a text with long quoted values cut to 80 characters, without control characters, at most 500 bytes."""
+    text = _CONTROL.sub("?", _QUOTED.sub(r"'\1…'", text[:20_000]))
+    if len(text) * 4 <= LONGEST_MESSAGE:
+        return text
+    data = text.encode()
+    return text if len(data) <= LONGEST_MESSAGE else data[:LONGEST_MESSAGE].decode(errors="ignore") + "…"
+
+
+def schema_refusal(error: ValidationError, where: str) -> Refusal:
+    """Return the first fault of a schema check as a 422.
+
+    Parameters
+    ----------
+    error : ValidationError
+        From pydantic; only its first fault is told, without the input.
+    where : str
+        ``body`` or ``query``.
+    """
+    first: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join([where, *(str(part)[:LONGEST_VALUE] for part in first["loc"])])
+    more = error.error_count() - 1
+    text = first["msg"].removeprefix("Value error, ")
+    return Refusal(422, "bad-request", f"{place}: {text}" + (f" (and {more} more faults)" if more else ""))

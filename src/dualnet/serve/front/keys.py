@@ -1,0 +1,118 @@
+"""API keys: only their SHA-256 is stored, comparison takes the same time for all, one kind may administer."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from hmac import compare_digest
+from pathlib import Path
+
+from ...errors import ResourceError, UsageError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """One line of the key file.
+
+    Parameters
+    ----------
+    name : str
+        Who it was given to; may be written to logs.
+    digest : bytes
+        SHA-256 of the key.
+    admin : bool
+        May exchange the model.
+    """
+
+    name: str
+    digest: bytes
+    admin: bool
+
+
+class ApiKeys:
+    """All keys of a server.
+
+    Parameters
+    ----------
+    keys : list of ApiKey
+        At least one.
+    """
+
+    def __init__(self, keys: list[ApiKey]) -> None:
+        self._keys = keys
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def holder(self, authorization: bytes | None) -> ApiKey | None:
+        """Return whose key an ``Authorization`` header carries, None if nobody's.
+
+        Every stored key is compared, also after a match, so that the time tells nothing.
+        """
+        if authorization is None or authorization[:7].lower() != b"bearer " or len(authorization) > 512:
+            return None
+        digest = hashlib.sha256(authorization[7:].strip()).digest()
+        found = None
+        for key in self._keys:
+            if compare_digest(key.digest, digest):
+                found = key
+        return found
+
+    @classmethod
+    def read(cls, path: str | Path) -> ApiKeys:
+        """Read a file with lines ``name sha256-hex [admin]``; empty lines and lines with ``#`` are left out.
+
+        Raises
+        ------
+        ResourceError
+            If the file cannot be read.
+        UsageError
+            For a line of another form, a name twice, or no key at all; the text names the line, never a key.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ResourceError(f"the key file {path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        keys: list[ApiKey] = []
+        for number, line in enumerate(text.splitlines(), 1):
+            words = line.split()
+            if not words or words[0].startswith("#"):
+                continue
+            good = len(words) in (2, 3) and _NAME.fullmatch(words[0]) and _DIGEST.fullmatch(words[1].lower())
+            if not good or words[2:] not in ([], ["admin"]):
+                raise UsageError(
+                    f"{path} line {number} is not of the form 'name sha256-hex [admin]'; make one with dualnet serve --make-key"
+                )
+            if any(words[0] == key.name for key in keys):
+                raise UsageError(f"{path} line {number}: the name '{words[0]}' is there twice; each key needs its own")
+            keys.append(ApiKey(words[0], bytes.fromhex(words[1]), words[2:] == ["admin"]))
+        if not keys:
+            raise UsageError(f"the key file {path} holds no key; make one with dualnet serve --make-key NAME")
+        return cls(keys)
+
+
+def make_key(name: str, *, admin: bool = False) -> tuple[str, str]:
+    """Return a new key, and the line for the key file.
+
+    Parameters
+    ----------
+    name : str
+        Who it is for: letters, digits, ``.``, ``_``, ``-``; at most 64.
+    admin : bool
+        May exchange the model.
+
+    Raises
+    ------
+    UsageError
+        If the name has other characters.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"the name of a key has letters, digits, '.', '_' and '-' only, at most 64, got {name[:80]!r}")
+    key = f"dn_{secrets.token_urlsafe(32)}"
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return key, f"{name} {digest}" + (" admin" if admin else "")

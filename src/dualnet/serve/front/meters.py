@@ -1,0 +1,84 @@
+"""What Prometheus reads: latency by route, which quadrants are asked for, batches, queue, catalogue, model, unknown ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+_SIZES = (1, 2, 4, 8, 16, 32, 64)
+
+
+class Meters:
+    """The meters of one server, in a registry of their own.
+
+    No label ever holds an id, a user or a text of a request: labels are routes, statuses and words of ours.
+    """
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._latency = Histogram(
+            "dualnet_request_seconds", "Time to answer.", ["route", "method"], buckets=_SECONDS, registry=self._registry
+        )
+        self._answers = Counter("dualnet_requests", "Answers.", ["route", "method", "status"], registry=self._registry)
+        self._quadrants = Counter(
+            "dualnet_recommended",
+            "Entries listed, by how user and item were resolved.",
+            ["user", "item"],
+            registry=self._registry,
+        )
+        self._unknown = Counter("dualnet_unknown_ids", "Requests with an id that is not known.", registry=self._registry)
+        self._batches = Histogram("dualnet_batch_size", "Questions answered together.", buckets=_SIZES, registry=self._registry)
+        self._model = Gauge("dualnet_model_info", "The model that answers.", ["name", "version"], registry=self._registry)
+        ProcessCollector(registry=self._registry)
+        self._children: dict[tuple[str, str, int], tuple[Histogram, Counter]] = {}
+        self._pairs: dict[tuple[str, str], Counter] = {}
+        self._now: Callable[[], tuple[str, str]] | None = None
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one answer; `route` is the template of the path, never the path."""
+        found = self._children.get((route, method, status))
+        if found is None:
+            found = (self._latency.labels(route, method), self._answers.labels(route, method, str(status)))
+            self._children[route, method, status] = found
+        found[0].observe(seconds)
+        found[1].inc()
+
+    def listed(self, resolved: str, items: list[Mapping[str, Any]]) -> None:
+        """Count the entries of one list by quadrant."""
+        counts: dict[str, int] = {}
+        for entry in items:
+            path = entry["path"]
+            counts[path] = counts.get(path, 0) + 1
+        for path, count in counts.items():
+            child = self._pairs.get((resolved, path))
+            if child is None:
+                child = self._pairs[resolved, path] = self._quadrants.labels(resolved, path)
+            child.inc(count)
+
+    def unknown_id(self) -> None:
+        """Count a request that named something unknown."""
+        self._unknown.inc()
+
+    def batch(self, size: int) -> None:
+        """Count a batch of questions answered together."""
+        self._batches.observe(size)
+
+    def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
+        """Add a gauge that is read when Prometheus asks."""
+        Gauge(f"dualnet_{name}", text, registry=self._registry).set_function(value)
+
+    def watch_model(self, now: Callable[[], tuple[str, str]]) -> None:
+        """Say where name and version of the present model are read."""
+        self._now = now
+
+    def text(self) -> bytes:
+        """Return everything in Prometheus's text format."""
+        if self._now is not None:
+            self._model.clear()
+            self._model.labels(*self._now()).set(1)
+        return generate_latest(self._registry)

@@ -1,0 +1,233 @@
+"""What may be asked: strict schemas, one for each body; an unknown field or a converted type is refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, Self, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
+
+from .id_types import Number, Text
+
+MOST_IDS = 10_000
+MOST_ITEMS = 1_000
+LARGEST_K = 1_000
+MOST_COLUMNS = 200
+
+UserId = TypeVar("UserId")
+ItemId = TypeVar("ItemId")
+NewUserId = TypeVar("NewUserId")
+NewItemId = TypeVar("NewItemId")
+
+K: TypeAlias = Annotated[int, Field(ge=1, le=LARGEST_K, description="Length of the list.")]
+Label: TypeAlias = Annotated[str, StringConstraints(max_length=10_000)]
+Column: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Scalar: TypeAlias = "bool | int | float | str"
+Value: TypeAlias = "Text | bool | Number | list[Label] | list[Number] | None"
+Content: TypeAlias = Annotated[dict[Column, Value], Field(min_length=1, max_length=MOST_COLUMNS)]
+
+EITHER: Any = {"oneOf": [{"required": ["user"]}, {"required": ["history"]}]}
+ITEM_OR_CONTENT: Any = {"oneOf": [{"required": ["item"]}, {"required": ["content"]}]}
+
+
+def _absent() -> Any:
+    """Return None: a field that may be left out, but not be null."""
+    return None
+
+
+class Strict(BaseModel):
+    """Base: no conversion, no unknown field."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Return the plain name, whatever the ids are: a server has one kind of each."""
+        return cls.__name__
+
+
+class Condition(Strict):
+    """What a column of an item must be: exactly one kind of test."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["is"]},
+                {"required": ["any"]},
+                {"required": ["contains"]},
+                {"anyOf": [{"required": ["min"]}, {"required": ["max"]}]},
+            ]
+        }
+    )
+
+    equals: Annotated[Scalar, Field(alias="is", default_factory=_absent, description="Is this value.")]
+    any: Annotated[
+        list[Scalar], Field(default_factory=_absent, min_length=1, max_length=MOST_ITEMS, description="One of these.")
+    ]
+    min: Annotated[Number, Field(default_factory=_absent, description="At least this.")]
+    max: Annotated[Number, Field(default_factory=_absent, description="At most this.")]
+    contains: Annotated[
+        str, Field(default_factory=_absent, min_length=1, max_length=200, description="Holds this word or label.")
+    ]
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        kinds = {"range" if name in ("min", "max") else name for name in self.model_fields_set}
+        if len(kinds) != 1:
+            raise ValueError("give one of is, any, contains, or min and max")
+        return self
+
+    def plain(self) -> dict[str, Any]:
+        """Return the condition as it was sent."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
+
+
+class NewItem(Strict, Generic[NewItemId]):
+    """An item by its content."""
+
+    id: NewItemId
+    content: Content
+
+
+class Asked(Strict, Generic[UserId, ItemId, NewItemId]):
+    """Somebody: a stored user, or a history."""
+
+    model_config = ConfigDict(json_schema_extra=EITHER)
+
+    user: Annotated[UserId, Field(default_factory=_absent, description="A user the server knows.")]
+    history: Annotated[
+        list[ItemId], FailFast(), Field(default_factory=_absent, max_length=MOST_IDS, description="What somebody took.")
+    ]
+    new_items: Annotated[
+        list[NewItem[NewItemId]],
+        FailFast(),
+        Field(default_factory=list, max_length=MOST_ITEMS, description="Items for this question only."),
+    ]
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.user is None) == (self.history is None):
+            raise ValueError("give either 'user' or 'history'")
+        return self
+
+
+class RecommendRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):
+    """For whom, how many, and which may be listed."""
+
+    k: K = 10
+    exclude: Annotated[list[ItemId], FailFast(), Field(default_factory=list, max_length=MOST_IDS)]
+    candidates: Annotated[
+        list[ItemId], FailFast(), Field(default_factory=_absent, max_length=MOST_IDS, description="List only these.")
+    ]
+    filter: Annotated[
+        dict[Column, Condition], Field(default_factory=dict, max_length=50, description="Conditions on columns, all must hold.")
+    ]
+    keep_seen: Annotated[bool, Field(description="Also list items of the history.")] = False
+    fallback: Annotated[
+        str,
+        StringConstraints(pattern="^(popularity|error)$"),
+        Field(description="Where nothing is known: popularity or error."),
+    ] = "popularity"
+    explain: Annotated[bool, Field(description="With an explanation of each entry.")] = False
+
+
+class ScoreRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):
+    """For whom, and which items."""
+
+    items: Annotated[list[ItemId], FailFast(), Field(min_length=1, max_length=MOST_IDS)]
+
+
+class ExplainRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):
+    """For whom, and which item."""
+
+    item: ItemId
+
+
+class EncodeUserRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):
+    """Whose vector."""
+
+
+class CompareRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):
+    """For whom, by several methods."""
+
+    k: K = 10
+
+
+class SimilarRequest(Strict, Generic[ItemId]):
+    """Which item's neighbours."""
+
+    item: ItemId
+    k: K = 10
+
+
+class _ItemOrContent(Strict, Generic[ItemId]):
+    model_config = ConfigDict(json_schema_extra=ITEM_OR_CONTENT)
+
+    item: Annotated[ItemId, Field(default_factory=_absent, description="An item of the catalogue.")]
+    content: Annotated[Content, Field(default_factory=_absent, description="What an item is that nobody has seen.")]
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.item is None) == (self.content is None):
+            raise ValueError("give either 'item' or 'content'")
+        return self
+
+
+class UsersForItemRequest(_ItemOrContent[ItemId], Generic[ItemId]):
+    """Which item, known or by its content."""
+
+    k: K = 10
+    keep_seen: Annotated[bool, Field(description="Also list users who took it.")] = False
+
+
+class EncodeItemRequest(_ItemOrContent[ItemId], Generic[ItemId]):
+    """Which item's vector."""
+
+
+class PutItemRequest(Strict):
+    """What an item is."""
+
+    content: Content
+
+
+class BatchRequest(Strict, Generic[NewItemId]):
+    """Items to add together; all or none."""
+
+    items: Annotated[list[NewItem[NewItemId]], FailFast(), Field(min_length=1, max_length=MOST_ITEMS)]
+
+
+class Event(Strict, Generic[NewUserId, ItemId]):
+    """Somebody took something."""
+
+    user: NewUserId
+    item: ItemId
+
+
+class EventsRequest(Strict, Generic[NewUserId, ItemId]):
+    """What happened, in order."""
+
+    events: Annotated[list[Event[NewUserId, ItemId]], FailFast(), Field(min_length=1, max_length=MOST_ITEMS)]
+
+
+class ReloadRequest(Strict):
+    """Load what lies in the model folder now, or go back to the version before."""
+
+    rollback: bool = False
+
+
+class ItemsQuery(BaseModel):
+    """Which items to list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: Annotated[str, StringConstraints(max_length=200)] = ""
+    limit: Annotated[int, Field(ge=1, le=200)] = 20
+    offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+
+
+class UsersQuery(BaseModel):
+    """Which users to list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: Annotated[str, StringConstraints(max_length=200)] = ""
+    limit: Annotated[int, Field(ge=1, le=200)] = 20

@@ -1,0 +1,114 @@
+"""The server itself: alive, ready, meters, documentation, page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.routing import Route
+
+from . import answer_schemas as answers
+from .answer import JSON_HEADERS, NO_SNIFF, Send, send_bytes
+from .body import Receive
+from .docs_page import STYLE, docs_page
+from .gate import App, Draining
+from .http_errors import Refusal
+from .json_route import JsonRoute, Reading
+from .meters import CONTENT_TYPE
+from .page_files import PageFile, PageFiles, read_files
+from .route_table import RouteTable
+
+WAIT = ((b"retry-after", b"1"),)
+
+
+class _Fixed(Route):
+    """A route to an ASGI application, outside the OpenAPI document."""
+
+    def __init__(self, path: str, app: App) -> None:
+        super().__init__(path, app, methods=["GET"], include_in_schema=False)
+        self.app = self._named(app)
+
+    def _named(self, app: App) -> App:
+        async def named(scope: Any, receive: Receive, send: Send) -> None:
+            scope["route"] = self
+            await app(scope, receive, send)
+
+        return named
+
+
+def add_routes(table: RouteTable, draining: Draining, document: Callable[[], bytes]) -> None:
+    """Add the routes of this theme.
+
+    Parameters
+    ----------
+    table : RouteTable
+        Takes them.
+    draining : Draining
+        A server about to stop is not ready.
+    document : callable
+        Returns the OpenAPI document as JSON; asked once, when all routes are there.
+    """
+    service, meters = table.service, table.meters
+
+    async def livez() -> dict[str, Any]:
+        """Say that the process answers."""
+        return {"status": "alive"}
+
+    async def readyz() -> dict[str, Any]:
+        """Say whether questions are taken: not while loading, and not when about to stop."""
+        if draining.now:
+            raise Refusal(503, "stopping", "the server is about to stop", WAIT)
+        if not service.ready:
+            raise Refusal(503, "not-ready", "the model is not loaded yet", WAIT)
+        return {"status": "ready"}
+
+    async def metrics(scope: Any, receive: Receive, send: Send) -> None:
+        await send_bytes(send, 200, meters.text(), ((b"content-type", CONTENT_TYPE), NO_SNIFF))
+
+    written: dict[str, PageFile] = {}
+
+    async def openapi(scope: Any, receive: Receive, send: Send) -> None:
+        if "document" not in written:
+            written["document"] = PageFile.of(document(), JSON_HEADERS[0][1])
+        await written["document"].send(scope["headers"], send)
+
+    async def docs(scope: Any, receive: Receive, send: Send) -> None:
+        if "docs" not in written:
+            written["docs"] = PageFile.of(docs_page(document()), b"text/html; charset=utf-8")
+        await written["docs"].send(scope["headers"], send)
+
+    reading = Reading(None, None, {}, 0, table.refusal)
+    for path, endpoint, statuses in (("/livez", livez, ()), ("/readyz", readyz, (503,))):
+        route = JsonRoute(
+            path,
+            endpoint,
+            reading=reading,
+            methods=["GET"],
+            response_model=answers.Status,
+            responses={status: {"model": answers.ErrorAnswer, "description": "Not ready."} for status in statuses},
+            tags=["server"],
+            operation_id=endpoint.__name__,
+            openapi_extra={"security": []},
+        )
+        table.add_route(route, "GET")
+    files = read_files()
+    style = PageFile.of(STYLE.encode(), b"text/css; charset=utf-8")
+    fixed: list[tuple[str, App]] = [
+        ("/metrics", metrics),
+        ("/openapi.json", openapi),
+        ("/docs", docs),
+        ("/docs.css", _file(style)),
+        ("/web/{name:path}", PageFiles(files)),
+    ]
+    for path, name in (("/", "index.html"), ("/favicon.ico", "favicon.ico")):
+        if name in files:
+            fixed.append((path, _file(files[name])))
+    for path, app in fixed:
+        table.add_route(_Fixed(path, app), "GET")
+
+
+def _file(file: PageFile) -> App:
+    async def send_file(scope: Any, receive: Receive, send: Send) -> None:
+        await file.send(scope["headers"], send)
+
+    return send_file

@@ -1,0 +1,155 @@
+"""Connections that take too long are closed: to send a header, to send a body, or to read an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from .http_errors import error_body
+
+LONGEST_HEADER = 64 * 1024
+REASONS = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long, and for how many, the server waits.
+
+    Parameters
+    ----------
+    header, body : float
+        Seconds from the first moment to the whole header, and from there to the whole body.
+    reading : float
+        Seconds for a client to take up an answer that no longer fits into the buffers.
+    connections : int
+        Open connections at once; one more is answered with 503.
+    """
+
+    header: float = 10.0
+    body: float = 10.0
+    reading: float = 30.0
+    connections: int = 1000
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with deadlines; uvicorn itself waits for ever.
+
+    A connection only notes its deadline; one sweep over all connections each second, run by the server, closes what is
+    late. So a request pays for two assignments and no timer.
+    """
+
+    patience = Patience()
+
+    def __init__(
+        self,
+        config: Any,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
+        self.deadline: float | None = None
+        self._reading_since: float | None = None
+        self._header_bytes = 0
+        self._in_header = True
+        self._in_body = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start waiting for a header; refuse one connection too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self.patience.connections:
+            self._refuse(503, "too-many-connections", "too many connections are open; try again soon")
+            return
+        self.deadline = self.loop.time() + self.patience.header
+
+    def data_received(self, data: bytes) -> None:
+        """Count header bytes: the parser itself would take any number."""
+        if self.transport.is_closing():
+            return
+        if self.deadline is None and not self._in_body and (self.cycle is None or self.cycle.response_complete):
+            self.deadline = self.loop.time() + self.patience.header  # also for blank lines, which begin no message
+        if self._in_header:
+            self._header_bytes += len(data)
+            if self._header_bytes > LONGEST_HEADER:
+                # the data may already hold a body; only a header that is not over is too long
+                head = data.find(b"\r\n\r\n")
+                if head < 0 or self._header_bytes - len(data) + head > LONGEST_HEADER:
+                    self._refuse(431, "header-too-large", f"the header is larger than {LONGEST_HEADER:,} bytes")
+                    return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """Start waiting for the rest of a header."""
+        super().on_message_begin()
+        self._in_header, self._in_body = True, False
+        self._header_bytes = self._header_bytes or 1  # a request was begun in the tail of what came
+        if self.deadline is None:
+            self.deadline = self.loop.time() + self.patience.header
+
+    def on_headers_complete(self) -> None:
+        """Start waiting for the body."""
+        self._in_header, self._in_body = False, True
+        self.deadline = self.loop.time() + self.patience.body
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Wait no longer: it is our turn, and between requests uvicorn's keep-alive limit holds."""
+        self._in_header, self._in_body, self._header_bytes = True, False, 0
+        self.deadline = None
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """Start waiting for the client to read."""
+        self._reading_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client reads."""
+        self._reading_since = None
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP in the form of all our errors."""
+        self._refuse(400, "bad-http", "this is not a valid HTTP request")
+
+    def close_if_late(self, now: float) -> bool:
+        """Close the connection if its deadline has passed; return whether it did.
+
+        Parameters
+        ----------
+        now : float
+            The loop's time.
+        """
+        if self._reading_since is not None and now > self._reading_since + self.patience.reading:
+            self.transport.abort()
+            return True
+        if self.deadline is None or now <= self.deadline:
+            return False
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if self.pipeline or self.flow.read_paused or (self._in_header and answering):
+            self.deadline = now + 1  # an earlier request is still being answered: the delay is ours
+            return False
+        self.deadline = None
+        if self.transport.is_closing():
+            self.transport.abort()
+        elif self._in_body and self.cycle is not None and self.cycle.response_started:
+            self.transport.close()  # answered already, and the rest of the body does not come
+        elif self._in_header and self._header_bytes == 0:
+            self.transport.close()  # never asked anything
+        else:
+            what = "body" if self._in_body else "header"
+            self._refuse(408, "too-slow", f"the {what} of the request took too long")
+        return True
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        """Write a whole answer and close."""
+        body = error_body(code, message, "none")
+        self.transport.write(
+            b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n%s\r\n%s"
+            % (status, REASONS[status], len(body), b"retry-after: 1\r\n" if status == 503 else b"", body)
+        )
+        self.transport.close()

@@ -1,0 +1,256 @@
+"""The write-ahead log of a state folder: a change is on the disk before anyone is told that it was made.
+
+One line is one group of changes, written and synchronised together: ``{"crc":"8 hex","record":{"seq":n,...}}``. A line that
+was not finished when the machine stopped was never acknowledged; only the last can be such.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any
+
+from ..errors import DataError, ResourceError, UsageError
+
+FILE = "journal.jsonl"
+LOCK = "lock"
+FORMAT = 1
+HEAD, MIDDLE, TAIL = b'{"crc":"', b'","record":', b"}\n"
+OPENING = len(HEAD) + 8 + len(MIDDLE)
+
+Record = Mapping[str, Any]
+
+
+class Journal:
+    """Appends groups of changes durably; one writer a folder.
+
+    Use `open`. Not for several threads: the service's writer thread gathers what came meanwhile into one group, so that
+    many callers share one synchronisation.
+
+    Attributes
+    ----------
+    dropped : int
+        Bytes of an unfinished last line that were cut off when the journal was opened.
+    model : str or None
+        Manifest hash of the model that served last.
+    lines : int
+        Lines in the file.
+    """
+
+    def __init__(self, folder: Path, lock: IO[bytes]) -> None:
+        self._folder, self._lock, self._path = folder, lock, folder / FILE
+        self._file: IO[bytes] | None = None
+        self._sequence = self.lines = self.dropped = 0
+        self.model: str | None = None
+        self._size = 0
+        self._broken: str | None = None
+
+    @classmethod
+    def open(cls, folder: Path) -> tuple[Journal, list[Record]]:
+        """Take a state folder and read what it holds.
+
+        Parameters
+        ----------
+        folder : Path
+            Made if it is not there.
+
+        Returns
+        -------
+        journal : Journal
+        changes : list of mapping
+            All changes in order.
+
+        Raises
+        ------
+        UsageError
+            If another process has the folder.
+        DataError
+            If a line before the last is damaged or missing; the text names file and line.
+        ResourceError
+            If the folder cannot be read or written.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = _locked(folder)
+        except OSError as error:
+            raise ResourceError(
+                f"state folder {folder} cannot be used ({error.strerror}); choose another with --state"
+            ) from error
+        journal = cls(folder, lock)
+        try:
+            return journal, journal._recover()
+        except OSError as error:
+            journal.close()
+            raise ResourceError(f"{journal._path} cannot be read or written ({error.strerror})") from error
+        except BaseException:
+            journal.close()
+            raise
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self._size
+
+    def append(self, changes: Sequence[Record]) -> None:
+        """Write a group of changes; when this returns they survive a crash, and if it raises none of them was made.
+
+        Raises
+        ------
+        ResourceError
+            If they cannot be written. After a failed synchronisation nobody knows what is on the disk: the journal then takes
+            no more until it is opened anew.
+        """
+        self._write({"changes": list(changes)})
+
+    def note_model(self, version: str) -> None:
+        """Remember which model serves; nothing is written if it is the one remembered."""
+        if version != self.model:
+            self._write({"model": version})
+            self.model = version
+
+    def compact(self, changes: Iterable[Record]) -> None:
+        """Replace the file by the shortest list of changes that gives the same state; whole or not at all.
+
+        Raises
+        ------
+        ResourceError
+            If it cannot be written; the old file stays and goes on.
+        """
+        temporary = self._folder / f".{FILE}.tmp"
+        sequence, lines, size = self._sequence, 0, 0
+        try:
+            with temporary.open("wb") as handle:
+                first: Record = {"format": FORMAT, "model": self.model}
+                for record in chain([first], ({"changes": [change]} for change in changes)):
+                    sequence += 1
+                    lines += 1
+                    size += handle.write(_line({"seq": sequence, **record}))
+                handle.flush()
+                os.fsync(handle.fileno())
+            temporary.replace(self._path)
+            _sync_folder(self._folder)
+            replaced = self._path.open("ab", buffering=0)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise ResourceError(f"{self._path} cannot be compacted ({error.strerror}); the old file goes on") from error
+        if self._file is not None:
+            self._file.close()
+        self._file, self._sequence, self.lines, self._size, self._broken = replaced, sequence, lines, size, None
+
+    def close(self) -> None:
+        """Let go of the folder; nothing waits to be written."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._lock.close()
+
+    def _write(self, record: Record) -> None:
+        if self._broken or self._file is None:
+            raise ResourceError(f"{self._path} takes no more changes ({self._broken or 'closed'}); restart the server")
+        line = _line({"seq": self._sequence + 1, **record})
+        try:
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:]) or 0
+        except OSError as error:
+            self._cut_back(error)
+            raise ResourceError(f"{self._path} cannot be written ({error.strerror}); free some space and try again") from error
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._broken = f"synchronising failed: {error.strerror}"
+            self._cut_back(error)
+            raise ResourceError(f"{self._path} could not be synchronised ({error.strerror}); restart the server") from error
+        self._sequence += 1
+        self.lines += 1
+        self._size += len(line)
+
+    def _cut_back(self, cause: OSError) -> None:
+        """Take away what a failed write left, so that the next line does not follow half of one."""
+        try:
+            assert self._file is not None
+            self._file.truncate(self._size)
+        except OSError:
+            self._broken = self._broken or f"a failed write could not be undone: {cause.strerror}"
+
+    def _recover(self) -> list[Record]:
+        changes: list[Record] = []
+        if self._path.exists():
+            for record in self._records():
+                if "model" in record:
+                    self.model = record["model"]
+                changes += record.get("changes", [])
+        (self._folder / f".{FILE}.tmp").unlink(missing_ok=True)
+        self._file = self._path.open("ab", buffering=0)
+        if self.dropped:
+            self._file.truncate(self._size)
+            os.fsync(self._file.fileno())
+        if not self.lines:
+            self._write({"format": FORMAT, "model": None})
+            _sync_folder(self._folder)
+        return changes
+
+    def _records(self) -> Iterator[dict[str, Any]]:
+        total = self._path.stat().st_size
+        with self._path.open("rb") as handle:
+            for number, line in enumerate(handle, 1):
+                record = _parse(line)
+                last = self._size + len(line) == total
+                if record is None and last:
+                    self.dropped = len(line)
+                    return
+                if record is None or (self.lines and record.get("seq") != self._sequence + 1):
+                    raise DataError(
+                        f"{self._path}, line {number} is {'damaged' if record is None else 'out of sequence'}; put back a copy of the"
+                        " file, or move it away to start without these changes"
+                    )
+                if record.get("format", FORMAT) != FORMAT:
+                    raise DataError(f"{self._path} has format {record['format']}, this version reads {FORMAT}; upgrade dualnet")
+                self._sequence, self.lines, self._size = record["seq"], number, self._size + len(line)
+                yield record
+
+
+def _line(record: Record) -> bytes:
+    body = json.dumps(record, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode()
+    return HEAD + b"%08x" % zlib.crc32(body) + MIDDLE + body + TAIL
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """Return the record of a whole line, None for anything else."""
+    body = line[OPENING : -len(TAIL)]
+    whole = line.startswith(HEAD) and line.endswith(TAIL) and line[len(HEAD) + 8 : OPENING] == MIDDLE
+    if not whole or line[len(HEAD) : len(HEAD) + 8] != b"%08x" % zlib.crc32(body):
+        return None
+    try:
+        record = json.loads(body)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and isinstance(record.get("seq"), int) else None
+
+
+def _locked(folder: Path) -> IO[bytes]:
+    try:
+        import fcntl
+    except ImportError as error:  # no such locks there, and no way to be alone
+        raise UsageError("a state folder needs a system with file locks (Linux, macOS); serve without --state") from error
+    handle = (folder / LOCK).open("ab")
+    try:
+        fcntl.flock(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        raise UsageError(f"state folder {folder} is in use by another server; give each its own with --state") from None
+    return handle
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,148 @@
+"""Content that arrives as JSON, turned into rows of the model's own columns; a request can never name a file."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy.sparse import csr_array, issparse
+
+from ..data.content import Content
+from ..data.space import ItemSpace
+from ..errors import CapabilityError, DataError, DualNetWarning, nearest
+from ..ids import IdMap, Key
+from ..models.base import Recommender
+from .questions import NewItem
+
+SHOWN = 80  # characters of a value in an error text
+
+
+def new_rows(model: Recommender, items: Sequence[NewItem]) -> ItemSpace:
+    """Return new items as the model sees them: raw content and features, nothing of them known.
+
+    Parameters
+    ----------
+    model : Recommender
+        One that reads content.
+    items : sequence of NewItem
+        With distinct ids.
+
+    Raises
+    ------
+    CapabilityError
+        If the model cannot score new items.
+    DataError
+        For a column that does not exist, none at all, or a value that does not fit its column; the text names it.
+    """
+    if not model.capabilities.new_items or model.featurizer_ is None:
+        raise CapabilityError(
+            f"model '{model.name}' cannot score items that it did not see in training; serve one that reads content"
+        )
+    content = _content(model, items)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DualNetWarning)  # a row without a known word is the caller's choice
+        features = model.featurizer_.transform(content)
+    return ItemSpace(content.ids, np.full(len(items), -1, np.int64), features, content)
+
+
+def content_columns(model: Recommender) -> dict[str, str]:
+    """Return the columns that content may have, each with its kind: text, tags, ..., or plain for those only shown."""
+    spec = None if model.featurizer_ is None else model.featurizer_.spec
+    kinds: dict[str, str] = {}
+    for kind in ("text", "tags", "categories", "numbers", "vectors", "bags", "images"):
+        kinds |= dict.fromkeys(() if spec is None else getattr(spec, kind), kind)
+    raw = model.catalogue_.content
+    for name in () if raw is None else raw.table.column_names:
+        kinds.setdefault(name, "plain")
+    return kinds
+
+
+def new_ids(keys: Sequence[Key], like: IdMap, what: str) -> IdMap:
+    """Return ids that came with a request; raises `DataError` if one is not of the kind of those that are there."""
+    for key in keys:
+        if isinstance(key, bool) or (len(like) and isinstance(key, int) != like.is_integer):
+            raise DataError(f"{what} ids of this model are {'whole numbers' if like.is_integer else 'text'}, got {_short(key)}")
+    return IdMap(list(keys))
+
+
+def _content(model: Recommender, items: Sequence[NewItem]) -> Content:
+    assert model.featurizer_ is not None
+    spec, raw = model.featurizer_.spec, model.catalogue_.content
+    known = content_columns(model)
+    ids = new_ids([item.id for item in items], model.catalogue_.ids, "item")
+    for item in items:
+        for name in item.content:
+            if name not in known:
+                raise DataError(f"item {_short(item.id)} has the content column {_short(name)}, which this model has not."
+                                f"{nearest(name[:SHOWN], known)}")  # fmt: skip
+        if not any(item.content.get(name) is not None for name in spec.columns):
+            raise DataError(f"item {_short(item.id)} has no content; give at least one of {', '.join(spec.columns)}")
+    matrices = {} if raw is None else raw.matrices
+    table: dict[str, Any] = {}
+    for name in known:
+        if name not in matrices:
+            values = [item.content.get(name) for item in items]
+            if name in spec.images:
+                values = [_picture(value, item) for value, item in zip(values, items, strict=True)]
+            table[name] = _column(name, values, known[name], None if raw is None else _field_type(raw.table, name), items)
+    ready = {name: _matrix(name, matrix, items) for name, matrix in matrices.items()}
+    return Content(ids, pa.table(table), spec, ready)
+
+
+def _column(name: str, values: list[Any], kind: str, wanted: pa.DataType | None, items: Sequence[NewItem]) -> pa.Array:
+    if kind == "text":
+        for value, item in zip(values, items, strict=True):
+            if value is not None and not isinstance(value, str):
+                raise DataError(f"content '{name}' of item {_short(item.id)} must be text, got {_short(value)}")
+    if kind == "images":
+        return pa.array(values, pa.binary())
+    try:
+        if wanted is not None and not pa.types.is_null(wanted):
+            return pa.array(values, wanted)
+        return pa.array(values)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        example = next((value for value in values if value is not None), None)
+        raise DataError(f"content '{name}' has a value that does not fit its kind ({wanted or kind}), such as"
+                        f" {_short(example)}") from error  # fmt: skip
+
+
+def _field_type(table: pa.Table, name: str) -> pa.DataType | None:
+    if name not in table.column_names:
+        return None
+    found = table.schema.field(name).type
+    return found.value_type if pa.types.is_dictionary(found) else found
+
+
+def _matrix(name: str, like: Any, items: Sequence[NewItem]) -> Any:
+    rows = np.zeros((len(items), like.shape[1]), np.float32)
+    for row, item in enumerate(items):
+        value = item.content.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, list) or len(value) != like.shape[1] or not all(_is_number(entry) for entry in value):
+            raise DataError(f"content '{name}' of item {_short(item.id)} must be a list of {like.shape[1]} numbers")
+        rows[row] = value
+    return csr_array(rows) if issparse(like) else rows
+
+
+def _picture(value: Any, item: NewItem) -> bytes | None:
+    if value is None or value == "":
+        return None
+    try:
+        return base64.b64decode(value, validate=True)
+    except (TypeError, ValueError, binascii.Error) as error:
+        raise DataError(f"the picture of item {_short(item.id)} must be the bytes of a file in base64") from error
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN else text[:SHOWN] + "..."

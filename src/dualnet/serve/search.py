@@ -1,0 +1,69 @@
+"""Finding items by title and users by id, for a person who types."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .cards import card
+from .catalogue import LiveCatalogue
+
+MOST = 100  # entries of one page of results
+
+
+class TitleSearch:
+    """Titles of one model's items as words; a live item costs its own title.
+
+    Words are compared without case. All words of a query must be in the title; the last may be the beginning of one.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._words: list[str] = []
+        self._lineage: Any = None
+
+    def find(self, catalogue: LiveCatalogue, query: str, *, limit: int = 20, offset: int = 0) -> dict[str, Any]:
+        """Return ``{"items": [cards], "total": n}``, the most popular first; an empty query finds everything."""
+        words = _split(query)
+        rows: Iterable[int] = range(catalogue.size)
+        titles = self._titles(catalogue)
+        for word in words[:-1]:
+            rows = [row for row in rows if f" {word} " in titles[row]]
+        if words:
+            rows = [row for row in rows if f" {words[-1]}" in titles[row]]
+        gone = catalogue.dead | catalogue.hidden
+        found = np.array([row for row in rows if row not in gone], np.int64)
+        order = found[np.argsort(-catalogue.popularity[found], kind="stable")]
+        page = order[max(offset, 0) : max(offset, 0) + min(max(limit, 0), MOST)]
+        return {"items": [card(catalogue, row) for row in page.tolist()], "total": len(found)}
+
+    def _titles(self, catalogue: LiveCatalogue) -> list[str]:
+        """Return the words of each title between spaces; those of rows that another view has taken over are made anew."""
+        with self._lock:
+            if self._lineage is not catalogue.lineage:
+                self._lineage, self._words = catalogue.lineage, []
+            if len(self._words) < catalogue.size:
+                fresh = catalogue.lineage.titles[len(self._words) : catalogue.size]
+                self._words.extend(f" {' '.join(_split(title))} " for title in fresh)
+            return self._words
+
+
+def find_users(catalogue: LiveCatalogue, query: str, *, limit: int = 20) -> dict[str, Any]:
+    """Return ``{"users": [{"user","events"}], "total": n}``: ids that contain the text, longest histories first."""
+    model, wanted = catalogue.model, query.strip().casefold()
+    users = [*model.users_.keys, *catalogue.new_users]
+    lengths = np.concatenate([np.diff(model.histories_.indptr), np.zeros(len(catalogue.new_users), np.int64)])
+    place = {user: at for at, user in enumerate(users)} if catalogue.events else {}
+    for user, events in catalogue.events.items():
+        lengths[place[user]] += len(events)
+    found = np.array([at for at, user in enumerate(users) if wanted in str(user).casefold()], np.int64)
+    order = found[np.argsort(-lengths[found], kind="stable")][: min(max(limit, 0), MOST)]
+    return {"users": [{"user": users[at], "events": int(lengths[at])} for at in order.tolist()], "total": len(found)}
+
+
+def _split(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())

@@ -1,0 +1,338 @@
+"""The server without HTTP: everything that can be asked of a model, and every change to what it knows.
+
+Errors for the front to map:
+
+- `refusals.BusyError` (503, `retry_after`), `refusals.ClosedError` (503), `refusals.ConflictError` (409),
+  `refusals.RefusedModelError` (409);
+- `UnknownIdError` (404 where the id came in the path, 422 in a body), `UsageError`, `CapabilityError`, `DataError` (422),
+  `ResourceError` (503: the journal cannot be written).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from ..errors import DataError, UnknownIdError
+from ..ids import Key
+from .batcher import Batcher
+from .cards import card, picture
+from .catalogue import LiveCatalogue, reopened
+from .changes import add_events, delete, put, replay
+from .comparison import compare
+from .explaining import explain
+from .item_map import item_map
+from .journal import Journal
+from .live_state import LiveState
+from .questions import Asker, Columns, ModelLabel, NewItem, Question, Reply, UsersQuestion
+from .refusals import BusyError, ConflictError, RefusedModelError
+from .search import find_users
+from .summary import model_summary
+from .versions import Version, give_back_memory, load_version, try_out
+from .writer import Change, Writer
+
+MOST_PUT = 1_000  # items of one batch
+MOST_DEAD = 1_000  # rows of replaced items that are put up with, and a quarter of all; then the view is made anew
+MOST_BESIDE = 64  # questions that are answered outside the batches at a time
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """Limits of a service.
+
+    Parameters
+    ----------
+    batch : int
+        Questions answered at once.
+    waiting : int
+        Questions that may wait; more are refused with `BusyError`.
+    """
+
+    batch: int = 32
+    waiting: int = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Live:
+    """What answers now: a version and a view of its catalogue; swapped as one."""
+
+    version: Version
+    catalogue: LiveCatalogue
+
+
+class Service:
+    """One served model: a live catalogue, a scoring thread, a journal, versions.
+
+    Use as ``service = Service.open(folder, state=...)``, ``await service.start()``, ..., ``await service.close()``.
+    Methods that are coroutines may be awaited from one event loop; the others return at once and may be called anywhere.
+
+    Attributes
+    ----------
+    left_out : int
+        Items of the journal that the served model cannot take.
+    on_batch : callable, optional
+        Told the number of questions of each batch, in the scoring thread.
+    """
+
+    on_batch: Callable[[int], None] | None = None
+
+    def __init__(self, folder: Path, version: Version, journal: Journal | None, state: LiveState, settings: ServiceSettings):
+        self._folder, self._settings = folder, settings
+        catalogue, self.left_out = replay(reopened(version.base), state)
+        self._live = Live(version, catalogue)
+        self._previous: Version | None = None
+        self._reloading = asyncio.Lock()
+        self._writer = Writer(state, journal, lambda: self._live.catalogue, self._publish)
+        self._batcher: Batcher[Question, Reply] = Batcher(self._answer, batch=settings.batch, waiting=settings.waiting)
+        self._started, self._beside = False, 0
+        self._map: tuple[LiveCatalogue, dict[str, Any]] | None = None
+
+    @classmethod
+    def open(cls, folder: Path, *, state: Path | None = None, settings: ServiceSettings | None = None) -> Service:
+        """Load and check a model folder and replay the journal of the state folder; blocks for seconds.
+
+        Raises
+        ------
+        ArtifactError
+            If the folder is not a model, is damaged, or does not answer as a model should.
+        UsageError
+            If another server has the state folder.
+        DataError
+            If the journal is damaged before its last line.
+        ResourceError
+            If the state folder cannot be used.
+        """
+        journal, changes = (None, []) if state is None else Journal.open(state)
+        try:
+            live = LiveState()
+            for change in changes:
+                live.apply(change)
+            version = load_version(folder)
+            if journal is not None:
+                journal.note_model(version.label.version)
+                if journal.lines > 100 + 2 * live.n_changes:
+                    journal.compact(live.changes())
+            return cls(folder, version, journal, live, settings or ServiceSettings())
+        except BaseException:
+            if journal is not None:
+                journal.close()
+            raise
+
+    async def start(self) -> None:
+        """Start the scoring thread; before it `ask` raises `ClosedError`.
+
+        The linear algebra libraries get one thread: several of them fight over the cores with everything else here.
+        """
+        threadpool_limits(limits=1, user_api="blas")
+        self._batcher.start()
+        self._started = True
+
+    async def close(self) -> None:
+        """Answer what waits, take no more, release the state folder."""
+        self._started = False
+        await self._batcher.close()
+        await asyncio.to_thread(self._writer.close)
+
+    @property
+    def ready(self) -> bool:
+        """Whether questions are taken (for /readyz)."""
+        return self._started
+
+    @property
+    def label(self) -> ModelLabel:
+        """Name and version of the model that answers now."""
+        return self._live.version.label
+
+    def item_key(self, text: str) -> Key:
+        """Turn an item id from a path or query into a key of the model's kind (whole number or text)."""
+        return self._live.version.model.catalogue_.ids.parse(text)
+
+    def user_key(self, text: str) -> Key:
+        """Turn a user id from a path or query into a key of the model's kind."""
+        return self._live.version.model.users_.parse(text)
+
+    async def ask(self, question: Question) -> Reply:
+        """Answer one question in a batch with others; the body is that of the HTTP contract without model and request id."""
+        if isinstance(question, UsersQuestion):  # the first of them encodes everybody: the others must not wait for it
+            return await self._aside(lambda live: _single(live, question))
+        return await self._batcher.ask(question)
+
+    async def explain(self, asker: Asker, item: Key) -> Reply:
+        """Return ``{"explanation": ...}`` of one score; not batched, takes tens of milliseconds."""
+        return await self._aside(lambda live: {"explanation": explain(live.catalogue, asker, item)})
+
+    async def compare(self, asker: Asker, k: int = 10) -> Reply:
+        """Return ``{"models": [...], "pending": [names of baselines still being built]}``."""
+        return await self._aside(lambda live: compare(live.version, live.catalogue, asker, k))
+
+    async def put_item(self, key: Key, content: Columns) -> tuple[Reply, bool]:
+        """Add or replace a live item, durably; the bool says whether it is new (201) or not (200)."""
+        catalogue, outcome = await self._change(lambda view: put(view, [NewItem(key, content)]))
+        return Reply(catalogue.label, {"item": key, "state": outcome[0]}), outcome[0] == "added"
+
+    async def put_items(self, items: Sequence[NewItem]) -> Reply:
+        """Add or replace up to 1,000 live items, all or none; ``{"added": n, "replaced": m, "restored": r}``."""
+        if len(items) > MOST_PUT:
+            raise DataError(f"{len(items):,} items are more than the {MOST_PUT:,} of one batch; send several")
+        catalogue, outcome = await self._change(lambda view: put(view, items))
+        return Reply(catalogue.label, {name: outcome.count(name) for name in ("added", "replaced", "restored")})
+
+    async def delete_item(self, key: Key) -> Reply:
+        """Remove a live item, or hide one the model was trained on; ``{"item": id, "state": "deleted" | "hidden"}``."""
+        catalogue, outcome = await self._change(lambda view: delete(view, key))
+        return Reply(catalogue.label, {"item": key, "state": outcome})
+
+    async def add_events(self, events: Sequence[tuple[Key, Key]]) -> Reply:
+        """Append (user, item) events to stored histories; ``{"added": n, "repeated": m, "new_users": u}``."""
+        catalogue, outcome = await self._change(lambda view: add_events(view, events))
+        return Reply(catalogue.label, outcome)
+
+    async def reload(self) -> Reply:
+        """Load the model folder anew, check it aside and swap it in; ``{"model": ..., "previous": ...}``.
+
+        Raises
+        ------
+        RefusedModelError
+            If the new version is damaged or does not answer as it should; the old one goes on.
+        ConflictError
+            If another reload is running.
+        """
+        return await self._swap(lambda: load_version(self._folder))
+
+    async def rollback(self) -> Reply:
+        """Go back to the previous version, which was kept; `ConflictError` if there is none."""
+        previous = self._previous
+        if previous is None:
+            raise ConflictError("there is no previous version to go back to; none was replaced since the server started")
+        return await self._swap(lambda: previous)
+
+    async def model_summary(self) -> Reply:
+        """Return the body of ``GET /v1/model``."""
+        return await self._aside(lambda live: model_summary(live.version, live.catalogue, self._previous))
+
+    async def search_items(self, query: str, *, limit: int = 20, offset: int = 0) -> Reply:
+        """Return ``{"items": [cards], "total": n}``: titles with all words, the last as a prefix; popular first."""
+        return await self._aside(lambda live: live.version.titles.find(live.catalogue, query, limit=limit, offset=offset))
+
+    async def item_card(self, key: Key) -> Reply:
+        """Return one item's card: ``{"item","title","path","content","picture"}``; `UnknownIdError` if not there."""
+        live = self._live
+        return Reply(live.version.label, card(live.catalogue, _shown(live.catalogue, key)))
+
+    async def picture(self, key: Key) -> tuple[bytes, str] | None:
+        """Return the bytes and media type (``image/png``, ...) of an item's picture; None where there is none."""
+        live = self._live
+        return await asyncio.to_thread(picture, live.catalogue, _shown(live.catalogue, key))
+
+    async def search_users(self, query: str, *, limit: int = 20) -> Reply:
+        """Return ``{"users": [{"user","events"}], "total": n}``: ids that contain the text, longest histories first."""
+        return await self._aside(lambda live: find_users(live.catalogue, query, limit=limit))
+
+    async def user_history(self, key: Key) -> Reply:
+        """Return ``{"items": [cards]}`` of a stored history; `UnknownIdError` if the user is not there."""
+        live = self._live
+        rows = live.catalogue.history(key).tolist()
+        return Reply(live.version.label, {"items": [card(live.catalogue, row) for row in rows]})
+
+    async def map(self) -> Reply:
+        """Return ``{"items","x","y","explained"}`` of at most 5,000 items, the most popular first."""
+        return await self._aside(self._mapped)
+
+    def gauges(self) -> dict[str, float]:
+        """Return numbers for /metrics: waiting questions, items, users, live and hidden items, bytes of the journal."""
+        catalogue, journal = self._live.catalogue, self._writer.journal
+        return {
+            "waiting": float(len(self._batcher)),
+            "items": float(catalogue.n_items),
+            "users": float(catalogue.n_users),
+            "items_live": float(catalogue.size - catalogue.n_base - sum(row >= catalogue.n_base for row in catalogue.dead)),
+            "items_hidden": float(len(catalogue.hidden)),
+            "journal_bytes": float(0 if journal is None else journal.size),
+        }
+
+    def _answer(self, questions: list[Question]) -> list[Reply | Exception]:
+        live = self._live  # one reference, read once: a batch is of one version
+        if self.on_batch is not None:
+            self.on_batch(len(questions))
+        answers = live.version.answering(live.catalogue, questions)
+        return [answer if isinstance(answer, Exception) else Reply(live.version.label, answer.to_json()) for answer in answers]
+
+    def _publish(self, catalogue: LiveCatalogue) -> None:
+        if len(catalogue.dead) > MOST_DEAD and 4 * len(catalogue.dead) > catalogue.size:
+            catalogue, self.left_out = replay(reopened(self._live.version.base), self._writer.state)
+        self._live = Live(self._live.version, catalogue)
+
+    async def _aside(self, work: Callable[[Live], dict[str, Any]]) -> Reply:
+        """Do one thing in another thread, on what is live at this moment."""
+        if self._beside >= MOST_BESIDE:
+            raise BusyError(f"{self._beside} longer questions are being answered; ask again later")
+        self._beside += 1
+        try:
+            live = self._live
+            return Reply(live.version.label, await asyncio.to_thread(work, live))
+        finally:
+            self._beside -= 1
+
+    async def _change(self, change: Change) -> tuple[LiveCatalogue, Any]:
+        future: Future[tuple[LiveCatalogue, Any]] = self._writer.change(change)
+        return await asyncio.wrap_future(future)
+
+    def _mapped(self, live: Live) -> dict[str, Any]:
+        kept = self._map
+        if kept is None or kept[0] is not live.catalogue:
+            kept = self._map = (live.catalogue, item_map(live.catalogue))
+        return kept[1]
+
+    async def _swap(self, get: Callable[[], Version]) -> Reply:
+        if self._reloading.locked():
+            raise ConflictError("another reload is running; wait for it")
+        async with self._reloading:
+            return await asyncio.to_thread(self._swap_now, get)
+
+    def _swap_now(self, get: Callable[[], Version]) -> Reply:
+        try:
+            self._bring_in(get())
+        except RefusedModelError:
+            raise
+        except Exception as error:  # whatever is wrong with it, the old one goes on
+            raise RefusedModelError(f"the new model was refused, the old one goes on: {error}") from error
+        finally:
+            give_back_memory()
+        previous = self._previous
+        body = {"model": self.label.to_json(), "previous": None if previous is None else previous.label.to_json()}
+        return Reply(self.label, body | {"left_out": self.left_out})
+
+    def _bring_in(self, version: Version) -> None:
+        old = self._live.version
+        if version.label.version != old.label.version:
+            self._writer.alone(lambda: self._take(version)).result()
+            self._previous, self._map = old, None
+
+    def _take(self, version: Version) -> None:
+        """Bring a version to the live state and let it answer; runs while no change is made."""
+        catalogue, left_out = replay(reopened(version.base), self._writer.state)
+        try_out(version, catalogue)
+        if self._writer.journal is not None:
+            self._writer.journal.note_model(version.label.version)
+        self._live, self.left_out = Live(version, catalogue), left_out
+
+
+def _single(live: Live, question: Question) -> dict[str, Any]:
+    answer = live.version.answering(live.catalogue, [question])[0]
+    if isinstance(answer, Exception):
+        raise answer
+    return answer.to_json()
+
+
+def _shown(catalogue: LiveCatalogue, key: Key) -> int:
+    """Return the row of an item that may be shown."""
+    row = catalogue.row(key)
+    if row in catalogue.hidden:
+        raise UnknownIdError(f"item {str(key)[:80]!r} was deleted")
+    return row

@@ -1,0 +1,129 @@
+"""Vectors of everybody with a stored history: made when someone first asks for the users of an item, then kept up."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ..ids import Key, Rows
+from ..models.base import Recommender
+from ..models.item_vectors import stack_vectors
+from ..retrieval.topk import block_rows, inner_products
+from ..retrieval.vectors import Vectors
+from .catalogue import LiveCatalogue
+from .growing import GrowingVectors
+
+MOST_STALE = 0.5  # share of outdated rows at which the vectors of changed histories are made anew
+
+
+class StoredUsers:
+    """Vectors of the users a model was trained on, and of those whose histories have grown since.
+
+    Parameters
+    ----------
+    model : Recommender
+        The served model.
+    """
+
+    def __init__(self, model: Recommender) -> None:
+        self._model = model
+        self._lock = threading.Lock()
+        self._base: Vectors = None
+        self._by_item: csr_array | None = None
+        self._grown: dict[Key, tuple[int, tuple[tuple[int, ...], int]]] = {}
+        self._vectors: GrowingVectors | None = None
+        self._used = 0
+
+    def best(
+        self, catalogue: LiveCatalogue, item: Vectors, k: int, without_readers_of: int | None
+    ) -> tuple[list[Key], NDArray[np.float32]]:
+        """Return the users whose scores for an item are best, ties by age, and the scores.
+
+        Parameters
+        ----------
+        catalogue : LiveCatalogue
+        item : Vectors, shape (1, width)
+            Vector of the item.
+        k : int
+            Length of the list.
+        without_readers_of : int, optional
+            Row of the item, to leave out users whose history holds it.
+        """
+        with self._lock:
+            self._encode_base()
+            self._encode_grown(catalogue)
+            users, n_base = self._model.users_, len(self._model.users_)
+            scores = [inner_products(self._base, item)[:, 0]]
+            later = {key: row for key, (row, _) in self._grown.items() if key in catalogue.events}
+            if later and self._vectors is not None:
+                grown = inner_products(self._vectors.view(self._used), item)[:, 0]
+                for key, row in later.items():
+                    if (at := int(users.find([key])[0])) >= 0:
+                        scores[0][at] = grown[row]
+                new = [key for key in later if key not in users]
+                scores.append(grown[[later[key] for key in new]])
+            else:
+                new = []
+            everyone = np.concatenate(scores)
+            allowed = np.ones(len(everyone), bool)
+            if without_readers_of is not None:
+                allowed[self._readers(catalogue, without_readers_of, new)] = False
+        rows = np.flatnonzero(allowed)
+        order = rows[np.argsort(-everyone[rows], kind="stable")[:k]]
+        keys = [users.key(row) if row < n_base else new[row - n_base] for row in order.tolist()]
+        return keys, everyone[order]
+
+    def _encode_base(self) -> None:
+        if self._base is not None:
+            return
+        model = self._model
+        space = model.space(model.items_) if model.catalogue_.features is not None else model.catalogue_
+        step = block_rows(len(model.items_))
+        parts = [
+            model.encode_users(csr_array(model.histories_[start : start + step]), space)
+            for start in range(0, len(model.users_), step)
+        ]
+        self._base = stack_vectors(*parts)
+        self._by_item = csr_array(model.histories_.T)
+
+    def _encode_grown(self, catalogue: LiveCatalogue) -> None:
+        """Encode anew whoever has more events, or more of them that can be read, than when last encoded."""
+        changed: list[tuple[Key, tuple[int, ...]]] = []
+        histories: list[Rows] = []
+        for key, events in catalogue.events.items():
+            kept = self._grown.get(key)
+            if kept is None or kept[1] != (events, len(catalogue.dead)):
+                rows = catalogue.history(key)
+                if len(rows):
+                    changed.append((key, events))
+                    histories.append(rows)
+        if not changed:
+            return
+        if self._used > 64 and (self._used - len(self._grown)) > MOST_STALE * self._used:
+            self._grown, self._vectors, self._used = {}, None, 0
+            self._encode_grown(catalogue)
+            return
+        fresh = catalogue.encode_histories(histories)
+        if self._vectors is None:
+            self._vectors = GrowingVectors(fresh)
+        else:
+            self._vectors.write(self._used, fresh)
+        for place, (key, events) in enumerate(changed):
+            self._grown[key] = (self._used + place, (events, len(catalogue.dead)))
+        self._used += len(changed)
+
+    def _readers(self, catalogue: LiveCatalogue, row: int, new: list[Key]) -> list[int]:
+        """Return places of users whose history holds the item of a row."""
+        readers: list[int] = []
+        known = int(catalogue.known[row])
+        if known >= 0:
+            assert self._by_item is not None
+            readers += self._by_item.indices[self._by_item.indptr[known] : self._by_item.indptr[known + 1]].tolist()
+        users, place = self._model.users_, {key: len(self._model.users_) + at for at, key in enumerate(new)}
+        for key, events in catalogue.events.items():
+            if any(catalogue.now_at(event) == row for event in events):
+                readers.append(place[key] if key in place else int(users.find([key])[0]))
+        return readers

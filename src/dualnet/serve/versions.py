@@ -1,0 +1,123 @@
+"""Versions of the served model: loaded aside, tried out, swapped in by one reference, kept for the way back."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArtifactError, DataError, DualNetError
+from ..models.artifact import MANIFEST, load, read_manifest
+from ..models.base import Recommender
+from ..models.recommendations import Recommendations
+from .answering import Answering
+from .baselines import Baselines
+from .cards import warm_up_item
+from .catalogue import LiveCatalogue, open_catalogue
+from .filters import Filters
+from .new_content import new_rows
+from .questions import ModelLabel, Question, RecommendQuestion
+from .refusals import RefusedModelError
+from .search import TitleSearch
+from .stored_users import StoredUsers
+
+SAMPLE = 32  # stored histories that a new version must answer before it may answer anyone
+
+
+@dataclass(frozen=True, eq=False)
+class Version:
+    """A loaded model and all that is kept of it.
+
+    Parameters
+    ----------
+    model : Recommender
+    label : ModelLabel
+    manifest : dict
+        Of the model folder.
+    base : LiveCatalogue
+        Its own catalogue, encoded.
+    answering : Answering
+    baselines : Baselines
+    titles : TitleSearch
+    """
+
+    model: Recommender
+    label: ModelLabel
+    manifest: dict[str, Any]
+    base: LiveCatalogue
+    answering: Answering
+    baselines: Baselines
+    titles: TitleSearch
+
+
+def load_version(folder: Path) -> Version:
+    """Load a model folder, verify every byte, encode its catalogue, and try it out.
+
+    Raises
+    ------
+    ArtifactError
+        If the folder is damaged, or the model does not answer as a model should.
+    """
+    before = _digest(folder)
+    manifest, model = read_manifest(folder), load(folder)
+    if _digest(folder) != before:
+        raise ArtifactError(f"{folder} was replaced while it was read; load it again")
+    label = ModelLabel(model.name, before[:12])
+    base = open_catalogue(model, label)
+    raw = model.catalogue_.content
+    answering = Answering(Filters(None if raw is None else raw.table), StoredUsers(model))
+    version = Version(model, label, manifest, base, answering, Baselines(model), TitleSearch())
+    try_out(version, base)
+    return version
+
+
+def try_out(version: Version, catalogue: LiveCatalogue) -> None:
+    """Ask a version what it will be asked: vectors and lists of stored histories, features of new content.
+
+    Raises
+    ------
+    RefusedModelError
+        If an answer is an error, empty or not finite; the text says which.
+    """
+    model, label = version.model, f"version {version.label.version}"
+    rows = np.unique(np.linspace(0, len(model.users_) - 1, min(SAMPLE, len(model.users_))).astype(np.int64))
+    questions: list[Question] = [RecommendQuestion(user=user, k=10, keep_seen=True) for user in model.users_.take(rows)]
+    for user, answer in zip(model.users_.take(rows), version.answering(catalogue, questions), strict=True):
+        if isinstance(answer, Exception):
+            raise RefusedModelError(f"{label} cannot answer for the stored user {user!r}: {answer}") from answer
+        assert isinstance(answer, Recommendations)
+        if not answer.ids or not np.isfinite(answer.scores).all():
+            raise RefusedModelError(
+                f"{label} has {'no list' if not answer.ids else 'scores that are not finite'} for user {user!r}"
+            )
+    item = warm_up_item(catalogue)
+    if model.capabilities.new_items and item is not None:
+        try:
+            fresh = model.encode_items(new_rows(model, [item]))
+        except (DualNetError, DataError) as error:
+            raise RefusedModelError(f"{label} cannot encode the content of one of its own items: {error}") from error
+        if fresh.shape[0] != 1:
+            raise RefusedModelError(f"{label} encodes one new item as {fresh.shape[0]}")
+
+
+def give_back_memory() -> None:
+    """Return the memory of a version that nobody holds any more to the system."""
+    gc.collect()
+    if sys.platform == "linux":
+        try:
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
+        except (OSError, AttributeError):  # another C library; it has its own ways
+            return
+
+
+def _digest(folder: Path) -> str:
+    try:
+        return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+    except OSError as error:
+        raise ArtifactError(f"{folder} is not a model folder: {MANIFEST} cannot be read ({error.strerror})") from error

@@ -1,0 +1,158 @@
+"""All changes go through one thread: in order, journalled in groups, published by one reference."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ..errors import DualNetError
+from .catalogue import LiveCatalogue
+from .journal import Journal
+from .live_state import LiveState
+from .refusals import ClosedError
+
+GROUP = 64  # changes that share one synchronisation of the disk
+LARGE = 16 * 2**20  # bytes of a journal that is worth compacting while serving
+
+Outcome: TypeAlias = Any
+Change: TypeAlias = Callable[[LiveCatalogue], tuple[LiveCatalogue, Sequence[Mapping[str, Any]], Outcome]]
+
+
+@dataclass(eq=False)
+class _Job:
+    run: Any
+    exclusive: bool
+    future: Future[Any]
+
+
+class Writer:
+    """The only one that changes the live state.
+
+    Concurrent changes are gathered: each is applied to the view the one before left, then all are written with one
+    synchronisation, then the last view is published, and only then is anybody told. A change that fails fails alone.
+
+    Parameters
+    ----------
+    state : LiveState
+        What the journal holds.
+    journal : Journal, optional
+        Without one, changes are forgotten when the server stops.
+    read, publish : callable
+        Return, and replace, the view that answers.
+    """
+
+    def __init__(
+        self,
+        state: LiveState,
+        journal: Journal | None,
+        read: Callable[[], LiveCatalogue],
+        publish: Callable[[LiveCatalogue], None],
+    ) -> None:
+        self.state, self.journal = state, journal
+        self._read, self._publish = read, publish
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="dualnet-writing", daemon=True)
+        self._thread.start()
+
+    def change(self, change: Change) -> Future[tuple[LiveCatalogue, Outcome]]:
+        """Queue a change; the future holds the view that has it and its outcome, once it is durable and published."""
+        return self._queue(_Job(change, False, Future()))
+
+    def alone(self, task: Callable[[], Outcome]) -> Future[Outcome]:
+        """Queue something that must not run beside a change, such as swapping the model."""
+        return self._queue(_Job(task, True, Future()))
+
+    def close(self) -> None:
+        """Make the changes that wait, take no more, and close the journal."""
+        with self._lock:
+            if self._closed.is_set():
+                return
+            self._closed.set()
+            self._jobs.put(None)
+        self._thread.join()
+        if self.journal is not None:
+            self.journal.close()
+
+    def _queue(self, job: _Job) -> Future[Any]:
+        with self._lock:
+            if self._closed.is_set():
+                raise ClosedError("the server takes no more changes; it is shutting down")
+            self._jobs.put(job)
+        return job.future
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            group = [job]
+            ending = False
+            while len(group) < GROUP:
+                try:
+                    following = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    ending = True
+                    break
+                group.append(following)
+            self._work(group)
+            if ending:
+                return
+
+    def _work(self, group: list[_Job]) -> None:
+        """Do jobs in order; changes between two exclusive ones form a group."""
+        changes: list[_Job] = []
+        for job in group:
+            if not job.future.set_running_or_notify_cancel():
+                continue
+            if not job.exclusive:
+                changes.append(job)
+                continue
+            self._make(changes)
+            changes = []
+            try:
+                job.future.set_result(job.run())
+            except BaseException as error:
+                job.future.set_exception(error)
+        self._make(changes)
+
+    def _make(self, jobs: list[_Job]) -> None:
+        if not jobs:
+            return
+        catalogue = self._read()
+        records: list[Mapping[str, Any]] = []
+        made: list[tuple[_Job, Outcome]] = []
+        for job in jobs:
+            try:
+                catalogue, changes, outcome = job.run(catalogue)
+            except Exception as error:
+                job.future.set_exception(error)
+                continue
+            records += changes
+            made.append((job, outcome))
+        try:
+            if records and self.journal is not None:
+                self.journal.append(records)
+        except DualNetError as error:
+            for job, _ in made:
+                job.future.set_exception(error)
+            return
+        for record in records:
+            self.state.apply(record)
+        self._publish(catalogue)
+        for job, outcome in made:
+            job.future.set_result((catalogue, outcome))
+        self._compact_if_large()
+
+    def _compact_if_large(self) -> None:
+        journal = self.journal
+        if journal is None or journal.size < LARGE or journal.lines < 4 * self.state.n_changes:
+            return
+        try:
+            journal.compact(self.state.changes())
+        except DualNetError:
+            return  # the old file goes on; nothing is lost but room

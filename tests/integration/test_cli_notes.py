@@ -1,0 +1,144 @@
+"""What commands say beside their figures: what is missing, what a mark means, what was left out, what to do next."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from dualnet.cli import main
+from dualnet.cli.output import print_table
+from dualnet.data.synthetic import blocks_world
+from dualnet.data.tables import dataset_tables, write_table
+from dualnet.experiments.report import ReportPage
+from dualnet.experiments.result_lines import claimed
+
+pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    place = tmp_path_factory.mktemp("tables")
+    for name, table in dataset_tables(blocks_world()).items():
+        write_table(table.drop_columns(["weight"]) if name == "events" else table, place / f"{name}.csv")
+    return place / "events.csv", place / "items.csv"
+
+
+def call(capsys, *arguments):
+    capsys.readouterr()
+    code = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def with_items(tables):
+    return [tables[0], "--items", tables[1], "--text", "title"]
+
+
+def test_fit_on_a_protocol_prints_the_test_figures(capsys, tables, tmp_path):
+    wanted = ["--protocol", "out-matrix", "--model", "content-profile"]
+    code, out, _ = call(capsys, "fit", *with_items(tables), *wanted, "--out", tmp_path / "a")
+    assert code == 0
+    assert "known-new" in out
+    assert "recall" in out
+    code, out, _ = call(capsys, "fit", *with_items(tables), *wanted, "--out", tmp_path / "b", "--json")
+    record = json.loads(out)
+    assert record["test"]["tasks"][0]["metrics"]["recall@10"]["mean"] > 0
+    division = tmp_path / "s"
+    call(capsys, "split", *with_items(tables), "--protocol", "citeulike2", "--out", division)
+    _, out, _ = call(capsys, "fit", division, "--model", "wmf", "--set", "factors=4", "--out", tmp_path / "c")
+    assert f"dualnet evaluate {tmp_path / 'c'} {division}" in out
+
+
+def test_fit_says_once_that_new_items_cannot_be_scored(capsys, tables, tmp_path):
+    small = ["--set", "levels=[8]", "--set", "epochs=1"]
+    _, _, err = call(capsys, "fit", tables[0], *small, "--out", tmp_path / "a")
+    assert err.count("without item content (no --items), so items that it has not seen cannot be scored") == 1
+    _, _, err = call(capsys, "fit", *with_items(tables), *small, "--out", tmp_path / "b")
+    assert "cannot be scored" not in err
+    _, _, err = call(capsys, "fit", *with_items(tables), "--model", "popularity", "--out", tmp_path / "c")
+    assert "does not read content, so items that it has not seen cannot be scored" in err
+
+
+def test_cut_offs_above_the_candidates_are_left_out(capsys, tables):
+    _, out, _ = call(
+        capsys, "bench", *with_items(tables), "--protocol", "four-quadrants", "--models", "content-profile", "--at", "5,20,300"
+    )
+    known, new = out.split("known-new")[0], out.split("known-new")[1].split("new-known")[0]
+    assert "R@5 " in known
+    assert "R@20" in known
+    assert "R@300" not in out
+    assert "left out: @300, above the number of candidates (37)" in known
+    assert "R@20" not in new
+    assert "left out: @20, @300, above the number of candidates (10)" in new
+
+
+def test_evaluate_leaves_them_out_too(capsys, tables, tmp_path):
+    call(capsys, "split", *with_items(tables), "--protocol", "four-quadrants", "--out", tmp_path / "s")
+    call(capsys, "fit", tmp_path / "s", "--model", "content-profile", "--out", tmp_path / "r")
+    _, out, _ = call(capsys, "evaluate", tmp_path / "r", tmp_path / "s", "--at", "5,20,300")
+    head, *rows = out.splitlines()
+    assert "@20" in head
+    assert "@300" not in head
+    assert next(row for row in rows if row.startswith("known-new")).endswith(" -")
+    assert "-: the task has fewer candidates than the list is long" in out
+    assert "left out: @300" in out
+    _, out, _ = call(capsys, "evaluate", tmp_path / "r", tmp_path / "s", "--at", "300")
+    assert "@300" in out.splitlines()[0]  # a table needs a column
+
+
+def test_marks_are_explained_where_they_occur(capsys):
+    print_table(["task", "R@5"], [["a", "0.5* 0.4-0.6"], ["b", "n/a"]])
+    out = capsys.readouterr().out
+    assert out.count("*: the best of its column") == 1
+    assert out.count("n/a: the model cannot answer") == 1
+    print_table(["task", "R@5"], [["a", "0.5"], ["b", "n/a"]], notes=["n/a: no content", "n/a: no content"])
+    out = capsys.readouterr().out
+    assert "best of its column" not in out
+    assert out.count("n/a: no content") == 1
+
+
+def test_bench_says_why_a_model_has_no_figure(capsys, tables):
+    _, out, _ = call(
+        capsys, "bench", *with_items(tables), "--protocol", "out-matrix", "--models", "popularity,content-profile", "--at", "2"
+    )
+    line = next(line for line in out.splitlines() if line.startswith("n/a: "))
+    assert line.startswith("n/a: popularity: ")
+
+
+def test_missing_data_is_named_before_missing_pictures(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("DUALNET_DATA", str(tmp_path))
+    (tmp_path / "movielens-20m").mkdir()
+    code, _, err = call(capsys, "bench", "movielens-20m", "--models", "popularity")
+    assert code == 6
+    assert err.index("is not here: put ml-20m.zip") < err.index("pictures")
+
+
+def test_a_second_search_on_one_folder_stops(capsys, tables, tmp_path):
+    arguments = ["tune", tables[0], "--model", "wmf", "--grid", "factors=[2]", "--set", "iterations=1", "--out", tmp_path / "t"]
+    with claimed(tmp_path / "t", ".search") as ours:
+        assert ours
+        code, _, err = call(capsys, *arguments)
+    assert code == 6
+    assert f"another search is writing to {tmp_path / 't'}" in err
+    assert call(capsys, *arguments)[0] == 0
+
+
+def test_a_page_is_not_wider_than_a_screen(tmp_path):
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    api = pytest.importorskip("playwright.sync_api")
+    if browser is None:
+        pytest.skip("no chromium")
+    page = ReportPage("title", "subtitle")
+    text = "more than noise over users and over runs of the same division (one run)"
+    row = [(f"{'logistic loss minus weighted squares'}", "", False), ("R@50", "", False)]
+    row += [("-0.026", "-0.031 to -0.022", False)] * 3 + [(text, "", False)]
+    page.table("Paired tests", ["difference", "at", "over users", "over runs", "relative", "verdict"], [row] * 2)
+    path = page.write(tmp_path / "page.html")
+    with api.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        view = opened.new_page(viewport={"width": 1200, "height": 800})
+        view.goto(path.as_uri())
+        widths = view.evaluate("[...document.querySelectorAll('.scroll')].map(part => [part.clientWidth, part.scrollWidth])")
+        opened.close()
+    assert np.all([inner >= whole for inner, whole in widths])

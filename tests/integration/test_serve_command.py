@@ -1,0 +1,136 @@
+"""`dualnet serve` as a user meets it: the address printed, a clear sentence for each mistake, and a quiet end."""
+
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+from dualnet.cli import main
+from dualnet.data.synthetic import blocks_world
+from dualnet.models.registry import create
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return create("content-profile").fit(blocks_world()).save(tmp_path_factory.mktemp("run") / "model")
+
+
+def call(capsys, *arguments):
+    capsys.readouterr()
+    code = main(["serve", *(str(argument) for argument in arguments)])
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err + captured.out
+    return code, captured.out, captured.err
+
+
+def test_mistakes_are_told_in_one_sentence(capsys, model, tmp_path, monkeypatch):
+    monkeypatch.delenv("DUALNET_API_KEYS_FILE", raising=False)
+    assert call(capsys)[0] == 2
+    code, _, told = call(capsys, tmp_path, "--port", 0)
+    assert code == 5
+    assert str(tmp_path) in told
+    code, _, told = call(capsys, model, "--host", "0.0.0.0", "--port", 0)
+    assert code == 2
+    assert "--make-key" in told
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        code, _, told = call(capsys, model, "--port", taken.getsockname()[1])
+    assert code == 6
+    assert "is taken by another program; choose another with --port" in told
+    monkeypatch.setenv("DUALNET_API_KEYS_FILE", str(tmp_path / "none"))
+    code, _, told = call(capsys, model, "--port", 0)
+    assert code == 6
+    assert "key file" in told
+
+
+def test_without_the_extra_it_says_what_to_install(capsys, model, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "uvicorn" else found(name))
+    code, _, told = call(capsys, model)
+    assert code == 6
+    assert "pip install 'dualnet[serve]'" in told
+
+
+def test_make_key_prints_the_key_once_and_its_line(capsys):
+    code, out, _ = call(capsys, "--make-key", "shop", "--admin", "--json")
+    made = json.loads(out)
+    assert code == 0
+    assert made["line"].startswith("shop ")
+    assert made["line"].endswith(" admin")
+    assert made["key"] not in made["line"]
+    code, out, _ = call(capsys, "--make-key", "shop")
+    assert (code, out.count("dn_")) == (0, 1)
+
+
+def fetch(url, body=None, headers=()):
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(url, data, {"Content-Type": "application/json", **dict(headers)})
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def start(model, *arguments, **environment):
+    code = "from dualnet.cli import run; run()"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, "serve", str(model), "--port", "0", "--json", "--grace", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+    )
+
+
+def address(server):
+    text = ""
+    while not text.endswith("}\n") or text.count("{") != text.count("}"):
+        line = server.stdout.readline()
+        assert line, server.stderr.read()
+        text += line
+    return json.loads(text)["address"]
+
+
+def test_it_serves_with_keys_and_ends_with_0_on_sigterm(model, tmp_path, capsys):
+    made = json.loads(call(capsys, "--make-key", "shop", "--json")[1])
+    (tmp_path / "keys").write_text(made["line"])
+    server = start(model, DUALNET_API_KEYS_FILE=str(tmp_path / "keys"))
+    try:
+        place = address(server)
+        items = blocks_world().items.ids.keys
+        key = {"Authorization": f"Bearer {made['key']}"}
+        question = {"history": items[:3], "k": 2}
+        assert fetch(f"{place}/readyz")[0] == 200
+        assert fetch(f"{place}/v1/recommend", question)[0] == 401
+        status, body = fetch(f"{place}/v1/recommend", question, key)
+        assert status == 200
+        assert len(json.loads(body)["items"]) == 2
+        assert fetch(f"{place}/v1/model:reload", {}, key)[0] == 403
+        assert fetch(f"{place}/livez", headers={"Host": "evil.example"})[0] == 400
+        server.send_signal(signal.SIGTERM)
+        _, log = server.communicate(timeout=60)
+    finally:
+        server.kill()
+    assert server.returncode == 0
+    assert [json.loads(line)["status"] for line in log.splitlines() if line.startswith("{")] == [200, 401, 200, 403, 400]
+    for secret in (made["key"], *items[:3]):
+        assert secret not in log
+
+
+def test_serving_needs_no_torch_and_no_scikit_learn(model):
+    code = (
+        "import sys, pathlib; from dualnet.serve.front.app import build_app; from dualnet.serve.service import Service;"
+        "from dualnet.cli import serve; from dualnet.serve.front import server;"
+        "build_app(Service.open(pathlib.Path(sys.argv[1])));"
+        "assert not {'torch', 'sklearn', 'matplotlib'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(model)], capture_output=True, text=True, check=False,
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,168 @@
+"""`dualnet update` as a nightly job meets it: files in, a whole new run or nothing."""
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dualnet import load
+from dualnet.cli import main
+from dualnet.data.synthetic import blocks_world
+from dualnet.data.tables import dataset_tables, write_table
+
+pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
+WORLD = blocks_world()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("nightly")
+    old = WORLD.select(users=np.arange(36), items=np.arange(44))
+    for name, data in (("", old), ("new-", WORLD)):
+        for kind, table in dataset_tables(data).items():
+            write_table(table.drop_columns(["weight"]) if kind == "events" else table, place / f"{name}{kind}.csv")
+    tables = [str(place / "events.csv"), "--items", str(place / "items.csv"), "--text", "title"]
+    sizes = ["--set", "levels=[16, 8]", "--set", "epochs=10", "--set", "user_batch=20"]
+    assert main(["fit", *tables, "--out", str(place / "run"), *sizes]) == 0
+    return place
+
+
+def call(capsys, *arguments):
+    capsys.readouterr()
+    code = main(["update", *[str(argument) for argument in arguments]])
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err + captured.out
+    return code, captured.out, captured.err
+
+
+def new(folder):
+    return ["--events", folder / "new-events.csv", "--items", folder / "new-items.csv"]
+
+
+def test_a_new_run_beside_the_old_one(capsys, folder, tmp_path):
+    before = (folder / "run" / "model" / "manifest.json").read_bytes()
+    code, out, _ = call(capsys, folder / "run", *new(folder), "--out", tmp_path / "next", "--json")
+    assert code == 0
+    added = json.loads(out)["update"]
+    assert (added["users"], added["items"], added["number"]) == (4, 4, 1)
+    assert (folder / "run" / "model" / "manifest.json").read_bytes() == before
+    assert sorted(path.name for path in (tmp_path / "next").iterdir()) == ["log.jsonl", "model", "run.json"]
+    phases = [json.loads(line)["phase"] for line in (tmp_path / "next" / "log.jsonl").read_text().splitlines()]
+    assert phases == ["train/optimise"] * 10 + ["update-1"] * 2
+    assert [path.name for path in tmp_path.iterdir()] == ["next"]
+    assert len(load(tmp_path / "next" / "model").users_) == 40
+    code, _, err = call(capsys, folder / "run", *new(folder), "--out", tmp_path / "next")
+    assert code == 2
+    assert "--overwrite" in err
+    code, _, err = call(capsys, tmp_path / "next", *new(folder), "--overwrite")
+    assert code == 0
+    assert "0 new pairs (328 were known)" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["next"]
+
+
+def test_words_of_new_items_that_the_model_lacks_are_reported(capsys, folder, tmp_path):
+    items = tmp_path / "items.csv"
+    items.write_text("item_id,title\nn1,genomes quarks gluons\n")
+    code, _, err = call(capsys, folder / "run", "--items", items, "--out", tmp_path / "next")
+    assert code == 0
+    assert "2 of 3 words of the new items are unknown" in err
+
+
+def test_a_failure_leaves_nothing(capsys, folder, tmp_path):
+    events = tmp_path / "events.csv"
+    events.write_text("user_id,item_id\nu0-0,nowhere\n")
+    code, _, err = call(capsys, folder / "run", "--events", events, "--out", tmp_path / "next")
+    assert code == 3
+    assert "'nowhere' of the new events is not in the catalogue" in err
+    code, _, err = call(capsys, folder / "run", *new(folder))
+    assert code == 2
+    assert "--out" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["events.csv"]
+
+
+def test_a_gate_on_pairs_held_out(capsys, folder, tmp_path, monkeypatch):
+    arguments = [folder / "run", *new(folder), "--out", tmp_path / "next", "--hold-out", "0.4"]
+    monkeypatch.setattr("dualnet.models.update_check.is_worse", lambda figures: bool(figures))
+    code, out, err = call(capsys, *arguments)
+    assert code == 4
+    assert "nothing was written" in err
+    assert "before" in out
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("dualnet.models.update_check.is_worse", lambda figures: False)
+    code, out, _ = call(capsys, *arguments, "--json")
+    assert code == 0
+    assert {entry["items"] for entry in json.loads(out)["held_out"]} == {"old", "new"}
+
+
+def test_integer_ids_of_a_text_file(capsys, tmp_path):
+    pairs = [(user, item) for user in range(6) for item in range(user, user + 3)]
+    old, fresh = tmp_path / "old.jsonl", tmp_path / "new.csv"
+    old.write_text("".join(json.dumps({"user_id": user, "item_id": item}) + "\n" for user, item in pairs))
+    fresh.write_text("user_id,item_id\n7,2\n0,5\n")
+    assert main(["fit", str(old), "--model", "wmf", "--set", "factors=2", "--out", str(tmp_path / "run")]) == 0
+    code, out, _ = call(capsys, tmp_path / "run", "--events", fresh, "--out", tmp_path / "next", "--json")
+    assert code == 0
+    assert json.loads(out)["update"]["users"] == 1
+    assert 7 in load(tmp_path / "next" / "model").users_
+    fresh.write_text("user_id,item_id\nseven,2\n")
+    code, _, err = call(capsys, tmp_path / "run", "--events", fresh, "--out", tmp_path / "other")
+    assert code == 3
+    assert "'seven' in column 'user_id' is text" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_update_leaves_the_old_run_and_nothing_else(capsys, folder, tmp_path, monkeypatch, number):
+    run = tmp_path / "run"
+    shutil.copytree(folder / "run", run)
+    before = {path.name: path.read_bytes() for path in (run / "model").iterdir()}
+
+    def interrupt(self, figures, seconds):
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr("dualnet.train.progress.EpochLog.write", interrupt)
+    code, _, err = call(capsys, run, *new(folder), "--overwrite")
+    assert code == 128 + number
+    assert "interrupted" in err
+    assert {path.name: path.read_bytes() for path in (run / "model").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_swap_that_fails_puts_the_old_run_back(capsys, folder, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    shutil.copytree(folder / "run", run)
+    real = Path.rename
+
+    def fail(self, target):
+        if self.name.endswith(".tmp") and Path(target) == run:
+            raise OSError(28, "No space left on device")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    code, _, err = call(capsys, run, *new(folder), "--overwrite")
+    assert code == 6
+    assert "No space left" in err
+    assert len(load(run / "model").users_) == 36
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_what_was_tracked_goes_along(capsys, folder, tmp_path):
+    mlflow = pytest.importorskip("mlflow")
+    run = tmp_path / "run"
+    shutil.copytree(folder / "run", run)
+    for arguments in (["--overwrite"], ["--overwrite", "--epochs", 1]):
+        events = folder / "new-events.csv"
+        if "--epochs" in arguments:
+            events = tmp_path / "later.csv"
+            events.write_text("user_id,item_id\nu0-0,i3-11\n")
+        code, _, err = call(
+            capsys, run, "--events", events, "--items", folder / "new-items.csv", "--track", "mlflow", *arguments
+        )
+        assert code == 0, err
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{run / 'mlflow.db'}")
+    found = client.search_runs([client.get_experiment_by_name("dualnet").experiment_id])
+    assert [each.info.run_name for each in found] == ["run", "run"]
+    assert {each.data.params["update"] for each in found} == {"1", "2"}

@@ -1,0 +1,187 @@
+"""A small service without a model, and a client that speaks to the front in this process."""
+
+import asyncio
+import io
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from dualnet.errors import DataError, UnknownIdError
+from dualnet.models.recommendations import Recommendations
+from dualnet.serve.front.app import FrontOptions, build_app
+from dualnet.serve.front.gate import Guards
+from dualnet.serve.questions import ModelLabel, RecommendQuestion, Reply, ScoreQuestion
+from dualnet.serve.refusals import BusyError, ConflictError
+from dualnet.serve.service import Service
+
+
+class StandIn(Service):
+    """Ten items, three users; every answer is made up but of the right form."""
+
+    def __init__(self, whole=False):
+        self.items = {(n if whole else f"p{n:04}"): {"title": f"Paper {n}"} for n in range(10)}
+        self.users = {(n if whole else f"u{n:04}"): [next(iter(self.items))] for n in range(3)}
+        self.whole, self.ready_now, self.questions, self.calls = whole, False, [], []
+        self.fails_with = None
+        self.on_batch = lambda size: None
+        self.whole_after = None  # kind of ids after a reload
+
+    async def start(self):
+        self.ready_now = True
+
+    async def close(self):
+        self.ready_now = False
+        self.calls.append("close")
+
+    @property
+    def ready(self):
+        return self.ready_now
+
+    @property
+    def label(self):
+        return ModelLabel("dualnet", "0123456789ab")
+
+    def item_key(self, text):
+        return int(text) if self.whole else text
+
+    user_key = item_key
+
+    def reply(self, body):
+        return Reply(self.label, body)
+
+    def _known(self, keys, among, what):
+        for key in keys or ():
+            if key not in among:
+                raise UnknownIdError(f"unknown {what} {key!r}")
+
+    async def ask(self, question):
+        self.questions.append(question)
+        self.on_batch(1)
+        if self.fails_with is not None:
+            raise self.fails_with
+        for name in ("history", "items", "exclude", "candidates"):
+            fresh = {new.id for new in getattr(question, "new_items", ())}
+            self._known(getattr(question, name, None), {*self.items, *fresh}, "item")
+        if getattr(question, "user", None) is not None:
+            self._known([question.user], self.users, "user")
+        if isinstance(question, ScoreQuestion):
+            scores = [{"item": key, "score": 1.0, "path": "known"} for key in question.items]
+            return self.reply({"resolved": "known", "ignored": [], "scores": scores})
+        if isinstance(question, RecommendQuestion):
+            if question.history == [] and question.fallback == "error":
+                raise DataError("nothing is known of this user: the history is empty")
+            keys = list(self.items)[: question.k]
+            n = len(keys)
+            listed = Recommendations(keys, [0.5] * n, ["t"] * n, ["known"] * n, "known", [])
+            return self.reply(listed.to_json())
+        self._known([question.item] if getattr(question, "item", None) is not None else [], self.items, "item")
+        return self.reply({"resolved": "item", "ignored": [], "items": [], "users": [], "path": "known", "vector": [1.0]})
+
+    async def explain(self, asker, item):
+        self._known([item], self.items, "item")
+        return self.reply({"explanation": {"item": item, "score": 1.0}})
+
+    async def compare(self, asker, k=10):
+        return self.reply({"models": [], "pending": []})
+
+    async def put_item(self, key, content):
+        if key == next(iter(self.items)):
+            raise ConflictError(f"item {key!r} was part of the training and keeps its place")
+        new = key not in self.items
+        self.items[key] = dict(content)
+        return self.reply({"item": key, "state": "added" if new else "replaced"}), new
+
+    async def put_items(self, items):
+        self.calls.append(items)
+        return self.reply({"added": len(items), "replaced": 0})
+
+    async def delete_item(self, key):
+        self._known([key], self.items, "item")
+        return self.reply({"item": key, "state": "deleted"})
+
+    async def add_events(self, events):
+        self._known([item for _, item in events], self.items, "item")
+        return self.reply({"added": len(events), "repeated": 0, "new_users": 0})
+
+    async def reload(self):
+        self.calls.append("reload")
+        self.whole = self.whole_after if self.whole_after is not None else self.whole
+        return self.reply({"previous": None})
+
+    async def rollback(self):
+        if self.whole_after is not None:
+            self.whole, self.whole_after = not self.whole_after, None
+            return self.reply({"previous": None})
+        raise ConflictError("there is no version before this one")
+
+    async def model_summary(self):
+        summary = {name: {} for name in ("parameters", "info", "metrics", "columns", "ids", "capabilities")}
+        return self.reply({**summary, "name": "dualnet", "version": "0123456789ab", "previous": None, "items": 10, "users": 3})
+
+    async def search_items(self, query, *, limit=20, offset=0):
+        return self.reply({"items": [], "total": 0, "asked": [query, limit, offset]})
+
+    async def item_card(self, key):
+        self._known([key], self.items, "item")
+        return self.reply({"item": key, "title": "t", "path": "known", "content": self.items[key], "picture": True})
+
+    async def picture(self, key):
+        self._known([key], self.items, "item")
+        return (b"<svg onload=alert(1)>", "image/svg+xml") if key == "p0002" else (b"\x89PNG", "image/png")
+
+    async def search_users(self, query, *, limit=20):
+        return self.reply({"users": [], "total": 0})
+
+    async def user_history(self, key):
+        self._known([key], self.users, "user")
+        return self.reply({"items": []})
+
+    async def map(self):
+        return self.reply({"items": [], "x": [], "y": [], "explained": 0.0})
+
+    def gauges(self):
+        return {"waiting": 3.0, "items": float(len(self.items))}
+
+
+BUSY = BusyError("too many questions are waiting", 2.0)
+
+
+@dataclass
+class Front:
+    """The front around a stand-in, with a client for single requests."""
+
+    service: StandIn
+    app: Any
+    log: io.StringIO = field(default_factory=io.StringIO)
+
+    def ask(self, method, path, **more):
+        """Send one request and return the answer."""
+
+        async def once():
+            transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
+                return await client.request(method, path, **more)
+
+        return asyncio.run(once())
+
+    def post(self, path, body, **more):
+        """Send JSON."""
+        return self.ask("POST", path, json=body, **more)
+
+
+@pytest.fixture
+def make_front():
+    def make(*, whole=False, guards=None, **options):
+        log = io.StringIO()
+        service = StandIn(whole)
+        service.ready_now = True
+        return Front(service, build_app(service, guards or Guards(), FrontOptions(log=log, **options)), log)
+
+    return make
+
+
+@pytest.fixture
+def front(make_front):
+    return make_front()

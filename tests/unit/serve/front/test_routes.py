@@ -1,0 +1,248 @@
+"""Every route of the contract: what it asks of the service, and the form of its answer."""
+
+import json
+
+import pytest
+
+from dualnet.errors import CapabilityError, DataError, ResourceError
+from dualnet.serve.front.gate import Draining, Guards
+from dualnet.serve.questions import NewItem, RecommendQuestion
+from dualnet.serve.refusals import BusyError, ClosedError, RefusedModelError
+
+FRESH = {
+    "id": "n1",
+    "content": {"title": "New", "tags": ["a", "b"], "year": 2020, "vector": [0.1, 2], "open": True, "note": None},
+}
+
+CALLS = [
+    ("POST", "/v1/recommend", {"user": "u0000", "k": 3}, 200),
+    ("POST", "/v1/recommend", {"history": []}, 200),
+    ("POST", "/v1/recommend", {"history": ["p0001"], "explain": True, "k": 2}, 200),
+    ("POST", "/v1/score", {"user": "u0000", "items": ["p0001"]}, 200),
+    ("POST", "/v1/explain", {"history": ["p0001"], "item": "p0002"}, 200),
+    ("POST", "/v1/similar/items", {"item": "p0001", "k": 2}, 200),
+    ("POST", "/v1/users-for-item", {"item": "p0001"}, 200),
+    ("POST", "/v1/users-for-item", {"content": {"title": "a"}, "keep_seen": True}, 200),
+    ("POST", "/v1/encode/user", {"history": ["p0001"]}, 200),
+    ("POST", "/v1/encode/item", {"content": {"title": "a"}}, 200),
+    ("POST", "/v1/compare", {"history": ["p0001"], "k": 2}, 200),
+    ("PUT", "/v1/items/n1", {"content": {"title": "a"}}, 201),
+    ("PUT", "/v1/items/p0003", {"content": {"title": "a"}}, 200),
+    ("PUT", "/v1/items/p0000", {"content": {"title": "a"}}, 409),
+    ("PUT", "/v1/items/10.1000%2F182", {"content": {"title": "a"}}, 201),
+    ("POST", "/v1/items:batch", {"items": [FRESH]}, 200),
+    ("POST", "/v1/events", {"events": [{"user": "someone", "item": "p0001"}]}, 200),
+    ("POST", "/v1/events", {"events": [{"user": "someone", "item": "nothing"}]}, 422),
+    ("POST", "/v1/events", {"events": []}, 422),
+    ("POST", "/v1/model:reload", {}, 200),
+    ("POST", "/v1/model:reload", {"rollback": True}, 409),
+    ("GET", "/v1/items", None, 200),
+    ("GET", "/v1/items/p0001", None, 200),
+    ("DELETE", "/v1/items/p0001", None, 200),
+    ("GET", "/v1/users", None, 200),
+    ("GET", "/v1/users/u0000/history", None, 200),
+    ("GET", "/v1/map", None, 200),
+    ("GET", "/v1/model", None, 200),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), CALLS)
+def test_each_route(front, method, path, body, status):
+    answer = front.ask(method, path, json=body) if body is not None else front.ask(method, path)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    told = answer.json()
+    assert told["request_id"] == answer.headers["x-request-id"]
+    if status < 300:
+        assert told["model"] == {"name": "dualnet", "version": "0123456789ab"}
+    else:
+        assert told["error"]["message"]
+
+
+def test_every_route_of_the_document_is_called_above(front):
+    document = front.ask("GET", "/openapi.json").json()
+    called = {(method, path.replace("p0001", "{item}").replace("u0000", "{user}")) for method, path, _, _ in CALLS}
+    called |= {("PUT", "/v1/items/{item}"), ("GET", "/livez"), ("GET", "/readyz"), ("GET", "/v1/items/{item}/picture")}
+    documented = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    assert documented <= called
+
+
+def test_a_question_reaches_the_service_whole(front):
+    body = {
+        "history": ["p0001", "n1"], "new_items": [FRESH], "k": 4, "exclude": ["p0002"], "candidates": ["p0003", "n1"],
+        "filter": {"year": {"min": 2000, "max": 2020.5}, "open": {"is": True}, "tags": {"any": ["a", 1]}, "title": {"contains": "w"}},
+        "keep_seen": True, "fallback": "error",
+    }  # fmt: skip
+    assert front.post("/v1/recommend", body).status_code == 200
+    assert front.service.questions == [
+        RecommendQuestion(
+            history=["p0001", "n1"],
+            new_items=[NewItem("n1", FRESH["content"])],
+            k=4,
+            exclude=["p0002"],
+            candidates=["p0003", "n1"],
+            filter=body["filter"],
+            keep_seen=True,
+            fallback="error",
+        )
+    ]
+    content = front.service.questions[0].new_items[0].content
+    assert {name: type(value) for name, value in content.items()} == {n: type(v) for n, v in FRESH["content"].items()}
+
+
+def test_whole_number_ids_are_numbers_and_only_numbers(make_front):
+    front = make_front(whole=True)
+    assert front.post("/v1/recommend", {"history": [1, 2]}).status_code == 200
+    assert front.ask("GET", "/v1/items/7").json()["item"] == 7
+    for body in ({"history": ["1"]}, {"history": [1.0]}, {"history": [True]}, {"user": "1"}, {"history": [2**63]}):
+        assert front.post("/v1/recommend", body).status_code == 422, body
+    for path in ("007", "7.0", "+7", "%207", "\u0667", "1e1", "99999999999999999999", "x"):
+        assert front.ask("GET", f"/v1/items/{path}").status_code == 422, path
+    assert front.ask("GET", "/v1/items/-7").status_code == 404
+    document = front.ask("GET", "/openapi.json").json()
+    assert document["paths"]["/v1/items/{item}"]["get"]["parameters"][0]["schema"]["type"] == "integer"
+
+
+def test_a_model_with_ids_of_another_kind_is_refused_and_taken_back(front):
+    front.service.whole_after = True
+    answer = front.post("/v1/model:reload", {})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "model-refused")
+    assert front.post("/v1/recommend", {"history": ["p0001"]}).status_code == 200
+
+
+def test_explanations_come_with_each_entry(front):
+    entries = front.post("/v1/recommend", {"history": ["p0001"], "explain": True, "k": 2}).json()["items"]
+    assert [entry["explanation"]["item"] for entry in entries] == ["p0000", "p0001"]
+
+
+def test_a_picture_is_sent_as_it_is_and_cannot_run(front):
+    answer = front.ask("GET", "/v1/items/p0001/picture")
+    assert (answer.content, answer.headers["content-type"]) == (b"\x89PNG", "image/png")
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (BusyError("too many questions wait", 2.0), 503, "busy"),
+        (ClosedError("the service is closed"), 503, "not-ready"),
+        (ResourceError("the disk is full"), 503, "unavailable"),
+        (RefusedModelError("worse than before"), 409, "model-refused"),
+        (CapabilityError("this model cannot"), 422, "not-possible"),
+        (DataError("odd"), 422, "bad-request"),
+        (RuntimeError("secret p0001"), 500, "internal"),
+    ],
+)
+def test_errors_of_the_service(front, error, status, code):
+    front.service.fails_with = error
+    answer = front.post("/v1/recommend", {"user": "u0000"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert ("retry-after" in answer.headers) == (status == 503)
+    front.app._log.flush()
+    assert "secret" not in answer.text + front.log.getvalue()
+    assert ("RuntimeError" in front.log.getvalue()) == (status == 500)
+
+
+def test_ready_only_while_the_service_is_and_the_server_stays(make_front):
+    draining = Draining()
+    front = make_front(guards=Guards(draining=draining))
+    assert front.ask("GET", "/readyz").json()["status"] == "ready"
+    front.service.ready_now = False
+    assert front.ask("GET", "/readyz").status_code == 503
+    front.service.ready_now = True
+    draining.now = True
+    stopping = front.ask("GET", "/readyz")
+    assert (stopping.status_code, stopping.headers["connection"], stopping.json()["error"]["code"]) == (
+        503,
+        "close",
+        "stopping",
+    )
+    assert front.ask("GET", "/livez").status_code == 200
+    assert front.post("/v1/recommend", {"user": "u0000"}).headers["connection"] == "close"
+
+
+def test_a_sane_request_id_comes_back_and_an_odd_one_does_not(front):
+    assert front.ask("GET", "/livez", headers={"X-Request-Id": "trace-7"}).json()["request_id"] == "trace-7"
+    assert "<" not in front.ask("GET", "/livez", headers={"X-Request-Id": "<script>"}).text
+
+
+def test_meters_count_routes_quadrants_and_unknown_ids(front):
+    front.post("/v1/recommend", {"user": "u0000", "k": 3})
+    front.post("/v1/recommend", {"user": "somebody-private"})
+    front.ask("GET", "/v1/items/p0001")
+    answer = front.ask("GET", "/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    text = answer.text
+    for line in (
+        'dualnet_requests_total{method="POST",route="/v1/recommend",status="200"} 1.0',
+        'dualnet_requests_total{method="POST",route="/v1/recommend",status="422"} 1.0',
+        'dualnet_request_seconds_count{method="GET",route="/v1/items/{item}"} 1.0',
+        'dualnet_recommended_total{item="known",user="known"} 3.0',
+        "dualnet_unknown_ids_total 1.0",
+        "dualnet_batch_size_count 2.0",
+        "dualnet_waiting 3.0",
+        "dualnet_items 10.0",
+        'dualnet_model_info{name="dualnet",version="0123456789ab"} 1.0',
+    ):
+        assert line in text, line
+    assert "somebody-private" not in text
+    assert "p0001" not in text
+
+
+def test_the_log_has_a_line_for_each_answer_and_no_ids(front):
+    front.post("/v1/recommend", {"history": ["p0001", "p0002"]})
+    front.post("/v1/recommend", {"history": ["unknown-and-private"]})
+    front.ask("GET", "/v1/users/u0001/history?query=private")
+    front.ask("GET", "/v1/items?query=private-words")
+    front.app._log.flush()
+    lines = [json.loads(line) for line in front.log.getvalue().splitlines()]
+    assert [(line["method"], line["route"], line["status"]) for line in lines] == [
+        ("POST", "/v1/recommend", 200),
+        ("POST", "/v1/recommend", 422),
+        ("GET", "/v1/users/{user}/history", 200),
+        ("GET", "/v1/items", 200),
+    ]
+    for secret in ("p0001", "p0002", "private", "u0001"):
+        assert secret not in front.log.getvalue()
+
+
+def test_the_reference_page_names_every_route_and_fetches_nothing(front):
+    page = front.ask("GET", "/docs")
+    document = front.ask("GET", "/openapi.json").json()
+    for path in document["paths"]:
+        assert path in page.text
+    assert "http-equiv" not in page.text
+    assert "<script" not in page.text
+    assert "//" not in page.text.replace("http://127.0.0.1", "")
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+    assert front.ask("GET", "/docs.css").headers["content-type"].startswith("text/css")
+    again = front.ask("GET", "/docs", headers={"If-None-Match": page.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_the_document_says_every_status_and_has_examples(front):
+    document = front.ask("GET", "/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation["description"] or operation["summary"]
+            if path.startswith("/v1/"):
+                assert {"200", "400", "401", "429", "503"} <= set(operation["responses"]), path
+            if method in ("post", "put"):
+                content = operation["requestBody"]["content"]
+                assert list(content) == ["application/json"]
+                assert content["application/json"]["examples"], path
+                assert {"413", "415", "422"} <= set(operation["responses"]), path
+    assert not [name for name in document["components"]["schemas"] if "Annotated" in name or "HTTPValidation" in name]
+
+
+@pytest.mark.parametrize(
+    "name", ["/v1/recommend", "/v1/score", "/v1/similar/items", "/v1/explain", "/v1/compare", "/v1/events"]
+)
+def test_documented_examples_pass_the_schema(front, name):
+    front.service.items |= {f"p{n:04}": {} for n in range(100)}
+    document = front.ask("GET", "/openapi.json").json()
+    example = document["paths"][name]["post"]["requestBody"]["content"]["application/json"]["examples"]["example"]["value"]
+    assert front.post(name, example).status_code == 200
