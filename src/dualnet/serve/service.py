@@ -54,7 +54,7 @@ class ServiceSettings:
         Questions that may wait; more are refused with `BusyError`.
     """
 
-    batch: int = 64
+    batch: int = 32
     waiting: int = 1024
 
 
