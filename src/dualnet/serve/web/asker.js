@@ -9,7 +9,7 @@ import { addToHistory, go, onChange, removeFromHistory, state } from "./state.js
 import { findUsers, historyOf } from "./users.js";
 import { some } from "./words.js";
 
-const SHOWN = 6; // items of a known history before "show all"
+const shown = () => (window.matchMedia("(max-width: 60rem)").matches ? 2 : 6); // items of a known history before "show all"
 
 /** Fill the panel and keep it so. */
 export function startAsker(host) {
@@ -67,10 +67,11 @@ function fillKnown(host) {
 
 function person(user, cards) {
   const lines = cards.map((card) => el("li", {}, card.title));
-  for (const line of lines.slice(SHOWN)) line.hidden = true;
-  const all = cards.length > SHOWN && el(
+  const first = shown();
+  for (const line of lines.slice(first)) line.hidden = true;
+  const all = cards.length > first && el(
     "button",
-    { type: "button", class: "link", on: { click: () => { for (const line of lines) line.hidden = false; all.remove(); lines[SHOWN].tabIndex = -1; lines[SHOWN].focus(); } } },
+    { type: "button", class: "link", on: { click: () => { for (const line of lines) line.hidden = false; all.remove(); lines[first].tabIndex = -1; lines[first].focus(); } } },
     `Show all ${some(cards.length, "item")}`,
   );
   return [
@@ -113,7 +114,7 @@ function fillMade(host) {
       foot,
       history.length === 0
         ? el("p", { class: "soft hint" }, icon(PLUS), el("span", {}, "Add one or more. Each changes the list at once."))
-        : [el("span", { class: "soft" }, some(history.length, "item")), el("button", { type: "button", class: "link", on: { click: clear } }, "Clear")],
+        : [el("span", { class: "soft small" }, some(history.length, "item")), el("button", { type: "button", class: "link", on: { click: clear } }, "Clear")],
     );
     const unnamed = history.filter((one) => !hasTitle(one));
     if (unnamed.length === 0) return;

@@ -60,7 +60,7 @@ function page({ models, pending = [] }) {
       (entry) => (mine.has(entry.item) ? 1 : 0),
       () => `also recommended by ${named(served.name)}`,
     )),
-    ...pending.map((name) => el("section", { class: "column", "aria-busy": "true" }, el("h2", {}, named(name)), el("p", { class: "soft" }, "Being prepared\u2026"))),
+    ...pending.map((name) => el("section", { class: "column", "aria-busy": "true" }, el("h2", {}, named(name)), el("p", { class: "soft small" }, "Being prepared\u2026"))),
   ];
   const lists = el("div", { class: "columns", role: "group", "aria-label": "Lists side by side", tabindex: "0" }, columns);
   light(lists);
@@ -69,7 +69,7 @@ function page({ models, pending = [] }) {
       "div",
       { class: "list-head" },
       el("div", {}, el("h1", {}, "Side by side"), el("p", { class: "soft" }, "The same question, answered by simple methods made from the same histories and content.")),
-      el("p", { class: "legend" }, el("span", { class: "dot common" }), `also in ${named(served.name)}\u2019s list`),
+      el("p", { class: "legend" }, el("span", { class: "dot common" }), `shared with ${named(served.name)}`),
     ),
     lists,
   ];

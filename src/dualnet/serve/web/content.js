@@ -7,24 +7,30 @@ import { named, part } from "./words.js";
 /**
  * Return nodes for a card's content.
  *
- * `columns` maps each column to its kind, `parts` are those of an explanation's content view. The title is left out unless
- * something in it is marked, since it stands above.
+ * `columns` maps each column to its kind, `parts` are those of an explanation's content view. The title is left out: it
+ * stands above.
  */
 export function content(card, columns, parts = []) {
   const texts = [];
   const pairs = [];
   for (const [name, value] of Object.entries(card.content)) {
     if (value === null || value === "" || columns[name] === "images") continue;
+    if (value === card.title) continue;
     const terms = termsOf(parts, name);
-    if (value === card.title && terms.scores.size === 0) continue;
     if (columns[name] === "tags") pairs.push(pair(name, tags(value, terms)));
     else if (Array.isArray(value)) pairs.push(pair(name, value.length > 24 ? `${value.length} numbers` : value.join(", ")));
     else if (typeof value === "string" && (columns[name] === "text" || value.length > 60)) {
-      texts.push(el("p", { class: value === card.title ? "content-title" : "content-text" }, marked(value, terms)));
+      texts.push(el("p", { class: "content-text" }, marked(value, terms)));
     } else pairs.push(pair(name, marked(String(value), terms)));
   }
   const nothing = texts.length + pairs.length === 0;
   return [texts, pairs.length > 0 && el("dl", { class: "pairs" }, pairs), nothing && el("p", { class: "soft" }, "There is no more to read of it.")];
+}
+
+/** The title with its terms marked. */
+export function markedTitle(card, parts) {
+  const column = Object.keys(card.content).find((name) => card.content[name] === card.title);
+  return column === undefined ? card.title : marked(card.title, termsOf(parts, column));
 }
 
 function pair(name, value) {

@@ -33,7 +33,8 @@ function start(model) {
   const updates = new Map();
   const links = new Map(VIEWS.map((view) => [view, el("a", { href: `#/${view}`, on: { click: (event) => follow(event, view) } }, NAMES[view])]));
   fill(main, [...hosts.values()]);
-  fill(document.getElementById("views"), [...links.values()]);
+  const bar = document.getElementById("views");
+  fill(bar, [...links.values()]);
   document.getElementById("home").addEventListener("click", (event) => {
     event.preventDefault();
     go({ view: VIEWS[0], user: null, history: [] });
@@ -57,6 +58,7 @@ function start(model) {
       if (view === now.view) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
+    bar.scrollLeft = links.get(now.view).offsetLeft - bar.offsetLeft - 48; // on a phone not all views fit
     asker.hidden = !ASKED.has(now.view);
     page.classList.toggle("alone", asker.hidden);
     document.title = `${NAMES[now.view]} \u00b7 ${model.name}`;

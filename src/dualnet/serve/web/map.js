@@ -166,11 +166,17 @@ function listen(canvas, plane, { draw, activate, choose, active, favoured }) {
       activate(found, false);
     }
   });
-  canvas.addEventListener("pointerleave", () => { drag = null; activate(-1, false); });
+  canvas.addEventListener("pointerleave", (event) => {
+    drag = null;
+    if (event.pointerType !== "touch") activate(-1, false);
+  });
   canvas.addEventListener("click", (event) => {
     const [found, moved] = [at(event), drag?.moved];
     drag = null;
-    if (found >= 0 && !moved) { activate(found, false); choose(found); }
+    if (moved) return;
+    const named = active() === found || event.pointerType !== "touch"; // a finger sees the title first, and adds with a second tap
+    activate(found, false);
+    if (found >= 0 && named) choose(found);
   });
   canvas.addEventListener("wheel", (event) => {
     if (!event.ctrlKey) return; // a plain wheel scrolls the page

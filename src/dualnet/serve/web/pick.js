@@ -1,7 +1,7 @@
 /** One recommended item: rank, title, why, score; more of it on demand. */
 
 import { PLUS, DOWN, el, fill, icon, newId } from "./dom.js";
-import { content } from "./content.js";
+import { content, markedTitle } from "./content.js";
 import { cardOf } from "./items.js";
 import { bar, drawBar } from "./levels.js";
 import { poster } from "./poster.js";
@@ -19,14 +19,15 @@ const PATHS = { content: ["new", "Not in training: scored by its content"], popu
  */
 export function pick(entry, { columns, scale, explained, add }) {
   const { rank, item, title, path } = entry;
-  let explanation = null;
+  let explanation; // undefined until it is there, null where there is none
   const strip = bar([{ name: "", score: entry.score }], scale);
+  const name = el("span", {}, title);
   const because = el("p", { class: "because" });
   const panel = el("div", { class: "why", id: newId("why"), hidden: true });
   const more = el(
     "button",
     { type: "button", class: "link more", "aria-expanded": "false", "aria-controls": panel.id, on: { click: toggle } },
-    explained ? "Why, and what it is" : "What it is", el("span", { class: "unseen" }, `: ${title}`), icon(DOWN, 14),
+    explained ? "Why this" : "What it is", el("span", { class: "unseen" }, `: ${title}`), icon(DOWN, 14),
   );
   const line = el("div", { class: "pick-line" });
   const badge = PATHS[path];
@@ -36,13 +37,13 @@ export function pick(entry, { columns, scale, explained, add }) {
     el(
       "div",
       { class: "pick-main" },
-      el("h3", {}, title, badge && [" ", el("span", { class: "badge", title: badge[1] }, badge[0])]),
+      el("h2", { class: "pick-title" }, name, badge && [" ", el("span", { class: "badge", title: badge[1] }, badge[0])]),
       because,
       el(
         "div",
         { class: "row" },
         more,
-        el("button", { type: "button", class: "link", on: { click: add } }, icon(PLUS, 14), "Add to the history", el("span", { class: "unseen" }, `: ${title}`)),
+        el("button", { type: "button", class: "link", on: { click: add } }, icon(PLUS, 14), "Add to history", el("span", { class: "unseen" }, `: ${title}`)),
       ),
     ),
     el("div", { class: "pick-score" }, el("span", { class: "score" }, el("span", { class: "unseen" }, "Score "), score(entry.score)), strip),
@@ -51,6 +52,7 @@ export function pick(entry, { columns, scale, explained, add }) {
 
   function toggle() {
     panel.hidden = !panel.hidden;
+    fill(name, title);
     more.setAttribute("aria-expanded", String(!panel.hidden));
     if (!panel.hidden) showPanel();
   }
@@ -59,7 +61,9 @@ export function pick(entry, { columns, scale, explained, add }) {
     try {
       const card = await cardOf(item);
       const parts = explanation?.content?.parts ?? [];
-      const pending = explained && explanation === null;
+      const pending = explained && explanation === undefined;
+      if (panel.hidden) return; // closed again meanwhile
+      fill(name, markedTitle(card, parts));
       fill(
         panel,
         el("div", { class: "reading" }, content(card, columns, parts)),
@@ -74,11 +78,11 @@ export function pick(entry, { columns, scale, explained, add }) {
 
   function explain(found, newScale) {
     explanation = found;
-    if (found === null) return;
-    drawBar(strip, found.levels, newScale);
-    const top = found.history.parts.filter((one) => one.score > 0).slice(0, 2);
-    if (top.length > 0) {
-      fill(because, "Because of ", top.flatMap((one, at) => [at > 0 ? " and " : "", el("span", { class: "because-item" }, one.title)]));
+    if (found) {
+      drawBar(strip, found.levels, newScale);
+      const top = found.history.parts.filter((one) => one.score > 0).slice(0, 2);
+      const names = top.flatMap((one, at) => [at > 0 ? " and " : "", el("span", { class: "because-item" }, one.title)]);
+      if (top.length > 0) fill(because, "Because of ", names);
     }
     if (!panel.hidden) showPanel();
   }

@@ -68,7 +68,9 @@ export function recommendationsView(host, model) {
       picks.forEach((one, at) => one.explain(all[at], scale));
       if (levels[0].length > 1) fill(key, legend(levels[0]));
     } catch (error) {
-      if (!signal.aborted) fill(key, el("p", { class: "soft", role: "status" }, `The reasons are missing: ${error.message}`));
+      if (signal.aborted) return;
+      fill(key, el("p", { class: "soft small", role: "status" }, `The reasons are missing. ${error.message}`));
+      for (const one of picks) one.explain(null);
     }
   }
 }
