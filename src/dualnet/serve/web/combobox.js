@@ -24,12 +24,15 @@ export function combobox({ label, placeholder, find, draw, pick, what }) {
   let active = -1;
   let controller = null;
   let timer = 0;
+  let stale = false; // the options are those of an earlier text
+  let eager = false; // Enter came before the options did
 
   function close() {
     window.clearTimeout(timer);
     controller?.abort();
     list.hidden = true;
     options = [];
+    stale = eager = false;
     activate(-1);
     input.setAttribute("aria-expanded", "false");
   }
@@ -61,10 +64,14 @@ export function combobox({ label, placeholder, find, draw, pick, what }) {
     try {
       const found = await find(input.value.trim(), signal);
       if (signal.aborted || document.activeElement !== input) return;
+      stale = false;
       offer(found);
+      if (eager && options.length > 0) choose(0);
+      eager = false;
     } catch (error) {
       if (signal.aborted) return;
       options = [];
+      stale = eager = false;
       fill(list, el("li", { class: "option-note", role: "option", "aria-disabled": "true" }, error instanceof Problem ? error.message : "The search failed."));
       open();
     }
@@ -101,6 +108,8 @@ export function combobox({ label, placeholder, find, draw, pick, what }) {
   input.addEventListener("input", () => {
     window.clearTimeout(timer);
     timer = window.setTimeout(search, WAIT);
+    stale = true;
+    eager = false;
   });
   input.addEventListener("focus", search);
   input.addEventListener("blur", close);
@@ -109,9 +118,10 @@ export function combobox({ label, placeholder, find, draw, pick, what }) {
       event.preventDefault();
       if (list.hidden) search();
       else if (options.length > 0) activate(stepped(active, event.key === "ArrowDown" ? 1 : -1, options.length));
-    } else if (event.key === "Enter" && !list.hidden && options.length > 0) {
+    } else if (event.key === "Enter") {
       event.preventDefault();
-      choose(Math.max(active, 0));
+      if (stale) eager = true;
+      else if (!list.hidden && options.length > 0) choose(Math.max(active, 0));
     } else if (event.key === "Escape" && !list.hidden) {
       event.preventDefault();
       close();
