@@ -36,7 +36,9 @@ def browser():
         pytest.skip("playwright is not installed: pip install 'dualnet[dev]'")
     if not CHROMIUM.exists():
         pytest.skip(f"there is no {CHROMIUM}: install the system's chromium to test the page")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE)
 
     with sync_playwright() as play:
         running = play.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)

@@ -9,7 +9,7 @@ import { addToHistory, go, onChange, removeFromHistory, state } from "./state.js
 import { findUsers, historyOf } from "./users.js";
 import { some } from "./words.js";
 
-const shown = () => (window.matchMedia("(max-width: 60rem)").matches ? 2 : 6); // items of a known history before "show all"
+const shown = () => (window.matchMedia("(max-width: 60rem)").matches ? 2 : 5); // items of a known history before "show all"
 
 /** Fill the panel and keep it so. */
 export function startAsker(host) {
@@ -108,8 +108,7 @@ function fillMade(host) {
   fill(host, search.node, chips, foot);
 
   function show({ history }) {
-    const items = history.map((id, at) => chip(id, () => remove(at)));
-    fill(chips, items);
+    fill(chips, [...history].reverse().map((id, at) => chip(id, () => remove(id, at)))); // the newest first, where it is seen
     fill(
       foot,
       history.length === 0
@@ -123,8 +122,7 @@ function fillMade(host) {
       if (state().history === history && found.some((one) => one.status === "fulfilled")) show(state());
     });
   }
-  function remove(at) {
-    const id = state().history[at];
+  function remove(id, at) {
     removeFromHistory(id);
     announce(`Removed ${titleOf(id)}`);
     const buttons = chips.querySelectorAll("button");

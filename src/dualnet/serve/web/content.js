@@ -2,7 +2,9 @@
 
 import { el } from "./dom.js";
 import { marked, strength, termsOf } from "./marked-text.js";
-import { named, part } from "./words.js";
+import { count, named, part } from "./words.js";
+
+const TAGS = 24; // shown before the rest is counted
 
 /**
  * Return nodes for a card's content.
@@ -39,12 +41,15 @@ function pair(name, value) {
 
 function tags(value, { largest, scores }) {
   const list = (Array.isArray(value) ? value : String(value).split("|")).map((tag) => String(tag).trim()).filter(Boolean);
+  const size = (tag) => Math.abs(scores.get(tag.toLowerCase()) ?? 0);
+  const ordered = scores.size > 0 ? [...list].sort((a, b) => size(b) - size(a)) : list; // those that count come first
   return el(
     "ul",
     { class: "tags" },
-    list.map((tag) => {
+    ordered.slice(0, TAGS).map((tag) => {
       const score = scores.get(tag.toLowerCase());
       return el("li", {}, score === undefined ? tag : el("mark", { class: strength(score, largest), title: part(score) }, tag));
     }),
+    list.length > TAGS && el("li", { class: "rest" }, `and ${count(list.length - TAGS)} more`),
   );
 }

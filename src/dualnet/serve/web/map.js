@@ -67,9 +67,13 @@ function show(host, { items, x, y, explained }) {
       plane.context.clearRect(0, 0, plane.width, plane.height);
       const lit = taken.length + listed.length > 0;
       plane.dots(x.keys(), 2.2 * Math.min(plane.zoom, 2) ** 0.5, colour(lit ? "--map-faint" : "--map-dot"));
-      plane.dots(listed, 5.5, colour("--map-listed"));
-      plane.dots(taken, 5.5, colour("--map-taken"));
-      for (const at of [...listed, ...taken]) plane.ring(at, 6.2, colour("--surface"), 1.5);
+      const surface = colour("--surface");
+      for (const [lights, own] of [[listed, colour("--map-listed")], [taken, colour("--map-taken")]]) {
+        for (const at of lights) {
+          plane.dots([at], 7, surface); // a gap, so that neighbours stay apart
+          plane.dots([at], 5.5, own);
+        }
+      }
       if (active >= 0) plane.ring(active, 9, colour("--ink"), 2);
       moveTip();
     });

@@ -7,7 +7,7 @@ import { bar, drawBar } from "./levels.js";
 import { poster } from "./poster.js";
 import { problem } from "./region.js";
 import { sums } from "./sums.js";
-import { score } from "./words.js";
+import { score, shortened } from "./words.js";
 
 const PATHS = { content: ["new", "Not in training: scored by its content"], popularity: ["popular", "Listed for its popularity"] };
 
@@ -81,7 +81,7 @@ export function pick(entry, { columns, scale, explained, add }) {
     if (found) {
       drawBar(strip, found.levels, newScale);
       const top = found.history.parts.filter((one) => one.score > 0).slice(0, 2);
-      const names = top.flatMap((one, at) => [at > 0 ? " and " : "", el("span", { class: "because-item" }, one.title)]);
+      const names = top.flatMap((one, at) => [at > 0 ? " and " : "", el("span", { class: "because-item", title: one.title }, shortened(one.title))]);
       if (top.length > 0) fill(because, "Because of ", names);
     }
     if (!panel.hidden) showPanel();

@@ -14,12 +14,13 @@ export function poster(card) {
     return image;
   }
   // an img sends no key, and the page's policy takes no blob: addresses; a canvas needs neither
-  const canvas = el("canvas", { class: "poster", role: "img", "aria-label": alt, width: 144, height: 216 });
+  const canvas = el("canvas", { class: "poster", role: "img", "aria-label": alt, "aria-busy": "true", width: 144, height: 216 });
   const seen = new IntersectionObserver(async (entries) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     seen.disconnect();
     try {
       draw(canvas, await createImageBitmap(await bytes(path)));
+      canvas.removeAttribute("aria-busy");
     } catch {
       canvas.remove(); // no picture is better than a broken one
     }

@@ -30,7 +30,7 @@ function rows(view, name, base) {
 }
 
 function table(title, lines, total) {
-  const largest = Math.max(...lines.map((line) => Math.abs(line.score)), 1e-9);
+  const largest = Math.max(...lines.filter((line) => !line.aside).map((line) => Math.abs(line.score)), 1e-9);
   return el(
     "table",
     { class: "sum" },
@@ -39,12 +39,13 @@ function table(title, lines, total) {
       "tbody",
       {},
       lines.map((line) => {
-        const fill = el("span", { class: `sum-fill ${line.level === undefined ? (line.score < 0 ? "against" : "for") : `level-${line.level % 6}`}` });
-        fill.style.width = `${(100 * Math.abs(line.score)) / largest}%`;
+        const colour = line.level === undefined ? (line.score < 0 ? "against" : "for") : `level-${line.level % 6}`;
+        const filled = el("span", { class: `sum-fill ${colour}` });
+        filled.style.width = `${(100 * Math.abs(line.score)) / largest}%`;
         return el(
           "tr",
           { class: line.aside ? "aside" : null },
-          el("th", { scope: "row" }, el("span", { class: "sum-name" }, line.name), el("span", { class: "sum-bar" }, fill)),
+          el("th", { scope: "row" }, el("span", { class: "sum-name" }, line.name), !line.aside && el("span", { class: "sum-bar" }, filled)),
           el("td", {}, part(line.score)),
         );
       }),

@@ -32,6 +32,12 @@ export function named(name) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+/** A text cut at a word, if it is longer than `most` characters. */
+export function shortened(text, most = 64) {
+  if (text.length <= most) return text;
+  return `${text.slice(0, most).replace(/\s+\S*$/u, "")}\u2026`;
+}
+
 /** Make a server's message a sentence. */
 export function sentence(message) {
   const text = String(message).trim();
