@@ -21,6 +21,7 @@ Numbers = NDArray[np.float64]
 
 TOLERANCE = 1e-6  # of a score; what the parts of a whole line may miss
 NODES = 8  # of a panel of a smooth tower
+PIECE_NODES = 4  # between kinks, where normalisation bends the line; without it the line is straight there, and one will do
 MOST_NODES = 20_000  # of all lines together; what is then missing is told as a gap
 BLOCK = 128  # panels worked on at a time, to bound memory
 GRID, ROUNDS = 17, 4  # of the search for kinks where levels are normalised
@@ -52,7 +53,7 @@ def integrate(tower: DoubleTower, starts: Numbers, steps: Numbers, directions: N
     lines = np.repeat(np.arange(len(edges)), [len(own) - 1 for own in edges])
     left, right = (np.concatenate([own[side] for own in edges]) for side in (slice(-1), slice(1, None)))
     enough = TOLERANCE / (8 * np.bincount(lines))
-    at, shares = _rule(NODES if tower.activation != "relu" else 2 if tower.normalised else 1)
+    at, shares = _rule(NODES if tower.activation != "relu" else PIECE_NODES if tower.normalised else 1)
 
     def run(line: Rows, where: Numbers) -> list[dict[str, Any]]:
         return tower.run((starts[line, None] + where[:, :, None] * steps[line, None]).reshape(-1, steps.shape[1]))
