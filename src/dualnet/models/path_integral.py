@@ -22,7 +22,7 @@ Numbers = NDArray[np.float64]
 TOLERANCE = 1e-6  # of a score; what the parts of a whole line may miss
 NODES = 8  # of a panel of a smooth tower
 PIECE_NODES = 4  # between kinks, where normalisation bends the line; without it the line is straight there, and one will do
-MOST_NODES = 20_000  # of all lines together; what is then missing is told as a gap
+MOST_NODES = 20_000  # a line, on average; what is then missing is told as a gap
 BLOCK = 128  # panels worked on at a time, to bound memory
 GRID, ROUNDS = 17, 4  # of the search for kinks where levels are normalised
 
@@ -48,7 +48,7 @@ def integrate(tower: DoubleTower, starts: Numbers, steps: Numbers, directions: N
     """
     pulls, constant = tower.pulls(directions)
     base = tower.products(tower.run(starts), pulls) + constant[:, None]
-    mean = np.zeros((len(directions), *steps.shape))
+    mean = np.zeros((len(steps), len(directions), steps.shape[1]))
     edges = [_edges(tower, start, step) for start, step in zip(starts, steps, strict=True)]
     lines = np.repeat(np.arange(len(edges)), [len(own) - 1 for own in edges])
     left, right = (np.concatenate([own[side] for own in edges]) for side in (slice(-1), slice(1, None)))
@@ -67,14 +67,14 @@ def integrate(tower: DoubleTower, starts: Numbers, steps: Numbers, directions: N
             nodes = low[:, None] + (high - low)[:, None] * at
             slopes = tower.gradient(run(line, nodes), pulls).reshape(len(directions), *nodes.shape, -1)
             means = np.einsum("q,mpqk->mpk", shares, slopes) * (high - low)[:, None]
-            ends = tower.products(run(line, np.stack([low, high], axis=1)), pulls).reshape(len(mean), -1, 2)
+            ends = tower.products(run(line, np.stack([low, high], axis=1)), pulls).reshape(len(directions), -1, 2)
             error = ends[:, :, 1] - ends[:, :, 0] - (means * steps[line]).sum(axis=2)
-            good = (np.abs(error).max(axis=0) <= enough[line]) | (used >= MOST_NODES)
-            np.add.at(mean, (slice(None), line[good]), means[:, good])
+            good = (np.abs(error).max(axis=0) <= enough[line]) | (used >= MOST_NODES * len(starts))
+            np.add.at(mean, line[good], means[:, good].swapaxes(0, 1))
             middle, bad = (low + high) / 2, ~good
             again += [(line[bad], low[bad], middle[bad]), (line[bad], middle[bad], high[bad])]
         lines, left, right = (np.concatenate(values) for values in zip(*again, strict=True))
-    return base, mean
+    return base, mean.swapaxes(0, 1)
 
 
 @lru_cache
