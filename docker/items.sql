@@ -1,0 +1,1 @@
+SELECT paper_id AS item_id, title, abstract FROM papers
