@@ -158,7 +158,7 @@ def test_pictures_for_the_readme(showcase, open_page, tmp_path):
     site, folder = showcase, Path(os.environ.get("DUALNET_SCREENSHOTS") or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
     person = site.ask("GET", "/v1/users?limit=1")["users"][0]["user"]
-    light = open_page(site, f"/#/recommendations?user={person}", height=900, density=1.25)
+    light = open_page(site, f"/#/recommendations?user={person}", height=1060, density=1.25)
     settled(light)
     light.mouse.move(0, 0)
     light.screenshot(path=folder / "page-light.png")

@@ -83,6 +83,21 @@ def test_an_unknown_item_in_a_link_is_named(site, open_page):
     expect(page.get_by_role("heading", level=1)).to_contain_text("Recommend anything")
 
 
+def test_an_exchanged_model_is_told(site, open_page):
+    first = site.ask("GET", "/v1/items?limit=1")["items"][0]["item"]
+    page = open_page(site)
+    answer = site.ask("POST", "/v1/recommend", {"history": [first], "k": 10})
+    answer["model"]["version"] = "0" * 12
+    page.route("**/v1/recommend", lambda route: route.fulfill(json=answer))
+    expect(page.locator(".news")).to_have_count(0)
+    page.evaluate(f"location.hash = '#/recommendations?history={first}'")
+    expect(page.locator(".news")).to_contain_text("Another version of the model answers now.")
+    page.unroute("**/v1/recommend")
+    page.get_by_role("button", name="Load the page anew").click()
+    expect(page.locator(".pick")).to_have_count(10)
+    expect(page.locator(".news")).to_have_count(0)
+
+
 @pytest.mark.parametrize("address", ["/#/nowhere?user=", "/#/recommendations?history=%E0%A4%A,,", "/#?&=&&", "/#/map?history="])
 def test_broken_links_show_a_page(site, open_page, address):
     page = open_page(site, address)

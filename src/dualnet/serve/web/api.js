@@ -22,7 +22,13 @@ export async function call(method, path, body, signal) {
     throw new Problem("The server answered with something that is not JSON", answer.status);
   }
   if (!answer.ok) throw new Problem(value?.error?.message ?? `The server answered with status ${answer.status}`, answer.status);
+  noteVersion(value?.model?.version);
   return value;
+}
+
+/** Call `listener` once, when another version of the model answers than at first: what the page remembers may be wrong. */
+export function onNewVersion(listener) {
+  tellVersion = listener;
 }
 
 /** Return the bytes at a path as a Blob. */
@@ -35,6 +41,16 @@ export async function bytes(path, signal) {
 /** The path of an item; ids may hold anything. */
 export function itemPath(id) {
   return `/v1/items/${encodeURIComponent(id)}`;
+}
+
+let version;
+let tellVersion = () => undefined;
+
+function noteVersion(seen) {
+  version ??= seen;
+  if (seen === undefined || seen === version) return;
+  tellVersion();
+  tellVersion = () => undefined;
 }
 
 async function send(method, path, body, signal) {

@@ -1,7 +1,7 @@
 /** Puts the page together: reads the model's description, then shows the view that the address names. */
 
 import { VIEWS, write } from "./address.js";
-import { call } from "./api.js";
+import { call, onNewVersion } from "./api.js";
 import { startAsker } from "./asker.js";
 import { compareView } from "./compare.js";
 import { el, fill } from "./dom.js";
@@ -25,6 +25,10 @@ startTheme(document.getElementById("theme"));
 document.getElementById("skip").addEventListener("click", (event) => {
   event.preventDefault(); // the part after # is the page's state
   main.focus();
+});
+onNewVersion(() => {
+  const reload = el("button", { type: "button", class: "quiet", on: { click: () => location.reload() } }, "Load the page anew");
+  page.before(el("div", { class: "news", role: "status" }, el("p", {}, "Another version of the model answers now."), reload));
 });
 region(main)((signal) => call("GET", "/v1/model", undefined, signal), start);
 

@@ -16,13 +16,6 @@ const FIRST = 10;
 const MOST = 20; // the server explains no longer list
 const WAIT = 90; // milliseconds in which further clicks replace this one
 
-let latest = [];
-
-/** Items of the list shown last, best first: the map lights them up. */
-export function lastRecommended() {
-  return latest;
-}
-
 /** Return `update(state)` of this view. */
 export function recommendationsView(host, model) {
   const load = region(host);
@@ -79,7 +72,6 @@ export function recommendationsView(host, model) {
 export async function recommend(who, k, signal) {
   const answer = await call("POST", "/v1/recommend", { ...who, k }, signal);
   keepTitles(answer.items);
-  latest = answer.items.map((entry) => entry.item);
   return answer;
 }
 
