@@ -8,7 +8,7 @@ import sys
 
 from .record import RESULTS, read
 
-NAMES = ("training_step", "recall_time", "peers", "irspack_sweep", "answers", "start_up", "scale")
+NAMES = ("training_step", "recall_time", "peers", "irspack_sweep", "answers", "start_up", "scale", "serving", "api_fuzz")
 
 
 def main() -> None:

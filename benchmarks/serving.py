@@ -63,7 +63,7 @@ def _throughput(folder: Path) -> list[dict[str, Any]]:
     echo: list[dict[str, Any]] = []
     ours: list[dict[str, Any]] = []
     for _ in range(ROUNDS):
-        with _process([sys.executable, "-m", "benchmarks.echo", "8191"], 8191, "/openapi.json"):
+        with ready_process([sys.executable, "-m", "benchmarks.echo", "8191"], 8191, "/openapi.json"):
             _load(8191, folder, seconds=2)
             echo.append(_load(8191, folder, seconds=SECONDS))
         with _server(folder):
@@ -140,12 +140,13 @@ def _errors(run: dict[str, Any]) -> int:
 @contextmanager
 def _server(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [str(Path(sys.executable).with_name("dualnet")), "serve", str(folder / "run"), "--port", "8192"]
-    with _process([*command, "--state", str(folder / "state")], 8192, "/readyz") as server:
+    with ready_process([*command, "--state", str(folder / "state")], 8192, "/readyz") as server:
         yield server
 
 
 @contextmanager
-def _process(command: list[str], port: int, ready: str) -> Iterator[subprocess.Popen[bytes]]:
+def ready_process(command: list[str], port: int, ready: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until its address answers, and end it afterwards."""
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:

@@ -1,0 +1,83 @@
+"""Requests made from the server's OpenAPI document, valid and not: thousands for each endpoint, none may break anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from . import record
+from .serving import ready_process
+
+CASES = int(os.environ.get("DUALNET_FUZZ_CASES", "2000"))
+PORT = 8193
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,negative_data_rejection"
+)
+# what may say no to a request that does not fit: schema, size, kind, an id that is not there, a name already taken
+CONFIG = """
+[checks.negative_data_rejection]
+expected-statuses = ["400", "401", "404", "405", "409", "413", "415", "422"]
+"""
+
+
+def run() -> None:
+    """Serve a small trained model, ask, and write results/api_fuzz.jsonl."""
+    scripts = Path(sys.executable).parent
+    with tempfile.TemporaryDirectory(prefix="dualnet-fuzz-") as name:
+        folder = Path(name)
+        subprocess.run([scripts / "dualnet", "demo", "--out", folder / "demo"], check=True, capture_output=True)
+        (folder / "schemathesis.toml").write_text(CONFIG, encoding="utf-8")
+        serve = [str(scripts / "dualnet"), "serve", str(folder / "demo"), "--port", str(PORT), "--state", str(folder / "state")]
+        with ready_process(serve, PORT, "/readyz") as server:
+            memory = _resident_mb(server.pid)
+            command = [
+                scripts / "schemathesis", "--config-file", folder / "schemathesis.toml", "run",
+                f"http://127.0.0.1:{PORT}/openapi.json", "--mode", "all", "--phases", "coverage,fuzzing",
+                "--max-examples", str(CASES), "--checks", CHECKS, "--continue-on-failure", "--seed", "0", "--no-shrink",
+                "--suppress-health-check", "all", "--warnings", "off",
+                "--report", "ndjson", "--report-ndjson-path", folder / "report.ndjson",
+            ]  # fmt: skip
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            answered = server.poll() is None
+            after = _resident_mb(server.pid)
+        rows = _rows(folder / "report.ndjson")
+        sys.stderr.write(done.stdout[-3000:])
+    total = {"what": "all", "cases": sum(row["cases"] for row in rows), "5xx": sum(row["5xx"] for row in rows)}
+    total |= {"failed checks": sum(row["failed checks"] for row in rows), "still answering": answered}
+    record.write("api_fuzz", [*rows, {**total, "MB before": memory, "MB after": after}])
+
+
+def _rows(report: Path) -> list[dict[str, Any]]:
+    """Return for each endpoint how many requests were made, and what was wrong with the answers."""
+    cases: Counter[str] = Counter()
+    broken: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    with report.open(encoding="utf-8") as lines:
+        for line in lines:
+            event = json.loads(line)
+            for kind, content in event.items():
+                if kind != "ScenarioFinished":
+                    continue
+                recorder = content["recorder"]
+                label = recorder["label"]
+                for interaction in recorder["interactions"].values():
+                    cases[label] += 1
+                    response = interaction.get("response")
+                    broken[label] += response is not None and response["status_code"] >= 500
+                failed[label] += sum(check["status"] == "failure" for checks in recorder["checks"].values() for check in checks)
+    return [{"what": label, "cases": n, "5xx": broken[label], "failed checks": failed[label]} for label, n in cases.items()]
+
+
+def _resident_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    run()
