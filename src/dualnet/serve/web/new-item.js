@@ -17,7 +17,11 @@ const WAIT = 300; // milliseconds after the last key
 
 /** Return `update(state)` of this view. */
 export function newItemView(host, model) {
-  const heading = [el("h1", {}, "Something new"), el("p", { class: "lead" }, "Describe a thing that nobody has seen. The model says who would want it, without training again.")];
+  const heading = el(
+    "div",
+    { class: "list-head" },
+    el("div", {}, el("h1", {}, "Something new"), el("p", { class: "lead" }, "Describe a thing that nobody has seen. The model says who would want it, without training again.")),
+  );
   if (!model.capabilities.new_items || Object.keys(model.columns).length === 0) {
     fill(host, heading, el("p", { class: "problem" }, `${model.name} reads no content, so it cannot place new items. Serve a model that does.`));
     return () => undefined;
