@@ -30,6 +30,7 @@ exclude_patterns = ["_ext", "results/*/per_user", "Thumbs.db"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+smartquotes_action = "qe"  # not dashes: --out is an option, and must stay two hyphens
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the numpydoc sections say them

@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy or torch start their pools
@@ -32,12 +33,9 @@ def server_programs() -> Path | None:
     return next((place for place in places if (place / "initdb").exists() and (place / "pg_ctl").exists()), None)
 
 
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    """URL of a PostgreSQL server of our own, on a socket in a temporary folder; a password is asked for."""
-    programs = server_programs()
-    if programs is None:
-        pytest.skip("no PostgreSQL server programs (initdb, pg_ctl) in PATH or /usr/lib/postgresql; run .ci/services")
+@contextmanager
+def running_server(programs: Path) -> Iterator[str]:
+    """Run a PostgreSQL server of our own on a socket in a temporary folder; its URL. A password is asked for."""
     as_server: list[str] = []
     if os.geteuid() == 0:  # the server refuses to run as root
         if shutil.which("setpriv") is None or subprocess.run(["id", "postgres"], capture_output=True, check=False).returncode:
@@ -71,6 +69,22 @@ def postgresql_server() -> Iterator[str]:
             run("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def run_postgresql() -> Callable[[Path], AbstractContextManager[str]]:
+    """What starts a server from a folder of PostgreSQL's programs, for tests that need a special one."""
+    return running_server
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """URL of a PostgreSQL server of our own; a password is asked for."""
+    programs = server_programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL server programs (initdb, pg_ctl) in PATH or /usr/lib/postgresql; run .ci/services")
+    with running_server(programs) as url:
+        yield url
 
 
 @pytest.fixture

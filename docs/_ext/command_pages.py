@@ -31,7 +31,7 @@ def _pages(command: Any, name: str) -> list[str]:
     """Return the section of a command, or those of the commands below it."""
     if hasattr(command, "commands"):
         return [line for word, below in command.commands.items() for line in _pages(below, f"{name} {word}")]
-    lines = [f"## {name}\n", (command.help or "").replace("\b", "").strip() + "\n"]
+    lines = [f"## {name}\n", _prose(command.help or "") + "\n"]
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     usage = " ".join([name, *(p.metavar or p.name.upper() for p in arguments), "[OPTIONS]"])
     lines += ["```text", usage, "```\n", "| option | meaning | default |", "|---|---|---|"]
@@ -42,9 +42,22 @@ def _pages(command: Any, name: str) -> list[str]:
         if parameter.param_type_name == "argument":
             shown = f"`{parameter.metavar or parameter.name.upper()}`"
         default = parameter.default
-        said = "" if default in (None, False, "", ()) or callable(default) or "Sentinel" in type(default).__name__ else f"`{default}`"
+        # not `in`: a default of 0 equals False, and is one worth saying
+        unsaid = default is None or default is False or default in ("", ()) or callable(default)
+        said = "" if unsaid or "Sentinel" in type(default).__name__ else f"`{default}`"
+        if getattr(parameter, "required", False) and not said:
+            said = "required"
         lines.append(f"| {shown} | {_cell(getattr(parameter, 'help', None) or '')} | {_cell(said)} |")
     return [*lines, ""]
+
+
+def _prose(text: str) -> str:
+    """Return a help text as Markdown: what follows "Examples:" is what to type."""
+    said, found, examples = text.replace("\b", "").partition("\nExamples:\n")
+    if not found:
+        return said.strip()
+    typed = "\n".join(line.strip() for line in examples.strip().splitlines())
+    return f"{said.strip()}\n\n```console\n{typed}\n```"
 
 
 def _cell(text: str) -> str:

@@ -14,6 +14,7 @@ _PUBLIC = {
     "Dataset": "data.dataset",
     "DualNet": "models.dualnet",
     "DualNetError": "errors",
+    "Explanation": "models.explanation",
     "IdMap": "ids",
     "Interactions": "data.interactions",
     "ItemKNN": "models.neighbours",
@@ -38,6 +39,7 @@ __all__ = [
     "Dataset",
     "DualNet",
     "DualNetError",
+    "Explanation",
     "IdMap",
     "Interactions",
     "ItemKNN",
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from .models.artifact import load
     from .models.base import Recommender
     from .models.dualnet import DualNet
+    from .models.explanation import Explanation
     from .models.neighbours import ItemKNN
     from .models.popularity import Popularity
     from .models.profile import ContentProfile, LsaProfile

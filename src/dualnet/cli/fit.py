@@ -62,7 +62,7 @@ def fit(
     --------
       dualnet fit events.csv --items items.csv --text title --out run
       dualnet fit split --model wmf --set factors=300 --out run
-      dualnet fit --sql events.sql --items-sql items.sql --database-url-env DATABASE_URL --text title --out run
+      dualnet fit --sql events.sql --database-url-env DATABASE_URL --out run
     """
     from ..config import build_model, parse_settings, read_config
     from ..data.split_files import load_split

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import threading
@@ -85,7 +86,8 @@ def update(
     if hold_out is not None and pairs is not None:
         pairs, hidden = hide_pairs(model, pairs, hold_out)
         before = load(model_folder(run)).update(pairs, items=content, users=columns, epochs=0)
-    staged = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    # a name of its own each time: MLflow keeps a database open under the name it first had
+    staged = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     with _removed(staged):
         log = _staged_log(run, staged, replaced=target == run)
         followers = arg.trackers(track, track_to, staged, target.resolve().name)

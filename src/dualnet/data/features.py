@@ -14,6 +14,7 @@ from scipy.sparse import csr_array, hstack, issparse
 from ..errors import ArtifactError, DataError, DualNetWarning
 from ..ids import Rows
 from .content import Content, ContentSpec, Matrix
+from .feature_labels import FeatureLabels
 from .featurizers.base import Block
 from .featurizers.hashed import HashBlock
 from .featurizers.images import ImageBlock
@@ -82,15 +83,9 @@ class Featurizer:
         return [name for block in self.blocks for name in block.names()]
 
     @cached_property
-    def terms(self) -> list[tuple[str, str]]:
-        """Column and term of each feature, for explanations; all numbers of a vector or picture are one term."""
-        found: list[tuple[str, str]] = []
-        for block in self.blocks:
-            whole = WHOLE.get(type(block))
-            names = block.names()
-            prefix = f"{block.column}="
-            found += [(block.column, whole if whole is not None else name.removeprefix(prefix)) for name in names]
-        return found
+    def labels(self) -> FeatureLabels:
+        """What a person calls each feature, for explanations."""
+        return FeatureLabels(self.blocks)
 
     def transform(self, content: Content) -> Matrix:
         """Return the features of every row.
@@ -175,14 +170,6 @@ KINDS: dict[str, Any] = {
     "vectors": VectorBlock,
     "bags": BagBlock,
     "images": ImageBlock,
-}
-
-# blocks whose numbers mean nothing alone
-WHOLE: dict[type, str] = {
-    SentenceBlock: "the text as a whole",
-    VectorBlock: "the vector",
-    ImageBlock: "the picture",
-    NumberBlock: "its value",
 }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, LiteralString
 
 from .. import __version__
 from ..errors import DataError, MissingExtraError, ResourceError, UsageError
+from .postgresql_connection import connect
 from .source import Layout, VectorBlock, VectorSource
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def write_postgresql(
         raise MissingExtraError(error.name or "psycopg", "export", "writing to PostgreSQL") from error
     name = _parts(table)
     _check_lengths(source.layout, index)
-    with _connect(url_variable, environment) as connection:
+    with connect(url_variable, environment) as connection:
         try:
             with connection.transaction():
                 _write(connection, source, name, overwrite, index)
@@ -218,41 +219,10 @@ def _check_lengths(layout: Layout, index: Index) -> None:
         )
 
 
-def _connect(variable: str, environment: Mapping[str, str]) -> psycopg.Connection:
-    import psycopg
-
-    url = environment.get(variable, "")
-    if not url:
-        raise UsageError(
-            f"environment variable {variable} is not set; put the database's URL there (postgresql://user:password@host/name)"
-        )
-    try:
-        return psycopg.connect(url, autocommit=True, application_name="dualnet export")
-    except psycopg.Error as error:
-        # the library's own text may hold pieces of the URL, and so of a password
-        raise ResourceError(
-            f"cannot connect to the database of environment variable {variable}: {_reason(str(error))}"
-        ) from None
-
-
-def _reason(text: str) -> str:
-    known = {
-        "password authentication failed": "user or password is wrong",
-        "no password supplied": "a password is needed",
-        "Connection refused": "nothing listens at its host and port",
-        "No such file or directory": "there is no server at its socket",
-        "could not translate host name": "its host name is not known",
-        "failed to resolve host": "its host name is not known",
-        "timeout": "the server does not answer",
-        "does not exist": "the database or the user does not exist",
-    }
-    return next((reason for sign, reason in known.items() if sign in text), "the URL or the server is not right")
-
-
 def _translated(error: psycopg.Error, table: str) -> DataError | ResourceError:
     import psycopg
 
-    said = error.diag.message_primary or type(error).__name__
+    said = error.diag.message_primary or next(iter(str(error).splitlines()), type(error).__name__)
     if isinstance(error, psycopg.DataError | psycopg.IntegrityError) or (error.sqlstate or "").startswith("54"):  # 54: too long
         return DataError(f"the database refuses a value of table '{table}': {said}; nothing was written")
     return ResourceError(f"cannot write table '{table}': {said}; nothing was written")

@@ -60,7 +60,7 @@ def open_qdrant(
         )
     try:
         if folder is None:
-            client = QdrantClient(url=url, api_key=environment.get(key_variable) or None)
+            client = QdrantClient(url=url, api_key=environment.get(key_variable) or None, check_compatibility=False)
         else:
             client = QdrantClient(":memory:") if str(folder) == ":memory:" else QdrantClient(path=str(folder))
     except Exception as error:  # a ValueError for a bad URL, a RuntimeError for a locked folder, an OSError
@@ -205,7 +205,7 @@ def _replaced(client: QdrantClient, collection: str, overwrite: bool) -> str | N
 @contextmanager
 def _reported(client: QdrantClient, fresh: str, collection: str) -> Iterator[None]:
     """Delete a half-written collection, and turn the client's errors into one of ours."""
-    from qdrant_client.http.exceptions import ApiException
+    from qdrant_client.http.exceptions import ApiException, ResponseHandlingException
 
     try:
         yield
@@ -214,7 +214,9 @@ def _reported(client: QdrantClient, fresh: str, collection: str) -> Iterator[Non
     except BaseException as error:
         with contextlib.suppress(Exception):
             client.delete_collection(fresh)
+        if isinstance(error, ResponseHandlingException):
+            raise ResourceError("the Qdrant server does not answer; check its URL and key; nothing was changed") from None
         if isinstance(error, ApiException | ValueError | OSError):
-            said = getattr(error, "reason_phrase", None) or type(error).__name__
+            said = f"{getattr(error, 'status_code', '')} {getattr(error, 'reason_phrase', '') or type(error).__name__}".strip()
             raise ResourceError(f"Qdrant did not take collection '{collection}': {said}; nothing was changed") from error
         raise

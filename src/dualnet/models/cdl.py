@@ -20,7 +20,8 @@ from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
 from .content_cosine import features_of
 from .content_encoder import ContentEncoder
-from .path_integral import Tower, content_cut
+from .double_tower import DoubleTower
+from .path_integral import content_cut
 from .reasons import Reasons, linear, only_new
 from .validation import auto_cut, needs_no_refit, sample_users
 
@@ -198,7 +199,7 @@ class CDL(Recommender):
             taken, self.zero_weight, self.user_penalty, of_all=self.item_factors_, is_new=is_new[history.indices]
         )
         found = linear("factors", shares, self._encode_items(space, rows))
-        user, tower = shares.sum(axis=0)[None], Tower.of_encoder(self.encoder_)
+        user, tower = shares.sum(axis=0)[None], DoubleTower.of_encoder(self.encoder_)
         cut = content_cut(tower, self.encoder_.weights[0], features_of(space)[rows], np.zeros((len(rows), width)), user)
         return Reasons(found.levels, found.history, only_new(cut, is_new[rows], found.scores))
 

@@ -10,7 +10,8 @@ from scipy.sparse import csr_array
 
 from ..data.space import ItemSpace
 from ..ids import Rows
-from .path_integral import Tower, content_cut
+from .double_tower import DoubleTower
+from .path_integral import content_cut, integrate
 from .reasons import Cut, Reasons, of_profile
 
 if TYPE_CHECKING:
@@ -35,18 +36,18 @@ def dualnet_reasons(model: DualNet, history: csr_array, space: ItemSpace, rows: 
         Which to explain.
     """
     runtime, taken = model.runtime_, history.indices
-    users, items = Tower.of(runtime, "user"), Tower.of(runtime, "item")
+    users, items = DoubleTower.of(runtime, "user"), DoubleTower.of(runtime, "item")
     table = runtime.history_table(None if space.features is None else space.features[taken], space.known[taken])
     shares = table.astype(np.float64) / math.sqrt(max(len(taken), 1))
     content = None if space.features is None else space.features[rows]
-    vectors = items.forward(runtime.item_table(content, space.known[rows]).astype(np.float64))[0]
-    user = users.forward(shares.sum(axis=0)[None])[0]
+    vectors = items.forward(runtime.item_table(content, space.known[rows]).astype(np.float64))
+    user = users.forward(shares.sum(axis=0)[None])
     products = np.split(vectors * user, np.cumsum(runtime.widths)[:-1], axis=1)
     levels = tuple((f"level {level + 1}", p.sum(axis=1)) for level, p in zip(runtime.matched, products, strict=True))
-    base, gradient = users.integrate(np.zeros(runtime.levels[0]), shares.sum(axis=0), vectors)
+    base, gradient = integrate(users, np.zeros((1, runtime.levels[0])), shares.sum(axis=0)[None], vectors)
     by_feature = None
     if content is not None and "item.content" in runtime.tensors:
         residual = runtime.item_table(None, space.known[rows]).astype(np.float64)
         by_feature = content_cut(items, runtime.tensors["item.content"], content, residual, user)
-    found = Reasons(levels, Cut(base, gradient @ shares.T), by_feature)
+    found = Reasons(levels, Cut(base[:, 0], gradient[:, 0] @ shares.T), by_feature)
     return of_profile(history, space, rows, model.content_weight_) + found if model.content_weight_ else found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -81,10 +81,12 @@ class Explains:
             raise UsageError("give either user= (someone seen in training) or history= (what someone did)")
         space = model._with_new_items(new_items)
         row, resolved = model._history_row(user, history, space)
+        if isinstance(items, str):
+            raise UsageError(f"items must be a list of item ids, got the text {items!r}")
         rows = space.ids.rows(list(items), "item")
-        content = space.content
-        titles = [str(space.ids.key(int(at))) if content is None else content.title(int(at)) for at in [*row.indices, *rows]]
-        return explain_rows(model, space, row.indices, rows, titles, resolved, method)
+        shown = np.concatenate([row.indices, rows]).astype(np.int64)
+        titles = [str(key) for key in space.ids.take(shown)] if space.content is None else space.content.titles(shown)
+        return explain_rows(model, space, row.indices, rows, titles, resolved, method, _raw_values(model, space, rows))
 
 
 def explain_rows(
@@ -95,6 +97,7 @@ def explain_rows(
     titles: Sequence[str],
     resolved: UserPath,
     method: Method = "integrated-gradients",
+    raw: Sequence[Mapping[str, Any]] = (),
 ) -> list[Explanation]:
     """Explain some items of a space for one history; only the items of both are encoded.
 
@@ -114,9 +117,14 @@ def explain_rows(
         How the person was found.
     method : str
         As in `Explains.explain`.
+    raw : sequence of mapping, length M
+        Raw content of the items; of use only for `Featurizer.labels.value_columns`. Without it, numbers are shown without
+        their value and hashed words as buckets.
     """
     if method not in METHODS:
         raise UsageError(f"there is no method '{method}'.{nearest(method, METHODS)}")
+    if not len(rows):
+        return []
     here = np.unique(np.concatenate([taken, rows])).astype(np.int64)
     part = space.part(here)
     scorable = model.scorable(part)
@@ -147,25 +155,37 @@ def explain_rows(
         because = [
             HistoryPart(key, name, float(s)) for key, name, s in zip(keys, names, found.history.parts[place], strict=True)
         ]
-        content = None if found.content is None else _terms(model, found.content, place, score)
+        content = None if found.content is None else _terms(model, found.content, place, score, raw[place] if raw else {})
         view = _view(found.history.base[place], because, score)
         key = part.ids.key(int(at))
         explained.append(Explanation(key, title, resolved, score, found.method, levels, view, content))
     return explained
 
 
-def _terms(model: Recommender, cut: Cut, place: int, score: float) -> View:
+def _raw_values(model: Recommender, space: ItemSpace, rows: Rows) -> list[dict[str, Any]]:
+    """Return the values of each item that its terms are named by."""
+    if model.featurizer_ is None or space.content is None:
+        return []
+    table = space.content.table
+    columns = [name for name in model.featurizer_.labels.value_columns if name in table.column_names]
+    if not columns:
+        return []
+    found: list[dict[str, Any]] = table.select(columns).take(rows).to_pylist()
+    return found
+
+
+def _terms(model: Recommender, cut: Cut, place: int, score: float, raw: Mapping[str, Any]) -> View:
     """Return the parts of one item by term; numbers of a vector or picture, which mean nothing alone, are one part."""
-    featurizer = model.featurizer_
     own = csr_array(cut.parts[[place]])
     sums: dict[tuple[str, str], float] = {}
-    if featurizer is not None:
-        for feature, value in zip(own.indices.tolist(), own.data.tolist(), strict=True):
-            term = featurizer.terms[feature]
+    if model.featurizer_ is not None:
+        terms = model.featurizer_.labels.terms(own.indices, raw)
+        for term, value in zip(terms, own.data.tolist(), strict=True):
             sums[term] = sums.get(term, 0.0) + value
-    return _view(cut.base[place], [ContentPart(column, term, value) for (column, term), value in sums.items()], score)
+    parts = [ContentPart(column, term, value) for (column, term), value in sums.items() if value]
+    return _view(cut.base[place], parts, score)
 
 
 def _view(base: Any, parts: list[Any], score: float) -> View:
-    ordered = tuple(sorted((part for part in parts if part.score), key=lambda part: -abs(part.score)))
+    ordered = tuple(sorted(parts, key=lambda part: -abs(part.score)))
     return View(float(base), ordered, score - float(base) - sum(part.score for part in ordered))

@@ -12,6 +12,7 @@ from .recommendations import UserPath
 Method = Literal["integrated-gradients", "leave-one-out"]
 METHODS: tuple[Method, ...] = ("integrated-gradients", "leave-one-out")
 
+ROUNDING = 1e-6  # a smaller difference between a score and the sum of its parts is none
 TOLD_GAP = 1e-5  # a larger difference between a score and the sum of its parts is said
 
 
@@ -52,8 +53,9 @@ class View:
     gap: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
-        return {"base": self.base, "parts": [dict(vars(part)) for part in self.parts], "gap": self.gap}
+        """Return a JSON-ready dictionary; a gap is in it only where it is more than rounding."""
+        shown = {"base": self.base, "parts": [dict(vars(part)) for part in self.parts]}
+        return shown | ({"gap": self.gap} if abs(self.gap) > ROUNDING else {})
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,9 @@ class Explanation:
     levels : tuple of (str, float)
         The score by matched level; sums to it.
     history : View
-        By items of the history.
+        By items of the history, those that count nothing among them.
     content : View, optional
-        By content terms of the item; None for models that do not read content.
+        By content terms of the item that count at all; None for models that do not read content.
     """
 
     item: Key

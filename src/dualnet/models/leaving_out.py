@@ -48,20 +48,22 @@ def leave_one_out(model: Recommender, history: csr_array, space: ItemSpace, rows
 
 
 def _by_feature(model: Recommender, user: Any, space: ItemSpace, rows: Rows, scores: Any) -> Cut | None:
-    """Return what each content term of each item is worth; known items whose vectors were learned have no parts."""
-    if not model.uses_content or space.features is None:
+    """Return what each content term (of a dense block, all of it) of each item is worth; known items whose vectors were learned have no parts."""
+    if not model.uses_content or space.features is None or model.featurizer_ is None:
         return None
     columns, places, values = [], [], []
     for place, row in enumerate(rows):
         own = csr_array(space.features[[row]])
-        heaviest = np.argsort(-np.abs(own.data), kind="stable")[:MOST_TERMS]
+        groups, of_group = np.unique(model.featurizer_.labels.groups(own.indices), return_inverse=True)
+        heaviest = np.argsort(-np.bincount(of_group, np.square(own.data)), kind="stable")[:MOST_TERMS]
         if not len(heaviest):
             continue
         dense = np.repeat(own.toarray(), len(heaviest), axis=0)
-        dense[np.arange(len(heaviest)), own.indices[heaviest]] = 0
+        for trial, group in zip(dense, heaviest, strict=True):
+            trial[own.indices[of_group == group]] = 0
         features = csr_array(dense) if issparse(space.features) else dense
         trials = ItemSpace(IdMap(list(range(len(heaviest)))), np.repeat(space.known[row], len(heaviest)), features)
-        columns.append(own.indices[heaviest])
+        columns.append(groups[heaviest])
         places.append(np.full(len(heaviest), place))
         lost = scores[place] - inner_products(user, model.encode_items(trials))[0].astype(np.float64)
         values.append(np.where(np.abs(lost) > ROUNDING * np.abs(scores).max(initial=1), lost, 0))

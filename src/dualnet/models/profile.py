@@ -18,7 +18,7 @@ from ..ids import Rows
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
 from .content_cosine import at_unit_length, features_of, unit_profile, unit_vectors
-from .reasons import Cut, Reasons, linear, of_profile, weigh
+from .reasons import Cut, Reasons, by_column, linear, of_profile, weigh
 
 
 class ContentProfile(Recommender):
@@ -55,7 +55,7 @@ class ContentProfile(Recommender):
         return unit_profile(space, history)
 
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
-        return of_profile(history, space, rows, 1.0)
+        return by_column(of_profile(history, space, rows, 1.0), self.featurizer_)
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {}, {}
@@ -114,7 +114,8 @@ class LsaProfile(Recommender):
         lengths = np.linalg.norm(features @ self.projection_, axis=1)
         parts = weigh(features, self.projection_ @ shares.sum(axis=0))
         parts = csr_array(parts.multiply((1 / np.where(lengths > 0, lengths, 1))[:, None]))
-        return Reasons(found.levels, found.history, Cut(np.zeros(len(rows)), parts))
+        cut = Cut(np.zeros(len(rows)), parts)
+        return by_column(Reasons(found.levels, found.history, cut), self.featurizer_)
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {}, {"projection": self.projection_}

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse, vstack
 
+from ..data.features import Featurizer
 from ..data.space import ItemSpace
 from ..ids import Rows
 from ..retrieval.vectors import to_sparse
@@ -116,6 +117,20 @@ def of_profile(history: csr_array, space: ItemSpace, rows: Rows, weight: float, 
     profile = summed * (weight / length)
     parts = csr_array(items.multiply(vstack([profile] * len(rows), format="csr"))) if len(rows) else items
     return linear(name, own * (weight / length), items, Cut(np.zeros(len(rows)), parts))
+
+
+def by_column(found: Reasons, featurizer: Featurizer | None) -> Reasons:
+    """Return reasons that are linear in the content of the items with a level for each content column."""
+    if found.content is None or featurizer is None:
+        return found
+    parts = csr_array(found.content.parts)
+    names = featurizer.labels.columns(parts.indices)
+    items = np.repeat(np.arange(parts.shape[0]), np.diff(parts.indptr))
+    levels = {column: np.zeros(parts.shape[0]) for column in featurizer.spec.columns}
+    for column, scores in levels.items():
+        own = np.array([name == column for name in names], bool)
+        np.add.at(scores, items[own], parts.data[own])
+    return Reasons(tuple(levels.items()), found.history, found.content, found.method)
 
 
 def only_new(cut: Cut, is_new: NDArray[np.bool_], scores: Numbers) -> Cut:

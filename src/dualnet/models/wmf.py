@@ -146,7 +146,13 @@ def factorise_further(model: Any, matrix: csr_array, items: NDArray[np.float32],
         stay zero with them.
     iterations : int
         Alternations.
+
+    Raises
+    ------
+    UsageError
+        If a new pair weighs no more than a zero.
     """
+    check_factorisation(model, matrix)
     factors = start_factors(matrix.shape[1], items.shape[1], model.random_state)
     factors[: len(items)] = items
     transposed = csr_array(matrix.T)

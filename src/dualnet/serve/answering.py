@@ -123,7 +123,9 @@ class Answering:
             raise DataError(who.why_unreadable)
         size = catalogue.size
         seen = np.empty(0, np.int64) if question.keep_seen else who.rows
-        away = np.union1d(seen, who.find(catalogue, question.exclude, "excluded item"))
+        away = seen
+        if question.exclude:
+            away = np.union1d(seen, who.find(catalogue, question.exclude, "excluded item"))
         only = None
         if question.candidates is not None:
             only = np.unique(who.find(catalogue, question.candidates, "candidate item"))

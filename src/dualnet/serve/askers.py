@@ -83,7 +83,7 @@ def resolve(catalogue: LiveCatalogue, asker: Asker) -> Asked:
         if isinstance(asker.history, str):
             raise UsageError(f"history must be a list of item ids, got the text {asker.history[:80]!r}")
         found = _find(catalogue, extra, asker.history, "item in the history")
-        rows, resolved = np.unique(found), "history"
+        rows, resolved = np.array(sorted(set(found.tolist())), np.int64), "history"  # for a few rows faster than np.unique
     own = rows[rows < catalogue.size]
     is_known = catalogue.known[own] >= 0
     reads_new = catalogue.model.capabilities.new_items_in_history

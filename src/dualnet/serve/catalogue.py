@@ -18,7 +18,7 @@ from ..ids import IdMap, Key, Rows
 from ..models.base import Recommender
 from ..models.recommendations import ItemPath
 from ..retrieval.vectors import Vectors, largest, norms
-from .growing import GrowingArray, GrowingVectors
+from .growing import GrowingArray, GrowingHeads, GrowingVectors, growing
 from .questions import Columns, ModelLabel
 
 SHOWN = 80  # characters of an id in an error text
@@ -32,6 +32,8 @@ class Lineage:
     ----------
     vectors, features, table : GrowingVectors, optional
         Item vectors, their content features, and what each adds to a history (models that sum such rows).
+    heads : GrowingHeads, optional
+        Bounds of their scores, where searching through those is faster.
     lengths, known : GrowingArray
         Euclidean lengths of the vectors; the model's own row or -1.
     ids, titles, contents : list
@@ -39,6 +41,7 @@ class Lineage:
     """
 
     vectors: GrowingVectors
+    heads: GrowingHeads | None
     features: GrowingVectors | None
     table: GrowingArray | None
     lengths: GrowingArray
@@ -113,6 +116,11 @@ class LiveCatalogue:
         return self.lineage.vectors.view(self.size)
 
     @cached_property
+    def heads(self) -> NDArray[np.float32] | None:
+        """Heads of the vectors of all rows (`retrieval.principal`), or None where they would save nothing."""
+        return None if self.lineage.heads is None else self.lineage.heads.view(self.size)
+
+    @cached_property
     def lengths(self) -> NDArray[np.float64]:
         """Euclidean lengths of the vectors."""
         return self.lineage.lengths.view(self.size)
@@ -166,6 +174,10 @@ class LiveCatalogue:
 
     def rows(self, keys: Sequence[Key], what: str = "item") -> Rows:
         """Return the row of each item; arguments and errors as in `IdMap.rows`."""
+        if not self.dead and not self.model.catalogue_.ids.is_integer:  # most questions: nothing to look at twice
+            at, ids = [self.index.get(key, self.size) for key in keys], self.lineage.ids
+            if max(at, default=0) < self.size and all(ids[row] == key for row, key in zip(at, keys, strict=True)):
+                return np.array(at, np.int64)
         found = [self.find(key) for key in keys]
         if -1 in found:
             unknown = [key if isinstance(key, int) else key[:SHOWN] for key, row in zip(keys, found, strict=True) if row < 0]
@@ -277,7 +289,8 @@ def reopened(catalogue: LiveCatalogue) -> LiveCatalogue:
     """Return a view of the model's own items alone, with room of its own: views of the old room go on undisturbed."""
     old, base = catalogue.lineage, catalogue.n_base
     lineage = Lineage(
-        vectors=GrowingVectors(old.vectors.view(base)),
+        vectors=GrowingVectors(old.vectors.view(base), "F" if old.heads is None else "C"),
+        heads=None if old.heads is None else GrowingHeads(old.heads.axes, old.heads.view(base)),
         features=None if old.features is None else GrowingVectors(old.features.view(base)),
         table=None if old.table is None else GrowingArray(old.table.view(base)),
         lengths=GrowingArray(old.lengths.view(base)), known=GrowingArray(old.known.view(base)),
@@ -320,8 +333,10 @@ def _encoded(model: Recommender, space: ItemSpace, *, with_features: bool) -> di
     vectors = model.encode_items(space)
     check_finite(vectors, "item vectors")
     table = model.history_rows(space)
+    kept, heads = growing(vectors)
     return {
-        "vectors": GrowingVectors(vectors),
+        "vectors": kept,
+        "heads": heads,
         "features": GrowingVectors(space.features) if with_features else None,
         "table": None if table is None else GrowingArray(table),
         "lengths": GrowingArray(norms(vectors)),

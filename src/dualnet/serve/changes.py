@@ -152,6 +152,8 @@ def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace
     check_finite(vectors, "vectors of new items")
     replaced = {item.id: row for item in items if (row := catalogue.find(item.id)) >= 0}
     lineage.vectors.write(start, vectors)
+    if lineage.heads is not None:
+        lineage.heads.write(start, vectors)
     lineage.lengths.write(start, norms(vectors))
     lineage.known.write(start, fresh.known)
     if lineage.features is not None:

@@ -1,43 +1,59 @@
-"""Why an item has its score, also for items and histories that came after training."""
+"""Why items have their scores, also for items and histories that came after training."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from ..errors import CapabilityError
-from ..ids import Key
+import numpy as np
+
+from ..ids import IdMap, Key
+from ..models.explaining import explain_rows
 from .askers import resolve
 from .catalogue import LiveCatalogue
-from .new_content import new_rows
-from .questions import Asker, NewItem
+from .questions import Asker
 
 
-def explain(catalogue: LiveCatalogue, asker: Asker, item: Key) -> dict[str, Any]:
-    """Return the explanation of one score as JSON; see `Recommender.explain`.
+def explain(catalogue: LiveCatalogue, asker: Asker, items: Sequence[Key]) -> list[dict[str, Any]]:
+    """Return an explanation of each item's score as JSON; see `Recommender.explain_many`, whose answers these are.
 
-    The library's model knows its own catalogue; items added while serving go along as new ones.
+    The items in question and those of the history make a small space of their own, whatever the size of the catalogue.
 
     Raises
     ------
     UnknownIdError
         For a user or item that is not there.
     CapabilityError
-        If the model explains nothing.
+        If the model cannot score an item.
     """
-    model = catalogue.model
-    ask = getattr(model, "explain", None)
-    if ask is None:
-        raise CapabilityError(f"model '{model.name}' explains no scores")
     who = resolve(catalogue, asker)
-    target = int(who.find(catalogue, [item], "item")[0])
-    own = [row for row in who.rows.tolist() if row < catalogue.size]
-    brought = {new.id: new for new in asker.new_items}
-    late = {row for row in (*own, target) if catalogue.n_base <= row < catalogue.size}
-    fresh = [NewItem(catalogue.lineage.ids[row], catalogue.lineage.contents[row - catalogue.n_base]) for row in sorted(late)]
-    fresh += list(brought.values())
-    history = catalogue.keys(own)
-    if who.extra is not None:
-        history += who.extra.ids.take(who.rows[len(own) :] - catalogue.size)
-    content = new_rows(model, fresh).content if fresh else None
-    explanation: dict[str, Any] = ask(item, history=history, new_items=content).to_json()
-    return explanation | ({"resolved": "known"} if who.resolved == "known" and explanation.get("resolved") == "history" else {})
+    asked = who.find(catalogue, items, "item")
+    size, base = catalogue.size, catalogue.n_base
+    shown = np.concatenate([who.rows, asked])
+    here = np.unique(shown[shown < size])
+    keys, titles, names = catalogue.keys(here.tolist()), catalogue.titles(here.tolist()), []
+    if who.extra is not None:  # items for this question come behind, all of them
+        names = list(who.extra.ids)
+        assert who.extra.content is not None
+        titles += who.extra.content.titles(np.arange(len(names)))
+    space = replace(catalogue.part(here, who.extra), ids=IdMap([*keys, *names]))
+    places = np.where(shown < size, np.searchsorted(here, shown), len(here) + shown - size)
+    model = catalogue.model
+    columns = [] if model.featurizer_ is None else model.featurizer_.labels.value_columns
+    own = model.catalogue_.content
+    brought = {new.id: new.content for new in asker.new_items}
+
+    def raw(row: int) -> dict[str, Any]:
+        """Return the values that terms of an item are named by."""
+        if row < base:
+            known = [] if own is None else [name for name in columns if name in own.table.column_names]
+            return {} if own is None else {name: own.table.column(name)[row].as_py() for name in known}
+        content = catalogue.lineage.contents[row - base] if row < size else brought[names[row - size]]
+        return {name: content.get(name) for name in columns}
+
+    found = explain_rows(
+        model, space, places[: len(who.rows)], places[len(who.rows) :], [titles[place] for place in places], who.resolved,
+        raw=[raw(row) for row in asked.tolist()],
+    )  # fmt: skip
+    return [each.to_json() for each in found]

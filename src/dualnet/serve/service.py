@@ -130,6 +130,7 @@ class Service:
         The linear algebra libraries get one thread: several of them fight over the cores with everything else here.
         """
         threadpool_limits(limits=1, user_api="blas")
+        give_back_memory()
         self._batcher.start()
         self._started = True
 
@@ -164,8 +165,12 @@ class Service:
         return await self._batcher.ask(question)
 
     async def explain(self, asker: Asker, item: Key) -> Reply:
-        """Return ``{"explanation": ...}`` of one score; not batched, takes tens of milliseconds."""
-        return await self._aside(lambda live: {"explanation": explain(live.catalogue, asker, item)})
+        """Return ``{"explanation": ...}`` of one score; not batched, takes milliseconds."""
+        return await self._aside(lambda live: {"explanation": explain(live.catalogue, asker, [item])[0]})
+
+    async def explain_many(self, asker: Asker, items: Sequence[Key]) -> Reply:
+        """Return ``{"explanations": [...]}`` of some scores, such as a whole list; much cheaper than one by one."""
+        return await self._aside(lambda live: {"explanations": explain(live.catalogue, asker, items)})
 
     async def compare(self, asker: Asker, k: int = 10) -> Reply:
         """Return ``{"models": [...], "pending": [names of baselines still being built]}``."""

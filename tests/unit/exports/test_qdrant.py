@@ -90,3 +90,10 @@ def test_where_it_is_has_to_be_said():
     hidden = "cannot open Qdrant in the server of environment variable QDRANT_URL$"
     with pytest.raises(ResourceError, match=hidden), open_qdrant(environment=wrong):
         pass
+
+
+def test_a_server_that_does_not_answer(dualnet_model):
+    wrong = {"QDRANT_URL": "http://user:pony@127.0.0.1:1"}
+    with open_qdrant(environment=wrong) as client, pytest.raises(ResourceError, match="does not answer; check") as caught:
+        write_qdrant(items_of(dualnet_model), client, "items")
+    assert "pony" not in str(caught.value)

@@ -8,6 +8,7 @@ from dualnet import Content, Dataset, Interactions
 from dualnet.data.content import ContentSpec
 from dualnet.data.synthetic import blocks_world, library
 from dualnet.errors import CapabilityError, UnknownIdError, UsageError
+from dualnet.models.explanation import View
 from dualnet.models.registry import create
 
 pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
@@ -49,7 +50,7 @@ def test_every_view_adds_up_to_the_score(model, taken):
         assert found.score == pytest.approx(float(score), abs=1e-5)
         assert sum(part for _, part in found.levels) == pytest.approx(found.score, abs=1e-9)
         adds_up(found.history, found.score)
-        assert {part.item for part in found.history.parts} <= set(taken)
+        assert {part.item for part in found.history.parts} == set(taken)
         assert (found.content is None) == (model.featurizer_ is None)
         if found.content is not None:
             adds_up(found.content, found.score)
@@ -63,7 +64,8 @@ def test_known_users_and_one_by_one(model, papers):
     assert [part.item for part in alone.history.parts] == [part.item for part in together[1].history.parts]
     assert alone.history.base == pytest.approx(together[1].history.base, abs=1e-9)
     stored = set(model.items_.take(model.histories_[[3]].indices))
-    assert {part.item for part in together[0].history.parts} <= stored
+    assert {part.item for part in together[0].history.parts} == stored
+    assert model.explain_many([], user=user) == []
 
 
 def test_the_base_is_the_score_of_nothing(model):
@@ -181,7 +183,56 @@ def test_errors_name_the_value(papers):
         model.explain("p999", history=["p001"])
     with pytest.raises(UsageError, match="either user="):
         model.explain("p010")
+    with pytest.raises(UsageError, match="items must be a list"):
+        model.explain_many("p010", history=["p001"])
     with pytest.raises(UsageError, match="no method 'shap'"):
         model.explain("p010", history=["p001"], method="shap")
     with pytest.raises(CapabilityError, match="cannot score"):
         model.explain("n1", history=["p001"], new_items=Content(*_rows(["n1"], {"title": ["x"]}), ContentSpec(text=("title",))))
+
+
+def test_items_of_the_history_that_count_nothing_are_listed_and_a_gap_is_told(papers):
+    found = create("popularity").fit(papers).explain("p010", history=["p001", "p002"])
+    assert [(part.item, part.score) for part in found.history.parts] == [("p001", 0.0), ("p002", 0.0)]
+    assert list(found.to_json()["history"]) == ["base", "parts"]
+    assert View(0.5, (), 2e-6).to_json() == {"base": 0.5, "parts": [], "gap": 2e-6}
+    assert list(View(0.5, (), 9e-7).to_json()) == ["base", "parts"]
+
+
+@pytest.mark.parametrize("name", ["content-profile", "lsa-profile"])
+def test_profiles_have_a_level_for_each_column(name):
+    content = every_kind_of_content()
+    pairs = Interactions.from_pairs(["u", "u", "v", "v"], ["x", "y", "y", "z"], item_ids=content.ids)
+    found = create(name).fit(Dataset(pairs, content)).explain("y", history=["x", "z"])
+    assert [column for column, _ in found.levels] == list(content.spec.columns)
+    for column, score in found.levels:
+        assert sum(part.score for part in found.content.parts if part.column == column) == pytest.approx(score, abs=1e-9)
+
+
+def every_kind_of_content():
+    from dualnet.ids import IdMap
+
+    table = pa.table(
+        {
+            "title": ["blue fish", "red fish", "two birds"],
+            "tags": [["sea", "cold"], ["sea"], ["air"]],
+            "year": [1999.0, 2005.0, None],
+            "mood": [[0.1, 0.9], [0.5, 0.5], [1.0, 0.0]],
+        }
+    )
+    spec = ContentSpec(text=("title",), tags=("tags",), numbers=("year",), vectors=("mood",), min_df=1)
+    return Content(IdMap(["x", "y", "z"]), table, spec)
+
+
+def test_numbers_are_named_by_their_value_and_a_vector_is_left_out_as_a_whole():
+    content = every_kind_of_content()
+    pairs = Interactions.from_pairs(["u", "u", "v", "v"], ["x", "y", "y", "z"], item_ids=content.ids)
+    model = create("content-profile").fit(Dataset(pairs, content))
+    terms = {(part.column, part.term) for part in model.explain("y", history=["x"]).content.parts}
+    assert ("year", "2005") in terms
+    left = model.explain("y", history=["x", "z"], method="leave-one-out")
+    mood = [part.score for part in left.content.parts if part.column == "mood"]
+    spec = model.featurizer_.spec
+    blank = {"title": ["red fish"], "tags": [["sea"]], "year": [2005.0], "mood": [[0.0, 0.0]]}
+    without = model.explain("n", history=["x", "z"], new_items=Content.from_rows(["n"], blank, spec))
+    assert mood == [pytest.approx(left.score - without.score, abs=1e-6)]

@@ -30,6 +30,8 @@ def folder_of(world, tmp_path_factory):
     def folder(name="fusion", seed=0):
         if (name, seed) not in made:
             parameters = {"factors": 6, "random_state": seed} if name in ("fusion", "wmf") else {}
+            if name == "dualnet":
+                parameters = {"levels": (8, 4), "epochs": 2, "random_state": seed}
             made[name, seed] = create(name, **parameters).fit(world).save(tmp_path_factory.mktemp("served") / "model")
         return made[name, seed]
 

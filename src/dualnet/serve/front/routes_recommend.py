@@ -58,17 +58,16 @@ def add_routes(table: RouteTable) -> None:
         answer = labelled(reply)
         meters.listed(answer["resolved"], answer["items"])
         if body.explain:
-            who = asker(body)
-            for entry in answer["items"]:
-                if entry["path"] == "popularity" or answer["resolved"] == "fallback":
-                    entry["explanation"] = None
-                    continue
-                why = await service.explain(who, entry["item"])
+            scored = [] if answer["resolved"] == "fallback" else [e for e in answer["items"] if e["path"] != "popularity"]
+            reasons: dict[Any, Any] = {}
+            if scored:
+                why = await service.explain_many(asker(body), [entry["item"] for entry in scored])
                 if why.model != reply.model:
                     raise Refusal(
                         503, "busy", "the model was exchanged while it explained; ask again", ((b"retry-after", b"1"),)
                     )
-                entry["explanation"] = why.body["explanation"]
+                reasons = {found["item"]: found for found in why.body["explanations"]}
+            answer["items"] = [{**entry, "explanation": reasons.get(entry["item"])} for entry in answer["items"]]
         return answer
 
     async def score(body: asked.ScoreRequest[Any, Any, Any]) -> dict[str, Any]:

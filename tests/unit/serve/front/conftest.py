@@ -83,6 +83,11 @@ class StandIn(Service):
         self._known([item], self.items, "item")
         return self.reply({"explanation": {"item": item, "score": 1.0}})
 
+    async def explain_many(self, asker, items):
+        self._known(items, self.items, "item")
+        self.calls.append(("explain", items))
+        return self.reply({"explanations": [{"item": item, "score": 1.0} for item in items]})
+
     async def compare(self, asker, k=10):
         return self.reply({"models": [], "pending": []})
 

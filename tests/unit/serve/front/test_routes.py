@@ -113,6 +113,7 @@ def test_a_model_with_ids_of_another_kind_is_refused_and_taken_back(front):
 def test_explanations_come_with_each_entry(front):
     entries = front.post("/v1/recommend", {"history": ["p0001"], "explain": True, "k": 2}).json()["items"]
     assert [entry["explanation"]["item"] for entry in entries] == ["p0000", "p0001"]
+    assert front.service.calls == [("explain", ["p0000", "p0001"])]  # one question for the whole list
 
 
 def test_a_picture_is_sent_as_it_is_and_cannot_run(front):

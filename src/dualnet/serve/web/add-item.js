@@ -1,0 +1,19 @@
+/** Putting an item into the history from wherever it is seen. */
+
+import { announce } from "./announce.js";
+import { Problem } from "./api.js";
+import { addToHistory, state } from "./state.js";
+import { historyOf } from "./users.js";
+
+/** Add an item; a known person becomes a new history that starts with what they took. */
+export async function addItem(id, title) {
+  const { user, history } = state();
+  try {
+    const base = user === null ? history : (await historyOf(user)).map((card) => card.item);
+    if (state().user !== user) return; // somebody else was chosen meanwhile
+    addToHistory(id, base);
+    announce(user === null ? `Added ${title}` : `Added ${title} to a copy of their history`);
+  } catch (error) {
+    announce(error instanceof Problem ? error.message : "It could not be added.");
+  }
+}

@@ -1,0 +1,108 @@
+/** The served model beside simple ones, for the same asker; what they have in common is marked. */
+
+import { announce } from "./announce.js";
+import { call } from "./api.js";
+import { el, fill } from "./dom.js";
+import { keepTitles, onCatalogue } from "./items.js";
+import { region } from "./region.js";
+import { asking, someone } from "./state.js";
+import { named, some } from "./words.js";
+
+const LENGTH = 10;
+const WAIT = 90;
+const POLL = 1500; // milliseconds until a list that is being prepared is asked for again
+
+/** Return `update(state)` of this view. */
+export function compareView(host) {
+  const load = region(host);
+  let shown = "";
+  onCatalogue(() => { shown = ""; });
+
+  return function update(now) {
+    const question = JSON.stringify(someone(now) ? asking(now) : null);
+    if (question === shown) return;
+    shown = question;
+    if (someone(now)) load(fetchLists, show, WAIT);
+    else load(async () => null, () => fill(host, nobody()));
+  };
+
+  function fetchLists(signal) {
+    return call("POST", "/v1/compare", { ...asking(), k: LENGTH }, signal);
+  }
+
+  function show(answer, signal) {
+    for (const { items } of answer.models) keepTitles(items);
+    fill(host, page(answer));
+    announce(`${some(answer.models.length, "list")} side by side`);
+    if (answer.pending?.length > 0) window.setTimeout(() => signal.aborted || load(fetchLists, show), POLL);
+  }
+}
+
+function nobody() {
+  return el(
+    "div",
+    { class: "welcome" },
+    el("h1", {}, "Side by side"),
+    el("p", { class: "lead" }, "Choose somebody, or add something they liked, to see the model\u2019s list beside those of simple methods."),
+  );
+}
+
+function page({ models, pending = [] }) {
+  const [served, ...others] = models;
+  const mine = new Set(served.items.map((entry) => entry.item));
+  const theirs = new Map();
+  for (const { items } of others) for (const { item } of items) theirs.set(item, (theirs.get(item) ?? 0) + 1);
+  const columns = [
+    column(served, "the served model", (entry) => theirs.get(entry.item) ?? 0, (number) => `in ${some(number, "other list")}`),
+    ...others.map((one) => column(
+      one,
+      one.error ? "" : `${one.items.filter((entry) => mine.has(entry.item)).length} of ${one.items.length} in common`,
+      (entry) => (mine.has(entry.item) ? 1 : 0),
+      () => `also recommended by ${named(served.name)}`,
+    )),
+    ...pending.map((name) => el("section", { class: "column", "aria-busy": "true" }, el("h2", {}, named(name)), el("p", { class: "soft small" }, "Being prepared\u2026"))),
+  ];
+  const lists = el("div", { class: "columns", role: "group", "aria-label": "Lists side by side", tabindex: "0" }, columns);
+  light(lists);
+  return [
+    el(
+      "div",
+      { class: "list-head" },
+      el("div", {}, el("h1", {}, "Side by side"), el("p", { class: "soft" }, "The same question, answered by simple methods made from the same histories and content.")),
+      el("p", { class: "legend" }, el("span", { class: "dot common" }), `shared with ${named(served.name)}`),
+    ),
+    lists,
+  ];
+}
+
+function column({ name, items, error }, side, shared, words) {
+  return el(
+    "section",
+    { class: "column", "aria-label": named(name) },
+    el("h2", {}, named(name)),
+    el("p", { class: "soft small" }, side),
+    error && el("p", { class: "soft" }, `No list: ${error}.`),
+    el(
+      "ol",
+      { class: "short-list" },
+      items.map((entry) => {
+        const number = shared(entry);
+        return el(
+          "li",
+          { class: number > 0 ? "common" : null, "data-item": String(entry.item) },
+          el("span", { class: "rank", "aria-hidden": "true" }, String(entry.rank)),
+          el("span", {}, entry.title, number > 0 && el("span", { class: "unseen" }, ` (${words(number)})`)),
+        );
+      }),
+    ),
+  );
+}
+
+/** Under the pointer, an item lights up in all lists. */
+function light(lists) {
+  const mark = (item) => {
+    for (const line of lists.querySelectorAll("li")) line.classList.toggle("same", item !== undefined && line.dataset.item === item);
+  };
+  lists.addEventListener("mouseover", (event) => mark(event.target.closest("li")?.dataset.item));
+  lists.addEventListener("mouseleave", () => mark(undefined));
+}

@@ -1,0 +1,55 @@
+/** An item's content as a person reads it: text as paragraphs, tags as tags, the rest as pairs. */
+
+import { el } from "./dom.js";
+import { marked, strength, termsOf } from "./marked-text.js";
+import { count, named, part } from "./words.js";
+
+const TAGS = 24; // shown before the rest is counted
+
+/**
+ * Return nodes for a card's content.
+ *
+ * `columns` maps each column to its kind, `parts` are those of an explanation's content view. The title is left out: it
+ * stands above.
+ */
+export function content(card, columns, parts = []) {
+  const texts = [];
+  const pairs = [];
+  for (const [name, value] of Object.entries(card.content)) {
+    if (value === null || value === "" || columns[name] === "images") continue;
+    if (value === card.title) continue;
+    const terms = termsOf(parts, name);
+    if (columns[name] === "tags") pairs.push(pair(name, tags(value, terms)));
+    else if (Array.isArray(value)) pairs.push(pair(name, value.length > 24 ? `${value.length} numbers` : value.join(", ")));
+    else if (typeof value === "string" && (columns[name] === "text" || value.length > 60)) {
+      texts.push(el("p", { class: "content-text" }, marked(value, terms)));
+    } else pairs.push(pair(name, marked(String(value), terms)));
+  }
+  const nothing = texts.length + pairs.length === 0;
+  return [texts, pairs.length > 0 && el("dl", { class: "pairs" }, pairs), nothing && el("p", { class: "soft" }, "There is no more to read of it.")];
+}
+
+/** The title with its terms marked. */
+export function markedTitle(card, parts) {
+  const column = Object.keys(card.content).find((name) => card.content[name] === card.title);
+  return column === undefined ? card.title : marked(card.title, termsOf(parts, column));
+}
+
+function pair(name, value) {
+  return el("div", {}, el("dt", {}, named(name)), el("dd", {}, value));
+}
+
+function tags(value, { largest, scores }) {
+  const list = (Array.isArray(value) ? value : String(value).split("|")).map((tag) => String(tag).trim()).filter(Boolean);
+  const size = (tag) => Math.abs(scores.get(tag.toLowerCase()) ?? 0);
+  const ordered = scores.size > 0 ? [...list].sort((a, b) => size(b) - size(a)) : list; // those that count come first
+  return el(
+    "ul",
+    { class: "tags" },
+    ordered.slice(0, TAGS).map((tag) => {
+      const score = scores.get(tag.toLowerCase());
+      return el("li", {}, score === undefined ? tag : el("mark", { class: strength(score, largest), title: part(score) }, tag));
+    }),
+    list.length > TAGS && el("li", { class: "rest" }, `and ${count(list.length - TAGS)} more`),
+  );
+}

@@ -1,0 +1,58 @@
+/** A form field for each content column of the served model, and their values as the server wants them. */
+
+import { el, newId } from "./dom.js";
+import { named } from "./words.js";
+
+const UNTYPED = new Set(["vectors", "bags"]); // numbers nobody types
+
+/** Return `{nodes, read, left}`: the fields, a function that returns a promise of the content, and columns without a field. */
+export function fieldsOf(columns) {
+  const first = titleColumn(columns);
+  const names = Object.keys(columns).filter((name) => !UNTYPED.has(columns[name]));
+  names.sort((a, b) => Number(b === first) - Number(a === first));
+  const fields = names.map((name) => field(name, columns[name], name === first));
+  return {
+    nodes: fields.map((one) => one.node),
+    left: Object.keys(columns).filter((name) => UNTYPED.has(columns[name])),
+    async read() {
+      const values = await Promise.all(fields.map((one) => one.value()));
+      return Object.fromEntries(fields.map((one, at) => [one.name, values[at]]).filter(([, value]) => value !== null));
+    },
+    clear() {
+      for (const one of fields) one.input.value = "";
+    },
+  };
+}
+
+/** The column that is most likely the title. */
+export function titleColumn(columns) {
+  const names = Object.keys(columns);
+  return names.find((name) => /^(title|name)$/i.test(name)) ?? names.find((name) => columns[name] === "text") ?? null;
+}
+
+function field(name, kind, isTitle) {
+  const id = newId("field");
+  const common = { id, name, autocomplete: "off" };
+  const long = kind === "text" && !isTitle;
+  const input = long
+    ? el("textarea", { ...common, rows: 6 })
+    : el("input", { ...common, type: kind === "numbers" ? "number" : kind === "images" ? "file" : "text", step: kind === "numbers" ? "any" : null, accept: kind === "images" ? "image/*" : null, placeholder: kind === "tags" ? "separated by commas" : null });
+  const node = el("div", { class: "field" }, el("label", { for: id }, named(name)), input);
+  return { name, node, input, value: async () => valueOf(input, kind) };
+}
+
+async function valueOf(input, kind) {
+  if (kind === "images") return input.files.length > 0 ? base64(await input.files[0].arrayBuffer()) : null;
+  const text = input.value.trim();
+  if (text === "") return null;
+  if (kind === "numbers") return Number(text);
+  if (kind === "tags") return text.split(/[,|]/).map((tag) => tag.trim()).filter(Boolean);
+  return text;
+}
+
+function base64(buffer) {
+  const data = new Uint8Array(buffer);
+  let text = "";
+  for (let at = 0; at < data.length; at += 0x8000) text += String.fromCharCode(...data.subarray(at, at + 0x8000));
+  return btoa(text);
+}

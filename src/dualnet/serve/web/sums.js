@@ -1,0 +1,55 @@
+/** The three ways in which an explanation cuts a score, each as a small table that visibly adds up. */
+
+import { el } from "./dom.js";
+import { named, part, score as shown } from "./words.js";
+
+const ROWS = 6; // parts shown before the rest is summed
+const GAP = 1e-5; // a larger difference is told
+
+/** Return the tables of an explanation. */
+export function sums(explanation) {
+  const { levels, history, content, score, method } = explanation;
+  const gradients = method === "integrated-gradients";
+  const tables = [table("By level", levels.map((level, at) => ({ name: named(level.name), score: level.score, level: at })), score)];
+  tables.push(table("Because of", rows(history, (one) => one.title, gradients ? "With an empty history" : "What no single item explains"), score));
+  if (content) {
+    const several = new Set(content.parts.map((one) => one.column)).size > 1;
+    const name = (one) => (several ? [one.term, " ", el("span", { class: "soft small" }, one.column)] : one.term);
+    tables.push(table("For its content", rows(content, name, gradients ? "Without any content" : "What no single term explains"), score));
+  }
+  return el("div", { class: "sums" }, tables);
+}
+
+function rows(view, name, base) {
+  const made = view.parts.slice(0, ROWS).map((one) => ({ name: name(one), score: one.score }));
+  const rest = view.parts.slice(ROWS);
+  if (rest.length > 0) made.push({ name: `${rest.length} more`, score: rest.reduce((sum, one) => sum + one.score, 0), aside: true });
+  made.push({ name: base, score: view.base, aside: true });
+  if (Math.abs(view.gap ?? 0) > GAP) made.push({ name: "Not accounted for", score: view.gap, aside: true });
+  return made;
+}
+
+function table(title, lines, total) {
+  const largest = Math.max(...lines.filter((line) => !line.aside).map((line) => Math.abs(line.score)), 1e-9);
+  return el(
+    "table",
+    { class: "sum" },
+    el("caption", {}, title),
+    el(
+      "tbody",
+      {},
+      lines.map((line) => {
+        const colour = line.level === undefined ? (line.score < 0 ? "against" : "for") : `level-${line.level % 6}`;
+        const filled = el("span", { class: `sum-fill ${colour}` });
+        filled.style.width = `${(100 * Math.abs(line.score)) / largest}%`;
+        return el(
+          "tr",
+          { class: line.aside ? "aside" : null },
+          el("th", { scope: "row" }, el("span", { class: "sum-name" }, line.name), !line.aside && el("span", { class: "sum-bar" }, filled)),
+          el("td", {}, part(line.score)),
+        );
+      }),
+    ),
+    el("tfoot", {}, el("tr", {}, el("th", { scope: "row" }, "Score"), el("td", {}, shown(total)))),
+  );
+}

@@ -1,0 +1,51 @@
+/** Numbers and names as a person reads them. */
+
+const whole = new Intl.NumberFormat("en");
+
+/** 1234 -> "1,234". */
+export function count(number) {
+  return whole.format(number);
+}
+
+/** "1 item", "3 items". */
+export function some(number, one, many = `${one}s`) {
+  return `${count(number)} ${number === 1 ? one : many}`;
+}
+
+/** A score: three decimals, fewer where it is large. */
+export function score(value) {
+  return withMinus(value, Math.abs(value) >= 100 ? 0 : 3);
+}
+
+/** A part of a score: with its sign. */
+export function part(value) {
+  const text = withMinus(value, Math.abs(value) >= 100 ? 0 : 3);
+  return value > 0 ? `+${text}` : text;
+}
+
+/** "content-profile" -> "Content profile". */
+export function named(name) {
+  if (name === "dualnet") return "DualNet";
+  if (name === "item-knn") return "Item neighbours";
+  if (/^(wmf|bpr|cdl|ease)$/.test(name)) return name.toUpperCase();
+  const words = String(name).replaceAll(/[-_]+/g, " ").trim();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** A text cut at a word, if it is longer than `most` characters. */
+export function shortened(text, most = 64) {
+  if (text.length <= most) return text;
+  return `${text.slice(0, most).replace(/\s+\S*$/u, "")}\u2026`;
+}
+
+/** Make a server's message a sentence. */
+export function sentence(message) {
+  const text = String(message).trim();
+  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}
+
+function withMinus(value, decimals) {
+  const text = Math.abs(value).toFixed(decimals);
+  return value < 0 && Number(text) !== 0 ? `\u2212${text}` : text;
+}

@@ -1,0 +1,104 @@
+"""Keys, failures and broken links: one sentence each, and a way on."""
+
+import hashlib
+
+import pytest
+
+pytest.importorskip("playwright", reason="playwright is not installed: pip install 'dualnet[dev]'")
+from playwright.sync_api import expect
+
+KEY = "dn_of-a-test"
+
+
+@pytest.fixture(scope="module")
+def locked(browser, serve, pictures, tmp_path_factory):
+    file = tmp_path_factory.mktemp("keys") / "keys"
+    file.write_text(f"tester {hashlib.sha256(KEY.encode()).hexdigest()}\n")
+    yield from serve(pictures, DUALNET_API_KEYS_FILE=str(file))
+
+
+def test_a_key_is_asked_for_once_and_kept_in_this_tab(browser, locked):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(locked.address)
+    dialog = page.get_by_role("dialog")
+    expect(page.get_by_label("API key")).to_be_focused()
+    page.keyboard.type("wrong")
+    page.keyboard.press("Enter")
+    expect(dialog).to_contain_text("did not take that key")
+    page.get_by_label("API key").fill(KEY)
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Recommend anything")
+    assert page.evaluate("sessionStorage.getItem('dualnet-key')") == KEY
+    assert KEY not in page.evaluate("JSON.stringify(localStorage) + document.cookie + location.href")
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Recommend anything")
+    page.goto(f"{locked.address}/#/recommendations?history=101,103")
+    poster = page.locator("canvas.poster").first  # an img element would send no key
+    expect(poster).to_be_visible()
+    expect(poster).not_to_have_attribute("aria-busy", "true")
+    assert poster.evaluate("canvas => canvas.getContext('2d').getImageData(70, 100, 1, 1).data[3]") == 255
+    context.close()
+
+
+def test_without_a_key_the_page_says_so_and_asks_again(browser, locked):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(locked.address)
+    page.get_by_role("button", name="Not now").click()
+    expect(page.get_by_role("alert")).to_contain_text("This needs a key.")
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_label("API key").fill(KEY)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Recommend anything")
+    context.close()
+
+
+def test_failures_are_one_sentence_with_a_retry(site, open_page):
+    first = site.ask("GET", "/v1/items?limit=1")["items"][0]["item"]
+    page = open_page(site, failing=True)
+    page.route("**/v1/recommend", lambda route: route.abort())
+    page.evaluate(f"location.hash = '#/recommendations?history={first}'")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("The server cannot be reached.")
+    page.unroute("**/v1/recommend")
+    page.route(
+        "**/v1/recommend",
+        lambda route: route.fulfill(
+            status=503, json={"error": {"code": "busy", "message": "too many questions wait; ask again"}}
+        ),
+    )
+    page.get_by_role("button", name="Try again").click()
+    expect(alert).to_contain_text("Too many questions wait; ask again.")
+    page.unroute("**/v1/recommend")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".pick")).to_have_count(10)
+    expect(alert).to_have_count(0)
+
+
+def test_an_unknown_item_in_a_link_is_named(site, open_page):
+    page = open_page(site, "/#/recommendations?history=no-such-item", failing=True)
+    expect(page.get_by_role("alert")).to_contain_text("no-such-item")
+    page.get_by_role("button", name="Remove no-such-item").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Recommend anything")
+
+
+def test_an_exchanged_model_is_told(site, open_page):
+    first = site.ask("GET", "/v1/items?limit=1")["items"][0]["item"]
+    page = open_page(site)
+    answer = site.ask("POST", "/v1/recommend", {"history": [first], "k": 10})
+    answer["model"]["version"] = "0" * 12
+    page.route("**/v1/recommend", lambda route: route.fulfill(json=answer))
+    expect(page.locator(".news")).to_have_count(0)
+    page.evaluate(f"location.hash = '#/recommendations?history={first}'")
+    expect(page.locator(".news")).to_contain_text("Another version of the model answers now.")
+    page.unroute("**/v1/recommend")
+    page.get_by_role("button", name="Load the page anew").click()
+    expect(page.locator(".pick")).to_have_count(10)
+    expect(page.locator(".news")).to_have_count(0)
+
+
+@pytest.mark.parametrize("address", ["/#/nowhere?user=", "/#/recommendations?history=%E0%A4%A,,", "/#?&=&&", "/#/map?history="])
+def test_broken_links_show_a_page(site, open_page, address):
+    page = open_page(site, address)
+    expect(page.get_by_role("heading", level=1).first).to_be_visible()
