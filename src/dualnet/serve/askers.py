@@ -84,12 +84,14 @@ def resolve(catalogue: LiveCatalogue, asker: Asker) -> Asked:
             raise UsageError(f"history must be a list of item ids, got the text {asker.history[:80]!r}")
         found = _find(catalogue, extra, asker.history, "item in the history")
         rows, resolved = np.array(sorted(set(found.tolist())), np.int64), "history"  # for a few rows faster than np.unique
-    own = rows[rows < catalogue.size]
-    is_known = catalogue.known[own] >= 0
-    reads_new = catalogue.model.capabilities.new_items_in_history
-    readable = bool(is_known.any()) or (reads_new and len(rows) > 0)
+    reads_new = catalogue.reads_new
     ignored: list[Key] = []
-    if not reads_new:
+    if reads_new:
+        readable = len(rows) > 0
+    else:
+        own = rows[rows < catalogue.size]
+        is_known = catalogue.known[own] >= 0
+        readable = bool(is_known.any())
         ignored = catalogue.keys(own[~is_known].tolist())
         if extra is not None:
             ignored += extra.ids.take(rows[rows >= catalogue.size] - catalogue.size)

@@ -1,4 +1,4 @@
-"""Questions of many clients answered together: a bounded queue, one scoring thread, no added wait."""
+"""Questions of many clients answered together: a bounded queue, a few scoring threads, no added wait."""
 
 from __future__ import annotations
 
@@ -15,27 +15,31 @@ A = TypeVar("A")
 
 
 class Batcher(Generic[Q, A]):
-    """Takes questions from one event loop and answers them in batches in a thread of its own.
+    """Takes questions from one event loop and answers them in batches in threads of its own.
 
-    The thread takes what is there, at most `batch`, and never waits for more: under load batches fill by themselves, and a
-    lone question is answered at once.
+    A thread takes what is there, at most `batch`, and never waits for more: under load batches fill by themselves, and a
+    lone question is answered at once. While one multiplies, another can look up who asks and write lists.
 
     Parameters
     ----------
     answer : callable
-        From a list of questions to one answer or exception for each; runs in the scoring thread.
+        From a list of questions to one answer or exception for each; runs in the scoring threads, at the same time.
     batch : int
         Questions answered at once.
     waiting : int
         Questions that may wait.
+    threads : int
+        How many answer.
     """
 
-    def __init__(self, answer: Callable[[list[Q]], Sequence[A | Exception]], *, batch: int = 32, waiting: int = 1024) -> None:
-        self._answer, self._batch, self._limit = answer, batch, waiting
+    def __init__(
+        self, answer: Callable[[list[Q]], Sequence[A | Exception]], *, batch: int = 32, waiting: int = 1024, threads: int = 1
+    ) -> None:
+        self._answer, self._batch, self._limit, self._count = answer, batch, waiting, threads
         self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
         self._changed = threading.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self._closing = False
 
     def __len__(self) -> int:
@@ -43,10 +47,11 @@ class Batcher(Generic[Q, A]):
         return len(self._waiting)
 
     def start(self) -> None:
-        """Start the scoring thread; call from the event loop whose clients will ask."""
+        """Start the scoring threads; call from the event loop whose clients will ask."""
         self._loop, self._closing = asyncio.get_running_loop(), False
-        self._thread = threading.Thread(target=self._run, name="dualnet-scoring", daemon=True)
-        self._thread.start()
+        self._threads = [threading.Thread(target=self._run, name="dualnet-scoring", daemon=True) for _ in range(self._count)]
+        for thread in self._threads:
+            thread.start()
 
     async def ask(self, question: Q) -> A:
         """Return the answer to one question.
@@ -73,14 +78,14 @@ class Batcher(Generic[Q, A]):
         return await future
 
     async def close(self) -> None:
-        """Take no more, answer what waits, end the thread."""
+        """Take no more, answer what waits, end the threads."""
         with self._changed:
             self._closing = True
-            self._changed.notify()
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
-            await asyncio.sleep(0)  # the last answers are on their way to their callers
-            self._thread = None
+            self._changed.notify_all()
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+        await asyncio.sleep(0)  # the last answers are on their way to their callers
+        self._threads = []
 
     def _run(self) -> None:
         assert self._loop is not None

@@ -90,10 +90,20 @@ class LiveCatalogue:
     def __len__(self) -> int:
         return self.size
 
-    @property
+    @cached_property
     def n_base(self) -> int:
         """Rows of the model's own catalogue."""
         return len(self.model.catalogue_)
+
+    @cached_property
+    def reads_new(self) -> bool:
+        """Whether the model takes account of items in a history that it was not trained on."""
+        return self.model.capabilities.new_items_in_history
+
+    @cached_property
+    def integer_ids(self) -> bool:
+        """Whether the ids of items are whole numbers."""
+        return self.model.catalogue_.ids.is_integer
 
     @property
     def n_items(self) -> int:
@@ -174,9 +184,10 @@ class LiveCatalogue:
 
     def rows(self, keys: Sequence[Key], what: str = "item") -> Rows:
         """Return the row of each item; arguments and errors as in `IdMap.rows`."""
-        if not self.dead and not self.model.catalogue_.ids.is_integer:  # most questions: nothing to look at twice
-            at, ids = [self.index.get(key, self.size) for key in keys], self.lineage.ids
-            if max(at, default=0) < self.size and all(ids[row] == key for row, key in zip(at, keys, strict=True)):
+        if not self.dead and not self.integer_ids:  # most questions: the model's own items, which never move
+            get, size = self.index.get, self.size
+            at = [get(key, size) for key in keys]
+            if max(at, default=0) < self.n_base:
                 return np.array(at, np.int64)
         found = [self.find(key) for key in keys]
         if -1 in found:

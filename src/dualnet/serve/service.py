@@ -52,10 +52,13 @@ class ServiceSettings:
         Questions answered at once.
     waiting : int
         Questions that may wait; more are refused with `BusyError`.
+    threads : int
+        Batches answered at a time.
     """
 
     batch: int = 32
     waiting: int = 1024
+    threads: int = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +92,9 @@ class Service:
         self._previous: Version | None = None
         self._reloading = asyncio.Lock()
         self._writer = Writer(state, journal, lambda: self._live.catalogue, self._publish)
-        self._batcher: Batcher[Question, Reply] = Batcher(self._answer, batch=settings.batch, waiting=settings.waiting)
+        self._batcher: Batcher[Question, Reply] = Batcher(
+            self._answer, batch=settings.batch, waiting=settings.waiting, threads=settings.threads
+        )
         self._started, self._beside = False, 0
         self._map: tuple[LiveCatalogue, dict[str, Any]] | None = None
 

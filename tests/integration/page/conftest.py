@@ -29,9 +29,12 @@ ARGUMENTS = [
 PATIENCE = 20_000  # milliseconds before a test gives up waiting for the page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser():
-    """Chromium of this system; skips where it or Playwright is missing."""
+    """Chromium of this system; skips where it or Playwright is missing.
+
+    Only for this folder: while Playwright runs no other test can start an event loop.
+    """
     if importlib.util.find_spec("playwright") is None:
         pytest.skip("playwright is not installed: pip install 'dualnet[dev]'")
     if not CHROMIUM.exists():
@@ -129,12 +132,12 @@ def pictures(tmp_path_factory):
     return create("content-profile").fit(data).save(tmp_path_factory.mktemp("covers") / "model")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(browser, papers):
     yield from serving(papers)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gallery(browser, pictures):
     yield from serving(pictures)
 
