@@ -298,6 +298,9 @@ def test_add_items_from_a_data_frame(tmp_path):
     model = make("content-profile").fit(WORLD)
     model.add_items(pa.table({"item_id": ["n1"], "title": [WORLD.items.title(0)]}))
     assert "n1" in model.recommend(history=["i0-1", "i0-2"], k=8).ids
+    table = pa.table({"item_id": ["n3"], "title": [WORLD.items.title(0)]})
+    assert model.recommend(history=["n3"], k=8, new_items=table).ids  # for one question too
+    assert model.explain("n3", history=["i0-1"], new_items=table).item == "n3"
     with pytest.raises(DataError, match="need an id column 'item_id'; found title"):
         model.add_items(pa.table({"title": ["x"]}))
     with pytest.raises(DataError, match="content column 'title' is missing"):

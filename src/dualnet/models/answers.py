@@ -36,7 +36,7 @@ class Answers:
         exclude: Sequence[Key] = (),
         candidates: Sequence[Key] | None = None,
         filter_seen: bool = True,
-        new_items: Content | None = None,
+        new_items: Content | Any | None = None,
         fallback: Fallback = "popularity",
     ) -> Recommendations:
         """Return the best items for someone known or never seen.
@@ -55,8 +55,8 @@ class Answers:
             List only these.
         filter_seen : bool
             Do not list items of the history.
-        new_items : Content, optional
-            Items for this question only; they can be recommended and can be part of the history.
+        new_items : Content or data frame, optional
+            Items for this question only, as for `add_items`; they can be recommended and can be part of the history.
         fallback : {"popularity", "error"}
             What to do when nothing is known of the user.
 
@@ -241,15 +241,16 @@ class Answers:
         model = cast("Recommender", self)
         model._require_fitted()
         before = model.catalogue_
-        model.catalogue_ = self._with_new_items(_as_content(content, model))
+        model.catalogue_ = self._with_new_items(content)
         model._catalogue_vectors.extend(model, before)
         return self
 
-    def _with_new_items(self, content: Content | None) -> ItemSpace:
+    def _with_new_items(self, new_items: Content | Any | None) -> ItemSpace:
         model = cast("Recommender", self)
         space = model.catalogue_
-        if content is None:
+        if new_items is None:
             return space
+        content = _as_content(new_items, model)
         if not model.capabilities.new_items or model.featurizer_ is None:
             raise CapabilityError(
                 f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"

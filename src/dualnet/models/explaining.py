@@ -30,7 +30,7 @@ class Explains:
         *,
         user: Key | None = None,
         history: Sequence[Key] | None = None,
-        new_items: Content | None = None,
+        new_items: Content | Any | None = None,
         method: Method = "integrated-gradients",
     ) -> Explanation:
         """Return why someone gets an item: its score by level, by item of the history and by content term.
@@ -63,7 +63,7 @@ class Explains:
         *,
         user: Key | None = None,
         history: Sequence[Key] | None = None,
-        new_items: Content | None = None,
+        new_items: Content | Any | None = None,
         method: Method = "integrated-gradients",
     ) -> list[Explanation]:
         """Return one explanation for each of some items, such as a whole list of recommendations; faster than one by one.

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 from ..ids import Key
 
+LONGEST_TITLE = 100  # characters of a printed list; `to_json` and tables have all of it
+
 UserPath = Literal["known", "history", "columns", "fallback", "item"]
 ItemPath = Literal["known", "content", "popularity"]
 
@@ -83,9 +85,14 @@ class Recommendations:
         head = f"{len(self)} {self.what}s, asked by {self.resolved}" + (f", ignored {self.ignored}" if self.ignored else "")
         width = max((len(str(key)) for key in self.ids), default=0)
         lines = [
-            f"{place:>3}. {str(key).ljust(width)}  {score:8.4f}  {title}{'  (new)' if path == 'content' else ''}"
+            f"{place:>3}. {str(key).ljust(width)}  {score:8.4f}  {_short(title)}{'  (new)' if path == 'content' else ''}"
             for place, (key, score, title, path) in enumerate(
                 zip(self.ids, self.scores, self.titles, self.paths, strict=True), 1
             )
         ]
         return "\n".join([head, *lines])
+
+
+def _short(title: str) -> str:
+    """Cut what stands for a title where things have none, such as a whole text, to a line."""
+    return title if len(title) <= LONGEST_TITLE else f"{title[:LONGEST_TITLE].rstrip()} ..."
