@@ -8,7 +8,18 @@ import sys
 
 from .record import RESULTS, read
 
-NAMES = ("training_step", "recall_time", "peers", "irspack_sweep", "answers", "start_up", "scale", "serving", "api_fuzz")
+NAMES = (
+    "training_step",
+    "recall_time",
+    "peers",
+    "irspack_sweep",
+    "answers",
+    "start_up",
+    "scale",
+    "serving",
+    "hostile",
+    "api_fuzz",
+)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import record
-from .serving import ready_process
+from .serving import ready_process, resident_mb
 
 CASES = int(os.environ.get("DUALNET_FUZZ_CASES", "2000"))
 PORT = 8193
@@ -35,7 +35,7 @@ def run() -> None:
         (folder / "schemathesis.toml").write_text(CONFIG, encoding="utf-8")
         serve = [str(scripts / "dualnet"), "serve", str(folder / "demo"), "--port", str(PORT), "--state", str(folder / "state")]
         with ready_process(serve, PORT, "/readyz") as server:
-            memory = _resident_mb(server.pid)
+            memory = resident_mb(server.pid)
             command = [
                 scripts / "schemathesis", "--config-file", folder / "schemathesis.toml", "run",
                 f"http://127.0.0.1:{PORT}/openapi.json", "--mode", "all", "--phases", "coverage,fuzzing",
@@ -45,7 +45,7 @@ def run() -> None:
             ]  # fmt: skip
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             answered = server.poll() is None
-            after = _resident_mb(server.pid)
+            after = resident_mb(server.pid)
         rows = _rows(folder / "report.ndjson")
         sys.stderr.write(done.stdout[-3000:])
     total = {"what": "all", "cases": sum(row["cases"] for row in rows), "5xx": sum(row["5xx"] for row in rows)}
@@ -72,11 +72,6 @@ def _rows(report: Path) -> list[dict[str, Any]]:
                     broken[label] += response is not None and response["status_code"] >= 500
                 failed[label] += sum(check["status"] == "failure" for checks in recorder["checks"].values() for check in checks)
     return [{"what": label, "cases": n, "5xx": broken[label], "failed checks": failed[label]} for label, n in cases.items()]
-
-
-def _resident_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def _reloads(folder: Path, expected: dict[str, list[str]]) -> list[dict[str, Any
         for number in range(RELOADS_FOR_MEMORY):
             _replace(folder, "ab"[number % 2])
             _reload()
-            memory.append(_resident_mb(server.pid))
+            memory.append(resident_mb(server.pid))
         rows.append({"what": f"memory after {RELOADS_FOR_MEMORY} reloads", "by": "dualnet", "after first MB": memory[0],
                      "after last MB": memory[-1], "ratio": memory[-1] / memory[0]})  # fmt: skip
     return rows
@@ -205,7 +205,8 @@ def _reload() -> str:
     return _call("/v1/model:reload", {})["model"]["version"]
 
 
-def _resident_mb(pid: int) -> float:
+def resident_mb(pid: int) -> float:
+    """Return the memory that a process holds."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 

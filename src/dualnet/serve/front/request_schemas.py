@@ -125,9 +125,18 @@ class RecommendRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId,
     fallback: Annotated[
         str,
         StringConstraints(pattern="^(popularity|error)$"),
-        Field(description="Where nothing is known: popularity or error."),
-    ] = "popularity"
+        Field(
+            default_factory=_absent,
+            description="Where nothing is known: popularity (the default, but for an empty history, which is refused) or error.",
+        ),
+    ]
     explain: Annotated[bool, Field(description="With an explanation of each entry.")] = False
+
+    @model_validator(mode="after")
+    def _something_to_go_by(self) -> Self:
+        if self.history is not None and len(self.history) == 0 and self.fallback is None:
+            raise ValueError('\'history\' is empty; give items, or ask for what is popular with "fallback": "popularity"')
+        return self
 
 
 class ScoreRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):

@@ -52,7 +52,7 @@ def add_routes(table: RouteTable) -> None:
             candidates=body.candidates,
             filter={name: condition.plain() for name, condition in body.filter.items()} or None,
             keep_seen=body.keep_seen,
-            fallback=body.fallback,  # type: ignore[arg-type]  # its pattern lets no other word pass
+            fallback=body.fallback or "popularity",  # type: ignore[arg-type]  # its pattern lets no other word pass
         )
         reply = await service.ask(question)
         answer = labelled(reply)

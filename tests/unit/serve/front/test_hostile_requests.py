@@ -45,6 +45,7 @@ BODIES = {
     "unknown item": (b'{"history": ["nothing"]}', 422),
     "number in history": (b'{"history": ["p0001", 7]}', 422),
     "history is text": (b'{"history": "p0001"}', 422),
+    "empty history": (b'{"history": []}', 422),
     "empty history, no fallback": (b'{"history": [], "fallback": "error"}', 422),
     "10,001 ids": (json.dumps({"history": ["p0001"] * 10_001}).encode(), 422),
     "10^6 ids": (json.dumps({"history": ["p"] * 10**6}).encode(), 413),

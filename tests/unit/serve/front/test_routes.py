@@ -16,7 +16,7 @@ FRESH = {
 
 CALLS = [
     ("POST", "/v1/recommend", {"user": "u0000", "k": 3}, 200),
-    ("POST", "/v1/recommend", {"history": []}, 200),
+    ("POST", "/v1/recommend", {"history": [], "fallback": "popularity"}, 200),
     ("POST", "/v1/recommend", {"history": ["p0001"], "explain": True, "k": 2}, 200),
     ("POST", "/v1/score", {"user": "u0000", "items": ["p0001"]}, 200),
     ("POST", "/v1/explain", {"history": ["p0001"], "item": "p0002"}, 200),
