@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
@@ -146,6 +147,8 @@ class RouteTable:
 
     def add_route(self, route: JsonRoute | Any, method: str) -> None:
         """Add a ready route; one without a parameter in its path is found at once."""
+        # a pattern that ends in $ also takes a line feed behind it: /v1/model:reload%0A would pass where only its key counts
+        route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z")
         self.routes.append(route)
         if "{" not in route.path:
             self.exact[method, route.path] = route.app
