@@ -11,6 +11,7 @@ Errors for the front to map:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -275,7 +276,8 @@ class Service:
 
     def _publish(self, catalogue: LiveCatalogue) -> None:
         if len(catalogue.dead) > MOST_DEAD and 4 * len(catalogue.dead) > catalogue.size:
-            catalogue, self.left_out = replay(reopened(self._live.version.base), self._writer.state)
+            with contextlib.suppress(Exception):  # the view as it is answers as well; it only takes more room
+                catalogue, self.left_out = replay(reopened(self._live.version.base), self._writer.state)
         self._live = Live(self._live.version, catalogue)
 
     async def _aside(self, work: Callable[[Live], dict[str, Any]]) -> Reply:

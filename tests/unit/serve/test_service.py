@@ -147,6 +147,19 @@ def test_a_disk_that_fails_changes_nothing(folder_of, tmp_path, monkeypatch):
     serving(folder_of(), scenario, tmp_path)
 
 
+def test_a_defect_in_writing_is_told_and_the_next_change_is_made(folder_of, tmp_path, monkeypatch):
+    async def scenario(service):
+        with monkeypatch.context() as patch:
+            patch.setattr(journal_module, "_line", lambda record: (_ for _ in ()).throw(TypeError("not JSON")))
+            with pytest.raises(TypeError):
+                await service.put_item("n1", TITLE)
+        assert (await service.put_item("n2", TITLE))[1]
+        with pytest.raises(UnknownIdError):
+            await service.item_card("n1")
+
+    serving(folder_of(), scenario, tmp_path)
+
+
 def test_reload_and_rollback_keep_live_items(folder_of, tmp_path):
     place = copy(folder_of(), tmp_path / "model")
 
