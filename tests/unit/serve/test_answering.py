@@ -278,6 +278,25 @@ def test_a_poisoned_vector_fails_alone(monkeypatch):
     assert found[0].ids == found[2].ids == model.recommend(history=["i0-1"], k=4).ids
 
 
+def test_a_poisoned_vector_of_someone_with_items_of_their_own_fails_alone(monkeypatch):
+    model = create("fusion", factors=6).fit(WORLD)
+    catalogue, answer = open_catalogue(model, label("fusion")), answering(model)
+    plain = type(model)._encode_users
+
+    def poisoned(self, history, space, columns):
+        vectors = plain(self, history, space, columns)
+        if (space.known < 0).any():
+            dense = vectors.dense if hasattr(vectors, "dense") else vectors
+            dense[:] = np.nan
+        return vectors
+
+    monkeypatch.setattr(type(model), "_encode_users", poisoned)
+    new = [NewItem("n1", {"title": WORLD.items.title(0)})]
+    found = answer(catalogue, [RecommendQuestion(history=["n1"], new_items=new), RecommendQuestion(history=["i0-1"], k=4)])
+    assert isinstance(found[0], DataError)
+    assert found[1].ids == model.recommend(history=["i0-1"], k=4).ids
+
+
 def test_a_loaded_model_with_added_items_is_served_whole(tmp_path):
     model = create("dualnet", **DUAL).fit(WORLD).add_items(fresh("n1"))
     again = load(model.save(tmp_path / "m"))
