@@ -111,7 +111,7 @@ class StandIn(Service):
 
     async def reload(self):
         self.calls.append("reload")
-        return self.reply({"previous": None})
+        return self.reply({"previous": None, "left_out": 0})
 
     async def rollback(self):
         raise ConflictError("there is no version before this one")
