@@ -83,8 +83,10 @@ def serve(
         folder = model_folder(run)
         note(f"loading {folder}")
         service = Service.open(folder, state=state)
+        for told in service.notes():
+            note(told)
         guards = Guards(
-            hosts=HostCheck(host, allow_host or ()) if is_loopback(host) else None,
+            hosts=HostCheck(host, allow_host or ()) if is_loopback(host) or allow_host else None,
             keys=keys,
             rate=None if keys is None else RateLimit(rate),
         )

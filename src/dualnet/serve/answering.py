@@ -37,6 +37,7 @@ from .selection import Wanted, best_rows
 from .stored_users import StoredUsers
 
 NAMELESS = "content of a question"
+NOT_FINITE = "the model has no finite vector for this history; its weights are damaged"
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,12 +110,14 @@ class Answering:
             if who.readable and who.extra is not None:
                 try:
                     found.alone[place] = catalogue.encode_histories([who.rows], who.extra)
+                    if not np.isfinite(largest(found.alone[place])):
+                        answers[place] = DataError(NOT_FINITE)
                 except (DualNetError, ValueError) as error:
                     answers[place] = error
         if plain and not np.isfinite(largest(found.together)):
             if len(plain) > 1:  # some of them: find out which
                 raise FloatingPointError
-            answers[plain[0]] = DataError("the model has no finite vector for this history; its weights are damaged")
+            answers[plain[0]] = DataError(NOT_FINITE)
         return found
 
     def _wanted(self, catalogue: LiveCatalogue, question: RecommendQuestion, who: Asked) -> Wanted:

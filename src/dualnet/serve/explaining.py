@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import CapabilityError
 from ..ids import IdMap, Key
 from ..models.explaining import explain_rows
 from .askers import resolve
@@ -25,10 +26,13 @@ def explain(catalogue: LiveCatalogue, asker: Asker, items: Sequence[Key]) -> lis
     UnknownIdError
         For a user or item that is not there.
     CapabilityError
-        If the model cannot score an item.
+        If the model cannot score an item, or it was deleted.
     """
     who = resolve(catalogue, asker)
     asked = who.find(catalogue, items, "item")
+    for key, row in zip(items, asked.tolist(), strict=True):
+        if row in catalogue.hidden:
+            raise CapabilityError(f"item {str(key)[:80]!r} has no score to explain: it was deleted")
     size, base = catalogue.size, catalogue.n_base
     shown = np.concatenate([who.rows, asked])
     here = np.unique(shown[shown < size])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,6 +20,7 @@ from .new_content import content_columns
 from .questions import Columns, Filter
 
 KEPT = 256  # masks of the model's own rows
+KEPT_BYTES = 64 * 2**20  # of all of them
 OPERATIONS = ("is", "any", "min", "max", "contains")
 
 Mask = NDArray[np.bool_]
@@ -34,7 +37,8 @@ class Filters:
 
     def __init__(self, table: pa.Table | None) -> None:
         self._table = table
-        self._kept: OrderedDict[str, Mask] = OrderedDict()
+        self._kept: OrderedDict[bytes, Mask] = OrderedDict()
+        self._lock = threading.Lock()  # several scoring threads ask
 
     def mask(self, catalogue: LiveCatalogue, wanted: Filter, extra: Sequence[Columns] = ()) -> Mask:
         """Return which rows of a view pass, and which items that came with a question, shape (len(catalogue) + len(extra),).
@@ -72,15 +76,18 @@ class Filters:
         return mask
 
     def _own(self, column: str, operation: str, value: Any) -> Mask:
-        name = json.dumps([column, operation, value], sort_keys=True, default=str)
-        if name in self._kept:
-            self._kept.move_to_end(name)
-            return self._kept[name]
+        text = json.dumps([column, operation, value], sort_keys=True, default=str)
+        name = hashlib.sha256(text.encode()).digest()  # a list of values can be as long as a request
+        with self._lock:
+            if name in self._kept:
+                self._kept.move_to_end(name)
+                return self._kept[name]
         assert self._table is not None
         found = condition(self._table.column(column), column, operation, value)
-        self._kept[name] = found
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+        with self._lock:
+            self._kept[name] = found
+            while len(self._kept) > min(KEPT, max(1, KEPT_BYTES // max(1, len(found)))):
+                self._kept.popitem(last=False)
         return found
 
     def _live(self, contents: list[Columns], column: str, operation: str, value: Any) -> Mask:

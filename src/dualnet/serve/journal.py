@@ -75,7 +75,10 @@ class Journal:
             If the folder cannot be read or written.
         """
         try:
+            made = [place for place in (folder, *folder.parents) if not place.exists()]
             folder.mkdir(parents=True, exist_ok=True)
+            for place in made:  # a folder whose name is not on the disk is lost with all that is in it
+                _sync_folder(place.parent)
             lock = _locked(folder)
         except OSError as error:
             raise ResourceError(
@@ -119,7 +122,8 @@ class Journal:
         Raises
         ------
         ResourceError
-            If it cannot be written; the old file stays and goes on.
+            If it cannot be written; the old file stays and goes on. If the folder cannot be synchronised, the journal takes
+            no more until it is opened anew.
         """
         temporary = self._folder / f".{FILE}.tmp"
         sequence, lines, size = self._sequence, 0, 0
@@ -132,9 +136,12 @@ class Journal:
                     size += handle.write(_line({"seq": sequence, **record}))
                 handle.flush()
                 os.fsync(handle.fileno())
-            temporary.replace(self._path)
-            _sync_folder(self._folder)
-            replaced = self._path.open("ab", buffering=0)
+            replaced = temporary.open("ab", buffering=0)  # before it has the name: after that nothing may fail
+            try:
+                temporary.replace(self._path)
+            except OSError:
+                replaced.close()
+                raise
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -142,6 +149,11 @@ class Journal:
         if self._file is not None:
             self._file.close()
         self._file, self._sequence, self.lines, self._size, self._broken = replaced, sequence, lines, size, None
+        try:
+            _sync_folder(self._folder)
+        except OSError as error:  # after a crash the old file may have the name again, without what would be written now
+            self._broken = f"synchronising the folder failed: {error.strerror}"
+            raise ResourceError(f"{self._path} could not be synchronised ({error.strerror}); restart the server") from error
 
     def close(self) -> None:
         """Let go of the folder; nothing waits to be written."""
@@ -193,7 +205,7 @@ class Journal:
             os.fsync(self._file.fileno())
         if not self.lines:
             self._write({"format": FORMAT, "model": None})
-            _sync_folder(self._folder)
+        _sync_folder(self._folder)  # also of a file that is there: its maker may have stopped before this
         return changes
 
     def _records(self) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ import numpy as np
 from .cards import card
 from .catalogue import LiveCatalogue
 
-MOST = 100  # entries of one page of results
+MOST = 200  # entries of one page of results
 
 
 class TitleSearch:

@@ -11,6 +11,7 @@ Errors for the front to map:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -129,6 +130,17 @@ class Service:
                 journal.close()
             raise
 
+    def notes(self) -> list[str]:
+        """Return what whoever starts the server should know of its state folder, a sentence each."""
+        notes, journal = [], self._writer.journal
+        if journal is not None and journal.dropped:
+            notes.append(
+                f"the journal ended in {journal.dropped:,} bytes of a change that was never confirmed; they were cut off"
+            )
+        if self.left_out:
+            notes.append(f"{self.left_out:,} added items do not fit this model and are left out; they are kept for another")
+        return notes
+
     async def start(self) -> None:
         """Start the scoring thread; before it `ask` raises `ClosedError`.
 
@@ -209,11 +221,11 @@ class Service:
         Raises
         ------
         RefusedModelError
-            If the new version is damaged or does not answer as it should; the old one goes on.
+            If the new version is damaged, does not answer as it should, or has ids of another kind; the old one goes on.
         ConflictError
             If another reload is running.
         """
-        return await self._swap(lambda: load_version(self._folder))
+        return await self._swap(lambda: load_version(self._folder, self._live.version))
 
     async def rollback(self) -> Reply:
         """Go back to the previous version, which was kept; `ConflictError` if there is none."""
@@ -246,9 +258,9 @@ class Service:
 
     async def user_history(self, key: Key) -> Reply:
         """Return ``{"items": [cards]}`` of a stored history; `UnknownIdError` if the user is not there."""
-        live = self._live
-        rows = live.catalogue.history(key).tolist()
-        return Reply(live.version.label, {"items": [card(live.catalogue, row) for row in rows]})
+        return await self._aside(
+            lambda live: {"items": [card(live.catalogue, row) for row in live.catalogue.history(key).tolist()]}
+        )
 
     async def map(self) -> Reply:
         """Return ``{"items","x","y","explained"}`` of at most 5,000 items, the most popular first."""
@@ -275,7 +287,8 @@ class Service:
 
     def _publish(self, catalogue: LiveCatalogue) -> None:
         if len(catalogue.dead) > MOST_DEAD and 4 * len(catalogue.dead) > catalogue.size:
-            catalogue, self.left_out = replay(reopened(self._live.version.base), self._writer.state)
+            with contextlib.suppress(Exception):  # the view as it is answers as well; it only takes more room
+                catalogue, self.left_out = replay(reopened(self._live.version.base), self._writer.state)
         self._live = Live(self._live.version, catalogue)
 
     async def _aside(self, work: Callable[[Live], dict[str, Any]]) -> Reply:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +15,25 @@ from ..models.base import Recommender
 from ..models.item_vectors import stack_vectors
 from ..retrieval.topk import block_rows, inner_products
 from ..retrieval.vectors import Vectors
-from .catalogue import LiveCatalogue
+from .catalogue import Lineage, LiveCatalogue
 from .growing import GrowingVectors
 
 MOST_STALE = 0.5  # share of outdated rows at which the vectors of changed histories are made anew
+
+
+@dataclass(frozen=True)
+class _Grown:
+    """Where the vector of a grown history is, and what it was made of: by identity, as views share what did not change."""
+
+    row: int  # -1 for a history that the model can make nothing of
+    history: bytes
+    lineage: Lineage
+    events: tuple[int, ...]
+    moved: Mapping[int, int]
+
+    def is_of(self, catalogue: LiveCatalogue, events: tuple[int, ...]) -> bool:
+        """Whether nothing that the history depends on has changed."""
+        return self.lineage is catalogue.lineage and self.events is events and self.moved is catalogue.moved
 
 
 class StoredUsers:
@@ -33,7 +50,7 @@ class StoredUsers:
         self._lock = threading.Lock()
         self._base: Vectors = None
         self._by_item: csr_array | None = None
-        self._grown: dict[Key, tuple[int, tuple[tuple[int, ...], int]]] = {}
+        self._grown: dict[Key, _Grown] = {}
         self._vectors: GrowingVectors | None = None
         self._used = 0
 
@@ -57,7 +74,7 @@ class StoredUsers:
             self._encode_grown(catalogue)
             users, n_base = self._model.users_, len(self._model.users_)
             scores = [inner_products(self._base, item)[:, 0]]
-            later = {key: row for key, (row, _) in self._grown.items() if key in catalogue.events}
+            later = {key: kept.row for key in catalogue.events if (kept := self._grown[key]).row >= 0}
             if later and self._vectors is not None:
                 grown = inner_products(self._vectors.view(self._used), item)[:, 0]
                 for key, row in later.items():
@@ -90,16 +107,23 @@ class StoredUsers:
         self._by_item = csr_array(model.histories_.T)
 
     def _encode_grown(self, catalogue: LiveCatalogue) -> None:
-        """Encode anew whoever has more events, or more of them that can be read, than when last encoded."""
-        changed: list[tuple[Key, tuple[int, ...]]] = []
+        """Encode anew whoever has another history than when last encoded; nobody of whose history nothing can be read."""
+        changed: dict[Key, _Grown] = {}
         histories: list[Rows] = []
         for key, events in catalogue.events.items():
             kept = self._grown.get(key)
-            if kept is None or kept[1] != (events, len(catalogue.dead)):
-                rows = catalogue.history(key)
-                if len(rows):
-                    changed.append((key, events))
-                    histories.append(rows)
+            if kept is not None and kept.is_of(catalogue, events):
+                continue
+            rows = catalogue.history(key)
+            readable = len(rows) > 0 if catalogue.reads_new else bool((catalogue.known[rows] >= 0).any())
+            history, same_rows = rows.tobytes(), kept is not None and kept.lineage is catalogue.lineage
+            row = kept.row if kept is not None and same_rows and kept.history == history else -1
+            made = _Grown(row, history, catalogue.lineage, events, catalogue.moved)
+            if row < 0 and readable:
+                changed[key] = made
+                histories.append(rows)
+            else:
+                self._grown[key] = made
         if not changed:
             return
         if self._used > 64 and (self._used - len(self._grown)) > MOST_STALE * self._used:
@@ -111,8 +135,8 @@ class StoredUsers:
             self._vectors = GrowingVectors(fresh)
         else:
             self._vectors.write(self._used, fresh)
-        for place, (key, events) in enumerate(changed):
-            self._grown[key] = (self._used + place, (events, len(catalogue.dead)))
+        for place, (key, made) in enumerate(changed.items()):
+            self._grown[key] = replace(made, row=self._used + place)
         self._used += len(changed)
 
     def _readers(self, catalogue: LiveCatalogue, row: int, new: list[Key]) -> list[int]:
@@ -125,5 +149,7 @@ class StoredUsers:
         users, place = self._model.users_, {key: len(self._model.users_) + at for at, key in enumerate(new)}
         for key, events in catalogue.events.items():
             if any(catalogue.now_at(event) == row for event in events):
-                readers.append(place[key] if key in place else int(users.find([key])[0]))
+                at = place[key] if key in place else int(users.find([key])[0])
+                if at >= 0:  # a new user of whom nothing can be read is in no list
+                    readers.append(at)
         return readers

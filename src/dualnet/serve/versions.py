@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArtifactError, DataError, DualNetError
+from ..errors import ArtifactError, DualNetError
 from ..models.artifact import MANIFEST, load, read_manifest
 from ..models.base import Recommender
 from ..models.recommendations import Recommendations
@@ -56,19 +56,31 @@ class Version:
     titles: TitleSearch
 
 
-def load_version(folder: Path) -> Version:
+def load_version(folder: Path, before: Version | None = None) -> Version:
     """Load a model folder, verify every byte, encode its catalogue, and try it out.
+
+    Parameters
+    ----------
+    folder : Path
+    before : Version, optional
+        The one whose place it is to take: callers go on with ids of its kind.
 
     Raises
     ------
     ArtifactError
         If the folder is damaged, or the model does not answer as a model should.
+    RefusedModelError
+        If its ids are of another kind than those of the version before.
     """
-    before = _digest(folder)
+    digest = _digest(folder)
     manifest, model = read_manifest(folder), load(folder)
-    if _digest(folder) != before:
+    if _digest(folder) != digest:
         raise ArtifactError(f"{folder} was replaced while it was read; load it again")
-    label = ModelLabel(model.name, before[:12])
+    label = ModelLabel(model.name, digest[:12])
+    if before is not None and _kinds(model) != _kinds(before.model):
+        raise RefusedModelError(
+            f"version {label.version} has ids of another kind, text or whole numbers; start a new server for it"
+        )
     base = open_catalogue(model, label)
     raw = model.catalogue_.content
     answering = Answering(Filters(None if raw is None else raw.table), StoredUsers(model))
@@ -100,7 +112,7 @@ def try_out(version: Version, catalogue: LiveCatalogue) -> None:
     if model.capabilities.new_items and item is not None:
         try:
             fresh = model.encode_items(new_rows(model, [item]))
-        except (DualNetError, DataError) as error:
+        except DualNetError as error:
             raise RefusedModelError(f"{label} cannot encode the content of one of its own items: {error}") from error
         if fresh.shape[0] != 1:
             raise RefusedModelError(f"{label} encodes one new item as {fresh.shape[0]}")
@@ -120,6 +132,11 @@ def give_back_memory() -> None:
             ctypes.CDLL("libc.so.6").malloc_trim(0)
         except (OSError, AttributeError):  # another C library; it has its own ways
             return
+
+
+def _kinds(model: Recommender) -> tuple[bool, bool]:
+    """Return whether the ids of items and of users are whole numbers."""
+    return model.catalogue_.ids.is_integer, model.users_.is_integer
 
 
 def _digest(folder: Path) -> str:

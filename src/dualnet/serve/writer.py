@@ -137,7 +137,7 @@ class Writer:
         try:
             if records and self.journal is not None:
                 self.journal.append(records)
-        except DualNetError as error:
+        except Exception as error:  # whatever it is: who waits must be told, and the thread must live
             for job, _ in made:
                 job.future.set_exception(error)
             return

@@ -109,6 +109,19 @@ def test_reasons_add_up_and_are_marked(site, open_page):
     expect(pick.locator(".why")).to_be_hidden()
 
 
+def test_any_term_can_be_marked(site, open_page):
+    page = open_page(site)
+    found = page.evaluate(
+        """async () => {
+            const { marked } = await import("/web/marked-text.js");
+            const terms = ["sci-fi", "c++", "a.b", "(x)", "[y]", "a/b", "$1", "^", "{2}", "|", "\\\\d", "<b>"];
+            const scores = new Map(terms.map((term) => [term, 1]));
+            return terms.map((term) => marked(`one ${term} two`, { largest: 1, scores }).map((node) => node.textContent ?? node));
+        }"""
+    )
+    assert [nodes[1] for nodes in found] == ["sci-fi", "c++", "a.b", "(x)", "[y]", "a/b", "$1", "^", "{2}", "|", "\\d", "<b>"]
+
+
 def test_a_late_answer_to_an_old_question_is_dropped(site, open_page):
     first, second = (card["item"] for card in site.ask("GET", "/v1/items?limit=2")["items"])
     page = open_page(site)

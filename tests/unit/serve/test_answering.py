@@ -10,7 +10,7 @@ from dualnet.models.registry import create
 from dualnet.retrieval.vectors import to_dense
 from dualnet.serve.answering import Answering
 from dualnet.serve.catalogue import open_catalogue
-from dualnet.serve.changes import add_events, put
+from dualnet.serve.changes import add_events, delete, put
 from dualnet.serve.filters import Filters
 from dualnet.serve.questions import (
     EncodeItemQuestion,
@@ -178,6 +178,32 @@ def test_items_put_and_events_equal_a_library_model_with_the_same(served):
         assert everyone.scores[at] == pytest.approx(float(other.score(["i3-3"], history=history)[0]), abs=1e-5)
 
 
+def test_users_for_an_item_follow_what_becomes_of_their_histories(served):
+    """Put, delete, put again with other content: the list is that of somebody who never saw what was there before."""
+    model, catalogue, answer = served
+    if not model.capabilities.new_items:
+        view, _, _ = add_events(catalogue, [("x", "i0-1")])
+        assert "x" in answer(view, [UsersQuestion(item="i1-1", k=50, keep_seen=True)])[0].ids
+        return
+    last = model.users_.key(len(model.users_) - 1)
+    view, _, _ = put(catalogue, [NewItem("n1", {"title": WORLD.items.title(0)})])
+    view, _, _ = add_events(view, [("x", "n1"), ("y", "n1"), ("y", "i2-3"), ("u0-0", "n1")])
+    views = [view, delete(view, "n1")[0]]
+    views.append(put(views[1], [NewItem("n1", {"title": WORLD.items.title(20)})])[0])
+    views.append(put(views[2], [NewItem("n1", {"title": WORLD.items.title(40)})])[0])
+    for now in [*views, *reversed(views)]:
+        for item in ("i1-1", *(["n1"] if now is not views[1] else [])):
+            for keep_seen in (True, False):
+                question = UsersQuestion(item=item, k=50, keep_seen=keep_seen)
+                found, anew = answer(now, [question])[0], answering(model)(now, [question])[0]
+                assert dict(zip(found.ids, found.scores, strict=True)) == pytest.approx(
+                    dict(zip(anew.ids, anew.scores, strict=True)), abs=1e-5
+                )
+                readable = model.capabilities.new_items_in_history and now is not views[1]
+                assert ("x" in found.ids) == (readable and (keep_seen or item != "n1"))
+                assert last in found.ids or not keep_seen or item != "n1"
+
+
 def test_questions_that_fail_fail_alone(served):
     model, catalogue, answer = served
     good = RecommendQuestion(user="u1-1", k=3)
@@ -250,6 +276,25 @@ def test_a_poisoned_vector_fails_alone(monkeypatch):
     found = answer(catalogue, [good, RecommendQuestion(history=["i3-11"]), good])
     assert isinstance(found[1], DataError)
     assert found[0].ids == found[2].ids == model.recommend(history=["i0-1"], k=4).ids
+
+
+def test_a_poisoned_vector_of_someone_with_items_of_their_own_fails_alone(monkeypatch):
+    model = create("fusion", factors=6).fit(WORLD)
+    catalogue, answer = open_catalogue(model, label("fusion")), answering(model)
+    plain = type(model)._encode_users
+
+    def poisoned(self, history, space, columns):
+        vectors = plain(self, history, space, columns)
+        if (space.known < 0).any():
+            dense = vectors.dense if hasattr(vectors, "dense") else vectors
+            dense[:] = np.nan
+        return vectors
+
+    monkeypatch.setattr(type(model), "_encode_users", poisoned)
+    new = [NewItem("n1", {"title": WORLD.items.title(0)})]
+    found = answer(catalogue, [RecommendQuestion(history=["n1"], new_items=new), RecommendQuestion(history=["i0-1"], k=4)])
+    assert isinstance(found[0], DataError)
+    assert found[1].ids == model.recommend(history=["i0-1"], k=4).ids
 
 
 def test_a_loaded_model_with_added_items_is_served_whole(tmp_path):

@@ -176,6 +176,33 @@ def test_a_compaction_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     assert read(tmp_path) == [put("a"), put("b")]
 
 
+def test_after_a_compaction_whose_folder_is_not_synchronised_nothing_is_acknowledged(tmp_path, monkeypatch):
+    journal, _ = Journal.open(tmp_path)
+    journal.append([put("a")])
+
+    def failing(folder):
+        raise OSError(errno.EIO, "I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_sync_folder", failing)
+        with pytest.raises(ResourceError, match="restart the server"):
+            journal.compact([put("a")])
+    with pytest.raises(ResourceError, match="takes no more changes"):  # it would be written to a file without a name
+        journal.append([put("b")])
+    journal.close()
+    assert read(tmp_path) == [put("a")]
+
+
+def test_new_folders_are_synchronised_with_those_above_them(tmp_path, monkeypatch):
+    plain, seen = module._sync_folder, []
+    monkeypatch.setattr(module, "_sync_folder", lambda folder: (seen.append(folder), plain(folder)))
+    read(tmp_path / "a" / "b")
+    assert set(seen) == {tmp_path, tmp_path / "a", tmp_path / "a" / "b"}
+    seen.clear()
+    read(tmp_path / "a" / "b")
+    assert seen == [tmp_path / "a" / "b"]
+
+
 def test_a_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match="cannot be used"):

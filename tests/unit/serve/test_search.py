@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from collections import OrderedDict
 from dataclasses import replace
 
 import numpy as np
@@ -14,10 +15,12 @@ from dualnet import Content, ContentSpec, Dataset
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import DataError, UsageError
 from dualnet.models.registry import create
+from dualnet.serve import filters as filters_module
 from dualnet.serve.cards import card, picture
 from dualnet.serve.catalogue import open_catalogue
 from dualnet.serve.changes import add_events, delete, put
 from dualnet.serve.filters import Filters
+from dualnet.serve.front.request_schemas import ItemsQuery
 from dualnet.serve.item_map import item_map, plane
 from dualnet.serve.questions import ModelLabel, NewItem
 from dualnet.serve.search import TitleSearch, find_users
@@ -42,6 +45,14 @@ def test_titles_are_found_by_words_and_the_beginning_of_the_last(catalogue):
     counts = catalogue.popularity[catalogue.rows(everything)]
     assert counts.tolist() == sorted(counts, reverse=True)
     assert found(catalogue, "", limit=5, offset=46)[0] == everything[46:]
+
+
+def test_a_page_is_as_long_as_may_be_asked(catalogue):
+    view, _, _ = put(catalogue, [NewItem(f"n{n}", {"title": "genomes"}) for n in range(300)])
+    longest = ItemsQuery.model_json_schema()["properties"]["limit"]["maximum"]
+    first, total = found(view, "", limit=longest)
+    rest = [key for start in range(longest, total, longest) for key in found(view, "", limit=longest, offset=start)[0]]
+    assert len({*first, *rest}) == total == 348
 
 
 def test_live_and_deleted_items_in_the_search(catalogue):
@@ -101,6 +112,30 @@ def test_filters_equal_the_slow_twin(catalogue, wanted, passes):
         assert filters.mask(view, wanted).tolist() == expected
     assert filters.mask(catalogue, wanted).tolist() == expected[:48]
     assert any(expected)
+
+
+def test_what_filters_keep_is_little_and_changed_by_one_thread_at_a_time(catalogue, monkeypatch):
+    filters, alone = Filters(catalogue.model.catalogue_.content.table), []
+
+    class Watched(OrderedDict):
+        """Two threads that find and drop the same mask at once would fail one of the two questions."""
+
+        def __contains__(self, name):
+            alone.append(filters._lock.locked())
+            return super().__contains__(name)
+
+        def popitem(self, last=True):
+            alone.append(filters._lock.locked())
+            return super().popitem(last)
+
+    filters._kept = Watched()
+    monkeypatch.setattr(filters_module, "KEPT_BYTES", 48 * 3)
+    for year in range(1990, 2000):
+        filters.mask(catalogue, {"year": {"any": [year] * 1000}})
+    assert len(filters._kept) == 3
+    assert {len(name) for name in filters._kept} == {32}  # not a thousand values
+    assert len(alone) == 17
+    assert all(alone)
 
 
 @pytest.mark.parametrize(

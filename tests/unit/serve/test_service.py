@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 import dualnet
-from dualnet import Content, load
+from dualnet import Content, Dataset, load
+from dualnet.data.interactions import Interactions
 from dualnet.errors import ArtifactError, CapabilityError, ResourceError, UnknownIdError, UsageError
+from dualnet.ids import IdMap
 from dualnet.models.wmf import WMF
 from dualnet.serve import journal as journal_module
 from dualnet.serve import service as service_module
@@ -112,6 +114,22 @@ async def answers_or_unknown(service):
         return error
 
 
+def test_what_is_wrong_with_a_state_folder_is_told(folder_of, tmp_path):
+    async def first(service):
+        assert service.notes() == []
+        await service.put_items([NewItem("n1", TITLE), NewItem("n2", TITLE)])
+
+    async def notes(service):
+        return service.notes()
+
+    serving(folder_of(), first, tmp_path)
+    with (tmp_path / journal_module.FILE).open("ab") as handle:
+        handle.write(b"{half")
+    told = serving(folder_of("wmf"), notes, tmp_path)
+    assert [text.split()[:4] for text in told] == [["the", "journal", "ended", "in"], ["2", "added", "items", "do"]]
+    assert serving(folder_of(), notes, tmp_path) == []
+
+
 def test_concurrent_changes_share_the_disk_and_fail_alone(folder_of, tmp_path, monkeypatch):
     plain, synchronised = journal_module.os.fsync, []
 
@@ -141,6 +159,19 @@ def test_a_disk_that_fails_changes_nothing(folder_of, tmp_path, monkeypatch):
             await service.item_card("n1")
         await service.put_item("n2", TITLE)
         assert (await service.search_items("genomes sequencing alleles")).body["total"] == before + 1
+        with pytest.raises(UnknownIdError):
+            await service.item_card("n1")
+
+    serving(folder_of(), scenario, tmp_path)
+
+
+def test_a_defect_in_writing_is_told_and_the_next_change_is_made(folder_of, tmp_path, monkeypatch):
+    async def scenario(service):
+        with monkeypatch.context() as patch:
+            patch.setattr(journal_module, "_line", lambda record: (_ for _ in ()).throw(TypeError("not JSON")))
+            with pytest.raises(TypeError):
+                await service.put_item("n1", TITLE)
+        assert (await service.put_item("n2", TITLE))[1]
         with pytest.raises(UnknownIdError):
             await service.item_card("n1")
 
@@ -210,6 +241,25 @@ def test_bad_models_are_refused_and_the_old_one_stays(folder_of, tmp_path, monke
     shutil.rmtree(place)
     with pytest.raises(ArtifactError, match="not a model folder"):
         Service.open(place)
+
+
+def test_a_model_with_ids_of_another_kind_is_never_swapped_in(folder_of, world, tmp_path):
+    place, events = tmp_path / "model", world.interactions
+    numbered = [IdMap(np.arange(count)) for count in events.matrix.shape]
+
+    async def scenario(service):
+        first = service.label
+        shutil.rmtree(place)
+        odd.save(place)
+        with pytest.raises(RefusedModelError, match="ids of another kind, text or whole numbers"):
+            await service.reload()
+        with pytest.raises(ConflictError, match="no previous version"):
+            await service.rollback()
+        assert (await service.ask(RecommendQuestion(user="u0-0"))).model == first
+
+    for users, items in ((events.users, numbered[1]), (numbered[0], events.items), numbered):
+        odd = WMF(factors=6).fit(Dataset(Interactions(users, items, events.matrix), None, name="numbered"))
+        serving(copy(folder_of("wmf"), place), scenario)
 
 
 def test_swaps_under_load_never_mix_versions_and_leave_nothing_behind(folder_of, tmp_path):
@@ -334,6 +384,9 @@ def test_explanations_are_those_of_the_library(folder_of, name):
         same_numbers(nothing, model.explain("i0-2", history=[]).to_json())
         with pytest.raises(UnknownIdError):
             await service.explain(Asker(user="u0-0"), "gone")
+        await service.delete_item("i0-2")
+        with pytest.raises(CapabilityError, match="'i0-2' has no score to explain: it was deleted"):
+            await service.explain(asker, "i0-2")
 
     serving(folder_of(name), scenario)
 

@@ -111,6 +111,9 @@ class EncodeAnswer(Answer):
     vector: list[float]
     content_index: list[int] | None = None
     content_value: list[float] | None = None
+    ignored: Annotated[list[Any] | None, Field(description="Of a user: entries of the history that the model cannot read.")] = (
+        None
+    )
 
 
 class ItemAnswer(Answer, Generic[ItemId]):
@@ -157,7 +160,7 @@ class UserListAnswer(Answer, Generic[UserId]):
 class HistoryAnswer(Answer, Generic[ItemId]):
     """What a user took."""
 
-    items: list[Any]
+    items: list[CatalogueItem[ItemId]]
 
 
 class ChangedItemAnswer(Answer, Generic[ItemId]):
@@ -203,6 +206,7 @@ class ReloadAnswer(Answer):
     """The model now, and the one before."""
 
     previous: ModelTag | None
+    left_out: Annotated[int, Field(description="Added items that the model now cannot take; they are kept for another.")]
 
 
 class Compared(_Named, Generic[ItemId]):
@@ -210,6 +214,7 @@ class Compared(_Named, Generic[ItemId]):
 
     name: str
     items: list[ListedItem[ItemId]]
+    error: Annotated[str | None, Field(description="Why a simple method has no list.")] = None
 
 
 class CompareAnswer(Answer, Generic[ItemId]):

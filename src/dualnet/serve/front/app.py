@@ -65,8 +65,7 @@ def build_app(service: Service, guards: Guards | None = None, options: FrontOpti
     guards, options = guards or Guards(), options or FrontOptions()
     meters, log = Meters(), AccessLog(options.log, quiet=options.quiet)
     meters.watch_model(lambda: (service.label.name, service.label.version))
-    if hasattr(service, "on_batch"):  # a service that tells how many questions it answered together
-        service.on_batch = meters.batch
+    service.on_batch = meters.batch
     for name in service.gauges():
         meters.watch(name, f"Present number of {name.replace('_', ' ')}.", partial(_gauge, service, name))
     table = RouteTable(service, meters, options.largest_body)

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 LONGEST_VALUE = 80
 LONGEST_MESSAGE = 500  # bytes; with code, request id and escapes the whole answer stays under 1 kB
-_QUOTED = re.compile(r"'((?:[^'\\]|\\.){80})(?:[^'\\]|\\.)+'")
+_QUOTED = re.compile(r"'((?:[^'\\]|\\.){0,80})((?:[^'\\]|\\.)*)('?)")  # matches at every quote, so that no text is read twice
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 
 
@@ -54,11 +54,17 @@ def error_body(code: str, message: str, request_id: str) -> bytes:
 
 def short(text: str) -> str:
     """Return a text with long quoted values cut to 80 characters, without control characters, at most 500 bytes."""
-    text = _CONTROL.sub("?", _QUOTED.sub(r"'\1…'", text[:20_000]))
+    text = _CONTROL.sub("?", _QUOTED.sub(_cut, text[:20_000]))
     if len(text) * 4 <= LONGEST_MESSAGE:
         return text
     data = text.encode()
     return text if len(data) <= LONGEST_MESSAGE else data[:LONGEST_MESSAGE].decode(errors="ignore") + "…"
+
+
+def _cut(quoted: re.Match[str]) -> str:
+    """Return a quoted value of at most 80 characters; what no quote ends, such as an apostrophe, stays."""
+    start, rest, end = quoted.groups()
+    return f"'{start}…'" if rest and end else quoted[0]
 
 
 def schema_refusal(error: ValidationError, where: str) -> Refusal:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Generic, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
 
+from ..search import MOST
 from .id_types import Number, Text
 
 MOST_IDS = 10_000
@@ -229,7 +230,7 @@ class ItemsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     query: Annotated[str, StringConstraints(max_length=200)] = ""
-    limit: Annotated[int, Field(ge=1, le=200)] = 20
+    limit: Annotated[int, Field(ge=1, le=MOST)] = 20
     offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0
 
 
@@ -239,4 +240,4 @@ class UsersQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     query: Annotated[str, StringConstraints(max_length=200)] = ""
-    limit: Annotated[int, Field(ge=1, le=200)] = 20
+    limit: Annotated[int, Field(ge=1, le=MOST)] = 20

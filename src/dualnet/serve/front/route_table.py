@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
@@ -56,17 +57,13 @@ class RouteTable:
         self.service, self.meters = service, meters
         self._largest = largest
         # a served model has one kind of ids; a later version with another kind is refused by the service
-        self.whole_users, self.whole_items = self.kinds()
+        self.whole_users, self.whole_items = isinstance(service.user_key("7"), int), isinstance(service.item_key("7"), int)
         self.item: Any = WholeId if self.whole_items else TextId
         self.new_item: Any = WholeId if self.whole_items else NewTextId
         self.user: Any = WholeId if self.whole_users else TextId
         self.new_user: Any = WholeId if self.whole_users else NewTextId
         self.routes: list[BaseRoute] = []
         self.exact: dict[tuple[str, str], App] = {}
-
-    def kinds(self) -> tuple[bool, bool]:
-        """Return whether the ids of users and of items are whole numbers now."""
-        return isinstance(self.service.user_key("7"), int), isinstance(self.service.item_key("7"), int)
 
     def add(
         self,
@@ -146,6 +143,8 @@ class RouteTable:
 
     def add_route(self, route: JsonRoute | Any, method: str) -> None:
         """Add a ready route; one without a parameter in its path is found at once."""
+        # a pattern that ends in $ also takes a line feed behind it: /v1/model:reload%0A would pass where only its key counts
+        route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z")
         self.routes.append(route)
         if "{" not in route.path:
             self.exact[method, route.path] = route.app

@@ -38,5 +38,5 @@ export function strength(score, largest) {
 }
 
 function escaped(term) {
-  return term.replaceAll(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
+  return term.replaceAll(/[.*+?^${}()|[\]\\/]/g, "\\$&");
 }

@@ -26,7 +26,6 @@ class StandIn(Service):
         self.whole, self.ready_now, self.questions, self.calls = whole, False, [], []
         self.fails_with = None
         self.on_batch = lambda size: None
-        self.whole_after = None  # kind of ids after a reload
 
     async def start(self):
         self.ready_now = True
@@ -112,13 +111,9 @@ class StandIn(Service):
 
     async def reload(self):
         self.calls.append("reload")
-        self.whole = self.whole_after if self.whole_after is not None else self.whole
-        return self.reply({"previous": None})
+        return self.reply({"previous": None, "left_out": 0})
 
     async def rollback(self):
-        if self.whole_after is not None:
-            self.whole, self.whole_after = not self.whole_after, None
-            return self.reply({"previous": None})
         raise ConflictError("there is no version before this one")
 
     async def model_summary(self):

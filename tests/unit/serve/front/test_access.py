@@ -54,6 +54,13 @@ def test_a_key_asks_and_only_an_admin_exchanges_the_model(keyed):
     assert keyed.service.calls == ["reload"]
 
 
+@pytest.mark.parametrize("end", ["%0A", "%0a", "%0D%0A", "/", "%2F", "?", "%00", "%20"])
+def test_no_other_spelling_of_the_path_lets_a_plain_key_exchange_the_model(keyed, end):
+    answer = keyed.ask("POST", f"/v1/model:reload{end}", json={}, headers=keyed.user)
+    assert answer.status_code == (403 if end == "?" else 404)
+    assert keyed.service.calls == []
+
+
 def test_a_key_that_asks_too_often_waits_and_others_do_not(keyed):
     statuses = [keyed.ask("GET", "/v1/model", headers=keyed.user).status_code for _ in range(7)]
     assert statuses == [200] * 5 + [429] * 2

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from dualnet.errors import ResourceError, UsageError
+from dualnet.serve.front import http_errors
 from dualnet.serve.front.hosts import HostCheck, is_loopback
 from dualnet.serve.front.http_errors import error_body, retry_after
 from dualnet.serve.front.keys import ApiKeys, make_key
@@ -154,6 +155,19 @@ def test_an_error_body_is_short_json_without_control_characters(message):
 def test_a_long_quoted_value_is_cut_to_eighty_characters():
     told = json.loads(error_body("c", f"unknown item '{'a' * 500}'; use another", "r"))["error"]["message"]
     assert told == f"unknown item '{'a' * 80}…'; use another"
+
+
+def test_a_text_with_an_apostrophe_is_not_cut():
+    text = f"the model's rows, {'b' * 100}, are gone"
+    assert json.loads(error_body("c", text, "r"))["error"]["message"] == text
+
+
+def test_a_long_text_of_quotes_is_read_once():
+    """Twice the text takes twice the time: with a search that starts anew at each quote this took seconds."""
+    cut = error_body("c", "'" + "\\'" * 9_900, "r")
+    assert len(cut) < 1024
+    steps = [len(http_errors._QUOTED.findall("'" + "\\'" * n)) for n in (10, 100)]
+    assert steps == [1, 1]
 
 
 def test_retry_after_is_whole_and_at_least_one():

@@ -103,13 +103,6 @@ def test_whole_number_ids_are_numbers_and_only_numbers(make_front):
     assert document["paths"]["/v1/items/{item}"]["get"]["parameters"][0]["schema"]["type"] == "integer"
 
 
-def test_a_model_with_ids_of_another_kind_is_refused_and_taken_back(front):
-    front.service.whole_after = True
-    answer = front.post("/v1/model:reload", {})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "model-refused")
-    assert front.post("/v1/recommend", {"history": ["p0001"]}).status_code == 200
-
-
 def test_explanations_come_with_each_entry(front):
     entries = front.post("/v1/recommend", {"history": ["p0001"], "explain": True, "k": 2}).json()["items"]
     assert [entry["explanation"]["item"] for entry in entries] == ["p0000", "p0001"]
