@@ -49,6 +49,7 @@ def test_a_tracker_hears_of_the_whole_fit():
     kinds = [call[0] for call in heard.calls]
     assert kinds == ["start", "log", "log", "log", "finish"]
     assert heard.calls[0][1]["model"] == "dualnet"
+    assert heard.calls[0][1]["fingerprint"] == model.info_["fingerprint"] == WORLD.fingerprint()
     assert heard.calls[0][1]["epochs"] == 3
     losses = [call[1]["train/optimise/loss"] for call in heard.calls[1:4]]
     assert losses == [entry["loss"] for entry in model.training_.history]
