@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -244,6 +245,23 @@ def test_saving_never_overwrites_what_is_not_a_model(fitted, tmp_path):
     target = fitted.save(tmp_path / "model")
     assert fitted.save(target) == target  # a model may be replaced
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_a_save_that_fails_puts_the_old_model_back(tmp_path, monkeypatch):
+    target, real = tmp_path / "model", Path.rename
+    model = create("popularity").fit(blocks_world())
+    model.save(target)
+
+    def fail(self, place):
+        if self.name.endswith(".tmp"):
+            raise OSError(28, "No space left on device")
+        return real(self, place)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(ResourceError, match="No space left"):
+        model.save(target)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert load(target).popularity_.tolist() == model.popularity_.tolist()
 
 
 @pytest.mark.parametrize("name", NAMES)

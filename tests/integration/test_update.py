@@ -92,10 +92,33 @@ def test_a_gate_on_pairs_held_out(capsys, folder, tmp_path, monkeypatch):
     assert "nothing was written" in err
     assert "before" in out
     assert list(tmp_path.iterdir()) == []
+    code, out, _ = call(capsys, *arguments, "--json")
+    assert (code, out) == (4, "")
     monkeypatch.setattr("dualnet.models.update_check.is_worse", lambda figures: False)
     code, out, _ = call(capsys, *arguments, "--json")
     assert code == 0
     assert {entry["items"] for entry in json.loads(out)["held_out"]} == {"old", "new"}
+
+
+def test_a_gate_that_could_ask_nothing_says_so(capsys, folder, tmp_path):
+    events = tmp_path / "events.csv"
+    events.write_text("user_id,item_id\nu0-0,i0-1\n")  # known already, so there is nothing to hide
+    code, _, err = call(capsys, folder / "run", "--events", events, "--hold-out", "0.5", "--out", tmp_path / "next")
+    assert code == 0
+    assert "--hold-out had nothing to ask" in err
+
+
+def test_what_others_keep_in_a_replaced_run_stays(capsys, folder, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(folder / "run", run)
+    (run / "state").mkdir()
+    (run / "state" / "journal.jsonl").write_text("added live\n")
+    (run / "report.html").write_text("figures\n")
+    assert call(capsys, run, *new(folder), "--overwrite")[0] == 0
+    assert len(load(run / "model").users_) == 40
+    assert (run / "state" / "journal.jsonl").read_text() == "added live\n"
+    assert (run / "report.html").read_text() == "figures\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_integer_ids_of_a_text_file(capsys, tmp_path):

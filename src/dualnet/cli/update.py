@@ -21,6 +21,9 @@ from .output import JsonFlag, note, print_json, print_table, say
 if TYPE_CHECKING:
     from ..models.base import Recommender
 
+# of a run that is replaced; whatever else lies in its folder is not ours to remove
+REPLACED = {"checkpoints", "log.jsonl", "mlflow.db", "model", "run.json", "tensorboard"}
+
 
 def update(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
@@ -94,8 +97,11 @@ def update(
         settings = RunOptions(log=log, threads=threads, trackers=followers)
         model.update(pairs, items=content, users=columns, epochs=epochs, learning_rate=learning_rate, run=settings)
         figures = [] if before is None or hidden is None else compare(before, model, n_old_items, hidden)
+        if hold_out is not None and not figures:
+            note("note: --hold-out had nothing to ask, for want of new pairs; the update was not checked")
         if is_worse(figures):
-            _say(figures)
+            if not as_json:
+                _say(figures)
             raise TrainingError("the updated model finds less of the pairs held out than the old one; nothing was written")
         _write(model, staged, target, {"held out": figures} if figures else {})
     added = model.info_["update"]
@@ -174,12 +180,21 @@ def _write(model: Recommender, staged: Path, target: Path, metrics: dict[str, An
         if target.exists():
             target.rename(old)
         staged.rename(target)
+        if old.exists():
+            _keep_others(old, target)
     except OSError as error:
         raise ResourceError(f"cannot write the run to {target}: {error.strerror or error}; choose another --out") from error
     finally:
         if old.exists() and not target.exists():  # stopped between the two
             old.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _keep_others(old: Path, target: Path) -> None:
+    """Move what others keep in a replaced run, such as the state of a server or a report, into the new one."""
+    for entry in old.iterdir():
+        if entry.name not in REPLACED and not (target / entry.name).exists():
+            entry.rename(target / entry.name)
 
 
 def _summary(added: dict[str, Any]) -> str:

@@ -82,11 +82,13 @@ def write_onnx(model: Recommender, folder: str | Path, *, overwrite: bool = Fals
         if target.exists():
             target.rename(old)
         temporary.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise ResourceError(f"cannot write {target}: {error.strerror or error}; choose another place") from error
     finally:
+        if old.exists() and not target.exists():  # stopped between the two
+            old.rename(target)
         shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
     return manifest
 
 

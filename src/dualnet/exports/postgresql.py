@@ -20,7 +20,6 @@ Index = Literal["hnsw", "none"]
 
 LONGEST_VECTOR = 16_000  # numbers of a `vector`, and non-zeros of a `sparsevec`
 LONGEST_INDEXED = 2_000  # numbers of a `vector` that an HNSW index takes
-LONGEST_INDEXED_SPARSE = 1_000  # non-zeros of a `sparsevec` that an HNSW index takes
 LONGEST_NAME = 63  # bytes; PostgreSQL cuts longer names without a word
 MARK = "Vectors written by dualnet"  # the comment of our tables: no other table is ever replaced
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ResourceError, UsageError
 
 if TYPE_CHECKING:
     import psycopg
+
+PATIENCE = 10  # seconds to connect, where the URL does not say
 
 
 def connect(variable: str, environment: Mapping[str, str]) -> psycopg.Connection:
@@ -32,6 +34,7 @@ def connect(variable: str, environment: Mapping[str, str]) -> psycopg.Connection
         If there is no connection; the reason is in our words.
     """
     import psycopg
+    from psycopg.conninfo import conninfo_to_dict
 
     url = environment.get(variable, "")
     if not url:
@@ -39,7 +42,8 @@ def connect(variable: str, environment: Mapping[str, str]) -> psycopg.Connection
             f"environment variable {variable} is not set; put the database's URL there (postgresql://user:password@host/name)"
         )
     try:
-        return psycopg.connect(url, autocommit=True, application_name="dualnet export")
+        settings: dict[str, Any] = {"connect_timeout": PATIENCE, "application_name": "dualnet", **conninfo_to_dict(url)}
+        return psycopg.connect(**settings, autocommit=True)
     except psycopg.Error as error:
         raise ResourceError(
             f"cannot connect to the database of environment variable {variable}: {_reason(str(error))}"

@@ -72,6 +72,7 @@ def save(model: Recommender, folder: str | Path, *, metrics: Mapping[str, Any] |
     }
     files[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True, default=_plain).encode()
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
@@ -80,14 +81,16 @@ def save(model: Recommender, folder: str | Path, *, metrics: Mapping[str, Any] |
                 handle.write(data)
                 handle.flush()
                 os.fsync(handle.fileno())
-        old = target.with_name(f".{target.name}.{os.getpid()}.old")
         if target.exists():
             target.rename(old)
         temporary.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
         raise ResourceError(f"cannot write the model to {target}: {error.strerror or error}; choose another place") from error
+    finally:
+        if old.exists() and not target.exists():  # stopped between the two
+            old.rename(target)
+        shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
     model.manifest_ = hashlib.sha256(files[MANIFEST]).hexdigest()
     return target
 

@@ -214,12 +214,13 @@ class Recommender(Answers, Explains, Updates, ABC):
             If the model needs content and there is none.
         """
         started = time.perf_counter()
-        known = self._prepare(train)
-        with tracked(run or RunOptions(), {"model": self.name, "data": train.name, **self.get_params()}) as tracked_run:
+        known, fingerprint = self._prepare(train), train.fingerprint()
+        described = {"model": self.name, "data": train.name, "fingerprint": fingerprint, **self.get_params()}
+        with tracked(run or RunOptions(), described) as tracked_run:
             self._fit(known, validation, tracked_run)
         self.info_ = {
             "data": train.name,
-            "fingerprint": train.fingerprint(),
+            "fingerprint": fingerprint,
             "users": len(self.users_),
             "items": len(self.items_),
             "pairs": known.data.interactions.n_pairs,

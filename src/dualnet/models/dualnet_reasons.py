@@ -1,4 +1,4 @@
-"""Reasons of the dual networks: levels are exact, history and content by integrated gradients, raw content exact again."""
+"""Reasons of the dual networks: levels as they are summed, history and content by integrated gradients, raw content as a sum."""
 
 from __future__ import annotations
 

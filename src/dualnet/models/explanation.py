@@ -76,7 +76,7 @@ class Explanation:
     score : float
         The score; ``fallback``: the number of training events.
     method : str
-        ``integrated-gradients`` (exact for linear parts of a model) or ``leave-one-out``.
+        ``integrated-gradients`` (closed sums for linear parts of a model) or ``leave-one-out``.
     levels : tuple of (str, float)
         The score by matched level; sums to it.
     history : View

@@ -93,7 +93,9 @@ class Updates:
         updated.catalogue_ = grown.catalogue
         number = int(model.info_.get("update", {}).get("number", 0)) + 1
         idle = grown.added["pairs"] == 0
-        described = {"model": model.name, "data": model.info_["data"], "update": number, **model.get_params()}
+        fingerprint = grown.prepared.data.fingerprint()
+        described = {"model": model.name, "data": model.info_["data"], "fingerprint": fingerprint, "update": number}
+        described |= model.get_params()
         with tracked(run or RunOptions(), described) as options:
             trained = updated._update(
                 grown.prepared, number, len(model.items_),
@@ -101,7 +103,7 @@ class Updates:
             )  # fmt: skip
         updated.info_ = {
             **model.info_,
-            "fingerprint": grown.prepared.data.fingerprint(),
+            "fingerprint": fingerprint,
             "users": len(data.users),
             "items": len(data.items),
             "pairs": data.n_pairs,

@@ -1,6 +1,7 @@
 """ONNX: the graphs compute what the runtime computes, for every design, activation and normalisation."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -149,3 +150,19 @@ def test_only_our_folders_are_replaced_and_only_if_asked(tmp_path, dualnet_model
         write_onnx(dualnet_model, tmp_path / "encoders", overwrite=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["encoders", "mine"]
     assert json.loads((tmp_path / "encoders" / "items.json").read_text()) == dualnet_model.catalogue_.ids.keys
+
+
+def test_a_swap_that_fails_puts_the_old_folder_back(tmp_path, dualnet_model, monkeypatch):
+    target, real = tmp_path / "encoders", Path.rename
+    write_onnx(dualnet_model, target)
+
+    def fail(self, place):
+        if self.name.endswith(".tmp"):
+            raise OSError(28, "No space left on device")
+        return real(self, place)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(ResourceError, match="No space left"):
+        write_onnx(dualnet_model, target, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["encoders"]
+    assert (target / "export.json").is_file()

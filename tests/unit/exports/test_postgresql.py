@@ -8,6 +8,7 @@ from dualnet import IdMap
 from dualnet.errors import DataError, ResourceError, UsageError
 from dualnet.exports import postgresql
 from dualnet.exports.postgresql import write_postgresql
+from dualnet.exports.postgresql_connection import connect
 from dualnet.exports.postgresql_query import nearest_parameters, nearest_query
 from dualnet.exports.source import items_of, layout_of, query_vectors, users_of
 
@@ -125,6 +126,14 @@ def test_connection_errors_never_show_the_url(pgvector, neighbour_model, capsys)
         assert caught.value.__suppress_context__
     with pytest.raises(UsageError, match="environment variable DATABASE_URL is not set"):
         write_postgresql(source, "items", environment={})
+
+
+@pytest.mark.parametrize(("asked", "patience"), [("", 10), ("?connect_timeout=3", "3")])
+def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch, asked, patience):
+    given = {}
+    monkeypatch.setattr(psycopg, "connect", lambda *_, **settings: given.update(settings))
+    connect("HERE", {"HERE": f"postgresql://u:pony@h/x{asked}"})
+    assert (given["host"], given["connect_timeout"]) == ("h", patience)
 
 
 def test_lengths_are_checked_before_anything_is_asked():

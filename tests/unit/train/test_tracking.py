@@ -1,6 +1,7 @@
 """Trackers: what was written is read back with the packages' own readers; a failing one loses nothing."""
 
 import builtins
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,7 @@ def test_a_tracker_hears_of_the_whole_fit():
     kinds = [call[0] for call in heard.calls]
     assert kinds == ["start", "log", "log", "log", "finish"]
     assert heard.calls[0][1]["model"] == "dualnet"
+    assert heard.calls[0][1]["fingerprint"] == model.info_["fingerprint"] == WORLD.fingerprint()
     assert heard.calls[0][1]["epochs"] == 3
     losses = [call[1]["train/optimise/loss"] for call in heard.calls[1:4]]
     assert losses == [entry["loss"] for entry in model.training_.history]
@@ -63,6 +65,27 @@ def test_a_failing_tracker_is_left_out_with_one_warning(fails_at):
     assert len([warning for warning in said if "left out" in str(warning.message)]) == 1
     assert len(heard.calls) == fails_at
     assert model.training_.epoch == 3
+
+
+def test_a_warning_repeats_no_password():
+    class Talkative(Recorder):
+        def start(self, parameters):
+            raise ConnectionError("request to http://bob:s3c/r3t@tracking.example:5000/api failed")
+
+    with pytest.warns(DualNetWarning) as said:
+        fit(Talkative())
+    text = " ".join(str(warning.message) for warning in said)
+    assert "http://***@tracking.example:5000/api failed" in text
+    assert "s3c" not in text
+    assert "bob" not in text
+
+
+def test_a_database_that_is_down_is_not_asked_ten_times():
+    pytest.importorskip("mlflow")
+    import mlflow.store.db.utils
+
+    make_tracker("mlflow", "sqlite:///nothing.db", Path("run"))
+    assert mlflow.store.db.utils.MAX_RETRY_COUNT == 2
 
 
 @pytest.mark.parametrize(("error", "status"), [(ValueError("x"), "failed"), (TrainingInterruptedError(15, "x"), "interrupted")])

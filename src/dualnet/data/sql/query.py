@@ -91,7 +91,7 @@ class Query:
     def reads(self) -> bool:
         """Whether it begins as a reading statement does; what it really does is for the database to judge."""
         words = TOKENS.sub(lambda token: " " if token["remark"] else token[0], self.text).replace("(", " ").split()
-        return words[0].lower() in ("select", "with", "values", "table", "from")
+        return bool(words) and words[0].lower() in ("select", "with", "values", "table", "from")
 
     def written(self, style: Callable[[str], str]) -> tuple[str, Callable[[int], int]]:
         """Return the statement with every parameter written by `style`, and what maps a position in it back to the file.

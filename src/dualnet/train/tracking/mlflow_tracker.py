@@ -15,6 +15,7 @@ from .tracker import Status, as_text
 EXPERIMENT = "dualnet"
 STATUS = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 LONGEST = 6000  # characters of a parameter that MLflow takes
+DATABASE_RETRIES = 2  # ten by default, which take nearly two minutes
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the training waits meanwhile
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -46,10 +47,13 @@ class MlflowTracker:
 
             if "://" in uri and not uri.startswith(("http", "file")):
                 import alembic  # noqa: F401
+                import mlflow.store.db.utils as databases
                 import sqlalchemy  # noqa: F401
+
+                databases.MAX_RETRY_COUNT = DATABASE_RETRIES  # there is no setting for it
         except ImportError as error:
             raise MissingExtraError(error.name or "mlflow-skinny", "track", "tracking with MLflow") from error
-        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
+        logging.getLogger("mlflow").setLevel(logging.ERROR)  # it tells of every table it makes, and of every attempt to connect
         logging.getLogger("alembic").setLevel(logging.WARNING)
         self._make, self.uri, self.name = MlflowClient, uri, name
         self._client: Any = None

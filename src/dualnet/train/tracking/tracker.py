@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 Status = Literal["finished", "failed", "interrupted"]
 
 TRACKERS = ("mlflow", "tensorboard")
+
+SECRET = re.compile(r"://\S*@")  # user and password of a URI, which errors of HTTP clients repeat
+LONGEST = 200  # characters of an error that a warning repeats
 
 
 class Tracker(Protocol):
@@ -116,7 +120,8 @@ class _Guard:
             call(self._tracker)
         except Exception as error:
             name, self._tracker = type(self._tracker).__name__, None
-            first = (str(error) or type(error).__name__).splitlines()[0]
+            said = str(error).strip() or type(error).__name__
+            first = SECRET.sub("://***@", said.splitlines()[0])[:LONGEST]
             warnings.warn(
                 f"{name} failed and is left out from here on; training goes on ({first})", DualNetWarning, stacklevel=4
             )

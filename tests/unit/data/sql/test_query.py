@@ -56,6 +56,7 @@ def test_positions_lead_back_to_the_file():
 def test_a_reading_statement_is_known_behind_remarks_and_brackets():
     assert Query("-- why\n/* how */ (select 1)", "q").reads
     assert not Query("DELETE FROM t", "q").reads
+    assert not Query("(", "q").reads
 
 
 @pytest.mark.parametrize(
