@@ -188,12 +188,13 @@ class Content:
         return self.titles(np.array([row]))[0]
 
     def titles(self, rows: Rows) -> list[str]:
-        """Return `title` of some rows, faster than one by one."""
+        """Return `title` of some rows."""
         keys = self.ids.take(rows)
         column = self.spec.title or (self.spec.text[0] if self.spec.text else None)
         if column is None or column not in self.table.column_names:
             return [str(key) for key in keys]
-        values = self.table.column(column).take(pa.array(rows)).to_pylist()
+        cells = self.table.column(column)
+        values = [cells[int(row)].as_py() for row in rows]  # taking by an array would import pandas where it is installed
         return [str(value) if value else str(key) for value, key in zip(values, keys, strict=True)]
 
     def append(self, other: Content) -> Content:

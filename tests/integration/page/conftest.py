@@ -29,11 +29,11 @@ ARGUMENTS = [
 PATIENCE = 20_000  # milliseconds before a test gives up waiting for the page
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser():
     """Chromium of this system; skips where it or Playwright is missing.
 
-    Only for this folder: while Playwright runs no other test can start an event loop.
+    For one file at a time: while Playwright runs no other test can start an event loop.
     """
     if importlib.util.find_spec("playwright") is None:
         pytest.skip("playwright is not installed: pip install 'dualnet[dev]'")
@@ -132,12 +132,12 @@ def pictures(tmp_path_factory):
     return create("content-profile").fit(data).save(tmp_path_factory.mktemp("covers") / "model")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def site(browser, papers):
     yield from serving(papers)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def gallery(browser, pictures):
     yield from serving(pictures)
 

@@ -226,7 +226,7 @@ def test_something_new_is_wanted_added_found_used_and_deleted(site, open_page):
     known = site.ask("GET", "/v1/items?limit=1")["items"][0]
     content = {"title": f"Fresh {known['title'].lower()}", "abstract": known["content"]["abstract"]}
     page = open_page(site, "/#/new")
-    page.get_by_label("Title").fill(content["title"])
+    page.get_by_label("Title", exact=True).fill(content["title"])
     page.get_by_label("Abstract").fill(content["abstract"])
     wanted = site.ask("POST", "/v1/users-for-item", {"content": content, "k": 8})["users"]
     expect(page.locator(".people li button")).to_have_text([user["title"] for user in wanted])
@@ -300,14 +300,14 @@ def test_pictures_tags_numbers_and_whole_number_ids(gallery, open_page):
     page.locator(".pick").first.get_by_role("button").first.click()
     expect(page.locator(".why .pairs").first).to_contain_text("Year")
     page.get_by_role("link", name="Something new").click()
-    page.get_by_label("Tags").fill("even, group1")
+    page.get_by_label("Tags", exact=True).fill("even, group1")
     expect(page.locator(".people li")).to_have_count(8)
     page.get_by_label("Id", exact=True).fill("one")
     page.get_by_role("button", name="Put it in the catalogue").click()
     expect(page.locator(".outcome")).to_have_text("The id has to be a whole number.")
     page.get_by_label("Id", exact=True).fill("900")
-    page.get_by_label("Title").fill("A tagged thing")
-    page.get_by_label("Year").fill("2024")
+    page.get_by_label("Title", exact=True).fill("A tagged thing")
+    page.get_by_label("Year", exact=True).fill("2024")
     page.get_by_role("button", name="Put it in the catalogue").click()
     expect(page.locator(".outcome")).to_contain_text("is in the catalogue")
     made = gallery.ask("GET", "/v1/items/900")["content"]
