@@ -100,6 +100,17 @@ def test_a_gate_on_pairs_held_out(capsys, folder, tmp_path, monkeypatch):
     assert {entry["items"] for entry in json.loads(out)["held_out"]} == {"old", "new"}
 
 
+def test_pairs_held_out_are_learned_when_they_come_again(capsys, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("dualnet.models.update_check.is_worse", lambda figures: False)
+    added, run = [], folder / "run"
+    for night in ("monday", "tuesday"):
+        code, out, _ = call(capsys, run, *new(folder), "--hold-out", "0.4", "--out", tmp_path / night, "--epochs", 1, "--json")
+        assert code == 0
+        added.append(json.loads(out)["update"]["pairs"])
+        run = tmp_path / night
+    assert added[1] > 0
+
+
 def test_a_gate_that_could_ask_nothing_says_so(capsys, folder, tmp_path):
     events = tmp_path / "events.csv"
     events.write_text("user_id,item_id\nu0-0,i0-1\n")  # known already, so there is nothing to hide

@@ -87,7 +87,10 @@ def update(
         names = {"user": user, "item": item, "rating": rating, "threshold": threshold, "weight": weight}
         pairs = read_new_pairs(events, model.users_, model.catalogue_.ids, **names)  # type: ignore[arg-type]
     if hold_out is not None and pairs is not None:
-        pairs, hidden = hide_pairs(model, pairs, hold_out)
+        number = int(
+            model.info_.get("update", {}).get("number", 0)
+        )  # a file that comes again must not hide the same pairs again
+        pairs, hidden = hide_pairs(model, pairs, hold_out, seed=number)
         before = load(model_folder(run)).update(pairs, items=content, users=columns, epochs=0)
     # a name of its own each time: MLflow keeps a database open under the name it first had
     staged = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")

@@ -85,7 +85,10 @@ def _write(connection: psycopg.Connection, source: VectorSource, name: tuple[str
 
     layout, table = source.layout, sql.Identifier(*name)
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"dualnet {'.'.join(name)}"])
-    replaces = _may_replace(connection, table, name, overwrite)
+    schema = _schema_of_ours(connection, table, name, overwrite)
+    if schema is not None:  # the new one goes where the old one is, whatever comes first in the search path
+        name = (schema, name[-1])
+        table = sql.Identifier(*name)
     _require_pgvector(connection, layout)
     register_vector(connection)
     fresh = sql.Identifier(*name[:-1], f"dualnet_{secrets.token_hex(8)}")
@@ -105,7 +108,7 @@ def _write(connection: psycopg.Connection, source: VectorSource, name: tuple[str
     if index == "hnsw":
         operators: LiteralString = "vector_ip_ops" if layout.width else "sparsevec_ip_ops"
         connection.execute(sql.SQL("CREATE INDEX ON {} USING hnsw (embedding {})").format(fresh, sql.SQL(operators)))
-    if replaces:
+    if schema is not None:
         connection.execute(sql.SQL("DROP TABLE {}").format(table))
     connection.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(fresh, sql.Identifier(name[-1])))
 
@@ -161,20 +164,23 @@ def sparse_values(block: VectorBlock) -> list[Any]:
     return rows
 
 
-def _may_replace(connection: psycopg.Connection, table: sql.Identifier, name: tuple[str, ...], overwrite: bool) -> bool:
-    """Return whether there is a table to replace; raises if there is one that must not be."""
+def _schema_of_ours(
+    connection: psycopg.Connection, table: sql.Identifier, name: tuple[str, ...], overwrite: bool
+) -> str | None:
+    """Return the schema of the table to replace, if there is one; raises if there is one that must not be."""
     found = connection.execute(
-        "SELECT oid, relkind, obj_description(oid, 'pg_class') FROM pg_class WHERE oid = to_regclass(%s)",
+        "SELECT nspname, relkind, obj_description(c.oid, 'pg_class') FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
+        " WHERE c.oid = to_regclass(%s)",
         [table.as_string(connection)],
     ).fetchone()
     if found is None:
-        return False
+        return None
     shown = ".".join(name)
     if found[1] != "r" or not (found[2] or "").startswith(MARK):
         raise UsageError(f"'{shown}' is in the database already and was not written by dualnet export; choose another --table")
     if not overwrite:
         raise UsageError(f"table '{shown}' exists; replace it with --overwrite or choose another --table")
-    return True
+    return str(found[0])
 
 
 def _require_pgvector(connection: psycopg.Connection, layout: Layout) -> None:

@@ -92,7 +92,8 @@ class Updates:
         updated.popularity_ = np.bincount(data.matrix.indices, minlength=len(data.items)).astype(np.float32)
         updated.catalogue_ = grown.catalogue
         number = int(model.info_.get("update", {}).get("number", 0)) + 1
-        idle = grown.added["pairs"] == 0
+        weights = np.ones(model.histories_.nnz, np.float32) if model.weights_ is None else model.weights_
+        idle = grown.added["pairs"] == 0 and np.array_equal(data.matrix.data, weights)  # no pair is new, and none is heavier
         fingerprint = grown.prepared.data.fingerprint()
         described = {"model": model.name, "data": model.info_["data"], "fingerprint": fingerprint, "update": number}
         described |= model.get_params()

@@ -128,6 +128,14 @@ def test_connection_errors_never_show_the_url(pgvector, neighbour_model, capsys)
         write_postgresql(source, "items", environment={})
 
 
+def test_a_table_is_replaced_where_it_is(pgvector, neighbour_model):
+    write_postgresql(items_of(neighbour_model), "items", environment=pgvector)
+    with psycopg.connect(pgvector["DATABASE_URL"]) as connection:
+        connection.execute("CREATE SCHEMA AUTHORIZATION CURRENT_USER")  # comes before public in the search path
+    write_postgresql(items_of(neighbour_model), "items", overwrite=True, environment=pgvector)
+    assert rows(pgvector, "SELECT schemaname FROM pg_tables WHERE tablename = 'items'") == [("public",)]
+
+
 @pytest.mark.parametrize(("asked", "patience"), [("", 10), ("?connect_timeout=3", "3")])
 def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch, asked, patience):
     given = {}

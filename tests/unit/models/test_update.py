@@ -101,6 +101,16 @@ def test_weights_are_kept_and_the_larger_counts(tmp_path):
     np.testing.assert_array_equal(kept.toarray(), [[5, 1, 0], [3, 0, 0], [0, 0, 4]])
 
 
+def test_a_known_pair_that_got_heavier_is_learned():
+    pairs = Interactions.from_pairs(["a", "a", "b"], ["x", "y", "x"], weights=[2.0, 1.0, 3.0])
+    model = create("wmf", factors=2).fit(Dataset(pairs))
+    before = model.item_factors_
+    model.update(Interactions.from_pairs(["a"], ["x"], weights=[2.0]))
+    np.testing.assert_array_equal(model.item_factors_, before)
+    model.update(Interactions.from_pairs(["a"], ["x"], weights=[50.0]))
+    assert np.abs(model.item_factors_ - before).max() > 1e-3
+
+
 def test_items_of_the_catalogue_become_known_and_keep_their_content(saved):
     model = load(saved).add_items(WORLD.items.take(np.array([46, 22])))
     found = model.update(Interactions.from_pairs(["u1-1", "new"], ["i1-10", "i1-10"]))
