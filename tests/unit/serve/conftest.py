@@ -1,5 +1,7 @@
 """Small saved models for the tests of the server's core, each made once."""
 
+import asyncio
+
 import pyarrow as pa
 import pytest
 
@@ -46,3 +48,22 @@ def catalogue(folder_of):
     from dualnet.serve.questions import ModelLabel
 
     return open_catalogue(load(folder_of()), ModelLabel("fusion", "0" * 12))
+
+
+@pytest.fixture(scope="session")
+def serving():
+    """A function that runs a scenario with a started service of a model folder, and closes it."""
+    from dualnet.serve.service import Service
+
+    def run(folder, scenario, state=None):
+        async def main():
+            service = Service.open(folder, state=state)
+            await service.start()
+            try:
+                return await scenario(service)
+            finally:
+                await service.close()
+
+        return asyncio.run(asyncio.wait_for(main(), 60))
+
+    return run

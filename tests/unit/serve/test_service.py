@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import dualnet
-from dualnet import Content, Dataset, load
+from dualnet import Dataset, load
 from dualnet.data.interactions import Interactions
 from dualnet.errors import ArtifactError, CapabilityError, ResourceError, UnknownIdError, UsageError
 from dualnet.ids import IdMap
@@ -29,25 +29,13 @@ from dualnet.serve.versions import Version
 TITLE = {"title": "genomes sequencing alleles"}
 
 
-def serving(folder, scenario, state=None):
-    async def main():
-        service = Service.open(folder, state=state)
-        await service.start()
-        try:
-            return await scenario(service)
-        finally:
-            await service.close()
-
-    return asyncio.run(asyncio.wait_for(main(), 60))
-
-
 def copy(folder, place):
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(folder, place)
     return place
 
 
-def test_answers_carry_their_model_and_equal_the_library(folder_of):
+def test_answers_carry_their_model_and_equal_the_library(folder_of, serving):
     model = load(folder_of())
 
     async def scenario(service):
@@ -84,7 +72,7 @@ def test_asking_before_the_start_and_after_the_end_is_refused(folder_of):
     asyncio.run(main())
 
 
-def test_changes_outlive_the_server(folder_of, tmp_path):
+def test_changes_outlive_the_server(folder_of, tmp_path, serving):
     async def first(service):
         assert (await service.put_item("n1", TITLE))[1]
         assert not (await service.put_item("n1", {"title": "proteins folding"}))[1]
@@ -114,7 +102,7 @@ async def answers_or_unknown(service):
         return error
 
 
-def test_what_is_wrong_with_a_state_folder_is_told(folder_of, tmp_path):
+def test_what_is_wrong_with_a_state_folder_is_told(folder_of, tmp_path, serving):
     async def first(service):
         assert service.notes() == []
         await service.put_items([NewItem("n1", TITLE), NewItem("n2", TITLE)])
@@ -130,7 +118,7 @@ def test_what_is_wrong_with_a_state_folder_is_told(folder_of, tmp_path):
     assert serving(folder_of(), notes, tmp_path) == []
 
 
-def test_concurrent_changes_share_the_disk_and_fail_alone(folder_of, tmp_path, monkeypatch):
+def test_concurrent_changes_share_the_disk_and_fail_alone(folder_of, tmp_path, monkeypatch, serving):
     plain, synchronised = journal_module.os.fsync, []
 
     async def scenario(service):
@@ -144,7 +132,7 @@ def test_concurrent_changes_share_the_disk_and_fail_alone(folder_of, tmp_path, m
     assert 1 <= len(synchronised) < 54
 
 
-def test_a_disk_that_fails_changes_nothing(folder_of, tmp_path, monkeypatch):
+def test_a_disk_that_fails_changes_nothing(folder_of, tmp_path, monkeypatch, serving):
     async def scenario(service):
         before = (await service.search_items("genomes sequencing alleles")).body["total"]
 
@@ -165,7 +153,7 @@ def test_a_disk_that_fails_changes_nothing(folder_of, tmp_path, monkeypatch):
     serving(folder_of(), scenario, tmp_path)
 
 
-def test_a_defect_in_writing_is_told_and_the_next_change_is_made(folder_of, tmp_path, monkeypatch):
+def test_a_defect_in_writing_is_told_and_the_next_change_is_made(folder_of, tmp_path, monkeypatch, serving):
     async def scenario(service):
         with monkeypatch.context() as patch:
             patch.setattr(journal_module, "_line", lambda record: (_ for _ in ()).throw(TypeError("not JSON")))
@@ -178,7 +166,7 @@ def test_a_defect_in_writing_is_told_and_the_next_change_is_made(folder_of, tmp_
     serving(folder_of(), scenario, tmp_path)
 
 
-def test_reload_and_rollback_keep_live_items(folder_of, tmp_path):
+def test_reload_and_rollback_keep_live_items(folder_of, tmp_path, serving):
     place = copy(folder_of(), tmp_path / "model")
 
     async def scenario(service):
@@ -211,7 +199,7 @@ def test_reload_and_rollback_keep_live_items(folder_of, tmp_path):
     serving(place, scenario, tmp_path / "state")
 
 
-def test_bad_models_are_refused_and_the_old_one_stays(folder_of, tmp_path, monkeypatch):
+def test_bad_models_are_refused_and_the_old_one_stays(folder_of, tmp_path, monkeypatch, serving):
     place = copy(folder_of("wmf"), tmp_path / "model")
 
     async def scenario(service):
@@ -243,7 +231,7 @@ def test_bad_models_are_refused_and_the_old_one_stays(folder_of, tmp_path, monke
         Service.open(place)
 
 
-def test_a_model_with_ids_of_another_kind_is_never_swapped_in(folder_of, world, tmp_path):
+def test_a_model_with_ids_of_another_kind_is_never_swapped_in(folder_of, world, tmp_path, serving):
     place, events = tmp_path / "model", world.interactions
     numbered = [IdMap(np.arange(count)) for count in events.matrix.shape]
 
@@ -262,7 +250,7 @@ def test_a_model_with_ids_of_another_kind_is_never_swapped_in(folder_of, world, 
         serving(copy(folder_of("wmf"), place), scenario)
 
 
-def test_swaps_under_load_never_mix_versions_and_leave_nothing_behind(folder_of, tmp_path):
+def test_swaps_under_load_never_mix_versions_and_leave_nothing_behind(folder_of, tmp_path, serving):
     folders = [folder_of("wmf"), folder_of("wmf", 1)]
     expected = {}
     for folder in folders:
@@ -300,7 +288,7 @@ def test_swaps_under_load_never_mix_versions_and_leave_nothing_behind(folder_of,
     assert serving(place, scenario) == 2  # the one that answers and the one to go back to
 
 
-def test_rows_of_replaced_items_do_not_pile_up(folder_of, monkeypatch):
+def test_rows_of_replaced_items_do_not_pile_up(folder_of, monkeypatch, serving):
     monkeypatch.setattr(service_module, "MOST_DEAD", 10)
 
     async def scenario(service):
@@ -321,7 +309,7 @@ def test_rows_of_replaced_items_do_not_pile_up(folder_of, monkeypatch):
     serving(folder_of(), scenario)
 
 
-def test_batches_are_told_to_who_counts_them(folder_of):
+def test_batches_are_told_to_who_counts_them(folder_of, serving):
     async def scenario(service):
         told = []
         service.on_batch = told.append
@@ -331,7 +319,7 @@ def test_batches_are_told_to_who_counts_them(folder_of):
     serving(folder_of(), scenario)
 
 
-def test_a_state_folder_serves_one_server(folder_of, tmp_path):
+def test_a_state_folder_serves_one_server(folder_of, tmp_path, serving):
     async def scenario(service):
         with pytest.raises(UsageError, match="in use by another server"):
             Service.open(folder_of(), state=tmp_path)
@@ -343,7 +331,7 @@ def test_a_state_folder_serves_one_server(folder_of, tmp_path):
     serving(folder_of(), answers_or_unknown, tmp_path)  # also after a start that failed
 
 
-def test_baselines_are_built_from_what_is_served(folder_of):
+def test_baselines_are_built_from_what_is_served(folder_of, serving):
     model = load(folder_of())
 
     async def scenario(service):
@@ -361,76 +349,6 @@ def test_baselines_are_built_from_what_is_served(folder_of):
         assert {key[1] for key in lists["item-knn"]} <= {"0"}
         with pytest.raises(UsageError, match="cannot be compared"):
             await service.compare(Asker(history=[], new_items=[NewItem("x", TITLE)]))
-
-    serving(folder_of(), scenario)
-
-
-@pytest.mark.parametrize("name", ["fusion", "content-profile", "wmf", "dualnet"])
-def test_explanations_are_those_of_the_library(folder_of, name):
-    model = load(folder_of(name))
-
-    async def scenario(service):
-        listed = (await service.ask(RecommendQuestion(user="u0-0", k=5))).body["items"]
-        keys = [entry["item"] for entry in listed]
-        found = (await service.explain_many(Asker(user="u0-0"), keys)).body["explanations"]
-        for entry, served, own in zip(listed, found, model.explain_many(keys, user="u0-0"), strict=True):
-            same_numbers(served, own.to_json())
-            assert (served["item"], served["title"]) == (entry["item"], entry["title"])
-            assert served["score"] == pytest.approx(entry["score"], abs=1e-5)
-        asker = Asker(history=["i0-1", "i2-1"])
-        reply = await service.explain(asker, "i0-2")
-        same_numbers(reply.body["explanation"], model.explain("i0-2", history=["i0-1", "i2-1"]).to_json())
-        nothing = (await service.explain(Asker(history=[]), "i0-2")).body["explanation"]
-        same_numbers(nothing, model.explain("i0-2", history=[]).to_json())
-        with pytest.raises(UnknownIdError):
-            await service.explain(Asker(user="u0-0"), "gone")
-        await service.delete_item("i0-2")
-        with pytest.raises(CapabilityError, match="'i0-2' has no score to explain: it was deleted"):
-            await service.explain(asker, "i0-2")
-
-    serving(folder_of(name), scenario)
-
-
-def same_numbers(served, own):
-    assert list(served) == list(own)
-    assert served["levels"] == [{"name": e["name"], "score": pytest.approx(e["score"], abs=1e-6)} for e in own["levels"]]
-    assert {**served, "levels": 0, "history": 0, "content": 0, "score": 0} == {
-        **own,
-        "levels": 0,
-        "history": 0,
-        "content": 0,
-        "score": 0,
-    }
-    assert served["score"] == pytest.approx(own["score"], abs=1e-6)
-    for view in ("history", "content"):
-        if own[view] is None:
-            assert served[view] is None
-            continue
-        assert served[view]["base"] == pytest.approx(own[view]["base"], abs=1e-6)
-        first, second = ({tuple(p.values())[:-1]: p["score"] for p in one[view]["parts"]} for one in (served, own))
-        assert first == pytest.approx(second, abs=1e-6)
-
-
-def test_explanations_know_live_items_and_those_of_the_question(folder_of):
-    model = load(folder_of())
-    words = "genomes of the deep sea"
-    new = Content.from_rows(
-        ["n1", "n2", "q"], {"title": [TITLE["title"], words, words], "tags": [["i0"], ["i1"], ["i0"]]}, model.featurizer_.spec
-    )
-
-    async def scenario(service):
-        await service.put_items([NewItem("n1", {**TITLE, "tags": ["i0"]}), NewItem("n2", {"title": words, "tags": ["i1"]})])
-        await service.add_events([("new", "n1"), ("new", "i0-1")])
-        reply = await service.explain(Asker(user="new"), "n2")
-        own = model.explain("n2", history=["n1", "i0-1"], new_items=new).to_json()
-        same_numbers(reply.body["explanation"], {**own, "resolved": "known"})
-        asker = Asker(history=["q", "i0-1"], new_items=[NewItem("q", {"title": words, "tags": ["i0"]})])
-        found = (await service.explain_many(asker, ["i0-2", "n1", "q"])).body["explanations"]
-        for served, own in zip(
-            found, model.explain_many(["i0-2", "n1", "q"], history=["q", "i0-1"], new_items=new), strict=True
-        ):
-            same_numbers(served, own.to_json())
-        assert {part["item"] for part in found[0]["history"]["parts"]} == {"q", "i0-1"}
 
     serving(folder_of(), scenario)
 

@@ -39,7 +39,14 @@ def _no_dot_segments(key: str) -> str:
     return key
 
 
+def _no_picture(key: str) -> str:
+    if key.endswith("/picture"):  # its path would be that of a picture: nobody could show or delete it
+        raise ValueError("the id of an item must not end in '/picture'")
+    return key
+
+
 NewTextId: TypeAlias = Annotated[TextId, AfterValidator(_no_dot_segments)]
+NewItemTextId: TypeAlias = Annotated[NewTextId, AfterValidator(_no_picture)]
 
 Number: TypeAlias = WholeId | FiniteFloat  # a whole number stays one
 Text: TypeAlias = Annotated[str, StringConstraints(strict=True, max_length=500_000)]

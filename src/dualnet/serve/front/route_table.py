@@ -19,7 +19,7 @@ from ..service import Service
 from .answer_schemas import ErrorAnswer
 from .gate import App
 from .http_errors import Refusal, retry_after
-from .id_types import NewTextId, TextId, WholeId, path_id
+from .id_types import NewItemTextId, NewTextId, TextId, WholeId, path_id
 from .json_route import Endpoint, JsonRoute, Reading
 from .meters import Meters
 
@@ -59,7 +59,7 @@ class RouteTable:
         # a served model has one kind of ids; a later version with another kind is refused by the service
         self.whole_users, self.whole_items = isinstance(service.user_key("7"), int), isinstance(service.item_key("7"), int)
         self.item: Any = WholeId if self.whole_items else TextId
-        self.new_item: Any = WholeId if self.whole_items else NewTextId
+        self.new_item: Any = WholeId if self.whole_items else NewItemTextId
         self.user: Any = WholeId if self.whole_users else TextId
         self.new_user: Any = WholeId if self.whole_users else NewTextId
         self.routes: list[BaseRoute] = []

@@ -73,6 +73,7 @@ BODIES = {
     "item with dots": (text('"new_items": [{"id": "../n1", "content": {"title": "a"}}]'), 422),
     "item with nested content": (text('"new_items": [{"id": "n1", "content": {"title": {"a": 1}}}]'), 422),
     "item with overflow": (text('"new_items": [{"id": "n1", "content": {"year": 1e999}}]'), 400),
+    "item that would hide behind a picture": (text('"new_items": [{"id": "a/picture", "content": {"title": "a"}}]'), 422),
     "1,001 items": (json.dumps({"user": "u0000", "new_items": [{"id": "n", "content": {"t": 1}}] * 1001}).encode(), 422),
     "filter of two kinds": (text('"filter": {"year": {"is": 1, "min": 2}}'), 422),
     "filter without a test": (text('"filter": {"year": {}}'), 422),
