@@ -19,9 +19,9 @@ COPY --from=wheel /dist /dist
 ENTRYPOINT ["dualnet"]
 
 FROM base AS trainer
-# torch of this index comes without CUDA; the pinned versions of everything else come from the next line
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN pip install --no-cache-dir --index-url "${TORCH_INDEX}" "$(grep '^torch==' /opt/dualnet/constraints.txt)"
+# name torch's own index of CPU builds here, or pip takes several gigabytes of CUDA; other versions come from the next line
+ARG TORCH_INDEX=
+RUN pip install --no-cache-dir ${TORCH_INDEX:+--index-url "${TORCH_INDEX}"} "$(grep '^torch==' /opt/dualnet/constraints.txt)"
 RUN pip install --no-cache-dir --constraint /opt/dualnet/constraints.txt "$(ls /dist/dualnet-*.whl)[train,sql]"
 # a named volume takes the owner of the folder it is mounted over
 RUN install --directory --owner=dualnet --group=dualnet /models

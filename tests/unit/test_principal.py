@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dualnet.retrieval import principal
-from dualnet.retrieval.principal import PrincipalAxes, exact_scores
+from dualnet.retrieval.principal import PrincipalAxes, exact_scores, slack
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def axes_and_vectors(monkeypatch):
 def test_a_bound_is_never_below_the_score(axes_and_vectors):
     axes, items, queries = axes_and_vectors
     assert 20 <= axes.count < 0.6 * 90
-    bounds = axes.heads(queries) @ axes.heads(items).T
-    assert (bounds + axes.slack(queries)[:, None] >= queries @ items.T).all()
+    bounds, longest = axes.heads(queries) @ axes.heads(items).T, float(np.linalg.norm(items, axis=1).max())
+    assert (bounds + slack(queries, longest)[:, None] >= queries @ items.T).all()
     assert (bounds > queries @ items.T + 1).any()  # it is a bound, not the score
 
 

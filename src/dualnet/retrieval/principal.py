@@ -32,13 +32,10 @@ class PrincipalAxes:
         Principal axes as columns, the longest first.
     count : int
         How many are kept.
-    longest : float
-        Length of the longest item vector.
     """
 
     rotation: Array
     count: int
-    longest: float
 
     @classmethod
     def of(cls, items: Array) -> PrincipalAxes | None:
@@ -51,8 +48,7 @@ class PrincipalAxes:
         count = -(-int(np.searchsorted(held, ENERGY) + 1) // STEP) * STEP
         if count > WORTH_IT * items.shape[1]:
             return None
-        longest = float(np.sqrt(np.einsum("ij,ij->i", items, items).max(initial=0)))
-        return cls(np.ascontiguousarray(axes[:, ::-1], np.float32), count, longest)
+        return cls(np.ascontiguousarray(axes[:, ::-1], np.float32), count)
 
     def heads(self, vectors: Array) -> Array:
         """Return the leading coordinates of vectors and the length of the rest, shape (n, count + 1).
@@ -63,9 +59,10 @@ class PrincipalAxes:
         rest = np.sqrt(np.einsum("ij,ij->i", rotated[:, self.count :], rotated[:, self.count :]))
         return np.column_stack([rotated[:, : self.count], rest]).astype(np.float32)
 
-    def slack(self, queries: Array) -> Array:
-        """Return by how much rounding may lower the bounds of some queries, shape (n,)."""
-        return np.asarray(SLACK * self.longest * np.linalg.norm(queries, axis=1), np.float32)
+
+def slack(queries: Array, longest: float) -> Array:
+    """Return by how much rounding may lower the bounds of some queries, shape (n,), if no item vector is longer than that."""
+    return np.asarray(SLACK * longest * np.linalg.norm(queries, axis=1), np.float32)
 
 
 def exact_scores(queries: Array, items: Array, rows: Rows) -> Array:

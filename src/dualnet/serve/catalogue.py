@@ -136,6 +136,11 @@ class LiveCatalogue:
         return self.lineage.lengths.view(self.size)
 
     @cached_property
+    def longest(self) -> float:
+        """Length of the longest vector."""
+        return float(self.lengths.max(initial=0))
+
+    @cached_property
     def known(self) -> Rows:
         """The model's own row of each item, -1 for those it was not trained on."""
         return self.lineage.known.view(self.size)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..ids import Key, Rows
 from ..models.recommendations import UserPath
-from ..retrieval.principal import exact_scores
+from ..retrieval.principal import exact_scores, slack
 from ..retrieval.topk import EXCLUDED, best_of, inner_products
 from ..retrieval.vectors import JoinedVectors, Vectors
 from .askers import Asked
@@ -138,10 +138,10 @@ def _bounded(catalogue: LiveCatalogue, wanted: Sequence[Wanted], queries: Vector
     scores[np.take_along_axis(bounds, rows, axis=1) == EXCLUDED] = EXCLUDED
     order = np.argsort(-scores, axis=1, kind="stable")[:, :longest]
     rows, scores = np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
-    slack = axes.slack(dense)
+    spare = slack(dense, catalogue.longest)
     found: list[Found] = []
     for row, want in enumerate(wanted):
-        lowest = scores[row, want.k - 1] - slack[row]
+        lowest = scores[row, want.k - 1] - spare[row]
         if best.scores[row, count] < lowest:
             found.append((rows[row, : want.k], scores[row, : want.k]))
             continue

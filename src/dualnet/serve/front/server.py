@@ -166,5 +166,14 @@ def _allow_many_files(connections: int) -> None:
 
 
 def run(app: App, listener: socket.socket, draining: Draining, options: ServerOptions | None = None) -> Any:
-    """Serve on a bound socket until a signal, then return."""
-    Server(app, draining, options).run(sockets=[listener])
+    """Serve on a bound socket until a signal, then return.
+
+    Raises
+    ------
+    ResourceError
+        If the service behind it could not start.
+    """
+    server = Server(app, draining, options)
+    server.run(sockets=[listener])
+    if not server.started:
+        raise ResourceError("the service could not start; free memory or threads and try again")
