@@ -71,6 +71,20 @@ def test_fit_recommend_encode_inspect(capsys, run, tmp_path):
     assert "dualnet" in call(capsys, "inspect", run)[1]
 
 
+@pytest.mark.parametrize("command", [["recommend", "--all"], ["encode"]])
+def test_a_file_that_exists_is_kept(capsys, run, tmp_path, command):
+    table, vectors = tmp_path / "safe.csv", tmp_path / "safe.parquet"
+    for file, message in ((table, "does not end in .parquet"), (vectors, "exists; replace it with --overwrite")):
+        file.write_text("precious")
+        code, out, err = call(capsys, command[0], run, *command[1:], "--out", file)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert message in err
+        assert file.read_text() == "precious"
+    assert call(capsys, command[0], run, *command[1:], "--out", vectors, "--overwrite")[0] == 0
+    assert pq.read_table(vectors).num_rows > 0
+    assert table.read_text() == "precious"
+
+
 def test_split_fit_evaluate_agree_with_bench(capsys, tables, tmp_path):
     summary = as_json(capsys, "split", *tables, "--protocol", "four-quadrants", "--seed", 1, "--out", tmp_path / "s")
     assert [task["task"] for task in summary["tasks"]] == ["known-known", "known-new", "new-known", "new-new"]

@@ -10,6 +10,7 @@ import typer
 from . import arguments as arg
 from .evaluate import model_folder
 from .output import JsonFlag, print_json, say
+from .output_file import check_output_file
 
 
 def recommend(
@@ -24,7 +25,8 @@ def recommend(
     exclude: Annotated[str, typer.Option("--exclude", help="Items not to list.")] = "",
     candidates: Annotated[str, typer.Option("--candidates", help="List only these items.")] = "",
     keep_seen: Annotated[bool, typer.Option("--keep-seen", help="Also list items of the history.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="With --all: Parquet file to write.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="With --all: file to write, NAME.parquet.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="With --all: replace the file at --out.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Recommend items to someone, or to everyone.
@@ -46,6 +48,10 @@ def recommend(
         raise UsageError("say for whom: one of --user, --history or --all")
     if everyone != (out is not None):
         raise UsageError("--all and --out belong together: recommendations for everyone go to a Parquet file")
+    if overwrite and not everyone:
+        raise UsageError("--overwrite means nothing without --all; leave it out")
+    if out is not None:
+        check_output_file(out, ".parquet", overwrite=overwrite)
     model = load(model_folder(run))
     if everyone:
         written = model.recommend_all(out, k=k, filter_seen=not keep_seen)
