@@ -64,7 +64,8 @@ def export(
         typer.Option("--qdrant-key-env", help="qdrant: environment variable with the key, if any (default: QDRANT_API_KEY)."),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the file at --out, or what an earlier export wrote to a store or folder.")
+        bool,
+        typer.Option("--overwrite", help="Replace the file at --out, or what an earlier export wrote to a store or folder."),
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:

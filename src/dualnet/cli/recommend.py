@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import arguments as arg
+from .asker import check_one_asker, stored_user
 from .evaluate import model_folder
 from .output import JsonFlag, print_json, say
 from .output_file import check_output_file
@@ -44,8 +45,7 @@ def recommend(
     from ..errors import UsageError
     from ..models.artifact import load
 
-    if sum([user is not None, history is not None, everyone]) != 1:
-        raise UsageError("say for whom: one of --user, --history or --all")
+    check_one_asker({"--user": user is not None, "--history": history is not None, "--all": everyone})
     if everyone != (out is not None):
         raise UsageError("--all and --out belong together: recommendations for everyone go to a Parquet file")
     if overwrite and not everyone:
@@ -68,7 +68,7 @@ def recommend(
         fresh = read_new_items(new_items, model)
         ids = ids.extend([key for key in fresh.ids if key not in ids])
     found = model.recommend(
-        model.users_.parse(user) if user is not None else None,
+        stored_user(model, user) if user is not None else None,
         history=[ids.parse(part) for part in arg.words(history)] if history is not None else None,
         k=k,
         exclude=[ids.parse(part) for part in arg.words(exclude)],
