@@ -96,7 +96,7 @@ def test_changes_outlive_the_server(folder_of, tmp_path):
         await service.delete_item("n9")
         await service.delete_item("n8")
         added = (await service.put_items([NewItem("n2", TITLE), NewItem("n3", TITLE)])).body
-        assert added == {"added": 2, "replaced": 0, "restored": 0}
+        assert added == {"added": 2, "replaced": 0, "restored": 0, "not_understood": []}
         await service.add_events([("new", "n2"), ("new", "i0-1")])
         await service.delete_item("n3")
         await service.delete_item("i0-0")

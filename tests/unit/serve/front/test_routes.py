@@ -254,6 +254,6 @@ def test_documented_examples_pass_the_schema(front, name):
         ({"user": "u0000", "filter": {"year": {"least": 3}}}, "body.filter.year: unknown field 'least'"),
     ],
 )
-def test_a_refusal_names_the_misspelt_field_or_the_right_form(client, body, text):
-    reply = client.post("/v1/recommend", json=body)
+def test_a_refusal_names_the_misspelt_field_or_the_right_form(front, body, text):
+    reply = front.ask("POST", "/v1/recommend", json=body)
     assert (reply.status_code, reply.json()["error"]["message"]) == (422, text)
