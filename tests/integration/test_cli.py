@@ -71,6 +71,20 @@ def test_fit_recommend_encode_inspect(capsys, run, tmp_path):
     assert "dualnet" in call(capsys, "inspect", run)[1]
 
 
+@pytest.mark.parametrize("command", [["recommend", "--all"], ["encode"]])
+def test_a_file_that_exists_is_kept(capsys, run, tmp_path, command):
+    table, vectors = tmp_path / "safe.csv", tmp_path / "safe.parquet"
+    for file, message in ((table, "does not end in .parquet"), (vectors, "exists; replace it with --overwrite")):
+        file.write_text("precious")
+        code, out, err = call(capsys, command[0], run, *command[1:], "--out", file)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert message in err
+        assert file.read_text() == "precious"
+    assert call(capsys, command[0], run, *command[1:], "--out", vectors, "--overwrite")[0] == 0
+    assert pq.read_table(vectors).num_rows > 0
+    assert table.read_text() == "precious"
+
+
 def test_split_fit_evaluate_agree_with_bench(capsys, tables, tmp_path):
     summary = as_json(capsys, "split", *tables, "--protocol", "four-quadrants", "--seed", 1, "--out", tmp_path / "s")
     assert [task["task"] for task in summary["tasks"]] == ["known-known", "known-new", "new-known", "new-new"]
@@ -156,12 +170,18 @@ def test_a_configuration_file(capsys, folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["recommend", "{run}", "--user", "nobody"], 3, "unknown user 'nobody'; for someone new pass history="),
+        (
+            ["recommend", "{run}", "--user", "nobody"],
+            3,
+            "unknown user 'nobody'; for someone new give --history ITEM,ITEM instead",
+        ),
         (["recommend", "{run}", "--history", "i0-0,nothing"], 3, "unknown item in the history 'nothing'"),
-        (["recommend", "{run}"], 2, "say for whom"),
+        (["recommend", "{run}"], 2, "say for whom: one of --user, --history or --all"),
+        (["recommend", "{run}", "--user", "a", "--history", "b"], 2, "say for whom: only one of --user, --history and --all"),
+        (["recommend", "{tmp}/runn", "--user", "a"], 5, "there is no folder {tmp}/runn; give the folder of a run"),
         (["recommend", "{run}", "--user", "u0-0", "-k", "0"], 2, "k must be a whole number of at least 1, got 0"),
         (["recommend", "{tmp}", "--user", "u0-0"], 5, "is not a model folder"),
-        (["inspect", "{tmp}/nowhere"], 5, "is not a model folder"),
+        (["inspect", "{tmp}/nowhere"], 5, "there is no folder {tmp}/nowhere"),
         (["recommend", "{run}", "--all", "--out", "{tmp}/file/x.parquet"], 6, "cannot write"),
         (["fit", "nowhere.csv", "--out", "{tmp}/r"], 3, "there is no file nowhere.csv"),
         (["fit", "citeulik-a", "--out", "{tmp}/r"], 2, "neither a file nor a data set. Did you mean 'citeulike-a'"),
@@ -175,6 +195,8 @@ def test_a_configuration_file(capsys, folder, tmp_path):
         (["reproduce", "table1", "--datasets", "citeulik-a"], 2, "no data set 'citeulik-a'. Did you mean 'citeulike-a'"),
         (["nonsense"], 2, "No such command"),
         (["fit"], 2, "Missing option"),
+        (["fit", "--sql", "select 1", "--database-url-env", "X", "--out", "{tmp}/r"], 2, "--sql wants the name of a file with"),
+        (["fit", "--sql", "select " * 999, "--database-url-env", "X", "--out", "{tmp}/r"], 2, "--sql wants the name of a file"),
         (["split", "demo", "--out", "{tmp}"], 2, "is not a split folder"),
     ],
 )
@@ -184,7 +206,7 @@ def test_mistakes_get_one_sentence_and_a_code(capsys, run, tmp_path, arguments, 
     found, out, err = call(capsys, *(part.format(run=run, tmp=tmp_path) for part in arguments))
     assert found == code, err
     assert out == ""
-    assert message in " ".join(err.replace("│", " ").split())
+    assert message.replace("{tmp}", str(tmp_path)) in " ".join(err.replace("│", " ").split())
     assert sorted(tmp_path.rglob("*")) == before
 
 

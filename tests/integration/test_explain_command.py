@@ -62,8 +62,8 @@ def test_mistakes(capsys, model, tmp_path):
         (["--item", "i0-1", "--user", "u0-0", "--history", "i0-2"], 2, "say for whom"),
         (["--item", "i0-1", "--user", "u0-0", "--top", "0"], 2, "--top"),
         (["--item", "i0-1", "--user", "u0-0", "--method", "leave-one"], 2, "Did you mean 'leave-one-out'?"),
-        (["--item", "x", "--user", "u0-0"], 3, "unknown item 'x'"),
-        (["--item", "i0-1", "--user", "x"], 3, "unknown user 'x'"),
+        (["--item", "x", "--user", "u0-0"], 3, "unknown item 'x'; give one that is new by its content, with --new-items TABLE"),
+        (["--item", "i0-1", "--user", "x"], 3, "unknown user 'x'; for someone new give --history"),
     ):
         got, out, err = call(capsys, "explain", model, *arguments)
         assert (got, out) == (code, "")

@@ -39,6 +39,18 @@ def test_files(capsys, run, tmp_path):
     assert np.load(tmp_path / "u.npz", allow_pickle=False)["vectors"].shape == (40, 24)
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "npz"])
+def test_a_file_that_exists_is_kept(capsys, run, tmp_path, suffix):
+    file = tmp_path / f"precious.{suffix}"
+    file.write_text("precious")
+    code, out, err = call(capsys, run, "--to", suffix, "--out", file)
+    assert (code, out) == (2, "")
+    assert err == f"dualnet: {file} exists; replace it with --overwrite or choose another --out\n"
+    assert file.read_text() == "precious"
+    assert call(capsys, run, "--to", suffix, "--out", file, "--overwrite")[0] == 0
+    assert file.read_bytes() != b"precious"
+
+
 def test_stores_say_what_the_dense_piece_alone_keeps(capsys, run, tmp_path):
     pytest.importorskip("lancedb")
     code, out, err = call(capsys, run, "--to", "lancedb", "--out", tmp_path / "store")
@@ -69,7 +81,7 @@ def test_qdrant_folder_and_onnx(capsys, run, tmp_path):
         (["--to", "parquet"], 2, "--to parquet needs --out, the file or folder to write"),
         (["--to", "parquet", "--out", "x.csv"], 2, "x.csv does not end in .parquet"),
         (["--to", "pgvector", "--out", "x"], 2, "--out means nothing for --to pgvector; leave it out"),
-        (["--to", "npz", "--out", "x.npz", "--overwrite"], 2, "--overwrite means nothing for --to npz"),
+        (["--to", "npz", "--out", "x.parquet"], 2, "x.parquet does not end in .npz"),
         (["--to", "onnx", "--out", "x", "--what", "users"], 2, "--what means nothing for --to onnx"),
         (["--to", "pgvector", "--database-url-env", "NOWHERE_URL"], 2, "environment variable NOWHERE_URL is not set"),
         (["--to", "qdrant", "--qdrant-url-env", "NOWHERE_URL"], 2, "say where Qdrant is"),

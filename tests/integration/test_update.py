@@ -119,6 +119,14 @@ def test_a_gate_that_could_ask_nothing_says_so(capsys, folder, tmp_path):
     assert "--hold-out had nothing to ask" in err
 
 
+@pytest.mark.parametrize(("least", "said"), [(1, False), (10_000, True)])
+def test_few_pairs_held_out_decide_little(capsys, folder, tmp_path, monkeypatch, least, said):
+    monkeypatch.setattr("dualnet.cli.update.FEW_PAIRS", least)
+    monkeypatch.setattr("dualnet.models.update_check.is_worse", lambda figures: False)
+    code, _, err = call(capsys, folder / "run", *new(folder), "--out", tmp_path / "next", "--hold-out", "0.4")
+    assert (code, "decide little" in err) == (0, said)
+
+
 def test_what_others_keep_in_a_replaced_run_stays(capsys, folder, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(folder / "run", run)

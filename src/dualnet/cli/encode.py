@@ -9,6 +9,7 @@ import typer
 
 from .evaluate import model_folder
 from .output import JsonFlag, print_json, say
+from .output_file import check_output_file
 
 if TYPE_CHECKING:
     from ..data.interactions import Interactions
@@ -26,6 +27,7 @@ def encode(
         Path | None, typer.Option("--histories", help="Table of events (columns user_id, item_id): one vector a user.")
     ] = None,
     users: Annotated[bool, typer.Option("--users", help="One vector for each user seen in training.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file at --out.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Write item or user vectors to a Parquet file.
@@ -47,6 +49,7 @@ def encode(
 
     if sum([items is not None, histories is not None, users]) > 1:
         raise UsageError("give one of --items, --histories and --users")
+    check_output_file(out, ".parquet", overwrite=overwrite)
     model = load(model_folder(run))
     if histories is not None:
         source = users_of(model, _read_histories(histories, model))

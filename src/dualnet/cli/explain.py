@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import arguments as arg
+from .asker import check_one_asker, stored_user
 from .evaluate import model_folder
 from .output import JsonFlag, print_json, say
 
@@ -38,12 +39,11 @@ def explain(
     """
     from typing import cast
 
-    from ..errors import UsageError
+    from ..errors import UnknownIdError
     from ..models.artifact import load
     from ..models.explanation import Method
 
-    if (user is None) == (history is None):
-        raise UsageError("say for whom: one of --user and --history")
+    check_one_asker({"--user": user is not None, "--history": history is not None})
     model = load(model_folder(run))
     fresh = None
     ids = model.catalogue_.ids
@@ -52,9 +52,12 @@ def explain(
 
         fresh = read_new_items(new_items, model)
         ids = ids.extend([key for key in fresh.ids if key not in ids])
+    wanted = ids.parse(item)
+    if new_items is None and wanted not in ids:
+        raise UnknownIdError(f"unknown item {wanted!r}; give one that is new by its content, with --new-items TABLE")
     found = model.explain(
-        ids.parse(item),
-        user=model.users_.parse(user) if user is not None else None,
+        wanted,
+        user=stored_user(model, user) if user is not None else None,
         history=[ids.parse(part) for part in arg.words(history)] if history is not None else None,
         new_items=fresh,
         method=cast(Method, method),

@@ -9,6 +9,7 @@ import typer
 
 from .evaluate import model_folder
 from .output import JsonFlag, note, print_json, say
+from .output_file import check_output_file
 
 if TYPE_CHECKING:
     from ..models.base import Recommender
@@ -26,8 +27,9 @@ USED = {
     "--collection": {"qdrant"},
     "--qdrant-url-env": {"qdrant"},
     "--qdrant-key-env": {"qdrant"},
-    "--overwrite": {"pgvector", "qdrant", "lancedb", "onnx"},
+    "--overwrite": {"parquet", "npz", "pgvector", "qdrant", "lancedb", "onnx"},
 }
+FILES = {"parquet", "npz"}  # the target is the suffix
 NEED_OUT = {"parquet", "npz", "lancedb", "onnx"}
 STORES = {"pgvector", "qdrant", "lancedb"}  # whose users may be tempted to ask for the dense piece alone
 CUT = 10  # of the overlap that is measured
@@ -61,7 +63,10 @@ def export(
         str | None,
         typer.Option("--qdrant-key-env", help="qdrant: environment variable with the key, if any (default: QDRANT_API_KEY)."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier export wrote.")] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace the file at --out, or what an earlier export wrote to a store or folder."),
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Write item or user vectors to a file or a vector store, or the encoders as ONNX graphs.
@@ -95,6 +100,8 @@ def export(
             raise UsageError(f"{option} means nothing for --to {to}; leave it out")
     if to in NEED_OUT and out is None:
         raise UsageError(f"--to {to} needs --out, the file or folder to write")
+    if out is not None and to in FILES:
+        check_output_file(out, f".{to}", overwrite=overwrite)
     model = load(model_folder(run))
     if to == "onnx":
         from ..exports.onnx_folder import write_onnx

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from . import arguments as arg
+from .asker import check_one_asker, stored_user
 from .evaluate import model_folder
 from .output import JsonFlag, print_json, say
+from .output_file import check_output_file
 
 
 def recommend(
@@ -24,7 +26,8 @@ def recommend(
     exclude: Annotated[str, typer.Option("--exclude", help="Items not to list.")] = "",
     candidates: Annotated[str, typer.Option("--candidates", help="List only these items.")] = "",
     keep_seen: Annotated[bool, typer.Option("--keep-seen", help="Also list items of the history.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="With --all: Parquet file to write.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="With --all: file to write, NAME.parquet.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="With --all: replace the file at --out.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Recommend items to someone, or to everyone.
@@ -42,10 +45,13 @@ def recommend(
     from ..errors import UsageError
     from ..models.artifact import load
 
-    if sum([user is not None, history is not None, everyone]) != 1:
-        raise UsageError("say for whom: one of --user, --history or --all")
+    check_one_asker({"--user": user is not None, "--history": history is not None, "--all": everyone})
     if everyone != (out is not None):
         raise UsageError("--all and --out belong together: recommendations for everyone go to a Parquet file")
+    if overwrite and not everyone:
+        raise UsageError("--overwrite means nothing without --all; leave it out")
+    if out is not None:
+        check_output_file(out, ".parquet", overwrite=overwrite)
     model = load(model_folder(run))
     if everyone:
         written = model.recommend_all(out, k=k, filter_seen=not keep_seen)
@@ -62,7 +68,7 @@ def recommend(
         fresh = read_new_items(new_items, model)
         ids = ids.extend([key for key in fresh.ids if key not in ids])
     found = model.recommend(
-        model.users_.parse(user) if user is not None else None,
+        stored_user(model, user) if user is not None else None,
         history=[ids.parse(part) for part in arg.words(history)] if history is not None else None,
         k=k,
         exclude=[ids.parse(part) for part in arg.words(exclude)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ..data.dataset import Dataset
 
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+FLAGS = {"--sql": "events_sql", "--items-sql": "items_sql", "--users-sql": "users_sql"}
 FILES = ("events_sql", "items_sql", "users_sql")
 
 
@@ -71,6 +73,10 @@ def load_sql(options: SqlOptions, columns: Mapping[str, Any]) -> Dataset:
         )
     if not isinstance(options.database_url_env, str) or not isinstance(options.sql_timeout, float | int | None):
         raise UsageError("database_url_env must be the name of a variable in quotes, and sql_timeout a number of seconds")
+    for option, field in FLAGS.items():
+        value = str(getattr(options, field) or "")
+        if " " in value and not os.path.exists(value):  # noqa: PTH110  a path too long for a file is no error here
+            raise UsageError(f"there is no file {value[:80]!r}; {option} wants the name of a file with the query")
     address = Address.from_environment(options.database_url_env)
     return dataset_from_sql(
         address, Path(options.events_sql), _path(options.items_sql), users=_path(options.users_sql),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # of a run that is replaced; whatever else lies in its folder is not ours to remove
 REPLACED = {"checkpoints", "log.jsonl", "mlflow.db", "model", "run.json", "tensorboard"}
+FEW_PAIRS = 30  # fewer held out say little of which model is better
 
 
 def update(
@@ -102,6 +103,9 @@ def update(
         figures = [] if before is None or hidden is None else compare(before, model, n_old_items, hidden)
         if hold_out is not None and not figures:
             note("note: --hold-out had nothing to ask, for want of new pairs; the update was not checked")
+        asked = sum(figure["pairs"] for figure in figures)
+        if 0 < asked < FEW_PAIRS:
+            note(f"note: {asked} pairs held out are few (fewer than {FEW_PAIRS}) and decide little; chance may be the reason")
         if is_worse(figures):
             if not as_json:
                 _say(figures)

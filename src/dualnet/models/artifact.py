@@ -151,6 +151,8 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         If there is none, it is not JSON, or it is of a newer format.
     """
     path = Path(folder) / MANIFEST
+    if not Path(folder).exists():
+        raise ArtifactError(f"there is no folder {folder}; give the folder of a run or of a model")
     try:
         manifest = json.loads(path.read_bytes())
         version = manifest["format_version"]

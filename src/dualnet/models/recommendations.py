@@ -8,12 +8,23 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import pyarrow as pa
 
+from ..errors import listing
 from ..ids import Key
 
 LONGEST_TITLE = 100  # characters of a printed list; `to_json` and tables have all of it
 
 UserPath = Literal["known", "history", "columns", "fallback", "item"]
 ItemPath = Literal["known", "content", "popularity"]
+
+
+ASKED = {  # how a printed list begins, after the number of its entries
+    ("item", "known"): " for someone known",
+    ("item", "history"): " for this history",
+    ("item", "columns"): " for someone with these columns",
+    ("item", "fallback"): ", the most popular (nothing is known of the user)",
+    ("item", "item"): " like this item",
+    ("user", "item"): " for this item",
+}
 
 
 @dataclass(frozen=True)
@@ -82,10 +93,14 @@ class Recommendations:
         )
 
     def __str__(self) -> str:
-        head = f"{len(self)} {self.what}s, asked by {self.resolved}" + (f", ignored {self.ignored}" if self.ignored else "")
+        head = f"{len(self)} {self.what}{'' if len(self) == 1 else 's'}{ASKED[self.what, self.resolved]}"
+        if self.ignored:
+            head += f"; not taken account of: {listing(self.ignored)}"
         width = max((len(str(key)) for key in self.ids), default=0)
         lines = [
-            f"{place:>3}. {str(key).ljust(width)}  {score:8.4f}  {_short(title)}{'  (new)' if path == 'content' else ''}"
+            f"{place:>3}. {str(key).ljust(width)}  {score:8.4f}"
+            + (f"  {_short(title)}" if title != str(key) else "")
+            + ("  (new)" if path == "content" else "")
             for place, (key, score, title, path) in enumerate(
                 zip(self.ids, self.scores, self.titles, self.paths, strict=True), 1
             )

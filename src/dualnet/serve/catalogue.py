@@ -105,6 +105,16 @@ class LiveCatalogue:
         """Whether the ids of items are whole numbers."""
         return self.model.catalogue_.ids.is_integer
 
+    def not_understood(self, keys: Sequence[Key]) -> list[Key]:
+        """Return the new items among some whose content has nothing that the model knows: their scores say nothing."""
+        features = self.features
+        if features is None:
+            return []
+        fresh = [key for key in keys if (row := self.find(key)) >= 0 and self.known[row] < 0]
+        rows = np.array([self.find(key) for key in fresh], np.int64)
+        filled = np.asarray(abs(features[rows]).sum(axis=1)).ravel() > 0
+        return [key for key, some in zip(fresh, filled.tolist(), strict=True) if not some]
+
     @property
     def n_items(self) -> int:
         """Items that are there now, hidden ones not counted."""

@@ -196,14 +196,16 @@ class Service:
     async def put_item(self, key: Key, content: Columns) -> tuple[Reply, bool]:
         """Add or replace a live item, durably; the bool says whether it is new (201) or not (200)."""
         catalogue, outcome = await self._change(lambda view: put(view, [NewItem(key, content)]))
-        return Reply(catalogue.label, {"item": key, "state": outcome[0]}), outcome[0] == "added"
+        understood = not catalogue.not_understood([key])
+        return Reply(catalogue.label, {"item": key, "state": outcome[0], "understood": understood}), outcome[0] == "added"
 
     async def put_items(self, items: Sequence[NewItem]) -> Reply:
-        """Add or replace up to 1,000 live items, all or none; ``{"added": n, "replaced": m, "restored": r}``."""
+        """Add or replace up to 1,000 live items, all or none; ``{"added": n, "replaced": m, "restored": r, "not_understood": ids}``."""
         if len(items) > MOST_PUT:
             raise DataError(f"{len(items):,} items are more than the {MOST_PUT:,} of one batch; send several")
         catalogue, outcome = await self._change(lambda view: put(view, items))
-        return Reply(catalogue.label, {name: outcome.count(name) for name in ("added", "replaced", "restored")})
+        counts = {name: outcome.count(name) for name in ("added", "replaced", "restored")}
+        return Reply(catalogue.label, {**counts, "not_understood": catalogue.not_understood([item.id for item in items])})
 
     async def delete_item(self, key: Key) -> Reply:
         """Remove a live item, or hide one the model was trained on; ``{"item": id, "state": "deleted" | "hidden"}``."""

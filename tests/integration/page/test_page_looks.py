@@ -177,3 +177,18 @@ def test_pictures_for_the_readme(showcase, open_page, tmp_path):
     for name in ("page-light", "page-dark", "page-phone"):
         size = (folder / f"{name}.png").stat().st_size
         assert 10_000 < size < LARGEST_PICTURE, f"{name}: {size}"
+
+
+@pytest.mark.parametrize("width", [360, 641, 700, 800, 900, 961])
+def test_the_whole_menu_is_seen_at_any_width(site, open_page, width):
+    page = open_page(site, "/#/recommendations")
+    settled(page)
+    page.set_viewport_size({"width": width, "height": 700})
+    hidden = """() => [...document.querySelectorAll('#views a')].filter((link) => {
+      const [own, menu] = [link, link.parentElement].map((node) => node.getBoundingClientRect());
+      return own.left < menu.left - 1 || own.right > Math.min(menu.right, innerWidth) + 1;
+    }).map((link) => link.textContent)"""
+    assert page.locator("#views a").count() > 3
+    assert page.evaluate(hidden) == []
+    if folder := os.environ.get("DUALNET_SHOTS"):
+        page.screenshot(path=f"{folder}/{width}.png")

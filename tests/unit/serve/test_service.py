@@ -76,8 +76,15 @@ def test_changes_outlive_the_server(folder_of, tmp_path, serving):
     async def first(service):
         assert (await service.put_item("n1", TITLE))[1]
         assert not (await service.put_item("n1", {"title": "proteins folding"}))[1]
+        assert (await service.put_item("n9", TITLE))[0].body["understood"] is True
+        assert (await service.put_item("n9", {"title": "zzzz"}))[0].body["understood"] is False
+        assert (await service.put_items([NewItem("n9", {"title": "zzzz"}), NewItem("n8", TITLE)])).body["not_understood"] == [
+            "n9"
+        ]
+        await service.delete_item("n9")
+        await service.delete_item("n8")
         added = (await service.put_items([NewItem("n2", TITLE), NewItem("n3", TITLE)])).body
-        assert added == {"added": 2, "replaced": 0, "restored": 0}
+        assert added == {"added": 2, "replaced": 0, "restored": 0, "not_understood": []}
         await service.add_events([("new", "n2"), ("new", "i0-1")])
         await service.delete_item("n3")
         await service.delete_item("i0-0")

@@ -168,14 +168,19 @@ class ChangedItemAnswer(Answer, Generic[ItemId]):
 
     item: ItemId
     state: Annotated[str, Field(description="added, replaced, restored, deleted or hidden")]
+    understood: Annotated[
+        bool | None,
+        Field(description="Of an item put: false where the model knows nothing of its content; its scores say nothing."),
+    ] = None
 
 
-class ChangedItemsAnswer(Answer):
+class ChangedItemsAnswer(Answer, Generic[ItemId]):
     """What became of many items, by number."""
 
     added: int
     replaced: int
     restored: int = 0
+    not_understood: Annotated[list[ItemId], Field(description="Items of whose content the model knows nothing.")] = []
 
 
 class EventsAnswer(Answer):

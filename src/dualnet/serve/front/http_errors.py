@@ -68,17 +68,22 @@ def _cut(quoted: re.Match[str]) -> str:
 
 
 def schema_refusal(error: ValidationError, where: str) -> Refusal:
-    """Return the first fault of a schema check as a 422.
+    """Return one fault of a schema check as a 422: an unknown field, else the first.
 
     Parameters
     ----------
     error : ValidationError
-        From pydantic; only its first fault is told, without the input.
+        From pydantic; only one fault is told, without the input.
     where : str
         ``body`` or ``query``.
     """
-    first: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ".".join([where, *(str(part)[:LONGEST_VALUE] for part in first["loc"])])
+    faults: list[Any] = list(error.errors(include_url=False, include_context=False, include_input=False))
+    # a misspelt field explains what is missing, so it comes first
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
+    parts = [where, *(str(part)[:LONGEST_VALUE] for part in first["loc"])]
     more = error.error_count() - 1
     text = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        text = f"unknown field '{parts.pop()}'"
+    place = ".".join(parts)
     return Refusal(422, "bad-request", f"{place}: {text}" + (f" (and {more} more faults)" if more else ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Generic, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
@@ -13,6 +14,7 @@ MOST_IDS = 10_000
 MOST_ITEMS = 1_000
 LARGEST_K = 1_000
 MOST_COLUMNS = 200
+LONGEST_SHOWN = 40  # characters of a value in an error text
 
 UserId = TypeVar("UserId")
 ItemId = TypeVar("ItemId")
@@ -69,6 +71,14 @@ class Condition(Strict):
     contains: Annotated[
         str, Field(default_factory=_absent, min_length=1, max_length=200, description="Holds this word or label.")
     ]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _an_object(cls, sent: Any) -> Any:
+        if isinstance(sent, str | bool | int | float):
+            value = json.dumps(sent[:LONGEST_SHOWN] if isinstance(sent, str) else sent, ensure_ascii=False)
+            raise ValueError(f'a condition is an object; write {{"is": {value}}}')
+        return sent
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

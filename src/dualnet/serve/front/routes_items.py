@@ -84,7 +84,7 @@ def add_routes(table: RouteTable) -> None:
         put_items,
         tag=tag,
         body=batch,
-        answer=answers.ChangedItemsAnswer,
+        answer=of(answers.ChangedItemsAnswer, table.item),
         statuses=(409,),
         example=example,
     )

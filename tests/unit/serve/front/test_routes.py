@@ -240,3 +240,20 @@ def test_documented_examples_pass_the_schema(front, name):
     document = front.ask("GET", "/openapi.json").json()
     example = document["paths"][name]["post"]["requestBody"]["content"]["application/json"]["examples"]["example"]["value"]
     assert front.post(name, example).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({"usr": "u0000", "k": 0}, "body: unknown field 'usr' (and 1 more faults)"),
+        ({"k": 0, "usr": "u0000"}, "body: unknown field 'usr' (and 1 more faults)"),
+        (
+            {"user": "u0000", "filter": {"category": "kitchen"}},
+            'body.filter.category: a condition is an object; write {"is": "kitchen"}',
+        ),
+        ({"user": "u0000", "filter": {"year": {"least": 3}}}, "body.filter.year: unknown field 'least'"),
+    ],
+)
+def test_a_refusal_names_the_misspelt_field_or_the_right_form(front, body, text):
+    reply = front.ask("POST", "/v1/recommend", json=body)
+    assert (reply.status_code, reply.json()["error"]["message"]) == (422, text)
