@@ -88,9 +88,8 @@ def update(
         names = {"user": user, "item": item, "rating": rating, "threshold": threshold, "weight": weight}
         pairs = read_new_pairs(events, model.users_, model.catalogue_.ids, **names)  # type: ignore[arg-type]
     if hold_out is not None and pairs is not None:
-        number = int(
-            model.info_.get("update", {}).get("number", 0)
-        )  # a file that comes again must not hide the same pairs again
+        # a file that comes again must not hide the same pairs again
+        number = int(model.info_.get("update", {}).get("number", 0))
         pairs, hidden = hide_pairs(model, pairs, hold_out, seed=number)
         before = load(model_folder(run)).update(pairs, items=content, users=columns, epochs=0)
     # a name of its own each time: MLflow keeps a database open under the name it first had
@@ -103,7 +102,7 @@ def update(
         figures = [] if before is None or hidden is None else compare(before, model, n_old_items, hidden)
         if hold_out is not None and not figures:
             note("note: --hold-out had nothing to ask, for want of new pairs; the update was not checked")
-        asked = sum(figure["pairs"] for figure in figures)
+        asked = sum(int(figure["pairs"]) for figure in figures)
         if 0 < asked < FEW_PAIRS:
             note(f"note: {asked} pairs held out are few (fewer than {FEW_PAIRS}) and decide little; chance may be the reason")
         if is_worse(figures):
