@@ -100,7 +100,7 @@ def update(
         figures = [] if before is None or hidden is None else compare(before, model, n_old_items, hidden)
         if hold_out is not None and not figures:
             note("note: --hold-out had nothing to ask, for want of new pairs; the update was not checked")
-        asked = sum(figure["pairs"] for figure in figures)
+        asked = sum(int(figure["pairs"]) for figure in figures)
         if 0 < asked < FEW_PAIRS:
             note(f"note: {asked} pairs held out are few (fewer than {FEW_PAIRS}) and decide little; chance may be the reason")
         if is_worse(figures):
