@@ -190,5 +190,3 @@ def test_the_whole_menu_is_seen_at_any_width(site, open_page, width):
     }).map((link) => link.textContent)"""
     assert page.locator("#views a").count() > 3
     assert page.evaluate(hidden) == []
-    if folder := os.environ.get("DUALNET_SHOTS"):
-        page.screenshot(path=f"{folder}/{width}.png")
