@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..data.features import Featurizer
-from ..errors import CapabilityError, MissingExtraError, ResourceError, UsageError
+from ..data.replaced_folder import replaced_folder
+from ..errors import CapabilityError, MissingExtraError, UsageError
 from ..models.base import Recommender
 from ..models.dualnet import DualNet
 from .onnx_graph import IR_VERSION, OPSET, item_graph, user_graph
@@ -70,25 +69,11 @@ def write_onnx(model: Recommender, folder: str | Path, *, overwrite: bool = Fals
     for name, featurizer in (("features.json", model.featurizer_), ("user-features.json", model.user_featurizer_)):
         if featurizer is not None:
             documents[name] = _featurizer(featurizer)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    old = target.with_name(f".{target.name}.{os.getpid()}.old")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+    with replaced_folder(target, "") as temporary:
         for name, graph in graphs.items():
             _write_graph(graph, temporary / name, manifest)
         for name, document in documents.items():
             (temporary / name).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-        if target.exists():
-            target.rename(old)
-        temporary.rename(target)
-    except OSError as error:
-        raise ResourceError(f"cannot write {target}: {error.strerror or error}; choose another place") from error
-    finally:
-        if old.exists() and not target.exists():  # stopped between the two
-            old.rename(target)
-        shutil.rmtree(temporary, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
     return manifest
 
 

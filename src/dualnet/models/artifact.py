@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,9 @@ from scipy.sparse import csr_array, issparse
 
 from ..data.content import Content, ContentSpec, Matrix
 from ..data.features import Featurizer
+from ..data.replaced_folder import replaced_folder
 from ..data.space import ItemSpace
-from ..errors import ArtifactError, ResourceError, UsageError
+from ..errors import ArtifactError, UsageError
 from ..ids import IdMap
 from .base import Recommender
 from .registry import model_class
@@ -71,26 +71,12 @@ def save(model: Recommender, folder: str | Path, *, metrics: Mapping[str, Any] |
         "files": {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()},
     }
     files[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True, default=_plain).encode()
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    old = target.with_name(f".{target.name}.{os.getpid()}.old")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+    with replaced_folder(target, "the model to ") as temporary:
         for name, data in files.items():
             with (temporary / name).open("wb") as handle:
                 handle.write(data)
                 handle.flush()
                 os.fsync(handle.fileno())
-        if target.exists():
-            target.rename(old)
-        temporary.rename(target)
-    except OSError as error:
-        raise ResourceError(f"cannot write the model to {target}: {error.strerror or error}; choose another place") from error
-    finally:
-        if old.exists() and not target.exists():  # stopped between the two
-            old.rename(target)
-        shutil.rmtree(temporary, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
     model.manifest_ = hashlib.sha256(files[MANIFEST]).hexdigest()
     return target
 

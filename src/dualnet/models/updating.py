@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Updates:
-    """The question "what has changed since?", written once; a model that can answer it has the hook `_update`."""
+    """Learning on from new rows, written once for every model that has `_update`."""
 
     def update(
         self,
