@@ -79,8 +79,7 @@ def test_changing_a_known_history_starts_a_copy(site, open_page):
 
 
 def test_reasons_add_up_and_are_marked(site, open_page):
-    if not site.ask("GET", "/v1/model")["capabilities"]["explain"]:
-        pytest.skip("this version of the model explains no scores")
+    assert site.ask("GET", "/v1/model")["capabilities"]["explain"]
     items = [card["item"] for card in site.ask("GET", "/v1/items?limit=3")["items"]]
     page = open_page(site, f"/#/recommendations?history={','.join(items)}")
     answer = site.ask("POST", "/v1/recommend", {"history": items, "k": 10, "explain": True})["items"][0]
