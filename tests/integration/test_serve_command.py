@@ -9,12 +9,21 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
+from itertools import count
+from threading import Semaphore
+from urllib.parse import quote
 
+import numpy as np
 import pytest
 
 from dualnet.cli import main
 from dualnet.data.synthetic import blocks_world
 from dualnet.models.registry import create
+
+KILLS = int(os.environ.get("DUALNET_KILLS", "3"))  # 50 takes two minutes
+WRITERS = 4
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +77,9 @@ def test_make_key_prints_the_key_once_and_its_line(capsys):
     assert (code, out.count("dn_")) == (0, 1)
 
 
-def fetch(url, body=None, headers=()):
+def fetch(url, body=None, headers=(), method=None):
     data = None if body is None else json.dumps(body).encode()
-    asked = urllib.request.Request(url, data, {"Content-Type": "application/json", **dict(headers)})
+    asked = urllib.request.Request(url, data, {"Content-Type": "application/json", **dict(headers)}, method=method)
     try:
         with urllib.request.urlopen(asked, timeout=30) as answer:
             return answer.status, answer.read()
@@ -122,6 +131,47 @@ def test_it_serves_with_keys_and_ends_with_0_on_sigterm(model, tmp_path, capsys)
     assert [json.loads(line)["status"] for line in log.splitlines() if line.startswith("{")] == [200, 401, 200, 403, 400]
     for secret in (made["key"], *items[:3]):
         assert secret not in log
+
+
+def test_no_item_that_was_acknowledged_is_lost_when_the_server_is_killed(model, tmp_path):
+    """Clients put items all the while, and the server is killed at random moments and started again."""
+    rng, names = np.random.default_rng(0), count()
+    acknowledged: list[str] = []
+
+    def write(place, one_more):
+        while True:
+            name = f"new {next(names)}"
+            try:
+                status, _ = fetch(f"{place}/v1/items/{quote(name)}", {"content": {"title": f"word{name}"}}, method="PUT")
+            except (OSError, HTTPException):
+                return
+            assert status == 201
+            acknowledged.append(name)
+            one_more.release()
+
+    checked = 0
+    for kills_left in range(KILLS, -1, -1):
+        server = start(model, "--state", str(tmp_path))
+        try:
+            place, one_more = address(server), Semaphore(0)
+            for name in acknowledged[checked:]:
+                status, body = fetch(f"{place}/v1/items/{quote(name)}")
+                assert (status, json.loads(body)["title"]) == (200, f"word{name}")
+            assert json.loads(fetch(f"{place}/v1/items?limit=1")[1])["total"] >= len(acknowledged)
+            if kills_left:
+                checked = len(acknowledged)
+                with ThreadPoolExecutor(WRITERS) as pool:
+                    writers = [pool.submit(write, place, one_more) for _ in range(WRITERS)]
+                    try:
+                        for _ in range(int(rng.integers(1, 80))):
+                            assert one_more.acquire(timeout=60)
+                    finally:
+                        server.kill()
+                assert [writer.result() for writer in writers] == [None] * WRITERS
+        finally:
+            server.kill()
+            server.communicate()
+    assert len(acknowledged) >= KILLS
 
 
 def test_serving_needs_no_torch_and_no_scikit_learn(model):
