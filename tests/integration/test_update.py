@@ -13,6 +13,7 @@ from dualnet import load
 from dualnet.cli import main
 from dualnet.data.synthetic import blocks_world
 from dualnet.data.tables import dataset_tables, write_table
+from dualnet.models.base import Recommender
 
 pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
 WORLD = blocks_world()
@@ -138,6 +139,23 @@ def test_what_others_keep_in_a_replaced_run_stays(capsys, folder, tmp_path):
     assert (run / "state" / "journal.jsonl").read_text() == "added live\n"
     assert (run / "report.html").read_text() == "figures\n"
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_two_updates_do_not_replace_one_run_at_a_time(capsys, folder, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    shutil.copytree(folder / "run", run)
+    told, real = [], Recommender.update
+
+    def meanwhile(model, *pairs, **settings):
+        told.append(main(["update", str(run), *(str(part) for part in new(folder)), "--overwrite"]))
+        return real(model, *pairs, **settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recommender, "update", meanwhile)
+        code, _, err = call(capsys, run, *new(folder), "--overwrite")
+    assert (code, told) == (0, [2])
+    assert "another update of" in err
+    assert len(load(run / "model").users_) == 40
 
 
 def test_integer_ids_of_a_text_file(capsys, tmp_path):

@@ -66,6 +66,9 @@ def plan(
     rows += [[f"bytes an epoch: {name}", f"{count:.2e}"] for name, count in made.traffic.items()]
     print_table(["what", "how much"], rows)
     kind = f"{gpus} x H100, assumed" if gpus else "this machine, measured"
+    content = f"{work.terms:,} terms an item of a vocabulary of {work.vocabulary:,}" if work.terms else "no content"
+    widths = ",".join(str(width) for width in work.levels)
+    say(f"planned for: {content} (--terms, --vocabulary), levels {widths} (--levels)")
     say(f"{kind}: {machine.flops / 1e9:,.0f} GFLOP/s, {machine.bandwidth / 1e9:,.0f} GB/s")
     say(f"{made.steps} blocks of {made.user_batch:,} users x {made.item_batch:,} items an epoch")
     say(f"peak memory {_bytes(made.peak)}")

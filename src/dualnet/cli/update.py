@@ -75,41 +75,44 @@ def update(
     if hold_out is not None and events is None:
         raise UsageError("--hold-out hides new pairs, so it needs --events")
     target = _target(run, out, overwrite)
-    model = load(model_folder(run))
-    n_old_items = len(model.items_)
-    content = None if items is None else read_new_items(items, model)
-    columns = None
-    if users is not None:
-        if model.user_featurizer_ is None:
-            raise UsageError(f"{run} was fitted without user columns, so --users has nothing to add")
-        columns = read_new_users(users, model.users_, model.user_featurizer_.spec, user=user)
-    pairs = hidden = before = None
-    if events is not None:
-        names = {"user": user, "item": item, "rating": rating, "threshold": threshold, "weight": weight}
-        pairs = read_new_pairs(events, model.users_, model.catalogue_.ids, **names)  # type: ignore[arg-type]
-    if hold_out is not None and pairs is not None:
-        # a file that comes again must not hide the same pairs again
-        number = int(model.info_.get("update", {}).get("number", 0))
-        pairs, hidden = hide_pairs(model, pairs, hold_out, seed=number)
-        before = load(model_folder(run)).update(pairs, items=content, users=columns, epochs=0)
-    # a name of its own each time: MLflow keeps a database open under the name it first had
-    staged = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-    with _removed(staged):
-        log = _staged_log(run, staged, replaced=target == run)
-        followers = arg.trackers(track, track_to, staged, target.resolve().name)
-        settings = RunOptions(log=log, threads=threads, trackers=followers)
-        model.update(pairs, items=content, users=columns, epochs=epochs, learning_rate=learning_rate, run=settings)
-        figures = [] if before is None or hidden is None else compare(before, model, n_old_items, hidden)
-        if hold_out is not None and not figures:
-            note("note: --hold-out had nothing to ask, for want of new pairs; the update was not checked")
-        asked = sum(int(figure["pairs"]) for figure in figures)
-        if 0 < asked < FEW_PAIRS:
-            note(f"note: {asked} pairs held out are few (fewer than {FEW_PAIRS}) and decide little; chance may be the reason")
-        if is_worse(figures):
-            if not as_json:
-                _say(figures)
-            raise TrainingError("the updated model finds less of the pairs held out than the old one; nothing was written")
-        _write(model, staged, target, {"held out": figures} if figures else {})
+    with _alone(target):
+        model = load(model_folder(run))
+        n_old_items = len(model.items_)
+        content = None if items is None else read_new_items(items, model)
+        columns = None
+        if users is not None:
+            if model.user_featurizer_ is None:
+                raise UsageError(f"{run} was fitted without user columns, so --users has nothing to add")
+            columns = read_new_users(users, model.users_, model.user_featurizer_.spec, user=user)
+        pairs = hidden = before = None
+        if events is not None:
+            names = {"user": user, "item": item, "rating": rating, "threshold": threshold, "weight": weight}
+            pairs = read_new_pairs(events, model.users_, model.catalogue_.ids, **names)  # type: ignore[arg-type]
+        if hold_out is not None and pairs is not None:
+            # a file that comes again must not hide the same pairs again
+            number = int(model.info_.get("update", {}).get("number", 0))
+            pairs, hidden = hide_pairs(model, pairs, hold_out, seed=number)
+            before = load(model_folder(run)).update(pairs, items=content, users=columns, epochs=0)
+        # a name of its own each time: MLflow keeps a database open under the name it first had
+        staged = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+        with _removed(staged):
+            log = _staged_log(run, staged, replaced=target == run)
+            followers = arg.trackers(track, track_to, staged, target.resolve().name)
+            settings = RunOptions(log=log, threads=threads, trackers=followers)
+            model.update(pairs, items=content, users=columns, epochs=epochs, learning_rate=learning_rate, run=settings)
+            figures = [] if before is None or hidden is None else compare(before, model, n_old_items, hidden)
+            if hold_out is not None and not figures:
+                note("note: --hold-out had nothing to ask, for want of new pairs; the update was not checked")
+            asked = sum(int(figure["pairs"]) for figure in figures)
+            if 0 < asked < FEW_PAIRS:
+                note(
+                    f"note: {asked} pairs held out are few (fewer than {FEW_PAIRS}) and decide little; chance may be the reason"
+                )
+            if is_worse(figures):
+                if not as_json:
+                    _say(figures)
+                raise TrainingError("the updated model finds less of the pairs held out than the old one; nothing was written")
+            _write(model, staged, target, {"held out": figures} if figures else {})
     added = model.info_["update"]
     if as_json:
         print_json({"run": str(target), "model": model.name, "update": added, "held_out": figures, "info": model.info_})
@@ -117,6 +120,30 @@ def update(
     _say(figures)
     note(_summary(added))
     say(f"{target / 'model'}: {model.info_['users']:,} users, {model.info_['items']:,} items, {model.info_['pairs']:,} pairs")
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Hold a run that will be replaced: of two updates from the same run, the later would undo the earlier.
+
+    The lock is on the folder itself, so it ends with the process and leaves nothing behind.
+    """
+    import fcntl
+
+    from ..errors import UsageError
+
+    if not target.is_dir():
+        yield
+        return
+    descriptor = os.open(target, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"another update of {target} is running; wait for its end, or choose another --out") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -87,13 +87,15 @@ class Featurizer:
         """What a person calls each feature, for explanations."""
         return FeatureLabels(self.blocks)
 
-    def transform(self, content: Content) -> Matrix:
+    def transform(self, content: Content, *, quiet: bool = False) -> Matrix:
         """Return the features of every row.
 
         Parameters
         ----------
         content : Content
             Raw content with the fitted columns.
+        quiet : bool
+            Say nothing of rows without any content that is known.
 
         Returns
         -------
@@ -118,7 +120,7 @@ class Featurizer:
             features = csr_array(hstack([csr_array(part) for part in parts], format="csr", dtype=np.float32))
             features.sort_indices()
             empty = int((np.diff(features.indptr) == 0).sum())
-        if empty and len(content) > 1:
+        if empty and len(content) > 1 and not quiet:
             warnings.warn(
                 f"{empty:,} of {len(content):,} rows have no content at all that the model knows; they are encoded alike",
                 DualNetWarning,

@@ -78,6 +78,19 @@ SPACES: dict[str, Space] = {
     "wmf": {"factors": OneOf((100, 200, 300, 450)), **_WEIGHTS},  # 300 and 450: section 5.2
     "content-factors": {"factors": OneOf((200, 300)), **_WEIGHTS, "ridge": Between(0.1, 30.0, log=True)},
     "fusion": {"factors": OneOf((100, 200, 300, 450)), **_WEIGHTS},
+    "bpr": {
+        "factors": OneOf((100, 200, 300)),
+        "learning_rate": Between(0.2, 1.6, log=True, grid=3),
+        "regularization": Between(0.003, 0.03, log=True, grid=3),
+        "negatives": OneOf((16, 64)),
+    },
+    "cdl": {
+        "levels": OneOf(((200, 200), (1000, 200), (1000, 300))),  # section 5.2: 2000, 1000, 300
+        "zero_weight": _WEIGHTS["zero_weight"],
+        "user_penalty": Between(0.1, 10.0, log=True, grid=3),
+        "content_weight": Between(0.1, 10.0, log=True, grid=3),  # section 5.2: 10, and 1,000 for the next
+        "reconstruction_weight": Between(0.01, 1.0, log=True, grid=3),
+    },
     "dualnet": {
         "levels": OneOf(((200, 200, 50), (300, 200, 50), (450, 200, 50))),  # the first: section 5.2
         "noise": OneOf((0.3, 0.5, 0.7)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import time
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from ..data.dataset import Dataset
 from ..data.features import Featurizer
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
-from ..errors import ArtifactError, CapabilityError, DataError, DualNetWarning, NotFittedError
+from ..errors import ArtifactError, CapabilityError, DataError, NotFittedError
 from ..ids import IdMap, Rows
 from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
@@ -279,9 +278,7 @@ class Recommender(Answers, Explains, Updates, ABC):
         if self.featurizer_ is None:
             return ItemSpace(ids, known, None, content)
         if content is not None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DualNetWarning)  # said once, at fit
-                return ItemSpace(ids, known, self.featurizer_.transform(content), content)
+            return ItemSpace(ids, known, self.featurizer_.transform(content, quiet=True), content)  # said once, at fit
         rows = self.catalogue_.ids.find(ids)
         if (rows < 0).any():
             raise DataError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from ..data.content import Content, Matrix
 from ..data.dataset import Dataset
 from ..data.interactions import Interactions
 from ..data.space import ItemSpace
-from ..errors import DataError, DualNetWarning, listing
+from ..errors import DataError, listing
 from ..ids import IdMap, Rows
 
 if TYPE_CHECKING:
@@ -116,9 +115,7 @@ def _with_content(model: Recommender, taken: IdMap, items: Content | None) -> tu
         return space, 0, 0
     if items is None or not len(items):
         return space, 0, 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DualNetWarning)  # rows without a known word: the counts below say more
-        fresh = model.featurizer_.transform(items)
+    fresh = model.featurizer_.transform(items, quiet=True)  # rows without a known word: the counts below say more
     features = _stacked(space.features, fresh)
     raw = None if space.content is None else space.content.append(items)
     known = np.concatenate([space.known, np.full(len(items), -1)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from scipy.sparse import csr_array, issparse
 
 from ..data.content import Content
 from ..data.space import ItemSpace
-from ..errors import CapabilityError, DataError, DualNetWarning, nearest
+from ..errors import CapabilityError, DataError, nearest
 from ..ids import IdMap, Key
 from ..models.base import Recommender
 from .questions import NewItem
@@ -44,9 +43,7 @@ def new_rows(model: Recommender, items: Sequence[NewItem]) -> ItemSpace:
             f"model '{model.name}' cannot score items that it did not see in training; serve one that reads content"
         )
     content = _content(model, items)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DualNetWarning)  # a row without a known word is the caller's choice
-        features = model.featurizer_.transform(content)
+    features = model.featurizer_.transform(content, quiet=True)  # a row without a known word is the caller's choice
     return ItemSpace(content.ids, np.full(len(items), -1, np.int64), features, content)
 
 

@@ -16,7 +16,8 @@ class RunOptions:
     Parameters
     ----------
     progress : bool, optional
-        Show a progress bar on standard error. By default only when standard error is a terminal.
+        Show a progress bar on standard error. By default only when standard error is a terminal; elsewhere a long training
+        writes a line every half minute.
     log : Path, optional
         File that gets one JSON line for every epoch.
     checkpoint : Path, optional

@@ -17,14 +17,19 @@ from ..errors import ResourceError
 from .batches import DualBatch
 from .tracking.tracker import Tracker
 
+SECONDS_BETWEEN_LINES = 30.0
+
 
 class EpochProgress:
-    """A progress bar on standard error with loss, validation figures, cells of R per second and time left.
+    """How far a training is, on standard error: loss, validation figures, cells of R per second.
+
+    A bar with the time left where standard error is a terminal. Elsewhere (a log, a scheduler) a plain line every half minute,
+    so that a short training says nothing and nobody has to wonder about a long one.
 
     Parameters
     ----------
     show : bool, optional
-        Default: only when standard error is a terminal, so that pipes and logs stay quiet.
+        True for a bar, False for nothing; by default what standard error is made for.
     label : str
         What is being trained.
     total, done : int
@@ -33,8 +38,10 @@ class EpochProgress:
 
     def __init__(self, show: bool | None, label: str, total: int, done: int) -> None:
         self._show = sys.stderr.isatty() if show is None else show
+        self._lines = show is None and not self._show
         self._label, self._total, self._start = label, total, done
         self._cells, self._began, self._validation = 0, time.perf_counter(), ""
+        self._said = self._began
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
@@ -57,18 +64,16 @@ class EpochProgress:
 
     def step(self, batch: DualBatch, loss: float, done: int) -> None:
         """Show the state after one block; `loss` is the error of this epoch so far for each positive pair."""
-        if self._bar is None or self._task is None:
+        if not self._show and not self._lines:
             return
         self._cells += len(batch.user_rows) * len(batch.item_rows)
         rate = self._cells / max(time.perf_counter() - self._began, 1e-9)
-        text = f"epoch {batch.epoch + 1}  loss {loss:.4f}{self._validation}  {rate / 1e6:.0f}M pairs/s"
-        self._bar.update(self._task, completed=done, text=text)
+        self._say(done, f"epoch {batch.epoch + 1}  loss {loss:.4f}{self._validation}  {rate / 1e6:.0f}M pairs/s")
 
     def round(self, figures: Mapping[str, float], done: int) -> None:
         """Show the figures of one round of a training that has no blocks, such as an alternation."""
-        if self._bar is not None and self._task is not None:
-            shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items() if name != "epoch")
-            self._bar.update(self._task, completed=done, text=f"round {done}  {shown}")
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items() if name != "epoch")
+        self._say(done, f"round {done}  {shown}")
 
     def figures(self, figures: dict[str, float], done: int) -> None:
         """Note the validation figures of a finished epoch; `done` counts blocks skipped at its end too."""
@@ -76,6 +81,14 @@ class EpochProgress:
         self._validation = "".join(recalls[:2]) or self._validation
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done)
+
+    def _say(self, done: int, text: str) -> None:
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, text=text)
+        elif self._lines and time.perf_counter() - self._said >= SECONDS_BETWEEN_LINES:
+            self._said = time.perf_counter()
+            sys.stderr.write(f"{self._label}: {done / max(self._total, 1):.0%} done  {text}\n")
+            sys.stderr.flush()
 
 
 class EpochLog:
