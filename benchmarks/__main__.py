@@ -16,6 +16,7 @@ NAMES = (
     "answers",
     "start_up",
     "scale",
+    "nightly",
     "serving",
     "hostile",
     "api_fuzz",
