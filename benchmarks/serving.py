@@ -206,9 +206,10 @@ def _reload() -> str:
 
 
 def resident_mb(pid: int) -> float:
-    """Return the memory that a process holds."""
+    """Return the memory that a process and those it started hold."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+    started = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024 + sum(resident_mb(int(child)) for child in started)
 
 
 if __name__ == "__main__":

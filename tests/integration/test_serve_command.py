@@ -12,6 +12,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from itertools import count
+from pathlib import Path
 from threading import Semaphore
 from urllib.parse import quote
 
@@ -172,6 +173,31 @@ def test_no_item_that_was_acknowledged_is_lost_when_the_server_is_killed(model, 
             server.kill()
             server.communicate()
     assert len(acknowledged) >= KILLS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the process with the model in /proc")
+def test_it_ends_with_the_reason_when_the_process_with_the_model_does(model):
+    server = start(model)
+    try:
+        address(server)
+        (child,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGKILL)
+        _, told = server.communicate(timeout=60)
+    finally:
+        server.kill()
+    assert server.returncode == 6
+    assert "the process with the model was ended by signal 9" in told
+    assert "Traceback" not in told
+
+
+def test_the_process_that_speaks_http_holds_no_model_libraries():
+    code = (
+        "import sys; from dualnet.cli import serve; from dualnet.serve.apart import remote; from dualnet.serve.front import app, server;"
+        "assert not {'scipy', 'pyarrow', 'torch', 'sklearn'} & set(sys.modules), sorted(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False,
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_serving_needs_no_torch_and_no_scikit_learn(model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from .evaluate import model_folder
 from .output import JsonFlag, note, print_json, say
 
 if TYPE_CHECKING:
+    from ..serve.apart.remote import AnyService
     from ..serve.front.keys import ApiKeys
 
 KEYS_FILE = "DUALNET_API_KEYS_FILE"
@@ -56,7 +58,7 @@ def serve(
       dualnet serve run --port 8080 --state state
     """
     _require_extra()
-    from ..errors import UsageError
+    from ..errors import ResourceError, UsageError
 
     if make_key is not None:
         _print_key(make_key, admin, as_json)
@@ -70,7 +72,6 @@ def serve(
     from ..serve.front.server import ServerOptions, address, bind
     from ..serve.front.server import run as serve_on
     from ..serve.front.slow_clients import Patience
-    from ..serve.service import Service
 
     keys = _read_keys()
     if keys is None and not insecure and not is_loopback(host):
@@ -82,7 +83,7 @@ def serve(
     try:
         folder = model_folder(run)
         note(f"loading {folder}")
-        service = Service.open(folder, state=state)
+        service = _open(folder, state)
         for told in service.notes():
             note(told)
         guards = Guards(
@@ -100,10 +101,23 @@ def serve(
             )
         _flush()
         patience = Patience(header=timeout, body=timeout, connections=connections)
-        serve_on(app, listener, guards.draining, ServerOptions(patience=patience, grace=grace))
+        serve_on(app, listener, guards.draining, ServerOptions(patience=patience, grace=grace), service)
     finally:
         listener.close()
+    if service.failure:
+        raise ResourceError(service.failure)
     note("stopped")
+
+
+def _open(folder: Path, state: Path | None) -> AnyService:
+    """Load the model in a process of its own; where sockets cannot be handed on (Windows), in this one."""
+    if os.name == "posix":
+        from ..serve.apart.remote import RemoteService
+
+        return RemoteService.open(folder, state=state)
+    from ..serve.service import Service
+
+    return Service.open(folder, state=state)
 
 
 def _require_extra() -> None:
@@ -129,8 +143,6 @@ def _print_key(name: str, admin: bool, as_json: bool) -> None:
 
 
 def _read_keys() -> ApiKeys | None:
-    import os
-
     from ..serve.front.keys import ApiKeys
 
     path = os.environ.get(KEYS_FILE)

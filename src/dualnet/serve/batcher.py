@@ -1,11 +1,10 @@
-"""Questions of many clients answered together: a bounded queue, a few scoring threads, no added wait."""
+"""Questions of many clients answered together: a bounded queue, a few batches under way, no added wait."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from .refusals import BusyError, ClosedError
@@ -15,43 +14,44 @@ A = TypeVar("A")
 
 
 class Batcher(Generic[Q, A]):
-    """Takes questions from one event loop and answers them in batches in threads of its own.
+    """Takes questions in one event loop and has them answered in batches elsewhere: in a thread, or in another process.
 
-    A thread takes what is there, at most `batch`, and never waits for more: under load batches fill by themselves, and a
-    lone question is answered at once. While one multiplies, another can look up who asks and write lists.
+    What is there is sent, at most `batch` together, as soon as fewer than `at_once` batches are under way, and nothing ever
+    waits for more: under load batches fill by themselves, and a lone question is answered at once.
 
     Parameters
     ----------
-    answer : callable
-        From a list of questions to one answer or exception for each; runs in the scoring threads, at the same time.
+    answer : coroutine function
+        From a list of questions to one answer or exception for each.
     batch : int
-        Questions answered at once.
+        Questions answered together.
     waiting : int
         Questions that may wait.
-    threads : int
-        How many answer.
+    at_once : int
+        Batches under way at a time.
     """
 
     def __init__(
-        self, answer: Callable[[list[Q]], Sequence[A | Exception]], *, batch: int = 32, waiting: int = 1024, threads: int = 1
+        self,
+        answer: Callable[[list[Q]], Awaitable[Sequence[A | Exception]]],
+        *,
+        batch: int = 32,
+        waiting: int = 1024,
+        at_once: int = 1,
     ) -> None:
-        self._answer, self._batch, self._limit, self._count = answer, batch, waiting, threads
+        self._answer, self._batch, self._limit, self._at_once = answer, batch, waiting, at_once
         self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
-        self._changed = threading.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._threads: list[threading.Thread] = []
-        self._closing = False
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._called = self._closing = False
 
     def __len__(self) -> int:
         """How many questions wait."""
         return len(self._waiting)
 
     def start(self) -> None:
-        """Start the scoring threads; call from the event loop whose clients will ask."""
+        """Take questions; call from the event loop whose clients will ask."""
         self._loop, self._closing = asyncio.get_running_loop(), False
-        self._threads = [threading.Thread(target=self._run, name="dualnet-scoring", daemon=True) for _ in range(self._count)]
-        for thread in self._threads:
-            thread.start()
 
     async def ask(self, question: Q) -> A:
         """Return the answer to one question.
@@ -67,62 +67,61 @@ class Batcher(Generic[Q, A]):
         """
         if self._loop is None or self._closing:
             raise ClosedError("the server is not taking questions; it is starting or shutting down")
-        future: asyncio.Future[A] = self._loop.create_future()
-        with self._changed:
-            if len(self._waiting) >= self._limit:
-                self._drop_cancelled()
+        if len(self._waiting) >= self._limit:
+            self._drop_cancelled()
             if len(self._waiting) >= self._limit:
                 raise BusyError(f"{self._limit:,} questions are waiting, which is as many as the server takes; ask again later")
-            self._waiting.append((question, future))
-            self._changed.notify()
+        future: asyncio.Future[A] = self._loop.create_future()
+        self._waiting.append((question, future))
+        if not self._called and len(self._under_way) < self._at_once:
+            self._called = True
+            self._loop.call_soon(self._send)  # at the end of this turn: what else has arrived by then goes along
         return await future
 
     async def close(self) -> None:
-        """Take no more, answer what waits, end the threads."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join)
+        """Take no more, and answer what waits."""
+        self._closing = True
+        while self._under_way or self._waiting:
+            self._send()
+            if self._under_way:
+                await asyncio.wait(self._under_way)
         await asyncio.sleep(0)  # the last answers are on their way to their callers
-        self._threads = []
 
-    def _run(self) -> None:
+    def _send(self) -> None:
+        """Send what waits, as far as it may go."""
         assert self._loop is not None
-        while batch := self._take():
-            try:
-                answers: Sequence[A | Exception] = self._answer([question for question, _ in batch])
-            except Exception as error:
-                answers = [error] * len(batch)
-            try:
-                self._loop.call_soon_threadsafe(_deliver, [future for _, future in batch], answers)
-            except RuntimeError:  # the loop is gone, and everybody who asked with it
-                return
+        self._called = False
+        while len(self._under_way) < self._at_once and (batch := self._take()):
+            task = self._loop.create_task(self._carry(batch))
+            self._under_way.add(task)
+
+    async def _carry(self, batch: list[tuple[Q, asyncio.Future[A]]]) -> None:
+        try:
+            answers: Sequence[A | Exception] = await self._answer([question for question, _ in batch])
+        except Exception as error:
+            answers = [error] * len(batch)
+        task = asyncio.current_task()
+        assert task is not None
+        self._under_way.discard(task)
+        self._send()  # before the answers are handed out: whoever answers should not wait for that
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if future.done():  # cancelled while it was being answered
+                continue
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
 
     def _take(self) -> list[tuple[Q, asyncio.Future[A]]]:
-        """Return the next questions that someone still waits for; nothing when closing."""
-        with self._changed:
-            while True:
-                found: list[tuple[Q, asyncio.Future[A]]] = []
-                while self._waiting and len(found) < self._batch:
-                    asked = self._waiting.popleft()
-                    if not asked[1].cancelled():
-                        found.append(asked)
-                if found or self._closing:
-                    return found
-                self._changed.wait()
+        """Return the next questions that someone still waits for."""
+        found: list[tuple[Q, asyncio.Future[A]]] = []
+        while self._waiting and len(found) < self._batch:
+            asked = self._waiting.popleft()
+            if not asked[1].cancelled():
+                found.append(asked)
+        return found
 
     def _drop_cancelled(self) -> None:
         kept = [asked for asked in self._waiting if not asked[1].cancelled()]
         self._waiting.clear()
         self._waiting.extend(kept)
-
-
-def _deliver(futures: Sequence[asyncio.Future[A]], answers: Sequence[A | Exception]) -> None:
-    for future, answer in zip(futures, answers, strict=True):
-        if future.done():  # cancelled while it was being answered
-            continue
-        if isinstance(answer, Exception):
-            future.set_exception(answer)
-        else:
-            future.set_result(answer)

@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeAlias
 from ..ids import Key
 from ..models.recommendations import ItemPath, Recommendations, UserPath
 
+LONGEST_PAGE = 200  # entries of one page of items or users
+
 Columns: TypeAlias = Mapping[str, Any]  # content of one item: column -> JSON value
 Filter: TypeAlias = Mapping[str, Mapping[str, Any]]  # column -> {"is"|"any"|"min"|"max"|"contains": value}
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from .cards import card
 from .catalogue import LiveCatalogue
-
-MOST = 200  # entries of one page of results
+from .questions import LONGEST_PAGE
 
 
 class TitleSearch:
@@ -38,7 +37,7 @@ class TitleSearch:
         gone = catalogue.dead | catalogue.hidden
         found = np.array([row for row in rows if row not in gone], np.int64)
         order = found[np.argsort(-catalogue.popularity[found], kind="stable")]
-        page = order[max(offset, 0) : max(offset, 0) + min(max(limit, 0), MOST)]
+        page = order[max(offset, 0) : max(offset, 0) + min(max(limit, 0), LONGEST_PAGE)]
         return {"items": [card(catalogue, row) for row in page.tolist()], "total": len(found)}
 
     def _titles(self, catalogue: LiveCatalogue) -> list[str]:
@@ -61,7 +60,7 @@ def find_users(catalogue: LiveCatalogue, query: str, *, limit: int = 20) -> dict
     for user, events in catalogue.events.items():
         lengths[place[user]] += len(events)
     found = np.array([at for at, user in enumerate(users) if wanted in str(user).casefold()], np.int64)
-    order = found[np.argsort(-lengths[found], kind="stable")][: min(max(limit, 0), MOST)]
+    order = found[np.argsort(-lengths[found], kind="stable")][: min(max(limit, 0), LONGEST_PAGE)]
     return {"users": [{"user": users[at], "events": int(lengths[at])} for at in order.tolist()], "total": len(found)}
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,35 +31,18 @@ from .explaining import explain
 from .item_map import item_map
 from .journal import Journal
 from .live_state import LiveState
+from .memory import give_back_memory
 from .questions import Asker, Columns, ModelLabel, NewItem, Question, Reply, UsersQuestion
 from .refusals import BusyError, ConflictError, RefusedModelError
 from .search import find_users
+from .settings import ServiceSettings
 from .summary import model_summary
-from .versions import Version, give_back_memory, load_version, try_out
+from .versions import Version, load_version, try_out
 from .writer import Change, Writer
 
 MOST_PUT = 1_000  # items of one batch
 MOST_DEAD = 1_000  # rows of replaced items that are put up with, and a quarter of all; then the view is made anew
 MOST_BESIDE = 64  # questions that are answered outside the batches at a time
-
-
-@dataclass(frozen=True)
-class ServiceSettings:
-    """Limits of a service.
-
-    Parameters
-    ----------
-    batch : int
-        Questions answered at once.
-    waiting : int
-        Questions that may wait; more are refused with `BusyError`.
-    threads : int
-        Batches answered at a time.
-    """
-
-    batch: int = 32
-    waiting: int = 1024
-    threads: int = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +54,7 @@ class Live:
 
 
 class Service:
-    """One served model: a live catalogue, a scoring thread, a journal, versions.
+    """One served model: a live catalogue, scoring threads, a journal, versions.
 
     Use as ``service = Service.open(folder, state=...)``, ``await service.start()``, ..., ``await service.close()``.
     Methods that are coroutines may be awaited from one event loop; the others return at once and may be called anywhere.
@@ -81,10 +64,14 @@ class Service:
     left_out : int
         Items of the journal that the served model cannot take.
     on_batch : callable, optional
-        Told the number of questions of each batch, in the scoring thread.
+        Told the number of questions of each batch, in the event loop.
+    on_end, failure
+        As in `apart.remote.RemoteService`; a service in this process does not end by itself.
     """
 
     on_batch: Callable[[int], None] | None = None
+    on_end: Callable[[], None] | None = None
+    failure: str = ""
 
     def __init__(self, folder: Path, version: Version, journal: Journal | None, state: LiveState, settings: ServiceSettings):
         self._folder, self._settings = folder, settings
@@ -93,8 +80,9 @@ class Service:
         self._previous: Version | None = None
         self._reloading = asyncio.Lock()
         self._writer = Writer(state, journal, lambda: self._live.catalogue, self._publish)
+        self._scoring = ThreadPoolExecutor(settings.threads, "dualnet-scoring")
         self._batcher: Batcher[Question, Reply] = Batcher(
-            self._answer, batch=settings.batch, waiting=settings.waiting, threads=settings.threads
+            self._answer, batch=settings.batch, waiting=settings.waiting, at_once=settings.threads
         )
         self._started, self._beside = False, 0
         self._map: tuple[LiveCatalogue, dict[str, Any]] | None = None
@@ -142,7 +130,7 @@ class Service:
         return notes
 
     async def start(self) -> None:
-        """Start the scoring thread; before it `ask` raises `ClosedError`.
+        """Take questions; before it `ask` raises `ClosedError`.
 
         The linear algebra libraries get one thread: several of them fight over the cores with everything else here.
         """
@@ -155,6 +143,7 @@ class Service:
         """Answer what waits, take no more, release the state folder."""
         self._started = False
         await self._batcher.close()
+        self._scoring.shutdown()
         await asyncio.to_thread(self._writer.close)
 
     @property
@@ -167,13 +156,15 @@ class Service:
         """Name and version of the model that answers now."""
         return self._live.version.label
 
-    def item_key(self, text: str) -> Key:
-        """Turn an item id from a path or query into a key of the model's kind (whole number or text)."""
-        return self._live.version.model.catalogue_.ids.parse(text)
+    @property
+    def whole_items(self) -> bool:
+        """Whether the ids of items are whole numbers, not text; a later version of another kind is refused."""
+        return self._live.version.model.catalogue_.ids.is_integer
 
-    def user_key(self, text: str) -> Key:
-        """Turn a user id from a path or query into a key of the model's kind."""
-        return self._live.version.model.users_.parse(text)
+    @property
+    def whole_users(self) -> bool:
+        """Whether the ids of users are whole numbers, not text."""
+        return self._live.version.model.users_.is_integer
 
     async def ask(self, question: Question) -> Reply:
         """Answer one question in a batch with others; the body is that of the HTTP contract without model and request id."""
@@ -268,7 +259,7 @@ class Service:
         """Return ``{"items","x","y","explained"}`` of at most 5,000 items, the most popular first."""
         return await self._aside(self._mapped)
 
-    def gauges(self) -> dict[str, float]:
+    async def gauges(self) -> dict[str, float]:
         """Return numbers for /metrics: waiting questions, items, users, live and hidden items, bytes of the journal."""
         catalogue, journal = self._live.catalogue, self._writer.journal
         return {
@@ -280,12 +271,16 @@ class Service:
             "journal_bytes": float(0 if journal is None else journal.size),
         }
 
-    def _answer(self, questions: list[Question]) -> list[Reply | Exception]:
+    def answer_batch(self, questions: Sequence[Question]) -> list[Reply | Exception]:
+        """Answer questions together, in this thread; one answer or exception for each."""
         live = self._live  # one reference, read once: a batch is of one version
-        if self.on_batch is not None:
-            self.on_batch(len(questions))
         answers = live.version.answering(live.catalogue, questions)
         return [answer if isinstance(answer, Exception) else Reply(live.version.label, answer.to_json()) for answer in answers]
+
+    async def _answer(self, questions: list[Question]) -> list[Reply | Exception]:
+        if self.on_batch is not None:
+            self.on_batch(len(questions))
+        return await asyncio.get_running_loop().run_in_executor(self._scoring, self.answer_batch, questions)
 
     def _publish(self, catalogue: LiveCatalogue) -> None:
         if len(catalogue.dead) > MOST_DEAD and 4 * len(catalogue.dead) > catalogue.size:

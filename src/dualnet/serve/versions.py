@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import hashlib
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,22 +113,6 @@ def try_out(version: Version, catalogue: LiveCatalogue) -> None:
             raise RefusedModelError(f"{label} cannot encode the content of one of its own items: {error}") from error
         if fresh.shape[0] != 1:
             raise RefusedModelError(f"{label} encodes one new item as {fresh.shape[0]}")
-
-
-def give_back_memory() -> None:
-    """Return the memory of a version that nobody holds any more to the system.
-
-    What is left is a catalogue that stays: the garbage collector is told to pass it by, for looking through it now and then
-    took a quarter of the time of small answers.
-    """
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
-    if sys.platform == "linux":
-        try:
-            ctypes.CDLL("libc.so.6").malloc_trim(0)
-        except (OSError, AttributeError):  # another C library; it has its own ways
-            return
 
 
 def _kinds(model: Recommender) -> tuple[bool, bool]:

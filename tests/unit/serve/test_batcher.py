@@ -25,10 +25,14 @@ class Gate:
         await asyncio.to_thread(self.entered.acquire)
 
 
+def in_thread(answer):
+    return lambda questions: asyncio.to_thread(answer, questions)
+
+
 def run(scenario, **options):
     async def main():
         gate = Gate()
-        batcher = Batcher(gate, **options)
+        batcher = Batcher(in_thread(gate), **options)
         batcher.start()
         await scenario(batcher, gate)
         for _ in range(20):
@@ -98,7 +102,7 @@ def test_those_who_left_are_not_answered_and_make_room():
 def test_closing_answers_who_waits_and_takes_no_more():
     async def main():
         gate = Gate()
-        batcher = Batcher(gate, batch=2)
+        batcher = Batcher(in_thread(gate), batch=2)
         with pytest.raises(ClosedError):
             await batcher.ask(0)
         batcher.start()
@@ -118,7 +122,7 @@ def test_closing_answers_who_waits_and_takes_no_more():
 
 
 def test_an_answerer_that_breaks_tells_everybody_and_goes_on():
-    def broken(questions):
+    async def broken(questions):
         if 1 in questions:
             raise KeyError("oh")
         return questions

@@ -52,7 +52,7 @@ def test_answers_carry_their_model_and_equal_the_library(folder_of, serving):
         users = await service.ask(UsersQuestion(content=TITLE, k=3))
         assert {user["user"][1] for user in users.body["users"]} == {"0"}
         assert json.dumps((await service.model_summary()).body, allow_nan=False)
-        assert service.item_key("7") == "7"
+        assert (service.whole_items, service.whole_users) == (False, False)
 
     serving(folder_of(), scenario)
 
@@ -92,7 +92,7 @@ def test_changes_outlive_the_server(folder_of, tmp_path, serving):
 
     async def answers(service):
         asked = [RecommendQuestion(user="new", k=12), RecommendQuestion(history=["n1"], k=5)]
-        return [(await service.ask(question)).body for question in asked], service.gauges()
+        return [(await service.ask(question)).body for question in asked], await service.gauges()
 
     told = serving(folder_of(), first, tmp_path)
     assert serving(folder_of(), answers, tmp_path) == told
@@ -307,7 +307,7 @@ def test_rows_of_replaced_items_do_not_pile_up(folder_of, monkeypatch, serving):
                 await service.add_events([("new", "n0")])
             sizes.append(len(service._live.catalogue))
         assert max(sizes) < 75
-        assert service.gauges()["items_live"] == 3
+        assert (await service.gauges())["items_live"] == 3
         assert [(await service.item_card(f"n{n}")).body["title"] for n in range(3)] == [
             f"genomes number{57 + n}" for n in range(3)
         ]

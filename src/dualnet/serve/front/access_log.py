@@ -11,6 +11,8 @@ from typing import TextIO
 
 from pydantic_core import to_json
 
+from ..apart.codec import DefectError
+
 HELD_LINES = 200
 HELD_SECONDS = 0.2
 
@@ -46,8 +48,12 @@ class AccessLog:
 
     def failed(self, request_id: str, route: str, error: BaseException) -> None:
         """Note a defect of ours: its kind and where it arose, but not its text, which may quote the request."""
-        places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
-        line = {"time": round(time.time(), 3), "request_id": request_id, "route": route, "error": type(error).__name__}
+        if isinstance(error, DefectError):
+            kind, places = error.kind, error.places
+        else:
+            kind = type(error).__name__
+            places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
+        line = {"time": round(time.time(), 3), "request_id": request_id, "route": route, "error": kind}
         self._add((to_json({**line, "at": places}) + b"\n").decode())
         self.flush()
 

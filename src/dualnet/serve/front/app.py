@@ -6,8 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -15,7 +14,6 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from ... import __version__
-from ..service import Service
 from . import routes_items, routes_model, routes_recommend, routes_server, routes_users
 from .access_log import AccessLog
 from .answer import Send
@@ -24,6 +22,9 @@ from .gate import Gate, Guards
 from .http_errors import Refusal
 from .meters import Meters
 from .route_table import RouteTable
+
+if TYPE_CHECKING:
+    from ..apart.remote import AnyService
 
 DESCRIPTION = (
     "Recommend anything to anyone, the first time you see either. All bodies are strict JSON; ids keep their kind; every"
@@ -50,12 +51,12 @@ class FrontOptions:
     log: TextIO | None = None
 
 
-def build_app(service: Service, guards: Guards | None = None, options: FrontOptions | None = None) -> Gate:
+def build_app(service: AnyService, guards: Guards | None = None, options: FrontOptions | None = None) -> Gate:
     """Return the ASGI application that serves a service.
 
     Parameters
     ----------
-    service : Service
+    service : Service or RemoteService
         Opened; the application starts and closes it with its own life.
     guards : Guards, optional
         Host check, keys, rate; none by default, for tests.
@@ -66,8 +67,6 @@ def build_app(service: Service, guards: Guards | None = None, options: FrontOpti
     meters, log = Meters(), AccessLog(options.log, quiet=options.quiet)
     meters.watch_model(lambda: (service.label.name, service.label.version))
     service.on_batch = meters.batch
-    for name in service.gauges():
-        meters.watch(name, f"Present number of {name.replace('_', ' ')}.", partial(_gauge, service, name))
     table = RouteTable(service, meters, options.largest_body)
 
     @asynccontextmanager
@@ -102,10 +101,6 @@ def build_app(service: Service, guards: Guards | None = None, options: FrontOpti
             raise Refusal(404, "not-found", "there is nothing at this path; see /docs") from None
 
     return Gate(by_pattern, table.exact, guards, meters, log)
-
-
-def _gauge(service: Service, name: str) -> float:
-    return service.gauges()[name]
 
 
 def _document(table: RouteTable, *, keyed: bool) -> dict[str, Any]:

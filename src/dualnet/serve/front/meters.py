@@ -37,6 +37,7 @@ class Meters:
         ProcessCollector(registry=self._registry)
         self._children: dict[tuple[str, str, int], tuple[Histogram, Counter]] = {}
         self._pairs: dict[tuple[str, str], Counter] = {}
+        self._gauges: dict[str, Gauge] = {}
         self._now: Callable[[], tuple[str, str]] | None = None
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -68,16 +69,23 @@ class Meters:
         """Count a batch of questions answered together."""
         self._batches.observe(size)
 
-    def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
-        """Add a gauge that is read when Prometheus asks."""
-        Gauge(f"dualnet_{name}", text, registry=self._registry).set_function(value)
-
     def watch_model(self, now: Callable[[], tuple[str, str]]) -> None:
         """Say where name and version of the present model are read."""
         self._now = now
 
-    def text(self) -> bytes:
-        """Return everything in Prometheus's text format."""
+    def text(self, gauges: Mapping[str, float]) -> bytes:
+        """Return everything in Prometheus's text format.
+
+        Parameters
+        ----------
+        gauges : mapping of str to float
+            Present numbers of the service.
+        """
+        for name, value in gauges.items():
+            if name not in self._gauges:
+                text = f"Present number of {name.replace('_', ' ')}."
+                self._gauges[name] = Gauge(f"dualnet_{name}", text, registry=self._registry)
+            self._gauges[name].set(value)
         if self._now is not None:
             self._model.clear()
             self._model.labels(*self._now()).set(1)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Generic, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
 
-from ..search import MOST
+from ..questions import LONGEST_PAGE
 from .id_types import Number, Text
 
 MOST_IDS = 10_000
@@ -240,7 +240,7 @@ class ItemsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     query: Annotated[str, StringConstraints(max_length=200)] = ""
-    limit: Annotated[int, Field(ge=1, le=MOST)] = 20
+    limit: Annotated[int, Field(ge=1, le=LONGEST_PAGE)] = 20
     offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0
 
 
@@ -250,4 +250,4 @@ class UsersQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     query: Annotated[str, StringConstraints(max_length=200)] = ""
-    limit: Annotated[int, Field(ge=1, le=MOST)] = 20
+    limit: Annotated[int, Field(ge=1, le=LONGEST_PAGE)] = 20

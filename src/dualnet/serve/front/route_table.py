@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Body, Path, Query
 from pydantic import BaseModel
@@ -15,13 +15,15 @@ from starlette.routing import BaseRoute, Match
 
 from ...errors import ArtifactError, CapabilityError, DataError, ResourceError, UnknownIdError, UsageError
 from ..refusals import BusyError, ClosedError, ConflictError, RefusedModelError
-from ..service import Service
 from .answer_schemas import ErrorAnswer
 from .gate import App
 from .http_errors import Refusal, retry_after
 from .id_types import NewItemTextId, NewTextId, TextId, WholeId, path_id
 from .json_route import Endpoint, JsonRoute, Reading
 from .meters import Meters
+
+if TYPE_CHECKING:
+    from ..apart.remote import AnyService
 
 MEANINGS = {
     400: "Not JSON, or not readable at all.",
@@ -45,7 +47,7 @@ class RouteTable:
 
     Parameters
     ----------
-    service : Service
+    service : Service or RemoteService
         Answers.
     meters : Meters
         Count unknown ids and quadrants.
@@ -53,11 +55,11 @@ class RouteTable:
         Bytes of a body.
     """
 
-    def __init__(self, service: Service, meters: Meters, largest: int) -> None:
+    def __init__(self, service: AnyService, meters: Meters, largest: int) -> None:
         self.service, self.meters = service, meters
         self._largest = largest
         # a served model has one kind of ids; a later version with another kind is refused by the service
-        self.whole_users, self.whole_items = isinstance(service.user_key("7"), int), isinstance(service.item_key("7"), int)
+        self.whole_users, self.whole_items = service.whole_users, service.whole_items
         self.item: Any = WholeId if self.whole_items else TextId
         self.new_item: Any = WholeId if self.whole_items else NewItemTextId
         self.user: Any = WholeId if self.whole_users else TextId

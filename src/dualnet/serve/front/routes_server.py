@@ -63,7 +63,7 @@ def add_routes(table: RouteTable, draining: Draining, document: Callable[[], byt
         return {"status": "ready"}
 
     async def metrics(scope: Any, receive: Receive, send: Send) -> None:
-        await send_bytes(send, 200, meters.text(), ((b"content-type", CONTENT_TYPE), NO_SNIFF))
+        await send_bytes(send, 200, meters.text(await service.gauges()), ((b"content-type", CONTENT_TYPE), NO_SNIFF))
 
     written: dict[str, PageFile] = {}
 

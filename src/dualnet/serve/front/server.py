@@ -8,13 +8,16 @@ import signal
 import socket
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from ...errors import ResourceError
 from .gate import App, Draining
 from .slow_clients import Patience, PatientProtocol
+
+if TYPE_CHECKING:
+    from ..apart.remote import AnyService
 
 SWEEP_SECONDS = 1.0
 
@@ -132,14 +135,15 @@ class Server(uvicorn.Server):
         self._draining.now = True
         grace = 0.0 if sig == signal.SIGINT else self._options.grace  # a person does not wait for a proxy
         loop = self.patient_loop
-        loop.call_soon_threadsafe(loop.call_later, grace, self._leave)
+        loop.call_soon_threadsafe(loop.call_later, grace, self.leave)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Run until told to stop."""
         self.patient_loop = asyncio.get_running_loop()
         await super().serve(sockets)
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Close the door now; what was asked is finished."""
         self.should_exit = True
 
     async def _sweep(self) -> None:
@@ -165,8 +169,14 @@ def _allow_many_files(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
-def run(app: App, listener: socket.socket, draining: Draining, options: ServerOptions | None = None) -> Any:
-    """Serve on a bound socket until a signal, then return.
+def run(
+    app: App,
+    listener: socket.socket,
+    draining: Draining,
+    options: ServerOptions | None = None,
+    service: AnyService | None = None,
+) -> Any:
+    """Serve on a bound socket until a signal, or until the service ends by itself, then return.
 
     Raises
     ------
@@ -174,6 +184,8 @@ def run(app: App, listener: socket.socket, draining: Draining, options: ServerOp
         If the service behind it could not start.
     """
     server = Server(app, draining, options)
+    if service is not None:
+        service.on_end = server.leave
     server.run(sockets=[listener])
     if not server.started:
         raise ResourceError("the service could not start; free memory or threads and try again")

@@ -42,10 +42,11 @@ class StandIn(Service):
     def label(self):
         return ModelLabel("dualnet", "0123456789ab")
 
-    def item_key(self, text):
-        return int(text) if self.whole else text
+    @property
+    def whole_items(self):
+        return self.whole
 
-    user_key = item_key
+    whole_users = whole_items
 
     def reply(self, body):
         return Reply(self.label, body)
@@ -141,7 +142,7 @@ class StandIn(Service):
     async def map(self):
         return self.reply({"items": [], "x": [], "y": [], "explained": 0.0})
 
-    def gauges(self):
+    async def gauges(self):
         return {"waiting": 3.0, "items": float(len(self.items))}
 
 

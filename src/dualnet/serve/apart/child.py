@@ -1,0 +1,148 @@
+"""The process that holds the model: `python -m dualnet.serve.apart.child`, started by `remote` with two sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic_core import from_json, to_json
+
+from ..service import Service
+from ..settings import ServiceSettings
+from .codec import (
+    asker_from_json,
+    error_to_json,
+    items_from_json,
+    question_from_json,
+    reply_to_json,
+)
+from .wire import Frames, receive, send
+
+CLOSE: Final = "close"
+
+
+def main() -> None:
+    """Load the model, say so or what is wrong, then answer until the other side hangs up.
+
+    Signals to stop are left to the other side: a terminal and a service manager send them to both, and what was asked is still
+    to be answered.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    told = from_json(sys.argv[1])
+    questions, calls = (socket.socket(fileno=number) for number in told["sockets"])
+    try:
+        state = None if told["state"] is None else Path(told["state"])
+        service = Service.open(Path(told["folder"]), state=state, settings=ServiceSettings(**told["settings"]))
+    except Exception as error:
+        send(calls, to_json({"error": error_to_json(error)}))
+        return
+    hello = {"model": service.label.to_json(), "notes": service.notes(),
+             "whole_items": service.whole_items, "whole_users": service.whole_users}  # fmt: skip
+    send(calls, to_json(hello))
+    asyncio.run(_serve(service, questions, calls))
+
+
+async def _serve(service: Service, questions: socket.socket, calls: socket.socket) -> None:
+    await service.start()
+    threading.Thread(target=_score, args=(service, questions), name="dualnet-scoring", daemon=True).start()
+    frames = await Frames.over(calls)
+    running: set[asyncio.Task[None]] = set()
+    while (data := await frames.read()) is not None:
+        call = from_json(data)
+        if call["call"] == CLOSE:
+            if running:
+                await asyncio.wait(running)
+            await service.close()
+            frames.write(to_json({"id": call["id"], "value": None}))
+            await frames.flush()
+            return
+        task = asyncio.create_task(_answer(service, frames, call))
+        running.add(task)
+        task.add_done_callback(running.discard)
+    await service.close()  # the other process is gone, and with it everybody who asked
+    os._exit(0)  # not after what is still computed for them: another server may wait for the state folder
+
+
+def _score(service: Service, questions: socket.socket) -> None:
+    """Answer batches one after another, in a thread that nobody else disturbs but by changes and longer questions."""
+    with questions, questions.makefile("rb") as stream:
+        while (data := receive(stream)) is not None:
+            answers = service.answer_batch([question_from_json(plain) for plain in from_json(data)])
+            plain = [
+                {"error": error_to_json(answer)} if isinstance(answer, Exception) else reply_to_json(answer)
+                for answer in answers
+            ]
+            try:
+                send(questions, to_json(plain, inf_nan_mode="null"))
+            except OSError:  # nobody is there any more
+                return
+
+
+async def _answer(service: Service, frames: Frames, call: dict[str, Any]) -> None:
+    try:
+        told = {"value": await _CALLS[call["call"]](service, call["with"])}
+    except Exception as error:
+        told = {"error": error_to_json(error)}
+    frames.write(to_json({"id": call["id"], **told}, inf_nan_mode="null"))
+    await frames.flush()
+
+
+async def _put_item(service: Service, given: dict[str, Any]) -> Any:
+    reply, new = await service.put_item(given["key"], given["content"])
+    return [reply_to_json(reply), new]
+
+
+async def _gauges(service: Service, given: dict[str, Any]) -> Any:
+    found = await service.gauges()
+    with contextlib.suppress(OSError):  # not on Linux
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        found["model_process_bytes"] = float(pages * os.sysconf("SC_PAGE_SIZE"))
+    return found
+
+
+async def _picture(service: Service, given: dict[str, Any]) -> Any:
+    found = await service.picture(given["key"])
+    return None if found is None else [b64encode(found[0]).decode("ascii"), found[1]]
+
+
+def _replying(call: Callable[[Service, dict[str, Any]], Awaitable[Any]]) -> Callable[[Service, dict[str, Any]], Awaitable[Any]]:
+    async def answered(service: Service, given: dict[str, Any]) -> Any:
+        return reply_to_json(await call(service, given))
+
+    return answered
+
+
+_CALLS: Final[dict[str, Callable[[Service, dict[str, Any]], Awaitable[Any]]]] = {
+    "ask": _replying(lambda service, given: service.ask(question_from_json(given["question"]))),
+    "explain": _replying(lambda service, given: service.explain(asker_from_json(given["asker"]), given["item"])),
+    "explain_many": _replying(lambda service, given: service.explain_many(asker_from_json(given["asker"]), given["items"])),
+    "compare": _replying(lambda service, given: service.compare(asker_from_json(given["asker"]), given["k"])),
+    "put_item": _put_item,
+    "put_items": _replying(lambda service, given: service.put_items(items_from_json(given["items"]))),
+    "delete_item": _replying(lambda service, given: service.delete_item(given["key"])),
+    "add_events": _replying(lambda service, given: service.add_events([(user, item) for user, item in given["events"]])),
+    "reload": _replying(lambda service, given: service.reload()),
+    "rollback": _replying(lambda service, given: service.rollback()),
+    "model_summary": _replying(lambda service, given: service.model_summary()),
+    "search_items": _replying(lambda service, given: service.search_items(**given)),
+    "item_card": _replying(lambda service, given: service.item_card(given["key"])),
+    "picture": _picture,
+    "search_users": _replying(lambda service, given: service.search_users(**given)),
+    "user_history": _replying(lambda service, given: service.user_history(given["key"])),
+    "map": _replying(lambda service, given: service.map()),
+    "gauges": _gauges,
+}
+
+
+if __name__ == "__main__":
+    main()

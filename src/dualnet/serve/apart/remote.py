@@ -1,0 +1,301 @@
+"""A service whose model is in another process: the same methods as `Service`, each a message there and back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from base64 import b64decode
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pydantic_core import from_json, to_json
+
+from ...errors import ResourceError
+from ...ids import Key
+from ..batcher import Batcher
+from ..memory import give_back_memory
+from ..questions import Asker, Columns, ModelLabel, NewItem, Question, Reply, UsersQuestion
+from ..refusals import ClosedError
+from ..settings import ServiceSettings
+from .codec import asker_to_json, error_from_json, items_to_json, question_to_json, reply_from_json
+from .wire import Frames, receive
+
+if TYPE_CHECKING:
+    from ..service import Service
+
+AnyService: TypeAlias = "Service | RemoteService"  # what the front can stand before
+
+PATIENCE = 30.0  # seconds for the other process to end when it was asked to
+
+
+class RemoteService:
+    """A service in a process of its own (`child`), which it starts and ends.
+
+    The process that speaks HTTP and the one that scores then never wait for each other's Python: beside a service in one
+    process, a third more answers a second at half the delay (docs/decisions.md). Batches go over one socket, one at a time;
+    everything else over another, many at a time.
+
+    Attributes
+    ----------
+    on_batch : callable, optional
+        Told the number of questions of each batch, in the event loop.
+    on_end : callable, optional
+        Called in the event loop when the other process ends by itself.
+    failure : str
+        Why it ended by itself, in one sentence; empty as long as it did not.
+    """
+
+    on_batch: Callable[[int], None] | None = None
+    on_end: Callable[[], None] | None = None
+    failure: str = ""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        questions: socket.socket,
+        calls: socket.socket,
+        hello: dict[str, Any],
+        settings: ServiceSettings,
+    ) -> None:
+        self._process, self._channels = process, (questions, calls)
+        self._label, self._notes = ModelLabel(**hello["model"]), [str(note) for note in hello["notes"]]
+        self.whole_items, self.whole_users = bool(hello["whole_items"]), bool(hello["whole_users"])
+        self._batcher: Batcher[Question, Reply] = Batcher(self._answer, batch=settings.batch, waiting=settings.waiting)
+        self._batches: Frames | None = None
+        self._calls: Frames | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._asked: dict[int, asyncio.Future[Any]] = {}
+        self._number = 0
+        self._started = self._closing = False
+
+    @classmethod
+    def open(cls, folder: Path, *, state: Path | None = None, settings: ServiceSettings | None = None) -> RemoteService:
+        """Start the other process and wait until it has loaded and checked the model; blocks for seconds.
+
+        Parameters and errors as in `Service.open`; also `ResourceError` if the process ends before it says anything.
+        """
+        settings = settings or ServiceSettings()
+        pairs = [socket.socketpair() for _ in range(2)]
+        ours, theirs = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        numbers = [channel.fileno() for channel in theirs]
+        told = {
+            "sockets": numbers,
+            "folder": str(folder.resolve()),
+            "state": None if state is None else str(state.resolve()),
+            "settings": asdict(settings),
+        }
+        # -P: not from the present folder; the path is ours, so that both processes run the same code
+        command = [sys.executable, "-P", "-m", "dualnet.serve.apart.child", json.dumps(told)]
+        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=2, pass_fds=numbers, env={**os.environ, "PYTHONPATH": path}
+        )
+        try:
+            for channel in theirs:
+                channel.close()
+            with ours[1].makefile("rb") as stream:
+                data = receive(stream)
+            if data is None:
+                raise ResourceError(f"{_ending(process)} while it was loading; free memory and try again")
+            hello = from_json(data)
+            if "error" in hello:
+                raise error_from_json(hello["error"])
+            return cls(process, ours[0], ours[1], hello, settings)
+        except BaseException:
+            process.kill()
+            process.wait()
+            for channel in ours:
+                channel.close()
+            raise
+
+    def notes(self) -> list[str]:
+        """Return what whoever starts the server should know of its state folder, a sentence each."""
+        return self._notes
+
+    async def start(self) -> None:
+        """Take questions; before it `ask` raises `ClosedError`."""
+        questions, calls = self._channels
+        self._batches, self._calls = await Frames.over(questions), await Frames.over(calls)
+        self._listening = asyncio.create_task(self._listen())
+        give_back_memory()
+        self._batcher.start()
+        self._started = True
+
+    async def close(self) -> None:
+        """Answer what waits, take no more, release the state folder, and end the other process."""
+        self._started = False
+        await self._batcher.close()
+        self._closing = True
+        if not self.failure and self._calls is not None:
+            with contextlib.suppress(ClosedError):  # it has gone already
+                await self._call("close")
+        for frames in (self._batches, self._calls):
+            if frames is not None:
+                frames.close()
+        if self._listening is not None:
+            await self._listening
+        await asyncio.to_thread(self._wait)
+
+    @property
+    def ready(self) -> bool:
+        """Whether questions are taken (for /readyz)."""
+        return self._started and not self.failure
+
+    @property
+    def label(self) -> ModelLabel:
+        """Name and version of the model that answered last."""
+        return self._label
+
+    async def ask(self, question: Question) -> Reply:
+        """See `Service.ask`."""
+        if isinstance(question, UsersQuestion):
+            return await self._reply("ask", question=question_to_json(question))
+        return await self._batcher.ask(question)
+
+    async def explain(self, asker: Asker, item: Key) -> Reply:
+        """See `Service.explain`."""
+        return await self._reply("explain", asker=asker_to_json(asker), item=item)
+
+    async def explain_many(self, asker: Asker, items: Sequence[Key]) -> Reply:
+        """See `Service.explain_many`."""
+        return await self._reply("explain_many", asker=asker_to_json(asker), items=items)
+
+    async def compare(self, asker: Asker, k: int = 10) -> Reply:
+        """See `Service.compare`."""
+        return await self._reply("compare", asker=asker_to_json(asker), k=k)
+
+    async def put_item(self, key: Key, content: Columns) -> tuple[Reply, bool]:
+        """See `Service.put_item`."""
+        reply, new = await self._call("put_item", key=key, content=content)
+        return self._read(reply), bool(new)
+
+    async def put_items(self, items: Sequence[NewItem]) -> Reply:
+        """See `Service.put_items`."""
+        return await self._reply("put_items", items=items_to_json(items))
+
+    async def delete_item(self, key: Key) -> Reply:
+        """See `Service.delete_item`."""
+        return await self._reply("delete_item", key=key)
+
+    async def add_events(self, events: Sequence[tuple[Key, Key]]) -> Reply:
+        """See `Service.add_events`."""
+        return await self._reply("add_events", events=events)
+
+    async def reload(self) -> Reply:
+        """See `Service.reload`."""
+        return await self._reply("reload")
+
+    async def rollback(self) -> Reply:
+        """See `Service.rollback`."""
+        return await self._reply("rollback")
+
+    async def model_summary(self) -> Reply:
+        """See `Service.model_summary`."""
+        return await self._reply("model_summary")
+
+    async def search_items(self, query: str, *, limit: int = 20, offset: int = 0) -> Reply:
+        """See `Service.search_items`."""
+        return await self._reply("search_items", query=query, limit=limit, offset=offset)
+
+    async def item_card(self, key: Key) -> Reply:
+        """See `Service.item_card`."""
+        return await self._reply("item_card", key=key)
+
+    async def picture(self, key: Key) -> tuple[bytes, str] | None:
+        """See `Service.picture`."""
+        found = await self._call("picture", key=key)
+        return None if found is None else (b64decode(found[0]), found[1])
+
+    async def search_users(self, query: str, *, limit: int = 20) -> Reply:
+        """See `Service.search_users`."""
+        return await self._reply("search_users", query=query, limit=limit)
+
+    async def user_history(self, key: Key) -> Reply:
+        """See `Service.user_history`."""
+        return await self._reply("user_history", key=key)
+
+    async def map(self) -> Reply:
+        """See `Service.map`."""
+        return await self._reply("map")
+
+    async def gauges(self) -> dict[str, float]:
+        """See `Service.gauges`; questions wait here, not there."""
+        found: dict[str, float] = await self._call("gauges")
+        return {**found, "waiting": float(len(self._batcher))}
+
+    async def _answer(self, questions: list[Question]) -> list[Reply | Exception]:
+        if self.on_batch is not None:
+            self.on_batch(len(questions))
+        assert self._batches is not None
+        self._batches.write(to_json([question_to_json(question) for question in questions]))
+        data = await self._batches.read()
+        if data is None:
+            raise self._gone()
+        return [error_from_json(p["error"]) if "error" in p else self._read(p) for p in from_json(data, cache_strings="keys")]
+
+    async def _reply(self, call: str, **given: Any) -> Reply:
+        return self._read(await self._call(call, **given))
+
+    async def _call(self, call: str, **given: Any) -> Any:
+        if self._calls is None or self.failure:
+            raise self._gone()
+        self._number += 1
+        future = self._asked[self._number] = asyncio.get_running_loop().create_future()
+        self._calls.write(to_json({"id": self._number, "call": call, "with": given}))
+        return await future
+
+    async def _listen(self) -> None:
+        """Hand out the answers to calls until the other process is gone."""
+        assert self._calls is not None
+        while (data := await self._calls.read()) is not None:
+            told = from_json(data)
+            future = self._asked.pop(told["id"])
+            if future.done():  # whoever asked has gone
+                continue
+            if "error" in told:
+                future.set_exception(error_from_json(told["error"]))
+            else:
+                future.set_result(told["value"])
+        if not self._closing:
+            self.failure = f"{await asyncio.to_thread(_ending, self._process)}; start the server again"
+        for future in self._asked.values():
+            if not future.done():
+                future.set_exception(self._gone())
+        self._asked.clear()
+        if self.failure and self.on_end is not None:
+            self.on_end()
+
+    def _read(self, plain: dict[str, Any]) -> Reply:
+        reply = reply_from_json(plain)
+        self._label = reply.model
+        return reply
+
+    def _gone(self) -> ClosedError:
+        return ClosedError(self.failure or "the server is not taking questions; it is starting or shutting down")
+
+    def _wait(self) -> None:
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _ending(process: subprocess.Popen[bytes]) -> str:
+    """Say how a process that has hung up ended."""
+    try:
+        code = process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return "the process with the model no longer answers, and was ended"
+    if code < 0:
+        killed = " (perhaps for want of memory)" if code == -9 else ""
+        return f"the process with the model was ended by signal {-code}{killed}"
+    return f"the process with the model ended with code {code}"

@@ -1,0 +1,221 @@
+"""A service in a process of its own says what a service in this one says, and its end is told."""
+
+import asyncio
+import os
+import signal
+
+import pyarrow as pa
+import pytest
+
+from dualnet import Dataset
+from dualnet.errors import ArtifactError, CapabilityError, DataError, ResourceError, UnknownIdError, UsageError
+from dualnet.models.registry import create
+from dualnet.serve.apart import remote as module
+from dualnet.serve.apart.codec import DefectError, error_from_json, error_to_json
+from dualnet.serve.apart.remote import RemoteService
+from dualnet.serve.questions import (
+    Asker,
+    EncodeItemQuestion,
+    EncodeUserQuestion,
+    NewItem,
+    RecommendQuestion,
+    ScoreQuestion,
+    SimilarQuestion,
+    UsersQuestion,
+)
+from dualnet.serve.refusals import BusyError, ClosedError, ConflictError, RefusedModelError
+from dualnet.serve.service import Service
+
+TITLE = {"title": "genomes and proteins"}
+FRESH = NewItem("f1", TITLE)
+
+
+def run(service, scenario):
+    async def main():
+        await service.start()
+        try:
+            return await scenario(service)
+        finally:
+            await service.close()
+
+    return asyncio.run(asyncio.wait_for(main(), 120))
+
+
+async def everything(service):
+    """Ask for everything, change everything, and note what is said."""
+    asker = Asker(history=["i0-0", "f1"], new_items=[FRESH])
+    calls = [
+        service.ask(RecommendQuestion(user="u0-0", k=3)),
+        service.ask(
+            RecommendQuestion(history=["i0-0", "f1"], new_items=[FRESH], k=4, exclude=["i0-1"], candidates=["i0-2", "f1"])
+        ),
+        service.ask(RecommendQuestion(history=["i1-1"], filter={"year": {"min": 2000}}, keep_seen=True)),
+        service.ask(RecommendQuestion(history=[])),
+        service.ask(ScoreQuestion(user="u0-0", items=["i0-0"])),
+        service.ask(SimilarQuestion(item="i0-0", k=2)),
+        service.ask(UsersQuestion(content=TITLE, k=3)),
+        service.ask(EncodeUserQuestion(history=["i0-0"])),
+        service.ask(EncodeItemQuestion(content=TITLE)),
+        service.ask(RecommendQuestion(user="nobody")),
+        service.ask(RecommendQuestion(history=[], fallback="error")),
+        service.explain(asker, "i0-2"),
+        service.explain_many(Asker(user="u0-0"), ["i0-2", "i0-3"]),
+        service.compare(Asker(user="u0-0"), 2),
+        service.put_item("n1", TITLE),
+        service.put_item("n1", {"title": "proteins"}),
+        service.put_item("i0-0", TITLE),
+        service.put_item("n2", {"nonsense": "x"}),
+        service.put_items([NewItem("n2", TITLE), NewItem("n3", {"title": "neurons", "tags": ["i0"], "year": 1999})]),
+        service.delete_item("n3"),
+        service.add_events([("new", "n1"), ("new", "i0-0"), ("u0-0", "i0-5")]),
+        service.search_items("genomes", limit=2, offset=1),
+        service.item_card("n2"),
+        service.item_card("nothing"),
+        service.picture("n2"),
+        service.search_users("u0", limit=3),
+        service.user_history("new"),
+        service.map(),
+        service.model_summary(),
+        service.rollback(),
+        service.reload(),
+    ]
+    said = []
+    for call in calls:
+        try:
+            found = await call
+        except Exception as error:
+            found = (type(error), str(error))
+        said.append(found)
+    numbers = await service.gauges()
+    numbers.pop("model_process_bytes", None)
+    return said, numbers, service.label, service.ready, (service.whole_items, service.whole_users)
+
+
+def test_it_says_what_a_service_in_this_process_says(folder_of, tmp_path):
+    here = run(Service.open(folder_of(), state=tmp_path / "a"), everything)
+    there = run(RemoteService.open(folder_of(), state=tmp_path / "b"), everything)
+    for one, other in zip(here[0], there[0], strict=True):
+        assert one == other
+    assert here[1:] == there[1:]
+    refused = {said[0] for said in here[0] if isinstance(said, tuple) and isinstance(said[0], type)}
+    assert refused == {UnknownIdError, DataError, ConflictError}
+
+
+def test_whole_numbers_stay_whole_numbers(tmp_path):
+    events = pa.table({"user_id": [0, 0, 1, 1, 2, 2], "item_id": [10, 11, 11, 12, 10, 12]})
+    folder = create("wmf", factors=2).fit(Dataset.from_tables(events)).save(tmp_path / "model")
+
+    async def scenario(service):
+        assert (service.whole_items, service.whole_users) == (True, True)
+        reply = await service.ask(RecommendQuestion(user=0, k=2))
+        assert [item["item"] for item in reply.body["items"]] == [12]
+        with pytest.raises(CapabilityError):
+            await service.put_item(99, {"title": "x"})
+
+    run(RemoteService.open(folder), scenario)
+
+
+def test_batches_are_told_and_the_queue_is_bounded(folder_of):
+    async def scenario(service):
+        told = []
+        service.on_batch = told.append
+        await asyncio.gather(*[service.ask(RecommendQuestion(user="u0-0")) for _ in range(70)])
+        assert (sum(told), max(told)) == (70, 32)
+        numbers = await service.gauges()
+        assert (numbers["waiting"], numbers["items"]) == (0.0, 48.0)
+        assert numbers["model_process_bytes"] > 2**20
+
+    run(RemoteService.open(folder_of()), scenario)
+
+
+def test_asking_before_the_start_and_after_the_end_is_refused(folder_of):
+    service = RemoteService.open(folder_of())
+    assert not service.ready
+
+    async def main():
+        with pytest.raises(ClosedError):
+            await service.ask(RecommendQuestion(user="u0-0"))
+        with pytest.raises(ClosedError):
+            await service.map()
+        await service.start()
+        assert service.ready
+        await service.close()
+        assert not service.ready
+        with pytest.raises(ClosedError):
+            await service.ask(RecommendQuestion(user="u0-0"))
+
+    asyncio.run(main())
+    assert service._process.returncode == 0
+
+
+def test_what_is_wrong_at_the_start_is_said_as_it_is(folder_of, tmp_path):
+    with pytest.raises(ArtifactError, match=str(tmp_path)):
+        RemoteService.open(tmp_path)
+
+    async def scenario(service):
+        with pytest.raises(UsageError, match="in use by another server"):
+            await asyncio.to_thread(lambda: RemoteService.open(folder_of(), state=tmp_path / "state"))
+
+    run(RemoteService.open(folder_of(), state=tmp_path / "state"), scenario)
+
+
+def test_a_process_that_dies_while_loading_is_told(folder_of, monkeypatch):
+    monkeypatch.setattr(module.sys, "executable", "/bin/false")
+    with pytest.raises(ResourceError, match="ended with code 1 while it was loading"):
+        RemoteService.open(folder_of())
+
+
+def test_a_process_that_is_killed_is_told_to_all_who_wait(folder_of):
+    async def scenario(service):
+        ended = asyncio.Event()
+        service.on_end = ended.set
+        process = service._process.pid
+        os.kill(process, signal.SIGSTOP)  # so that both are under way when it dies
+        waiting = [asyncio.create_task(call) for call in (service.ask(RecommendQuestion(user="u0-0")), service.map())]
+        await asyncio.sleep(0)
+        os.kill(process, signal.SIGKILL)
+        for told in await asyncio.gather(*waiting, return_exceptions=True):
+            assert isinstance(told, ClosedError)
+        await ended.wait()
+        assert "ended by signal 9 (perhaps for want of memory)" in service.failure
+        assert not service.ready
+        with pytest.raises(ClosedError, match="signal 9"):
+            await service.item_card("i0-0")
+
+    run(RemoteService.open(folder_of()), scenario)
+
+
+def test_signals_to_stop_are_left_to_the_front(folder_of):
+    async def scenario(service):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(service._process.pid, number)
+        assert len((await service.ask(RecommendQuestion(user="u0-0", k=3))).body["items"]) == 3
+
+    run(RemoteService.open(folder_of()), scenario)
+
+
+def test_who_hangs_up_ends_the_process_and_frees_the_state_folder(folder_of, tmp_path):
+    service = RemoteService.open(folder_of(), state=tmp_path)
+    for channel in service._channels:
+        channel.close()
+    assert service._process.wait(60) == 0
+    run(RemoteService.open(folder_of(), state=tmp_path), everything)
+
+
+@pytest.mark.parametrize("error", [BusyError("later", 2.5), RefusedModelError("no"), UnknownIdError("who?")])
+def test_errors_come_back_as_they_were(error):
+    back = error_from_json(error_to_json(error))
+    assert (type(back), str(back), getattr(back, "retry_after", None)) == (
+        type(error), str(error), getattr(error, "retry_after", None)
+    )  # fmt: skip
+
+
+def test_of_a_defect_only_kind_and_place_come_back():
+    try:
+        {}["secret of a request"]
+    except KeyError as error:
+        back = error_from_json(error_to_json(error))
+    assert isinstance(back, DefectError)
+    assert back.kind == "KeyError"
+    assert __file__ in back.places[-1]
+    assert "secret" not in str(back) + str(vars(back))
