@@ -30,7 +30,7 @@ format: $(READY)  ## rewrite files in the house format
 docs: $(READY)  ## the documentation site in build/docs; a warning is an error
 	$(BIN)/python -m sphinx -b html -q -E -W --keep-going docs build/docs
 
-bench: $(READY)  ## speed, memory and scale against floors and peers; writes benchmarks/results (about half an hour)
+bench: $(READY)  ## speed, memory and scale against floors and peers; writes benchmarks/results (about an hour and a half)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench]'
 	$(BIN)/python -m benchmarks
 

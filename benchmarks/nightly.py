@@ -114,7 +114,7 @@ def _measured(world: str, name: str, nights: list[Night]) -> list[dict[str, Any]
 
 def _ways(name: str, night: Night) -> Iterator[tuple[str, dict[str, float]]]:
     settings = {"epochs": EPOCHS} if name == "dualnet" else {}
-    quiet = RunOptions(progress=False)
+    quiet = RunOptions(progress=False, threads=1)
 
     def timed(what: str, make: Callable[[], Any]) -> tuple[str, dict[str, float]]:
         started = time.perf_counter()
