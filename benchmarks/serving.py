@@ -51,7 +51,8 @@ def _prepare(folder: Path) -> dict[str, list[str]]:
     expected: dict[str, list[str]] = {}
     for version, weight in (("a", 0.0), ("b", 0.0), ("content", 0.3)):
         seed = 1 if version == "b" else 0
-        model = DualNet(epochs=1, content_weight=weight, random_state=seed).fit(data, run=RunOptions(progress=False))
+        model = DualNet(levels=(200, 200, 50), epochs=1, content_weight=weight, random_state=seed)
+        model.fit(data, run=RunOptions(progress=False))
         model.save(folder / version)
         expected[version] = [digest_of([str(key) for key in model.recommend(**body).ids]) for body in bodies]
     return expected

@@ -16,7 +16,7 @@ def plan(
     pairs: Annotated[float, typer.Option("--pairs", help="Positive pairs.")],
     terms: Annotated[float, typer.Option("--terms", help="Non-zeros in the content of an item; 0 for no content.")] = 50,
     vocabulary: Annotated[float, typer.Option("--vocabulary", help="Width of the content.")] = 50_000,
-    levels: Annotated[str, typer.Option("--levels", help="Widths of the embedding levels.")] = "200,200,50",
+    levels: Annotated[str, typer.Option("--levels", help="Widths of the embedding levels.")] = "450,200,50",
     epochs: Annotated[int, typer.Option("--epochs", help="Epochs of training.", min=1)] = 10,
     gpus: Annotated[
         int, typer.Option("--gpus", help="Plan for so many H100 GPUs, at assumed rates; 0 measures this machine.", min=0)

@@ -43,7 +43,8 @@ class DualNet(Recommender):
     Parameters
     ----------
     levels : sequence of int
-        Widths of the embedding levels, bottom to top (the paper: 200, 200, 50).
+        Widths of the embedding levels, bottom to top. The paper's 200, 200, 50 are trained in half the time, and find less of what
+        is known (docs/decisions.md).
     design : {"branching", "multi-level", "basic"}
         Which levels are matched (section 3.2).
     user_input : {"shared", "reference"}
@@ -143,11 +144,11 @@ class DualNet(Recommender):
     def __init__(
         self,
         *,
-        levels: Sequence[int] = (200, 200, 50),
+        levels: Sequence[int] = (450, 200, 50),
         design: Literal["branching", "multi-level", "basic"] = "branching",
         user_input: Literal["shared", "reference"] = "shared",
         item_residual: bool = True,
-        residual_dropout: float = 0.5,
+        residual_dropout: float = 0.3,
         content_weight: float | None = None,
         mask: Literal["none", "fold", "leave-one-out"] = "none",
         fold: float = 0.3,
@@ -231,6 +232,7 @@ class DualNet(Recommender):
             Constructor arguments that differ from the preset.
         """
         preset = {
+            "levels": (200, 200, 50),
             "user_input": "reference",
             "item_residual": False,
             "content_weight": 0.0,

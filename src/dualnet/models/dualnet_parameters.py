@@ -37,7 +37,7 @@ def check_parameters(model: DualNet) -> None:
         If one is outside its range; the text names the value and what it may be.
     """
     if not model.levels or any(not isinstance(width, int) or width < 1 for width in model.levels):
-        raise UsageError(f"levels={model.levels!r}: give one or more positive widths, such as (200, 200, 50)")
+        raise UsageError(f"levels={model.levels!r}: give one or more positive widths, such as (450, 200, 50)")
     _check_stages(model)
     for name, choices in CHOICES.items():
         value = getattr(model, name)

@@ -186,11 +186,13 @@ def _folded(items: Array, histories: csr_array, sample: Rows, bound: _Bound, ste
     share = (~taken / np.maximum(n_left, 1)[:, None]).astype(np.float32)[rows]
     penalty = (bound.penalty * counts).astype(np.float32)[:, None]
     users = np.zeros((len(counts), items.shape[1]), np.float32)
-    for _ in range(steps):
-        margins = np.einsum("nk,nk->n", users[rows], positives)[:, None] - (users @ negatives.T)[rows]
-        pull = _pull(margins) * share
-        down = sums @ (pull.sum(axis=1)[:, None] * positives) - (sums @ pull) @ negatives - penalty * users
-        users += (inverse @ down[:, :, None])[:, :, 0]
+    # small products of some BLAS builds compute on lanes that are not used, and raise the flag for them
+    with np.errstate(invalid="ignore"):
+        for _ in range(steps):
+            margins = np.einsum("nk,nk->n", users[rows], positives)[:, None] - (users @ negatives.T)[rows]
+            pull = _pull(margins) * share
+            down = sums @ (pull.sum(axis=1)[:, None] * positives) - (sums @ pull) @ negatives - penalty * users
+            users += (inverse @ down[:, :, None])[:, :, 0]
     return users
 
 

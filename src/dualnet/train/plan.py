@@ -47,7 +47,7 @@ class Workload:
     pairs: int
     terms: int = 50
     vocabulary: int = 50_000
-    levels: Sequence[int] = (200, 200, 50)
+    levels: Sequence[int] = (450, 200, 50)
     user_batch: int | None = None
     item_batch: int | None = None
     epochs: int = 10
