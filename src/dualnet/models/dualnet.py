@@ -235,6 +235,7 @@ class DualNet(Recommender):
             "levels": (200, 200, 50),
             "user_input": "reference",
             "item_residual": False,
+            "residual_dropout": 0.5,  # without a residual of no effect; as in the records of docs/results
             "content_weight": 0.0,
             "optimizer": "sgd",
             "learning_rate": 0.4,  # the paper gives none; chosen on validation; at 3.2 the loss rose
