@@ -42,6 +42,7 @@ clean:  ## remove what these commands made
 
 # constraints.txt pins torch to its CPU build; an unpinned torch pulls gigabytes of CUDA
 $(READY): pyproject.toml constraints.txt
+	@echo "installing into $(VENV): one to two minutes, 3 GB"
 	$(PYTHON) -m venv $(VENV)
 	for try in 1 2 3; do $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]' && break; [ $$try = 3 ] && exit 1; sleep 5; done
 	touch $(READY)

@@ -229,6 +229,51 @@ def test_demo_writes_a_report(capsys, tmp_path):
     assert as_json(capsys, "recommend", tmp_path / "d", "--user", result["reader"], "-k", 10) == result["recommendations"]
 
 
+def test_a_demo_that_was_stopped_is_made_anew_and_what_is_no_demo_is_kept(capsys, tmp_path):
+    stopped, other = tmp_path / "stopped", tmp_path / "other"
+    for folder, names in ((stopped, ["log.jsonl"]), (other, ["log.jsonl", "run.json"])):
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text("")
+    assert call(capsys, "demo", "--out", stopped, "--epochs", 1)[0] == 0
+    assert (stopped / "report.html").exists()
+    code, _, err = call(capsys, "demo", "--out", other, "--epochs", 1)
+    assert (code, "is not a demo folder" in err) == (2, True)
+
+
+def test_columns_by_other_names_and_items_without_a_row(capsys, tmp_path):
+    pairs = [f"u{user},s{item}" for user in range(12) for item in range(user % 4, 8, 2)]
+    (tmp_path / "events.csv").write_text("\n".join(["customer,sku", *pairs, "u0,unknown"]) + "\n")
+    (tmp_path / "items.csv").write_text(
+        "\n".join(["sku,title", *[f"s{item},word{item % 2} thing" for item in range(8)]]) + "\n"
+    )
+    fit = ["fit", tmp_path / "events.csv", "--items", tmp_path / "items.csv", "--text", "title", "--model", "content-profile"]
+    code, _, err = call(capsys, *fit, "--out", tmp_path / "run")
+    assert (code, "--user-column" in err, err.count("customer")) == (3, True, 1)
+    fit += ["--user-column", "customer", "--item-column", "sku"]
+    code, _, err = call(capsys, *fit, "--out", tmp_path / "run")
+    assert (code, "--missing-content" in err) == (3, True)
+    assert call(capsys, *fit, "--out", tmp_path / "run", "--missing-content", "drop")[0] == 0
+    (tmp_path / "new.csv").write_text("sku,title\ns9,word1 thing\n")
+    (tmp_path / "more.csv").write_text("customer,sku\nu1,s9\n")
+    columns = ["--user-column", "customer", "--item-column", "sku"]
+    more = ["--events", tmp_path / "more.csv", "--items", tmp_path / "new.csv", "--out", tmp_path / "run2"]
+    assert call(capsys, "update", tmp_path / "run", *more, *columns)[0] == 0
+    code, _, err = call(capsys, "recommend", tmp_path / "run", "--user", "u1", "--new-items", tmp_path / "new.csv")
+    assert (code, "Call the column with the ids item_id" in err) == (3, True)
+
+
+def test_a_run_that_is_not_there_or_not_finished(capsys, tmp_path):
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "run.json").write_text("{}")
+    for command in ("recommend", "serve"):
+        arguments = ["--user", "u"] if command == "recommend" else ["--port", "0"]
+        code, _, err = call(capsys, command, tmp_path / "none", *arguments)
+        assert (code, f"there is no folder {tmp_path / 'none'}" in err) == (5, True)
+        code, _, err = call(capsys, command, tmp_path / "half", *arguments)
+        assert (code, "did not come to its end; go on with the same command and --resume" in err) == (5, True)
+
+
 def test_reproduce_prints_tables_keeps_results_and_resumes(capsys, tmp_path):
     command = ["reproduce", "table3", "--quick", "--datasets", "demo", "--seeds", "0,1", "--out", tmp_path / "r",
                "--set", "dualnet.epochs=1", "--set", "dualnet.levels=[8, 4]"]  # fmt: skip

@@ -113,6 +113,12 @@ class TableOptions(SqlOptions):
     users: Annotated[Path | None, typer.Option("--users", help="Table of users, with the user id column of the events.")] = None
     user_categories: Annotated[str, typer.Option("--user-categories", help="Columns of users with one label each.")] = ""
     user_numbers: Annotated[str, typer.Option("--user-numbers", help="Numeric columns of users.")] = ""
+    missing_content: Annotated[
+        str,
+        typer.Option(
+            "--missing-content", help="Items of the events without a row: error, zero (empty content) or drop (their events)."
+        ),
+    ] = "error"
 
 
 def with_table_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -162,6 +168,7 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
         "images": words(tables.images), "image_model": tables.image_model, "text_encoder": tables.text_encoder,
         "rating": tables.rating, "threshold": tables.threshold, "time": tables.time,
         "user_categories": words(tables.user_categories), "user_numbers": words(tables.user_numbers),
+        "missing_content": tables.missing_content,
     }  # fmt: skip
     if data is None or asked:
         if data is not None or tables.items is not None or tables.users is not None:

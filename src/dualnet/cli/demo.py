@@ -11,6 +11,8 @@ from . import arguments as arg
 from . import completion
 from .output import JsonFlag, note, print_json, print_table, say
 
+LOG, PAGE = "log.jsonl", "report.html"
+
 
 def demo(
     data: Annotated[
@@ -40,7 +42,7 @@ def demo(
     from ..errors import UsageError
     from ..experiments.demo import CUTS, QUADRANTS, run_demo
 
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "report.html").exists())):
+    if out.exists() and not _may_hold_a_demo(out):
         raise UsageError(f"{out} exists and is not a demo folder; choose another --out")
     result = run_demo(arg.load_data(data, arg.TableOptions(), content), out, seed=seed, epochs=epochs, say=note)
     if as_json:
@@ -62,3 +64,11 @@ def demo(
     say(
         f"\nreport: {out / 'report.html'}\nmodel:  {out / 'model'}   (try: dualnet recommend {out} --history {','.join(map(str, result.shown.ids[:2]))})"
     )
+
+
+def _may_hold_a_demo(out: Path) -> bool:
+    """Whether a folder is empty or of a demo, one that was stopped before it had written its page too."""
+    if not out.is_dir():
+        return False
+    names = {entry.name for entry in out.iterdir() if not entry.name.startswith(".")}
+    return PAGE in names or names <= {LOG} or (LOG in names and names <= {LOG, "model"})

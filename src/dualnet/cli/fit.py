@@ -92,7 +92,7 @@ def fit(
         train = division.train
     name = model or configured.pop("name", "dualnet")
     configured.pop("name", None)
-    built = build_model(name, {**configured, **parse_settings(settings or [])}, str(source) if configured else "--set")
+    built = build_model(name, {**configured, **parse_settings(settings or [])}, str(source) if configured else "--model")
     if out.exists() and any(out.iterdir()) and not (out / "run.json").exists():
         raise UsageError(f"{out} exists and is not a run folder; choose another --out")
     if (out / "model").exists() and not (resume or overwrite):

@@ -160,7 +160,7 @@ def _write_best(path: Path, search: Any, trial: Mapping[str, Any], sections: Map
     figures = ", ".join(f"{name} {value:.4f}" for name, value in trial["figures"].items())
     remarks = [
         f"chosen by `dualnet tune` on the validation of {shared['dataset']}, {shared['protocol']}, content"
-        f" {shared['content'] or 'none'}, seeds {', '.join(map(str, shared['seeds']))} (trial {trial['trial']} of trials.jsonl)",
+        f" {shared['content'] or 'none'}, seeds {', '.join(map(str, shared['seeds']))} (trial = {trial['trial']} in trials.jsonl)",
         f"validation: {figures}",
     ]
     if trial["best_epoch"] is not None:

@@ -78,7 +78,7 @@ def update(
     with _alone(target):
         model = load(model_folder(run))
         n_old_items = len(model.items_)
-        content = None if items is None else read_new_items(items, model)
+        content = None if items is None else read_new_items(items, model, item)
         columns = None
         if users is not None:
             if model.user_featurizer_ is None:

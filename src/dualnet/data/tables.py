@@ -98,7 +98,7 @@ def dataset_from_tables(
             elif missing_content == "zero":
                 content = _with_empty_rows(content, item_keys[~present].tolist())
     elif any((text, tags, categories, numbers, vectors, bags, images)):
-        raise UsageError("content columns were named, but no items table was given; pass items=")
+        raise UsageError("content columns were named, but no items table was given; pass items= (--items on the command line)")
     if not keep.all():
         user_keys, item_keys = user_keys[keep], item_keys[keep]
     interactions = Interactions.from_pairs(
@@ -141,8 +141,17 @@ def dataset_tables(data: Dataset) -> dict[str, pa.Table]:
     return tables
 
 
-def read_new_items(path: Path, model: Any) -> Content:
-    """Read a table of new items with the id column ``item_id`` and the content columns of a fitted model.
+def read_new_items(path: Path, model: Any, item: str = "item_id") -> Content:
+    """Read a table of new items with an id column and the content columns of a fitted model.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    model : Recommender
+        One that reads content.
+    item : str
+        The id column; ``item_id`` is taken too.
 
     Raises
     ------
@@ -158,12 +167,17 @@ def read_new_items(path: Path, model: Any) -> Content:
             f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
         )
     loaded = load_table(path)
-    keys: list[Key] = _ids(loaded, "item_id", "item").tolist()
+    if item not in loaded.table.column_names and "item_id" in loaded.table.column_names:
+        item = "item_id"
+    elif item not in loaded.table.column_names:
+        found = ", ".join(loaded.table.column_names)
+        raise DataError(f"{path} has no item column '{item}'; found {found}. Call the column with the ids item_id")
+    keys: list[Key] = _ids(loaded, item, "item").tolist()
     if model.catalogue_.ids.is_integer and all(isinstance(key, str) for key in keys):
         keys = [model.catalogue_.ids.parse(str(key)) for key in keys]
     elif not model.catalogue_.ids.is_integer:
         keys = [str(key) for key in keys]
-    return _beside(Content(IdMap(keys), loaded.table.drop_columns(["item_id"]), model.featurizer_.spec), path.parent)
+    return _beside(Content(IdMap(keys), loaded.table.drop_columns([item]), model.featurizer_.spec), path.parent)
 
 
 def to_arrow(frame: Any) -> pa.Table:
@@ -202,8 +216,10 @@ def _load(source: Any, name: str) -> LoadedTable:
 
 def _column(loaded: LoadedTable, column: str, what: str) -> list[Any]:
     if column not in loaded.table.column_names:
+        hint = nearest(column, loaded.table.column_names)
         raise DataError(
-            f"{loaded.name} has no {what} column '{column}'; found {', '.join(loaded.table.column_names)}.{nearest(column, loaded.table.column_names)}"
+            f"{loaded.name} has no {what} column '{column}'; found {', '.join(loaded.table.column_names)}."
+            f"{hint if 'Did you mean' in hint else ''} Say which it is with {what}= (--{what}-column on the command line)"
         )
     return loaded.table.column(column).to_pylist()
 
@@ -353,7 +369,8 @@ def _covering(content: Content, keys: NDArray[Any]) -> IdMap:
     if missing:
         raise DataError(
             f"{len(missing):,} items of the events have no row in the items table, such as {missing[0]!r}; add the rows, or pass"
-            " missing_content='zero' (empty content) or missing_content='drop' (leave their events out)"
+            " missing_content='zero' (empty content) or missing_content='drop' (leave their events out); on the command line"
+            " --missing-content"
         )
     return ids
 

@@ -85,5 +85,12 @@ def schema_refusal(error: ValidationError, where: str) -> Refusal:
     text = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         text = f"unknown field '{parts.pop()}'"
+        lacking = [
+            str(fault["loc"][-1]) for fault in faults if fault["type"] == "missing" and fault["loc"][:-1] == first["loc"][:-1]
+        ]
+        if lacking:
+            text, more = f"{text}; missing: {', '.join(lacking)}", more - len(lacking)
     place = ".".join(parts)
-    return Refusal(422, "bad-request", f"{place}: {text}" + (f" (and {more} more faults)" if more else ""))
+    return Refusal(
+        422, "bad-request", f"{place}: {text}" + (f" (and {more} more fault{'s' if more > 1 else ''})" if more else "")
+    )

@@ -37,7 +37,7 @@ function card(model) {
         ? el("p", { class: "soft" }, "None.")
         : el("ul", { class: "tags" }, Object.entries(model.columns).map(([name, kind]) => el("li", {}, name, el("span", { class: "soft" }, ` ${kind}`)))),
     ),
-    el("section", {}, el("h2", {}, "What it can do"), el("ul", { class: "tags" }, Object.entries(model.capabilities).map(([name, has]) => el("li", { class: has ? null : "off" }, has ? named(name) : [el("span", { class: "unseen" }, "not: "), named(name)])))),
+    el("section", {}, el("h2", {}, "What it can do"), el("ul", { class: "tags" }, Object.entries(model.capabilities).filter(([name]) => name !== "needs_content").map(([name, has]) => el("li", { class: has ? null : "off" }, has ? named(name) : [el("span", { class: "unseen" }, "not: "), named(name)])))),
     el("section", {}, el("h2", {}, "Parameters"), pairs(model.parameters)),
     el("section", {}, el("h2", {}, "Made from"), pairs({ ...info, ...(model.versions ?? {}) })),
   ];
