@@ -20,7 +20,7 @@ from dualnet.serve.apart import child
 from dualnet.serve.apart import remote as module
 from dualnet.serve.apart.codec import DefectError, error_from_json, error_to_json, question_to_json
 from dualnet.serve.apart.remote import RemoteService
-from dualnet.serve.apart.wire import receive, send
+from dualnet.serve.apart.wire import Frames, receive, send
 from dualnet.serve.questions import (
     Asker,
     EncodeItemQuestion,
@@ -259,6 +259,47 @@ def test_a_question_that_is_no_json_fails_alone(folder_of):
         assert not service._asked
 
     run(RemoteService.open(folder_of()), scenario)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_while_the_other_process_dies_everybody_is_told_it_is_closed(folder_of, loop):
+    """Questions keep coming in the moments in which its end is noticed; the server runs on uvloop."""
+    factory = asyncio.new_event_loop if loop == "asyncio" else pytest.importorskip("uvloop").new_event_loop
+    service = RemoteService.open(folder_of())
+
+    async def main():
+        await service.start()
+        ended = asyncio.Event()
+        service.on_end = ended.set
+        os.kill(service._process.pid, signal.SIGKILL)
+        said = []
+        while not ended.is_set():
+            calls = service.ask(RecommendQuestion(user="u0-0")), service.gauges()
+            said += await asyncio.gather(*calls, return_exceptions=True)
+            await asyncio.sleep(0)
+        await service.close()
+        return {type(each) for each in said if isinstance(each, Exception)}
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        assert runner.run(main()) == {ClosedError}
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_what_is_sent_to_nobody_is_no_defect(loop):
+    factory = asyncio.new_event_loop if loop == "asyncio" else pytest.importorskip("uvloop").new_event_loop
+
+    async def main():
+        ours, theirs = socket.socketpair()
+        frames = await Frames.over(ours)
+        theirs.close()
+        assert await frames.read() is None
+        frames.close()
+        await asyncio.sleep(0.01)  # closed for good
+        frames.write(b"{}")
+        await frames.flush()
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main())
 
 
 class Broken:

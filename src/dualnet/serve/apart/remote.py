@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 AnyService: TypeAlias = "Service | RemoteService"  # what the front can stand before
 
 PATIENCE = 30.0  # seconds for the other process to end after it has hung up
-LAST = 8.0  # seconds for it to end when it was told to: the front has waited for requests before, and a supervisor has 30
+LAST = 4.0  # seconds for it to end when it was told to; with the front's own 25 before, a supervisor that waits 30 sees its end
 
 
 class RemoteService:
