@@ -1,5 +1,7 @@
 """`dualnet update` as a nightly job meets it: files in, a whole new run or nothing."""
 
+import errno
+import fcntl
 import json
 import os
 import shutil
@@ -11,6 +13,7 @@ import pytest
 
 from dualnet import load
 from dualnet.cli import main
+from dualnet.cli.update import _locked
 from dualnet.data.synthetic import blocks_world
 from dualnet.data.tables import dataset_tables, write_table
 from dualnet.models.base import Recommender
@@ -156,6 +159,35 @@ def test_two_updates_do_not_replace_one_run_at_a_time(capsys, folder, tmp_path, 
     assert (code, told) == (0, [2])
     assert "another update of" in err
     assert len(load(run / "model").users_) == 40
+
+
+def test_a_run_where_folders_cannot_be_locked_is_updated_all_the_same(capsys, folder, tmp_path, monkeypatch):
+    shutil.copytree(folder / "run", tmp_path / "run")
+
+    def refused(descriptor, operation):
+        raise OSError(errno.EBADF, "a folder cannot be locked here, as on NFS")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    assert call(capsys, tmp_path / "run", *new(folder), "--overwrite")[0] == 0
+
+
+def test_a_run_that_is_replaced_before_it_is_locked_is_locked_anew(tmp_path, monkeypatch):
+    run, real, opened = tmp_path / "run", os.open, []
+    run.mkdir()
+
+    def replaced_meanwhile(path, flags, **more):
+        opened.append(real(path, flags, **more))
+        if len(opened) == 1:
+            run.rename(tmp_path / "old")
+            run.mkdir()
+        return opened[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", replaced_meanwhile)
+        descriptor = _locked(run)
+    assert len(opened) == 2
+    assert os.path.samestat(os.fstat(descriptor), run.stat())
+    os.close(descriptor)
 
 
 def test_integer_ids_of_a_text_file(capsys, tmp_path):

@@ -126,23 +126,38 @@ def update(
 def _alone(target: Path) -> Iterator[None]:
     """Hold a run that will be replaced: of two updates from the same run, the later would undo the earlier.
 
-    The lock is on the folder itself, so it ends with the process and leaves nothing behind.
+    The lock is on the folder itself, so it ends with the process and leaves nothing behind. Where folders cannot be locked
+    (Windows, some network file systems) the update goes on without.
     """
-    import fcntl
-
-    from ..errors import UsageError
-
-    if not target.is_dir():
-        yield
-        return
-    descriptor = os.open(target, os.O_RDONLY)
+    descriptor = _locked(target) if target.is_dir() else None
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(f"another update of {target} is running; wait for its end, or choose another --out") from None
         yield
     finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _locked(target: Path) -> int | None:
+    """Return the descriptor of a folder that is locked as long as it is open, None where there are no such locks."""
+    from ..errors import UsageError
+
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    while True:
+        descriptor = os.open(target, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # replaced between opening and locking: what is locked is no longer the run
+            if os.path.samestat(os.fstat(descriptor), target.stat()):
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            raise UsageError(f"another update of {target} is running; wait for its end, or choose another --out") from None
+        except OSError:
+            os.close(descriptor)
+            return None
         os.close(descriptor)
 
 

@@ -3,22 +3,32 @@
 import asyncio
 import os
 import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
 
 import pyarrow as pa
 import pytest
+from pydantic_core import from_json, to_json
 
 from dualnet import Dataset
 from dualnet.errors import ArtifactError, CapabilityError, DataError, ResourceError, UnknownIdError, UsageError
 from dualnet.models.registry import create
+from dualnet.serve.apart import child
 from dualnet.serve.apart import remote as module
-from dualnet.serve.apart.codec import DefectError, error_from_json, error_to_json
+from dualnet.serve.apart.codec import DefectError, error_from_json, error_to_json, question_to_json
 from dualnet.serve.apart.remote import RemoteService
+from dualnet.serve.apart.wire import Frames, receive, send
 from dualnet.serve.questions import (
     Asker,
     EncodeItemQuestion,
     EncodeUserQuestion,
+    ModelLabel,
     NewItem,
     RecommendQuestion,
+    Reply,
     ScoreQuestion,
     SimilarQuestion,
     UsersQuestion,
@@ -200,6 +210,131 @@ def test_who_hangs_up_ends_the_process_and_frees_the_state_folder(folder_of, tmp
         channel.close()
     assert service._process.wait(60) == 0
     run(RemoteService.open(folder_of(), state=tmp_path), everything)
+
+
+def test_a_process_that_no_longer_answers_is_ended_with_the_server(folder_of, monkeypatch):
+    monkeypatch.setattr(module, "LAST", 0.5)
+    service = RemoteService.open(folder_of())
+
+    async def main():
+        await service.start()
+        os.kill(service._process.pid, signal.SIGSTOP)
+        waiting = asyncio.create_task(service.ask(RecommendQuestion(user="u0-0")))
+        await asyncio.sleep(0)
+        await service.close()
+        with pytest.raises(ClosedError):
+            await waiting
+        with pytest.raises(ClosedError):
+            await service.map()
+
+    began = time.monotonic()
+    asyncio.run(asyncio.wait_for(main(), 60))
+    assert service._process.returncode == -signal.SIGKILL
+    assert time.monotonic() - began < 10
+
+
+def test_nobody_waits_for_a_process_that_was_killed_while_it_loads(folder_of, tmp_path):
+    """Whoever starts a server is killed before it is ready: what it started must leave the state folder."""
+    code = (
+        "import sys, os, signal; from pathlib import Path; from dualnet.serve.apart import remote;"
+        "remote.receive = lambda stream: os.kill(os.getpid(), signal.SIGKILL);"
+        "remote.RemoteService.open(Path(sys.argv[1]), state=Path(sys.argv[2]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder_of()), str(tmp_path)], check=False, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (-signal.SIGKILL, "")  # read to its end, so the other process has gone too
+
+
+def test_a_question_that_is_no_json_fails_alone(folder_of):
+    async def scenario(service):
+        half = "\ud800"
+        asked = [RecommendQuestion(user="u0-0", k=2), RecommendQuestion(history=[half]), RecommendQuestion(user="u0-0", k=2)]
+        one, odd, other = await asyncio.gather(*map(service.ask, asked), return_exceptions=True)
+        assert one == other
+        assert isinstance(odd, ValueError)
+        with pytest.raises(ValueError, match="surrogates"):
+            await service.put_item(half, TITLE)
+        assert not service._asked
+
+    run(RemoteService.open(folder_of()), scenario)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_while_the_other_process_dies_everybody_is_told_it_is_closed(folder_of, loop):
+    """Questions keep coming in the moments in which its end is noticed; the server runs on uvloop."""
+    factory = asyncio.new_event_loop if loop == "asyncio" else pytest.importorskip("uvloop").new_event_loop
+    service = RemoteService.open(folder_of())
+
+    async def main():
+        await service.start()
+        ended = asyncio.Event()
+        service.on_end = ended.set
+        os.kill(service._process.pid, signal.SIGKILL)
+        said = []
+        while not ended.is_set():
+            calls = service.ask(RecommendQuestion(user="u0-0")), service.gauges()
+            said += await asyncio.gather(*calls, return_exceptions=True)
+            await asyncio.sleep(0)
+        await service.close()
+        return {type(each) for each in said if isinstance(each, Exception)}
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        assert runner.run(main()) == {ClosedError}
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_what_is_sent_to_nobody_is_no_defect(loop):
+    factory = asyncio.new_event_loop if loop == "asyncio" else pytest.importorskip("uvloop").new_event_loop
+
+    async def main():
+        ours, theirs = socket.socketpair()
+        frames = await Frames.over(ours)
+        theirs.close()
+        assert await frames.read() is None
+        frames.close()
+        await asyncio.sleep(0.01)  # closed for good
+        frames.write(b"{}")
+        await frames.flush()
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main())
+
+
+class Broken:
+    """A service with defects: a question of user 1 gets an answer that is no JSON, one of user 2 breaks the batch."""
+
+    def answer_batch(self, questions):
+        if any(question.user == "2" for question in questions):
+            raise MemoryError("secret of a request")
+        label = ModelLabel("m", "v")
+        return [Reply(label, {"odd": "\ud800"} if question.user == "1" else {}) for question in questions]
+
+
+def test_defects_are_told_for_each_question_and_end_nothing():
+    ours, theirs = socket.socketpair()
+    scoring = threading.Thread(target=child._score, args=(Broken(), theirs))
+    scoring.start()
+    said = []
+    with ours, ours.makefile("rb") as stream:
+        for users in (["0", "1"], ["0", "2"], ["0"]):
+            send(ours, to_json([question_to_json(RecommendQuestion(user=user)) for user in users]))
+            said.append([answer.get("error", ["fine"])[:2] for answer in from_json(receive(stream))])
+    scoring.join(10)
+    broken = ["", "MemoryError"]
+    assert said == [[["fine"], ["", "PydanticSerializationError"]], [broken, broken], [["fine"]]]
+
+
+def test_a_call_whose_answer_is_no_json_is_told():
+    back = error_from_json(from_json(child._written({"id": 3}, {"value": "\ud800"}))["error"])
+    assert (type(back), back.kind) == (DefectError, "PydanticSerializationError")
+    assert str(error_from_json(error_to_json(DataError("\ud800")))) == r"\ud800"
+
+
+def test_what_breaks_while_loading_is_said_with_its_text():
+    back = error_from_json(error_to_json(MemoryError("1 GiB"), quoting=True))
+    assert str(back) == "MemoryError: 1 GiB in the process of the model"
 
 
 @pytest.mark.parametrize("error", [BusyError("later", 2.5), RefusedModelError("no"), UnknownIdError("who?")])

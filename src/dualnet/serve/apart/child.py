@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import socket
 import sys
 import threading
+import traceback
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
+from ..questions import Reply
 from ..service import Service
 from ..settings import ServiceSettings
 from .codec import (
@@ -28,6 +31,7 @@ from .codec import (
 from .wire import Frames, receive, send
 
 CLOSE: Final = "close"
+SECONDS_BETWEEN_LOOKS = 0.2  # while loading, whether anybody is left to load for
 
 
 def main() -> None:
@@ -36,20 +40,40 @@ def main() -> None:
     Signals to stop are left to the other side: a terminal and a service manager send them to both, and what was asked is still
     to be answered.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     told = from_json(sys.argv[1])
     questions, calls = (socket.socket(fileno=number) for number in told["sockets"])
+    loaded = threading.Event()
+    watcher = threading.Thread(target=_leave_if_alone, args=(calls, loaded), name="dualnet-watching", daemon=True)
+    watcher.start()
     try:
         state = None if told["state"] is None else Path(told["state"])
         service = Service.open(Path(told["folder"]), state=state, settings=ServiceSettings(**told["settings"]))
+        hello = {"model": service.label.to_json(), "notes": service.notes(),
+                 "whole_items": service.whole_items, "whole_users": service.whole_users}  # fmt: skip
     except Exception as error:
-        send(calls, to_json({"error": error_to_json(error)}))
+        if os.environ.get("DUALNET_DEBUG"):
+            traceback.print_exc()
+        hello = {"error": error_to_json(error, quoting=True)}  # no request has come yet that its text could quote
+    loaded.set()
+    watcher.join()  # from here on the other side may send, and is heard below
+    try:
+        send(calls, to_json(hello))
+    except OSError:  # nobody is there any more
         return
-    hello = {"model": service.label.to_json(), "notes": service.notes(),
-             "whole_items": service.whole_items, "whole_users": service.whole_users}  # fmt: skip
-    send(calls, to_json(hello))
-    asyncio.run(_serve(service, questions, calls))
+    if "error" not in hello:
+        asyncio.run(_serve(service, questions, calls))
+
+
+def _leave_if_alone(calls: socket.socket, loaded: threading.Event) -> None:
+    """End the process if the other side goes while the model loads: its next server may wait for the state folder.
+
+    The other side sends nothing before it was told that the model is loaded, so there is something to read only when it has gone.
+    """
+    while not loaded.wait(SECONDS_BETWEEN_LOOKS):
+        if select.select([calls], [], [], 0)[0]:
+            os._exit(0)
 
 
 async def _serve(service: Service, questions: socket.socket, calls: socket.socket) -> None:
@@ -75,17 +99,28 @@ async def _serve(service: Service, questions: socket.socket, calls: socket.socke
 
 def _score(service: Service, questions: socket.socket) -> None:
     """Answer batches one after another, in a thread that nobody else disturbs but by changes and longer questions."""
-    with questions, questions.makefile("rb") as stream:
-        while (data := receive(stream)) is not None:
-            answers = service.answer_batch([question_from_json(plain) for plain in from_json(data)])
-            plain = [
-                {"error": error_to_json(answer)} if isinstance(answer, Exception) else reply_to_json(answer)
-                for answer in answers
-            ]
-            try:
-                send(questions, to_json(plain, inf_nan_mode="null"))
-            except OSError:  # nobody is there any more
-                return
+    try:
+        with questions, questions.makefile("rb") as stream:
+            while (data := receive(stream)) is not None:
+                send(questions, _answers(service, from_json(data)))
+    except OSError:  # nobody is there any more
+        return
+    except BaseException:  # without this thread no question would ever be answered: the server must end and say so
+        traceback.print_exc()
+        os._exit(1)
+
+
+def _answers(service: Service, asked: list[Any]) -> bytes:
+    """Return the answers to a batch, an error for each that has none."""
+    try:
+        answers = service.answer_batch([question_from_json(plain) for plain in asked])
+    except Exception as error:
+        answers = [error] * len(asked)
+    told = [{"error": error_to_json(answer)} if isinstance(answer, Exception) else reply_to_json(answer) for answer in answers]
+    try:
+        return to_json(told, inf_nan_mode="null")
+    except Exception:  # one that is no JSON must not take the others with it
+        return b"[%b]" % b",".join(_written({}, plain) for plain in told)
 
 
 async def _answer(service: Service, frames: Frames, call: dict[str, Any]) -> None:
@@ -93,8 +128,16 @@ async def _answer(service: Service, frames: Frames, call: dict[str, Any]) -> Non
         told = {"value": await _CALLS[call["call"]](service, call["with"])}
     except Exception as error:
         told = {"error": error_to_json(error)}
-    frames.write(to_json({"id": call["id"], **told}, inf_nan_mode="null"))
+    frames.write(_written({"id": call["id"]}, told))
     await frames.flush()
+
+
+def _written(name: dict[str, Any], told: dict[str, Any]) -> bytes:
+    """Return what is told as JSON, an error if it cannot be: whoever waits must be told something."""
+    try:
+        return to_json({**name, **told}, inf_nan_mode="null")
+    except Exception as error:
+        return to_json({**name, "error": error_to_json(error)})
 
 
 async def _put_item(service: Service, given: dict[str, Any]) -> Any:
@@ -102,12 +145,12 @@ async def _put_item(service: Service, given: dict[str, Any]) -> Any:
     return [reply_to_json(reply), new]
 
 
-async def _gauges(service: Service, given: dict[str, Any]) -> Any:
+async def _gauges(service: Service, given: dict[str, Any]) -> Reply:
     found = await service.gauges()
     with contextlib.suppress(OSError):  # not on Linux
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         found["model_process_bytes"] = float(pages * os.sysconf("SC_PAGE_SIZE"))
-    return found
+    return Reply(service.label, found)
 
 
 async def _picture(service: Service, given: dict[str, Any]) -> Any:
@@ -140,7 +183,7 @@ _CALLS: Final[dict[str, Callable[[Service, dict[str, Any]], Awaitable[Any]]]] = 
     "search_users": _replying(lambda service, given: service.search_users(**given)),
     "user_history": _replying(lambda service, given: service.user_history(given["key"])),
     "map": _replying(lambda service, given: service.map()),
-    "gauges": _gauges,
+    "gauges": _replying(_gauges),
 }
 
 

@@ -96,13 +96,22 @@ def reply_from_json(plain: dict[str, Any]) -> Reply:
     return Reply(ModelLabel(**plain["model"]), plain["body"])
 
 
-def error_to_json(error: BaseException) -> list[Any]:
-    """Return the nearest kind of an error that the other side knows, and what it says; of a defect only where it arose."""
+def error_to_json(error: BaseException, *, quoting: bool = False) -> list[Any]:
+    """Return the nearest kind of an error that the other side knows, and what it says; of a defect only where it arose.
+
+    Parameters
+    ----------
+    error : BaseException
+        What happened.
+    quoting : bool
+        Give the text of a defect too, which may quote a request.
+    """
+    text = str(error).encode("utf-8", "backslashreplace").decode()  # half a surrogate pair is no JSON
     for kind in type(error).__mro__:
         if kind.__name__ in _ERRORS:
-            return [kind.__name__, str(error), getattr(error, "retry_after", None)]
+            return [kind.__name__, text, getattr(error, "retry_after", None)]
     places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
-    return ["", type(error).__name__, places]
+    return ["", f"{type(error).__name__}: {text}" if quoting else type(error).__name__, places]
 
 
 def error_from_json(plain: Sequence[Any]) -> Exception:

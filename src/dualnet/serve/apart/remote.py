@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 from base64 import b64decode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -32,14 +33,15 @@ if TYPE_CHECKING:
 
 AnyService: TypeAlias = "Service | RemoteService"  # what the front can stand before
 
-PATIENCE = 30.0  # seconds for the other process to end when it was asked to
+PATIENCE = 30.0  # seconds for the other process to end after it has hung up
+LAST = 4.0  # seconds for it to end when it was told to; with the front's own 25 before, a supervisor that waits 30 sees its end
 
 
 class RemoteService:
     """A service in a process of its own (`child`), which it starts and ends.
 
     The process that speaks HTTP and the one that scores then never wait for each other's Python: beside a service in one
-    process, a third more answers a second at half the delay (docs/decisions.md). Batches go over one socket, one at a time;
+    process, a third more answers a second at two thirds of the delay (docs/decisions.md). Batches go over one socket, one at a time;
     everything else over another, many at a time.
 
     Attributes
@@ -67,13 +69,13 @@ class RemoteService:
         self._process, self._channels = process, (questions, calls)
         self._label, self._notes = ModelLabel(**hello["model"]), [str(note) for note in hello["notes"]]
         self.whole_items, self.whole_users = bool(hello["whole_items"]), bool(hello["whole_users"])
-        self._batcher: Batcher[Question, Reply] = Batcher(self._answer, batch=settings.batch, waiting=settings.waiting)
+        self._batcher: Batcher[bytes, Reply] = Batcher(self._answer, batch=settings.batch, waiting=settings.waiting)
         self._batches: Frames | None = None
         self._calls: Frames | None = None
         self._listening: asyncio.Task[None] | None = None
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
-        self._started = self._closing = False
+        self._started = self._closing = self._lost = False
 
     @classmethod
     def open(cls, folder: Path, *, state: Path | None = None, settings: ServiceSettings | None = None) -> RemoteService:
@@ -94,10 +96,11 @@ class RemoteService:
         # -P: not from the present folder; the path is ours, so that both processes run the same code
         command = [sys.executable, "-P", "-m", "dualnet.serve.apart.child", json.dumps(told)]
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=2, pass_fds=numbers, env={**os.environ, "PYTHONPATH": path}
-        )
+        environment = {**os.environ, "PYTHONPATH": path}
+        process: subprocess.Popen[bytes] | None = None
         try:
+            with _signals_held():
+                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=2, pass_fds=numbers, env=environment)
             for channel in theirs:
                 channel.close()
             with ours[1].makefile("rb") as stream:
@@ -108,11 +111,14 @@ class RemoteService:
             if "error" in hello:
                 raise error_from_json(hello["error"])
             return cls(process, ours[0], ours[1], hello, settings)
-        except BaseException:
-            process.kill()
-            process.wait()
-            for channel in ours:
+        except BaseException as error:
+            if process is not None:
+                process.kill()
+                process.wait()
+            for channel in (*ours, *theirs):
                 channel.close()
+            if process is None and isinstance(error, OSError):
+                raise ResourceError(f"the process for the model cannot be started: {error.strerror}") from error
             raise
 
     def notes(self) -> list[str]:
@@ -129,24 +135,32 @@ class RemoteService:
         self._started = True
 
     async def close(self) -> None:
-        """Answer what waits, take no more, release the state folder, and end the other process."""
+        """Answer what waits, take no more, release the state folder, and end the other process.
+
+        One that does not end in `LAST` seconds is killed: what it has confirmed is on the disk.
+        """
         self._started = False
-        await self._batcher.close()
-        self._closing = True
-        if not self.failure and self._calls is not None:
-            with contextlib.suppress(ClosedError):  # it has gone already
-                await self._call("close")
+        end = asyncio.get_running_loop().time() + LAST
+        try:
+            async with asyncio.timeout_at(end):
+                await self._batcher.close()
+                self._closing = True
+                with contextlib.suppress(ClosedError):  # it has gone already
+                    await self._call("close")
+        except TimeoutError:
+            self._closing = True
+            self._process.kill()
         for frames in (self._batches, self._calls):
             if frames is not None:
                 frames.close()
         if self._listening is not None:
             await self._listening
-        await asyncio.to_thread(self._wait)
+        await asyncio.to_thread(self._wait, max(1.0, end - asyncio.get_running_loop().time()))
 
     @property
     def ready(self) -> bool:
         """Whether questions are taken (for /readyz)."""
-        return self._started and not self.failure
+        return self._started and not self._lost
 
     @property
     def label(self) -> ModelLabel:
@@ -157,7 +171,7 @@ class RemoteService:
         """See `Service.ask`."""
         if isinstance(question, UsersQuestion):
             return await self._reply("ask", question=question_to_json(question))
-        return await self._batcher.ask(question)
+        return await self._batcher.ask(to_json(question_to_json(question)))  # here: one that is no JSON fails alone
 
     async def explain(self, asker: Asker, item: Key) -> Reply:
         """See `Service.explain`."""
@@ -227,14 +241,14 @@ class RemoteService:
 
     async def gauges(self) -> dict[str, float]:
         """See `Service.gauges`; questions wait here, not there."""
-        found: dict[str, float] = await self._call("gauges")
-        return {**found, "waiting": float(len(self._batcher))}
+        found = await self._reply("gauges")
+        return {**found.body, "waiting": float(len(self._batcher))}
 
-    async def _answer(self, questions: list[Question]) -> list[Reply | Exception]:
+    async def _answer(self, questions: list[bytes]) -> list[Reply | Exception]:
         if self.on_batch is not None:
             self.on_batch(len(questions))
         assert self._batches is not None
-        self._batches.write(to_json([question_to_json(question) for question in questions]))
+        self._batches.write(b"[%b]" % b",".join(questions))
         data = await self._batches.read()
         if data is None:
             raise self._gone()
@@ -244,11 +258,11 @@ class RemoteService:
         return self._read(await self._call(call, **given))
 
     async def _call(self, call: str, **given: Any) -> Any:
-        if self._calls is None or self.failure:
+        if self._calls is None or self._lost:
             raise self._gone()
         self._number += 1
-        future = self._asked[self._number] = asyncio.get_running_loop().create_future()
         self._calls.write(to_json({"id": self._number, "call": call, "with": given}))
+        future = self._asked[self._number] = asyncio.get_running_loop().create_future()
         return await future
 
     async def _listen(self) -> None:
@@ -263,6 +277,7 @@ class RemoteService:
                 future.set_exception(error_from_json(told["error"]))
             else:
                 future.set_result(told["value"])
+        self._lost = True
         if not self._closing:
             self.failure = f"{await asyncio.to_thread(_ending, self._process)}; start the server again"
         for future in self._asked.values():
@@ -280,12 +295,22 @@ class RemoteService:
     def _gone(self) -> ClosedError:
         return ClosedError(self.failure or "the server is not taking questions; it is starting or shutting down")
 
-    def _wait(self) -> None:
+    def _wait(self, seconds: float) -> None:
         try:
-            self._process.wait(PATIENCE)
+            self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Hold signals to stop back while a process starts, which inherits that: they are for this one, which gets them afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _ending(process: subprocess.Popen[bytes]) -> str:

@@ -44,8 +44,9 @@ class Frames:
         return cls(*await asyncio.open_unix_connection(sock=channel, limit=LIMIT))
 
     def write(self, data: bytes) -> None:
-        """Send one message; what the other side does not take at once is held."""
-        self._writer.write(HEAD.pack(len(data)) + data)
+        """Send one message; what the other side does not take at once is held, and nothing is sent if it has gone."""
+        if not self._writer.is_closing():  # uvloop fails otherwise; who waits for an answer learns it from `read`
+            self._writer.write(HEAD.pack(len(data)) + data)
 
     async def read(self) -> bytes | None:
         """Return the next message; None where the other side has gone."""

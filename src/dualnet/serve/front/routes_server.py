@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.routing import Route
 
+from ..refusals import ClosedError
 from . import answer_schemas as answers
 from .answer import JSON_HEADERS, NO_SNIFF, Send, send_bytes
 from .body import Receive
@@ -63,7 +64,11 @@ def add_routes(table: RouteTable, draining: Draining, document: Callable[[], byt
         return {"status": "ready"}
 
     async def metrics(scope: Any, receive: Receive, send: Send) -> None:
-        await send_bytes(send, 200, meters.text(await service.gauges()), ((b"content-type", CONTENT_TYPE), NO_SNIFF))
+        try:
+            numbers = await service.gauges()
+        except ClosedError as error:  # the process with the model has gone, or is told to
+            raise Refusal(503, "not-ready", str(error), WAIT) from None
+        await send_bytes(send, 200, meters.text(numbers), ((b"content-type", CONTENT_TYPE), NO_SNIFF))
 
     written: dict[str, PageFile] = {}
 

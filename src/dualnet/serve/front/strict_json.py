@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 from .http_errors import Refusal
@@ -26,7 +27,7 @@ def decode(data: bytes, deepest: int = DEEPEST) -> Any:
     Raises
     ------
     Refusal
-        400: not UTF-8, not JSON, a key twice, NaN, Infinity, a number that overflows, or too deep.
+        400: not UTF-8, not JSON, half a surrogate pair, a key twice, NaN, Infinity, a number that overflows, or too deep.
     """
     try:
         text = data.decode("utf-8")
@@ -40,6 +41,8 @@ def decode(data: bytes, deepest: int = DEEPEST) -> Any:
         raise _too_deep(deepest) from None
     except ValueError:  # Python refuses whole numbers of more than 4,300 digits
         raise _bad("a whole number in the body has too many digits") from None
+    if _HALF_PAIR.search(data) and _holds_half_pair(value):
+        raise _bad("the body has half of a surrogate pair (\\ud800 to \\udfff), which is no character")
     if data.count(b"[") + data.count(b"{") > deepest and _depth_exceeds(value, deepest):
         raise _too_deep(deepest)
     return value
@@ -73,6 +76,17 @@ def _no_constant(name: str) -> NoReturn:
     raise _bad(f"{name} is not a JSON number")
 
 
+def _holds_half_pair(value: Any) -> bool:
+    """Return whether a text in the value cannot be written as UTF-8."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    except RecursionError:  # too deep, which is told next
+        return False
+    return False
+
+
 def _depth_exceeds(value: Any, deepest: int) -> bool:
     """Return whether containers lie more than `deepest` inside each other; level by level, so never by recursion."""
     layer = [value]
@@ -89,4 +103,5 @@ def _depth_exceeds(value: Any, deepest: int) -> bool:
     return True
 
 
+_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")  # or a whole one; few bodies have either
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant)

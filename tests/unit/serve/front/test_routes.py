@@ -184,6 +184,15 @@ def test_meters_count_routes_quadrants_and_unknown_ids(front):
     assert "p0001" not in text
 
 
+def test_meters_of_a_service_that_has_gone_are_refused_and_no_defect(front, monkeypatch):
+    async def gone():
+        raise ClosedError("the process with the model was ended by signal 9")
+
+    monkeypatch.setattr(front.service, "gauges", gone)
+    answer = front.ask("GET", "/metrics")
+    assert (answer.status_code, answer.json()["error"]["code"], "retry-after" in answer.headers) == (503, "not-ready", True)
+
+
 def test_the_log_has_a_line_for_each_answer_and_no_ids(front):
     front.post("/v1/recommend", {"history": ["p0001", "p0002"]})
     front.post("/v1/recommend", {"history": ["unknown-and-private"]})
