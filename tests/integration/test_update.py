@@ -76,6 +76,40 @@ def test_words_of_new_items_that_the_model_lacks_are_reported(capsys, folder, tm
     assert "2 of 3 words of the new items are unknown" in err
 
 
+def test_events_are_read_as_fit_read_them(capsys, folder, tmp_path):
+    lines = [line.split(",")[:2] for line in (folder / "new-events.csv").read_text().splitlines()[1:]]
+    known = tmp_path / "known.csv"
+    known.write_text("reader,book,stars\n" + "".join(f"{user},{book},5\n" for user, book in lines))
+    columns = ["--user-column", "reader", "--item-column", "book", "--rating", "stars", "--threshold", "4"]
+    sizes = ["--set", "levels=[16, 8]", "--set", "epochs=1", "--set", "user_batch=20"]
+    assert main(["fit", str(known), *columns, "--out", str(tmp_path / "run"), *sizes]) == 0
+    fresh = tmp_path / "fresh.csv"
+    fresh.write_text(f"reader,book,stars\nnew,{lines[0][1]},5\nnew,{lines[1][1]},3\n")
+    code, out, err = call(capsys, tmp_path / "run", "--events", fresh, "--out", tmp_path / "next", "--json")
+    assert code == 0
+    assert "users in column 'reader', items in 'book', ratings in 'stars' that count from 4 on" in err
+    assert json.loads(out)["update"]["pairs"] == 1
+    # an update of the update, and of the model folder alone, still know
+    for place, rating, pairs in ((tmp_path / "next", [], 1), (tmp_path / "run" / "model", ["--rating", ""], 2)):
+        target = tmp_path / f"again-{pairs}"
+        code, out, _ = call(capsys, place, "--events", fresh, "--out", target, "--json", *rating)
+        assert code == 0
+        assert json.loads(out)["update"]["pairs"] + json.loads(out)["update"]["repeated"] == pairs
+    code, _, err = call(capsys, tmp_path / "run", "--events", fresh, "--rating", "weight", "--out", tmp_path / "other")
+    assert code == 2
+    assert "needs a threshold" in err
+
+
+@pytest.mark.parametrize("text", ["nothing", "[1]", '{"events": {"user": 5}}', '{"events": {"who": "x"}}', "x" * 70_000])
+def test_a_damaged_run_file_is_refused_in_a_sentence(capsys, folder, tmp_path, text):
+    shutil.copytree(folder / "run", tmp_path / "run")
+    (tmp_path / "run" / "run.json").write_text(text)
+    code, _, err = call(capsys, tmp_path / "run", *new(folder), "--out", tmp_path / "next")
+    assert code == 5
+    assert "run.json does not say how the run's events were read" in err
+    assert not (tmp_path / "next").exists()
+
+
 def test_a_failure_leaves_nothing(capsys, folder, tmp_path):
     events = tmp_path / "events.csv"
     events.write_text("user_id,item_id\nu0-0,nowhere\n")

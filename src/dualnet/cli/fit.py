@@ -10,6 +10,7 @@ import typer
 from . import arguments as arg
 from . import completion
 from .output import JsonFlag, note, print_json, say
+from .run_folder import EventColumns, write_run_file
 
 CUTS = (10, 50, 100, 200, 300)
 
@@ -78,7 +79,7 @@ def fit(
     if source is not None and Path(source).suffix == ".toml":
         config = read_config(Path(source))
         configured = dict(config.get("model", {}))
-        division, train = _from_config(config, Path(source))
+        division, train, tables = _from_config(config, Path(source))
     elif kept is not None:
         division = load_split(kept)
         train = division.train
@@ -99,7 +100,7 @@ def fit(
         raise UsageError(f"{out} holds a fitted model already; choose another --out, or replace it with --overwrite")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / "run.json").write_text('{"format_version": 1}\n', encoding="utf-8")
+        write_run_file(out, EventColumns(tables.user, tables.item, tables.rating, tables.threshold))
     except OSError as error:
         raise ResourceError(f"cannot write the run to {out}: {error.strerror or error}; choose another --out") from error
     if resume:
@@ -131,8 +132,8 @@ def _without_content(name: str, train: Dataset) -> str:
     return f"note: {name} learned {why}, so items that it has not seen cannot be scored"
 
 
-def _from_config(config: dict[str, Any], path: Path) -> tuple[Split | None, Dataset]:
-    """Return the split and training set that a configuration describes."""
+def _from_config(config: dict[str, Any], path: Path) -> tuple[Split | None, Dataset, arg.TableOptions]:
+    """Return the split and training set that a configuration describes, and how its tables are read."""
     from dataclasses import fields
 
     from ..data.split_files import load_split
@@ -159,16 +160,17 @@ def _from_config(config: dict[str, Any], path: Path) -> tuple[Split | None, Data
     chosen = None if source is None else str(source)
     if chosen is not None and (path.parent / chosen).exists():
         chosen = str(path.parent / chosen)
+    tables = arg.TableOptions(**listed)
     folder = arg.split_folder(chosen)
     if folder is not None:
         kept = load_split(folder)
         kept = kept if content is None else kept.with_content(arg.words(content))
-        return kept, kept.train
-    data = arg.load_data(chosen, arg.TableOptions(**listed), content)
+        return kept, kept.train, tables
+    data = arg.load_data(chosen, tables, content)
     division = dict(config.get("split", {}))
     if not division:
-        return None, data
+        return None, data, tables
     if "protocol" not in division:
         raise UsageError(f'{path}: section [split] needs protocol = "..."')
     made = arg.make_split(data, division.pop("protocol"), int(division.pop("seed", 0)), division)
-    return made, made.train
+    return made, made.train, tables

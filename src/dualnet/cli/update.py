@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ import typer
 from . import arguments as arg
 from .evaluate import model_folder
 from .output import JsonFlag, note, print_json, print_table, say
+from .run_folder import EventColumns, read_event_columns, write_run_file
 
 if TYPE_CHECKING:
     from ..models.base import Recommender
@@ -41,10 +43,14 @@ def update(
         float | None,
         typer.Option("--hold-out", help="Hide this share of the new pairs, ask both models, and write nothing if worse."),
     ] = None,
-    user: Annotated[str, typer.Option("--user-column", help="User id column of the events.")] = "user_id",
-    item: Annotated[str, typer.Option("--item-column", help="Item id column of the events.")] = "item_id",
-    rating: Annotated[str | None, typer.Option("--rating", help="Rating column; needs --threshold.")] = None,
-    threshold: Annotated[float | None, typer.Option("--threshold", help="Ratings from here on are positives.")] = None,
+    user: Annotated[str | None, typer.Option("--user-column", help="User id column; that of `fit` by default.")] = None,
+    item: Annotated[str | None, typer.Option("--item-column", help="Item id column; that of `fit` by default.")] = None,
+    rating: Annotated[
+        str | None, typer.Option("--rating", help="Rating column; that of `fit` by default, '' for none: every event counts.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", help="Ratings from here on are positives; as in `fit` by default.")
+    ] = None,
     weight: Annotated[str | None, typer.Option("--weight", help="Column with the weight of an event.")] = None,
     threads: Annotated[int | None, typer.Option("--threads", help="Threads for matrix products.", min=1)] = None,
     track: arg.TrackOption = None,
@@ -53,7 +59,8 @@ def update(
 ) -> None:
     """Learn what happened since, from a fitted model on.
 
-    New events, users and items enter a fitted model in a part of the time of a fit; known pairs are merged. The new run is
+    New events, users and items enter a fitted model in a part of the time of a fit; known pairs are merged. Columns are read
+    as `fit` read them, unless options say otherwise. The new run is
     written whole or not at all; RUN stays as it is, unless it is the one to be replaced (--overwrite). Exit code 4: with
     --hold-out, the updated model is worse than the old one, and nothing was written.
 
@@ -75,31 +82,33 @@ def update(
     if hold_out is not None and events is None:
         raise UsageError("--hold-out hides new pairs, so it needs --events")
     target = _target(run, out, overwrite)
+    columns = read_event_columns(run).overridden(user, item, rating, threshold)
+    if columns != EventColumns():
+        note(f"reading {columns}")
     with _alone(target):
         model = load(model_folder(run))
         n_old_items = len(model.items_)
-        content = None if items is None else read_new_items(items, model, item)
-        columns = None
+        content = None if items is None else read_new_items(items, model, columns.item)
+        user_table = None
         if users is not None:
             if model.user_featurizer_ is None:
                 raise UsageError(f"{run} was fitted without user columns, so --users has nothing to add")
-            columns = read_new_users(users, model.users_, model.user_featurizer_.spec, user=user)
+            user_table = read_new_users(users, model.users_, model.user_featurizer_.spec, user=columns.user)
         pairs = hidden = before = None
         if events is not None:
-            names = {"user": user, "item": item, "rating": rating, "threshold": threshold, "weight": weight}
-            pairs = read_new_pairs(events, model.users_, model.catalogue_.ids, **names)  # type: ignore[arg-type]
+            pairs = read_new_pairs(events, model.users_, model.catalogue_.ids, **asdict(columns), weight=weight)
         if hold_out is not None and pairs is not None:
             # a file that comes again must not hide the same pairs again
             number = int(model.info_.get("update", {}).get("number", 0))
             pairs, hidden = hide_pairs(model, pairs, hold_out, seed=number)
-            before = load(model_folder(run)).update(pairs, items=content, users=columns, epochs=0)
+            before = load(model_folder(run)).update(pairs, items=content, users=user_table, epochs=0)
         # a name of its own each time: MLflow keeps a database open under the name it first had
         staged = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
         with _removed(staged):
-            log = _staged_log(run, staged, replaced=target == run)
+            log = _staged_log(run, staged, columns, replaced=target == run)
             followers = arg.trackers(track, track_to, staged, target.resolve().name)
             settings = RunOptions(log=log, threads=threads, trackers=followers)
-            model.update(pairs, items=content, users=columns, epochs=epochs, learning_rate=learning_rate, run=settings)
+            model.update(pairs, items=content, users=user_table, epochs=epochs, learning_rate=learning_rate, run=settings)
             figures = [] if before is None or hidden is None else compare(before, model, n_old_items, hidden)
             if hold_out is not None and not figures:
                 note("note: --hold-out had nothing to ask, for want of new pairs; the update was not checked")
@@ -196,7 +205,7 @@ def _target(run: Path, out: Path | None, overwrite: bool) -> Path:
     return target
 
 
-def _staged_log(run: Path, staged: Path, *, replaced: bool) -> Path:
+def _staged_log(run: Path, staged: Path, columns: EventColumns, *, replaced: bool) -> Path:
     """Make the folder that will become the run, with the log of the old one; return the log's path.
 
     Where the old run is replaced, what trackers have written in it goes along.
@@ -212,7 +221,7 @@ def _staged_log(run: Path, staged: Path, *, replaced: bool) -> Path:
             shutil.copyfile(run / "mlflow.db", staged / "mlflow.db")
         if replaced and (run / "tensorboard").is_dir():
             shutil.copytree(run / "tensorboard", staged / "tensorboard")
-        (staged / "run.json").write_text('{"format_version": 1}\n', encoding="utf-8")
+        write_run_file(staged, columns)
     except OSError as error:
         raise ResourceError(f"cannot write beside {run}: {error.strerror or error}; choose another --out") from error
     return log

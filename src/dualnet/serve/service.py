@@ -151,6 +151,10 @@ class Service:
         """Whether questions are taken (for /readyz)."""
         return self._started
 
+    async def responds(self) -> bool:
+        """Whether whoever answers is there; in one process always. See `RemoteService.responds`."""
+        return True
+
     @property
     def label(self) -> ModelLabel:
         """Name and version of the model that answers now."""

@@ -212,6 +212,25 @@ def test_who_hangs_up_ends_the_process_and_frees_the_state_folder(folder_of, tmp
     run(RemoteService.open(folder_of(), state=tmp_path), everything)
 
 
+def test_a_process_that_hangs_is_told_from_one_that_works(folder_of, monkeypatch):
+    service = RemoteService.open(folder_of())
+
+    async def main():
+        assert not await service.responds()  # not started
+        await service.start()
+        assert await service.responds()
+        monkeypatch.setattr(module, "RESPONSE", 0.05)
+        os.kill(service._process.pid, signal.SIGSTOP)
+        assert not await service.responds()
+        monkeypatch.setattr(module, "RESPONSE", 30.0)
+        os.kill(service._process.pid, signal.SIGCONT)
+        assert await service.responds()
+        await service.close()
+        assert not await service.responds()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
 def test_a_process_that_no_longer_answers_is_ended_with_the_server(folder_of, monkeypatch):
     monkeypatch.setattr(module, "LAST", 0.5)
     service = RemoteService.open(folder_of())

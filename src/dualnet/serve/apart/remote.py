@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 AnyService: TypeAlias = "Service | RemoteService"  # what the front can stand before
 
 PATIENCE = 30.0  # seconds for the other process to end after it has hung up
+RESPONSE = 2.0  # seconds for a word from it, however busy it is
 LAST = 4.0  # seconds for it to end when it was told to; with the front's own 25 before, a supervisor that waits 30 sees its end
 
 
@@ -161,6 +162,15 @@ class RemoteService:
     def ready(self) -> bool:
         """Whether questions are taken (for /readyz)."""
         return self._started and not self._lost
+
+    async def responds(self) -> bool:
+        """Whether the other process says a word within two seconds: one that hangs still counts as ready."""
+        try:
+            async with asyncio.timeout(RESPONSE):
+                await self._call("ping")
+        except (TimeoutError, ClosedError):
+            return False
+        return True
 
     @property
     def label(self) -> ModelLabel:

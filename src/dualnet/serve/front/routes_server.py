@@ -56,11 +56,13 @@ def add_routes(table: RouteTable, draining: Draining, document: Callable[[], byt
         return {"status": "alive"}
 
     async def readyz() -> dict[str, Any]:
-        """Say whether questions are taken: not while loading, and not when about to stop."""
+        """Say whether questions are taken: not while loading, when about to stop, or when the process with the model hangs."""
         if draining.now:
             raise Refusal(503, "stopping", "the server is about to stop", WAIT)
         if not service.ready:
             raise Refusal(503, "not-ready", "the model is not loaded yet", WAIT)
+        if not await service.responds():
+            raise Refusal(503, "not-ready", "the process with the model does not answer", WAIT)
         return {"status": "ready"}
 
     async def metrics(scope: Any, receive: Receive, send: Send) -> None:

@@ -23,7 +23,7 @@ class StandIn(Service):
     def __init__(self, whole=False):
         self.items = {(n if whole else f"p{n:04}"): {"title": f"Paper {n}"} for n in range(10)}
         self.users = {(n if whole else f"u{n:04}"): [next(iter(self.items))] for n in range(3)}
-        self.whole, self.ready_now, self.questions, self.calls = whole, False, [], []
+        self.whole, self.ready_now, self.hangs, self.questions, self.calls = whole, False, False, [], []
         self.fails_with = None
         self.on_batch = lambda size: None
 
@@ -37,6 +37,9 @@ class StandIn(Service):
     @property
     def ready(self):
         return self.ready_now
+
+    async def responds(self):
+        return not self.hangs
 
     @property
     def label(self):

@@ -144,7 +144,11 @@ def test_ready_only_while_the_service_is_and_the_server_stays(make_front):
     assert front.ask("GET", "/readyz").json()["status"] == "ready"
     front.service.ready_now = False
     assert front.ask("GET", "/readyz").status_code == 503
-    front.service.ready_now = True
+    front.service.ready_now, front.service.hangs = True, True
+    hanging = front.ask("GET", "/readyz")
+    assert (hanging.status_code, hanging.json()["error"]["code"]) == (503, "not-ready")
+    assert "does not answer" in hanging.json()["error"]["message"]
+    front.service.hangs = False
     draining.now = True
     stopping = front.ask("GET", "/readyz")
     assert (stopping.status_code, stopping.headers["connection"], stopping.json()["error"]["code"]) == (

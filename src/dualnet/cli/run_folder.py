@@ -1,0 +1,97 @@
+"""`run.json`: that a folder is a run, and by which columns its events were read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+NAME = "run.json"
+LIMIT = 65_536  # bytes; what `write` writes has a few hundred
+
+
+@dataclass(frozen=True)
+class EventColumns:
+    """How a table of events is read; what a fit and the updates of its run agree on.
+
+    Parameters
+    ----------
+    user, item : str
+        Columns of ids.
+    rating : str, optional
+        Column of ratings.
+    threshold : float, optional
+        Ratings from here on are positives.
+    """
+
+    user: str = "user_id"
+    item: str = "item_id"
+    rating: str | None = None
+    threshold: float | None = None
+
+    def overridden(self, user: str | None, item: str | None, rating: str | None, threshold: float | None) -> EventColumns:
+        """Return these columns with what a command says otherwise.
+
+        A rating of "" is none. Rating and threshold go together: a threshold is no longer right for another rating.
+        """
+        same = not rating or rating == self.rating
+        chosen = self.rating if rating is None else rating or None
+        kept = self.threshold if same and rating != "" else None
+        return EventColumns(user or self.user, item or self.item, chosen, kept if threshold is None else threshold)
+
+    def __str__(self) -> str:
+        text = f"users in column '{self.user}', items in '{self.item}'"
+        if self.rating is None or self.threshold is None:
+            return text
+        return f"{text}, ratings in '{self.rating}' that count from {self.threshold:g} on"
+
+
+def write_run_file(folder: Path, columns: EventColumns) -> None:
+    """Mark a folder as a run.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    text = json.dumps({"format_version": 1, "events": asdict(columns)}, ensure_ascii=False)
+    (folder / NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def read_event_columns(run: Path) -> EventColumns:
+    """Return how the events of a run were read; the defaults for a run of an earlier version, or a model without its run.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is there and is not as `write_run_file` writes it.
+    """
+    from ..errors import ArtifactError
+
+    path = next((folder / NAME for folder in (run, run.parent) if (folder / NAME).is_file()), None)  # run, or run/model
+    if path is None:
+        return EventColumns()
+    try:
+        if path.stat().st_size > LIMIT:
+            raise ValueError(f"more than {LIMIT:,} bytes")
+        return _columns(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(
+            f'{path} does not say how the run\'s events were read ({error}); write {{"format_version": 1}} into it and give the'
+            " column options"
+        ) from error
+
+
+def _columns(told: Any) -> EventColumns:
+    if not isinstance(told, Mapping) or not isinstance(told.get("events", {}), Mapping):
+        raise ValueError("it is no table of settings")
+    events = told.get("events", {})
+    kinds: dict[str, tuple[type, ...]] = {
+        "user": (str,), "item": (str,), "rating": (str, type(None)), "threshold": (int, float, type(None))
+    }  # fmt: skip
+    for name, value in events.items():
+        if name not in kinds or not isinstance(value, kinds[name]) or isinstance(value, bool):
+            raise ValueError(f"it says {name}={value!r}")
+    return EventColumns(**events)
