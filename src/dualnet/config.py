@@ -134,6 +134,9 @@ def build_model(name: str, parameters: Mapping[str, Any], place: str) -> Any:
     return create(name, **checked)
 
 
+_KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
 def _check(value: Any, hint: Any, place: str) -> Any:
     """Return a value of the hinted type; numbers in quotes, or booleans for numbers, are not guessed at."""
     origin, arguments = get_origin(hint), get_args(hint)
@@ -155,5 +158,5 @@ def _check(value: Any, hint: Any, place: str) -> Any:
             return float(value)
         if option in (int, str, bool) and type(value) is option:
             return value
-    names = " or ".join(getattr(option, "__name__", str(option)) for option in options if option is not type(None))
-    raise UsageError(f"{place} = {value!r} should be of type {names}")
+    kinds = " or ".join(_KINDS[option] for option in options if option is not type(None))
+    raise UsageError(f"{place} = {value!r} should be {kinds}")

@@ -149,6 +149,12 @@ def test_data_check_convert_list_and_doctor(capsys, tables, tmp_path):
     assert as_json(capsys, "data", "check", tmp_path / "s")["totals"]["protocol"] == "citeulike2"
 
 
+def test_a_named_data_set_is_not_a_folder_of_its_name(capsys, tmp_path):
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "config.toml").write_text('[data]\nsource = "demo"\n[model]\nname = "popularity"\n')
+    assert as_json(capsys, "fit", tmp_path / "config.toml", "--out", tmp_path / "run")["info"]["users"] == 1200
+
+
 def test_a_configuration_file(capsys, folder, tmp_path):
     config = folder / "config.toml"
     text = '[data]\nsource = "events.csv"\nitems = "items.csv"\ntext = ["title"]\n[model]\nname = "item-knn"\nneighbours = 5\n'
@@ -156,7 +162,7 @@ def test_a_configuration_file(capsys, folder, tmp_path):
     assert as_json(capsys, "fit", config, "--out", tmp_path / "r")["parameters"]["neighbours"] == 5
     for wrong, message in (
         (text.replace("neighbours = 5", "neighbors = 5"), "no parameter 'neighbors'. Did you mean 'neighbours'?"),
-        (text.replace("neighbours = 5", 'neighbours = "5"'), "should be of type int"),
+        (text.replace("neighbours = 5", 'neighbours = "5"'), "should be a whole number"),
         (text.replace("[model]", "[modle]"), "unknown section 'modle'. Did you mean 'model'?"),
         (text.replace("items = ", "itmes = "), "no key 'itmes'. Did you mean 'items'?"),
     ):

@@ -71,7 +71,7 @@ def test_tune_dualnet_by_optuna_on_a_split_folder(capsys, tables, tmp_path):
     ("arguments", "code", "message"),
     [
         (["--model", "item-knn", "--grid", "neighbors=[1]"], 2, "--grid: model 'item-knn' has no parameter 'neighbors'. Did you mean"),
-        (["--model", "item-knn", "--grid", "neighbours=[1.5]"], 2, "neighbours = 1.5 should be of type int"),
+        (["--model", "item-knn", "--grid", "neighbours=[1.5]"], 2, "neighbours = 1.5 should be a whole number"),
         (["--model", "item-knn", "--grid", "neighbours=7"], 2, "write a list such as"),
         (["--model", "item-knn", "--grid", "neighbours"], 2, "--grid wants name=value"),
         (["--model", "item-knn", "--grid", "shrinkage=[nan]"], 2, "shrinkage = nan should be a finite number"),

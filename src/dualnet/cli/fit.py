@@ -91,9 +91,11 @@ def fit(
     if division is not None and content is not None and kept is not None:
         division = division.with_content(arg.words(content))
         train = division.train
-    name = model or configured.pop("name", "dualnet")
+    from_file = bool(configured) and (model is None or len(configured) > 1)
+    name = model or configured.get("name", "dualnet")
     configured.pop("name", None)
-    built = build_model(name, {**configured, **parse_settings(settings or [])}, str(source) if configured else "--model")
+    build_model(name, configured, str(source) if from_file else "--model")
+    built = build_model(name, {**configured, **parse_settings(settings or [])}, "--set")  # what is wrong now is said there
     if out.exists() and any(out.iterdir()) and not (out / "run.json").exists():
         raise UsageError(f"{out} exists and is not a run folder; choose another --out")
     if (out / "model").exists() and not (resume or overwrite):
@@ -158,8 +160,11 @@ def _from_config(config: dict[str, Any], path: Path) -> tuple[Split | None, Data
         if key in listed:
             listed[key] = path.parent / str(listed[key])
     chosen = None if source is None else str(source)
-    if chosen is not None and (path.parent / chosen).exists():
-        chosen = str(path.parent / chosen)
+    beside = None if chosen is None else path.parent / chosen
+    if beside is not None and (
+        beside.is_file() or arg.split_folder(str(beside)) is not None
+    ):  # not any folder: `demo` makes one
+        chosen = str(beside)
     tables = arg.TableOptions(**listed)
     folder = arg.split_folder(chosen)
     if folder is not None:
