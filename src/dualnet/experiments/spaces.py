@@ -98,6 +98,8 @@ SPACES: dict[str, Space] = {
         "residual_dropout": OneOf((0.3, 0.5, 0.7)),
         "zero_weight": Between(0.003, 0.03, log=True, grid=3),
         "learning_rate": Between(0.003, 0.02, log=True, grid=3),
+        "mask": OneOf(("none", "fold")),  # with the next: where histories are full
+        "init": OneOf(("spectral", "random")),
     },
 }
 
