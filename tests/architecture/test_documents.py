@@ -30,7 +30,7 @@ def test_python_examples_run(path, tmp_path):
 def commands():
     for path in PAGES:
         for block in blocks(path, "console"):
-            for line in block.splitlines():
+            for line in block.replace("\\\n", " ").splitlines():
                 if line.startswith("dualnet "):
                     yield pytest.param(shlex.split(line, comments=True)[1:], id=f"{path.name}: {line}")
 

@@ -91,10 +91,11 @@ def fit(
     if division is not None and content is not None and kept is not None:
         division = division.with_content(arg.words(content))
         train = division.train
-    from_file = bool(configured) and (model is None or len(configured) > 1)
-    name = model or configured.get("name", "dualnet")
+    named_there = model is None and "name" in configured
+    name = configured.pop("name", "dualnet") if model is None else model
     configured.pop("name", None)
-    build_model(name, configured, str(source) if from_file else "--model")
+    build_model(name, {}, str(source) if named_there else "--model")
+    build_model(name, configured, str(source))
     built = build_model(name, {**configured, **parse_settings(settings or [])}, "--set")  # what is wrong now is said there
     if out.exists() and any(out.iterdir()) and not (out / "run.json").exists():
         raise UsageError(f"{out} exists and is not a run folder; choose another --out")
@@ -161,9 +162,8 @@ def _from_config(config: dict[str, Any], path: Path) -> tuple[Split | None, Data
             listed[key] = path.parent / str(listed[key])
     chosen = None if source is None else str(source)
     beside = None if chosen is None else path.parent / chosen
-    if beside is not None and (
-        beside.is_file() or arg.split_folder(str(beside)) is not None
-    ):  # not any folder: `demo` makes one
+    # not any folder: one may have the name of a data set
+    if beside is not None and (beside.is_file() or arg.split_folder(str(beside)) is not None):
         chosen = str(beside)
     tables = arg.TableOptions(**listed)
     folder = arg.split_folder(chosen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ LIMIT = 65_536  # bytes; what `write` writes has a few hundred
 
 @dataclass(frozen=True)
 class EventColumns:
-    """How a table of events is read; what a fit and the updates of its run agree on.
+    """How a table of events is read, as a fit was told.
 
     Parameters
     ----------
@@ -63,6 +64,11 @@ def write_run_file(folder: Path, columns: EventColumns) -> None:
 def read_event_columns(run: Path) -> EventColumns:
     """Return how the events of a run were read; the defaults for a run of an earlier version, or a model without its run.
 
+    Parameters
+    ----------
+    run : Path
+        The folder of a run, or the folder `model` in it.
+
     Raises
     ------
     ArtifactError
@@ -70,14 +76,17 @@ def read_event_columns(run: Path) -> EventColumns:
     """
     from ..errors import ArtifactError
 
-    path = next((folder / NAME for folder in (run, run.parent) if (folder / NAME).is_file()), None)  # run, or run/model
-    if path is None:
+    folder = run.resolve()
+    if not (folder / "model").is_dir() and folder.name == "model":
+        folder = folder.parent
+    path = folder / NAME
+    if not path.is_file():
         return EventColumns()
     try:
         if path.stat().st_size > LIMIT:
             raise ValueError(f"more than {LIMIT:,} bytes")
         return _columns(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ArtifactError(
             f'{path} does not say how the run\'s events were read ({error}); write {{"format_version": 1}} into it and give the'
             " column options"
@@ -93,5 +102,7 @@ def _columns(told: Any) -> EventColumns:
     }  # fmt: skip
     for name, value in events.items():
         if name not in kinds or not isinstance(value, kinds[name]) or isinstance(value, bool):
+            raise ValueError(f"it says {name}={value!r}")
+        if isinstance(value, int | float) and not math.isfinite(value):
             raise ValueError(f"it says {name}={value!r}")
     return EventColumns(**events)

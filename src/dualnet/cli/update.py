@@ -82,7 +82,8 @@ def update(
     if hold_out is not None and events is None:
         raise UsageError("--hold-out hides new pairs, so it needs --events")
     target = _target(run, out, overwrite)
-    columns = read_event_columns(run).overridden(user, item, rating, threshold)
+    fitted = read_event_columns(run)
+    columns = fitted.overridden(user, item, rating, threshold)
     if columns != EventColumns():
         note(f"reading {columns}")
     with _alone(target):
@@ -105,7 +106,7 @@ def update(
         # a name of its own each time: MLflow keeps a database open under the name it first had
         staged = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
         with _removed(staged):
-            log = _staged_log(run, staged, columns, replaced=target == run)
+            log = _staged_log(run, staged, fitted, replaced=target == run)
             followers = arg.trackers(track, track_to, staged, target.resolve().name)
             settings = RunOptions(log=log, threads=threads, trackers=followers)
             model.update(pairs, items=content, users=user_table, epochs=epochs, learning_rate=learning_rate, run=settings)

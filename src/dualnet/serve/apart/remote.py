@@ -76,6 +76,7 @@ class RemoteService:
         self._listening: asyncio.Task[None] | None = None
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
+        self._ping: asyncio.Task[bool] | None = None
         self._started = self._closing = self._lost = False
 
     @classmethod
@@ -164,11 +165,20 @@ class RemoteService:
         return self._started and not self._lost
 
     async def responds(self) -> bool:
-        """Whether the other process says a word within two seconds: one that hangs still counts as ready."""
+        """Whether the other process says a word within two seconds: `ready` does not tell one that hangs.
+
+        All who want to know wait for the same word, so that what waits for a process that hangs does not grow.
+        """
+        if self._ping is None or self._ping.done():
+            self._ping = asyncio.create_task(self._pinged())
+        ping = self._ping
+        await asyncio.wait([ping], timeout=RESPONSE)
+        return ping.done() and ping.result()
+
+    async def _pinged(self) -> bool:
         try:
-            async with asyncio.timeout(RESPONSE):
-                await self._call("ping")
-        except (TimeoutError, ClosedError):
+            await self._call("ping")
+        except ClosedError:
             return False
         return True
 

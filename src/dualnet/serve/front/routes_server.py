@@ -57,11 +57,12 @@ def add_routes(table: RouteTable, draining: Draining, document: Callable[[], byt
 
     async def readyz() -> dict[str, Any]:
         """Say whether questions are taken: not while loading, when about to stop, or when the process with the model hangs."""
+        responds = not draining.now and service.ready and await service.responds()  # first, for meanwhile it may have to stop
         if draining.now:
             raise Refusal(503, "stopping", "the server is about to stop", WAIT)
         if not service.ready:
             raise Refusal(503, "not-ready", "the model is not loaded yet", WAIT)
-        if not await service.responds():
+        if not responds:
             raise Refusal(503, "not-ready", "the process with the model does not answer", WAIT)
         return {"status": "ready"}
 
