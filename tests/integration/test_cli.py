@@ -155,6 +155,36 @@ def test_a_named_data_set_is_not_a_folder_of_its_name(capsys, tmp_path):
     assert as_json(capsys, "fit", tmp_path / "config.toml", "--out", tmp_path / "run")["info"]["users"] == 1200
 
 
+@pytest.mark.parametrize(
+    ("section", "arguments", "message"),
+    [
+        ("neighbors = 5", ["--model", "item-knn"], "config.toml: model 'item-knn' has no parameter 'neighbors'"),
+        ('name = "item-knn"\nneighbours = 5', ["--model", "itemknn"], "--model: there is no model 'itemknn'"),
+        ('name = "itemknn"', [], "config.toml: there is no model 'itemknn'"),
+        ("name = 5", [], "config.toml: there is no model '5'"),
+        ('name = "item-knn"\nneighbours = 5', ["--set", "neighbours=x"], "--set: neighbours = 'x' should be a whole number"),
+    ],
+)
+def test_what_is_wrong_is_said_where_it_was_written(capsys, tmp_path, section, arguments, message):
+    (tmp_path / "config.toml").write_text(f'[data]\nsource = "demo"\n[model]\n{section}\n')
+    code, _, err = call(capsys, "fit", tmp_path / "config.toml", *arguments, "--out", tmp_path / "run")
+    assert code == 2
+    assert message in err
+
+
+def test_a_fit_that_fails_leaves_the_columns_of_the_model_that_is_there(capsys, tables, tmp_path):
+    run = tmp_path / "run"
+    assert call(capsys, "fit", *tables, "--model", "popularity", "--out", run)[0] == 0
+    before = (run / "run.json").read_text()
+    renamed = tmp_path / "renamed.csv"
+    renamed.write_text("reader,item_id\n" + "".join(f"u{n},i{n % 4}\n" for n in range(20)))
+    fit = ["fit", renamed, "--user-column", "reader", "--overwrite", "--out", run]
+    assert call(capsys, *fit, "--set", "levels=[]")[0] == 2
+    assert (run / "run.json").read_text() == before
+    assert call(capsys, *fit, "--model", "popularity")[0] == 0
+    assert '"user": "reader"' in (run / "run.json").read_text()
+
+
 def test_a_configuration_file(capsys, folder, tmp_path):
     config = folder / "config.toml"
     text = '[data]\nsource = "events.csv"\nitems = "items.csv"\ntext = ["title"]\n[model]\nname = "item-knn"\nneighbours = 5\n'

@@ -92,7 +92,7 @@ def fit(
         division = division.with_content(arg.words(content))
         train = division.train
     named_there = model is None and "name" in configured
-    name = configured.pop("name", "dualnet") if model is None else model
+    name = str(configured.get("name", "dualnet")) if model is None else model
     configured.pop("name", None)
     build_model(name, {}, str(source) if named_there else "--model")
     build_model(name, configured, str(source))
@@ -101,9 +101,11 @@ def fit(
         raise UsageError(f"{out} exists and is not a run folder; choose another --out")
     if (out / "model").exists() and not (resume or overwrite):
         raise UsageError(f"{out} holds a fitted model already; choose another --out, or replace it with --overwrite")
+    columns = EventColumns(tables.user, tables.item, tables.rating, tables.threshold)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        write_run_file(out, EventColumns(tables.user, tables.item, tables.rating, tables.threshold))
+        if not (out / "model").exists():  # the file of one that is to be replaced stays right until it is
+            write_run_file(out, columns)
     except OSError as error:
         raise ResourceError(f"cannot write the run to {out}: {error.strerror or error}; choose another --out") from error
     if resume:
@@ -113,6 +115,10 @@ def fit(
     run = RunOptions(log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers)
     built.fit(train, division.validation if division is not None else None, run=run)
     built.save(out / "model")
+    try:
+        write_run_file(out, columns)
+    except OSError as error:
+        raise ResourceError(f"cannot write the run to {out}: {error.strerror or error}") from error
     # a split in a folder is measured by `evaluate`, as often as one likes; one made here is gone with this command
     report = None if division is None or kept is not None or not division.tasks else evaluate(built, division, at=CUTS)
     summary = {"run": str(out), "model": name, "info": built.info_, "parameters": built.get_params()}
