@@ -89,6 +89,11 @@ def test_events_are_read_as_fit_read_them(capsys, folder, tmp_path):
     assert code == 0
     assert "users in column 'reader', items in 'book', ratings in 'stars' that count from 4 on" in err
     assert json.loads(out)["update"]["pairs"] == 1
+    # what one update was told otherwise is not kept
+    assert (tmp_path / "next" / "run.json").read_text() == (tmp_path / "run" / "run.json").read_text()
+    other = ["--rating", "", "--user-column", "reader", "--overwrite"]
+    assert call(capsys, tmp_path / "next", "--events", fresh, *other, "--json")[0] == 0
+    assert (tmp_path / "next" / "run.json").read_text() == (tmp_path / "run" / "run.json").read_text()
     # an update of the update, and of the model folder alone, still know
     for place, rating, pairs in ((tmp_path / "next", [], 1), (tmp_path / "run" / "model", ["--rating", ""], 2)):
         target = tmp_path / f"again-{pairs}"
@@ -100,7 +105,18 @@ def test_events_are_read_as_fit_read_them(capsys, folder, tmp_path):
     assert "needs a threshold" in err
 
 
-@pytest.mark.parametrize("text", ["nothing", "[1]", '{"events": {"user": 5}}', '{"events": {"who": "x"}}', "x" * 70_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nothing",
+        "[1]",
+        "[" * 60_000,
+        '{"events": {"user": 5}}',
+        '{"events": {"who": "x"}}',
+        '{"events": {"rating": "r", "threshold": NaN}}',
+        "x" * 70_000,
+    ],
+)
 def test_a_damaged_run_file_is_refused_in_a_sentence(capsys, folder, tmp_path, text):
     shutil.copytree(folder / "run", tmp_path / "run")
     (tmp_path / "run" / "run.json").write_text(text)
@@ -108,6 +124,14 @@ def test_a_damaged_run_file_is_refused_in_a_sentence(capsys, folder, tmp_path, t
     assert code == 5
     assert "run.json does not say how the run's events were read" in err
     assert not (tmp_path / "next").exists()
+
+
+def test_a_run_file_beside_a_model_of_another_name_is_not_its_own(capsys, folder, tmp_path):
+    shutil.copytree(folder / "run" / "model", tmp_path / "mine")
+    (tmp_path / "run.json").write_text('{"events": {"user": "reader"}}')
+    code, _, err = call(capsys, tmp_path / "mine", *new(folder), "--out", tmp_path / "next")
+    assert code == 0, err
+    assert "reader" not in err
 
 
 def test_a_failure_leaves_nothing(capsys, folder, tmp_path):
