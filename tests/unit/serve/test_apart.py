@@ -221,10 +221,13 @@ def test_a_process_that_hangs_is_told_from_one_that_works(folder_of, monkeypatch
         assert await service.responds()
         monkeypatch.setattr(module, "RESPONSE", 0.05)
         os.kill(service._process.pid, signal.SIGSTOP)
+        assert await asyncio.gather(*(service.responds() for _ in range(3))) == [False] * 3
         assert not await service.responds()
+        assert len(service._asked) == 1  # however many wanted to know
         monkeypatch.setattr(module, "RESPONSE", 30.0)
         os.kill(service._process.pid, signal.SIGCONT)
         assert await service.responds()
+        assert not service._asked
         await service.close()
         assert not await service.responds()
 

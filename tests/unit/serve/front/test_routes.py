@@ -149,7 +149,14 @@ def test_ready_only_while_the_service_is_and_the_server_stays(make_front):
     assert (hanging.status_code, hanging.json()["error"]["code"]) == (503, "not-ready")
     assert "does not answer" in hanging.json()["error"]["message"]
     front.service.hangs = False
-    draining.now = True
+
+    async def stops_meanwhile():
+        draining.now = True
+        return False
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(front.service, "responds", stops_meanwhile)
+        assert front.ask("GET", "/readyz").json()["error"]["code"] == "stopping"
     stopping = front.ask("GET", "/readyz")
     assert (stopping.status_code, stopping.headers["connection"], stopping.json()["error"]["code"]) == (
         503,
