@@ -8,24 +8,44 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "ArtifactError": "errors",
+    "BPR": "models.bpr",
+    "CDL": "models.cdl",
+    "Capabilities": "models.base",
+    "CapabilityError": "errors",
     "Content": "data.content",
+    "ContentFactors": "models.content_factors",
     "ContentProfile": "models.profile",
     "ContentSpec": "data.content",
+    "DataError": "errors",
     "Dataset": "data.dataset",
     "DualNet": "models.dualnet",
     "DualNetError": "errors",
+    "DualNetWarning": "errors",
+    "EASE": "models.ease",
     "Explanation": "models.explanation",
+    "Fusion": "models.fusion",
     "IdMap": "ids",
     "Interactions": "data.interactions",
     "ItemKNN": "models.neighbours",
     "LsaProfile": "models.profile",
+    "MissingExtraError": "errors",
+    "NotFittedError": "errors",
     "Popularity": "models.popularity",
     "RankingTask": "data.tasks",
     "Recommendations": "models.recommendations",
     "Recommender": "models.base",
     "Report": "report",
+    "ResourceError": "errors",
     "RunOptions": "train.options",
     "Split": "data.tasks",
+    "TrainingError": "errors",
+    "TrainingInterruptedError": "errors",
+    "UnknownIdError": "errors",
+    "UsageError": "errors",
+    "Validation": "data.tasks",
+    "WMF": "models.wmf",
+    "create": "models.registry",
     "evaluate": "evaluation",
     "load": "models.artifact",
 }
@@ -33,25 +53,45 @@ _PUBLIC = {
 _MODULES = {"splits": "data.splits", "sources": "data.sources", "synthetic": "data.synthetic"}
 
 __all__ = [
+    "BPR",
+    "CDL",
+    "EASE",
+    "WMF",
+    "ArtifactError",
+    "Capabilities",
+    "CapabilityError",
     "Content",
+    "ContentFactors",
     "ContentProfile",
     "ContentSpec",
+    "DataError",
     "Dataset",
     "DualNet",
     "DualNetError",
+    "DualNetWarning",
     "Explanation",
+    "Fusion",
     "IdMap",
     "Interactions",
     "ItemKNN",
     "LsaProfile",
+    "MissingExtraError",
+    "NotFittedError",
     "Popularity",
     "RankingTask",
     "Recommendations",
     "Recommender",
     "Report",
+    "ResourceError",
     "RunOptions",
     "Split",
+    "TrainingError",
+    "TrainingInterruptedError",
+    "UnknownIdError",
+    "UsageError",
+    "Validation",
     "__version__",
+    "create",
     "evaluate",
     "load",
     "sources",
@@ -64,18 +104,38 @@ if TYPE_CHECKING:
     from .data.content import Content, ContentSpec
     from .data.dataset import Dataset
     from .data.interactions import Interactions
-    from .data.tasks import RankingTask, Split
-    from .errors import DualNetError
+    from .data.tasks import RankingTask, Split, Validation
+    from .errors import (
+        ArtifactError,
+        CapabilityError,
+        DataError,
+        DualNetError,
+        DualNetWarning,
+        MissingExtraError,
+        NotFittedError,
+        ResourceError,
+        TrainingError,
+        TrainingInterruptedError,
+        UnknownIdError,
+        UsageError,
+    )
     from .evaluation import evaluate
     from .ids import IdMap
     from .models.artifact import load
-    from .models.base import Recommender
+    from .models.base import Capabilities, Recommender
+    from .models.bpr import BPR
+    from .models.cdl import CDL
+    from .models.content_factors import ContentFactors
     from .models.dualnet import DualNet
+    from .models.ease import EASE
     from .models.explanation import Explanation
+    from .models.fusion import Fusion
     from .models.neighbours import ItemKNN
     from .models.popularity import Popularity
     from .models.profile import ContentProfile, LsaProfile
     from .models.recommendations import Recommendations
+    from .models.registry import create
+    from .models.wmf import WMF
     from .report import Report
     from .train.options import RunOptions
 

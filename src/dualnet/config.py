@@ -124,13 +124,8 @@ def build_model(name: str, parameters: Mapping[str, Any], place: str) -> Any:
         raise UsageError(f"{place}: there is no model '{name}'.{nearest(name, MODELS)}")
     cls = model_class(name)
     hints = get_type_hints(cls.__init__, None, {"Sequence": Sequence, "Literal": Literal})
-    known = cls.parameter_names()
-    checked = {}
-    for key, value in parameters.items():
-        if key not in known:
-            hint = nearest(key, known) if known else " It has none."
-            raise UsageError(f"{place}: model '{name}' has no parameter '{key}'.{hint}")
-        checked[key] = _check(value, hints[key], f"{place}: {key}")
+    cls.check_names(parameters, f"{place}: ")
+    checked = {key: _check(value, hints[key], f"{place}: {key}") for key, value in parameters.items()}
     return create(name, **checked)
 
 

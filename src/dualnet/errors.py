@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -80,6 +81,36 @@ class MissingExtraError(ResourceError):
         super().__init__(
             f"{purpose} needs the package '{package}', which is not installed; run: pip install 'dualnet[{extra}]'"
         )
+
+
+@contextmanager
+def optional_package(package: str, extra: str, purpose: str, *, module: str | None = None) -> Iterator[None]:
+    """Run imports that need an optional package, and say how to install it where it is missing.
+
+    Any other import error passes as it is: a package that is there and broken is not missing.
+
+    Parameters
+    ----------
+    package : str
+        Name under which it is installed.
+    extra : str
+        The extra of this library that installs it.
+    purpose : str
+        What it is needed for, the subject of the text, such as ``"fitting DualNet"``.
+    module : str, optional
+        Name under which it is imported, if that is another.
+
+    Raises
+    ------
+    MissingExtraError
+        If there is no such package.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != (module or package):
+            raise
+        raise MissingExtraError(package, extra, purpose) from error
 
 
 class DualNetWarning(UserWarning):

@@ -1,6 +1,8 @@
 """Every model, found by walking subclasses, keeps every promise of the contract on a world whose answer is known."""
 
+import copy
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.base import clone
 
 from dualnet import Content, Dataset, Interactions, Recommender, evaluate, load, splits
 from dualnet.data.synthetic import blocks_world
@@ -69,6 +72,43 @@ def test_constructor_only_stores(fitted):
     assert set(vars(model)) == set(model.get_params())
     with pytest.raises(NotFittedError, match="not fitted yet"):
         model.recommend(history=["i0-0"])
+
+
+def test_parameters_are_read_set_and_cloned_as_in_scikit_learn(fitted):
+    twin = clone(fitted)
+    assert type(twin) is type(fitted)
+    assert not hasattr(twin, "catalogue_")
+    assert twin.get_params() == fitted.get_params() == fitted.get_params(deep=False)
+    assert twin.set_params(**twin.get_params()) is twin
+    for name, value in SMALL.get(fitted.name, {}).items():
+        assert type(twin)().set_params(**{name: value}).get_params()[name] == value
+    before = twin.get_params()
+    with pytest.raises(UsageError, match=rf"model '{fitted.name}' has no parameter 'zero_wieght'\.( Did| Known| It)"):
+        twin.set_params(**{**before, "zero_wieght": 1})
+    assert vars(twin) == before
+
+
+COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda model: pickle.loads(pickle.dumps(model))}
+
+
+@pytest.mark.parametrize("way", COPIES)
+def test_copies_answer_alike_and_live_apart(fitted, way):
+    unfitted = COPIES[way](make(fitted.name))
+    assert unfitted.get_params() == fitted.get_params()
+    first = fitted.recommend("u0-0", k=4)  # caches are filled
+    fitted.similar_items("i1-2", k=2)
+    other = COPIES[way](fitted)
+    again = other.recommend("u0-0", k=4)
+    assert (again.ids, again.scores) == (first.ids, first.scores)
+    assert other.similar_items("i1-2", k=4).ids == fitted.similar_items("i1-2", k=4).ids
+    other.set_params(**unfitted.get_params()).fit(shuffled_world())
+    assert fitted.recommend("u0-0", k=4).scores == first.scores
+
+
+def shuffled_world():
+    """The same items and users, with each user's history given to another."""
+    matrix = WORLD.interactions.matrix[::-1]
+    return Dataset(Interactions(WORLD.interactions.users, WORLD.interactions.items, matrix), WORLD.items, name="shuffled")
 
 
 def test_recommendations_find_the_own_group(fitted):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ from .answers import Answers
 from .explaining import Explains
 from .item_vectors import CatalogueVectors
 from .leaving_out import leave_one_out
+from .parameters import Parameters
 from .reasons import Reasons
 from .updating import Updates
 
@@ -101,7 +101,7 @@ class Prepared:
         return self.features
 
 
-class Recommender(Answers, Explains, Updates, ABC):
+class Recommender(Parameters, Answers, Explains, Updates, ABC):
     """Base of all models: fit once, then encode users and items, known or new, and match them by inner product.
 
     The constructor takes keywords only and stores them; `fit` starts afresh and returns the model; what it learns ends in
@@ -130,7 +130,6 @@ class Recommender(Answers, Explains, Updates, ABC):
         SHA-256 of the manifest that this model was last saved with or loaded from.
     """
 
-    name: ClassVar[str]
     uses_content: ClassVar[bool] = False
 
     info_: dict[str, Any]
@@ -164,20 +163,6 @@ class Recommender(Answers, Explains, Updates, ABC):
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
         """Return why one history over a space gets some of its items; by leaving out where a model knows nothing better."""
         return leave_one_out(self, history, space, rows)
-
-    @classmethod
-    def parameter_names(cls) -> list[str]:
-        """Return the names of the constructor's arguments: they are the configuration."""
-        return [name for name in inspect.signature(cls.__init__).parameters if name not in ("self", "overrides")]
-
-    def get_params(self) -> dict[str, Any]:
-        """Return the constructor's arguments of this model."""
-        return {name: getattr(self, name) for name in self.parameter_names()}
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(type(self).__init__).parameters
-        changed = {n: v for n, v in self.get_params().items() if v != defaults[n].default}
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
 
     @property
     def n_parameters(self) -> int:
@@ -243,7 +228,7 @@ class Recommender(Answers, Explains, Updates, ABC):
         whole = len(known) == train.interactions.n_items and len(users) == train.interactions.n_users
         data = train if whole else train.select(users=users, items=known)
         self.users_, self.items_ = data.interactions.users, data.interactions.items
-        self.__dict__.pop("_kept", None)  # vectors of the former fit
+        self._forget()  # vectors of the former fit
         self.histories_ = data.interactions.pattern()
         weights = data.interactions.matrix.data
         self.weights_ = None if (weights == 1).all() else weights
@@ -367,7 +352,7 @@ class Recommender(Answers, Explains, Updates, ABC):
 
     @property
     def _catalogue_vectors(self) -> CatalogueVectors:
-        kept: CatalogueVectors = self.__dict__.setdefault("_kept", CatalogueVectors())
+        kept: CatalogueVectors = self._cached("_kept", CatalogueVectors)
         return kept
 
     def _require_fitted(self) -> None:

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import RankingTask, Validation
-from ..errors import CapabilityError, MissingExtraError, UsageError, nearest
+from ..errors import CapabilityError, UsageError, nearest, optional_package
 from ..evaluation import quick_recall
 from ..ids import Rows
 from ..train.options import RunOptions
@@ -171,10 +171,8 @@ class CDL(Recommender):
         self.figures_ = chooser.figures_
 
     def _alternate(self, known: Prepared, tasks: Sequence[RankingTask], run: RunOptions, phase: str, rounds: int) -> None:
-        try:
+        with optional_package("torch", "train", "fitting CDL"):
             from .alternation import alternate
-        except ImportError as error:
-            raise MissingExtraError("torch", "train", "fitting CDL") from error
         self.figures_ = []
         alternate(self, known, rounds, self._validator(tasks) if tasks else None, run, phase)
 

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array, issparse
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
-from ..errors import CapabilityError, MissingExtraError, UsageError
+from ..errors import CapabilityError, UsageError, optional_package
 from ..ids import Rows
 from ..train.options import RunOptions
 from .als import contributions, half_step
@@ -62,10 +62,8 @@ class ContentFactors(Recommender):
         if not self.ridge > 0:
             raise UsageError(f"ridge={self.ridge!r} must be above 0")
         features = known.content(self.name)
-        try:
+        with optional_package("scikit-learn", "train", "fitting content-factors", module="sklearn"):
             from sklearn.linear_model import Ridge
-        except ImportError as error:
-            raise MissingExtraError("scikit-learn", "train", "fitting content-factors") from error
         self.item_factors_ = factorise(self, known.data.interactions.matrix)
         regression = Ridge(alpha=self.ridge, fit_intercept=False, solver="sparse_cg" if issparse(features) else "auto")
         self.content_map_ = np.ascontiguousarray(regression.fit(features, self.item_factors_).coef_.T, np.float32)

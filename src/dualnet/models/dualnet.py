@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import RankingTask, Validation
-from ..errors import MissingExtraError
+from ..errors import optional_package
 from ..ids import Rows
 from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
@@ -269,7 +269,6 @@ class DualNet(Recommender):
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         check_parameters(self)
-        self._forget_tables()
         if run.log is not None and not run.resume:
             run.log.unlink(missing_ok=True)
         if validation is None or needs_no_refit(validation, known):
@@ -284,7 +283,6 @@ class DualNet(Recommender):
     def _fit_chosen(self, validation: Validation, run: RunOptions) -> None:
         """Fit on the smaller training set of a validation to find the best number of epochs and the content's weight."""
         known = self._prepare(validation.train)
-        self._forget_tables()
         self.training_ = self._descend(known, validation.tasks, run, "choose", None)
         self._choose_content_weight(validation.tasks)
 
@@ -307,23 +305,18 @@ class DualNet(Recommender):
     def _descend(
         self, known: Prepared, tasks: Sequence[RankingTask], run: RunOptions, phase: str, stop_after: int | None
     ) -> TrainingState:
-        try:
+        with optional_package("torch", "train", "fitting DualNet"):
             from .descent import descend
-        except ImportError as error:
-            raise MissingExtraError("torch", "train", "fitting DualNet") from error
         state, self.runtime_ = descend(self, known, tasks, run, phase=phase, stop_after=stop_after)
         return state
 
     def _update(
         self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
     ) -> dict[str, Any]:
-        try:
+        with optional_package("torch", "train", "updating DualNet"):
             from .descent import descend_further
-        except ImportError as error:
-            raise MissingExtraError("torch", "train", "updating DualNet") from error
         passes = UPDATE_EPOCHS if epochs is None else epochs
         rate = UPDATE_RATE * self.learning_rate if learning_rate is None else learning_rate
-        self._forget_tables()
         self.training_, self.runtime_ = descend_further(
             self, known, self.runtime_.tensors, run,
             n_old=n_old, epochs=passes, learning_rate=rate, phase=f"update-{number}",
@@ -363,10 +356,10 @@ class DualNet(Recommender):
         return {"runtime": self.runtime_.config, "content_weight": self.content_weight_}, dict(self.runtime_.tensors)
 
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
-        self._forget_tables()
         self.content_weight_ = float(config["content_weight"])
         self.runtime_ = DualRuntime(config["runtime"], tensors)
 
-    def _forget_tables(self) -> None:
-        # what each item adds to a history, computed once a space
-        self._tables: weakref.WeakKeyDictionary[ItemSpace, NDArray[np.float32]] = weakref.WeakKeyDictionary()
+    @property
+    def _tables(self) -> weakref.WeakKeyDictionary[ItemSpace, NDArray[np.float32]]:
+        """What each item of a space adds to a history, computed once a space."""
+        return self._cached("_history_tables", weakref.WeakKeyDictionary)

@@ -54,9 +54,5 @@ def create(name: str, **parameters: Any) -> Recommender:
         If the model or a parameter does not exist; the text names the nearest.
     """
     cls = model_class(name)
-    known = cls.parameter_names()
-    for parameter in parameters:
-        if parameter not in known:
-            hint = nearest(parameter, known) if known else " It has none."
-            raise UsageError(f"model '{name}' has no parameter '{parameter}'.{hint}")
+    cls.check_names(parameters)
     return cls(**parameters)

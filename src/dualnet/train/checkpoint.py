@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -152,8 +151,12 @@ def sole_writer(folder: Path) -> Iterator[None]:
     Raises
     ------
     ResourceError
-        If another process holds it, or the folder cannot be made.
+        If another process holds it, the folder cannot be made, or the system has no file locks (Windows).
     """
+    try:
+        import fcntl
+    except ImportError as error:  # no such locks there, and no way to be alone
+        raise ResourceError("checkpoints need a system with file locks (Linux, macOS); train without them") from error
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = (folder / ".lock").open("w")
