@@ -1,0 +1,107 @@
+"""Item factors by alternating least squares with a prior from content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ..als import half_step
+from ..wmf import start_factors
+from .ridge import ContentAxes, ContentRidge
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FactorSettings:
+    """How the factors are solved for.
+
+    Parameters
+    ----------
+    factors : int
+        Width.
+    zero_weight : float
+        Weight b of zeros against 1 for positives.
+    regularization : float
+        Penalty l of the squared lengths of users, and of an item's distance from its prior.
+    iterations : int
+        Alternations without a prior.
+    rounds : int
+        Alternations with a prior from content.
+    random_state : int
+        Seed of the first item factors.
+    """
+
+    factors: int
+    zero_weight: float
+    regularization: float
+    iterations: int = 8
+    rounds: int = 3
+    random_state: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class ItemFactors:
+    """Factors of the training items, and the map that predicts those of a new item.
+
+    Parameters
+    ----------
+    items : ndarray of float32, shape (n_items, width)
+    content_map : ndarray of float32, shape (n_features, width), optional
+        From a content row of unit length to factors; None without a prior.
+    """
+
+    items: Array
+    content_map: Array | None
+
+
+def plain_factors(matrix: csr_array, settings: FactorSettings) -> Array:
+    """Return item factors by alternating least squares without content, shape (n_items, width); equation 1 of the paper.
+
+    Parameters
+    ----------
+    matrix : csr_array, shape (n_users, n_items)
+        Weights of the positives.
+    settings : FactorSettings
+    """
+    items = start_factors(matrix.shape[1], settings.factors, settings.random_state)
+    transposed = csr_array(matrix.T)
+    for _ in range(settings.iterations):
+        users = half_step(items, matrix, settings.zero_weight, settings.regularization)
+        items = half_step(users, transposed, settings.zero_weight, settings.regularization)
+    return items
+
+
+def factors_with_prior(
+    matrix: csr_array, content: Any, axes: ContentAxes | None, penalty: float, start: Array, settings: FactorSettings
+) -> ItemFactors:
+    """Return item factors that are drawn to what their content predicts.
+
+    Alternates three exact steps on one objective, the weighted squared error + l |U|^2 + l |V - X M|^2 + l penalty |M|^2: the
+    map M, the users U, the items V. An item with few events stays near its content, one with many is where its users put it.
+
+    Parameters
+    ----------
+    matrix : csr_array, shape (n_users, n_items)
+        Weights of the positives.
+    content : csr_array or ndarray of float32, shape (n_items, n_features)
+        Rows of unit length.
+    axes : ContentAxes, optional
+        See `ContentRidge`.
+    penalty : float
+        How little the map is trusted: the penalty of its squared entries.
+    start : ndarray of float32, shape (n_items, width)
+        From `plain_factors`.
+    settings : FactorSettings
+    """
+    ridge, items, transposed = ContentRidge(content, penalty, axes), start, csr_array(matrix.T)
+    for _ in range(settings.rounds):
+        ridge.fit(items)
+        users = half_step(items, matrix, settings.zero_weight, settings.regularization)
+        prior = ridge.predict(content)
+        items = half_step(users, transposed, settings.zero_weight, settings.regularization, prior=prior)
+    return ItemFactors(items, ridge.fit(items))

@@ -1,0 +1,139 @@
+"""Ridge regression from content to factors, without a matrix of items x items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
+
+from ...rng import generator
+
+Array = NDArray[np.float32]
+
+DIRECT = 2_000  # features up to which the normal equations are solved directly
+TOLERANCE = 1e-3  # of the right side; the factors themselves move more from one alternation to the next
+STEPS = 40
+ROUNDS = 4  # of subspace iteration
+OVERSAMPLING = 30
+
+
+class ContentRidge:
+    """The map M that minimises |V - X M|^2 + penalty |M|^2 for content rows X of unit length and given factors V.
+
+    Few features are solved for directly. Many sparse ones are solved for by conjugate gradients on X'X, preconditioned with
+    its leading axes, so that neither an items x items nor a features x features matrix is made. A second call starts from
+    the map of the first one.
+
+    Parameters
+    ----------
+    content : csr_array or ndarray of float32, shape (n_items, n_features)
+        Rows of unit length, or zero.
+    penalty : float
+        The strength of the ridge, above 0.
+    axes : ContentAxes, optional
+        Leading axes of the content; needed for more than 2,000 features.
+    """
+
+    def __init__(self, content: Any, penalty: float, axes: ContentAxes | None = None) -> None:
+        self.content, self.penalty, self.axes = content, penalty, axes
+        self.map: Array | None = None
+        self._inverse: Array | None = None
+        if content.shape[1] <= DIRECT or axes is None:
+            gram = content.T @ content
+            dense = (gram.toarray() if issparse(gram) else gram).astype(np.float64)
+            dense[np.diag_indices_from(dense)] += penalty
+            self._inverse = np.linalg.inv(dense).astype(np.float32)
+        else:
+            self._transposed = csr_array(content.T)
+
+    def fit(self, factors: Array) -> Array:
+        """Return the map from content to factors, shape (n_features, width).
+
+        Parameters
+        ----------
+        factors : ndarray of float32, shape (n_items, width)
+        """
+        right = np.asarray(self.content.T @ factors, np.float32)
+        if self._inverse is not None:
+            self.map = self._inverse @ right
+        else:
+            self.map = self._descend(right, np.zeros_like(right) if self.map is None else self.map)
+        return self.map
+
+    def predict(self, content: Any) -> Array:
+        """Return the factors that content predicts, shape (n, width); `fit` comes first."""
+        assert self.map is not None
+        return np.asarray(content @ self.map, np.float32)
+
+    def _descend(self, right: Array, start: Array) -> Array:
+        """Solve (X'X + penalty) M = right by preconditioned conjugate gradients, all columns at once."""
+        found = start.copy()
+        residual = right - self._times(found)
+        enough = TOLERANCE * float(np.linalg.norm(right))
+        direction = image = np.zeros_like(right)
+        size = np.ones(right.shape[1], np.float32)
+        for step in range(STEPS):
+            if float(np.linalg.norm(residual)) <= enough:
+                break
+            image = self._precondition(residual)
+            before, size = size, np.einsum("ij,ij->j", residual, image)
+            direction = image if step == 0 else image + direction * (size / np.maximum(before, 1e-30))
+            product = self._times(direction)
+            length = size / np.maximum(np.einsum("ij,ij->j", direction, product), 1e-30)
+            found += direction * length
+            residual -= product * length
+        return found
+
+    def _times(self, vectors: Array) -> Array:
+        product = np.asarray(self._transposed @ np.asarray(self.content @ vectors, np.float32), np.float32)
+        product += np.float32(self.penalty) * vectors
+        return product
+
+    def _precondition(self, residual: Array) -> Array:
+        assert self.axes is not None
+        inside = self.axes.directions.T @ residual
+        rest = np.float32(1 / (self.axes.strengths[-1] / 2 + self.penalty))
+        weights = (1 / (self.axes.strengths + self.penalty) - rest).astype(np.float32)
+        return residual * rest + self.axes.directions @ (inside * weights[:, None])
+
+
+class ContentAxes:
+    """The leading eigenvectors of X'X for content rows X, and their eigenvalues.
+
+    Parameters
+    ----------
+    directions : ndarray of float32, shape (n_features, count)
+        Orthonormal columns, the strongest first.
+    strengths : ndarray of float64, shape (count,)
+        Eigenvalues.
+    """
+
+    def __init__(self, directions: Array, strengths: NDArray[np.float64]) -> None:
+        self.directions, self.strengths = directions, strengths
+
+    @classmethod
+    def of(cls, content: Any, count: int, seed: int) -> ContentAxes:
+        """Return the leading axes by randomised subspace iteration (Halko, Martinsson & Tropp 2011).
+
+        Parameters
+        ----------
+        content : csr_array or ndarray of float32, shape (n_items, n_features)
+        count : int
+            How many are wanted; fewer come back where the content has fewer.
+        seed : int
+            Of the random start.
+        """
+        n_items, n_features = content.shape
+        count = min(count, n_items, n_features)
+        transposed = csr_array(content.T) if issparse(content) else content.T
+        basis = generator(seed, "content-axes").standard_normal((n_items, min(count + OVERSAMPLING, n_items)), np.float32)
+        for _ in range(ROUNDS):
+            basis = np.linalg.qr(np.asarray(content @ np.asarray(transposed @ basis)))[0]
+        image = np.asarray(transposed @ basis, np.float32)
+        strengths, rotation = np.linalg.eigh(image.T.astype(np.float64) @ image)
+        strengths, rotation = strengths[::-1][:count], rotation[:, ::-1][:, :count]
+        kept = strengths > 1e-6 * max(float(strengths[0]), 1e-30) if len(strengths) else np.zeros(0, bool)
+        directions = image @ (rotation[:, kept] / np.sqrt(strengths[kept])).astype(np.float32)
+        return cls(np.ascontiguousarray(directions, np.float32), strengths[kept])
