@@ -17,7 +17,7 @@ from ..data.tasks import Split, Validation
 from ..errors import CapabilityError, DataError, TrainingError, UsageError
 from ..evaluation import evaluate
 from ..models.base import Recommender
-from ..models.validation import CUTS, auto_cut
+from ..models.choosing import CUTS, auto_cut
 from ..train.options import RunOptions
 from .proposals import Proposer
 from .trials import append_trial, best_trial, params_key, read_trials

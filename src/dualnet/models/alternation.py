@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,24 +31,34 @@ Array = NDArray[np.float32]
 
 
 def alternate(
-    model: CDL, known: Prepared, rounds: int, validate: Callable[[], float] | None, run: RunOptions, phase: str = "train"
-) -> None:
+    model: CDL,
+    known: Prepared,
+    rounds: int,
+    validate: Callable[[], Mapping[str, float]] | None,
+    run: RunOptions,
+    phase: str = "train",
+) -> list[float]:
     """Fit the factors and the encoder of a model, and record the objective.
 
     Parameters
     ----------
     model : CDL
-        Parameters, checked; gets ``item_factors_``, ``encoder_``, ``objective_`` and ``figures_``.
+        Parameters, checked; gets ``item_factors_``, ``encoder_`` and ``objective_``.
     known : Prepared
         Known users and items only, with their features.
     rounds : int
         Alternations.
     validate : callable, optional
-        Returns the figure of the model as it stands, higher is better; the best round is kept, of equal ones the last.
+        Returns the figures of the model as it stands; the round with the best ``recall@auto`` is kept, of equal ones the last.
     run : RunOptions
         Threads, progress, and the log, which gets a line a round: its objective, its figure, its seconds.
     phase : str
         Name of this fit in the log.
+
+    Returns
+    -------
+    list of float
+        ``recall@auto`` of each round; empty without `validate`.
 
     Raises
     ------
@@ -60,22 +70,23 @@ def alternate(
         EpochLog(run.log, phase, [], run.trackers) as log,
         EpochProgress(run.progress, phase, rounds, 0) as progress,
     ):
-        state = _Alternation(model, known)
+        state, found = _Alternation(model, known), list[float]()
         for number in range(1, rounds + 1):
             started = time.perf_counter()
             state.round(number)
             model.item_factors_, model.encoder_ = state.items, state.encoder
             figures = {"epoch": float(number), "objective": float(state.lines[-1]["objective"])}
             if validate is not None:
-                model.figures_.append(validate())
-                figures["recall@auto"] = model.figures_[-1]
-                if model.figures_[-1] >= max(model.figures_):
+                figures |= validate()
+                found.append(figures["recall@auto"])
+                if found[-1] >= max(found):
                     best = state.items, state.encoder
             log.write(figures, time.perf_counter() - started)
             progress.round(figures, number)
         if validate is not None:
             model.item_factors_, model.encoder_ = best
     model.objective_ = state.lines
+    return found
 
 
 class _Alternation:

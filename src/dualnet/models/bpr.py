@@ -15,16 +15,15 @@ from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import UsageError
-from ..evaluation import quick_recall
 from ..ids import Rows
 from ..rng import generator
 from ..train.options import RunOptions
 from ..train.progress import EpochLog
 from .base import Capabilities, Prepared, Recommender
 from .bpr_steps import PairwiseSteps
+from .choosing import Phase, ValidationTasks, choose_then_refit
 from .pairwise import fold_in, fold_in_shares
 from .reasons import Reasons, linear
-from .validation import auto_cut, needs_no_refit, sample_users
 
 # validation recall@100 on citeulike2 (all users, 120 epochs, half-width .009): .461 with the users of training; folded in with
 # 1,024 negatives .464 after 1 step, .466 after 6, .463 after 12, .462 after 24; with 256 negatives .462 after 6
@@ -100,15 +99,14 @@ class BPR(Recommender):
         self._check()
         if run.log is not None:
             run.log.unlink(missing_ok=True)
-        epochs, phase = self.epochs, "train"
-        if validation is not None and not needs_no_refit(validation, known):
-            chooser = type(self)(**self.get_params())
-            chooser._descend(chooser._prepare(validation.train), validation, run, "choose", self.epochs)
-            epochs, phase, validation = chooser.epochs_, "final", None
-        self._descend(known, validation, run, phase, epochs)
+        choose_then_refit(self, known, validation, run, type(self)._descend)
 
-    def _descend(self, known: Prepared, validation: Validation | None, run: RunOptions, phase: str, last: int) -> None:
+    def _descend(self, known: Prepared, phase: Phase[int]) -> int:
         """Run the first epochs of the schedule; keep the factors that validation likes best or, without one, the last."""
+        last, run = self.epochs if phase.chosen is None else phase.chosen, phase.run
+        asked = None
+        if phase.tasks:
+            asked = ValidationTasks(self, phase.tasks, users=self.validation_users, seed=self.random_state)
         matrix = known.data.interactions.pattern()
         n_items = matrix.shape[1]
         drawn = generator(self.random_state, "bpr-fold-in").permutation(n_items)[:FOLD_SAMPLE]
@@ -119,32 +117,21 @@ class BPR(Recommender):
         )  # fmt: skip
         self.item_factors_, self.epochs_ = steps.items, last
         kept, best = steps.items, -np.inf
-        with threadpool_limits(run.threads), EpochLog(run.log, phase, [], run.trackers) as log:
+        with threadpool_limits(run.threads), EpochLog(run.log, phase.name, [], run.trackers) as log:
             for epoch in range(1, last + 1):
                 started = time.perf_counter()
                 figures = {"epoch": float(epoch), "loss": steps.epoch(epoch - 1)}
-                if validation is not None and (epoch % self.validate_every == 0 or epoch == last):
-                    figures["recall@auto"] = self._recall(validation)
+                if asked is not None and (epoch % self.validate_every == 0 or epoch == last):
+                    figures |= asked.figures()
                     if figures["recall@auto"] >= best:  # of equal figures the one with more training
                         best, kept, self.epochs_ = figures["recall@auto"], steps.items.copy(), epoch
                 log.write(figures, time.perf_counter() - started)
                 if run.after_epoch is not None:
                     run.after_epoch(figures)
-                if validation is not None and epoch - self.epochs_ >= self.patience * self.validate_every and epoch < last:
+                if asked is not None and epoch - self.epochs_ >= self.patience * self.validate_every and epoch < last:
                     break
-        self.item_factors_ = steps.items if validation is None else kept
-
-    def _recall(self, validation: Validation) -> float:
-        """Return the mean recall of folded-in users over the validation tasks, with the items of the moment."""
-        found = []
-        for task in validation.tasks:
-            sample = sample_users(task, self.validation_users, self.random_state)
-            space = self.space(sample.items, sample.content)
-            cut = auto_cut(sample)
-            found.append(
-                quick_recall(self.encode_users(sample.history, space), self.encode_items(space), sample, [cut])[cut].mean
-            )
-        return float(np.mean(found))
+        self.item_factors_ = steps.items if asked is None else kept
+        return self.epochs_
 
     def _check(self) -> None:
         for name in ("factors", "negatives", "batch", "epochs", "validate_every", "patience", "validation_users"):

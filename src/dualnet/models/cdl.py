@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -11,25 +11,26 @@ from scipy.sparse import csr_array
 
 from ..data.content import Matrix
 from ..data.space import ItemSpace
-from ..data.tasks import RankingTask, Validation
+from ..data.tasks import Validation
 from ..errors import CapabilityError, UsageError, nearest, optional_package
-from ..evaluation import quick_recall
 from ..ids import Rows
 from ..train.options import RunOptions
 from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
+from .choosing import Phase, ValidationTasks, choose_then_refit
 from .content_cosine import features_of
 from .content_encoder import ContentEncoder
 from .double_tower import DoubleTower
 from .path_integral import content_cut
 from .reasons import Reasons, linear, only_new
-from .validation import auto_cut, needs_no_refit, sample_users
 
 CHOICES = {
     "activation": ("tanh", "relu", "sigmoid", "identity"),
     "reconstruct": ("clean", "noisy"),
     "device": ("auto", "cpu", "cuda"),
 }
+
+VALIDATION_USERS = 2000  # of each task, ranked after a round
 
 
 class CDL(Recommender):
@@ -161,20 +162,15 @@ class CDL(Recommender):
         self._check(known.data.interactions.matrix)
         if run.log is not None:
             run.log.unlink(missing_ok=True)
-        tasks: Sequence[RankingTask] = () if validation is None else validation.tasks
-        if validation is None or needs_no_refit(validation, known):
-            self._alternate(known, tasks, run, "train", self.alternations)
-            return
-        chooser = type(self)(**self.get_params())
-        chooser._alternate(chooser._prepare(validation.train), tasks, run, "choose", self.alternations)
-        self._alternate(known, (), run, "final", best_round(chooser.figures_))
-        self.figures_ = chooser.figures_
+        self.figures_ = choose_then_refit(self, known, validation, run, type(self)._alternate)
 
-    def _alternate(self, known: Prepared, tasks: Sequence[RankingTask], run: RunOptions, phase: str, rounds: int) -> None:
+    def _alternate(self, known: Prepared, phase: Phase[list[float]]) -> list[float]:
+        """Alternate as often as was chosen, or as is allowed; return the figure of each round."""
         with optional_package("torch", "train", "fitting CDL"):
             from .alternation import alternate
-        self.figures_ = []
-        alternate(self, known, rounds, self._validator(tasks) if tasks else None, run, phase)
+        rounds = self.alternations if phase.chosen is None else best_round(phase.chosen)
+        asked = ValidationTasks(self, phase.tasks, users=VALIDATION_USERS, seed=self.random_state) if phase.tasks else None
+        return alternate(self, known, rounds, None if asked is None else asked.figures, phase.run, phase.name)
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
         if space.features is None:
@@ -211,21 +207,6 @@ class CDL(Recommender):
         weights, biases = ([np.asarray(tensors[f"{n}{k}"]) for k in range(config["layers"])] for n in ("weight", "bias"))
         self.encoder_ = ContentEncoder(config["activation"], weights, biases)
         self.item_factors_ = np.asarray(tensors["item_factors"])
-
-    def _validator(self, tasks: Sequence[RankingTask]) -> Callable[[], float]:
-        """Return a function that ranks a sample of the validation users with the factors of the moment."""
-        samples = [sample_users(task, 2000, self.random_state) for task in tasks]
-        spaces = [self.space(task.items, task.content) for task in samples]
-
-        def figure() -> float:
-            recalls = []
-            for task, space in zip(samples, spaces, strict=True):
-                users, items = self.encode_users(task.history, space), self.encode_items(space)
-                cut = auto_cut(task)
-                recalls.append(quick_recall(users, items, task, [cut])[cut].mean)
-            return float(np.mean(recalls))
-
-        return figure
 
     def _check(self, matrix: csr_array) -> None:
         if not self.levels or any(not isinstance(width, int) or width < 1 for width in self.levels):

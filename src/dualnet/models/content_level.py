@@ -13,8 +13,8 @@ from ..data.tasks import RankingTask
 from ..ids import Rows
 from ..retrieval.topk import EXCLUDED, best_of, block_rows, inner_products
 from ..retrieval.vectors import Vectors, join
+from .choosing import auto_cut, sample_users
 from .content_cosine import unit_profile, unit_vectors
-from .validation import auto_cut, sample_users
 
 BLOCK = 512  # users scored at a time while the weight is chosen; fewer where a catalogue is so large that they would not fit
 USERS = 10_000  # of a task that the choice is made on
@@ -51,7 +51,7 @@ def best_content_weight(tasks: Sequence[RankingTask], embed: Callable[[RankingTa
     Returns
     -------
     float
-        Recall at the cut-off of `validation.auto_cut` decides.
+        Recall at the cut-off of `choosing.auto_cut` decides.
     """
     found = np.zeros(len(WEIGHTS))
     for task in (sample_users(task, USERS, seed) for task in tasks):

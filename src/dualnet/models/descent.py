@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
+from ..data.content import Matrix
 from ..data.dataset import Dataset
+from ..data.space import ItemSpace
 from ..data.tasks import RankingTask
 from ..errors import UsageError
 from ..nn.dual import DualNetwork, DualShape
 from ..nn.export import export_network
+from ..retrieval.vectors import Vectors
 from ..rng import derive_seed
 from ..train.batches import DualBatches
 from ..train.checkpoint import discard_checkpoints, sole_writer
@@ -33,8 +36,8 @@ from ..train.stages import Stage, install_encoder, plan_stages, pretrained_encod
 from ..train.trainer import Trainer, TrainerSettings, TrainingState
 from ..train.warm_start import restore_network, start_new_rows
 from .base import Prepared
+from .choosing import ValidationTasks
 from .runtime import DualRuntime
-from .validation import ValidationRanking, sample_users
 
 if TYPE_CHECKING:
     from .dualnet import DualNet
@@ -258,13 +261,15 @@ def _start(model: DualNet, objective: DualObjective, before: DualNetwork | None,
         install_encoder(encoder, objective.inputs, since=0 if before is None else len(before.shape.levels))
 
 
-def _validator(model: DualNet, tasks: Sequence[RankingTask], network: DualNetwork) -> ValidationRanking:
-    prepared = []
-    for task in tasks:
-        sample = sample_users(task, model.validation_users, model.random_state)
-        columns = None if sample.user_content is None else model.user_features(sample.user_content)
-        prepared.append((sample, model.space(task.items, task.content), columns))
-    return ValidationRanking(prepared, network)
+def _validator(model: DualNet, tasks: Sequence[RankingTask], network: DualNetwork) -> Callable[[], dict[str, float]]:
+    """Return a function that ranks validation users with the weights of the moment; they are calibrated before each call."""
+    asked = ValidationTasks(model, tasks, users=model.validation_users, seed=model.random_state)
+    return lambda: asked.figures(partial(_encode, DualRuntime(*export_network(network))))
+
+
+def _encode(runtime: DualRuntime, task: RankingTask, space: ItemSpace, columns: Matrix | None) -> tuple[Vectors, Vectors]:
+    table = runtime.history_table(space.features, space.known)
+    return runtime.user_vectors(task.history, table, columns), runtime.item_vectors(space.features, space.known)
 
 
 def _identity(model: DualNet, data: Dataset, stop_after: int | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -18,12 +19,12 @@ from ..ids import Rows
 from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
+from .choosing import Phase, choose_then_refit
 from .content_level import Embedded, best_content_weight, items_with_content, users_with_content
 from .dualnet_parameters import check_parameters
 from .dualnet_reasons import dualnet_reasons
 from .reasons import Reasons
 from .runtime import DualRuntime
-from .validation import needs_no_refit
 
 if TYPE_CHECKING:
     from ..train.trainer import TrainingState
@@ -31,6 +32,22 @@ if TYPE_CHECKING:
 DEFAULT_CONTENT_WEIGHT = 0.3  # without a validation to choose on
 UPDATE_EPOCHS = 2  # of a warm update, and its peak rate as a share of the fit's; measured in docs/decisions.md
 UPDATE_RATE = 0.3
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a DualNet chooses on validation.
+
+    Parameters
+    ----------
+    training : TrainingState
+        Its best epoch is when to stop.
+    content_weight : float
+        Of the level below the first.
+    """
+
+    training: TrainingState
+    content_weight: float
 
 
 class DualNet(Recommender):
@@ -271,28 +288,29 @@ class DualNet(Recommender):
         check_parameters(self)
         if run.log is not None and not run.resume:
             run.log.unlink(missing_ok=True)
-        if validation is None or needs_no_refit(validation, known):
-            self.training_ = self._descend(known, () if validation is None else validation.tasks, run, "train", None)
-            self._choose_content_weight(() if validation is None else validation.tasks)
-            return
-        chooser = type(self)(**self.get_params())
-        chooser._fit_chosen(validation, run)
-        self.choice_, self.content_weight_ = chooser.training_, chooser.content_weight_
-        self.training_ = self._descend(known, (), run, "final", chooser.training_.best_epoch)
+        choose_then_refit(self, known, validation, run, type(self)._learn)
 
-    def _fit_chosen(self, validation: Validation, run: RunOptions) -> None:
-        """Fit on the smaller training set of a validation to find the best number of epochs and the content's weight."""
-        known = self._prepare(validation.train)
-        self.training_ = self._descend(known, validation.tasks, run, "choose", None)
-        self._choose_content_weight(validation.tasks)
-
-    def _choose_content_weight(self, tasks: Sequence[RankingTask]) -> None:
-        if self.featurizer_ is None:
-            self.content_weight_ = 0.0
-        elif self.content_weight is not None or not tasks:
-            self.content_weight_ = DEFAULT_CONTENT_WEIGHT if self.content_weight is None else self.content_weight
+    def _learn(self, known: Prepared, phase: Phase[Chosen]) -> Chosen:
+        """Train the towers and weigh the content, or take from a former phase how long and how much."""
+        chosen = phase.chosen
+        with optional_package("torch", "train", "fitting DualNet"):
+            from .descent import descend
+        self.training_, self.runtime_ = descend(
+            self, known, phase.tasks, phase.run,
+            phase=phase.name, stop_after=None if chosen is None else chosen.training.best_epoch,
+        )  # fmt: skip
+        if chosen is None:
+            self.content_weight_ = self._choose_content_weight(phase.tasks)
         else:
-            self.content_weight_ = best_content_weight(tasks, self._embed, self.random_state)
+            self.choice_, self.content_weight_ = chosen.training, chosen.content_weight
+        return Chosen(self.training_, self.content_weight_)
+
+    def _choose_content_weight(self, tasks: Sequence[RankingTask]) -> float:
+        if self.featurizer_ is None:
+            return 0.0
+        if self.content_weight is not None:
+            return self.content_weight
+        return best_content_weight(tasks, self._embed, self.random_state) if tasks else DEFAULT_CONTENT_WEIGHT
 
     def _reads_content_as_it_is(self) -> bool:
         return bool(getattr(self, "content_weight_", self.content_weight != 0))
@@ -301,14 +319,6 @@ class DualNet(Recommender):
         space = self.space(task.items, task.content)
         columns = None if task.user_content is None else self.user_features(task.user_content)
         return space, self._embed_users(task.history, space, columns), self._embed_items(space, task.candidates)
-
-    def _descend(
-        self, known: Prepared, tasks: Sequence[RankingTask], run: RunOptions, phase: str, stop_after: int | None
-    ) -> TrainingState:
-        with optional_package("torch", "train", "fitting DualNet"):
-            from .descent import descend
-        state, self.runtime_ = descend(self, known, tasks, run, phase=phase, stop_after=stop_after)
-        return state
 
     def _update(
         self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError, nearest
-from .validation import FIGURES
+from .choosing import FIGURES
 
 if TYPE_CHECKING:
     from .dualnet import DualNet

@@ -18,10 +18,12 @@ from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
 from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
+from .choosing import Phase, choose_then_refit
 from .content_level import Embedded, best_content_weight, items_with_content, users_with_content
 from .reasons import Reasons, linear, of_profile
-from .validation import needs_no_refit
 from .wmf import factorise
+
+DEFAULT_WEIGHT = 0.5  # without a validation to choose on
 
 
 class Fusion(Recommender):
@@ -66,14 +68,17 @@ class Fusion(Recommender):
         if self.weight is not None and not self.weight >= 0:
             raise UsageError(f"weight={self.weight!r} must be at least 0")
         known.content(self.name)
+        choose_then_refit(self, known, validation if self.weight is None else None, run, type(self)._learn)
+
+    def _learn(self, known: Prepared, phase: Phase[float]) -> float:
         self.item_factors_ = factorise(self, known.data.interactions.matrix)
-        self.weight_ = 0.5 if self.weight is None else self.weight
-        if self.weight is not None or validation is None:
-            return
-        chooser = self
-        if not needs_no_refit(validation, known):
-            chooser = type(self)(**{**self.get_params(), "weight": self.weight_}).fit(validation.train)
-        self.weight_ = best_content_weight(validation.tasks, chooser._embed, self.random_state)
+        if phase.chosen is not None:
+            self.weight_ = phase.chosen
+        elif phase.tasks:
+            self.weight_ = best_content_weight(phase.tasks, self._embed, self.random_state)
+        else:
+            self.weight_ = DEFAULT_WEIGHT if self.weight is None else self.weight
+        return self.weight_
 
     def _embed(self, task: RankingTask) -> Embedded:
         space = self.space(task.items, task.content)

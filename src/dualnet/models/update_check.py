@@ -12,7 +12,7 @@ from ..data.tasks import RankingTask
 from ..errors import UsageError
 from ..evaluation import evaluate
 from ..rng import generator
-from .validation import auto_cut
+from .choosing import auto_cut
 
 if TYPE_CHECKING:
     from .base import Recommender

@@ -15,6 +15,7 @@ from dualnet.errors import TrainingError, UsageError
 from dualnet.models import pairwise
 from dualnet.models.bpr import BPR
 from dualnet.models.bpr_steps import PairwiseSteps
+from dualnet.models.choosing import Phase
 from dualnet.models.pairwise import fold_in, pairwise_error, taken_of
 
 WORLD = blocks_world()
@@ -202,7 +203,7 @@ def test_a_validation_on_the_same_pairs_needs_no_second_fit(tmp_path):
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert {line["phase"] for line in lines} == {"train"}
     stopped = BPR(**SMALL)
-    stopped._descend(stopped._prepare(split.train), None, RunOptions(), "train", model.epochs_)
+    stopped._descend(stopped._prepare(split.train), Phase("final", (), model.epochs_, RunOptions()))
     np.testing.assert_array_equal(stopped.item_factors_, model.item_factors_)  # those of the best look, not of the last step
 
 

@@ -10,10 +10,10 @@ from dualnet import Dataset, DualNet, load, splits, synthetic
 from dualnet.errors import UsageError
 from dualnet.evaluation import evaluate
 from dualnet.models import content_cosine, content_level
+from dualnet.models.choosing import auto_cut
 from dualnet.models.content_level import WEIGHTS, best_content_weight
 from dualnet.models.fusion import Fusion
 from dualnet.models.profile import ContentProfile
-from dualnet.models.validation import auto_cut
 from dualnet.retrieval.vectors import to_dense
 
 WORLD = synthetic.library(n_readers=150, n_papers=200, seed=3)

@@ -1,0 +1,176 @@
+"""Choosing on validation, written once: fit on a part, choose, and fit on all with what was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, Literal, TypeVar
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from ..data.content import Matrix
+from ..data.space import ItemSpace
+from ..data.tasks import RankingTask, Validation
+from ..evaluation import quick_recall
+from ..retrieval.vectors import Vectors
+from ..rng import generator
+from ..train.options import RunOptions
+from .base import Prepared, Recommender
+
+CUTS = (50, 100, 200)
+FIGURES = ("recall@auto", *(f"recall@{cut}" for cut in CUTS))
+
+Model = TypeVar("Model", bound=Recommender)
+Choice = TypeVar("Choice")
+Encode = Callable[[RankingTask, ItemSpace, Matrix | None], tuple[Vectors, Vectors]]
+
+
+@dataclass(frozen=True)
+class Phase(Generic[Choice]):
+    """One fit among those that `choose_then_refit` asks for.
+
+    Parameters
+    ----------
+    name : {"train", "choose", "final"}
+        "train" is a single fit, which chooses where there is something to choose on; "choose" is the fit on the smaller training
+        set of the validation; "final" is the fit on all data after it. Logs and checkpoints carry the name.
+    tasks : tuple of RankingTask
+        What to choose on; empty in "final", and where there is no validation.
+    chosen : object, optional
+        What "choose" has found; in "final" only.
+    run : RunOptions
+        Progress, log, checkpoints, threads.
+    """
+
+    name: Literal["train", "choose", "final"]
+    tasks: tuple[RankingTask, ...]
+    chosen: Choice | None
+    run: RunOptions
+
+
+def choose_then_refit(
+    model: Model,
+    known: Prepared,
+    validation: Validation | None,
+    run: RunOptions,
+    learn: Callable[[Model, Prepared, Phase[Choice]], Choice],
+) -> Choice:
+    """Fit a model, and choose on a validation what its parameters leave open.
+
+    Without a validation, or where no training pair was set aside for it, one fit serves (`needs_no_refit`). Otherwise a twin
+    with the same parameters is fitted on the training set of the validation and chooses on its tasks; then the model is fitted on
+    all data with what the twin has chosen.
+
+    Parameters
+    ----------
+    model : Recommender
+        Prepared (`Recommender._prepare`); learns all it needs to answer.
+    known : Prepared
+        What the model is fitted on in the end.
+    validation : Validation, optional
+        None also where the parameters leave nothing to choose.
+    run : RunOptions
+        For `Phase.run`.
+    learn : callable
+        Fits a model on data and returns what was chosen; the method of a class, such as ``type(self)._learn``. It chooses on
+        ``phase.tasks``, takes ``phase.chosen`` if that is there, and else falls back on defaults.
+
+    Returns
+    -------
+    object
+        What was chosen.
+    """
+    if validation is None or needs_no_refit(validation, known):
+        return learn(model, known, Phase("train", () if validation is None else validation.tasks, None, run))
+    twin = type(model)(**model.get_params())
+    chosen = learn(twin, twin._prepare(validation.train), Phase("choose", validation.tasks, None, run))
+    learn(model, known, Phase("final", (), chosen, run))
+    return chosen
+
+
+def needs_no_refit(validation: Validation, known: Prepared) -> bool:
+    """Return whether one fit serves both for choosing and for use: no training pair was set aside to choose on.
+
+    Parameters
+    ----------
+    validation : Validation
+        With the part of the training set that choices may see; a part, so that the numbers of pairs tell.
+    known : Prepared
+        What the model that is used is fitted on.
+    """
+    return validation.train.interactions.n_pairs == known.data.interactions.n_pairs
+
+
+class ValidationTasks:
+    """Validation tasks as a model in training is asked them again and again: users are drawn and items translated once.
+
+    Parameters
+    ----------
+    model : Recommender
+        Prepared.
+    tasks : sequence of RankingTask
+        The tasks.
+    users : int
+        At most this many of each task are ranked.
+    seed : int
+        Of the draw.
+    """
+
+    def __init__(self, model: Recommender, tasks: Sequence[RankingTask], *, users: int, seed: int) -> None:
+        self._model = model
+        self._asked: list[tuple[RankingTask, ItemSpace, Matrix | None]] = []
+        for task in (sample_users(task, users, seed) for task in tasks):
+            columns = None if task.user_content is None else model.user_features(task.user_content)
+            self._asked.append((task, model.space(task.items, task.content), columns))
+
+    def figures(self, encode: Encode | None = None) -> dict[str, float]:
+        """Rank, and return means over the tasks.
+
+        Parameters
+        ----------
+        encode : callable, optional
+            From a task, the space of its items and the features of its users to the vectors of these users and items; by default
+            those of the model as it is.
+
+        Returns
+        -------
+        dict of str to float
+            ``recall@50``, ``@100``, ``@200`` and ``@auto`` (100, or a tenth of fewer than 1,000 candidates), and ``half-width``, that
+            of the 95 % interval of ``recall@auto`` over the sampled users.
+        """
+        found: dict[str, list[float]] = {name: [] for name in FIGURES}
+        widths = []
+        for task, space, columns in self._asked:
+            users, items = (self._encode if encode is None else encode)(task, space, columns)
+            auto = auto_cut(task)
+            recall = quick_recall(users, items, task, sorted({*CUTS, auto}))
+            for cut in CUTS:
+                found[f"recall@{cut}"].append(recall[cut].mean)
+            found["recall@auto"].append(recall[auto].mean)
+            widths.append(recall[auto].half_width)
+        means = {name: float(np.mean(values)) for name, values in found.items()}
+        return {**means, "half-width": float(np.sqrt(np.square(widths).sum())) / len(widths)}
+
+    def _encode(self, task: RankingTask, space: ItemSpace, columns: Matrix | None) -> tuple[Vectors, Vectors]:
+        return self._model.encode_users(task.history, space, task.user_content), self._model.encode_items(space)
+
+
+def auto_cut(task: RankingTask) -> int:
+    """Return the cut-off of ``recall@auto``: 100, or a tenth of the candidates where those are fewer than 1,000."""
+    return max(1, min(100, len(task.candidates) // 10))
+
+
+def sample_users(task: RankingTask, limit: int, seed: int) -> RankingTask:
+    """Return a task over at most `limit` users with something to find, drawn once."""
+    rows = np.flatnonzero(np.diff(task.truth.indptr))
+    if len(rows) > limit:
+        rows = np.sort(generator(seed, "validation-users").choice(rows, limit, replace=False))
+    return replace(
+        task,
+        users=task.users.subset(rows),
+        history=csr_array(task.history[rows]),
+        seen=csr_array(task.seen[rows]),
+        truth=csr_array(task.truth[rows]),
+        user_content=None if task.user_content is None else task.user_content.take(rows),
+    )
