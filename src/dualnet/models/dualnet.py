@@ -15,6 +15,7 @@ from ..data.space import ItemSpace
 from ..data.tasks import RankingTask, Validation
 from ..errors import MissingExtraError
 from ..ids import Rows
+from ..nn.spec import Activation
 from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
@@ -155,7 +156,7 @@ class DualNet(Recommender):
         noise: float = 0.5,
         history_noise: float = 0.5,
         dropout: float = 0.1,
-        activation: Literal["tanh", "relu", "sigmoid", "identity"] = "tanh",
+        activation: Activation = "tanh",
         norm: Literal["batch", "layer", "none"] = "batch",
         top_branch: bool = False,
         output_scale: float = 0.1,
