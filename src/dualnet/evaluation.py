@@ -167,7 +167,7 @@ class _Ranking:
         for cut, exposure in self.exposure.items():
             exposure += np.bincount(best.columns[:, :cut][listed[:, :cut]], minlength=len(exposure))
         at = slice(self.truth.indptr[part.start], self.truth.indptr[part.stop])
-        self.found[at] = _chance_above(best, self.breakdown, rows, truth_scores)
+        self.found[at] = chance_above(best, self.breakdown, rows, truth_scores)
 
 
 def _expected_hits(best: Best, hit: NDArray[np.bool_], rows: Rows, truth_scores: Scores) -> Hits:
@@ -188,8 +188,22 @@ def _expected_hits(best: Best, hit: NDArray[np.bool_], rows: Rows, truth_scores:
     return Hits.tied(size[group], offset, positives[group])
 
 
-def _chance_above(best: Best, cut: int, rows: Rows, truth_scores: Scores) -> NDArray[np.float64]:
-    """Return the chance of each held-out pair to be in the first `cut` places."""
+def chance_above(best: Best, cut: int, rows: Rows, truth_scores: Scores) -> NDArray[np.float64]:
+    """Return the chance of each held-out pair to be in the first `cut` places, where groups of equal scores are drawn from.
+
+    Parameters
+    ----------
+    best : Best
+        Lists of at least `cut` places, one for each user of a block.
+    cut : int
+        Places that count.
+    rows, truth_scores : ndarray, shape (n_pairs,)
+        The user, as a row of the block, and the score of each held-out pair.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_pairs,)
+    """
     score = best.scores[:, cut - 1]
     above = (best.scores > score[:, None]).sum(axis=1)
     tied = np.where(score == best.scores[:, -1], best.cut_group, (best.scores == score[:, None]).sum(axis=1))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import RankingTask, Validation
-from ..evaluation import quick_recall
+from ..evaluation import chance_above, quick_recall
+from ..retrieval.topk import EXCLUDED, best_of, block_rows, inner_products
 from ..retrieval.vectors import Vectors
 from ..rng import generator
 from ..train.options import RunOptions
@@ -37,6 +39,8 @@ class Phase(Generic[Choice]):
         set of the validation; "final" is the fit on all data after it. Logs and checkpoints carry the name.
     tasks : tuple of RankingTask
         What to choose on; empty in "final", and where there is no validation.
+    served : tuple of RankingTask
+        Lists of all items, to choose on how new items stand beside known ones; empty where `tasks` are.
     chosen : object, optional
         What "choose" has found; in "final" only.
     run : RunOptions
@@ -45,6 +49,7 @@ class Phase(Generic[Choice]):
 
     name: Literal["train", "choose", "final"]
     tasks: tuple[RankingTask, ...]
+    served: tuple[RankingTask, ...]
     chosen: Choice | None
     run: RunOptions
 
@@ -82,11 +87,15 @@ def choose_then_refit(
         What was chosen.
     """
     if validation is None or needs_no_refit(validation, known):
-        return learn(model, known, Phase("train", () if validation is None else validation.tasks, None, run))
+        return learn(model, known, Phase("train", *_asked(validation), None, run))
     twin = type(model)(**model.get_params())
-    chosen = learn(twin, twin._prepare(validation.train), Phase("choose", validation.tasks, None, run))
-    learn(model, known, Phase("final", (), chosen, run))
+    chosen = learn(twin, twin._prepare(validation.train), Phase("choose", *_asked(validation), None, run))
+    learn(model, known, Phase("final", (), (), chosen, run))
     return chosen
+
+
+def _asked(validation: Validation | None) -> tuple[tuple[RankingTask, ...], tuple[RankingTask, ...]]:
+    return ((), ()) if validation is None else (validation.tasks, validation.served)
 
 
 def needs_no_refit(validation: Validation, known: Prepared) -> bool:
@@ -174,3 +183,66 @@ def sample_users(task: RankingTask, limit: int, seed: int) -> RankingTask:
         truth=csr_array(task.truth[rows]),
         user_content=None if task.user_content is None else task.user_content.take(rows),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """Vectors of a task's users and candidates, for scores that are summed with those of other parts of a model."""
+
+    users: Vectors
+    items: Vectors
+
+    def scores(self, part: slice) -> NDArray[np.float32]:
+        """Return the scores of some users, shape (len(part), n_candidates)."""
+        return inner_products(self.users[part], self.items)
+
+
+
+Combine = Callable[[list[NDArray[np.float32]]], Iterable[NDArray[np.float32]]]
+
+
+def mean_recalls(tasks: Sequence[RankingTask], parts: Sequence[Sequence[Scorer]], combine: Combine, count: int) -> NDArray[np.float64]:
+    """Return the mean recall over tasks of each of several combinations of scores, shape (count,).
+
+    Recall is the mean of that at half the cut-off of `auto_cut`, at it and at twice of it, so that neither end of the list
+    decides alone. A group of equal scores counts at its expected value: a choice does not depend on the order of the items.
+
+    Parameters
+    ----------
+    tasks : sequence of RankingTask
+        Validation tasks.
+    parts : sequence of sequence of Scorer
+        For each task the parts of the score; those of each block of users are computed once.
+    combine : callable
+        From the scores of the parts to those of each combination, always in the same order.
+    count : int
+        Number of combinations.
+    """
+    found = np.zeros(count)
+    for task, scorers in zip(tasks, parts, strict=True):
+        found += _task_recalls(task, scorers, combine, count)
+    return found / max(len(tasks), 1)
+
+
+def _task_recalls(task: RankingTask, scorers: Sequence[Scorer], combine: Combine, count: int) -> NDArray[np.float64]:
+    seen, truth = (csr_array(side[:, task.candidates]) for side in (csr_array(task.seen + task.history), task.truth))
+    asked = int((np.diff(truth.indptr) > 0).sum())
+    found, n_items = np.zeros(count), len(task.candidates)
+    auto = auto_cut(task)
+    cuts = [min(max(1, cut), n_items) for cut in (auto // 2, auto, 2 * auto)]
+    step = min(512, block_rows(n_items))
+    for start in range(0, truth.shape[0], step):
+        part = slice(start, min(start + step, truth.shape[0]))
+        wanted = csr_array(truth[part])
+        if wanted.nnz == 0:
+            continue
+        hidden = seen[part].nonzero()
+        rows = np.repeat(np.arange(wanted.shape[0]), np.diff(wanted.indptr))
+        share = 1 / np.diff(wanted.indptr)[rows]
+        for place, scores in enumerate(combine([scorer.scores(part) for scorer in scorers])):
+            scores[hidden] = EXCLUDED
+            own = scores[rows, wanted.indices]
+            best = best_of(scores, cuts[-1])
+            for cut in cuts:
+                found[place] += float((share * chance_above(best, cut, rows, own)).sum())
+    return found / max(asked, 1) / len(cuts)

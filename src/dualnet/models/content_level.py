@@ -11,12 +11,10 @@ from scipy.sparse import csr_array
 from ..data.space import ItemSpace
 from ..data.tasks import RankingTask
 from ..ids import Rows
-from ..retrieval.topk import EXCLUDED, best_of, block_rows, inner_products
 from ..retrieval.vectors import Vectors, join
-from .choosing import auto_cut, sample_users
+from .choosing import Scorer, mean_recalls, sample_users
 from .content_cosine import unit_profile, unit_vectors
 
-BLOCK = 512  # users scored at a time while the weight is chosen; fewer where a catalogue is so large that they would not fit
 USERS = 10_000  # of a task that the choice is made on
 WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0)
 
@@ -53,27 +51,14 @@ def best_content_weight(tasks: Sequence[RankingTask], embed: Callable[[RankingTa
     float
         Recall at the cut-off of `choosing.auto_cut` decides.
     """
-    found = np.zeros(len(WEIGHTS))
-    for task in (sample_users(task, USERS, seed) for task in tasks):
-        found += _recalls(task, *embed(task))
+    asked = [sample_users(task, USERS, seed) for task in tasks]
+    parts = [_scorers(task, *embed(task)) for task in asked]
+    found = mean_recalls(asked, parts, lambda scores: (scores[0] + np.float32(w) * scores[1] for w in WEIGHTS), len(WEIGHTS))
     return WEIGHTS[int(np.argmax(found))]
 
 
-def _recalls(
+def _scorers(
     task: RankingTask, space: ItemSpace, users: NDArray[np.float32], items: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """Return the mean recall of each weight, from scores that are computed once."""
-    profiles, contents = unit_profile(space, task.history), unit_vectors(space, task.candidates)
-    seen, truth = (csr_array(side[:, task.candidates]) for side in (csr_array(task.seen + task.history), task.truth))
-    found, step = np.zeros(len(WEIGHTS)), min(BLOCK, block_rows(len(items)))
-    for start in range(0, len(users), step):
-        part = slice(start, start + step)
-        scores = inner_products(users[part], items)
-        scores[seen[part].nonzero()] = EXCLUDED
-        content_scores = inner_products(profiles[part], contents)
-        wanted = truth[part].toarray() > 0
-        counts = np.maximum(wanted.sum(axis=1), 1)
-        for place, weight in enumerate(WEIGHTS):
-            best = best_of(scores + np.float32(weight) * content_scores, auto_cut(task)).columns
-            found[place] += (np.take_along_axis(wanted, best, axis=1).sum(axis=1) / counts).sum()
-    return found / max(int((np.diff(truth.indptr) > 0).sum()), 1)
+) -> tuple[Scorer, Scorer]:
+    content = Scorer(unit_profile(space, task.history), unit_vectors(space, task.candidates))
+    return Scorer(users, items), content

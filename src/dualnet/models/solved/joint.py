@@ -95,9 +95,9 @@ class JointSolution:
         return self.content_scale > 0
 
     @property
-    def has_sparse_part(self) -> bool:
-        """Whether vectors of sparse content have a sparse part beside the dense one."""
-        return self.axes is not None
+    def _beside(self) -> float:
+        """Weight c^2 / l of the products of content across the axes."""
+        return self.content_scale**2 / self.regularization
 
     def item_vectors(self, factors: Array, content: Any | None) -> Vectors:
         """Return the vectors of items, dense with the content beside it where that is sparse and long.
@@ -112,7 +112,7 @@ class JointSolution:
         dense = _blocks(factors, content, self.axes, self.content_scale) @ self.rotation
         if self.axes is None or not issparse(content):
             return dense
-        return JoinedVectors(dense, csr_array(content * np.float32(self.content_scale / np.sqrt(self.regularization))))
+        return JoinedVectors(dense, csr_array(content))
 
     def user_vectors(self, history: csr_array, items: Vectors, is_new: NDArray[np.bool_]) -> Vectors:
         """Return the vectors of users: their inner product with `item_vectors` is the score.
@@ -130,7 +130,7 @@ class JointSolution:
         dense = items.dense if isinstance(items, JoinedVectors) else items
         summed = np.asarray(weights @ dense, np.float32) * self.signs
         if isinstance(items, JoinedVectors):
-            return JoinedVectors(summed, csr_array(weights @ items.sparse))
+            return JoinedVectors(summed, csr_array(weights @ items.sparse) * np.float32(self._beside))
         return summed
 
     def weights(self, history: csr_array, items: Vectors, is_new: NDArray[np.bool_]) -> Array:
@@ -150,7 +150,7 @@ class JointSolution:
             taken = dense[columns]
             system = (taken * self.signs) @ taken.transpose(0, 2, 1)
             if isinstance(items, JoinedVectors):
-                system += _grams(items.sparse, columns)
+                system += np.float32(self._beside) * _grams(items.sparse, columns)
             system *= present[:, :, None] & present[:, None, :]
             own = np.where(present, inverse[columns], np.float32(1))
             diagonal = np.arange(longest)
@@ -160,7 +160,7 @@ class JointSolution:
         return found
 
     def split(self, history: csr_array, items: Vectors, is_new: NDArray[np.bool_]) -> tuple[NDArray[np.float64], csr_array | None]:
-        """Return what one history adds to each coordinate of [v | c Q'x] and to c x, item by item.
+        """Return what one history adds to each coordinate of [v | c Q'x] and of x, item by item.
 
         Parameters
         ----------
@@ -173,7 +173,7 @@ class JointSolution:
         dense : ndarray of float64, shape (history.nnz, width + n_axes or n_features)
             Its sum over the history, times [v | c Q'x] of an item, is the score but for what sparse content adds.
         sparse : csr_array of float64, shape (history.nnz, n_features), optional
-            The same for c x.
+            The same for x.
         """
         weights = self.weights(history, items, is_new).astype(np.float64)
         taken = items[history.indices]
@@ -181,7 +181,7 @@ class JointSolution:
         rotated = (dense.astype(np.float64) * weights[:, None] * self.signs) @ self.rotation.T.astype(np.float64)
         if not isinstance(taken, JoinedVectors):
             return rotated, None
-        return rotated, csr_array(taken.sparse.astype(np.float64).multiply(weights[:, None]) / np.sqrt(self.regularization))
+        return rotated, csr_array(taken.sparse.astype(np.float64).multiply(weights[:, None])) * self._beside
 
 
 def _blocks(factors: Array, content: Any | None, axes: Array | None, scale: float) -> Array:

@@ -77,8 +77,8 @@ class SolvedLevels:
             back = beside.sum(axis=0) if self.joint.axes is None else self.joint.axes @ beside.sum(axis=0)
             weights = scale * back
             if sparse is not None:
-                about = about + scale * (content @ sparse.T).toarray()
-                weights = weights + scale * np.asarray(sparse.sum(axis=0)).ravel()
+                about = about + (content @ sparse.T).toarray()
+                weights = weights + np.asarray(sparse.sum(axis=0)).ravel()
         levels = ((FACTORS, others.sum(axis=1)), (CONTENT, about.sum(axis=1)))
         return Reasons(levels, Cut(np.zeros(len(rows)), others + about), self._by_feature(content, known, dense, others, weights))
 

@@ -1,0 +1,148 @@
+"""The weights of the levels of a DualNet, chosen on validation from scores that are computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ..data.content import Matrix
+from ..data.space import ItemSpace
+from ..data.tasks import RankingTask
+from .choosing import Scorer, mean_recalls
+from .content_cosine import unit_profile, unit_vectors
+from .levels import Levels, LevelWeights
+
+Array = NDArray[np.float32]
+
+NETWORK = (0.0, 0.15, 0.3, 0.6, 1.0, 1.5, 2.5)
+CONTENT = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0)
+STANDING = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 1.8, 2.1, 2.5)
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A validation task as the levels are asked it.
+
+    Parameters
+    ----------
+    task : RankingTask
+    space : ItemSpace
+        Of its items.
+    columns : csr_array or ndarray, optional
+        Features of its users.
+    """
+
+    task: RankingTask
+    space: ItemSpace
+    columns: Matrix | None
+
+
+def choose_weights(
+    levels: Levels, asked: Sequence[Question], *, network: float | None, content: float | None, reads_content: bool
+) -> LevelWeights:
+    """Return the weights of the network levels and of the content that are best on validation tasks; given ones stay.
+
+    One after the other: the network with no content beside it, then the content, then the network once more. With 0 among the
+    weights the whole is never worse there than the solved levels alone.
+
+    Parameters
+    ----------
+    levels : Levels
+        Fitted; their weights do not count.
+    asked : sequence of Question
+        Validation tasks.
+    network, content : float, optional
+        Given weights; None is chosen.
+    reads_content : bool
+        Whether the items have content.
+    """
+    if levels.solved is None:
+        network = 1.0 if network is None else network  # one part alone has no weight to choose
+    if levels.runtime is None:
+        network = 0.0
+    if not reads_content:
+        content = 0.0
+    parts = [_parts(levels, question, reads_content) for question in asked]
+    weights = LevelWeights(1.0 if network is None else network, 0.0 if content is None else content)
+    for name, given, tried in (("network", network, NETWORK), ("content", content, CONTENT), ("network", network, NETWORK)):
+        if given is not None:
+            continue
+
+        def combine(scores: list[Array], name: str = name, tried: Sequence[float] = tried, at: LevelWeights = weights) -> Iterator[Array]:
+            for value in tried:
+                now = replace(at, **{name: value})
+                yield scores[0] + np.float32(now.network) * scores[1] + np.float32(now.content) * scores[2]
+
+        recalls = mean_recalls([question.task for question in asked], parts, combine, len(tried))
+        weights = replace(weights, **{name: tried[int(np.argmax(recalls))]})
+    return weights
+
+
+def choose_standing(
+    levels: Levels, served: Sequence[Question], *, new: float | None, unliked: float | None
+) -> LevelWeights:
+    """Return the weights of the levels with those of new items and of items that nobody liked, chosen on served lists.
+
+    Parameters
+    ----------
+    levels : Levels
+        With the weights that are to be used.
+    served : sequence of Question
+        Lists of all items.
+    new, unliked : float, optional
+        Given; None is chosen, and 1 where the lists hold no such item.
+    """
+    weights = replace(levels.weights, new=1.0 if new is None else new, unliked=1.0 if unliked is None else unliked)
+    plain = replace(levels, weights=replace(levels.weights, new=1.0, unliked=1.0))
+    parts = []
+    kinds = []
+    for question in served:
+        task, space = question.task, question.space
+        users = plain.user_vectors(task.history, space, plain.history_table(space), question.columns)
+        parts.append((Scorer(users, plain.item_vectors(space, task.candidates)),))
+        is_new = space.known[task.candidates] < 0
+        is_unliked = is_new & (levels.unliked.find(space.ids.subset(task.candidates)) >= 0)
+        kinds.append((is_new & ~is_unliked, is_unliked))
+    for name, given, which in (("new", new, 0), ("unliked", unliked, 1)):
+        chosen = [k for k, kind in enumerate(kinds) if kind[which].any()]
+        if given is not None or not chosen:
+            continue
+        recalls = np.zeros(len(STANDING))
+        for k in chosen:
+
+            def combine(
+                scores: list[Array], kind: tuple[NDArray[np.bool_], NDArray[np.bool_]] = kinds[k], name: str = name, at: LevelWeights = weights
+            ) -> Iterator[Array]:
+                for value in STANDING:
+                    now = replace(at, **{name: value})
+                    yield scores[0] * np.where(kind[0], now.new, np.where(kind[1], now.unliked, 1)).astype(np.float32)
+
+            recalls += mean_recalls([served[k].task], [parts[k]], combine, len(STANDING))
+        weights = replace(weights, **{name: _nearest_to_one(recalls)})
+    return weights
+
+
+def _nearest_to_one(recalls: NDArray[np.float64]) -> float:
+    """Return the best value of `STANDING`; of equal ones the one that changes least."""
+    best = np.flatnonzero(recalls >= recalls.max() - 1e-12)
+    return min((STANDING[place] for place in best), key=lambda value: abs(value - 1))
+
+
+def _parts(levels: Levels, question: Question, reads_content: bool) -> tuple[Scorer, Scorer, Scorer]:
+    """Return the scorers of the solved levels, of the networks and of the content; zeros where there are none."""
+    task, space = question.task, question.space
+    nothing = Scorer(np.zeros((len(task.users), 1), np.float32), np.zeros((len(task.candidates), 1), np.float32))
+    solved = network = content = nothing
+    if levels.solved is not None:
+        solved = Scorer(levels.solved.user_vectors(task.history, space), levels.solved.item_vectors(space, task.candidates))
+    if levels.runtime is not None:
+        runtime, features = levels.runtime, None if space.features is None else space.features[task.candidates]
+        users = runtime.user_vectors(task.history, runtime.history_table(space.features, space.known), question.columns)
+        network = Scorer(users, runtime.item_vectors(features, space.known[task.candidates]))
+    if reads_content:
+        content = Scorer(unit_profile(space, csr_array(task.history)), unit_vectors(space, task.candidates))
+    return solved, network, content

@@ -1,0 +1,188 @@
+"""The levels of a DualNet side by side in one vector: solved levels, network levels, content as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
+
+from ..data.content import Matrix
+from ..data.space import ItemSpace
+from ..ids import IdMap, Rows
+from ..retrieval.vectors import JoinedVectors, Vectors, join
+from .content_cosine import unit_profile, unit_vectors
+from .reasons import Cut, Reasons, of_profile
+from .runtime import DualRuntime
+from .solved.levels import SolvedLevels
+
+Array = NDArray[np.float32]
+
+STANDING = "how new items stand beside known ones"
+
+
+@dataclass(frozen=True)
+class LevelWeights:
+    """How much each level counts, beside the solved ones, which count 1.
+
+    Parameters
+    ----------
+    network : float
+        Of the network levels.
+    content : float
+        Of the cosine of an item's content and the mean content of the history.
+    new : float
+        What the vector of an item that came after the fit is multiplied by: how new items stand beside known ones.
+    unliked : float
+        The same for an item that was there at the fit, and that nobody liked.
+    """
+
+    network: float = 1.0
+    content: float = 0.0
+    new: float = 1.0
+    unliked: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """All levels of a fitted DualNet, whose inner products sum to the score.
+
+    Parameters
+    ----------
+    solved : SolvedLevels, optional
+    runtime : DualRuntime, optional
+        The networks.
+    weights : LevelWeights
+    unliked : IdMap
+        Items that were there at the fit and that nobody liked.
+    """
+
+    solved: SolvedLevels | None
+    runtime: DualRuntime | None
+    weights: LevelWeights
+    unliked: IdMap
+
+    @property
+    def network(self) -> DualRuntime | None:
+        """The networks, where they count."""
+        return self.runtime if self.weights.network else None
+
+    def item_vectors(self, space: ItemSpace, rows: Rows) -> Vectors:
+        """Return the vectors of some items of a space, shape (len(rows), width)."""
+        dense, content = [], None
+        if self.solved is not None:
+            solved = self.solved.item_vectors(space, rows)
+            content = solved.sparse if isinstance(solved, JoinedVectors) else None
+            dense.append(solved.dense if isinstance(solved, JoinedVectors) else solved)
+        if self.network is not None:
+            dense.append(self.network.item_vectors(None if space.features is None else space.features[rows], space.known[rows]))
+        if self.weights.content and content is None:
+            content = unit_vectors(space, rows)
+        return _scaled(_beside(dense, content), self.scale(space, rows))
+
+    def user_vectors(self, history: csr_array, space: ItemSpace, table: Array | None, columns: Matrix | None) -> Vectors:
+        """Return the vectors of users, shape (n_users, width).
+
+        Parameters
+        ----------
+        history : csr_array, shape (n_users, len(space))
+            What each user took.
+        space : ItemSpace
+        table : ndarray, shape (len(space), table width), optional
+            From `history_table`; needed where there are networks.
+        columns : csr_array or ndarray, shape (n_users, n_user_features), optional
+            User columns.
+        """
+        dense, content = [], None
+        if self.solved is not None:
+            solved = self.solved.user_vectors(history, space)
+            content = solved.sparse if isinstance(solved, JoinedVectors) else None
+            dense.append(solved.dense if isinstance(solved, JoinedVectors) else solved)
+        if self.network is not None:
+            assert table is not None
+            dense.append(self.network.user_vectors(history, table, columns) * np.float32(self.weights.network))
+        if self.weights.content:
+            profile = unit_profile(space, history) * np.float32(self.weights.content)
+            content = profile if content is None else csr_array(content + profile)
+        return _beside(dense, content)
+
+    def history_table(self, space: ItemSpace) -> Array | None:
+        """Return what each item adds to the first layer of the user network, shape (len(space), levels[0])."""
+        return None if self.network is None else self.network.history_table(space.features, space.known)
+
+    def scale(self, space: ItemSpace, rows: Rows) -> Array | None:
+        """Return what the vectors of some items are multiplied by, shape (len(rows),); None where that is 1 for all."""
+        if self.weights.new == self.weights.unliked == 1:
+            return None
+        new = space.known[rows] < 0
+        if not new.any():
+            return None
+        scale = np.where(new, np.float32(self.weights.new), np.float32(1))
+        if len(self.unliked):
+            places = np.flatnonzero(new)
+            unliked = self.unliked.find(space.ids.subset(rows[places])) >= 0
+            scale[places[unliked]] = self.weights.unliked
+        return scale
+
+    def standing(self, reasons: Reasons, space: ItemSpace, rows: Rows) -> Reasons:
+        """Return reasons with what the scale of new items adds, as a level of its own."""
+        scale = self.scale(space, rows)
+        if scale is None:
+            return reasons
+        factor = scale.astype(np.float64)
+        levels = (*reasons.levels, (STANDING, reasons.scores * (factor - 1)))
+        content = None if reasons.content is None else _scaled_cut(reasons.content, factor)
+        return Reasons(levels, _scaled_cut(reasons.history, factor), content, reasons.method)
+
+    def profile_reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        """Return why the content as it is gives some items their part of the score."""
+        return of_profile(history, space, rows, self.weights.content)
+
+    def get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return JSON-ready settings and arrays, for a model folder."""
+        config: dict[str, Any] = {"weights": asdict(self.weights)}
+        tensors: dict[str, NDArray[Any]] = {}
+        if self.runtime is not None:
+            config["runtime"] = self.runtime.config
+            tensors |= self.runtime.tensors
+        if self.solved is not None:
+            config["solved"], arrays = self.solved.get_state()
+            tensors |= {f"{SOLVED}{name}": value for name, value in arrays.items()}
+        return config, tensors
+
+    @classmethod
+    def from_state(cls, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], unliked: IdMap) -> Levels:
+        """Take back what `get_state` returned, or what version 0.1 wrote: networks and the weight of the content."""
+        weights = LevelWeights(**config["weights"]) if "weights" in config else LevelWeights(content=float(config["content_weight"]))
+        own = {name: value for name, value in tensors.items() if not name.startswith(SOLVED)}
+        solved = {name.removeprefix(SOLVED): value for name, value in tensors.items() if name.startswith(SOLVED)}
+        return cls(
+            SolvedLevels.from_state(config["solved"], solved) if "solved" in config else None,
+            DualRuntime(config["runtime"], own) if "runtime" in config else None,
+            weights,
+            unliked,
+        )
+
+
+SOLVED = "solved."  # before the names of arrays of the solved levels
+
+
+def _beside(dense: list[Array], content: Any | None) -> Vectors:
+    parts = dense[0] if len(dense) == 1 else np.hstack(dense)
+    return parts if content is None else join(parts, content)
+
+
+def _scaled(vectors: Vectors, scale: Array | None) -> Vectors:
+    if scale is None:
+        return vectors
+    if isinstance(vectors, JoinedVectors):
+        return JoinedVectors(vectors.dense * scale[:, None], csr_array(vectors.sparse.multiply(scale[:, None])))
+    return vectors * scale[:, None]
+
+
+def _scaled_cut(cut: Cut, factor: NDArray[np.float64]) -> Cut:
+    parts = cut.parts.multiply(factor[:, None]) if issparse(cut.parts) else cut.parts * factor[:, None]
+    return Cut(cut.base * factor, csr_array(parts) if issparse(cut.parts) else parts)
