@@ -21,7 +21,7 @@ _PUBLIC = {
     "LsaProfile": "models.profile",
     "Popularity": "models.popularity",
     "RankingTask": "data.tasks",
-    "Recommendations": "models.recommendations",
+    "Recommendations": "retrieval.recommendations",
     "Recommender": "models.base",
     "Report": "report",
     "RunOptions": "train.options",
@@ -75,8 +75,8 @@ if TYPE_CHECKING:
     from .models.neighbours import ItemKNN
     from .models.popularity import Popularity
     from .models.profile import ContentProfile, LsaProfile
-    from .models.recommendations import Recommendations
     from .report import Report
+    from .retrieval.recommendations import Recommendations
     from .train.options import RunOptions
 
 

@@ -25,8 +25,8 @@ from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
 from ..train.tracking.tracker import tracked
 from .answers import Answers
+from .catalogue import CatalogueVectors
 from .explaining import Explains
-from .item_vectors import CatalogueVectors
 from .leaving_out import leave_one_out
 from .reasons import Reasons
 from .updating import Updates
