@@ -33,7 +33,7 @@ _PUBLIC = {
     "NotFittedError": "errors",
     "Popularity": "models.popularity",
     "RankingTask": "data.tasks",
-    "Recommendations": "models.recommendations",
+    "Recommendations": "retrieval.recommendations",
     "Recommender": "models.base",
     "Report": "report",
     "ResourceError": "errors",
@@ -133,10 +133,10 @@ if TYPE_CHECKING:
     from .models.neighbours import ItemKNN
     from .models.popularity import Popularity
     from .models.profile import ContentProfile, LsaProfile
-    from .models.recommendations import Recommendations
     from .models.registry import create
     from .models.wmf import WMF
     from .report import Report
+    from .retrieval.recommendations import Recommendations
     from .train.options import RunOptions
 
 

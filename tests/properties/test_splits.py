@@ -1,5 +1,7 @@
 """Splits: parts disjoint and complete, new things really new, validation inside training, seeds that seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -39,10 +41,8 @@ BUILDERS = {
 }
 
 
-@pytest.mark.parametrize("name", BUILDERS)
-@given(seed=st.integers(0, 50))
-def test_what_every_split_promises(name, seed):
-    split = BUILDERS[name](seed)
+def check_promises(split):
+    """Assert what every split promises."""
     train = of_train(split.train)
     assert train <= ALL
     known = {item for _, item in train}
@@ -57,12 +57,15 @@ def test_what_every_split_promises(name, seed):
         assert of_task(task, "history") <= seen
         candidates = set(task.items.take(task.candidates))
         assert {item for _, item in hidden} <= candidates
-        users = set(split.train.interactions.users)
+        trained = {user for user, _ in train}
         if task.name.endswith("-new") and task.candidate_set == "task":
             assert not candidates & known
         elif task.candidate_set == "task":
             assert candidates == known
-        assert (set(task.users) <= users) == task.name.startswith("known-") or not set(task.users) & users
+        if task.name.startswith("known-"):
+            assert set(task.users) <= trained
+        else:
+            assert not set(task.users) & trained
     if split.validation is not None:
         inner = of_train(split.validation.train)
         for task in split.validation.tasks:
@@ -70,6 +73,43 @@ def test_what_every_split_promises(name, seed):
             for final in split.tasks:
                 assert not of_task(task, "truth") & of_task(final, "truth")
                 assert not inner & of_task(final, "truth")
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+@given(seed=st.integers(0, 50))
+def test_what_every_split_promises(name, seed):
+    check_promises(BUILDERS[name](seed))
+
+
+def with_pair(data, user, item):
+    """Return a data set with one more pair, of a user or an item that it may not know yet."""
+    from dualnet import Dataset, Interactions
+
+    users, items = zip(*sorted({*of_train(data), (user, item)}), strict=True)
+    return Dataset(Interactions.from_pairs(users, items), name=data.name)
+
+
+# one real pair that the protocol keeps out of training: of a new user's shown history, or one that is asked for
+LEAKS = {
+    "unknown-users": lambda split: min(of_task(split.task("new-known"), "history")),
+    "four-quadrants": lambda split: min(of_task(split.task("new-known"), "history")),
+    "out-matrix": lambda split: min(of_task(split.task("known-new"), "truth")),
+    "citeulike2": lambda split: min(of_task(split.task("known-known"), "truth")),
+}
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_one_planted_pair_is_found(name):
+    split = BUILDERS[name](seed=0)
+    check_promises(split)
+    leaking = with_pair(split.train, *LEAKS[name](split))
+    with pytest.raises(AssertionError):
+        check_promises(replace(split, train=leaking))
+    if split.validation is not None:
+        hidden = min(of_task(split.validation.tasks[0], "truth"))
+        validation = replace(split.validation, train=with_pair(split.validation.train, *hidden))
+        with pytest.raises(AssertionError):
+            check_promises(replace(split, validation=validation))
 
 
 @pytest.mark.parametrize("name", BUILDERS)

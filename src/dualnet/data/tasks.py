@@ -88,6 +88,11 @@ class RankingTask:
                 f"task {self.name}: a held-out pair is part of the visible history, so the answer is in the question"
             )
 
+    @property
+    def is_served(self) -> bool:
+        """Whether the task is one list of all items, as it is served."""
+        return self.name.endswith("-all")
+
     def fingerprint(self) -> str:
         """Return a SHA-256 over everything that decides the figure, as hexadecimal text."""
         digest = hashlib.sha256(f"{self.name}/{self.candidate_set}".encode())

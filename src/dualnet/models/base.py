@@ -24,8 +24,8 @@ from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
 from ..train.tracking.tracker import tracked
 from .answers import Answers
+from .catalogue import CatalogueVectors
 from .explaining import Explains
-from .item_vectors import CatalogueVectors
 from .leaving_out import leave_one_out
 from .parameters import Parameters
 from .reasons import Reasons

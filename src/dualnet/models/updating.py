@@ -14,7 +14,7 @@ from ..data.interactions import Interactions
 from ..errors import CapabilityError, UsageError
 from ..train.options import RunOptions
 from ..train.tracking.tracker import tracked
-from .answers import _as_content
+from .catalogue import as_content
 from .growth import grow
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Updates:
             items = new.items if items is None else items
             users = new.users if users is None else users
             new = new.interactions
-        grown = grow(model, new, None if items is None else _as_content(items, model), users)
+        grown = grow(model, new, None if items is None else as_content(items, model), users)
         updated = copy.copy(model)
         data = grown.prepared.data.interactions
         updated.users_, updated.items_, updated.histories_ = data.users, data.items, data.pattern()

@@ -1,5 +1,7 @@
 """Block sizes, devices, memory and the random bits behind noise."""
 
+import platform
+import subprocess
 import sys
 
 import pytest
@@ -67,7 +69,32 @@ def test_gram_products_keep_full_precision_on_a_gpu():
     assert flag.allow_tf32 == before
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the C library's own settings, known for Linux only")
+RESIDENT = """
+import sys
+from dualnet.train.allocator import keep_freed_memory
+kept = keep_freed_memory() if sys.argv[1] == "keep" else None
+import numpy as np
+def resident():
+    with open("/proc/self/statm") as handle:
+        return int(handle.read().split()[1]) * 4096
+array = np.ones(2**24)
+full = resident()
+del array
+print(kept, (full - resident()) // 2**20)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is one of glibc's")
 def test_freed_memory_is_kept():
-    assert keep_freed_memory() in (True, False)
-    assert torch.ones(2**20).sum() == 2**20  # allocation still works
+    (kept, returned), (untold, returned_untold) = (
+        subprocess.run([sys.executable, "-c", RESIDENT, word], capture_output=True, text=True, check=True).stdout.split()
+        for word in ("keep", "leave")
+    )
+    assert (kept, untold) == ("True", "None")
+    assert int(returned) < 8  # of 128 MiB
+    assert int(returned_untold) > 100
+
+
+def test_other_systems_are_left_alone(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert keep_freed_memory() is False
