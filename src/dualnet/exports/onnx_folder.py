@@ -78,13 +78,17 @@ def write_onnx(model: Recommender, folder: str | Path, *, overwrite: bool = Fals
 
 
 def _manifest(model: DualNet) -> dict[str, Any]:
-    weight = model.content_weight_
-    content = (
-        f"score = inner product of the vectors + {weight:g} x cosine of the item's features and the mean of the features of"
-        " the history's items, each scaled to unit length first; the graphs give the vectors alone"
-        if weight
-        else "score = inner product of the vectors"
-    )
+    weights = model.levels_.weights
+    terms = ["inner product of the vectors" if weights.network == 1 else f"{weights.network:g} x inner product of the vectors"]
+    if weights.content:
+        terms.append(
+            f"{weights.content:g} x cosine of the item's features and the mean of the features of the history's items, each scaled"
+            " to unit length first"
+        )
+    if model.levels_.solved is not None:
+        terms.append("what the solved levels give, which are no network: export vectors as Parquet or npz for the whole score")
+    content = "score = " + " + ".join(terms) + ("; the graphs give the vectors alone" if len(terms) > 1 else "")
+    weight = weights.content
     return {
         "format_version": FORMAT,
         "dualnet": __version__,

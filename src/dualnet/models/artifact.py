@@ -170,7 +170,7 @@ def _content(model: Recommender) -> dict[str, bytes]:
     if space.features is not None:
         tensors |= {f"features/{name}": value for name, value in _pack(space.features).items()}
     files = {
-        "ids.json": json.dumps({"users": model.users_.keys, "items": model.items_.keys, "catalogue": space.ids.keys}).encode(),
+        "ids.json": json.dumps({"users": model.users_.keys, "items": model.items_.keys, "catalogue": space.ids.keys, "unliked": model.unliked_.keys}).encode(),
     }
     if space.content is not None:
         state["content_spec"] = space.content.spec.to_json()
@@ -192,6 +192,7 @@ def _rebuild(manifest: dict[str, Any], files: dict[str, bytes]) -> Recommender:
             raise ArtifactError(f"weight '{name}' holds NaN or infinite numbers; the model diverged or was altered")
     model = model_class(manifest["model"])(**manifest["parameters"])
     model.users_, model.items_ = IdMap(ids["users"]), IdMap(ids["items"])
+    model.unliked_ = IdMap(ids.get("unliked", []))
     model.histories_ = csr_array(_unpack(_under(tensors, "histories")))
     model.popularity_ = tensors["popularity"]
     model.weights_ = tensors.get("weights")

@@ -82,11 +82,14 @@ class Prepared:
         Content of the items, for models that read it.
     user_features : csr_array or ndarray, shape (n_users, n_user_features), optional
         Columns of the users, for models that read them.
+    undivided : Dataset
+        What `fit` was given: also users and items without a pair.
     """
 
     data: Dataset
     features: Matrix | None
     user_features: Matrix | None
+    undivided: Dataset
 
     def content(self, model: str) -> Matrix:
         """Return the features of the items.
@@ -118,6 +121,8 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
         Stored histories: a known user id is short for its row.
     weights_ : ndarray of float32, shape (nnz of histories_,), or None
         Weights of the stored pairs, for updates; None if all are 1.
+    unliked_ : IdMap
+        Items that were there at the fit and that nobody liked.
     popularity_ : ndarray of float32, shape (len(items_),)
         Training events of each item; what someone without history or columns gets.
     featurizer_, user_featurizer_ : Featurizer or None
@@ -210,9 +215,8 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
             "pairs": known.data.interactions.n_pairs,
             "fit_seconds": round(time.perf_counter() - started, 3),
         }
-        silent = np.setdiff1d(np.arange(train.interactions.n_items), train.known_items())
-        if len(silent) and train.items is not None and self.capabilities.new_items:
-            self.add_items(train.items.take(silent))
+        if len(self.unliked_) and train.items is not None and self.capabilities.new_items:
+            self.add_items(train.items.take(train.interactions.items.find(self.unliked_)))
         return self
 
     def _prepare(self, train: Dataset) -> Prepared:
@@ -228,6 +232,8 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
         whole = len(known) == train.interactions.n_items and len(users) == train.interactions.n_users
         data = train if whole else train.select(users=users, items=known)
         self.users_, self.items_ = data.interactions.users, data.interactions.items
+        silent = np.setdiff1d(np.arange(train.interactions.n_items), known)
+        self.unliked_ = train.interactions.items.subset(silent)
         self._forget()  # vectors of the former fit
         self.histories_ = data.interactions.pattern()
         weights = data.interactions.matrix.data
@@ -242,7 +248,7 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
             self.user_featurizer_ = Featurizer.fit(data.users)
             user_features = self.user_featurizer_.transform(data.users)
         self.catalogue_ = ItemSpace(self.items_, np.arange(len(self.items_)), features, data.items)
-        return Prepared(data, features, user_features)
+        return Prepared(data, features, user_features, train)
 
     def space(self, ids: IdMap, content: Content | None = None) -> ItemSpace:
         """Translate a list of items to the model's own rows and features, once for many questions.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -13,43 +12,23 @@ from scipy.sparse import csr_array
 
 from ..data.content import Matrix
 from ..data.space import ItemSpace
-from ..data.tasks import RankingTask, Validation
-from ..errors import optional_package
+from ..data.tasks import Validation
+from ..errors import CapabilityError
 from ..ids import Rows
 from ..nn.spec import Activation
 from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
 from .choosing import Phase, choose_then_refit
-from .content_level import Embedded, best_content_weight, items_with_content, users_with_content
 from .dualnet_parameters import check_parameters
 from .dualnet_reasons import dualnet_reasons
+from .learning import Chosen, chosen_without_networks, drawn_validation, learn_levels, update_levels
+from .levels import Levels
 from .reasons import Reasons
 from .runtime import DualRuntime
 
 if TYPE_CHECKING:
     from ..train.trainer import TrainingState
-
-DEFAULT_CONTENT_WEIGHT = 0.3  # without a validation to choose on
-UPDATE_EPOCHS = 2  # of a warm update, and its peak rate as a share of the fit's; measured in docs/decisions.md
-UPDATE_RATE = 0.3
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What a DualNet chooses on validation.
-
-    Parameters
-    ----------
-    training : TrainingState
-        Its best epoch is when to stop.
-    content_weight : float
-        Of the level below the first.
-    """
-
-    training: TrainingState
-    content_weight: float
-
 
 class DualNet(Recommender):
     """Recommend anything to anyone: an item network and a user network, trained together (section 3 of the paper).
@@ -61,7 +40,7 @@ class DualNet(Recommender):
     Parameters
     ----------
     levels : sequence of int
-        Widths of the embedding levels, bottom to top. The paper's 200, 200, 50 are trained in half the time, and find less of what
+        Widths of the embedding levels of the networks, bottom to top; none for the solved levels alone. The paper's 200, 200, 50 are trained in half the time, and find less of what
         is known (docs/decisions.md).
     design : {"branching", "multi-level", "basic"}
         Which levels are matched (section 3.2).
@@ -72,10 +51,22 @@ class DualNet(Recommender):
         A learned residual beside the content of each training item; matters for items with many events.
     residual_dropout : float
         Share of residuals left out of each step, so that content alone serves new items.
+    factors : int
+        Width of the solved levels beneath the networks (`models.solved`): factors by alternating least squares, with a prior
+        from content, and the content itself, which are solved for together for each user. 0 leaves them out, as the paper does.
+    factor_zero_weight, regularization : float, optional
+        Weight of zeros and penalty of the factors. By default chosen on validation, like all that follows.
+    prior : float, optional
+        Penalty of the map from content to factors: the larger, the less content says of them; infinity is no prior.
+    content_scale : float, optional
+        Weight of the content beside the factors, in the solved levels.
+    network_weight : float, optional
+        Weight of the network levels beside the solved ones.
     content_weight : float, optional
-        Weight of the level below the first: the cosine of an item's content and the mean content of the history, as they
-        are. What few items share, such as a rare word, is lost in a few hundred numbers. By default the best of ten on
-        the validation tasks, or 0.3 without any; the paper has no such level (0).
+        Weight of the cosine of an item's content and the mean content of the history.
+    new_scale, unliked_scale : float, optional
+        What the score of an item that came after the fit, or that nobody liked at the fit, is multiplied by: how such items
+        stand beside known ones in one list.
     mask : {"none", "fold", "leave-one-out"}
         How the pairs to predict are kept out of the history they are predicted from.
     fold : float
@@ -154,10 +145,9 @@ class DualNet(Recommender):
     name: ClassVar[str] = "dualnet"
     uses_content: ClassVar[bool] = True
 
-    runtime_: DualRuntime
-    content_weight_: float
+    levels_: Levels
     training_: TrainingState
-    choice_: TrainingState
+    choice_: Chosen
 
     def __init__(
         self,
@@ -167,7 +157,15 @@ class DualNet(Recommender):
         user_input: Literal["shared", "reference"] = "shared",
         item_residual: bool = True,
         residual_dropout: float = 0.3,
+        factors: int = 300,
+        factor_zero_weight: float | None = None,
+        regularization: float | None = None,
+        prior: float | None = None,
+        content_scale: float | None = None,
+        network_weight: float | None = None,
         content_weight: float | None = None,
+        new_scale: float | None = None,
+        unliked_scale: float | None = None,
         mask: Literal["none", "fold", "leave-one-out"] = "none",
         fold: float = 0.3,
         noise: float = 0.5,
@@ -206,7 +204,15 @@ class DualNet(Recommender):
         self.user_input = user_input
         self.item_residual = item_residual
         self.residual_dropout = residual_dropout
+        self.factors = factors
+        self.factor_zero_weight = factor_zero_weight
+        self.regularization = regularization
+        self.prior = prior
+        self.content_scale = content_scale
+        self.network_weight = network_weight
         self.content_weight = content_weight
+        self.new_scale = new_scale
+        self.unliked_scale = unliked_scale
         self.mask = mask
         self.fold = fold
         self.noise = noise
@@ -254,7 +260,10 @@ class DualNet(Recommender):
             "user_input": "reference",
             "item_residual": False,
             "residual_dropout": 0.5,  # without a residual of no effect; as in the records of docs/results
+            "factors": 0,
             "content_weight": 0.0,
+            "new_scale": 1.0,
+            "unliked_scale": 1.0,
             "optimizer": "sgd",
             "learning_rate": 0.4,  # the paper gives none; chosen on validation; at 3.2 the loss rose
             "clip": 1.0,
@@ -270,107 +279,81 @@ class DualNet(Recommender):
     @property
     def capabilities(self) -> Capabilities:
         """What the model can serve: with content, all four quadrants."""
-        with_content = not hasattr(self, "runtime_") or "item.content" in self.runtime_.tensors
+        fitted = hasattr(self, "levels_")
+        with_content = not fitted or self.levels_.reads_content
+        by_history = self.user_input == "shared" or (self.levels_.solved is not None if fitted else bool(self.factors))
         return Capabilities(
             new_items=with_content,
             new_users=True,
-            new_items_in_history=with_content and (self.user_input == "shared" or self._reads_content_as_it_is()),
+            new_items_in_history=with_content and (by_history or not fitted or bool(self.levels_.weights.content)),
             needs_content=False,
             user_columns=True,
             updates=True,
         )
 
     @property
+    def runtime_(self) -> DualRuntime:
+        """The networks.
+
+        Raises
+        ------
+        CapabilityError
+            If there are none, as with ``levels=()``.
+        """
+        self._require_fitted()
+        if self.levels_.runtime is None:
+            raise CapabilityError("this model has solved levels alone and no networks; give it levels, such as (450, 200, 50)")
+        return self.levels_.runtime
+
+    @property
     def n_parameters(self) -> int:
         """Learned numbers of the fitted model."""
-        return sum(value.size for value in self.runtime_.tensors.values())
+        return self.levels_.n_numbers
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
+        """Learn; without a validation one is drawn, on which the solved levels choose, and the networks are trained once."""
         check_parameters(self)
         if run.log is not None and not run.resume:
             run.log.unlink(missing_ok=True)
-        choose_then_refit(self, known, validation, run, type(self)._learn)
-
-    def _learn(self, known: Prepared, phase: Phase[Chosen]) -> Chosen:
-        """Train the towers and weigh the content, or take from a former phase how long and how much."""
-        chosen = phase.chosen
-        with optional_package("torch", "train", "fitting DualNet"):
-            from .descent import descend
-        self.training_, self.runtime_ = descend(
-            self, known, phase.tasks, phase.run,
-            phase=phase.name, stop_after=None if chosen is None else chosen.training.best_epoch,
-        )  # fmt: skip
-        if chosen is None:
-            self.content_weight_ = self._choose_content_weight(phase.tasks)
+        drawn = drawn_validation(known.undivided, self.random_state) if validation is None and self.factors else None
+        if drawn is None:
+            self.choice_ = choose_then_refit(self, known, validation, run, learn_levels)
         else:
-            self.choice_, self.content_weight_ = chosen.training, chosen.content_weight
-        return Chosen(self.training_, self.content_weight_)
-
-    def _choose_content_weight(self, tasks: Sequence[RankingTask]) -> float:
-        if self.featurizer_ is None:
-            return 0.0
-        if self.content_weight is not None:
-            return self.content_weight
-        return best_content_weight(tasks, self._embed, self.random_state) if tasks else DEFAULT_CONTENT_WEIGHT
-
-    def _reads_content_as_it_is(self) -> bool:
-        return bool(getattr(self, "content_weight_", self.content_weight != 0))
-
-    def _embed(self, task: RankingTask) -> Embedded:
-        space = self.space(task.items, task.content)
-        columns = None if task.user_content is None else self.user_features(task.user_content)
-        return space, self._embed_users(task.history, space, columns), self._embed_items(space, task.candidates)
+            self.choice_ = chosen_without_networks(self, drawn, run)
+            learn_levels(self, known, Phase("train", (), (), self.choice_, run))
 
     def _update(
         self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
     ) -> dict[str, Any]:
-        with optional_package("torch", "train", "updating DualNet"):
-            from .descent import descend_further
-        passes = UPDATE_EPOCHS if epochs is None else epochs
-        rate = UPDATE_RATE * self.learning_rate if learning_rate is None else learning_rate
-        self.training_, self.runtime_ = descend_further(
-            self, known, self.runtime_.tensors, run,
-            n_old=n_old, epochs=passes, learning_rate=rate, phase=f"update-{number}",
-        )  # fmt: skip
-        return {"epochs": passes, "learning_rate": rate}
+        return update_levels(self, known, number, n_old, epochs=epochs, learning_rate=learning_rate, run=run)
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> Vectors:
-        embeddings = self._embed_items(space, rows)
-        return items_with_content(embeddings, space, rows) if self.content_weight_ else embeddings
+        return self.levels_.item_vectors(space, rows)
 
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> Vectors:
-        embeddings = self._embed_users(history, space, user_features)
-        return users_with_content(embeddings, space, history, self.content_weight_) if self.content_weight_ else embeddings
-
-    def _embed_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
-        features = None if space.features is None else space.features[rows]
-        return self.runtime_.item_vectors(features, space.known[rows])
-
-    def _embed_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
         table = self._tables.get(space)
         if table is None:
-            table = self._tables[space] = self.runtime_.history_table(space.features, space.known)
-        return self.runtime_.user_vectors(history, table, user_features)
+            table = self._tables[space] = self.levels_.history_table(space)
+        return self.levels_.user_vectors(history, space, table, user_features)
 
     def history_rows(self, space: ItemSpace) -> NDArray[np.float32]:
-        """Return what each item adds to the first layer of the user network, shape (len(space), levels[0])."""
-        return self.runtime_.history_table(space.features, space.known)
+        """Return what each item is in a history (`Levels.history_table`), shape (len(space), width)."""
+        return self.levels_.history_table(space)
 
     def use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
         """Take such rows for a space; they are forgotten with it."""
         self._tables[space] = rows
 
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
-        return dualnet_reasons(self, history, space, rows)
+        return dualnet_reasons(self.levels_, history, space, rows)
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        return {"runtime": self.runtime_.config, "content_weight": self.content_weight_}, dict(self.runtime_.tensors)
+        return self.levels_.get_state()
 
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
-        self.content_weight_ = float(config["content_weight"])
-        self.runtime_ = DualRuntime(config["runtime"], tensors)
+        self.levels_ = Levels.from_state(config, tensors, self.unliked_)
 
     @property
     def _tables(self) -> weakref.WeakKeyDictionary[ItemSpace, NDArray[np.float32]]:
-        """What each item of a space adds to a history, computed once a space."""
+        """What each item of a space is in a history, computed once a space."""
         return self._cached("_history_tables", weakref.WeakKeyDictionary)

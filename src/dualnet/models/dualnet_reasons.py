@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from functools import reduce
+from operator import add
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from ..data.space import ItemSpace
 from ..ids import Rows
+from .levels import Levels
 from .path_integral import content_cut, integrate
-from .reasons import Cut, Reasons, of_profile
-
-if TYPE_CHECKING:
-    from .dualnet import DualNet
+from .reasons import Cut, Reasons
+from .runtime import DualRuntime
 
 
-def dualnet_reasons(model: DualNet, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
-    """Return why one person gets some items.
-
-    The line of the history goes from no item to all of them, at the length that the whole history has. The line of the content
-    goes from an empty description to the item's; its learned residual is there from the start.
+def dualnet_reasons(levels: Levels, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+    """Return why one person gets some items: the reasons of all levels together.
 
     Parameters
     ----------
-    model : DualNet
-        Fitted.
+    levels : Levels
+        Of a fitted model.
     history : csr_array, shape (1, len(space))
         What the person did.
     space : ItemSpace
@@ -34,7 +31,32 @@ def dualnet_reasons(model: DualNet, history: csr_array, space: ItemSpace, rows: 
     rows : ndarray of int64, shape (M,)
         Which to explain.
     """
-    runtime, taken = model.runtime_, history.indices
+    parts: list[Reasons] = []
+    if levels.solved is not None:
+        parts.append(levels.solved.reasons(history, space, rows))
+    if levels.weights.content:
+        parts.append(levels.profile_reasons(history, space, rows))
+    if levels.network is not None:
+        parts.append(network_reasons(levels.network, levels.weights.network, history, space, rows))
+    return levels.standing(reduce(add, parts), space, rows)
+
+
+def network_reasons(runtime: DualRuntime, weight: float, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+    """Return why the networks give some items to one person.
+
+    The line of the history goes from no item to all of them, at the length that the whole history has. The line of the content
+    goes from an empty description to the item's; its learned residual is there from the start.
+
+    Parameters
+    ----------
+    runtime : DualRuntime
+        The networks.
+    weight : float
+        Of their score.
+    history, space, rows
+        As for `dualnet_reasons`.
+    """
+    taken = history.indices
     users, items = runtime.differentiable("user"), runtime.differentiable("item")
     table = runtime.history_table(None if space.features is None else space.features[taken], space.known[taken])
     shares = table.astype(np.float64) / math.sqrt(max(len(taken), 1))
@@ -49,4 +71,4 @@ def dualnet_reasons(model: DualNet, history: csr_array, space: ItemSpace, rows: 
         residual = runtime.item_table(None, space.known[rows]).astype(np.float64)
         by_feature = content_cut(items, runtime.tensors["item.content"], content, residual, user)
     found = Reasons(levels, Cut(base[:, 0], gradient[:, 0] @ shares.T), by_feature)
-    return of_profile(history, space, rows, model.content_weight_) + found if model.content_weight_ else found
+    return found if weight == 1 else found.scaled(weight)

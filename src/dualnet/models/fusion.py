@@ -75,7 +75,7 @@ class Fusion(Recommender):
         if phase.chosen is not None:
             self.weight_ = phase.chosen
         elif phase.tasks:
-            self.weight_ = best_content_weight(phase.tasks, self._embed, self.random_state)
+            self.weight_ = best_content_weight((*phase.tasks, *phase.served), self._embed, self.random_state)
         else:
             self.weight_ = DEFAULT_WEIGHT if self.weight is None else self.weight
         return self.weight_

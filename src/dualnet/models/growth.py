@@ -81,7 +81,7 @@ def grow(model: Recommender, new: Interactions | None, items: Content | None, us
         "unknown_terms": n_unknown,
     }
     data = Dataset(Interactions(all_users, all_items, matrix), name=model.info_["data"])
-    return Growth(Prepared(data, features, _columns(model, all_users, users)), catalogue, added)
+    return Growth(Prepared(data, features, _columns(model, all_users, users), data), catalogue, added)
 
 
 def _nobody(model: Recommender) -> tuple[IdMap, IdMap, csr_array]:

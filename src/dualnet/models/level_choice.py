@@ -105,7 +105,9 @@ def choose_standing(
         users = plain.user_vectors(task.history, space, plain.history_table(space), question.columns)
         parts.append((Scorer(users, plain.item_vectors(space, task.candidates)),))
         is_new = space.known[task.candidates] < 0
-        is_unliked = is_new & (levels.unliked.find(space.ids.subset(task.candidates)) >= 0)
+        is_unliked = np.zeros_like(is_new)
+        if len(levels.unliked):
+            is_unliked = is_new & (levels.unliked.find(space.ids.subset(task.candidates)) >= 0)
         kinds.append((is_new & ~is_unliked, is_unliked))
     for name, given, which in (("new", new, 0), ("unliked", unliked, 1)):
         chosen = [k for k, kind in enumerate(kinds) if kind[which].any()]

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array
 
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..ids import IdMap, Rows
 from ..retrieval.vectors import JoinedVectors, Vectors, join
 from .content_cosine import unit_profile, unit_vectors
-from .reasons import Cut, Reasons, of_profile
+from .reasons import Reasons, of_profile
 from .runtime import DualRuntime
 from .solved.levels import SolvedLevels
 
@@ -70,6 +70,18 @@ class Levels:
         """The networks, where they count."""
         return self.runtime if self.weights.network else None
 
+    @property
+    def reads_content(self) -> bool:
+        """Whether content says anything of an item, so that new ones can be scored."""
+        by_network = self.network is not None and "item.content" in self.network.tensors
+        by_solution = self.solved is not None and (self.solved.items.content_map is not None or self.solved.joint.reads_content)
+        return by_network or by_solution or bool(self.weights.content)
+
+    @property
+    def n_numbers(self) -> int:
+        """Learned numbers of all levels."""
+        return sum(int(value.size) for value in self.get_state()[1].values())
+
     def item_vectors(self, space: ItemSpace, rows: Rows) -> Vectors:
         """Return the vectors of some items of a space, shape (len(rows), width)."""
         dense, content = [], None
@@ -92,26 +104,38 @@ class Levels:
             What each user took.
         space : ItemSpace
         table : ndarray, shape (len(space), table width), optional
-            From `history_table`; needed where there are networks.
+            From `history_table`, for a caller that keeps it.
         columns : csr_array or ndarray, shape (n_users, n_user_features), optional
             User columns.
         """
         dense, content = [], None
+        table = self.history_table(space) if table is None else table
+        first = 0 if self.network is None else self.network.levels[0]
         if self.solved is not None:
-            solved = self.solved.user_vectors(history, space)
+            solved = self.solved.user_vectors(history, space, table[:, first:])
             content = solved.sparse if isinstance(solved, JoinedVectors) else None
             dense.append(solved.dense if isinstance(solved, JoinedVectors) else solved)
         if self.network is not None:
-            assert table is not None
-            dense.append(self.network.user_vectors(history, table, columns) * np.float32(self.weights.network))
+            dense.append(self.network.user_vectors(history, table[:, :first], columns) * np.float32(self.weights.network))
         if self.weights.content:
             profile = unit_profile(space, history) * np.float32(self.weights.content)
             content = profile if content is None else csr_array(content + profile)
         return _beside(dense, content)
 
-    def history_table(self, space: ItemSpace) -> Array | None:
-        """Return what each item adds to the first layer of the user network, shape (len(space), levels[0])."""
-        return None if self.network is None else self.network.history_table(space.features, space.known)
+    def history_table(self, space: ItemSpace) -> Array:
+        """Return what each item is in a history: in the first layer of the user network, then in the solved levels.
+
+        Parameters
+        ----------
+        space : ItemSpace
+
+        Returns
+        -------
+        ndarray of float32, shape (len(space), levels[0] + dense width of the solved levels)
+        """
+        parts = [] if self.network is None else [self.network.history_table(space.features, space.known)]
+        parts += [] if self.solved is None else [self.solved.table(space)]
+        return np.hstack(parts) if parts else np.zeros((len(space), 0), np.float32)
 
     def scale(self, space: ItemSpace, rows: Rows) -> Array | None:
         """Return what the vectors of some items are multiplied by, shape (len(rows),); None where that is 1 for all."""
@@ -134,8 +158,8 @@ class Levels:
             return reasons
         factor = scale.astype(np.float64)
         levels = (*reasons.levels, (STANDING, reasons.scores * (factor - 1)))
-        content = None if reasons.content is None else _scaled_cut(reasons.content, factor)
-        return Reasons(levels, _scaled_cut(reasons.history, factor), content, reasons.method)
+        content = None if reasons.content is None else reasons.content.scaled(factor)
+        return Reasons(levels, reasons.history.scaled(factor), content, reasons.method)
 
     def profile_reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
         """Return why the content as it is gives some items their part of the score."""
@@ -182,7 +206,3 @@ def _scaled(vectors: Vectors, scale: Array | None) -> Vectors:
         return JoinedVectors(vectors.dense * scale[:, None], csr_array(vectors.sparse.multiply(scale[:, None])))
     return vectors * scale[:, None]
 
-
-def _scaled_cut(cut: Cut, factor: NDArray[np.float64]) -> Cut:
-    parts = cut.parts.multiply(factor[:, None]) if issparse(cut.parts) else cut.parts * factor[:, None]
-    return Cut(cut.base * factor, csr_array(parts) if issparse(cut.parts) else parts)

@@ -37,6 +37,12 @@ class Cut:
         """Return base and parts together, shape (M,)."""
         return self.base + np.asarray(self.parts.sum(axis=1)).ravel()
 
+    def scaled(self, factor: Numbers | float) -> Cut:
+        """Return the scores times a factor, one for all or one for each item."""
+        column = np.broadcast_to(np.asarray(factor, np.float64), self.base.shape)[:, None]
+        parts = csr_array(self.parts.multiply(column)) if issparse(self.parts) else self.parts * column
+        return Cut(self.base * column[:, 0], parts)
+
     def __add__(self, other: Cut) -> Cut:
         mine, theirs = self.parts, other.parts
         if issparse(mine) != issparse(theirs):  # content of ready vectors beside its own cosine
@@ -69,6 +75,11 @@ class Reasons:
     def scores(self) -> Numbers:
         """The scores, shape (M,)."""
         return np.sum([score for _, score in self.levels], axis=0)
+
+    def scaled(self, factor: float) -> Reasons:
+        """Return the reasons of the score times a factor."""
+        levels = tuple((name, scores * factor) for name, scores in self.levels)
+        return Reasons(levels, self.history.scaled(factor), None if self.content is None else self.content.scaled(factor), self.method)
 
     def __add__(self, other: Reasons) -> Reasons:
         """Return the reasons of a sum of two scores; where one side reads no content, its score is part of the base."""

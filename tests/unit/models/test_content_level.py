@@ -88,7 +88,7 @@ def test_the_weight_does_not_depend_on_how_many_users_are_scored_at_once(monkeyp
     task = SPLIT.validation.tasks[0]
     model = Fusion(factors=8).fit(SPLIT.train)
     together = best_content_weight([task], model._embed, 0)
-    monkeypatch.setattr(content_level, "block_rows", lambda _: 7)
+    monkeypatch.setattr(choosing, "block_rows", lambda _: 7)
     assert best_content_weight([task], model._embed, 0) == together > 0
 
 

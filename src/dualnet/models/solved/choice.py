@@ -16,7 +16,7 @@ from ...data.tasks import RankingTask
 from ..choosing import Scorer, mean_recalls
 from .factors import FactorSettings, ItemFactors, factors_with_prior, plain_factors
 from .joint import JointSolution
-from .levels import SolvedLevels
+from .levels import SolvedChoice, SolvedLevels
 from .ridge import ContentAxes
 
 Array = NDArray[np.float32]
@@ -30,29 +30,8 @@ SEARCH_ITERATIONS = 5
 SEARCH_PAIRS = 1_000_000  # more are thinned out, by users
 PRIORS: tuple[float | None, ...] = (1.0, 4.0, None)  # in the order they are tried; 0.5 was never better than 1 by more than noise
 CONTENT_SCALES = (0.0, 0.3, 0.5, 1.0, 1.5, 2.0)
+UPDATE_ITERATIONS = 2  # alternations of an update, without a prior, before those with one
 SAME = 0.001  # gains of recall below this do not count while the search goes on
-
-
-@dataclass(frozen=True)
-class SolvedChoice:
-    """What decides the solved levels.
-
-    Parameters
-    ----------
-    zero_weight : float
-        Weight b of zeros.
-    regularization : float
-        Penalty l.
-    prior : float or None
-        Penalty of the map from content to factors; None for factors without a prior.
-    content_scale : float
-        Weight c of the content beside the factors.
-    """
-
-    zero_weight: float
-    regularization: float
-    prior: float | None
-    content_scale: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +61,10 @@ class Training:
         return float(self.matrix.nnz / (self.matrix.shape[0] * self.matrix.shape[1]))
 
     def solve(self, choice: SolvedChoice, start: Array | None = None) -> SolvedLevels:
-        """Return the solved levels for a choice, from plain factors where they are there already."""
+        """Return the solved levels for a choice, from the start or from factors of a former fit, in fewer alternations."""
         settings = replace(self.settings, zero_weight=choice.zero_weight, regularization=choice.regularization)
-        plain = plain_factors(self.matrix, settings) if start is None else start
+        settings = settings if start is None else replace(settings, iterations=UPDATE_ITERATIONS)
+        plain = plain_factors(self.matrix, settings, start)
         if choice.prior is None or self.content is None:
             items = ItemFactors(plain, None)
         else:
@@ -96,7 +76,7 @@ class Training:
         joint = JointSolution.of(
             items.items, self.content, self.axes, choice.content_scale, choice.zero_weight, choice.regularization
         )
-        return SolvedLevels(items, joint)
+        return SolvedLevels(items, joint, choice)
 
 
 class Search:

@@ -59,7 +59,7 @@ class ItemFactors:
     content_map: Array | None
 
 
-def plain_factors(matrix: csr_array, settings: FactorSettings) -> Array:
+def plain_factors(matrix: csr_array, settings: FactorSettings, start: Array | None = None) -> Array:
     """Return item factors by alternating least squares without content, shape (n_items, width); equation 1 of the paper.
 
     Parameters
@@ -67,8 +67,10 @@ def plain_factors(matrix: csr_array, settings: FactorSettings) -> Array:
     matrix : csr_array, shape (n_users, n_items)
         Weights of the positives.
     settings : FactorSettings
+    start : ndarray of float32, shape (n_items, width), optional
+        Where to start; by default at random, close to zero.
     """
-    items = start_factors(matrix.shape[1], settings.factors, settings.random_state)
+    items = start_factors(matrix.shape[1], settings.factors, settings.random_state) if start is None else start
     transposed = csr_array(matrix.T)
     for _ in range(settings.iterations):
         users = half_step(items, matrix, settings.zero_weight, settings.regularization)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 
 from ...data.space import ItemSpace
 from ...ids import Rows
-from ...retrieval.vectors import Vectors
+from ...retrieval.vectors import JoinedVectors, Vectors
 from ..content_cosine import at_unit_length
 from ..reasons import Cut, Reasons
+from ..wmf import start_factors
 from .factors import ItemFactors
 from .joint import JointSolution
 
@@ -22,6 +23,28 @@ Array = NDArray[np.float32]
 
 FACTORS = "what others took"
 CONTENT = "what it is about"
+
+
+@dataclass(frozen=True)
+class SolvedChoice:
+    """What decides the solved levels.
+
+    Parameters
+    ----------
+    zero_weight : float
+        Weight b of zeros.
+    regularization : float
+        Penalty l.
+    prior : float or None
+        Penalty of the map from content to factors; None for factors without a prior.
+    content_scale : float
+        Weight c of the content beside the factors.
+    """
+
+    zero_weight: float
+    regularization: float
+    prior: float | None
+    content_scale: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +57,13 @@ class SolvedLevels:
         Factors of the training items, and the map that predicts those of others from content.
     joint : JointSolution
         The user's side.
+    choice : SolvedChoice
+        What decided them.
     """
 
     items: ItemFactors
     joint: JointSolution
+    choice: SolvedChoice
 
     def item_vectors(self, space: ItemSpace, rows: Rows) -> Vectors:
         """Return the vectors of some items of a space; new items have the factors that their content predicts."""
@@ -50,10 +76,29 @@ class SolvedLevels:
         factors[known >= 0] = self.items.items[known[known >= 0]]
         return self.joint.item_vectors(factors, content)
 
-    def user_vectors(self, history: csr_array, space: ItemSpace) -> Vectors:
-        """Return the vectors of users with histories over a space, shape (n_users, width)."""
+    def user_vectors(self, history: csr_array, space: ItemSpace, table: Array | None = None) -> Vectors:
+        """Return the vectors of users with histories over a space, shape (n_users, width).
+
+        Parameters
+        ----------
+        history : csr_array, shape (n_users, len(space))
+            What each user took; values do not count.
+        space : ItemSpace
+        table : ndarray, shape (len(space), dense width), optional
+            From `table`, for a caller that keeps it.
+        """
         taken, part = _taken(history)
-        return self.joint.user_vectors(part, self.item_vectors(space, taken), ~space.is_known[taken])
+        if table is None:
+            items = self.item_vectors(space, taken)
+        else:
+            content = self._content(space, taken) if self.joint.axes is not None else None
+            items = JoinedVectors(table[taken], csr_array(content)) if issparse(content) else table[taken]
+        return self.joint.user_vectors(part, items, ~space.is_known[taken])
+
+    def table(self, space: ItemSpace) -> Array:
+        """Return the dense part of the vectors of all items of a space, which is what histories are solved from."""
+        vectors = self.item_vectors(space, np.arange(len(space)))
+        return vectors.dense if isinstance(vectors, JoinedVectors) else np.asarray(vectors, np.float32)
 
     def reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
         """Return why one history gets some items: the score is a sum over the history, and over factors and content."""
@@ -102,21 +147,36 @@ class SolvedLevels:
 
     def get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return JSON-ready settings and arrays, for a model folder."""
-        joint = self.joint
-        config = {"content_scale": joint.content_scale, "zero_weight": joint.zero_weight, "regularization": joint.regularization}
-        tensors = {"factors": self.items.items, "rotation": joint.rotation, "signs": joint.signs}
-        optional = {"content_map": self.items.content_map, "axes": joint.axes}
-        return config, tensors | {name: value for name, value in optional.items() if value is not None}
+        tensors = {"factors": self.items.items, "rotation": self.joint.rotation, "signs": self.joint.signs}
+        optional = {"content_map": self.items.content_map, "axes": self.joint.axes}
+        return asdict(self.choice), tensors | {name: value for name, value in optional.items() if value is not None}
 
     @classmethod
     def from_state(cls, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> SolvedLevels:
         """Take back what `get_state` returned."""
+        choice = SolvedChoice(**config)
         items = ItemFactors(np.asarray(tensors["factors"]), tensors.get("content_map"))
         joint = JointSolution(
-            config["content_scale"], config["zero_weight"], config["regularization"],
+            choice.content_scale, choice.zero_weight, choice.regularization,
             tensors.get("axes"), np.asarray(tensors["rotation"]), np.asarray(tensors["signs"]), items.items.shape[1],
         )  # fmt: skip
-        return cls(items, joint)
+        return cls(items, joint, choice)
+
+    def start(self, content: Any | None, n_old: int, n_items: int) -> Array:
+        """Return factors for an update to start from: learned ones, then what content predicts for the items that follow.
+
+        Parameters
+        ----------
+        content : csr_array or ndarray of float32, shape (n_items, n_features), optional
+            Rows of unit length.
+        n_old, n_items : int
+            Items of the former fit, which come first, and all.
+        """
+        width = self.items.items.shape[1]
+        new = start_factors(n_items, width, 0)[n_old:]
+        if self.items.content_map is not None and content is not None:
+            new = new + np.asarray(content[np.arange(n_old, n_items)] @ self.items.content_map)
+        return np.concatenate([self.items.items[:n_old], new]).astype(np.float32)
 
 
 def _taken(history: csr_array) -> tuple[Rows, csr_array]:

@@ -1,0 +1,212 @@
+"""How a DualNet learns its levels: solve, train the networks, weigh them, and set new items beside known ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from ..data.dataset import Dataset
+from ..data.protocols.serving import validation as serving_validation
+from ..data.tasks import RankingTask, Validation
+from ..errors import DataError, optional_package
+from ..train.options import RunOptions
+from ..train.progress import EpochLog, EpochProgress
+from .base import Prepared
+from .choosing import Phase, sample_users
+from .content_cosine import at_unit_length
+from .level_choice import Question, choose_standing, choose_weights
+from .levels import Levels, LevelWeights
+from .solved.choice import Search, Training
+from .solved.factors import FactorSettings
+from .solved.joint import FEW_FEATURES
+from .solved.levels import SolvedChoice, SolvedLevels
+from .solved.ridge import ContentAxes
+
+if TYPE_CHECKING:
+    from ..train.trainer import TrainingState
+    from .dualnet import DualNet
+    from .runtime import DualRuntime
+
+AXES = 200  # leading axes of the content that the solved levels keep dense
+SEARCH_USERS = 1_500  # of each validation task that the solved levels are chosen on
+WEIGHT_USERS = 3_000  # the same for the weights of the levels
+TRIALS = 30  # about so many are made; for the progress bar
+DENSITIES = 4.0  # without a validation: weight of zeros as a multiple of the density, penalty, prior, content, networks, cosine
+PENALTY = 1.4
+PRIOR = 1.0
+CONTENT_SCALE = 1.0
+NETWORK_WEIGHT = 0.6
+CONTENT_WEIGHT = 0.3  # of networks without solved levels
+UPDATE_EPOCHS = 2  # of a warm update, and its peak rate as a share of the fit's; measured in docs/decisions.md
+UPDATE_RATE = 0.3
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a DualNet chooses on validation.
+
+    Parameters
+    ----------
+    solved : SolvedChoice, optional
+        What decides the solved levels; None without them.
+    weights : LevelWeights
+        How much each level counts.
+    training : TrainingState, optional
+        Of the networks; its best epoch is when to stop. None without networks.
+    """
+
+    solved: SolvedChoice | None
+    weights: LevelWeights
+    training: TrainingState | None
+
+
+def learn_levels(model: DualNet, known: Prepared, phase: Phase[Chosen]) -> Chosen:
+    """Solve, train and weigh the levels of a model, or take from a former phase what they are to be.
+
+    Parameters
+    ----------
+    model : DualNet
+        Prepared; gets ``levels_`` and, with networks, ``training_``.
+    known : Prepared
+        What it is fitted on.
+    phase : Phase
+        What to choose on, or what was chosen.
+    """
+    chosen = phase.chosen
+    solved_choice, solved = _solve(model, known, phase) if model.factors else (None, None)
+    state: TrainingState | None = None
+    runtime: DualRuntime | None = None
+    if model.levels:
+        with optional_package("torch", "train", "fitting DualNet"):
+            from .descent import descend
+        stop = None if chosen is None or chosen.training is None else chosen.training.best_epoch
+        state, runtime = descend(model, known, phase.tasks, phase.run, phase=phase.name, stop_after=stop)
+        model.training_ = state
+    levels = Levels(solved, runtime, _default_weights(model, known), model.unliked_)
+    if chosen is not None:
+        weights = chosen.weights
+    else:
+        weights = _weigh(model, levels, phase)
+    model.levels_ = replace(levels, weights=weights)
+    return Chosen(solved_choice, weights, state)
+
+
+def chosen_without_networks(model: DualNet, drawn: Validation, run: RunOptions) -> Chosen:
+    """Return what the solved levels alone choose on a validation; networks count by their default weight.
+
+    Parameters
+    ----------
+    model : DualNet
+    drawn : Validation
+        Drawn from data that nobody divided.
+    run : RunOptions
+    """
+    twin = type(model)(**{**model.get_params(), "levels": ()})
+    chosen = learn_levels(twin, twin._prepare(drawn.train), Phase("choose", drawn.tasks, drawn.served, None, run))
+    network = 0.0 if not model.levels else NETWORK_WEIGHT if model.network_weight is None else model.network_weight
+    return replace(chosen, weights=replace(chosen.weights, network=network))
+
+
+def drawn_validation(train: Dataset, seed: int) -> Validation | None:
+    """Return a validation drawn from data that nobody divided, None where they are too small for one."""
+    try:
+        return serving_validation(train, seed=seed)
+    except DataError:
+        return None
+
+
+def update_levels(
+    model: DualNet, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
+) -> dict[str, Any]:
+    """Solve once more and train the networks further on old and new data; see `Recommender.update`."""
+    levels = model.levels_
+    solved, runtime = levels.solved, levels.runtime
+    passes = UPDATE_EPOCHS if epochs is None else epochs
+    rate = UPDATE_RATE * model.learning_rate if learning_rate is None else learning_rate
+    if solved is not None:
+        training = _training(model, known)
+        solved = training.solve(solved.choice, start=solved.start(training.content, n_old, known.data.interactions.n_items))
+    if runtime is not None:
+        with optional_package("torch", "train", "updating DualNet"):
+            from .descent import descend_further
+        model.training_, runtime = descend_further(
+            model, known, runtime.tensors, run, n_old=n_old, epochs=passes, learning_rate=rate, phase=f"update-{number}"
+        )
+    model.levels_ = Levels(solved, runtime, levels.weights, model.unliked_)
+    return {"epochs": passes, "learning_rate": rate}
+
+
+def _solve(model: DualNet, known: Prepared, phase: Phase[Chosen]) -> tuple[SolvedChoice, SolvedLevels]:
+    training = _training(model, known)
+    if phase.chosen is not None and phase.chosen.solved is not None:
+        return phase.chosen.solved, training.solve(phase.chosen.solved)
+    asked = _questions(model, phase.tasks, SEARCH_USERS)
+    if not asked:
+        weight = min(DENSITIES * training.density, 0.5) if model.factor_zero_weight is None else model.factor_zero_weight
+        prior = PRIOR if model.prior is None else None if np.isinf(model.prior) else model.prior
+        choice = SolvedChoice(
+            weight,
+            PENALTY if model.regularization is None else model.regularization,
+            None if training.content is None else prior,
+            0.0 if training.content is None else CONTENT_SCALE if model.content_scale is None else model.content_scale,
+        )
+        return choice, training.solve(choice)
+    name = f"{phase.name}/solve"
+    run = phase.run
+    with EpochProgress(run.progress, "solved levels", TRIALS, 0) as progress, EpochLog(run.log, name, [], run.trackers) as log:
+        trials = 0
+
+        def told(figures: dict[str, float]) -> None:
+            nonlocal trials
+            trials += 1
+            progress.round(figures, trials)
+            log.write({"epoch": float(trials), **figures}, 0.0)
+
+        search = Search(training, [(question.task, question.space) for question in asked], told)
+        return search(model.factor_zero_weight, model.regularization, model.prior, model.content_scale)
+
+
+def _training(model: DualNet, known: Prepared) -> Training:
+    content = None if known.features is None else at_unit_length(known.features)
+    axes = None
+    if content is not None and content.shape[1] > FEW_FEATURES:
+        axes = ContentAxes.of(content, AXES, model.random_state)
+    settings = FactorSettings(model.factors, 0.0, 0.0, random_state=model.random_state)
+    return Training(csr_array(known.data.interactions.matrix), content, axes, settings)
+
+
+def _default_weights(model: DualNet, known: Prepared) -> LevelWeights:
+    """Return the weights of levels where there is nothing to choose on."""
+    content = 0.0 if known.features is None or model.factors else CONTENT_WEIGHT
+    network = NETWORK_WEIGHT if model.factors else 1.0
+    return LevelWeights(
+        network if model.network_weight is None else model.network_weight,
+        content if model.content_weight is None or known.features is None else model.content_weight,
+        1.0 if model.new_scale is None else model.new_scale,
+        1.0 if model.unliked_scale is None else model.unliked_scale,
+    )
+
+
+def _weigh(model: DualNet, levels: Levels, phase: Phase[Chosen]) -> LevelWeights:
+    asked = _questions(model, phase.tasks, WEIGHT_USERS)
+    if not asked:
+        return levels.weights
+    weights = choose_weights(
+        levels, asked, network=model.network_weight, content=model.content_weight, reads_content=model.featurizer_ is not None
+    )
+    weighed = replace(levels, weights=weights)
+    return choose_standing(
+        weighed, _questions(model, phase.served, WEIGHT_USERS), new=model.new_scale, unliked=model.unliked_scale
+    )
+
+
+def _questions(model: DualNet, tasks: tuple[RankingTask, ...], users: int) -> list[Question]:
+    found = []
+    for task in (sample_users(task, users, model.random_state) for task in tasks):
+        columns = None if task.user_content is None else model.user_features(task.user_content)
+        found.append(Question(task, model.space(task.items, task.content), columns))
+    return found
+
