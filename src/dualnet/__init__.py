@@ -47,7 +47,7 @@ _PUBLIC = {
     "WMF": "models.wmf",
     "create": "models.registry",
     "evaluate": "evaluation",
-    "load": "models.artifact",
+    "load": "models.registry",
 }
 
 _MODULES = {"splits": "data.splits", "sources": "data.sources", "synthetic": "data.synthetic"}
@@ -121,7 +121,6 @@ if TYPE_CHECKING:
     )
     from .evaluation import evaluate
     from .ids import IdMap
-    from .models.artifact import load
     from .models.base import Capabilities, Recommender
     from .models.bpr import BPR
     from .models.cdl import CDL
@@ -134,7 +133,7 @@ if TYPE_CHECKING:
     from .models.popularity import Popularity
     from .models.profile import ContentProfile, LsaProfile
     from .models.recommendations import Recommendations
-    from .models.registry import create
+    from .models.registry import create, load
     from .models.wmf import WMF
     from .report import Report
     from .train.options import RunOptions

@@ -47,7 +47,7 @@ def evaluate(
     from ..data.split_files import load_split
     from ..errors import DualNetWarning
     from ..evaluation import evaluate as measure
-    from ..models.artifact import load
+    from ..models.registry import load
 
     cuts = arg.whole_numbers(at, "--at")
     model, division = load(model_folder(run)), load_split(split)

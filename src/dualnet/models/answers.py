@@ -19,7 +19,7 @@ from ..retrieval.topk import block_rows, inner_products
 from .recommendations import ItemPath, Recommendations, UserPath
 
 if TYPE_CHECKING:
-    from .base import Recommender
+    from .core import Core as Recommender
 
 Fallback = Literal["popularity", "error"]
 

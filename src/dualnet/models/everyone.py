@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from ..retrieval.topk import WORKERS, block_rows, top_k
 
 if TYPE_CHECKING:
-    from .base import Recommender
+    from .core import Core as Recommender
 
 
 def rank_everyone(model: Recommender, k: int, filter_seen: bool, block: int | None = None) -> Iterator[pa.Table]:

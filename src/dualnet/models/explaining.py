@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -12,16 +12,15 @@ from ..data.content import Content
 from ..data.space import ItemSpace
 from ..errors import CapabilityError, UsageError, nearest
 from ..ids import Key, Rows
+from .answers import Answers
+from .core import Core
 from .explanation import METHODS, ContentPart, Explanation, HistoryPart, Method, View
 from .leaving_out import leave_one_out
-from .reasons import Cut
-
-if TYPE_CHECKING:
-    from .base import Recommender
-    from .recommendations import UserPath
+from .reasons import Cut, Reasons
+from .recommendations import UserPath
 
 
-class Explains:
+class Explains(Answers, Core):
     """Why somebody gets an item; written once for every model, from its reasons."""
 
     def explain(
@@ -75,22 +74,25 @@ class Explains:
         user, history, new_items, method
             As in `explain`.
         """
-        model = cast("Recommender", self)
-        model._require_fitted()
+        self._require_fitted()
         if (user is None) == (history is None):
             raise UsageError("give either user= (someone seen in training) or history= (what someone did)")
-        space = model._with_new_items(new_items)
-        row, resolved = model._history_row(user, history, space)
+        space = self._with_new_items(new_items)
+        row, resolved = self._history_row(user, history, space)
         if isinstance(items, str):
             raise UsageError(f"items must be a list of item ids, got the text {items!r}")
         rows = space.ids.rows(list(items), "item")
         shown = np.concatenate([row.indices, rows]).astype(np.int64)
         titles = [str(key) for key in space.ids.take(shown)] if space.content is None else space.content.titles(shown)
-        return explain_rows(model, space, row.indices, rows, titles, resolved, method, _raw_values(model, space, rows))
+        return explain_rows(self, space, row.indices, rows, titles, resolved, method, _raw_values(self, space, rows))
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        """Return why one history over a space gets some of its items; by leaving out where a model knows nothing better."""
+        return leave_one_out(self, history, space, rows)
 
 
 def explain_rows(
-    model: Recommender,
+    model: Explains,
     space: ItemSpace,
     taken: Rows,
     rows: Rows,
@@ -103,7 +105,7 @@ def explain_rows(
 
     Parameters
     ----------
-    model : Recommender
+    model : Explains
         Fitted.
     space : ItemSpace
         Any list of items with the model's features, such as a server's live catalogue.
@@ -162,7 +164,7 @@ def explain_rows(
     return explained
 
 
-def _raw_values(model: Recommender, space: ItemSpace, rows: Rows) -> list[dict[str, Any]]:
+def _raw_values(model: Core, space: ItemSpace, rows: Rows) -> list[dict[str, Any]]:
     """Return the values of each item that its terms are named by."""
     if model.featurizer_ is None or space.content is None:
         return []
@@ -174,7 +176,7 @@ def _raw_values(model: Recommender, space: ItemSpace, rows: Rows) -> list[dict[s
     return found
 
 
-def _terms(model: Recommender, cut: Cut, place: int, score: float, raw: Mapping[str, Any]) -> View:
+def _terms(model: Core, cut: Cut, place: int, score: float, raw: Mapping[str, Any]) -> View:
     """Return the parts of one item by term; numbers of a vector or picture, which mean nothing alone, are one part."""
     own = csr_array(cut.parts[[place]])
     sums: dict[tuple[str, str], float] = {}

@@ -14,7 +14,7 @@ from ..retrieval.topk import inner_products
 from ..retrieval.vectors import JoinedVectors, Vectors, norms
 
 if TYPE_CHECKING:
-    from .base import Recommender
+    from .core import Core as Recommender
 
 
 class CatalogueVectors:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArtifactError, DualNetError
-from ..models.artifact import MANIFEST, load, read_manifest
+from ..models.artifact import MANIFEST, read_manifest
 from ..models.base import Recommender
 from ..models.recommendations import Recommendations
+from ..models.registry import load
 from .answering import Answering
 from .baselines import Baselines
 from .cards import warm_up_item

@@ -12,7 +12,7 @@ from dualnet.data.tables import dataset_tables, write_table
 from dualnet.errors import DualNetWarning, MissingExtraError, TrainingInterruptedError, UsageError
 from dualnet.models.registry import create
 from dualnet.train.options import RunOptions
-from dualnet.train.tracking.tracker import make_tracker
+from dualnet.train.tracking.by_name import make_tracker
 
 WORLD = blocks_world(groups=2)
 TINY = {"levels": (8,), "epochs": 3, "user_batch": 20}
