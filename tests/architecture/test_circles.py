@@ -71,7 +71,6 @@ def test_every_kind_of_import_counts(tmp_path):
 
 # one thing in two or more files, of which one needs torch; and readers that build what asks them to read
 LEFT = [
-    {"dualnet.models.alternation", "dualnet.models.cdl"},
     {
         "dualnet.models.descent", "dualnet.models.dualnet",
         "dualnet.models.dualnet_parameters", "dualnet.models.dualnet_reasons",
