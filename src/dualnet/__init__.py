@@ -33,7 +33,8 @@ _PUBLIC = {
     "NotFittedError": "errors",
     "Popularity": "models.popularity",
     "RankingTask": "data.tasks",
-    "Recommendations": "models.recommendations",
+    "RecommendationLists": "retrieval.recommendations",
+    "Recommendations": "retrieval.recommendations",
     "Recommender": "models.base",
     "Report": "report",
     "ResourceError": "errors",
@@ -79,6 +80,7 @@ __all__ = [
     "NotFittedError",
     "Popularity",
     "RankingTask",
+    "RecommendationLists",
     "Recommendations",
     "Recommender",
     "Report",
@@ -132,10 +134,10 @@ if TYPE_CHECKING:
     from .models.neighbours import ItemKNN
     from .models.popularity import Popularity
     from .models.profile import ContentProfile, LsaProfile
-    from .models.recommendations import Recommendations
     from .models.registry import create, load
     from .models.wmf import WMF
     from .report import Report
+    from .retrieval.recommendations import RecommendationLists, Recommendations
     from .train.options import RunOptions
 
 

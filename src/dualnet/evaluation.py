@@ -13,11 +13,11 @@ from scipy.sparse import csr_array
 
 from .data.content import Content
 from .data.space import ItemSpace
-from .data.tasks import RankingTask, Split
+from .data.tasks import ItemKind, RankingTask, Split
 from .errors import DataError, UsageError
 from .ids import IdMap, Rows
-from .metrics import METRICS, Hits, coverage, gini, popular_share
-from .report import Report, TaskResult
+from .metrics import METRICS, Hits, coverage, gini, popular_share, recall_at
+from .report import FIRST, Report, TaskResult
 from .retrieval.topk import UNSCORABLE, Best, Scores, best_of, score_blocks
 from .retrieval.vectors import Vectors
 from .rng import generator
@@ -25,6 +25,7 @@ from .rng import generator
 DEFAULT_CUTS = (10, 50, 100, 200, 300)
 HISTORY_BINS = (0, 1, 5, 10, 20, 50)
 POPULARITY_BINS = (0, 1, 3, 6, 11, 21, 51)
+SERVED_BINS = (0, 1, 11, 51, 101, 201)  # lengths of history, for what the first places of a served list hold
 
 
 class Encoder(Protocol):
@@ -59,7 +60,7 @@ def evaluate(
     model : Recommender
         A fitted model; it sees the visible histories and the content of the items, never the truth.
     tasks : Split, RankingTask or iterable of RankingTask
-        What to rank. A split stands for its test tasks.
+        What to rank. A split stands for its test tasks, followed by the lists that are served.
     at : sequence of int
         Cut-offs M.
     bootstrap : int
@@ -73,7 +74,8 @@ def evaluate(
     -------
     Report
         Means, intervals, per-user values and breakdowns of each task. A task whose candidates the model cannot score at
-        all is reported as not available, never with a made-up figure.
+        all is reported as not available, never with a made-up figure. Served lists are also measured at 10, whatever `at`
+        says, and say what they are made of.
 
     Raises
     ------
@@ -85,8 +87,28 @@ def evaluate(
     cuts = sorted({int(cut) for cut in at})
     if not cuts or cuts[0] < 1 or any(cut != int(cut) for cut in at):
         raise UsageError(f"cut-offs must be whole numbers of at least 1, got {list(at)}")
-    chosen = tasks.tasks if isinstance(tasks, Split) else (tasks,) if isinstance(tasks, RankingTask) else tuple(tasks)
-    return Report([_evaluate_task(model, task, cuts, bootstrap, seed, block) for task in chosen], tuple(cuts))
+    if isinstance(tasks, Split):
+        chosen: tuple[RankingTask, ...] = (*tasks.tasks, *tasks.served)
+    else:
+        chosen = (tasks,) if isinstance(tasks, RankingTask) else tuple(tasks)
+    measured: list[tuple[RankingTask, TaskResult]] = []
+    for task in chosen:
+        twin = next((result for other, result in measured if _asks_the_same(task, other) and FIRST in cuts), None)
+        if twin is None:
+            twin = _evaluate_task(model, task, sorted({FIRST, *cuts}) if task.is_served else cuts, bootstrap, seed, block)
+        result = replace(twin, name=task.name, candidate_set=task.candidate_set)
+        measured.append((task, replace(result, first_ten=_first_places(task, result)) if task.is_served else result))
+    return Report([result for _, result in measured], tuple(cuts))
+
+
+def _asks_the_same(task: RankingTask, other: RankingTask) -> bool:
+    """Whether a served list is what another task ranks: so it is where every item is known and a candidate."""
+    if task.kinds is None or (task.kinds[task.candidates] != ItemKind.KNOWN).any():
+        return False
+    if task.users != other.users or task.items != other.items or not np.array_equal(task.candidates, other.candidates):
+        return False
+    sides = ((task.history, other.history), (task.seen, other.seen), (task.truth, other.truth))
+    return all(np.array_equal(a.indptr, b.indptr) and np.array_equal(a.indices, b.indices) for a, b in sides)
 
 
 class Estimate(NamedTuple):
@@ -135,6 +157,7 @@ class _Ranking:
         self.per_user: dict[str, NDArray[np.float64]] = {}
         self.exposure = {cut: np.zeros(len(task.candidates), np.int64) for cut in cuts}
         self.found = np.zeros(self.truth.nnz)  # chance of each held-out pair to be in the first `breakdown` places
+        self.makeup = None if task.kinds is None else _Makeup(task.kinds[task.candidates], self.n_users, cuts)
 
     def measure(
         self,
@@ -168,6 +191,44 @@ class _Ranking:
             exposure += np.bincount(best.columns[:, :cut][listed[:, :cut]], minlength=len(exposure))
         at = slice(self.truth.indptr[part.start], self.truth.indptr[part.stop])
         self.found[at] = _chance_above(best, self.breakdown, rows, truth_scores)
+        if self.makeup is not None:
+            self.makeup.add(part, best, listed, truth, truth_scores)
+
+
+class _Makeup:
+    """What served lists are made of, and what they find of known and of new items."""
+
+    def __init__(self, kinds: NDArray[np.int8], n_users: int, cuts: list[int]) -> None:
+        self.kinds, self.cuts = kinds, cuts
+        self.shares: dict[str, NDArray[np.float64]] = {}
+        if (kinds != ItemKind.KNOWN).any():
+            self.shares |= {f"new_share@{cut}": np.zeros(n_users) for cut in cuts}
+        if (kinds == ItemKind.UNLIKED).any():
+            self.shares |= {f"unliked_share@{cut}": np.zeros(n_users) for cut in cuts}
+        self.recalls = {f"{side}_recall@{cut}": np.full(n_users, np.nan) for side in ("known", "new") for cut in cuts}
+
+    def add(self, part: slice, best: Best, listed: NDArray[np.bool_], truth: csr_array, truth_scores: Scores) -> None:
+        kinds = self.kinds[best.columns]
+        for name, shares in self.shares.items():
+            metric, _, places = name.partition("@")
+            meant = kinds != ItemKind.KNOWN if metric == "new_share" else kinds == ItemKind.UNLIKED
+            there = listed[:, : int(places)]
+            shares[part] = (meant[:, : int(places)] & there).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+        rows = np.repeat(np.arange(len(kinds)), np.diff(truth.indptr))
+        for side in ("known", "new"):
+            of_side = (self.kinds[truth.indices] == ItemKind.KNOWN) == (side == "known")
+            relevant = np.zeros((len(kinds), len(self.kinds)), bool)
+            relevant[rows[of_side], truth.indices[of_side]] = True
+            hit = np.take_along_axis(relevant, best.columns, axis=1)
+            hits = _expected_hits(best, hit, rows[of_side], truth_scores[of_side])
+            positives = np.bincount(rows[of_side], minlength=len(kinds)).astype(np.float64)
+            positives[positives == 0] = np.nan  # who has none of this kind to find does not count
+            for cut in self.cuts:
+                self.recalls[f"{side}_recall@{cut}"][part] = recall_at(hits, positives, cut)
+
+    def means(self) -> dict[str, float]:
+        """Return recall of known and of new items, each over the users who have any to find."""
+        return {name: float(np.nanmean(values)) for name, values in self.recalls.items() if not np.isnan(values).all()}
 
 
 def _expected_hits(best: Best, hit: NDArray[np.bool_], rows: Rows, truth_scores: Scores) -> Hits:
@@ -221,18 +282,37 @@ def _evaluate_task(
     overall |= {f"gini@{cut}": gini(exposure) for cut, exposure in ranked.exposure.items()}
     if popularity.any():
         overall |= {f"popular_share@{cut}": popular_share(shown, popularity) for cut, shown in ranked.exposure.items()}
+    per_user = ranked.per_user
+    if ranked.makeup is not None:
+        overall |= ranked.makeup.means()
+        per_user = per_user | ranked.makeup.shares
     lengths = np.diff(task.history.indptr)[ranked.user_rows]
     return replace(
         result,
         user_ids=task.users.take(ranked.user_rows),
-        per_user=ranked.per_user,
+        per_user=per_user,
         overall=overall,
-        intervals=bootstrap_intervals(ranked.per_user, bootstrap, seed),
+        intervals=bootstrap_intervals(per_user, bootstrap, seed),
         unscorable_items=int((~scorable).sum()),
-        by_history=_binned(ranked.per_user[f"recall@{result.breakdown_cut}"], lengths, HISTORY_BINS),
+        by_history=_binned(per_user[f"recall@{result.breakdown_cut}"], lengths, HISTORY_BINS),
         by_popularity=_binned(ranked.found, popularity[ranked.truth.indices], POPULARITY_BINS),
         seconds=time.perf_counter() - started,
     )
+
+
+def _first_places(task: RankingTask, result: TaskResult) -> list[dict[str, float | int | str]]:
+    """Return what the first places of served lists hold, by length of the history."""
+    if result.reason is not None:
+        return []
+    lengths = np.diff(task.history.indptr)[task.users.find(IdMap(result.user_ids))]
+    names = ("precision", "new_share", "unliked_share")
+    columns = {name: _binned(result.per_user[key], lengths, SERVED_BINS)
+               for name in names if (key := f"{name}@{FIRST}") in result.per_user}  # fmt: skip
+    rows: list[dict[str, float | int | str]] = [{"bin": row["bin"], "n": row["n"]} for row in columns["precision"]]
+    for name, binned in columns.items():
+        for row, entry in zip(rows, binned, strict=True):
+            row[name] = entry["mean"]
+    return rows
 
 
 def _serves_new_users(model: Encoder) -> bool:

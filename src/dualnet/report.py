@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,12 @@ PROTOCOL_TEXT = (
     " at least one. Items visible to the model are not candidates. A group of equal scores counts at its expected value."
 )
 
+SERVED_TEXT = (
+    "known-all, new-all: one list of all items, known and new together, as it is served; the held-out pairs of both kinds are to"
+    " be found in it."
+)
+FIRST = 10  # places of a served list that people see first
+
 
 @dataclass(frozen=True, eq=False)
 class TaskResult:
@@ -25,7 +31,7 @@ class TaskResult:
     Parameters
     ----------
     name : str
-        Quadrant, such as ``known-new``.
+        Quadrant, such as ``known-new``; ``known-all`` or ``new-all`` for one list of all items.
     candidate_set : str
         ``task`` or ``all``.
     n_candidates : int
@@ -33,10 +39,11 @@ class TaskResult:
     user_ids : list
         Users with at least one held-out positive, in the order of `per_user`.
     per_user : dict of str to ndarray, shape (len(user_ids),)
-        Each metric of each user, such as ``recall@50``.
+        Each metric of each user, such as ``recall@50``; of served lists also ``new_share@M`` and ``unliked_share@M``.
     overall : dict
         Figures of the lists as a whole: ``coverage@M``, ``gini@M`` and, where some candidates have visible events,
-        ``popular_share@M``; see `dualnet.metrics`.
+        ``popular_share@M``; see `dualnet.metrics`. Of served lists ``known_recall@M`` and ``new_recall@M``: the recall of
+        known and of new items among all, each over the users who have any to find.
     intervals : dict
         95 % bootstrap interval of each mean.
     skipped_users : int
@@ -47,6 +54,9 @@ class TaskResult:
         M of the two breakdowns.
     by_history, by_popularity : list of dict
         Mean recall by length of the visible history, and share of held-out pairs found by popularity of the item.
+    first_ten : list of dict
+        Of served lists, by length of the visible history: precision of the first 10 and their shares of new items and of
+        items that nobody likes.
     reason : str, optional
         Why there are no figures (n/a).
     seconds : float
@@ -65,6 +75,7 @@ class TaskResult:
     breakdown_cut: int = 50
     by_history: list[dict[str, float | int | str]] = field(default_factory=list)
     by_popularity: list[dict[str, float | int | str]] = field(default_factory=list)
+    first_ten: list[dict[str, float | int | str]] = field(default_factory=list)
     reason: str | None = None
     seconds: float = 0.0
 
@@ -72,6 +83,11 @@ class TaskResult:
     def n_users(self) -> int:
         """Users that the means are over."""
         return len(self.user_ids)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether it is about one list of all items, as it is served."""
+        return self.name.endswith("-all")
 
     def mean(self, metric: str) -> float:
         """Return the mean of one metric, such as ``recall@50``.
@@ -96,6 +112,12 @@ class TaskResult:
                 figures[name]["ci95"] = list(self.intervals[name])
         return figures | {name: {"mean": value} for name, value in self.overall.items()}
 
+    def first_places(self) -> str:
+        """Return what the first 10 places of served lists hold, as a sentence; empty for another task."""
+        if not self.is_served or self.reason is not None:
+            return ""
+        return f"of the first {FIRST} places " + ", ".join(served_shares(self.metrics()))
+
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary, without per-user values."""
         return {
@@ -109,6 +131,7 @@ class TaskResult:
             "breakdown_cut": self.breakdown_cut,
             "by_history": self.by_history,
             "by_popularity": self.by_popularity,
+            **({"first_ten": self.first_ten, "question": SERVED_TEXT} if self.is_served else {}),
             "reason": self.reason,
             "seconds": self.seconds,
         }
@@ -175,9 +198,23 @@ class Report:
             f"{r.name}: {r.n_users:,} users, {r.n_candidates:,} candidates"
             + (f", {r.skipped_users:,} users skipped (nothing held out)" if r.skipped_users else "")
             + (f", {r.unscorable_items:,} candidates without a score put last" if r.unscorable_items else "")
+            + (f"; {first}" if (first := r.first_places()) else "")
             for r in self.results
         ]
-        return "\n".join([self.table(), *notes, *cut_notes(self.cuts, [r.n_candidates for r in self.results]), PROTOCOL_TEXT])
+        left_out = cut_notes(self.cuts, [r.n_candidates for r in self.results])
+        served = [SERVED_TEXT] if any(r.is_served for r in self.results) else []
+        return "\n".join([self.table(), *notes, *left_out, *served, PROTOCOL_TEXT])
+
+
+def served_shares(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what is known of the first 10 places of a served list, a clause each, from `TaskResult.metrics`."""
+    clauses = (
+        ("precision", "hold a held-out like"),
+        ("new_share", "an item that nobody liked in training"),
+        ("unliked_share", "one that nobody likes in the whole data"),
+    )
+    present = [(metrics[f"{name}@{FIRST}"]["mean"], text) for name, text in clauses if f"{name}@{FIRST}" in metrics]
+    return [f"{100 * mean:.1f} % {text}" for mean, text in present]
 
 
 def sensible_cuts(cuts: Sequence[int], candidates: Sequence[int]) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dualnet.data import splits
 from dualnet.data.synthetic import library
+from dualnet.data.tasks import ItemKind
 from dualnet.errors import DataError, UsageError
 
 WORLD = library(n_readers=60, n_papers=400, pairs_per_reader=20, seed=3)
@@ -44,7 +45,9 @@ def check_promises(split):
     """Assert what every split promises."""
     train = of_train(split.train)
     assert train <= ALL
-    assert split.train.interactions.n_items == len(split.train.known_items())  # known items only
+    known = {item for _, item in train}
+    silent = set(WORLD.interactions.items) - {item for _, item in ALL}
+    assert set(split.train.interactions.items) == known | silent  # no item that only held-out pairs mention
     for task in split.tasks:
         hidden, seen = of_task(task, "truth"), of_task(task, "seen")
         assert hidden
@@ -54,11 +57,11 @@ def check_promises(split):
         assert of_task(task, "history") <= seen
         candidates = set(task.items.take(task.candidates))
         assert {item for _, item in hidden} <= candidates
-        items, trained = set(split.train.interactions.items), {user for user, _ in train}
+        trained = {user for user, _ in train}
         if task.name.endswith("-new") and task.candidate_set == "task":
-            assert not candidates & items
+            assert not candidates & known
         elif task.candidate_set == "task":
-            assert candidates == items
+            assert candidates == known
         if task.name.startswith("known-"):
             assert set(task.users) <= trained
         else:
@@ -107,6 +110,44 @@ def test_one_planted_pair_is_found(name):
         validation = replace(split.validation, train=with_pair(split.validation.train, *hidden))
         with pytest.raises(AssertionError):
             check_promises(replace(split, validation=validation))
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+@given(seed=st.integers(0, 50))
+def test_a_served_list_holds_everything_and_asks_for_all_that_is_held_out(name, seed):
+    split = BUILDERS[name](seed)
+    levels = [(split.train, split.tasks, split.served)]
+    if split.validation is not None:
+        levels.append((split.validation.train, split.validation.tasks, split.validation.served))
+    hidden_from_all = set().union(*(of_task(task, "truth") for task in (*split.tasks, *split.served)))
+    silent = set(WORLD.interactions.items) - {item for _, item in ALL}
+    for depth, (data, tasks, served) in enumerate(levels):
+        if split.protocol == "out-matrix":  # no pair of a known item is held out
+            assert not served
+            continue
+        kinds_of_users = {task.name.partition("-")[0] for task in tasks}
+        assert {task.name.partition("-")[0] for task in served} == kinds_of_users
+        train = of_train(data)
+        known = {item for _, item in train}
+        for task in served:
+            truth, candidates = of_task(task, "truth"), set(task.items.take(task.candidates))
+            assert task.candidate_set == "all"
+            assert silent <= candidates
+            assert known <= candidates
+            assert not truth & (train | of_task(task, "seen"))
+            assert of_task(task, "history") <= of_task(task, "seen")
+            same_users = [other for other in tasks if other.name.partition("-")[0] == task.name.partition("-")[0]]
+            assert set().union(*(of_task(other, "truth") for other in same_users)) <= truth
+            kinds = dict(zip(task.items, task.kinds.tolist(), strict=True))
+            assert {item for item, kind in kinds.items() if kind == ItemKind.UNLIKED} == silent
+            if task.name == "known-all":
+                assert {item for item, kind in kinds.items() if kind == ItemKind.KNOWN} == known
+            if depth:
+                assert not (truth | train) & hidden_from_all
+                if name != "citeulike1":  # there every item is there from the beginning
+                    assert candidates <= set(split.train.interactions.items) | {item for _, item in of_train(split.train)}
+        if not depth and split.protocol in ("four-quadrants", "temporal"):
+            assert all(set(task.items.take(task.candidates)) == set(WORLD.interactions.items) for task in served)
 
 
 def test_citeulike2_is_complete_and_three_to_one_to_one():

@@ -25,7 +25,7 @@ def bench(
     protocol: arg.ProtocolOption = "citeulike2",
     models: Annotated[
         str, typer.Option("--models", help="Model names, separated by commas.", autocompletion=completion.several_models)
-    ] = "popularity,item-knn,content-profile,dualnet",
+    ] = "popularity,item-knn,content-profile,wmf,fusion,dualnet",
     content: arg.ContentOption = None,
     seeds: Annotated[str, typer.Option("--seeds", help="Seeds of split and model, separated by commas.")] = "0",
     at: Annotated[str, typer.Option("--at", help="Cut-offs.")] = "10,50,100,200,300",
@@ -125,13 +125,20 @@ def bench(
 
 
 def _print(records: list[dict[str, Any]], at: list[int]) -> None:
-    from ..report import cut_notes, sensible_cuts
+    from ..report import FIRST, SERVED_TEXT, cut_notes, sensible_cuts
 
+    divisions = {(record["seed"], record["fold"]) for record in records}
     for task in dict.fromkeys(record["task"] for record in records):
         rows, notes = [], []
         of_task = [record for record in records if record["task"] == task]
         candidates = [record.get("n_candidates", max(at)) for record in of_task]  # older records do not say
-        cuts = sensible_cuts(at, candidates)
+        columns = [(f"R@{cut}", f"recall@{cut}") for cut in sensible_cuts(at, candidates)]
+        served = task.endswith("-all")
+        if served:
+            columns += [(f"{short}@{FIRST}", f"{name}@{FIRST}") for short, name in (
+                ("P", "precision"), ("new", "new_share"), ("unliked", "unliked_share")
+            ) if any(f"{name}@{FIRST}" in record["metrics"] for record in of_task)]  # fmt: skip
+        best = _best(of_task, [name for _, name in columns if not name.endswith(f"_share@{FIRST}")])
         for record in of_task:
             place = (
                 f"{record['model']}"
@@ -139,14 +146,42 @@ def _print(records: list[dict[str, Any]], at: list[int]) -> None:
                 + f" seed {record['seed']}"
             )
             if record["reason"]:
-                rows.append([place, *["n/a"] * len(cuts), ""])
+                rows.append([place, *["n/a"] * len(columns), ""])
                 notes.append(f"n/a: {record['model']}: {record['reason']}")
                 continue
             cells = []
-            for cut in cuts:
-                figure = record["metrics"][f"recall@{cut}"]
-                low, high = figure["ci95"]
-                cells.append(f"{figure['mean']:.3f} [{low:.3f} {high:.3f}]")
+            for _, name in columns:
+                figure = record["metrics"].get(name)
+                if figure is None:  # nothing is new on this division
+                    cells.append("-")
+                    continue
+                mark = "*" if figure["mean"] == best.get((record["seed"], record["fold"], name)) else ""
+                interval = "" if name.endswith(f"@{FIRST}") and served and not name.startswith("recall") else _interval(figure)
+                cells.append(f"{figure['mean']:.3f}{mark}{interval}")
             rows.append([place, *cells, f"{record['fit_seconds']:.0f} s"])
         notes += cut_notes(at, [max(candidates)])
-        print_table([f"{task}", *[f"R@{cut}" for cut in cuts], "fit"], rows, notes=notes)
+        if served:
+            notes += [
+                SERVED_TEXT,
+                f"P@{FIRST}: precision; new, unliked: share of the first {FIRST} that nobody liked in training, in the whole data",
+            ]
+        print_table(
+            [task, *[header for header, _ in columns], "fit"], rows, notes=notes,
+            title="one list of all items, as it is served" if served else None,
+            best="of its column" if len(divisions) == 1 else "of its column on the same seed and fold",
+        )  # fmt: skip
+
+
+def _interval(figure: dict[str, Any]) -> str:
+    low, high = figure["ci95"]
+    return f" [{low:.3f} {high:.3f}]"
+
+
+def _best(records: list[dict[str, Any]], names: list[str]) -> dict[tuple[int, int | None, str], float]:
+    """Return the best mean of each metric on each division, where several models have one."""
+    found: dict[tuple[int, int | None, str], list[float]] = {}
+    for record in records:
+        for name in names:
+            if name in record["metrics"]:
+                found.setdefault((record["seed"], record["fold"], name), []).append(record["metrics"][name]["mean"])
+    return {key: max(means) for key, means in found.items() if len(means) > 1}

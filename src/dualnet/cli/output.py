@@ -32,7 +32,11 @@ def note(text: str) -> None:
 
 
 def print_table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None, notes: Sequence[str] = ()
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    title: str | None = None,
+    notes: Sequence[str] = (),
+    best: str = "of its column",
 ) -> None:
     """Write an aligned table; the first column to the left, the others to the right.
 
@@ -41,12 +45,14 @@ def print_table(
     header : sequence of str
         Column names.
     rows : sequence of sequence of str
-        Cells. A figure that ends in ``*`` is the best of its column, ``n/a`` one that a model cannot have; a line under the
+        Cells. A figure that ends in ``*`` is the best of its column (or as `best` says), ``n/a`` one that a model cannot have; a line under the
         table says so where they occur.
     title : str, optional
         Above it.
     notes : sequence of str
         Lines below it; one that starts with ``n/a`` says why.
+    best : str
+        What a figure that ends in ``*`` is the best of.
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -62,7 +68,7 @@ def print_table(
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
     cells = [cell for row in rows for cell in row[1:]]
     if any(cell.split(" ")[0].endswith("*") for cell in cells):
-        say("*: the best of its column")
+        say(f"*: the best {best}")
     if any(cell == "n/a" for cell in cells) and not any(line.startswith("n/a") for line in notes):
         say("n/a: the model cannot answer this kind of question")
     for line in dict.fromkeys(notes):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import arguments as arg
 from .output import JsonFlag, print_json, say
+
+if TYPE_CHECKING:
+    from ..data.tasks import RankingTask
 
 
 @arg.with_table_options
@@ -67,16 +70,23 @@ def split(
             "items": made.train.interactions.n_items,
             "pairs": made.train.interactions.n_pairs,
         },
-        "tasks": [
-            {"task": t.name, "users": len(t.users), "candidates": len(t.candidates), "hidden_pairs": int(t.truth.nnz)}
-            for t in made.tasks
-        ],
+        "tasks": [_summary(task) for task in made.tasks],
+        "served": [_summary(task) for task in made.served],
         "folder": str(out),
     }
     if as_json:
         print_json(summary)
         return
     say(f"training: {made.train!r}")
-    for task in made.tasks:
+    for task in (*made.tasks, *made.served):
         say(f"{task.name}: {len(task.users):,} users, {len(task.candidates):,} candidates, {task.truth.nnz:,} hidden pairs")
     say(f"wrote {out}")
+
+
+def _summary(task: RankingTask) -> dict[str, Any]:
+    return {
+        "task": task.name,
+        "users": len(task.users),
+        "candidates": len(task.candidates),
+        "hidden_pairs": int(task.truth.nnz),
+    }

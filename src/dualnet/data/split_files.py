@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +56,14 @@ def save_split(split: Split, folder: str | Path) -> Path:
         "options": split.options,
         "train": writer.dataset(split.train),
         "tasks": [writer.task(task) for task in split.tasks],
+        "served": [writer.task(task) for task in split.served],
         "validation": None,
     }
     if split.validation is not None:
         description["validation"] = {
             "train": None if split.validation.train is split.train else writer.dataset(split.validation.train),
             "tasks": [writer.task(task) for task in split.validation.tasks],
+            "served": [writer.task(task) for task in split.validation.served],
         }
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
@@ -70,6 +73,7 @@ def save_split(split: Split, folder: str | Path) -> Path:
             pq.write_table(table, temporary / f"{name}.parquet")
         save_file(writer.arrays, temporary / "matrices.safetensors")
         description["files"] = {path.name: _sha256(path) for path in sorted(temporary.iterdir())}
+        description["digest"] = _digest(description)
         (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
         for path in temporary.iterdir():
             _flush(path)
@@ -96,6 +100,8 @@ def load_split(folder: str | Path) -> Split:
             raise DataError(
                 f"{source} has split format {description['format_version']}, this version reads {FORMAT_VERSION}; upgrade dualnet"
             )
+        if "digest" in description and description["digest"] != _digest(description):  # folders of earlier versions have none
+            raise DataError(f"{source / DESCRIPTION} was altered after it was made; make the split again with `dualnet split`")
         for name, digest in description["files"].items():
             if _sha256(source / Path(name).name) != digest:
                 raise DataError(f"{source / name} was altered after it was made; make the split again with `dualnet split`")
@@ -105,11 +111,13 @@ def load_split(folder: str | Path) -> Split:
         if description["validation"] is not None:
             inner = description["validation"]["train"]
             validation = Validation(
-                train if inner is None else reader.dataset(inner), tuple(map(reader.task, description["validation"]["tasks"]))
-            )
+                train if inner is None else reader.dataset(inner), tuple(map(reader.task, description["validation"]["tasks"])),
+                tuple(map(reader.task, description["validation"].get("served", []))),
+            )  # fmt: skip
         split = Split(
             description["protocol"], train, tuple(map(reader.task, description["tasks"])), validation, description["seed"],
             description["fold"], description["fit_on"], description["options"],
+            tuple(map(reader.task, description.get("served", []))),
         )  # fmt: skip
     except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
         if isinstance(error, DataError):
@@ -127,6 +135,12 @@ def load_split(folder: str | Path) -> Split:
 def _sha256(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _digest(description: Mapping[str, Any]) -> str:
+    """Return a SHA-256 over a description itself, as JSON has it."""
+    told = {name: value for name, value in description.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def _flush(path: Path) -> None:
@@ -189,6 +203,8 @@ class _Writer:
         for part in ("history", "seen", "truth"):
             self._matrix(f"{name}/{part}", getattr(task, part))
         self.arrays[f"{name}/candidates"] = task.candidates
+        if task.kinds is not None:
+            self.arrays[f"{name}/kinds"] = task.kinds
         return {
             "name": name,
             "task": task.name,
@@ -263,6 +279,7 @@ class _Reader:
             content=self.content(description["content"]),
             user_content=self.content(description["user_content"]),
             candidate_set=description["candidate_set"],
+            kinds=self._arrays.get(f"{name}/kinds"),
         )
 
     def _table(self, name: str) -> pa.Table:

@@ -13,6 +13,7 @@ from .protocols.in_matrix import citeulike1, citeulike2
 from .protocols.new_items import out_matrix
 from .protocols.new_users import unknown_users
 from .protocols.quadrants import four_quadrants, temporal
+from .protocols.serving import validation
 from .tasks import RankingTask, Split, Validation
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "read_files",
     "temporal",
     "unknown_users",
+    "validation",
 ]
 
 PROTOCOLS: dict[str, Callable[..., Split]] = {

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..errors import DataError
@@ -18,6 +20,14 @@ Quadrant = Literal["known-known", "known-new", "new-known", "new-new"]
 FitOn = Literal["train", "train+validation"]
 
 
+class ItemKind(IntEnum):
+    """What an item is to a training set: somebody liked it there, only elsewhere in the data, or nowhere."""
+
+    KNOWN = 0
+    NEW = 1
+    UNLIKED = 2
+
+
 @dataclass(frozen=True, eq=False)
 class RankingTask:
     """Rank candidates for some users, given their visible histories; the truth is hidden until `evaluate` opens it.
@@ -27,7 +37,8 @@ class RankingTask:
     Parameters
     ----------
     name : str
-        Quadrant, users first: ``known-known`` (in-matrix), ``known-new`` (out-matrix), ``new-known``, ``new-new``.
+        Quadrant, users first: ``known-known`` (in-matrix), ``known-new`` (out-matrix), ``new-known``, ``new-new``;
+        ``known-all`` and ``new-all`` for one list of all items, as it is served.
     users : IdMap
         The users to rank for.
     items : IdMap
@@ -46,6 +57,9 @@ class RankingTask:
         Columns of `users`, row-aligned.
     candidate_set : {"task", "all"}
         Whether the candidates are the held-out kind of items only, or every item.
+    kinds : ndarray of int8, shape (len(items),), optional
+        `ItemKind` of every item, for tasks of one list of all items: what the list is made of is reported. Like the truth
+        it is for `dualnet.evaluate` alone, as it tells which items somebody likes in the test.
     """
 
     name: str
@@ -58,9 +72,12 @@ class RankingTask:
     content: Content | None = None
     user_content: Content | None = None
     candidate_set: Literal["task", "all"] = "task"
+    kinds: NDArray[np.int8] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         shape = (len(self.users), len(self.items))
+        if self.kinds is not None and self.kinds.shape != shape[1:]:
+            raise DataError(f"task {self.name}: kinds has shape {self.kinds.shape}, expected {shape[1:]}")
         for what in ("history", "seen", "truth"):
             if getattr(self, what).shape != shape:
                 raise DataError(f"task {self.name}: {what} has shape {getattr(self, what).shape}, expected {shape}")
@@ -70,6 +87,11 @@ class RankingTask:
             raise DataError(
                 f"task {self.name}: a held-out pair is part of the visible history, so the answer is in the question"
             )
+
+    @property
+    def is_served(self) -> bool:
+        """Whether the task is one list of all items, as it is served."""
+        return self.name.endswith("-all")
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over everything that decides the figure, as hexadecimal text."""
@@ -93,14 +115,21 @@ class Validation:
         (in-matrix, where only pairs are held out); then no refit is needed.
     tasks : tuple of RankingTask
         Validation tasks; where the test has new items (users), some training items (users) are held out here.
+    served : tuple of RankingTask
+        ``known-all`` and ``new-all`` of the smaller training set: how new items stand beside known ones is chosen on these.
+        Empty where the protocol holds out no pair of a known item.
     """
 
     train: Dataset
     tasks: tuple[RankingTask, ...]
+    served: tuple[RankingTask, ...] = ()
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over the smaller training set and the validation tasks, as hexadecimal text; not of the test."""
-        digest = hashlib.sha256(self.train.interactions.fingerprint().encode())
+        """Return a SHA-256 over the smaller training set and the validation tasks, as hexadecimal text; not of the test.
+
+        The served lists follow from these and do not count.
+        """
+        digest = hashlib.sha256(_trained(self.train).encode())
         for task in self.tasks:
             digest.update(task.fingerprint().encode())
         return digest.hexdigest()
@@ -115,7 +144,7 @@ class Split:
     protocol : str
         ``citeulike1``, ``citeulike2``, ``out-matrix``, ``unknown-users``, ``four-quadrants``, ``temporal`` or ``files``.
     train : Dataset
-        Known users and known items only; nothing of the test is in it.
+        Known users with known items, and the items that nobody likes in the whole data; nothing of the test is in it.
     tasks : tuple of RankingTask
         The test.
     validation : Validation, optional
@@ -128,6 +157,9 @@ class Split:
         Whether `train` includes the validation pairs.
     options : dict
         The protocol's own settings (such as ``{"cold": 0.1}``), for the record.
+    served : tuple of RankingTask
+        The test as it is served: ``known-all`` and (with new users) ``new-all`` rank all items in one list, and all
+        held-out pairs of known and of new items are to be found. Empty where no pair of a known item is held out.
     """
 
     protocol: str
@@ -138,6 +170,7 @@ class Split:
     fold: int | None = None
     fit_on: FitOn = "train"
     options: dict[str, object] = field(default_factory=dict)
+    served: tuple[RankingTask, ...] = ()
 
     @property
     def refit(self) -> bool:
@@ -145,21 +178,22 @@ class Split:
         return self.validation is not None and self.validation.train is not self.train
 
     def task(self, name: str) -> RankingTask:
-        """Return the test task of one name.
+        """Return the test task, or served list, of one name.
 
         Raises
         ------
         DataError
             If there is none; the text lists those there are.
         """
-        for task in self.tasks:
+        every = (*self.tasks, *self.served)
+        for task in every:
             if task.name == name:
                 return task
-        raise DataError(f"the split has no task '{name}'; it has {', '.join(task.name for task in self.tasks)}")
+        raise DataError(f"the split has no task '{name}'; it has {', '.join(task.name for task in every)}")
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over the training pairs and every task, as hexadecimal text."""
-        digest = hashlib.sha256(self.train.interactions.fingerprint().encode())
+        """Return a SHA-256 over the training pairs and every task, as hexadecimal text; the served lists follow from these."""
+        digest = hashlib.sha256(_trained(self.train).encode())
         for task in self.tasks:
             digest.update(task.fingerprint().encode())
         return digest.hexdigest()
@@ -175,5 +209,18 @@ class Split:
         train = self.train.with_content(names)
         if validation is not None:
             inner = train if validation.train is self.train else validation.train.with_content(names)
-            validation = Validation(inner, tuple(narrow(task) for task in validation.tasks))
-        return replace(self, train=train, tasks=tuple(narrow(task) for task in self.tasks), validation=validation)
+            validation = Validation(inner, tuple(map(narrow, validation.tasks)), tuple(map(narrow, validation.served)))
+        return replace(
+            self,
+            train=train,
+            tasks=tuple(map(narrow, self.tasks)),
+            validation=validation,
+            served=tuple(map(narrow, self.served)),
+        )
+
+
+def _trained(train: Dataset) -> str:
+    """Return the fingerprint of what trains: items without a pair are in the training set, but do not train."""
+    known = train.known_items()
+    whole = len(known) == train.interactions.n_items
+    return (train.interactions if whole else train.interactions.select(items=known)).fingerprint()

@@ -14,9 +14,9 @@ from ..data.splits import four_quadrants
 from ..data.tasks import Split
 from ..evaluation import evaluate
 from ..models.base import Recommender
-from ..models.recommendations import Recommendations
 from ..models.registry import create
 from ..report import PROTOCOL_TEXT, Report
+from ..retrieval.recommendations import Recommendations
 from ..retrieval.vectors import JoinedVectors, to_dense
 from ..train.options import RunOptions
 from .plots import item_map, recall_by_history, training_curves

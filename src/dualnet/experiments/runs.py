@@ -140,7 +140,7 @@ def fit_model(model: Recommender, name: str, split: Split, run: RunOptions) -> F
 def measure(
     fitted: Fitted, split: Split, fingerprint: str, content: str, at: Sequence[int]
 ) -> list[tuple[dict[str, Any], TaskResult]]:
-    """Evaluate a fitted model on the test tasks; return a record with the fields of the JSON contract, and the result, of each.
+    """Evaluate a fitted model on the test tasks and served lists; return a record with the fields of the JSON contract, and the result, of each.
 
     Parameters
     ----------
@@ -158,8 +158,9 @@ def measure(
     if fitted.reason is None:
         report = evaluate(fitted.model, split, at=at)
     else:
+        every = (*split.tasks, *split.served)
         report = Report(
-            [TaskResult(t.name, t.candidate_set, len(t.candidates), reason=fitted.reason) for t in split.tasks], tuple(at)
+            [TaskResult(t.name, t.candidate_set, len(t.candidates), reason=fitted.reason) for t in every], tuple(at)
         )
     return [
         (

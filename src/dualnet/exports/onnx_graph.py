@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.runtime import EPSILON, DualRuntime
+from ..models.numpy_tower import EPSILON, NumpyTower
+from ..models.runtime import DualRuntime
+from ..nn.spec import ACTIVATIONS, walk
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
 
 OPSET = 17  # the first with LayerNormalization; read by ONNX Runtime from 1.12
 IR_VERSION = 8  # of the file format, the one that came with opset 17
-
-ACTIVATIONS = {"tanh": "Tanh", "relu": "Relu", "sigmoid": "Sigmoid", "identity": "Identity"}
 
 
 def item_graph(runtime: DualRuntime, catalogue: int) -> ModelProto:
@@ -41,7 +41,7 @@ def item_graph(runtime: DualRuntime, catalogue: int) -> ModelProto:
         inputs.append(_value("item_row", "INT64", ["n"]))
         residual = runtime.tensors["item.residual"]
         firsts.append(graph.rows_or_zero(_padded(residual, catalogue), "item_row"))
-    return graph.model("item-encoder", inputs, _tower(graph, runtime, "item", graph.sum(firsts)), runtime.width)
+    return graph.model("item-encoder", inputs, _tower(graph, runtime.towers["item"], graph.sum(firsts)), runtime.width)
 
 
 def user_graph(runtime: DualRuntime, table: NDArray[np.float32]) -> ModelProto:
@@ -70,29 +70,43 @@ def user_graph(runtime: DualRuntime, table: NDArray[np.float32]) -> ModelProto:
         weight = runtime.tensors["user.columns"]
         inputs.append(_value("columns", "FLOAT", ["n", weight.shape[0]]))
         firsts.append(graph.add("MatMul", "columns", graph.keep(weight)))
-    return graph.model("user-encoder", inputs, _tower(graph, runtime, "user", graph.sum(firsts)), runtime.width)
+    return graph.model("user-encoder", inputs, _tower(graph, runtime.towers["user"], graph.sum(firsts)), runtime.width)
 
 
-def _tower(graph: _Graph, runtime: DualRuntime, side: str, below: str) -> str:
-    """Add the levels of one side, as `DualRuntime` runs them, and return the name of the joined embeddings."""
-    tensors, embeddings = runtime.tensors, []
-    for level in range(len(runtime.levels)):
-        name = f"{side}.level{level}"
-        above = graph.add("MatMul", below, graph.keep(tensors[f"{name}.weight"])) if level else below
-        above = graph.add("Add", above, graph.keep(tensors[f"{name}.bias"]))
-        if f"{name}.norm_scale" in tensors:
-            scale, shift = graph.keep(tensors[f"{name}.norm_scale"]), graph.keep(tensors[f"{name}.norm_shift"])
-            above = graph.add("LayerNormalization", above, scale, shift, axis=-1, epsilon=float(EPSILON))
-        below = graph.add(ACTIVATIONS[runtime.config["activation"]], above)
-        if level in runtime.matched:
-            branch = f"{side}.branch{level}"
-            if f"{branch}.weight" in tensors:
-                product = graph.add("MatMul", below, graph.keep(tensors[f"{branch}.weight"]))
-                embeddings.append(graph.add("Add", product, graph.keep(tensors[f"{branch}.bias"])))
-            else:
-                embeddings.append(below)
-    joined = graph.add("Concat", *embeddings, axis=1)
-    return graph.add("Mul", joined, graph.keep(tensors[f"{side}.scale"]))
+def _tower(graph: _Graph, tower: NumpyTower, first: str) -> str:
+    """Add the levels of one side and return the name of the joined embeddings."""
+    return walk(tower.spec, _Nodes(graph, tower), first)
+
+
+class _Nodes:
+    """The steps of a tower as nodes of a graph; what flows is the name of a result."""
+
+    def __init__(self, graph: _Graph, tower: NumpyTower) -> None:
+        self.graph, self.tower = graph, tower
+
+    def mapped(self, level: int, below: str) -> str:
+        layer = self.tower.layers[level]
+        sums = below if layer.weight is None else self.graph.add("MatMul", below, self.graph.keep(layer.weight))
+        return self.graph.add("Add", sums, self.graph.keep(layer.bias))
+
+    def normed(self, level: int, sums: str) -> str:
+        norm = self.tower.layers[level].norm
+        if norm is None:
+            return sums
+        scale, shift = (self.graph.keep(array) for array in norm)
+        return self.graph.add("LayerNormalization", sums, scale, shift, axis=-1, epsilon=float(EPSILON))
+
+    def activated(self, level: int, sums: str) -> str:
+        return self.graph.add(ACTIVATIONS[self.tower.spec.activation].onnx, sums)
+
+    def matched(self, level: int, output: str) -> str:
+        branch = self.tower.layers[level].branch
+        if branch is None:
+            return output
+        return self.graph.add("Add", self.graph.add("MatMul", output, self.graph.keep(branch[0])), self.graph.keep(branch[1]))
+
+    def joined(self, embeddings: Sequence[str]) -> str:
+        return self.graph.add("Mul", self.graph.add("Concat", *embeddings, axis=1), self.graph.keep(self.tower.scale))
 
 
 class _Graph:

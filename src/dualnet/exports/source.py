@@ -11,9 +11,13 @@ from scipy.sparse import csr_array, issparse
 
 from ..data.content import Content
 from ..data.interactions import Interactions
-from ..errors import DataError, UsageError
+from ..errors import DataError
 from ..ids import IdMap, Key
+from ..models.answers import check_one_asker
 from ..models.base import Recommender
+from ..models.catalogue import catalogue_of
+from ..retrieval.askers import resolve
+from ..retrieval.questions import Asker
 from ..retrieval.vectors import JoinedVectors, Vectors, to_dense, to_sparse
 
 BLOCK = 2048  # rows encoded and held at a time
@@ -196,10 +200,10 @@ def query_vectors(model: Recommender, *, user: Key | None = None, history: Seque
     UsageError
         For both or neither.
     """
-    if (user is None) == (history is None):
-        raise UsageError("give either user= (someone seen in training) or history= (what someone did)")
-    row, _ = model._history_row(user, history, model.catalogue_)
-    dense, sparse = layout_of(model).split(model.encode_users(row, model.catalogue_))
+    check_one_asker(user, history)
+    catalogue = catalogue_of(model)
+    asked = resolve(catalogue, Asker(user=user, history=history))
+    dense, sparse = layout_of(model).split(catalogue.encode_histories([asked.rows]))
     return VectorBlock(["query" if user is None else user], None, dense, sparse)
 
 

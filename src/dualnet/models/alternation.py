@@ -15,8 +15,8 @@ from scipy.sparse import csr_array
 
 from ..data.content import Matrix
 from ..errors import TrainingError
-from ..nn.blocks import Activation
 from ..nn.sdae import Autoencoder
+from ..nn.spec import Activation
 from ..train.denoising import DenoisingRows
 from ..train.device import Device, choose_device, threads
 from ..train.options import RunOptions

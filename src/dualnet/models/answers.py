@@ -1,45 +1,79 @@
-"""The questions a fitted model answers: recommend, similar items, users for an item, new items, score."""
+"""The questions a fitted model answers: recommend, similar items, users for an item, new items, score.
+
+How they are answered is in `retrieval.answering`; here they are asked of a model in memory.
+"""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import Any, Literal, Self, TypedDict, Unpack, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from threadpoolctl import threadpool_limits
 
 from ..data.content import Content
 from ..data.space import ItemSpace
-from ..errors import CapabilityError, DataError, DualNetWarning, UnknownIdError, UsageError, listing
-from ..ids import IdMap, Key, Rows
-from ..retrieval.topk import block_rows, inner_products
-from .recommendations import ItemPath, Recommendations, UserPath
-
-if TYPE_CHECKING:
-    from .core import Core as Recommender
+from ..errors import CapabilityError, DataError, DualNetWarning, UsageError, listing
+from ..ids import Key
+from ..retrieval.answering import Answering, check_k
+from ..retrieval.filters import Filters
+from ..retrieval.questions import Answer, Question, RecommendQuestion, ScoreQuestion, Scores, SimilarQuestion, UsersQuestion
+from ..retrieval.recommendations import RecommendationLists, Recommendations
+from ..retrieval.topk import WORKERS, block_rows, cores
+from ..retrieval.vectors import stack_vectors
+from .catalogue import ModelCatalogue, TrainedUsers, as_content, cannot_score_new, catalogue_of, kept_vectors
+from .core import Core
 
 Fallback = Literal["popularity", "error"]
 
+MOST_TOGETHER = 512  # questions of one batch
 
-class Answers:
+
+class Wanted(TypedDict, total=False):
+    """What may be said of a list besides for whom it is; see `Answers.recommend`."""
+
+    k: int
+    exclude: Sequence[Key]
+    candidates: Sequence[Key] | None
+    filter_seen: bool
+    new_items: Content | Any | None
+    fallback: Fallback
+
+
+class Answers(Core):
     """Everything that follows from two encoders and a catalogue; written once for every model."""
+
+    @overload
+    def recommend(
+        self, user: Key | None = None, *, history: Sequence[Key] | None = None, **wanted: Unpack[Wanted]
+    ) -> Recommendations: ...
+
+    @overload
+    def recommend(self, *, users: Sequence[Key], **wanted: Unpack[Wanted]) -> RecommendationLists: ...
+
+    @overload
+    def recommend(self, *, histories: Sequence[Sequence[Key]], **wanted: Unpack[Wanted]) -> RecommendationLists: ...
 
     def recommend(
         self,
         user: Key | None = None,
         *,
         history: Sequence[Key] | None = None,
+        users: Sequence[Key] | None = None,
+        histories: Sequence[Sequence[Key]] | None = None,
         k: int = 10,
         exclude: Sequence[Key] = (),
         candidates: Sequence[Key] | None = None,
         filter_seen: bool = True,
         new_items: Content | Any | None = None,
         fallback: Fallback = "popularity",
-    ) -> Recommendations:
-        """Return the best items for someone known or never seen.
+    ) -> Recommendations | RecommendationLists:
+        """Return the best items for someone known or never seen, or for many at once.
 
         Parameters
         ----------
@@ -47,6 +81,10 @@ class Answers:
             A user seen in training: short for that user's stored history.
         history : sequence of str or int, optional
             What someone did, instead of `user`; items of the catalogue or of `new_items`.
+        users : sequence of str or int, optional
+            Several users seen in training, answered together, which is faster than one by one.
+        histories : sequence of sequence of str or int, optional
+            Several histories, answered together.
         k : int
             Length of the list; clipped with a warning to what may be listed.
         exclude : sequence of str or int
@@ -63,40 +101,40 @@ class Answers:
         Returns
         -------
         Recommendations
+            For `user` or `history`.
+        RecommendationLists
+            For `users` or `histories`: one list each, in their order, and all of them as one table.
 
         Raises
         ------
         UnknownIdError
             For a user or item that is not known; the text names it.
         UsageError
-            For both or neither of `user` and `history`, or k below 1.
+            For none or more than one of `user`, `history`, `users` and `histories`, or k below 1.
         DataError
             For an empty history under ``fallback="error"``.
         """
-        model = cast("Recommender", self)
-        model._require_fitted()
-        _check_k(k)
-        if (user is None) == (history is None):
-            raise UsageError("give either user= (someone seen in training) or history= (what someone did)")
-        space = self._with_new_items(new_items)
-        row, found = self._history_row(user, history, space)
-        resolved: UserPath = found
-        scores, usable = self._scores_of(row, space, fallback)
-        if not usable:
-            resolved = "fallback"
-        allowed = np.ones(len(space), bool) if usable else space.is_known.copy()
-        allowed &= model.scorable(space)
-        if candidates is not None:
-            chosen = np.zeros(len(space), bool)
-            chosen[space.ids.rows(list(candidates), "candidate item")] = True
-            allowed &= chosen
-        allowed[space.ids.rows(list(exclude), "excluded item")] = False
-        if filter_seen:
-            allowed[row.indices] = False
-        ignored: list[Key] = []
-        if not model.capabilities.new_items_in_history:
-            ignored = space.ids.take(row.indices[space.known[row.indices] < 0])
-        return self._listed(scores, allowed, space, k, resolved, ignored, "content" if usable else "popularity")
+        self._require_fitted()
+        check_k(k)
+        check_one_asker(user, history, users, histories)
+        fresh: Any = () if new_items is None else as_content(new_items, self)
+
+        def question(user: Key | None, history: Sequence[Key] | None) -> Question:
+            return RecommendQuestion(
+                user=user, history=history, new_items=fresh, k=k, exclude=exclude, candidates=candidates,
+                keep_seen=not filter_seen, fallback=fallback,
+            )  # fmt: skip
+
+        if users is None and histories is None:
+            found = cast(Recommendations, self._ask([question(user, history)])[0])
+            _warn_if_shorter([found], k)
+            return found
+        if isinstance(users, str) or isinstance(histories, str):
+            raise UsageError("users and histories must be lists, got a text")
+        questions = [question(key, None) for key in users or ()] + [question(None, taken) for taken in histories or ()]
+        lists = [cast(Recommendations, answer) for part in self._batches(questions) for answer in part]
+        _warn_if_shorter(lists, k)
+        return RecommendationLists(list(range(len(lists))) if users is None else list(users), lists)
 
     def recommend_all(
         self, path: str | Path | None = None, *, k: int = 10, filter_seen: bool = True, block: int | None = None
@@ -126,12 +164,18 @@ class Answers:
             If the file cannot be written.
         """
         from ..data.write_table import write_tables
-        from .everyone import rank_everyone
 
-        model = cast("Recommender", self)
-        model._require_fitted()
-        _check_k(k)
-        tables = rank_everyone(model, k, filter_seen, block)
+        self._require_fitted()
+        check_k(k)
+        questions = (RecommendQuestion(user=user, k=k, keep_seen=not filter_seen) for user in self.users_)
+        parts = self._batches(questions, block)
+        users = iter(self.users_)
+        tables = (
+            RecommendationLists([next(users) for _ in part], cast("list[Recommendations]", part)).to_arrow().select(
+                ["user", "rank", "item", "score"]
+            )
+            for part in parts
+        )  # fmt: skip
         return [row for table in tables for row in table.to_pylist()] if path is None else write_tables(tables, Path(path))
 
     def similar_items(self, item: Key, *, k: int = 10) -> Recommendations:
@@ -143,21 +187,17 @@ class Answers:
             An item of the catalogue.
         k : int
             Length of the list.
+
+        Raises
+        ------
+        UnknownIdError
+            If the item is not in the catalogue.
+        CapabilityError
+            If the model has no vector for it.
         """
-        model = cast("Recommender", self)
-        model._require_fitted()
-        _check_k(k)
-        space = model.catalogue_
-        row = space.ids.row(item, "item")
-        vectors = model._catalogue_vectors.of(model)
-        scorable = model.scorable(space)
-        if not scorable[row]:
-            raise CapabilityError(f"model '{model.name}' has no vector for item {item!r}, which it did not see in training")
-        lengths = model._catalogue_vectors.lengths(model)
-        scores = inner_products(vectors[row : row + 1], vectors)[0] / np.maximum(lengths * lengths[row], 1e-12)
-        allowed = scorable.copy()
-        allowed[row] = False
-        return self._listed(scores.astype(np.float32), allowed, space, k, "item", [], "content")
+        found = cast(Recommendations, self._ask([SimilarQuestion(item=item, k=k)])[0])
+        _warn_if_shorter([found], k)
+        return found
 
     def recommend_users(self, item: Key, *, k: int = 10, filter_seen: bool = True) -> Recommendations:
         """Return the users seen in training who would want an item of the catalogue most, known or new.
@@ -171,28 +211,9 @@ class Answers:
         filter_seen : bool
             Leave out users whose history holds the item.
         """
-        model = cast("Recommender", self)
-        model._require_fitted()
-        _check_k(k)
-        space = model.catalogue_
-        row = space.ids.row(item, "item")
-        if not model.scorable(space)[row]:
-            raise CapabilityError(f"model '{model.name}' cannot score item {item!r}, which it did not see in training")
-        vector = model.encode_items(space, np.array([row]))
-        scores = np.empty(len(model.users_), np.float32)
-        step = block_rows(len(model.items_))
-        known_space = ItemSpace(model.items_, np.arange(len(model.items_)), _rows(space.features, len(model.items_)), None)
-        for start in range(0, len(scores), step):
-            users = model.encode_users(csr_array(model.histories_[start : start + step]), known_space)
-            scores[start : start + step] = inner_products(users, vector)[:, 0]
-        allowed = np.ones(len(scores), bool)
-        if filter_seen and row < len(model.items_):
-            allowed[csr_array(model.histories_[:, [row]]).tocoo().coords[0]] = False
-        order = _best(scores, allowed, k)
-        keys = model.users_.take(order)
-        return Recommendations(
-            keys, scores[order].tolist(), [str(key) for key in keys], ["known"] * len(keys), "item", [], "user"
-        )
+        found = cast(Recommendations, self._ask([UsersQuestion(item=item, k=k, keep_seen=not filter_seen)])[0])
+        _warn_if_shorter([found], k)
+        return found
 
     def score(
         self, items: Sequence[Key], *, user: Key | None = None, history: Sequence[Key] | None = None
@@ -205,17 +226,15 @@ class Answers:
             Items of the catalogue.
         user, history
             As in `recommend`.
+
+        Raises
+        ------
+        DataError
+            If nothing is known of the user.
         """
-        model = cast("Recommender", self)
-        model._require_fitted()
-        if (user is None) == (history is None):
-            raise UsageError("give either user= (someone seen in training) or history= (what someone did)")
-        space = model.catalogue_
-        rows = space.ids.rows(list(items), "item")
-        if not model.scorable(space)[rows].all():
-            raise CapabilityError(f"model '{model.name}' cannot score items that it did not see in training")
-        row, _ = self._history_row(user, history, space)
-        return inner_products(_encode_one(model, row, space), model.encode_items(space, rows))[0]
+        check_one_asker(user, history)
+        found = cast(Scores, self._ask([ScoreQuestion(user=user, history=history, items=list(items))])[0])
+        return np.array(found.scores, np.float32)
 
     def add_items(self, content: Content | Any) -> Self:
         """Put new items into the catalogue from their content: recommendable at once, without training.
@@ -238,126 +257,58 @@ class Answers:
         DataError
             If an id is already in the catalogue, or a column is missing.
         """
-        model = cast("Recommender", self)
-        model._require_fitted()
-        before = model.catalogue_
-        model.catalogue_ = self._with_new_items(content)
-        model._catalogue_vectors.extend(model, before)
-        return self
-
-    def _with_new_items(self, new_items: Content | Any | None) -> ItemSpace:
-        model = cast("Recommender", self)
-        space = model.catalogue_
-        if new_items is None:
-            return space
-        content = _as_content(new_items, model)
-        if not model.capabilities.new_items or model.featurizer_ is None:
-            raise CapabilityError(
-                f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
-            )
-        present = [key for key in content.ids if key in space.ids]
+        self._require_fitted()
+        before = self.catalogue_
+        content = as_content(content, self)
+        if not self.capabilities.new_items or self.featurizer_ is None:
+            raise CapabilityError(cannot_score_new(self))
+        present = [key for key in content.ids if key in before.ids]
         if present:
             raise DataError(f"item {listing(present)} is already in the catalogue; give a new item a new id")
-        fresh = model.featurizer_.transform(content)
-        known = np.concatenate([space.known, np.full(len(content), -1)])
-        raw = None if space.content is None else space.content.append(content)
-        return ItemSpace(space.ids.extend(content.ids), known, _stack(space.features, fresh), raw)
+        fresh = stack_vectors(before.features, self.featurizer_.transform(content))
+        known = np.concatenate([before.known, np.full(len(content), -1)])
+        raw = None if before.content is None else before.content.append(content)
+        self.catalogue_ = ItemSpace(before.ids.extend(content.ids), known, fresh, raw)
+        kept_vectors(self).extend(self, before)
+        return self
 
-    def _history_row(
-        self, user: Key | None, history: Sequence[Key] | None, space: ItemSpace
-    ) -> tuple[csr_array, Literal["known", "history"]]:
-        """Return one history as a row over a space, and how it was found."""
-        model = cast("Recommender", self)
-        if history is None:
-            try:
-                row = model.users_.row(cast(Key, user), "user")
-            except UnknownIdError as error:
-                raise UnknownIdError(f"{error}; for someone new pass history=[...] instead") from None
-            columns = model.histories_[[row]].indices
-        else:
-            if isinstance(history, str):
-                raise UsageError(f"history must be a list of item ids, got the text {history!r}")
-            columns = np.unique(space.ids.rows(list(history), "item in the history"))
-        values = np.ones(len(columns), np.float32)
-        matrix = csr_array((values, columns.astype(np.int32), np.array([0, len(columns)])), shape=(1, len(space)))
-        return matrix, "known" if history is None else "history"
+    def _ask(self, questions: Sequence[Question]) -> list[Answer]:
+        """Return the answers to some questions together; the first that fails raises its error."""
+        self._require_fitted()
+        answers = self._answering()(catalogue_of(self), questions)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return cast("list[Answer]", answers)
 
-    def _scores_of(self, row: csr_array, space: ItemSpace, fallback: Fallback) -> tuple[NDArray[np.float32], bool]:
-        """Return scores over a space, and whether they come from the model (else from popularity)."""
-        model = cast("Recommender", self)
-        readable = space.is_known[row.indices].any() or (model.capabilities.new_items_in_history and row.nnz > 0)
-        if readable:
-            return model._catalogue_vectors.scores(model, _encode_one(model, row, space), space), True
-        if fallback == "error":
-            raise DataError(
-                f"nothing is known of this user: {'the history is empty' if row.nnz == 0 else 'no item of the history is known'}"
-            )
-        scores = np.zeros(len(space), np.float32)
-        scores[space.is_known] = model.popularity_[space.known[space.is_known]]
-        return scores, False
+    def _answering(self) -> Answering[ModelCatalogue]:
+        content = self.catalogue_.content
+        return Answering(Filters(None if content is None else content.table), TrainedUsers())
 
-    def _listed(
-        self,
-        scores: NDArray[np.float32],
-        allowed: NDArray[np.bool_],
-        space: ItemSpace,
-        k: int,
-        resolved: Any,
-        ignored: list[Key],
-        new_path: ItemPath,
-    ) -> Recommendations:
-        order = _best(scores, allowed, k)
-        paths: list[ItemPath] = [
-            new_path if new_path == "popularity" or not known else "known" for known in space.is_known[order]
-        ]
-        titles = [space.content.title(int(row)) if space.content is not None else str(space.ids.key(int(row))) for row in order]
-        return Recommendations(space.ids.take(order), scores[order].tolist(), titles, paths, resolved, ignored)
+    def _batches(self, questions: Iterator[Question] | Sequence[Question], block: int | None = None) -> Iterator[list[Answer]]:
+        """Yield the answers to many questions, so many at a time that their scores fit a budget of memory."""
+        step = block_rows(len(self.catalogue_), block) if block else min(block_rows(len(self.catalogue_)), MOST_TOGETHER)
+        workers = min(WORKERS, cores())
+        kept_vectors(self).of(self)  # once, before several threads ask for it
+        left = iter(questions)
+        with ThreadPoolExecutor(workers) as pool:
+            while group := [part for _ in range(workers) if (part := list(islice(left, step)))]:
+                # each worker multiplies and searches a part of its own; one product on all cores would leave the search to one
+                with threadpool_limits(limits=max(cores() // len(group), 1), user_api="blas"):
+                    yield from pool.map(self._ask, group)
 
 
-def _encode_one(model: Recommender, row: csr_array, space: ItemSpace) -> Any:
-    """Return the vector of one history, encoded over the few items it holds."""
-    part = csr_array((row.data, np.arange(row.nnz), row.indptr), shape=(1, row.nnz))
-    return model.encode_users(part, space.part(row.indices))
+def check_one_asker(*given: object) -> None:
+    """Refuse a question of nobody or of several, of whom all but one must be None; raises `UsageError`."""
+    if sum(who is not None for who in given) != 1:
+        several = "; users= or histories= for many" if len(given) > 2 else ""
+        raise UsageError(f"give either user= (someone seen in training) or history= (what someone did){several}")
 
 
-def _best(scores: NDArray[np.float32], allowed: NDArray[np.bool_], k: int) -> Rows:
-    """Return the rows of the k best allowed scores; ties by row."""
-    rows = np.flatnonzero(allowed)
-    if k > len(rows):
+def _warn_if_shorter(lists: Sequence[Recommendations], k: int) -> None:
+    """Say that a list has fewer entries than were asked for."""
+    shortest = min((len(found) for found in lists), default=k)
+    if shortest < k:
         warnings.warn(
-            f"k={k:,} is more than the {len(rows):,} that may be listed; the list is shorter", DualNetWarning, stacklevel=4
+            f"k={k:,} is more than the {shortest:,} that may be listed; the list is shorter", DualNetWarning, stacklevel=4
         )
-    return rows[np.argsort(-scores[rows], kind="stable")[:k]]
-
-
-def _check_k(k: int) -> None:
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise UsageError(f"k must be a whole number of at least 1, got {k!r}")
-
-
-def _rows(features: Any, count: int) -> Any:
-    return None if features is None else features[:count]
-
-
-def _stack(upper: Any, lower: Any) -> Any:
-    from scipy.sparse import issparse, vstack
-
-    if upper is None:
-        return lower
-    return csr_array(vstack([upper, lower], format="csr")) if issparse(upper) else np.concatenate([upper, lower])
-
-
-def _as_content(content: Any, model: Recommender) -> Content:
-    if isinstance(content, Content):
-        return content
-    from ..data.tables import to_arrow
-
-    if model.featurizer_ is None:
-        raise CapabilityError(
-            f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
-        )
-    table = to_arrow(content)
-    if "item_id" not in table.column_names:
-        raise DataError(f"new items need an id column 'item_id'; found {', '.join(table.column_names)}")
-    ids = IdMap(table.column("item_id").to_pylist())
-    return Content(ids, table.drop_columns(["item_id"]), model.featurizer_.spec)

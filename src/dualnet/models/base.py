@@ -14,16 +14,16 @@ from ..data.tasks import Validation
 from ..errors import ArtifactError
 from ..train.options import RunOptions
 from ..train.tracking.guard import tracked
+from .answers import Answers
 from .artifact import read_model, save
 from .core import Capabilities, Prepared
 from .explaining import Explains
-from .item_vectors import CatalogueVectors
 from .updating import Updates
 
 __all__ = ["Capabilities", "Prepared", "Recommender"]  # what a model is written with
 
 
-class Recommender(Explains, Updates):
+class Recommender(Answers, Explains, Updates):
     """Base of all models: fit once, then encode users and items, known or new, and match them by inner product.
 
     The constructor takes keywords only and stores them; `fit` starts afresh and returns the model; what it learns ends in
@@ -117,7 +117,3 @@ class Recommender(Explains, Updates):
             return cls
 
         return read_model(folder, named)
-
-    @property
-    def _catalogue_vectors(self) -> CatalogueVectors:
-        return self._cached("_kept", CatalogueVectors)

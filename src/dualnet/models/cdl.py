@@ -14,13 +14,13 @@ from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import CapabilityError, UsageError, nearest, optional_package
 from ..ids import Rows
+from ..nn.spec import ACTIVATIONS, Activation
 from ..train.options import RunOptions
 from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
 from .choosing import Phase, ValidationTasks, choose_then_refit
 from .content_cosine import features_of
 from .content_encoder import ContentEncoder
-from .double_tower import DoubleTower
 from .path_integral import content_cut
 from .reasons import Reasons, linear, only_new
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .alternation import AlternationSettings
 
 CHOICES = {
-    "activation": ("tanh", "relu", "sigmoid", "identity"),
+    "activation": tuple(ACTIVATIONS),
     "reconstruct": ("clean", "noisy"),
     "device": ("auto", "cpu", "cuda"),
 }
@@ -104,7 +104,7 @@ class CDL(Recommender):
         content_weight: float = 1.0,
         reconstruction_weight: float = 0.1,
         weight_penalty: float = 0.0005,
-        activation: Literal["tanh", "relu", "sigmoid", "identity"] = "tanh",
+        activation: Activation = "tanh",
         noise: float = 0.3,
         dropout: float = 0.1,
         reconstruct: Literal["clean", "noisy"] = "clean",
@@ -230,7 +230,7 @@ class CDL(Recommender):
             taken, self.zero_weight, self.user_penalty, of_all=self.item_factors_, is_new=is_new[history.indices]
         )
         found = linear("factors", shares, self._encode_items(space, rows))
-        user, tower = shares.sum(axis=0)[None], DoubleTower.of_encoder(self.encoder_)
+        user, tower = shares.sum(axis=0)[None], self.encoder_.differentiable
         cut = content_cut(tower, self.encoder_.weights[0], features_of(space)[rows], np.zeros((len(rows), width)), user)
         return Reasons(found.levels, found.history, only_new(cut, is_new[rows], found.scores))
 

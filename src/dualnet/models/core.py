@@ -21,6 +21,7 @@ from ..ids import IdMap, Rows
 from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
 from .parameters import Parameters
+from .reasons import Reasons
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,10 @@ class Core(Parameters, ABC):
     @abstractmethod
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
         """Take back what `_get_state` returned."""
+
+    @abstractmethod
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        """Return why one history over a space gets some of its items; by leaving out where a model knows nothing better."""
 
     @property
     def n_parameters(self) -> int:
@@ -255,11 +260,6 @@ class Core(Parameters, ABC):
     def user_features(self, user_content: Content) -> Matrix | None:
         """Return features of user columns, shape (n_users, n_user_features), or None for a model without them."""
         return None if self.user_featurizer_ is None else self.user_featurizer_.transform(user_content)
-
-    @property
-    def _catalogue_vectors(self) -> Any:
-        """Vectors of the catalogue, kept between questions (`item_vectors.CatalogueVectors`)."""
-        raise NotImplementedError
 
     def _require_fitted(self) -> None:
         if not hasattr(self, "catalogue_"):

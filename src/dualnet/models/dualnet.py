@@ -16,6 +16,7 @@ from ..data.space import ItemSpace
 from ..data.tasks import RankingTask, Validation
 from ..errors import optional_package
 from ..ids import Rows
+from ..nn.spec import Activation
 from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
@@ -172,7 +173,7 @@ class DualNet(Recommender):
         noise: float = 0.5,
         history_noise: float = 0.5,
         dropout: float = 0.1,
-        activation: Literal["tanh", "relu", "sigmoid", "identity"] = "tanh",
+        activation: Activation = "tanh",
         norm: Literal["batch", "layer", "none"] = "batch",
         top_branch: bool = False,
         output_scale: float = 0.1,

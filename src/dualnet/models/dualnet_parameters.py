@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from ..errors import UsageError, nearest
+from ..nn.spec import ACTIVATIONS, Design, Norm
 from .choosing import FIGURES
 
 if TYPE_CHECKING:
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 STAGES = ("pretrain", "refine", "optimise")
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "design": ("branching", "multi-level", "basic"),
+    "design": get_args(Design),
     "user_input": ("shared", "reference"),
     "mask": ("none", "fold", "leave-one-out"),
-    "activation": ("tanh", "relu", "sigmoid", "identity"),
-    "norm": ("batch", "layer", "none"),
+    "activation": tuple(ACTIVATIONS),
+    "norm": get_args(Norm),
     "loss": ("auto", "exact", "dense", "estimated", "logistic"),
     "init": ("spectral", "random"),
     "device": ("auto", "cpu", "cuda"),

@@ -10,7 +10,6 @@ from scipy.sparse import csr_array
 
 from ..data.space import ItemSpace
 from ..ids import Rows
-from .double_tower import DoubleTower
 from .path_integral import content_cut, integrate
 from .reasons import Cut, Reasons, of_profile
 
@@ -36,14 +35,14 @@ def dualnet_reasons(model: DualNet, history: csr_array, space: ItemSpace, rows: 
         Which to explain.
     """
     runtime, taken = model.runtime_, history.indices
-    users, items = DoubleTower.of(runtime, "user"), DoubleTower.of(runtime, "item")
+    users, items = runtime.differentiable("user"), runtime.differentiable("item")
     table = runtime.history_table(None if space.features is None else space.features[taken], space.known[taken])
     shares = table.astype(np.float64) / math.sqrt(max(len(taken), 1))
     content = None if space.features is None else space.features[rows]
     vectors = items.forward(runtime.item_table(content, space.known[rows]).astype(np.float64))
     user = users.forward(shares.sum(axis=0)[None])
     products = np.split(vectors * user, np.cumsum(runtime.widths)[:-1], axis=1)
-    levels = tuple((f"level {level + 1}", p.sum(axis=1)) for level, p in zip(runtime.matched, products, strict=True))
+    levels = tuple((f"level {level + 1}", p.sum(axis=1)) for level, p in zip(items.spec.matched, products, strict=True))
     base, gradient = integrate(users, np.zeros((1, runtime.levels[0])), shares.sum(axis=0)[None], vectors)
     by_feature = None
     if content is not None and "item.content" in runtime.tensors:

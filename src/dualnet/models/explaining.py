@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,19 @@ from scipy.sparse import csr_array
 from ..data.content import Content
 from ..data.space import ItemSpace
 from ..errors import CapabilityError, UsageError, nearest
-from ..ids import Key, Rows
-from .answers import Answers
+from ..ids import IdMap, Key, Rows
+from ..retrieval.askers import resolve
+from ..retrieval.questions import Asker
+from ..retrieval.recommendations import UserPath
+from .answers import check_one_asker
+from .catalogue import ReadableCatalogue, as_content, catalogue_of
 from .core import Core
 from .explanation import METHODS, ContentPart, Explanation, HistoryPart, Method, View
 from .leaving_out import leave_one_out
 from .reasons import Cut, Reasons
-from .recommendations import UserPath
 
 
-class Explains(Answers, Core):
+class Explains(Core):
     """Why somebody gets an item; written once for every model, from its reasons."""
 
     def explain(
@@ -75,24 +79,66 @@ class Explains(Answers, Core):
             As in `explain`.
         """
         self._require_fitted()
-        if (user is None) == (history is None):
-            raise UsageError("give either user= (someone seen in training) or history= (what someone did)")
-        space = self._with_new_items(new_items)
-        row, resolved = self._history_row(user, history, space)
+        check_one_asker(user, history)
         if isinstance(items, str):
             raise UsageError(f"items must be a list of item ids, got the text {items!r}")
-        rows = space.ids.rows(list(items), "item")
-        shown = np.concatenate([row.indices, rows]).astype(np.int64)
-        titles = [str(key) for key in space.ids.take(shown)] if space.content is None else space.content.titles(shown)
-        return explain_rows(self, space, row.indices, rows, titles, resolved, method, _raw_values(self, space, rows))
+        fresh: Any = () if new_items is None else as_content(new_items, self)
+        return explain(catalogue_of(self), Asker(user=user, history=history, new_items=fresh), items, method)
 
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
-        """Return why one history over a space gets some of its items; by leaving out where a model knows nothing better."""
         return leave_one_out(self, history, space, rows)
 
 
+def explain(
+    catalogue: ReadableCatalogue, asker: Asker, items: Sequence[Key], method: Method = "integrated-gradients"
+) -> list[Explanation]:
+    """Return an explanation of each item's score, whatever catalogue it is in: that of a model in memory or of a server.
+
+    The items in question and those of the history make a small space of their own, whatever the size of the catalogue.
+
+    Parameters
+    ----------
+    catalogue : ReadableCatalogue
+    asker : Asker
+    items : sequence of str or int
+        Items of the catalogue or of those that come with the asker.
+    method : str
+        As in `Explains.explain`.
+
+    Raises
+    ------
+    UnknownIdError
+        For a user or item that is not there.
+    CapabilityError
+        If the model cannot score an item, or it was deleted.
+    """
+    who = resolve(catalogue, asker)
+    asked = who.find(catalogue, items, "item")
+    for key, row in zip(items, asked.tolist(), strict=True):
+        if catalogue.deleted(row):
+            raise CapabilityError(f"item {str(key)[:80]!r} has no score to explain: it was deleted")
+    size, model = catalogue.size, catalogue.model
+    shown = np.concatenate([who.rows, asked])
+    here = np.unique(shown[shown < size])
+    keys, titles, extra = catalogue.keys(here.tolist()), catalogue.titles(here.tolist()), who.extra
+    if extra is not None:  # items for this question come behind, all of them
+        keys, titles = [*keys, *extra.ids], [*titles, *extra.titles]
+    space = replace(catalogue.part(here, extra), ids=IdMap(keys))
+    places = np.where(shown < size, np.searchsorted(here, shown), len(here) + shown - size)
+    columns = [] if model.featurizer_ is None else model.featurizer_.labels.value_columns
+    brought = [] if extra is None else extra.contents()
+    contents = (
+        [catalogue.content(row, columns) if row < size else brought[row - size] for row in asked.tolist()] if columns else []
+    )
+    raw = [{name: content.get(name) for name in columns} for content in contents]
+    return explain_rows(
+        model, space, places[: len(who.rows)], places[len(who.rows) :], [titles[place] for place in places], who.resolved,
+        method, raw,
+    )  # fmt: skip
+
+
 def explain_rows(
-    model: Explains,
+    model: Core,
     space: ItemSpace,
     taken: Rows,
     rows: Rows,
@@ -105,7 +151,7 @@ def explain_rows(
 
     Parameters
     ----------
-    model : Explains
+    model : Core
         Fitted.
     space : ItemSpace
         Any list of items with the model's features, such as a server's live catalogue.
@@ -162,18 +208,6 @@ def explain_rows(
         key = part.ids.key(int(at))
         explained.append(Explanation(key, title, resolved, score, found.method, levels, view, content))
     return explained
-
-
-def _raw_values(model: Core, space: ItemSpace, rows: Rows) -> list[dict[str, Any]]:
-    """Return the values of each item that its terms are named by."""
-    if model.featurizer_ is None or space.content is None:
-        return []
-    table = space.content.table
-    columns = [name for name in model.featurizer_.labels.value_columns if name in table.column_names]
-    if not columns:
-        return []
-    found: list[dict[str, Any]] = table.select(columns).take(rows).to_pylist()
-    return found
 
 
 def _terms(model: Core, cut: Cut, place: int, score: float, raw: Mapping[str, Any]) -> View:

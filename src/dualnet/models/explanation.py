@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..ids import Key
-from .recommendations import UserPath
+from ..retrieval.recommendations import UserPath
 
 Method = Literal["integrated-gradients", "leave-one-out"]
 METHODS: tuple[Method, ...] = ("integrated-gradients", "leave-one-out")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..ids import Rows
-from .double_tower import DoubleTower
+from .numpy_tower import DifferentiableTower, LevelValues
 from .reasons import Cut
 
 Numbers = NDArray[np.float64]
@@ -27,12 +27,12 @@ BLOCK = 128  # panels worked on at a time, to bound memory
 GRID, ROUNDS = 17, 4  # of the search for kinks where levels are normalised
 
 
-def integrate(tower: DoubleTower, starts: Numbers, steps: Numbers, directions: Numbers) -> tuple[Numbers, Numbers]:
+def integrate(tower: DifferentiableTower, starts: Numbers, steps: Numbers, directions: Numbers) -> tuple[Numbers, Numbers]:
     """Return what lines into a tower add to the inner products with some directions, as gradients.
 
     Parameters
     ----------
-    tower : DoubleTower
+    tower : DifferentiableTower
     starts, steps : ndarray of float64, shape (p, levels[0])
         Each line, in the input of the first level.
     directions : ndarray of float64, shape (m, width)
@@ -53,9 +53,9 @@ def integrate(tower: DoubleTower, starts: Numbers, steps: Numbers, directions: N
     lines = np.repeat(np.arange(len(edges)), [len(own) - 1 for own in edges])
     left, right = (np.concatenate([own[side] for own in edges]) for side in (slice(-1), slice(1, None)))
     enough = TOLERANCE / (8 * np.bincount(lines))
-    at, shares = _rule(NODES if tower.activation != "relu" else PIECE_NODES if tower.normalised else 1)
+    at, shares = _rule(NODES if not tower.kinked else PIECE_NODES if tower.normalised else 1)
 
-    def run(line: Rows, where: Numbers) -> list[dict[str, Any]]:
+    def run(line: Rows, where: Numbers) -> list[LevelValues]:
         return tower.run((starts[line, None] + where[:, :, None] * steps[line, None]).reshape(-1, steps.shape[1]))
 
     used = 0
@@ -84,18 +84,18 @@ def _rule(count: int) -> tuple[Numbers, Numbers]:
     return (nodes + 1) / 2, weights / 2
 
 
-def _edges(tower: DoubleTower, start: Numbers, step: Numbers) -> Numbers:
+def _edges(tower: DifferentiableTower, start: Numbers, step: Numbers) -> Numbers:
     """Return both ends of a line and where units of a rectified tower switch between them.
 
     Between two kinks of the levels below, a level without normalisation is linear, so interpolation finds its kinks exactly. With
     normalisation they are approached in a few rounds.
     """
-    if tower.activation != "relu":
+    if not tower.kinked:
         return np.array([0.0, 1.0])
     edges = np.linspace(0.0, 1.0, GRID if tower.normalised else 2)
-    for level in range(max(tower.matched) + 1):
+    for level in range(max(tower.spec.matched) + 1):
         for _ in range(ROUNDS if tower.normalised else 1):
-            values = tower.run(start + edges[:, None] * step)[level]["input"]
+            values = tower.run(start + edges[:, None] * step)[level].sums
             before, after = values[:-1], values[1:]
             crossing = (before < 0) != (after < 0)
             share = np.divide(before, before - after, out=np.zeros_like(before), where=crossing)
@@ -105,12 +105,12 @@ def _edges(tower: DoubleTower, start: Numbers, step: Numbers) -> Numbers:
     return edges
 
 
-def content_cut(tower: DoubleTower, table: Any, content: Any, start: Numbers, user: Numbers) -> Cut:
+def content_cut(tower: DifferentiableTower, table: Any, content: Any, start: Numbers, user: Numbers) -> Cut:
     """Return what each content feature adds to the inner products of some items with one user.
 
     Parameters
     ----------
-    tower : DoubleTower
+    tower : DifferentiableTower
         Of the items.
     table : ndarray, shape (n_features, levels[0])
         What a feature adds to the input of the first level.

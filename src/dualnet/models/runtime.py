@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,20 +11,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
 from ..data.content import Matrix
-from ..errors import ArtifactError
 from ..ids import Rows
+from ..nn.spec import TowerSpec
+from .numpy_tower import DifferentiableTower, NumpyTower
 
 Array = NDArray[np.float32]
 
-EPSILON = np.float32(1e-5)  # of layer normalisation, as in training
 BLOCK = 8192  # rows encoded at a time, to bound memory
-
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "tanh": np.tanh,
-    "relu": lambda x: np.maximum(x, 0),
-    "sigmoid": lambda x: (0.5 * (1 + np.tanh(0.5 * x))).astype(np.float32),  # the textbook form overflows
-    "identity": lambda x: x,
-}
 
 
 class DualRuntime:
@@ -37,24 +30,34 @@ class DualRuntime:
     tensors : mapping of str to ndarray
         The exported arrays.
 
+    Attributes
+    ----------
+    towers : dict of str to NumpyTower
+        The tower of each side, ``"item"`` and ``"user"``.
+
     Raises
     ------
     ArtifactError
-        If an array is missing or has the wrong shape.
+        If the activation is unknown, or an array is missing or has the wrong shape.
     """
 
     def __init__(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
         self.config, self.tensors = dict(config), {name: np.asarray(value) for name, value in tensors.items()}
-        self.levels: Sequence[int] = config["levels"]
-        self.matched: Sequence[int] = config["matched"]
-        self.widths: Sequence[int] = config["widths"]
-        self._activate = ACTIVATIONS[config["activation"]]
-        self._check()
+        specs = {side: TowerSpec.of_arrays(self.config, self.tensors, side) for side in ("item", "user")}
+        self.towers = {side: NumpyTower(spec, self.tensors, side) for side, spec in specs.items()}
+        self.levels, self.widths = specs["item"].levels, specs["item"].widths  # both sides have the same
+        self._differentiable: dict[str, DifferentiableTower] = {}
 
     @property
     def width(self) -> int:
         """Length of an embedding: the widths of all matched levels together."""
         return sum(self.widths)
+
+    def differentiable(self, side: str) -> DifferentiableTower:
+        """Return the tower of one side in double precision, made when first asked for and kept."""
+        if side not in self._differentiable:
+            self._differentiable[side] = DifferentiableTower(self.towers[side].spec, self.tensors, side)
+        return self._differentiable[side]
 
     def item_vectors(self, features: Matrix | None, known: Rows) -> Array:
         """Encode items.
@@ -74,7 +77,7 @@ class DualRuntime:
         for start in range(0, len(known), BLOCK):
             part = slice(start, start + BLOCK)
             content = None if features is None else features[part]
-            out[part] = self._tower("item", self.item_table(content, known[part]))
+            out[part] = self.towers["item"].forward(self.item_table(content, known[part]))
         return out
 
     def item_table(self, features: Matrix | None, known: Rows) -> Array:
@@ -103,7 +106,7 @@ class DualRuntime:
         """
         if history.shape[0] == 1:  # one person waits for this: a sparse product costs more than the sum
             first = table.take(history.indices, axis=0).sum(axis=0, keepdims=True) / math.sqrt(max(history.nnz, 1))
-            return self._tower("user", self._with_columns(first, columns))
+            return self.towers["user"].forward(self._with_columns(first, columns))
         counts = np.diff(history.indptr)
         scale = (1 / np.sqrt(np.maximum(counts, 1))).astype(np.float32)
         values = np.repeat(scale, counts)
@@ -111,7 +114,7 @@ class DualRuntime:
         first = self._with_columns(first, columns)
         out = np.empty((len(counts), self.width), np.float32)
         for start in range(0, len(out), BLOCK):
-            out[start : start + BLOCK] = self._tower("user", first[start : start + BLOCK])
+            out[start : start + BLOCK] = self.towers["user"].forward(first[start : start + BLOCK])
         return out
 
     def _with_columns(self, first: Array, columns: Matrix | None) -> Array:
@@ -128,34 +131,3 @@ class DualRuntime:
             rows = np.flatnonzero(known >= 0)
             first[rows] += self.tensors[residual][known[rows]]
         return first
-
-    def _tower(self, side: str, first: Array) -> Array:
-        tensors = self.tensors
-        embeddings = []
-        below = first
-        for level in range(len(self.levels)):
-            name = f"{side}.level{level}"
-            above = (below @ tensors[f"{name}.weight"] if level else below) + tensors[f"{name}.bias"]
-            if f"{name}.norm_scale" in tensors:
-                centred = above - above.mean(axis=1, keepdims=True)
-                spread = np.sqrt((centred * centred).mean(axis=1, keepdims=True) + EPSILON)
-                above = centred / spread * tensors[f"{name}.norm_scale"] + tensors[f"{name}.norm_shift"]
-            below = self._activate(above)
-            if level in self.matched:
-                branch = f"{side}.branch{level}"
-                branched = f"{branch}.weight" in tensors
-                embeddings.append(below @ tensors[f"{branch}.weight"] + tensors[f"{branch}.bias"] if branched else below)
-        return np.concatenate(embeddings, axis=1) * tensors[f"{side}.scale"]
-
-    def _check(self) -> None:
-        for side in ("item", "user"):
-            expected: dict[str, tuple[int, ...]] = {f"{side}.scale": (self.width,), f"{side}.level0.bias": (self.levels[0],)}
-            for level in range(1, len(self.levels)):
-                expected[f"{side}.level{level}.weight"] = (self.levels[level - 1], self.levels[level])
-                expected[f"{side}.level{level}.bias"] = (self.levels[level],)
-            for name, shape in expected.items():
-                found = self.tensors[name].shape if name in self.tensors else None
-                if found != shape:
-                    raise ArtifactError(
-                        f"weight '{name}' should have shape {shape}, found {found}; the model folder is damaged"
-                    )

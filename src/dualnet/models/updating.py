@@ -14,7 +14,7 @@ from ..data.interactions import Interactions
 from ..errors import CapabilityError, UsageError
 from ..train.options import RunOptions
 from ..train.tracking.guard import tracked
-from .answers import _as_content
+from .catalogue import as_content
 from .core import Core, Prepared
 from .growth import grow
 
@@ -81,7 +81,7 @@ class Updates(Core):
             items = new.items if items is None else items
             users = new.users if users is None else users
             new = new.interactions
-        grown = grow(self, new, None if items is None else _as_content(items, self), users)
+        grown = grow(self, new, None if items is None else as_content(items, self), users)
         updated = copy.copy(self)
         data = grown.prepared.data.interactions
         updated.users_, updated.items_, updated.histories_ = data.users, data.items, data.pattern()

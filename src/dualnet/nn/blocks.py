@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from operator import attrgetter
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-Activation = Literal["tanh", "relu", "sigmoid", "identity"]
-Norm = Literal["batch", "layer", "none"]
+from .spec import ACTIVATIONS, EPSILON, Activation, Norm
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "sigmoid": torch.sigmoid,
-    "identity": lambda x: x,
-}
 
-EPSILON = 1e-5
+def activation_function(name: Activation) -> Callable[[Tensor], Tensor]:
+    """Return an activation of the table `spec.ACTIVATIONS` as a function of tensors."""
+    found: Callable[[Tensor], Tensor] = attrgetter(ACTIVATIONS[name].torch)(torch)
+    return found
 
 
 class BatchNorm(nn.Module):
@@ -54,6 +50,15 @@ class BatchNorm(nn.Module):
         variance, mean = torch.var_mean(x, dim=0, correction=0)
         self.mean.copy_(mean)
         self.variance.copy_(variance)
+
+    def undo_itself(self, x: Tensor, shift: Tensor) -> None:
+        """Set scale and shift so that the layer adds `shift`, shape (width,), to a clean batch x, shape (n, width), and no more.
+
+        The scale and the shift become the statistics that the layer takes out.
+        """
+        self.calibrate(x)
+        self.scale.copy_((self.variance + EPSILON).sqrt())
+        self.shift.copy_(self.mean + shift)
 
 
 class LayerNorm(nn.Module):

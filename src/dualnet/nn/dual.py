@@ -10,9 +10,9 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor, nn
 
-from .blocks import Activation, Norm
 from .sparse import SparseMatrix, sparse_product
-from .towers import Design, Tower
+from .spec import Activation, Design, Norm, TowerSpec
+from .towers import Tower
 
 UserInput = Literal["reference", "shared"]
 
@@ -29,7 +29,9 @@ class DualShape:
         Width of the item content; 0 for none.
     n_user_features : int
         Width of the user columns; 0 for none.
-    levels, design, activation, norm, dropout, top_branch
+    levels, design, activation, norm, top_branch
+        See `TowerSpec.of_design`.
+    dropout : float
         See `Tower`.
     user_input : {"reference", "shared"}
         Whether the user tower reads histories through a table with one row for each reference item (the paper), or
@@ -56,6 +58,13 @@ class DualShape:
     output_scale: float
     learned_scale: bool = True
 
+    @property
+    def tower(self) -> TowerSpec:
+        """Shape of each of the two towers."""
+        return TowerSpec.of_design(
+            self.levels, design=self.design, norm=self.norm, activation=self.activation, top_branch=self.top_branch
+        )
+
 
 class DualNetwork(nn.Module):
     """Item network f and user network g of the paper, trained together (figure 1).
@@ -72,12 +81,8 @@ class DualNetwork(nn.Module):
         super().__init__()
         self.shape = shape
         width = shape.levels[0]
-        towers = {
-            "design": shape.design, "activation": shape.activation, "norm": shape.norm,
-            "dropout_rate": shape.dropout, "top_branch": shape.top_branch, "generator": generator,
-        }  # fmt: skip
-        self.item_tower = Tower(shape.levels, **towers)  # type: ignore[arg-type]
-        self.user_tower = Tower(shape.levels, **towers)  # type: ignore[arg-type]
+        self.item_tower = Tower(shape.tower, dropout_rate=shape.dropout, generator=generator)
+        self.user_tower = Tower(shape.tower, dropout_rate=shape.dropout, generator=generator)
         self.item_weight = _table(shape.n_features, width, generator)
         self.item_residual = _residual(
             shape.n_items, width, shape.n_features > 0, shape.item_residual or not shape.n_features, generator
@@ -90,6 +95,21 @@ class DualNetwork(nn.Module):
         scale = torch.full((len(self.item_tower.widths),), shape.output_scale)
         self.item_scale = nn.Parameter(scale.clone(), requires_grad=shape.learned_scale)
         self.user_scale = nn.Parameter(scale.clone(), requires_grad=shape.learned_scale)
+
+    def sides(self) -> tuple[tuple[str, Tower, nn.Parameter], ...]:
+        """Return name, tower and scale of each side."""
+        return ("item", self.item_tower, self.item_scale), ("user", self.user_tower, self.user_scale)
+
+    def first_layers(self) -> dict[str, nn.Parameter]:
+        """Return the tables of the first layers that this network has, by the names they are exported under."""
+        tables = {
+            "item.content": self.item_weight,
+            "item.residual": self.item_residual,
+            "user.content": self.user_weight,
+            "user.table": self.user_table,
+            "user.columns": self.user_columns,
+        }
+        return {name: table for name, table in tables.items() if table is not None}
 
     def encode_items(self, first: Tensor, generator: Generator | None = None) -> Tensor:
         """Return item embeddings, shape (n, width), from first-layer sums, shape (n, levels[0])."""
@@ -126,8 +146,8 @@ class DualNetwork(nn.Module):
     @torch.no_grad()
     def calibrate(self, item_first: Tensor, user_first: Tensor) -> None:
         """Set the batch statistics of both towers to those of clean inputs, shapes (n, levels[0])."""
-        self.item_tower.calibrate(item_first, self.item_scale)
-        self.user_tower.calibrate(user_first, self.user_scale)
+        self.item_tower.calibrate(item_first)
+        self.user_tower.calibrate(user_first)
 
     def column_first(self, columns: SparseMatrix | Tensor) -> Tensor:
         """Return what user columns, shape (n, n_user_features), add to the first-layer sums, shape (n, levels[0])."""

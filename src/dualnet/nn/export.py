@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .blocks import EPSILON, BatchNorm, LayerNorm
+from .blocks import BatchNorm, LayerNorm
 from .dual import DualNetwork
-from .towers import Tower
+from .spec import EPSILON, LevelNames, scale_name
 
 
 @torch.no_grad()
 def export_network(network: DualNetwork) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
     """Return the network as a JSON-ready description and float32 arrays.
 
-    Batch normalisation after a linear map is itself a linear map, so it disappears into the weights (decision 8). Names:
-    ``<side>.<table>`` for first layers, ``<side>.level<k>.weight|bias`` and ``<side>.branch<k>.weight|bias`` (inputs x
-    outputs), ``<side>.level<k>.norm_scale|norm_shift`` for layer normalisation, ``<side>.scale`` for the output.
+    Batch normalisation after a linear map is itself a linear map, so it disappears into the weights (decision 8). The names are
+    those of `DualNetwork.first_layers`, `LevelNames` and `scale_name`; `train.warm_start.restore_network` is the inverse.
 
     Parameters
     ----------
@@ -30,51 +29,33 @@ def export_network(network: DualNetwork) -> tuple[dict[str, Any], dict[str, NDAr
     Returns
     -------
     config : dict
-        Levels, matched levels, widths and activation.
+        From `TowerSpec.to_config`.
     tensors : dict of str to ndarray
     """
-    tower = network.item_tower
-    config = {
-        "levels": list(tower.levels),
-        "matched": list(tower.matched),
-        "widths": list(tower.widths),
-        "activation": tower.activation,
-    }
     tensors: dict[str, Tensor] = {}
-    first_layers = {
-        "item": {"content": network.item_weight, "residual": network.item_residual},
-        "user": {"content": network.user_weight, "table": network.user_table, "columns": network.user_columns},
-    }
-    for side, side_tower, scale in (
-        ("item", network.item_tower, network.item_scale),
-        ("user", network.user_tower, network.user_scale),
-    ):
-        tensors |= _export_tower(side, side_tower, scale, first_layers[side])
-        tensors[f"{side}.scale"] = torch.cat([scale[k].expand(width) for k, width in enumerate(side_tower.widths)])
-    return config, {name: np.ascontiguousarray(value.to("cpu", torch.float32).numpy()) for name, value in tensors.items()}
-
-
-def _export_tower(side: str, tower: Tower, scale: Tensor, first_layers: dict[str, nn.Parameter | None]) -> dict[str, Tensor]:
-    tensors: dict[str, Tensor] = {}
-    for level, norm in enumerate(tower.norms):
-        factor, shift = _folded(norm, scale.new_ones(tower.levels[level]))
-        if level == 0:
-            for name, table in first_layers.items():
-                if table is not None:
-                    tensors[f"{side}.{name}"] = table * factor
-            tensors[f"{side}.level0.bias"] = _shifted(tower.bias, factor, shift)
-        else:
-            linear = cast(nn.Linear, tower.linears[level - 1])
-            tensors[f"{side}.level{level}.weight"] = linear.weight.T * factor
-            tensors[f"{side}.level{level}.bias"] = _shifted(linear.bias, factor, shift)
-        if isinstance(norm, LayerNorm):
-            tensors[f"{side}.level{level}.norm_scale"] = norm.scale
-            tensors[f"{side}.level{level}.norm_shift"] = norm.shift
-    for name, branch in tower.branches.items():
-        linear = cast(nn.Linear, branch)
-        tensors[f"{side}.branch{name}.weight"] = linear.weight.T
-        tensors[f"{side}.branch{name}.bias"] = linear.bias
-    return tensors
+    for side, tower, scale in network.sides():
+        tables = {name: table for name, table in network.first_layers().items() if name.startswith(f"{side}.")}
+        for level, width in enumerate(tower.spec.levels):
+            names, linear, branch, norm = (
+                LevelNames.of(side, level),
+                tower.linear(level),
+                tower.branch(level),
+                tower.norms[level],
+            )
+            factor, shift = _folded(norm, scale.new_ones(width))
+            if linear is None:
+                tensors |= {name: table * factor for name, table in tables.items()}
+                tensors[names.bias] = _shifted(tower.bias, factor, shift)
+            else:
+                tensors[names.weight] = linear.weight.T * factor
+                tensors[names.bias] = _shifted(linear.bias, factor, shift)
+            if isinstance(norm, LayerNorm):
+                tensors |= {names.norm_scale: norm.scale, names.norm_shift: norm.shift}
+            if branch is not None:
+                tensors |= {names.branch_weight: branch.weight.T, names.branch_bias: branch.bias}
+        tensors[scale_name(side)] = torch.cat([scale[k].expand(width) for k, width in enumerate(tower.widths)])
+    arrays = {name: np.ascontiguousarray(value.to("cpu", torch.float32).numpy()) for name, value in tensors.items()}
+    return network.item_tower.spec.to_config(), arrays
 
 
 def _shifted(bias: Tensor | None, factor: Tensor, shift: Tensor) -> Tensor:

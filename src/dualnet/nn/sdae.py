@@ -11,8 +11,9 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from .blocks import ACTIVATIONS, Activation, dropout
+from .blocks import activation_function, dropout
 from .sparse import SparseMatrix, sparse_product
+from .spec import Activation
 
 Reconstruction = Literal["squares", "cross-entropy"]
 Rows = SparseMatrix | Tensor
@@ -159,7 +160,8 @@ class Autoencoder(nn.Module):
         """Return the output of one encoder layer, shape (n, widths[place]), from its input rows."""
         weight = self.weights[place]
         product = sparse_product(rows, weight) if isinstance(rows, SparseMatrix) else rows @ weight
-        return ACTIVATIONS[self.activation if place < len(self.weights) - 1 else self.top](product + self.biases[place])
+        activate = activation_function(self.activation if place < len(self.weights) - 1 else self.top)
+        return activate(product + self.biases[place])
 
     def encode(self, rows: Rows, generator: Generator | None = None) -> Tensor:
         """Return codes, shape (n, widths[-1]); the generator is for dropout, none at inference."""
@@ -206,7 +208,7 @@ class Autoencoder(nn.Module):
 
     def _decoded(self, place: int, hidden: Tensor) -> Tensor:
         sums = functional.linear(hidden, self.decoders[place], self.decoder_biases[place])
-        return ACTIVATIONS[self.activation](sums)
+        return activation_function(self.activation)(sums)
 
 
 def _normal(rows: int, columns: int, size: int, generator: Generator) -> Tensor:

@@ -1,76 +1,59 @@
-"""Towers: from first-layer sums to one embedding for each level, in the paper's three designs (section 3.2)."""
+"""Towers in PyTorch: from first-layer sums to one embedding for each level, in the paper's three designs (section 3.2)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from .blocks import ACTIVATIONS, Activation, BatchNorm, Norm, dropout, make_norm
-
-Design = Literal["basic", "multi-level", "branching"]
+from .blocks import BatchNorm, activation_function, dropout, make_norm
+from .spec import TowerSpec, walk
 
 
 class Tower(nn.Module):
     """A stack of levels, and the embeddings that are matched with the dual tower.
 
-    ``basic`` matches the top level alone, ``multi-level`` every level, ``branching`` every level through a matching branch
-    of its own, so that the abstraction path is not bent by the matching. All embeddings are concatenated: the sum of
-    per-level inner products is the inner product of the concatenations.
+    All embeddings are concatenated: the sum of per-level inner products is the inner product of the concatenations.
 
     Parameters
     ----------
-    levels : sequence of int
-        Width of each level, bottom to top.
-    design : {"basic", "multi-level", "branching"}
-        Which levels are matched, and how.
-    activation : {"tanh", "relu", "sigmoid", "identity"}
-        After each level.
-    norm : {"batch", "layer", "none"}
-        Before each activation.
+    spec : TowerSpec
+        Shape; every branch is as wide as its level.
     dropout_rate : float
         On the path from one level to the next.
-    top_branch : bool
-        Whether the top level also has a branch (figure 1 gives it none).
     generator : torch.Generator
         For the initial weights.
     """
 
-    def __init__(
-        self,
-        levels: Sequence[int],
-        *,
-        design: Design,
-        activation: Activation,
-        norm: Norm,
-        dropout_rate: float,
-        top_branch: bool,
-        generator: Generator,
-    ) -> None:
+    def __init__(self, spec: TowerSpec, *, dropout_rate: float, generator: Generator) -> None:
         super().__init__()
-        self.levels = tuple(levels)
-        self.activation: Activation = activation
-        self.dropout_rate = dropout_rate
+        self.spec, self.dropout_rate = spec, dropout_rate
         # a shift before batch normalisation is taken out again by it
-        biased = norm != "batch"
-        self.linears = nn.ModuleList(_linear(below, above, generator, bias=biased) for below, above in pairwise(levels))
-        self.norms = nn.ModuleList(make_norm(norm, width) for width in levels)
-        self.bias = nn.Parameter(torch.zeros(levels[0])) if biased else None
-        top = len(levels) - 1
-        matched = [top] if design == "basic" else list(range(len(levels)))
-        branched = [] if design != "branching" else matched if top_branch else matched[:-1]
-        self.matched = tuple(matched)
-        self.branches = nn.ModuleDict({str(level): _linear(levels[level], levels[level], generator) for level in branched})
+        biased = spec.norm != "batch"
+        self.linears = nn.ModuleList(_linear(below, above, generator, bias=biased) for below, above in pairwise(spec.levels))
+        self.norms = nn.ModuleList(make_norm(spec.norm, width) for width in spec.levels)
+        self.bias = nn.Parameter(torch.zeros(spec.levels[0])) if biased else None
+        self.branches = nn.ModuleDict(
+            {str(level): _linear(spec.levels[level], spec.levels[level], generator) for level in spec.branches}
+        )
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Width of each matched embedding, bottom to top."""
-        return tuple(self.levels[level] for level in self.matched)
+        return self.spec.widths
+
+    def linear(self, level: int) -> nn.Linear | None:
+        """Return the map to a level from the one below; level 0 has none, for the first layer is not part of the tower."""
+        return cast(nn.Linear, self.linears[level - 1]) if level else None
+
+    def branch(self, level: int) -> nn.Linear | None:
+        """Return the matching branch of a level, if it has one."""
+        return cast(nn.Linear, self.branches[str(level)]) if level in self.spec.branches else None
 
     def forward(self, first: Tensor, scale: Tensor, generator: Generator | None = None) -> Tensor:
         """Encode a batch.
@@ -88,34 +71,81 @@ class Tower(nn.Module):
         -------
         Tensor, shape (n, sum(widths))
         """
-        return self._encode(first, scale, generator, calibrate=False)
+        return walk(self.spec, _Scaled(self, scale, generator), first)
 
     @torch.no_grad()
-    def calibrate(self, first: Tensor, scale: Tensor) -> Tensor:
-        """Encode clean inputs, setting each batch normalisation to their statistics; shapes as in `forward`."""
-        return self._encode(first, scale, None, calibrate=True)
+    def calibrate(self, first: Tensor) -> None:
+        """Set each batch normalisation to the statistics of clean first-layer sums, shape (n, levels[0])."""
+        walk(self.spec, _Calibrated(self), first)
 
-    def _encode(self, first: Tensor, scale: Tensor, generator: Generator | None, *, calibrate: bool) -> Tensor:
-        activate = ACTIVATIONS[self.activation]
-        embeddings: list[Tensor] = []
-        below = first if self.bias is None else first + self.bias
-        for level, norm in enumerate(self.norms):
-            if level:
-                below = self.linears[level - 1](dropout(below, self.dropout_rate, generator))
-            if calibrate and isinstance(norm, BatchNorm):
-                norm.calibrate(below)
-            below = activate(norm(below))
-            if level in self.matched:
-                factor = scale[len(embeddings)]
-                embeddings.append(self._scaled_branch(level, below, factor))
-        return embeddings[0] if len(embeddings) == 1 else torch.cat(embeddings, dim=1)
 
-    def _scaled_branch(self, level: int, below: Tensor, factor: Tensor) -> Tensor:
-        if str(level) not in self.branches:
-            return below * factor
-        branch = cast(nn.Linear, self.branches[str(level)])
+class LevelSteps:
+    """The steps of a tower from level to level, without embeddings; what sets weights level by level builds on it.
+
+    Parameters
+    ----------
+    tower : Tower
+        Whose weights are used.
+    generator : torch.Generator, optional
+        For dropout.
+    """
+
+    def __init__(self, tower: Tower, generator: Generator | None = None) -> None:
+        self.tower, self.generator = tower, generator
+        self._activate = activation_function(tower.spec.activation)
+
+    def mapped(self, level: int, below: Tensor) -> Tensor:
+        """Return the sums of a level, shape (n, width)."""
+        linear = self.tower.linear(level)
+        if linear is None:
+            return below if self.tower.bias is None else below + self.tower.bias
+        sums: Tensor = linear(dropout(below, self.tower.dropout_rate, self.generator))
+        return sums
+
+    def normed(self, level: int, sums: Tensor) -> Tensor:
+        """Return the normalised sums."""
+        found: Tensor = self.tower.norms[level](sums)
+        return found
+
+    def activated(self, level: int, sums: Tensor) -> Tensor:
+        """Return the output of a level."""
+        return self._activate(sums)
+
+    def matched(self, level: int, output: Tensor) -> Tensor:
+        """Return the output as it is."""
+        return output
+
+    def joined(self, embeddings: Sequence[Tensor]) -> Tensor:
+        """Return the last one: nothing is joined."""
+        return embeddings[-1]
+
+
+class _Scaled(LevelSteps):
+    """With embeddings, each scaled by its factor."""
+
+    def __init__(self, tower: Tower, scale: Tensor, generator: Generator | None) -> None:
+        super().__init__(tower, generator)
+        self.scale = scale
+
+    def matched(self, level: int, output: Tensor) -> Tensor:
+        factor, branch = self.scale[self.tower.spec.matched.index(level)], self.tower.branch(level)
+        if branch is None:
+            return output * factor
         # scaling the map costs width^2, scaling what comes out of it n x width
-        return functional.linear(below, branch.weight * factor, branch.bias * factor)
+        return functional.linear(output, branch.weight * factor, branch.bias * factor)
+
+    def joined(self, embeddings: Sequence[Tensor]) -> Tensor:
+        return embeddings[0] if len(embeddings) == 1 else torch.cat(list(embeddings), dim=1)
+
+
+class _Calibrated(LevelSteps):
+    """With the statistics of each batch normalisation set before it is used."""
+
+    def normed(self, level: int, sums: Tensor) -> Tensor:
+        norm = self.tower.norms[level]
+        if isinstance(norm, BatchNorm):
+            norm.calibrate(sums)
+        return super().normed(level, sums)
 
 
 def _linear(below: int, above: int, generator: Generator, *, bias: bool = True) -> nn.Linear:

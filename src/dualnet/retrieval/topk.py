@@ -266,16 +266,17 @@ def top_k(
         values[part] = np.where(listed, best.scores, EXCLUDED)
 
     parts = _blocks(users.shape[0], items.shape[0], block)
-    workers = min(WORKERS, len(parts), _cores())
+    workers = min(WORKERS, len(parts), cores())
     if workers < 2:
         for part in parts:
             select(part)
         return TopK(rows, values)
     # each worker multiplies and searches blocks of its own: a product on all cores would leave the search to one of them
-    with threadpool_limits(limits=_cores() // workers, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+    with threadpool_limits(limits=cores() // workers, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         list(pool.map(select, parts))
     return TopK(rows, values)
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

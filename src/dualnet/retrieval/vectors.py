@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, hstack, issparse
+from scipy.sparse import csr_array, hstack, issparse, vstack
 
 Vectors: TypeAlias = Any  # ndarray or csr_array of float32, or JoinedVectors; SciPy has no types to say so
 
@@ -57,6 +57,16 @@ def join(dense: NDArray[np.float32], content: Vectors) -> Vectors:
     if issparse(content):
         return JoinedVectors(dense, csr_array(content))
     return np.hstack([dense, content]).astype(np.float32, copy=False)
+
+
+def stack_vectors(*parts: Vectors) -> Vectors:
+    """Return vectors (or features) of one kind, one set below the other; parts that are None are left out."""
+    parts = tuple(part for part in parts if part is not None)
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    if isinstance(parts[0], JoinedVectors):
+        return JoinedVectors(np.concatenate([part.dense for part in parts]), stack_vectors(*(part.sparse for part in parts)))
+    return csr_array(vstack(parts, format="csr")) if issparse(parts[0]) else np.concatenate(parts)
 
 
 def to_dense(vectors: Vectors) -> NDArray[np.float32]:

@@ -9,9 +9,9 @@ from typing import Any
 from ..data.picture_files import picture_bytes
 from ..errors import DataError
 from ..ids import Key
+from ..retrieval.questions import Columns, NewItem
 from .catalogue import LiveCatalogue
 from .new_content import content_columns
-from .questions import Columns, NewItem
 
 SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF87a", "image/gif"), (b"GIF89a", "image/gif"),

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from ..data.content import Matrix
 from ..data.space import ItemSpace
-from ..errors import ArtifactError, UnknownIdError, listing
+from ..errors import UnknownIdError, listing
 from ..ids import IdMap, Key, Rows
 from ..models.base import Recommender
-from ..models.recommendations import ItemPath
-from ..retrieval.vectors import Vectors, largest, norms
+from ..models.catalogue import ModelView, base_content, brought, check_finite
+from ..retrieval.catalogue import Brought
+from ..retrieval.principal import PrincipalAxes
+from ..retrieval.questions import Columns, NewItem
+from ..retrieval.vectors import Vectors, norms, stack_vectors
 from .growing import GrowingArray, GrowingHeads, GrowingVectors, growing
-from .questions import Columns, ModelLabel
+from .new_content import new_rows
+from .replies import ModelLabel
 
 SHOWN = 80  # characters of an id in an error text
 
@@ -52,7 +55,7 @@ class Lineage:
 
 
 @dataclass(frozen=True, eq=False)
-class LiveCatalogue:
+class LiveCatalogue(ModelView):
     """One view: it never changes, so that readers need no lock; a change makes another view (`changes`).
 
     Parameters
@@ -95,16 +98,6 @@ class LiveCatalogue:
         """Rows of the model's own catalogue."""
         return len(self.model.catalogue_)
 
-    @cached_property
-    def reads_new(self) -> bool:
-        """Whether the model takes account of items in a history that it was not trained on."""
-        return self.model.capabilities.new_items_in_history
-
-    @cached_property
-    def integer_ids(self) -> bool:
-        """Whether the ids of items are whole numbers."""
-        return self.model.catalogue_.ids.is_integer
-
     def not_understood(self, keys: Sequence[Key]) -> list[Key]:
         """Return the new items among some whose content has nothing that the model knows: their scores say nothing."""
         features = self.features
@@ -135,6 +128,11 @@ class LiveCatalogue:
         """Vectors of all rows."""
         return self.lineage.vectors.view(self.size)
 
+    @property
+    def axes(self) -> PrincipalAxes | None:
+        """Axes that make the search faster, or None where they would save nothing."""
+        return None if self.lineage.heads is None else self.lineage.heads.axes
+
     @cached_property
     def heads(self) -> NDArray[np.float32] | None:
         """Heads of the vectors of all rows (`retrieval.principal`), or None where they would save nothing."""
@@ -144,11 +142,6 @@ class LiveCatalogue:
     def lengths(self) -> NDArray[np.float64]:
         """Euclidean lengths of the vectors."""
         return self.lineage.lengths.view(self.size)
-
-    @cached_property
-    def longest(self) -> float:
-        """Length of the longest vector."""
-        return float(self.lengths.max(initial=0))
 
     @cached_property
     def known(self) -> Rows:
@@ -172,20 +165,6 @@ class LiveCatalogue:
         mask = np.ones(self.size, bool)
         mask[self.unlisted] = False
         return mask
-
-    @cached_property
-    def popularity(self) -> NDArray[np.float32]:
-        """Training events of each row, 0 for items the model was not trained on."""
-        counts = np.zeros(self.size, np.float32)
-        at = np.flatnonzero(self.known >= 0)
-        counts[at] = self.model.popularity_[self.known[at]]
-        return counts
-
-    @cached_property
-    def by_popularity(self) -> Rows:
-        """Rows of the items the model was trained on, most popular first, ties by row."""
-        at = np.flatnonzero(self.known >= 0)
-        return at[np.argsort(-self.popularity[at], kind="stable")]
 
     def row(self, key: Key, what: str = "item") -> int:
         """Return the row of an item that is there, hidden or not.
@@ -231,10 +210,6 @@ class LiveCatalogue:
         titles = self.lineage.titles
         return [titles[row] for row in rows]
 
-    def paths(self, rows: Rows) -> list[ItemPath]:
-        """Return how some rows are encoded: ``known`` or ``content``."""
-        return ["known" if known else "content" for known in (self.known[rows] >= 0).tolist()]
-
     def has_user(self, user: Key) -> bool:
         """Whether there is a stored history of somebody."""
         return user in self.model.users_ or user in self.events
@@ -257,42 +232,35 @@ class LiveCatalogue:
         later = [self.now_at(row) for row in self.events.get(user, ()) if row < self.size]
         return np.unique(np.concatenate([base, np.array([row for row in later if row >= 0], np.int64)]))
 
-    def part(self, rows: Rows, extra: ItemSpace | None = None) -> ItemSpace:
-        """Return some rows, and items for one question behind them, as a space for `Recommender.encode_users`.
-
-        Encoding histories over the few items they hold is as exact as over the whole catalogue, and costs no more than
-        those few.
-        """
+    def part(self, rows: Rows, extra: Brought | None = None) -> ItemSpace:
+        """Return some rows, and all items of a question behind them, as one space, with what each adds to a history."""
         known, features = self.known[rows], None if self.features is None else self.features[rows]
         if extra is not None:
-            known, features = np.concatenate([known, extra.known]), _stack(features, extra.features)
+            known = np.concatenate([known, extra.space.known])
+            features = stack_vectors(features, extra.space.features)
         space = ItemSpace(IdMap(np.arange(len(known))), known, features, None)
         if self.lineage.table is not None:
             table = self.lineage.table.view(self.size)[rows]
             if extra is not None:
-                table = np.concatenate([table, self.model.history_rows(extra)])
+                table = np.concatenate([table, self.model.history_rows(extra.space)])
             self.model.use_history_rows(space, table)
         return space
 
-    def encode_histories(self, histories: Sequence[Rows], extra: ItemSpace | None = None) -> Vectors:
-        """Return the user vectors of some histories, encoded over the items they hold.
+    def bring(self, items: Sequence[NewItem]) -> Brought:
+        """Return items for one question, encoded; errors as in `new_rows`."""
+        return brought(self.model, new_rows(self.model, items), [item.content for item in items])
 
-        Parameters
-        ----------
-        histories : sequence of ndarray of int64
-            Distinct rows; from the size of the view on they are of `extra`.
-        extra : ItemSpace, optional
-            Items for one question.
-        """
-        taken = np.unique(np.concatenate(histories))
-        own = taken[taken < self.size]
-        space = self.part(own, extra)
-        if extra is not None:
-            taken = np.concatenate([own, self.size + np.arange(len(extra))])
-        columns = np.searchsorted(taken, np.concatenate(histories))
-        indptr = np.concatenate([[0], np.cumsum([len(rows) for rows in histories])])
-        history = csr_array((np.ones(len(columns), np.float32), columns, indptr), shape=(len(histories), len(taken)))
-        return self.model.encode_users(history, space)
+    def content(self, row: int, columns: Collection[str]) -> Columns:
+        """Return the raw content of a row, as far as it has these columns."""
+        return self.lineage.contents[row - self.n_base] if row >= self.n_base else base_content(self.model, row, columns)
+
+    def later_contents(self) -> Sequence[Columns]:
+        """Return the raw content of the rows behind the model's own."""
+        return self.lineage.contents[: self.size - self.n_base]
+
+    def deleted(self, row: int) -> bool:
+        """Whether an item of the model was taken out of all lists."""
+        return row in self.hidden
 
     def with_model(self, model: Recommender) -> LiveCatalogue:
         """Return the same items and histories as another model sees them that reads the same features (a baseline)."""
@@ -343,18 +311,6 @@ def open_catalogue(model: Recommender, label: ModelLabel) -> LiveCatalogue:
     return LiveCatalogue(model, label, lineage, len(space), index, frozenset(), frozenset(), {}, {})
 
 
-def check_finite(vectors: Vectors, what: str) -> None:
-    """Refuse vectors with NaN or infinite numbers.
-
-    Raises
-    ------
-    ArtifactError
-        If there is one.
-    """
-    if not np.isfinite(largest(vectors)):
-        raise ArtifactError(f"the model gives {what} that are not finite; its weights are damaged or diverged")
-
-
 def _encoded(model: Recommender, space: ItemSpace, *, with_features: bool) -> dict[str, Any]:
     vectors = model.encode_items(space)
     check_finite(vectors, "item vectors")
@@ -376,11 +332,3 @@ def _titles(space: ItemSpace) -> list[str]:
         return [str(key) for key in keys]
     values = content.table.column(column).to_pylist()
     return [str(value) if value else str(key) for value, key in zip(values, keys, strict=True)]
-
-
-def _stack(upper: Any, lower: Any) -> Any:
-    from scipy.sparse import issparse, vstack
-
-    if upper is None or lower is None:
-        return upper if lower is None else lower
-    return csr_array(vstack([upper, lower], format="csr")) if issparse(upper) else np.concatenate([upper, lower])

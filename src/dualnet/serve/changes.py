@@ -9,11 +9,12 @@ from typing import Any, Literal
 from ..data.space import ItemSpace
 from ..errors import DataError, UnknownIdError, listing
 from ..ids import Key
+from ..models.catalogue import check_finite
+from ..retrieval.questions import NewItem
 from ..retrieval.vectors import norms
-from .catalogue import LiveCatalogue, check_finite
+from .catalogue import LiveCatalogue
 from .live_state import LiveState
 from .new_content import new_ids, new_rows
-from .questions import NewItem
 from .refusals import ConflictError
 
 Put = Literal["added", "replaced", "restored"]

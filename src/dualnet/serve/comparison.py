@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import UsageError
-from ..models.recommendations import Recommendations
+from ..retrieval.questions import Asker, RecommendQuestion
+from ..retrieval.recommendations import Recommendations
 from .catalogue import LiveCatalogue
-from .questions import Asker, RecommendQuestion
 from .versions import Version
 
 

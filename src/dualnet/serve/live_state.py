@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from ..errors import DataError
 from ..ids import Key
-from .questions import Columns
+from ..retrieval.questions import Columns
 
 Change: TypeAlias = Mapping[
     str, Any

@@ -16,7 +16,7 @@ from ..data.space import ItemSpace
 from ..errors import CapabilityError, DataError, nearest
 from ..ids import IdMap, Key
 from ..models.base import Recommender
-from .questions import NewItem
+from ..retrieval.questions import NewItem
 
 SHOWN = 80  # characters of a value in an error text
 

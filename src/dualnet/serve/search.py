@@ -11,7 +11,7 @@ import numpy as np
 
 from .cards import card
 from .catalogue import LiveCatalogue
-from .questions import LONGEST_PAGE
+from .replies import LONGEST_PAGE
 
 
 class TitleSearch:

@@ -22,18 +22,19 @@ from threadpoolctl import threadpool_limits
 
 from ..errors import DataError, UnknownIdError
 from ..ids import Key
+from ..models.explaining import explain
+from ..retrieval.questions import Asker, Columns, NewItem, Question, UsersQuestion
 from .batcher import Batcher
 from .cards import card, picture
 from .catalogue import LiveCatalogue, reopened
 from .changes import add_events, delete, put, replay
 from .comparison import compare
-from .explaining import explain
 from .item_map import item_map
 from .journal import Journal
 from .live_state import LiveState
 from .memory import give_back_memory
-from .questions import Asker, Columns, ModelLabel, NewItem, Question, Reply, UsersQuestion
 from .refusals import BusyError, ConflictError, RefusedModelError
+from .replies import ModelLabel, Reply
 from .search import find_users
 from .settings import ServiceSettings
 from .summary import model_summary
@@ -178,11 +179,13 @@ class Service:
 
     async def explain(self, asker: Asker, item: Key) -> Reply:
         """Return ``{"explanation": ...}`` of one score; not batched, takes milliseconds."""
-        return await self._aside(lambda live: {"explanation": explain(live.catalogue, asker, [item])[0]})
+        return await self._aside(lambda live: {"explanation": explain(live.catalogue, asker, [item])[0].to_json()})
 
     async def explain_many(self, asker: Asker, items: Sequence[Key]) -> Reply:
         """Return ``{"explanations": [...]}`` of some scores, such as a whole list; much cheaper than one by one."""
-        return await self._aside(lambda live: {"explanations": explain(live.catalogue, asker, items)})
+        return await self._aside(
+            lambda live: {"explanations": [one.to_json() for one in explain(live.catalogue, asker, items)]}
+        )
 
     async def compare(self, asker: Asker, k: int = 10) -> Reply:
         """Return ``{"models": [...], "pending": [names of baselines still being built]}``."""

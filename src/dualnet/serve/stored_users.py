@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..ids import Key, Rows
 from ..models.base import Recommender
-from ..models.item_vectors import stack_vectors
-from ..retrieval.topk import block_rows, inner_products
-from ..retrieval.vectors import Vectors
+from ..models.catalogue import stored_vectors
+from ..retrieval.catalogue import ScoredUsers
+from ..retrieval.topk import inner_products
+from ..retrieval.vectors import Vectors, stack_vectors
 from .catalogue import Lineage, LiveCatalogue
 from .growing import GrowingVectors
 
@@ -54,21 +54,8 @@ class StoredUsers:
         self._vectors: GrowingVectors | None = None
         self._used = 0
 
-    def best(
-        self, catalogue: LiveCatalogue, item: Vectors, k: int, without_readers_of: int | None
-    ) -> tuple[list[Key], NDArray[np.float32]]:
-        """Return the users whose scores for an item are best, ties by age, and the scores.
-
-        Parameters
-        ----------
-        catalogue : LiveCatalogue
-        item : Vectors, shape (1, width)
-            Vector of the item.
-        k : int
-            Length of the list.
-        without_readers_of : int, optional
-            Row of the item, to leave out users whose history holds it.
-        """
+    def scores(self, catalogue: LiveCatalogue, item: Vectors, row: int | None) -> ScoredUsers:
+        """Return the scores of an item, shape (1, width), for everybody, and who has read it, if it has a row."""
         with self._lock:
             self._encode_base()
             self._encode_grown(catalogue)
@@ -77,34 +64,25 @@ class StoredUsers:
             later = {key: kept.row for key in catalogue.events if (kept := self._grown[key]).row >= 0}
             if later and self._vectors is not None:
                 grown = inner_products(self._vectors.view(self._used), item)[:, 0]
-                for key, row in later.items():
+                for key, kept_at in later.items():
                     if (at := int(users.find([key])[0])) >= 0:
-                        scores[0][at] = grown[row]
+                        scores[0][at] = grown[kept_at]
                 new = [key for key in later if key not in users]
                 scores.append(grown[[later[key] for key in new]])
             else:
                 new = []
-            everyone = np.concatenate(scores)
-            allowed = np.ones(len(everyone), bool)
-            if without_readers_of is not None:
-                allowed[self._readers(catalogue, without_readers_of, new)] = False
-        rows = np.flatnonzero(allowed)
-        order = rows[np.argsort(-everyone[rows], kind="stable")[:k]]
-        keys = [users.key(row) if row < n_base else new[row - n_base] for row in order.tolist()]
-        return keys, everyone[order]
+            readers = [] if row is None else self._readers(catalogue, row, new)
+
+        def keys(places: Rows) -> list[Key]:
+            return [users.key(place) if place < n_base else new[place - n_base] for place in places.tolist()]
+
+        return ScoredUsers(np.concatenate(scores), np.array(readers, np.int64), keys)
 
     def _encode_base(self) -> None:
         if self._base is not None:
             return
-        model = self._model
-        space = model.space(model.items_) if model.catalogue_.features is not None else model.catalogue_
-        step = block_rows(len(model.items_))
-        parts = [
-            model.encode_users(csr_array(model.histories_[start : start + step]), space)
-            for start in range(0, len(model.users_), step)
-        ]
-        self._base = stack_vectors(*parts)
-        self._by_item = csr_array(model.histories_.T)
+        self._base = stack_vectors(*stored_vectors(self._model))
+        self._by_item = csr_array(self._model.histories_.T)
 
     def _encode_grown(self, catalogue: LiveCatalogue) -> None:
         """Encode anew whoever has another history than when last encoded; nobody of whose history nothing can be read."""

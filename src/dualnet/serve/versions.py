@@ -12,16 +12,17 @@ import numpy as np
 from ..errors import ArtifactError, DualNetError
 from ..models.artifact import MANIFEST, read_manifest
 from ..models.base import Recommender
-from ..models.recommendations import Recommendations
 from ..models.registry import load
-from .answering import Answering
+from ..retrieval.answering import Answering
+from ..retrieval.filters import Filters
+from ..retrieval.questions import Question, RecommendQuestion
+from ..retrieval.recommendations import Recommendations
 from .baselines import Baselines
 from .cards import warm_up_item
 from .catalogue import LiveCatalogue, open_catalogue
-from .filters import Filters
-from .new_content import new_rows
-from .questions import ModelLabel, Question, RecommendQuestion
+from .new_content import content_columns, new_rows
 from .refusals import RefusedModelError
+from .replies import ModelLabel
 from .search import TitleSearch
 from .stored_users import StoredUsers
 
@@ -49,7 +50,7 @@ class Version:
     label: ModelLabel
     manifest: dict[str, Any]
     base: LiveCatalogue
-    answering: Answering
+    answering: Answering[LiveCatalogue]
     baselines: Baselines
     titles: TitleSearch
 
@@ -81,7 +82,7 @@ def load_version(folder: Path, before: Version | None = None) -> Version:
         )
     base = open_catalogue(model, label)
     raw = model.catalogue_.content
-    answering = Answering(Filters(None if raw is None else raw.table), StoredUsers(model))
+    answering = Answering(Filters(None if raw is None else raw.table, content_columns(model)), StoredUsers(model))
     version = Version(model, label, manifest, base, answering, Baselines(model), TitleSearch())
     try_out(version, base)
     return version

@@ -13,8 +13,8 @@ from scipy.sparse import csr_array, issparse
 from torch import Generator, Tensor, nn
 
 from ..errors import TrainingError, UsageError
-from ..nn.blocks import Activation
 from ..nn.sdae import Autoencoder, Reconstruction
+from ..nn.spec import Activation
 from ..rng import derive_seed
 from .denoising import DenoisingBatch, DenoisingRows
 

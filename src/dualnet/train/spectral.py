@@ -8,9 +8,10 @@ from scipy.sparse import csr_array
 from torch import Generator, Tensor, nn
 
 from ..ids import Rows
-from ..nn.blocks import ACTIVATIONS, BatchNorm, LayerNorm
+from ..nn.blocks import BatchNorm, LayerNorm
 from ..nn.losses import zero_gram
-from ..nn.towers import Tower
+from ..nn.spec import walk
+from ..nn.towers import LevelSteps, Tower
 from .inputs import DualInputs, columns_of, evenly_spaced
 from .item_factors import item_factors
 
@@ -55,8 +56,8 @@ def spectral_start(inputs: DualInputs, zero_weight: float, generator: Generator)
     table = inputs.table(None)
     item_first = inputs.items(item_rows, None)
     user_first = inputs.users(user_rows, inputs.histories(user_rows, None), table)
-    _fit_tower(network.item_tower, item_first)
-    _fit_tower(network.user_tower, user_first)
+    for tower, first in ((network.item_tower, item_first), (network.user_tower, user_first)):
+        walk(tower.spec, _Fitted(tower, first), first)
     _fit_scale(inputs, user_rows, item_rows, user_first, item_first, zero_weight)
 
 
@@ -74,27 +75,32 @@ def _leave_the_rest(inputs: DualInputs) -> None:
             residual.sub_(inputs.content_product(weight))
 
 
-def _fit_tower(tower: Tower, first: Tensor) -> None:
-    """Fit each map, bottom to top, to pass on the first-layer sums."""
-    activate = ACTIVATIONS[tower.activation]
-    targets = first / first.square().mean().sqrt().clamp(min=1e-12)
-    below = first
-    for level, norm in enumerate(tower.norms):
-        if level:
-            below = _fit_map(tower.linears[level - 1], below, targets)
+class _Fitted(LevelSteps):
+    """The steps of a tower; each fits the map that it uses, bottom to top, to pass on the first-layer sums."""
+
+    def __init__(self, tower: Tower, first: Tensor) -> None:
+        super().__init__(tower)
+        self.targets = first / first.square().mean().sqrt().clamp(min=1e-12)
+
+    def mapped(self, level: int, below: Tensor) -> Tensor:
+        linear = self.tower.linear(level)
+        return below if linear is None else _fit_map(linear, below, self.targets)
+
+    def normed(self, level: int, sums: Tensor) -> Tensor:
+        norm = self.tower.norms[level]
         if isinstance(norm, BatchNorm):
-            norm.calibrate(below)
+            norm.calibrate(sums)
         if isinstance(norm, BatchNorm | LayerNorm):
             norm.scale.fill_(LINEAR_RANGE)
-        below = activate(norm(below))
-        if str(level) in tower.branches:
-            _fit_map(tower.branches[str(level)], below, targets)
+        return super().normed(level, sums)
+
+    def matched(self, level: int, output: Tensor) -> Tensor:
+        branch = self.tower.branch(level)
+        return output if branch is None else _fit_map(branch, output, self.targets)
 
 
-def _fit_map(layer: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+def _fit_map(layer: nn.Linear, inputs: Tensor, targets: Tensor) -> Tensor:
     """Set a linear layer to the ridge regression of the leading targets on its inputs; return what it makes of them."""
-    if not isinstance(layer, nn.Linear):
-        raise TypeError(f"a linear layer is needed, not {type(layer).__name__}")
     width = min(layer.out_features, targets.shape[1])
     mean, target_mean = inputs.mean(0), targets[:, :width].mean(0)
     centred = inputs - mean

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor, nn
 
-from ..nn.blocks import ACTIVATIONS, EPSILON, Activation, BatchNorm
+from ..nn.blocks import BatchNorm
 from ..nn.dual import DualNetwork
-from ..nn.towers import Tower
+from ..nn.spec import Activation, walk
+from ..nn.towers import LevelSteps, Tower
 from ..rng import derive_seed
 from .checkpoint import discard_checkpoints, load_checkpoint, refuse_other_run, save_checkpoint
 from .inputs import DualInputs, evenly_spaced
@@ -149,17 +150,14 @@ def stack(lower: DualNetwork, network: DualNetwork) -> None:
         Changed in place; of the same shape but for `levels`, which start with those of `lower`.
     """
     kept = lower.state_dict()
-    for below, tower, side in (
-        (lower.item_tower, network.item_tower, "item_scale"),
-        (lower.user_tower, network.user_tower, "user_scale"),
-    ):
-        scale = getattr(network, side)
-        for place, level in enumerate(below.matched):
-            if level in tower.matched:
-                scale[tower.matched.index(level)] = kept[side][place]
-        del kept[side]
-        for name, branch in tower.branches.items():
-            if name not in below.branches and int(name) < len(below.levels) and isinstance(branch, nn.Linear):
+    for (side, tower, scale), (_, below, _) in zip(network.sides(), lower.sides(), strict=True):
+        factors = kept.pop(f"{side}_scale")
+        for level, factor in zip(below.spec.matched, factors, strict=True):
+            if level in tower.spec.matched:
+                scale[tower.spec.matched.index(level)] = factor
+        for level in set(tower.spec.branches) - set(below.spec.branches):
+            branch = tower.branch(level)
+            if branch is not None and level < len(below.spec.levels):
                 nn.init.eye_(branch.weight)
                 nn.init.zeros_(branch.bias)
     network.load_state_dict(kept, strict=False)
@@ -186,28 +184,32 @@ def install_encoder(encoder: PretrainedEncoder, inputs: DualInputs, since: int =
         network.item_weight.copy_(encoder.weights[0])
         if tower.bias is not None:
             tower.bias.copy_(encoder.biases[0])
-    below = inputs.items(evenly_spaced(inputs.matrix.shape[1], SAMPLE), None)
-    if tower.bias is not None:
-        below = below + tower.bias
-    for level, norm in enumerate(tower.norms):
-        if level:
-            below = _linear(tower, level, encoder if level >= since else None)(below)
+    walk(tower.spec, _Installed(tower, encoder, since), inputs.items(evenly_spaced(inputs.matrix.shape[1], SAMPLE), None))
+
+
+class _Installed(LevelSteps):
+    """The steps of a tower; from level `since` on, each sets the weights that it uses from a pretrained encoder."""
+
+    def __init__(self, tower: Tower, encoder: PretrainedEncoder, since: int) -> None:
+        super().__init__(tower)
+        self.encoder, self.since = encoder, since
+
+    def mapped(self, level: int, below: Tensor) -> Tensor:
+        linear = self.tower.linear(level)
+        if linear is not None and level >= self.since:
+            linear.weight.copy_(self.encoder.weights[level].T)
+            if linear.bias is not None:
+                linear.bias.copy_(self.encoder.biases[level])
+        return super().mapped(level, below)
+
+    def normed(self, level: int, sums: Tensor) -> Tensor:
+        norm = self.tower.norms[level]
         if isinstance(norm, BatchNorm):
-            norm.calibrate(below)
-            if level >= since:
-                norm.scale.copy_((norm.variance + EPSILON).sqrt())
-                norm.shift.copy_(norm.mean + encoder.biases[level])
-        below = ACTIVATIONS[tower.activation](norm(below))
-
-
-def _linear(tower: Tower, level: int, encoder: PretrainedEncoder | None) -> nn.Module:
-    """Return the map from one level to the next, set to the encoder's where there is one."""
-    layer = tower.linears[level - 1]
-    if encoder is not None and isinstance(layer, nn.Linear):
-        layer.weight.copy_(encoder.weights[level].T)
-        if layer.bias is not None:
-            layer.bias.copy_(encoder.biases[level])
-    return layer
+            if level >= self.since:
+                norm.undo_itself(sums, self.encoder.biases[level])
+            else:
+                norm.calibrate(sums)
+        return super().normed(level, sums)
 
 
 def _save(folder: Path, encoder: PretrainedEncoder, identity: Mapping[str, Any]) -> None:

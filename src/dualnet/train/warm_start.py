@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..nn.blocks import ACTIVATIONS, EPSILON, BatchNorm, LayerNorm
+from ..nn.blocks import BatchNorm, LayerNorm
 from ..nn.sparse import sparse_product
-from ..nn.towers import Tower
+from ..nn.spec import LevelNames, scale_name, walk
+from ..nn.towers import LevelSteps, Tower
 from .inputs import DualInputs, evenly_spaced
 
 SHRINKAGE = 3.0  # events that an item needs before its users count as much as its content
@@ -40,51 +41,50 @@ def restore_network(inputs: DualInputs, tensors: Arrays) -> None:
     """
     network = inputs.network
     network.eval()
-    for name, table in (
-        ("item.content", network.item_weight),
-        ("item.residual", network.item_residual),
-        ("user.content", network.user_weight),
-        ("user.table", network.user_table),
-        ("user.columns", network.user_columns),
-    ):
-        if table is not None:
-            saved = _tensor(tensors[name], table)
-            table.zero_()
-            table[: len(saved)].copy_(saved)
+    for name, table in network.first_layers().items():
+        saved = _tensor(tensors[name], table)
+        table.zero_()
+        table[: len(saved)].copy_(saved)
     user_rows, item_rows = (evenly_spaced(count, SAMPLE) for count in inputs.matrix.shape)
     users = inputs.users(user_rows, inputs.histories(user_rows, None), inputs.table(None))
-    _restore_tower("item", network.item_tower, network.item_scale, inputs.items(item_rows, None), tensors)
-    _restore_tower("user", network.user_tower, network.user_scale, users, tensors)
+    clean = {"item": inputs.items(item_rows, None), "user": users}
+    for side, tower, scale in network.sides():
+        starts = np.concatenate([[0], np.cumsum(tower.widths)[:-1]])
+        scale.copy_(_tensor(tensors[scale_name(side)][starts], scale))
+        walk(tower.spec, _Restored(tower, side, tensors), clean[side])
 
 
-def _restore_tower(side: str, tower: Tower, scale: Tensor, first: Tensor, tensors: Arrays) -> None:
-    """Set everything of a tower above its first-layer sums, shape (n, levels[0])."""
-    starts = np.concatenate([[0], np.cumsum(tower.widths)[:-1]])
-    scale.copy_(_tensor(tensors[f"{side}.scale"][starts], scale))
-    for name, branch in tower.branches.items():
-        linear = cast(nn.Linear, branch)
-        linear.weight.copy_(_tensor(tensors[f"{side}.branch{name}.weight"].T, scale))
-        linear.bias.copy_(_tensor(tensors[f"{side}.branch{name}.bias"], scale))
-    below = first
-    for level, norm in enumerate(tower.norms):
-        bias = _tensor(tensors[f"{side}.level{level}.bias"], scale)
-        if level:
-            linear = cast(nn.Linear, tower.linears[level - 1])
-            linear.weight.copy_(_tensor(tensors[f"{side}.level{level}.weight"].T, scale))
-            if linear.bias is not None:
-                linear.bias.copy_(bias)
-            below = linear(below)
-        elif tower.bias is not None:
-            tower.bias.copy_(bias)
-            below = below + bias
+class _Restored(LevelSteps):
+    """The steps of a tower; each sets the weights that it uses, from exported arrays."""
+
+    def __init__(self, tower: Tower, side: str, tensors: Arrays) -> None:
+        super().__init__(tower)
+        self.side, self.tensors = side, tensors
+
+    def mapped(self, level: int, below: Tensor) -> Tensor:
+        names, linear = LevelNames.of(self.side, level), self.tower.linear(level)
+        if linear is not None:
+            linear.weight.copy_(_tensor(self.tensors[names.weight].T, below))
+        bias = self.tower.bias if linear is None else linear.bias
+        if bias is not None:
+            bias.copy_(_tensor(self.tensors[names.bias], below))
+        return super().mapped(level, below)
+
+    def normed(self, level: int, sums: Tensor) -> Tensor:
+        names, norm = LevelNames.of(self.side, level), self.tower.norms[level]
         if isinstance(norm, BatchNorm):
-            norm.calibrate(below)
-            norm.scale.copy_((norm.variance + EPSILON).sqrt())
-            norm.shift.copy_(norm.mean + bias)
+            norm.undo_itself(sums, _tensor(self.tensors[names.bias], sums))
         elif isinstance(norm, LayerNorm):
-            norm.scale.copy_(_tensor(tensors[f"{side}.level{level}.norm_scale"], scale))
-            norm.shift.copy_(_tensor(tensors[f"{side}.level{level}.norm_shift"], scale))
-        below = ACTIVATIONS[tower.activation](norm(below))
+            norm.scale.copy_(_tensor(self.tensors[names.norm_scale], sums))
+            norm.shift.copy_(_tensor(self.tensors[names.norm_shift], sums))
+        return super().normed(level, sums)
+
+    def matched(self, level: int, output: Tensor) -> Tensor:
+        names, branch = LevelNames.of(self.side, level), self.tower.branch(level)
+        if branch is not None:
+            branch.weight.copy_(_tensor(self.tensors[names.branch_weight].T, output))
+            branch.bias.copy_(_tensor(self.tensors[names.branch_bias], output))
+        return output
 
 
 def _tensor(values: NDArray[Any], like: Tensor) -> Tensor:

@@ -29,6 +29,9 @@ def test_round_trip(name, tmp_path):
     assert (again.protocol, again.seed, again.fold, again.fit_on) == (split.protocol, split.seed, split.fold, split.fit_on)
     assert again.options == split.options
     assert [t.fingerprint() for t in again.validation.tasks] == [t.fingerprint() for t in split.validation.tasks]
+    for mine, theirs in ((again, split), (again.validation, split.validation)):
+        assert [t.fingerprint() for t in mine.served] == [t.fingerprint() for t in theirs.served]
+        assert [t.kinds.tolist() for t in mine.served] == [t.kinds.tolist() for t in theirs.served]
     assert [t.content.fingerprint() for t in again.tasks] == [t.content.fingerprint() for t in split.tasks]
     assert not [path for path in tmp_path.iterdir() if path.name != "split"]  # no temporary left
 
@@ -61,6 +64,25 @@ def test_every_altered_or_truncated_file_is_noticed(tmp_path):
             load_split(folder)
         path.write_bytes(whole)
     load_split(folder)
+
+
+def test_folders_of_before_have_no_served_lists(tmp_path):
+    split = MADE["four-quadrants"]()
+    folder = save_split(split, tmp_path / "split")
+    description = json.loads((folder / "split.json").read_text())
+    del description["digest"], description["served"], description["validation"]["served"]
+    (folder / "split.json").write_text(json.dumps(description))
+    again = load_split(folder)
+    assert again.fingerprint() == split.fingerprint()
+    assert again.served == again.validation.served == ()
+
+
+def test_another_name_of_a_served_list_is_noticed(tmp_path):
+    folder = save_split(MADE["four-quadrants"](), tmp_path / "split")
+    described = (folder / "split.json").read_text()
+    (folder / "split.json").write_text(described.replace("known-all", "known-al1"))
+    with pytest.raises(DataError, match="altered after it was made"):
+        load_split(folder)
 
 
 def _still_says_the_same(damage: bytes, whole: bytes) -> bool:

@@ -75,9 +75,14 @@ def report(plan, results, pending, folder):
     return write_markdown(plan, parts, head, COMMAND, folder).read_text()
 
 
+def of_protocol(results):
+    return [record for record in results.records if not record["task"].endswith("-all")]
+
+
 def test_a_study_runs_once_and_its_figures_are_those_of_evaluate(tmp_path, small_world):
     results, pending, said = run(study(), tmp_path)
-    assert len(results.records) == 4
+    assert len(of_protocol(results)) == 4
+    assert [r["task"] for r in results.records] == ["known-known", "known-all"] * 4
     assert len([line for line in said if "left" in line]) == 4
     assert set(pending.values()) == {
         "there is no model 'model-of-tomorrow'. Known: " + ", ".join(sorted(runner_models())) + "."
@@ -118,7 +123,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, monkeypatch):
     with pytest.raises(KilledError):
         run(study(), tmp_path)
     results, _, _ = run(study(), tmp_path)
-    assert len(results.records) == 4
+    assert len(of_protocol(results)) == 4
     assert len(calls) == len(set(calls)) + 1  # only the one that died ran twice
 
 
@@ -128,8 +133,8 @@ def test_a_cell_of_another_process_is_left_to_it(tmp_path):
     with claimed(tmp_path / ".claims", cell.key):
         results, pending, _ = run(plan, tmp_path)
     assert pending[cell.key] == "another process is running it"
-    assert len(results.records) == 3
-    assert len(run(plan, tmp_path)[0].records) == 4
+    assert len(of_protocol(results)) == 3
+    assert len(of_protocol(run(plan, tmp_path)[0])) == 4
 
 
 def test_a_budget_starts_nothing_that_does_not_fit(tmp_path):
@@ -261,9 +266,25 @@ def test_the_same_users_unseen_and_trained_are_paired(tmp_path):
     results, pending, _ = run(plan, tmp_path)
     assert "- unseen against trained, R@50: " in report(plan, results, pending, tmp_path)
     found = compare(plan, results)[("users", "", "unseen", "trained", 50)]
-    users = {r["fold"]: r["users"] for r in results.records if r["label"] == "unseen"}
+    users = {r["fold"]: r["users"] for r in of_protocol(results) if r["label"] == "unseen"}
     assert found["over_users"]["n"] == sum(users.values())  # every user once
     assert found["over_runs"]["n"] == 3
+
+
+def test_the_list_that_is_served_has_a_table_of_its_own_and_changes_no_other(tmp_path):
+    plan = study()
+    results, pending, _ = run(plan, tmp_path)
+    text = report(plan, results, pending, tmp_path)
+    served = text.split("one list of all items, as it is served", 1)[1]
+    assert "| method | R@10 | R@50 | P@10 | new@10 | unliked@10 | runs |" in served
+    assert "of tomorrow" not in served  # a row that did not run is said once
+    record = next(r for r in results.records if (r["label"], r["task"]) == ("item-kNN", "known-all"))
+    assert {"recall@50", "precision@10", "unliked_share@10", "known_recall@50"} <= set(record["metrics"])
+    results.lines.write_text("".join(line for line in results.lines.read_text().splitlines(True) if "known-all" not in line))
+    before = report(plan, Results(results.folder), pending, tmp_path)  # as results of earlier versions are
+    assert "as it is served" not in before
+    first = next(line for line in text.splitlines() if line.startswith("| item-kNN"))
+    assert first in before.splitlines()
 
 
 def test_a_bar_is_held_or_not_in_words():
@@ -294,7 +315,7 @@ def test_training_curves_are_kept_and_drawn(tmp_path):
         )
     )  # fmt: skip
     results, pending, _ = run(plan, tmp_path)
-    (record,) = results.records
+    (record,) = of_protocol(results)
     assert [epoch["epoch"] for epoch in record["history"]] == [1, 2]
     assert {"loss", "recall@auto", "seconds"} <= set(record["history"][0])
     assert "(plots/known-training.svg)" in report(plan, results, pending, tmp_path)

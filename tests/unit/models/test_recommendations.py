@@ -2,7 +2,7 @@
 
 import pytest
 
-from dualnet.models.recommendations import Recommendations
+from dualnet.retrieval.recommendations import Recommendations
 
 
 @pytest.mark.parametrize(

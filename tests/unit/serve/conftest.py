@@ -45,7 +45,7 @@ def catalogue(folder_of):
     """The catalogue of a model that reads content, as loaded."""
     from dualnet import load
     from dualnet.serve.catalogue import open_catalogue
-    from dualnet.serve.questions import ModelLabel
+    from dualnet.serve.replies import ModelLabel
 
     return open_catalogue(load(folder_of()), ModelLabel("fusion", "0" * 12))
 

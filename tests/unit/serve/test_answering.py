@@ -7,21 +7,21 @@ from dualnet import Content, load
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import CapabilityError, DataError, DualNetError, UnknownIdError, UsageError
 from dualnet.models.registry import create
-from dualnet.retrieval.vectors import to_dense
-from dualnet.serve.answering import Answering
-from dualnet.serve.catalogue import open_catalogue
-from dualnet.serve.changes import add_events, delete, put
-from dualnet.serve.filters import Filters
-from dualnet.serve.questions import (
+from dualnet.retrieval.answering import Answering
+from dualnet.retrieval.filters import Filters
+from dualnet.retrieval.questions import (
     EncodeItemQuestion,
     EncodeUserQuestion,
-    ModelLabel,
     NewItem,
     RecommendQuestion,
     ScoreQuestion,
     SimilarQuestion,
     UsersQuestion,
 )
+from dualnet.retrieval.vectors import to_dense
+from dualnet.serve.catalogue import open_catalogue
+from dualnet.serve.changes import add_events, delete, put
+from dualnet.serve.replies import ModelLabel
 from dualnet.serve.stored_users import StoredUsers
 
 WORLD = blocks_world()

@@ -16,24 +16,23 @@ from pydantic_core import from_json, to_json
 from dualnet import Dataset
 from dualnet.errors import ArtifactError, CapabilityError, DataError, ResourceError, UnknownIdError, UsageError
 from dualnet.models.registry import create
+from dualnet.retrieval.questions import (
+    Asker,
+    EncodeItemQuestion,
+    EncodeUserQuestion,
+    NewItem,
+    RecommendQuestion,
+    ScoreQuestion,
+    SimilarQuestion,
+    UsersQuestion,
+)
 from dualnet.serve.apart import child
 from dualnet.serve.apart import remote as module
 from dualnet.serve.apart.codec import DefectError, error_from_json, error_to_json, question_to_json
 from dualnet.serve.apart.remote import RemoteService
 from dualnet.serve.apart.wire import Frames, receive, send
-from dualnet.serve.questions import (
-    Asker,
-    EncodeItemQuestion,
-    EncodeUserQuestion,
-    ModelLabel,
-    NewItem,
-    RecommendQuestion,
-    Reply,
-    ScoreQuestion,
-    SimilarQuestion,
-    UsersQuestion,
-)
 from dualnet.serve.refusals import BusyError, ClosedError, ConflictError, RefusedModelError
+from dualnet.serve.replies import ModelLabel, Reply
 from dualnet.serve.service import Service
 
 TITLE = {"title": "genomes and proteins"}

@@ -5,12 +5,13 @@ import pytest
 
 from dualnet import load
 from dualnet.errors import DataError, UnknownIdError
+from dualnet.retrieval.questions import NewItem
 from dualnet.retrieval.vectors import to_dense
 from dualnet.serve.catalogue import open_catalogue, reopened
 from dualnet.serve.changes import add_events, delete, put, replay
 from dualnet.serve.live_state import LiveState
-from dualnet.serve.questions import ModelLabel, NewItem
 from dualnet.serve.refusals import ConflictError
+from dualnet.serve.replies import ModelLabel
 
 
 def new(key, title="genomes sequencing alleles"):

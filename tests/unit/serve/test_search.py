@@ -15,14 +15,16 @@ from dualnet import Content, ContentSpec, Dataset
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import DataError, UsageError
 from dualnet.models.registry import create
-from dualnet.serve import filters as filters_module
+from dualnet.retrieval import filters as filters_module
+from dualnet.retrieval.filters import Filters
+from dualnet.retrieval.questions import NewItem
 from dualnet.serve.cards import card, picture
 from dualnet.serve.catalogue import open_catalogue
 from dualnet.serve.changes import add_events, delete, put
-from dualnet.serve.filters import Filters
 from dualnet.serve.front.request_schemas import ItemsQuery
 from dualnet.serve.item_map import item_map, plane
-from dualnet.serve.questions import ModelLabel, NewItem
+from dualnet.serve.new_content import content_columns
+from dualnet.serve.replies import ModelLabel
 from dualnet.serve.search import TitleSearch, find_users
 
 
@@ -109,8 +111,8 @@ def test_filters_equal_the_slow_twin(catalogue, wanted, passes):
     expected = [bool(passes(entry.get("tags") or [], entry.get("year"))) for entry in cards]
     filters = Filters(catalogue.model.catalogue_.content.table)
     for _ in range(2):  # the second time from what was kept
-        assert filters.mask(view, wanted).tolist() == expected
-    assert filters.mask(catalogue, wanted).tolist() == expected[:48]
+        assert filters.mask(view.n_base, wanted, view.later_contents()).tolist() == expected
+    assert filters.mask(48, wanted).tolist() == expected[:48]
     assert any(expected)
 
 
@@ -131,7 +133,7 @@ def test_what_filters_keep_is_little_and_changed_by_one_thread_at_a_time(catalog
     filters._kept = Watched()
     monkeypatch.setattr(filters_module, "KEPT_BYTES", 48 * 3)
     for year in range(1990, 2000):
-        filters.mask(catalogue, {"year": {"any": [year] * 1000}})
+        filters.mask(48, {"year": {"any": [year] * 1000}})
     assert len(filters._kept) == 3
     assert {len(name) for name in filters._kept} == {32}  # not a thousand values
     assert len(alone) == 17
@@ -157,7 +159,7 @@ def test_what_filters_keep_is_little_and_changed_by_one_thread_at_a_time(catalog
 )
 def test_filters_that_cannot_be(catalogue, wanted, error, text):
     with pytest.raises(error, match=text):
-        Filters(catalogue.model.catalogue_.content.table).mask(catalogue, wanted)
+        Filters(catalogue.model.catalogue_.content.table, content_columns(catalogue.model)).mask(48, wanted)
 
 
 def png(shade):

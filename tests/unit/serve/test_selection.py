@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from dualnet.retrieval.selection import _all_scores
 from dualnet.retrieval.topk import inner_products
 from dualnet.retrieval.vectors import JoinedVectors
-from dualnet.serve.selection import _all_scores
 
 
 @pytest.mark.parametrize("kind", ["dense", "sparse", "joined"])
@@ -32,9 +32,10 @@ def bounded(request, monkeypatch):
     from dualnet import DualNet, RunOptions
     from dualnet.data.synthetic import library
     from dualnet.retrieval import principal
+    from dualnet.retrieval.questions import NewItem
     from dualnet.serve.catalogue import open_catalogue
     from dualnet.serve.changes import delete, put
-    from dualnet.serve.questions import ModelLabel, NewItem
+    from dualnet.serve.replies import ModelLabel
 
     monkeypatch.setattr(principal, "FEWEST", 100)
     data = library(n_readers=80, n_papers=250)
@@ -49,10 +50,10 @@ def bounded(request, monkeypatch):
 @pytest.mark.parametrize("spare", [-20, 28])  # with few spare ones many lists need a second look
 @pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
 def test_lists_by_bounds_are_those_of_all_scores(bounded, monkeypatch, spare):
-    from dualnet.serve import selection
-    from dualnet.serve.answering import Answering
-    from dualnet.serve.filters import Filters
-    from dualnet.serve.questions import RecommendQuestion
+    from dualnet.retrieval import selection
+    from dualnet.retrieval.answering import Answering
+    from dualnet.retrieval.filters import Filters
+    from dualnet.retrieval.questions import RecommendQuestion
     from dualnet.serve.stored_users import StoredUsers
 
     rng = np.random.default_rng(0)

@@ -18,10 +18,10 @@ from dualnet.data.interactions import Interactions
 from dualnet.errors import ArtifactError, CapabilityError, ResourceError, UnknownIdError, UsageError
 from dualnet.ids import IdMap
 from dualnet.models.wmf import WMF
+from dualnet.retrieval.questions import Asker, NewItem, RecommendQuestion, ScoreQuestion, UsersQuestion
 from dualnet.serve import journal as journal_module
 from dualnet.serve import service as service_module
 from dualnet.serve import versions
-from dualnet.serve.questions import Asker, NewItem, RecommendQuestion, ScoreQuestion, UsersQuestion
 from dualnet.serve.refusals import ClosedError, ConflictError, RefusedModelError
 from dualnet.serve.service import Service
 from dualnet.serve.versions import Version
@@ -363,7 +363,7 @@ def test_baselines_are_built_from_what_is_served(folder_of, serving):
 def test_serving_needs_no_torch(folder_of):
     code = (
         "import asyncio, sys; from pathlib import Path; from dualnet.serve.service import Service;"
-        "from dualnet.serve.questions import Asker, RecommendQuestion\n"
+        "from dualnet.retrieval.questions import Asker, RecommendQuestion\n"
         "async def main():\n"
         "    service = Service.open(Path(sys.argv[1])); await service.start()\n"
         "    await service.ask(RecommendQuestion(user='u0-0')); await service.put_item('n1', {'title': 'genomes'})\n"

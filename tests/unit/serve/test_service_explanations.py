@@ -4,7 +4,7 @@ import pytest
 
 from dualnet import Content, load
 from dualnet.errors import CapabilityError, UnknownIdError
-from dualnet.serve.questions import Asker, NewItem, RecommendQuestion
+from dualnet.retrieval.questions import Asker, NewItem, RecommendQuestion
 
 TITLE = {"title": "genomes sequencing alleles"}
 

@@ -14,7 +14,7 @@ from ..interactions import Interactions
 from ..pair_texts import align_texts
 from ..pairs import Layout, PairFormat, read_pairs
 from ..tasks import RankingTask, Split, Validation
-from .parts import Mask, as_trained, items_of, make_task, row_mask, training_set, users_of
+from .parts import Mask, as_trained, items_of, listed_items, make_task, row_mask, served_task, training_set, users_of
 
 Kind: TypeAlias = Literal["auto", "warm", "cold"]
 
@@ -55,7 +55,8 @@ def from_files(
     Returns
     -------
     Split
-        With a task for each quadrant that has pairs.
+        With a task for each quadrant that has pairs; ``known-all`` and ``new-all`` are served where pairs of known items are
+        held out.
 
     Raises
     ------
@@ -95,15 +96,15 @@ def from_files(
     part_of = source[order]  # Interactions sorts its pairs the same way
     training, testing, validating, showing = (part_of == number for number in range(4))
     _check_kind(whole, training, testing | validating, kind)
-    tasks = _quadrants(whole, training, training | showing, validating, testing, candidates)
+    tasks, served = _quadrants(whole, training, training | showing, validating, testing, candidates)
     if not tasks:
         raise DataError("the test file has no pair to find")
     outer = training_set(whole, training)
     choose = None
     if validation is not None:
-        choose = Validation(outer, _quadrants(whole, training, training | showing, testing & False, validating, candidates))
+        choose = Validation(outer, *_quadrants(whole, training, training | showing, testing & False, validating, candidates))
     options: dict[str, object] = {"kind": kind, "candidates": candidates}
-    return Split("files", outer, tasks, choose, options=options)
+    return Split("files", outer, tasks, choose, options=options, served=served)
 
 
 def read_files(
@@ -174,7 +175,8 @@ def _check_kind(data: Dataset, train: Mask, held: Mask, kind: Kind) -> None:
 
 def _quadrants(
     data: Dataset, train: Mask, visible: Mask, held: Mask, hidden: Mask, candidates: Literal["task", "all"]
-) -> tuple[RankingTask, ...]:
+) -> tuple[tuple[RankingTask, ...], tuple[RankingTask, ...]]:
+    """Return the tasks of the quadrants that have hidden pairs, and the lists of all items that are served."""
     users, items = data.interactions.pairs()
     known_items = items_of(data, train)
     known = row_mask(known_items, data.interactions.n_items)[items]
@@ -196,7 +198,13 @@ def _quadrants(
                 candidates=np.arange(data.interactions.n_items) if candidates == "all" else ranked, candidate_set=candidates,
             )
         )  # fmt: skip
-    return tuple(tasks)
+    served: list[RankingTask] = []
+    for name, asked in (("known-all", hidden & known_user), ("new-all", hidden & ~known_user)):
+        served += served_task(
+            name, view, train=train, users=users_of(data, asked), visible=visible, seen=visible | held, hidden=asked,
+            candidates=listed_items(data, visible | held | hidden),
+        )  # fmt: skip
+    return tuple(tasks), tuple(served)
 
 
 def _all_ids(maps: list[IdMap]) -> IdMap:

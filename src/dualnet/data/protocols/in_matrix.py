@@ -12,14 +12,18 @@ from .parts import (
     Mask,
     as_trained,
     items_of,
+    listed_items,
     make_task,
     per_user_rank,
     row_mask,
+    served_task,
     three_one_one,
     training_set,
     users_left_out,
     users_of,
 )
+
+Tasks = tuple[tuple[RankingTask, ...], tuple[RankingTask, ...]]  # of the protocol, and as they are served
 
 
 def citeulike2(data: Dataset, *, seed: int = 0, fit_on: FitOn = "train") -> Split:
@@ -38,8 +42,8 @@ def citeulike2(data: Dataset, *, seed: int = 0, fit_on: FitOn = "train") -> Spli
     Returns
     -------
     Split
-        With one ``known-known`` task; candidates are the items of the training part. Users without a training pair are
-        left out, counted in the options.
+        With one ``known-known`` task, whose candidates are the items of the training part, and ``known-all`` served: the
+        same over all items. Users without a training pair are left out, counted in the options.
     """
     if fit_on not in ("train", "train+validation"):
         raise UsageError(f"fit_on must be 'train' or 'train+validation', got {fit_on!r}")
@@ -53,15 +57,12 @@ def citeulike2(data: Dataset, *, seed: int = 0, fit_on: FitOn = "train") -> Spli
     part[rescued[orphan[items[rescued]]]] = 0
     train, validation, test = (part == k for k in range(3))
     inner = training_set(data, train)
-    view = as_trained(data, train)
-    choose = Validation(inner, (_task(view, train, train, validation),))
-    if fit_on == "train":
-        outer, final = inner, _task(view, train, train | validation, test)
-    else:
-        outer = training_set(data, train | validation)
-        final = _task(as_trained(data, train | validation), train | validation, train | validation, test)
+    choose = Validation(inner, *_tasks(as_trained(data, train), train, train, validation))
+    both = train | validation
+    outer, shown = (inner, train) if fit_on == "train" else (training_set(data, both), both)
+    tasks, served = _tasks(as_trained(data, shown), shown, both, test)
     options: dict[str, object] = {"users_without_training_pairs": users_left_out(data, train)}
-    return Split("citeulike2", outer, (final,), choose, seed=seed, fit_on=fit_on, options=options)
+    return Split("citeulike2", outer, tasks, choose, seed=seed, fit_on=fit_on, options=options, served=served)
 
 
 def citeulike1(data: Dataset, *, seed: int = 0, per_user: int = 10) -> Split:
@@ -81,7 +82,7 @@ def citeulike1(data: Dataset, *, seed: int = 0, per_user: int = 10) -> Split:
     Returns
     -------
     Split
-        With one ``known-known`` task over all items.
+        With one ``known-known`` task over all items; ``known-all`` served asks the same.
     """
     if per_user < 2:
         raise UsageError(f"per_user must be at least 2, so that one pair can validate; got {per_user}")
@@ -92,19 +93,28 @@ def citeulike1(data: Dataset, *, seed: int = 0, per_user: int = 10) -> Split:
     held = train & (rank == last) & (last > 0)
     everything = np.arange(data.interactions.n_items)
 
-    def task(visible: Mask, hidden: Mask) -> RankingTask:
-        return make_task(
-            "known-known", as_trained(data, visible), users=users_of(data, visible), visible=visible, seen=visible,
-            hidden=hidden, candidates=everything, candidate_set="all",
+    def tasks(visible: Mask, hidden: Mask) -> Tasks:
+        view, users = as_trained(data, visible), users_of(data, visible)
+        task = make_task(
+            "known-known", view, users=users, visible=visible, seen=visible, hidden=hidden, candidates=everything,
+            candidate_set="all",
         )  # fmt: skip
+        return (task,), served_task(
+            "known-all", view, train=visible, users=users, visible=visible, seen=visible, hidden=hidden, candidates=everything
+        )
 
-    choose = Validation(training_set(data, train & ~held), (task(train & ~held, held),))
+    choose = Validation(training_set(data, train & ~held), *tasks(train & ~held, held))
+    final, served = tasks(train, test)
     options: dict[str, object] = {"per_user": per_user}
-    return Split("citeulike1", training_set(data, train), (task(train, test),), choose, seed=seed, options=options)
+    return Split("citeulike1", training_set(data, train), final, choose, seed=seed, options=options, served=served)
 
 
-def _task(data: Dataset, visible: Mask, seen: Mask, hidden: Mask) -> RankingTask:
+def _tasks(data: Dataset, visible: Mask, seen: Mask, hidden: Mask) -> Tasks:
     known = items_of(data, visible)
     reachable = hidden & row_mask(known, data.interactions.n_items)[data.interactions.pairs()[1]]
     users = users_of(data, visible)
-    return make_task("known-known", data, users=users, visible=visible, seen=seen, hidden=reachable, candidates=known)
+    task = make_task("known-known", data, users=users, visible=visible, seen=seen, hidden=reachable, candidates=known)
+    everything = listed_items(data, np.ones_like(hidden))
+    return (task,), served_task(
+        "known-all", data, train=visible, users=users, visible=visible, seen=seen, hidden=hidden, candidates=everything
+    )

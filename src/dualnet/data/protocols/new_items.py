@@ -54,7 +54,9 @@ def out_matrix(
     Returns
     -------
     Split
-        With one ``known-new`` task. Users with new items only are left out, counted in the options. While choosing, 10 % of the training items play the new ones; then refit.
+        With one ``known-new`` task. Users with new items only are left out, counted in the options. While choosing, 10 %
+        of the training items play the new ones; then refit. No list is served: no pair of a known item is held out, so
+        that new items first would win; ``candidates="all"`` says where new items stand, `four_quadrants` has both kinds.
 
     Raises
     ------

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ...ids import Rows
 from ...rng import generator
 from ..dataset import Dataset
 from ..tasks import RankingTask, Split, Validation
-from .parts import Mask, as_trained, draw_fold, draw_share, items_of, make_task, row_mask, training_set, users_of, visible_share
+from .parts import (
+    Mask,
+    as_trained,
+    draw_fold,
+    draw_share,
+    items_of,
+    listed_items,
+    make_task,
+    row_mask,
+    served_task,
+    training_set,
+    users_of,
+    visible_share,
+)
 
 VALIDATION_SHARE = 0.1  # of the training users play the new ones while choosing
 
@@ -28,7 +44,8 @@ def unknown_users(data: Dataset, *, seed: int = 0, folds: int = 10, fold: int = 
     Returns
     -------
     Split
-        With one ``new-known`` task (``known-known`` if `trained`); candidates are the items of the other users.
+        With one ``new-known`` task (``known-known`` if `trained`), whose candidates are the items of the other users, and
+        ``new-all`` (``known-all``) served: the same over all items.
     """
     rng = generator(seed, "unknown-users")
     users = data.interactions.pairs()[0]
@@ -39,14 +56,24 @@ def unknown_users(data: Dataset, *, seed: int = 0, folds: int = 10, fold: int = 
     playing = row_mask(draw_share(users_of(data, ~new), VALIDATION_SHARE, rng, "users"), n_users)[users]
     shown, asked, _ = visible_share(data, playing, rng, (0.6, 0.8))
     inner = train & ~playing
-    choose = Validation(training_set(data, inner), (_task("new-known", as_trained(data, inner), inner & ~new, shown, asked),))
-    final = _task("known-known" if trained else "new-known", as_trained(data, train), ~new, visible, hidden)
+    view, listed = as_trained(data, inner), listed_items(data, ~new)
+    choose = Validation(training_set(data, inner), *_tasks("new", view, inner & ~new, shown, asked, listed))
+    kind, everything = "known" if trained else "new", listed_items(data, np.ones_like(new))
+    tasks, served = _tasks(kind, as_trained(data, train), ~new, visible, hidden, everything)
     options: dict[str, object] = {"folds": folds, "trained": trained}
-    return Split("unknown-users", training_set(data, train), (final,), choose, seed=seed, fold=fold, options=options)
+    return Split(
+        "unknown-users", training_set(data, train), tasks, choose, seed=seed, fold=fold, options=options, served=served
+    )
 
 
-def _task(name: str, data: Dataset, others: Mask, visible: Mask, hidden: Mask) -> RankingTask:
+def _tasks(
+    kind: str, data: Dataset, others: Mask, visible: Mask, hidden: Mask, listed: Rows
+) -> tuple[tuple[RankingTask, ...], tuple[RankingTask, ...]]:
+    """Return the task over the items of other users, and the one over all listed items."""
     known = items_of(data, others)
     reachable = hidden & row_mask(known, data.interactions.n_items)[data.interactions.pairs()[1]]
     users = users_of(data, visible)
-    return make_task(name, data, users=users, visible=visible, seen=visible, hidden=reachable, candidates=known)
+    task = make_task(f"{kind}-known", data, users=users, visible=visible, seen=visible, hidden=reachable, candidates=known)
+    return (task,), served_task(
+        f"{kind}-all", data, train=others, users=users, visible=visible, seen=visible, hidden=hidden, candidates=listed
+    )

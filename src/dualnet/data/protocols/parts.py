@@ -13,13 +13,16 @@ from scipy.sparse import csr_array
 from ...errors import DataError, DualNetWarning, UsageError
 from ...ids import Rows
 from ..dataset import Dataset
-from ..tasks import RankingTask
+from ..tasks import ItemKind, RankingTask
 
 Mask = NDArray[np.bool_]
 
 
 def training_set(data: Dataset, pairs: Mask) -> Dataset:
-    """Return the data with only some pairs, and only the users and items that have one left.
+    """Return the data with only some pairs, the users that have one left, and the items that a list would hold.
+
+    Those are the items that have a pair left and, where there is content, the items that nobody likes in the whole data:
+    they were there when the model was trained, and a list that is served holds them.
 
     Parameters
     ----------
@@ -35,7 +38,26 @@ def training_set(data: Dataset, pairs: Mask) -> Dataset:
     """
     if not pairs.any():
         raise DataError(f"data set '{data.name}' is too small for this protocol: no pair is left for training")
-    return data.only(pairs)
+    return data.keep(pairs).select(users=users_of(data, pairs), items=listed_items(data, pairs))
+
+
+def listed_items(data: Dataset, pairs: Mask) -> Rows:
+    """Return the rows of the items that a list holds where only some pairs have happened, ascending.
+
+    These are the items of the pairs and, where there is content to rank them by, those without a pair in the whole data.
+
+    Parameters
+    ----------
+    data : Dataset
+        Everything.
+    pairs : ndarray of bool, shape (n_pairs,)
+        What has happened.
+    """
+    own = items_of(data, pairs)
+    if data.items is None:
+        return own
+    silent = ~row_mask(data.known_items(), data.interactions.n_items)
+    return np.union1d(own, np.flatnonzero(silent)).astype(np.int64)
 
 
 def as_trained(data: Dataset, train: Mask) -> Dataset:
@@ -80,6 +102,7 @@ def make_task(
     hidden: Mask,
     candidates: Rows,
     candidate_set: Literal["task", "all"] = "task",
+    kinds: NDArray[np.int8] | None = None,
 ) -> RankingTask:
     """Return a task over all items of the data.
 
@@ -97,6 +120,8 @@ def make_task(
         Item rows that may be ranked.
     candidate_set : {"task", "all"}
         For the record.
+    kinds : ndarray of int8, shape (n_items,), optional
+        See `RankingTask`.
 
     Raises
     ------
@@ -120,7 +145,54 @@ def make_task(
         content=data.items,
         user_content=None if data.users is None else data.users.take(users),
         candidate_set=candidate_set,
+        kinds=kinds,
     )
+
+
+def served_task(
+    name: str,
+    data: Dataset,
+    *,
+    train: Mask,
+    users: Rows,
+    visible: Mask,
+    seen: Mask,
+    hidden: Mask,
+    candidates: Rows,
+) -> tuple[RankingTask, ...]:
+    """Return the task of one list of all items, as it is served; none where it could not be judged.
+
+    It cannot be judged where no pair of a known item is to be found: putting all new items first would win.
+
+    Parameters
+    ----------
+    name : str
+        ``known-all`` or ``new-all``.
+    data : Dataset
+        Everything, with the content that training knows (see `as_trained`).
+    train : ndarray of bool, shape (n_pairs,)
+        Which pairs train; their items are the known ones.
+    users : ndarray of int64
+        User rows to rank for.
+    visible, seen, hidden : ndarray of bool, shape (n_pairs,)
+        As for `make_task`; hidden pairs of items that are no candidates do not count.
+    candidates : ndarray of int64
+        Item rows of the list, ascending; see `listed_items`.
+    """
+    count, items = data.interactions.n_items, data.interactions.pairs()[1]
+    known = row_mask(items_of(data, train), count)
+    asked = hidden & row_mask(users, data.interactions.n_users)[data.interactions.pairs()[0]]
+    if not (asked & known[items]).any():
+        return ()
+    liked = row_mask(data.known_items(), count)
+    kinds = np.where(known, ItemKind.KNOWN, np.where(liked, ItemKind.NEW, ItemKind.UNLIKED)).astype(np.int8)
+    found = hidden & row_mask(candidates, count)[items]
+    return (
+        make_task(
+            name, data, users=users, visible=visible, seen=seen, hidden=found, candidates=candidates, candidate_set="all",
+            kinds=kinds,
+        ),
+    )  # fmt: skip
 
 
 def users_of(data: Dataset, pairs: Mask) -> Rows:

@@ -14,8 +14,10 @@ from .parts import (
     as_trained,
     draw_share,
     items_of,
+    listed_items,
     make_task,
     row_mask,
+    served_task,
     three_one_one,
     training_set,
     users_of,
@@ -41,7 +43,8 @@ def four_quadrants(data: Dataset, *, seed: int = 0, new_items: float = 0.2, new_
     Returns
     -------
     Split
-        With four tasks; validation plays the same game inside the training part, then refit.
+        With four tasks, and ``known-all`` and ``new-all`` served; validation plays the same game inside the training part,
+        then refit.
 
     Raises
     ------
@@ -52,11 +55,11 @@ def four_quadrants(data: Dataset, *, seed: int = 0, new_items: float = 0.2, new_
         raise DataError(f"data set '{data.name}' has no item content, so nothing is known of new items; add content columns")
     rng = generator(seed, "four-quadrants")
     everything = np.ones(data.interactions.n_pairs, bool)
-    train, held, tasks = _divide(data, everything, everything & False, rng, new_items, new_users)
-    inner, _, choose = _divide(data, train, held, rng, new_items, new_users)
+    train, held, tasks, served = _divide(data, everything, everything & False, rng, new_items, new_users)
+    inner, _, choose, choose_served = _divide(data, train, held, rng, new_items, new_users)
     options: dict[str, object] = {"new_items": new_items, "new_users": new_users}
-    validation = Validation(training_set(data, inner), choose)
-    return Split("four-quadrants", training_set(data, train), tasks, validation, seed=seed, options=options)
+    validation = Validation(training_set(data, inner), choose, choose_served)
+    return Split("four-quadrants", training_set(data, train), tasks, validation, seed=seed, options=options, served=served)
 
 
 def temporal(data: Dataset, *, test: float = 0.2) -> Split:
@@ -75,7 +78,7 @@ def temporal(data: Dataset, *, test: float = 0.2) -> Split:
     Returns
     -------
     Split
-        With the tasks that have anything to find.
+        With the tasks that have anything to find, and ``known-all`` served.
 
     Raises
     ------
@@ -95,17 +98,18 @@ def temporal(data: Dataset, *, test: float = 0.2) -> Split:
     inner = times < inner_cut
     if not inner.any():
         raise DataError(f"data set '{data.name}': too few different times to validate in the past")
-    validation = Validation(training_set(data, inner), _future(data, inner, past & ~inner))
-    tasks = _future(data, past, ~past)
+    validation = Validation(training_set(data, inner), *_future(data, inner, past & ~inner))
+    tasks, served = _future(data, past, ~past)
     if not tasks:
         raise DataError(f"data set '{data.name}': nobody known before the cut at {int(cut)} did anything after it")
     strangers = len(np.setdiff1d(users_of(data, ~past), users_of(data, past)))
     options: dict[str, object] = {"test": test, "cut": int(cut), "users_without_past": strangers}
-    return Split("temporal", training_set(data, past), tasks, validation if validation.tasks else None, options=options)
+    choose = validation if validation.tasks else None
+    return Split("temporal", training_set(data, past), tasks, choose, options=options, served=served)
 
 
-def _future(data: Dataset, past: Mask, future: Mask) -> tuple[RankingTask, ...]:
-    """Return the known-known and known-new tasks of the pairs after a cut."""
+def _future(data: Dataset, past: Mask, future: Mask) -> tuple[tuple[RankingTask, ...], tuple[RankingTask, ...]]:
+    """Return the known-known and known-new tasks of the pairs after a cut, and the list of all items of both sides."""
     users, items = data.interactions.pairs()
     known_users = row_mask(users_of(data, past), data.interactions.n_users)[users]
     known_items = items_of(data, past)
@@ -119,16 +123,21 @@ def _future(data: Dataset, past: Mask, future: Mask) -> tuple[RankingTask, ...]:
         if chosen.any():
             rows = users_of(data, chosen)
             tasks.append(make_task(name, view, users=rows, visible=past, seen=past, hidden=chosen, candidates=candidates))
-    return tuple(tasks)
+    asked = future & known_users
+    return tuple(tasks), served_task(
+        "known-all", view, train=past, users=users_of(data, asked), visible=past, seen=past, hidden=asked,
+        candidates=listed_items(data, past | future),
+    )  # fmt: skip
 
 
 def _divide(
     data: Dataset, pairs: Mask, held: Mask, rng: np.random.Generator, new_items: float, new_users: float
-) -> tuple[Mask, Mask, tuple[RankingTask, ...]]:
-    """Divide some pairs into a training part and four tasks.
+) -> tuple[Mask, Mask, tuple[RankingTask, ...], tuple[RankingTask, ...]]:
+    """Divide some pairs into a training part, four tasks and the lists that are served.
 
     `held` are pairs that an outer division keeps for validation; if there are any, they are what known users have to find
-    among known items, otherwise pairs are divided 3 : 1 : 1 here. Returns training pairs, pairs kept for validation, tasks.
+    among known items, otherwise pairs are divided 3 : 1 : 1 here. Returns training pairs, pairs kept for validation, tasks and
+    lists.
     """
     users, items = data.interactions.pairs()
     n_users, n_items = data.interactions.n_users, data.interactions.n_items
@@ -158,4 +167,16 @@ def _divide(
         make_task(name, view, users=users_of(data, visible), visible=visible, seen=seen, hidden=hidden, candidates=candidates)
         for name, visible, seen, hidden, candidates in quadrants
     )
-    return train, kept, tasks
+    lists: tuple[tuple[str, Mask, Mask, Mask], ...] = (
+        ("known-all", train, kept, found | pairs & ~new_user & new_item),
+        ("new-all", shown, shown, asked | pairs & new_user & ~known),
+    )
+    listed = listed_items(data, pairs)
+    served = tuple(
+        task
+        for name, visible, seen, hidden in lists
+        for task in served_task(
+            name, view, train=train, users=users_of(data, visible), visible=visible, seen=seen, hidden=hidden, candidates=listed
+        )
+    )
+    return train, kept, tasks, served

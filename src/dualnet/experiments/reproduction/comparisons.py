@@ -58,7 +58,7 @@ def _contrast(
     pairs = []
     for one, other in zip(block.cells(block.row(first)), block.cells(block.row(second)), strict=False):
         sides = [
-            next((r for r in results.of(cell) if r["metrics"] and candidates in ("", r["candidates"])), None)
+            next((record for record in results.asked(cell, candidates or None) if record["metrics"]), None)
             for cell in (one, other)
         ]
         if sides[0] is not None and sides[1] is not None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...data import sources, splits, synthetic
 from ...data.dataset import Dataset
-from ...data.protocols.parts import row_mask, training_set
+from ...data.protocols.parts import row_mask
 from ...data.tasks import Split
 from ...errors import UsageError
 from ...rng import generator
@@ -72,4 +72,4 @@ def part_of(data: Dataset, users: int) -> Dataset:
         raise UsageError(f"a part of the data needs at least one user, got {users}")
     n_users = data.interactions.n_users
     chosen = np.sort(generator(0, "part").permutation(n_users)[:users])
-    return training_set(data, row_mask(chosen, n_users)[data.interactions.pairs()[0]])
+    return data.only(row_mask(chosen, n_users)[data.interactions.pairs()[0]])

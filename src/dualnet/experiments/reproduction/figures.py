@@ -67,14 +67,14 @@ def row_result(results: Results, block: Block, row: Row, candidates: str | None,
     row : Row
         The row.
     candidates : str, optional
-        Candidate set, where the block has several.
+        Candidate set, where the block has several, or `SERVED`; see `Results.asked`.
     pending : mapping of key to str
         What is known of why a cell did not run.
     """
     cells = block.cells(row)
     records, why = [], []
     for cell in cells:
-        found = [r for r in results.of(cell) if candidates is None or r["candidates"] == candidates]
+        found = results.asked(cell, candidates)
         records += found
         if not found:
             changed = results.outdated(cell)

@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 from ...data.write_table import write_table
 from ...errors import UsageError
 from ...models.base import Recommender
-from ...report import TaskResult
+from ...report import FIRST, TaskResult
 from ..result_lines import Record, add_run, by_key, read_lines
 from ..significance import PerUser
 from ..studies.cells import CURVE, Cell
 
+SERVED = "served"
 RECALLS = tuple(f"recall@{cut}" for cut in CURVE)
 
 
@@ -50,6 +51,22 @@ class Results:
     def of(self, cell: Cell) -> list[Record]:
         """Return the records of a cell, none if it did not run or ran with other parameters than it would now."""
         return [] if self.outdated(cell) else self._runs.get(cell.key, [])
+
+    def asked(self, cell: Cell, candidates: str | None) -> list[Record]:
+        """Return the records of a cell that one table is about.
+
+        Parameters
+        ----------
+        cell : Cell
+            A fit.
+        candidates : str, optional
+            ``task`` or ``all``, where the block has both; `SERVED` for one list of all items, as it is served.
+        """
+        return [
+            record
+            for record in self.of(cell)
+            if (candidates == SERVED) == record["task"].endswith("-all") and candidates in (None, SERVED, record["candidates"])
+        ]
 
     def outdated(self, cell: Cell) -> str | None:
         """Return which parameters a cell ran with that are different now; None if none are.
@@ -137,7 +154,8 @@ def compact(figures: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: {kind: _short(value) for kind, value in figure.items()}
         for name, figure in figures.items()
-        if name.startswith(("recall@", "ndcg@"))
+        if name.startswith(("recall@", "ndcg@", "known_recall@", "new_recall@"))
+        or name in (f"precision@{FIRST}", f"new_share@{FIRST}", f"unliked_share@{FIRST}")
     }
 
 

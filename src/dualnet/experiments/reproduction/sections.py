@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...report import PROTOCOL_TEXT
+from ...report import FIRST, PROTOCOL_TEXT, SERVED_TEXT
 from ..result_lines import Record
 from ..studies.cells import Block, Study
 from .comparisons import Key
 from .figures import RowResult, ordering, race, row_result
 from .plots import PLOTS
-from .results import Results
+from .results import SERVED, Results
 
 Entry = tuple[str, str, bool]  # text, small print, whether best of its column
 CANDIDATES = {"task": "candidates: the new items alone", "all": "candidates: all items"}
@@ -102,6 +102,9 @@ def sections(
                 svg = PLOTS[kind](rows, block, tested)
                 if svg is not None:
                     parts.append(Picture(f"{heading}: {kind}", f"{name}-{kind}", svg))
+        served = {row.label: row_result(results, block, row, SERVED, pending) for row in block.rows}
+        if any(row.figures for row in served.values()):
+            parts.append(served_table(block, served))
     return parts
 
 
@@ -138,6 +141,32 @@ def figures_table(heading: str, block: Block, rows: Mapping[str, RowResult]) -> 
         table.append([*line, (f"{result.done}/{result.planned}", "", False)])
     notes = [block.note, *_row_notes(rows), *ordering(block, rows)]
     return Table(heading, header, table, [note for note in notes if note])
+
+
+def served_table(block: Block, rows: Mapping[str, RowResult]) -> Table:
+    """Return the figures of one list of all items; rows that ran before such lists were measured are left out.
+
+    Parameters
+    ----------
+    block : Block
+        The plan of the table.
+    rows : mapping of label to RowResult
+        From `row_result` with `SERVED`.
+    """
+    done = {label: result for label, result in rows.items() if result.figures}
+    shown = figures_table(f"{block.title}; one list of all items, as it is served", replace(block, note="", order=()), done)
+    shares = [
+        (header, f"{name}@{FIRST}")
+        for header, name in ((f"P@{FIRST}", "precision"), (f"new@{FIRST}", "new_share"), (f"unliked@{FIRST}", "unliked_share"))
+        if all(f"{name}@{FIRST}" in record["metrics"] for result in done.values() for record in result.records)
+    ]
+    kept = [0, *(place for place, name in enumerate(shown.header) if name.startswith("R@") and not name.endswith("paper"))]
+    lines = []
+    for result, line in zip(done.values(), shown.rows, strict=True):
+        means = [sum(r["metrics"][name]["mean"] for r in result.records) / len(result.records) for _, name in shares]
+        lines.append([line[place] for place in kept] + [(f"{mean:.3f}", "", False) for mean in means] + [line[-1]])
+    header = [shown.header[place].removesuffix(" ours") for place in kept] + [name for name, _ in shares] + ["runs"]
+    return Table(shown.heading, header, lines, [SERVED_TEXT])
 
 
 def _row_notes(rows: Mapping[str, RowResult]) -> list[str]:

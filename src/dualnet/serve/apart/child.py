@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from ..questions import Reply
+from ..replies import Reply
 from ..service import Service
 from ..settings import ServiceSettings
 from .codec import (

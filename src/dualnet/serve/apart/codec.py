@@ -7,20 +7,19 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from ...errors import ArtifactError, CapabilityError, DataError, DualNetError, ResourceError, UnknownIdError, UsageError
-from ..questions import (
+from ...retrieval.questions import (
     Asker,
     EncodeItemQuestion,
     EncodeUserQuestion,
-    ModelLabel,
     NewItem,
     Question,
     RecommendQuestion,
-    Reply,
     ScoreQuestion,
     SimilarQuestion,
     UsersQuestion,
 )
 from ..refusals import BusyError, ClosedError, ConflictError, RefusedModelError
+from ..replies import ModelLabel, Reply
 
 _QUESTIONS: Final[dict[str, Any]] = {
     kind.__name__: kind

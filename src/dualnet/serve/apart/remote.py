@@ -20,10 +20,11 @@ from pydantic_core import from_json, to_json
 
 from ...errors import ResourceError
 from ...ids import Key
+from ...retrieval.questions import Asker, Columns, NewItem, Question, UsersQuestion
 from ..batcher import Batcher
 from ..memory import give_back_memory
-from ..questions import Asker, Columns, ModelLabel, NewItem, Question, Reply, UsersQuestion
 from ..refusals import ClosedError
+from ..replies import ModelLabel, Reply
 from ..settings import ServiceSettings
 from .codec import asker_to_json, error_from_json, items_to_json, question_to_json, reply_from_json
 from .wire import Frames, receive

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Generic, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
 
-from ..questions import LONGEST_PAGE
+from ..replies import LONGEST_PAGE
 from .id_types import Number, Text
 
 MOST_IDS = 10_000

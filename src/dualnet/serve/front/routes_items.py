@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...ids import Key
-from ..questions import NewItem
+from ...retrieval.questions import NewItem
 from . import answer_schemas as answers
 from . import request_schemas as asked
 from .http_errors import Refusal

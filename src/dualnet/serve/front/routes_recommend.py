@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..questions import (
+from ...retrieval.questions import (
     Asker,
     EncodeItemQuestion,
     EncodeUserQuestion,
     NewItem,
     RecommendQuestion,
-    Reply,
     ScoreQuestion,
     SimilarQuestion,
     UsersQuestion,
 )
+from ..replies import Reply
 from . import answer_schemas as answers
 from . import request_schemas as asked
 from .http_errors import Refusal

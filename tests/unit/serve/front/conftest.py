@@ -9,11 +9,12 @@ import httpx
 import pytest
 
 from dualnet.errors import DataError, UnknownIdError
-from dualnet.models.recommendations import Recommendations
+from dualnet.retrieval.questions import RecommendQuestion, ScoreQuestion
+from dualnet.retrieval.recommendations import Recommendations
 from dualnet.serve.front.app import FrontOptions, build_app
 from dualnet.serve.front.gate import Guards
-from dualnet.serve.questions import ModelLabel, RecommendQuestion, Reply, ScoreQuestion
 from dualnet.serve.refusals import BusyError, ConflictError
+from dualnet.serve.replies import ModelLabel, Reply
 from dualnet.serve.service import Service
 
 

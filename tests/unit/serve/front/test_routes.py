@@ -5,8 +5,8 @@ import json
 import pytest
 
 from dualnet.errors import CapabilityError, DataError, ResourceError
+from dualnet.retrieval.questions import NewItem, RecommendQuestion
 from dualnet.serve.front.gate import Draining, Guards
-from dualnet.serve.questions import NewItem, RecommendQuestion
 from dualnet.serve.refusals import BusyError, ClosedError, RefusedModelError
 
 FRESH = {

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ids import Key, Rows
-from ..models.recommendations import UserPath
-from ..retrieval.principal import exact_scores, slack
-from ..retrieval.topk import EXCLUDED, best_of, inner_products
-from ..retrieval.vectors import JoinedVectors, Vectors
 from .askers import Asked
-from .catalogue import LiveCatalogue
+from .catalogue import Catalogue
+from .principal import exact_scores, slack
+from .recommendations import UserPath
+from .topk import EXCLUDED, best_of, inner_products
+from .vectors import JoinedVectors, Vectors
 
 BOUNDED = 30  # lists up to this length are searched by bounds
 SPARE = 28  # exact scores beyond twice the length of a list: fewer settle too few lists, more cost more
@@ -58,12 +58,12 @@ class Wanted:
 Found = tuple[Rows, Scores]
 
 
-def best_rows(catalogue: LiveCatalogue, wanted: Sequence[Wanted], queries: Vectors | None) -> list[Found]:
+def best_rows(catalogue: Catalogue, wanted: Sequence[Wanted], queries: Vectors | None) -> list[Found]:
     """Return rows and scores of each list, best first, ties by row; shorter where fewer may be listed.
 
     Parameters
     ----------
-    catalogue : LiveCatalogue
+    catalogue : Catalogue
     wanted : sequence of Wanted
     queries : Vectors, shape (n, width)
         One vector for each list that popularity does not answer, in their order; None if there is none.
@@ -86,7 +86,7 @@ def best_rows(catalogue: LiveCatalogue, wanted: Sequence[Wanted], queries: Vecto
     return [found[place] for place in range(len(wanted))]
 
 
-def _by_all_scores(catalogue: LiveCatalogue, wanted: Sequence[Wanted], asking: list[int], queries: Vectors) -> dict[int, Found]:
+def _by_all_scores(catalogue: Catalogue, wanted: Sequence[Wanted], asking: list[int], queries: Vectors) -> dict[int, Found]:
     """Return the lists of the questions at some places, from the scores of all items."""
     found: dict[int, Found] = {}
     scores = _all_scores(queries, catalogue.vectors)
@@ -107,23 +107,23 @@ def _by_all_scores(catalogue: LiveCatalogue, wanted: Sequence[Wanted], asking: l
     return found
 
 
-def _among_all(catalogue: LiveCatalogue, want: Wanted) -> bool:
+def _among_all(catalogue: Catalogue, want: Wanted) -> bool:
     """Whether a list is of inner products and nearly everything may be on it."""
     plain = want.similar_to is None and want.only is None and (want.who is None or want.who.extra is None)
     return plain and not _scarce(catalogue, want)
 
 
-def _bounded(catalogue: LiveCatalogue, wanted: Sequence[Wanted], queries: Vectors) -> list[Found]:
+def _bounded(catalogue: Catalogue, wanted: Sequence[Wanted], queries: Vectors) -> list[Found]:
     """Return the lists from bounds of all scores and exact scores of the few that could be on them.
 
     Lists and scores are those of the search through all exact scores, in half its time.
     """
-    assert catalogue.heads is not None
-    assert catalogue.lineage.heads is not None
-    axes, items = catalogue.lineage.heads.axes, catalogue.vectors
+    axes, heads, items = catalogue.axes, catalogue.heads, catalogue.vectors
+    assert axes is not None
+    assert heads is not None
     joined = isinstance(queries, JoinedVectors)
     dense = queries.dense if joined else queries
-    bounds = axes.heads(dense) @ catalogue.heads.T
+    bounds = axes.heads(dense) @ heads.T
     if joined:
         content = (items.sparse @ queries.sparse.T.toarray()).T
         bounds += content
@@ -158,7 +158,7 @@ def _bounded(catalogue: LiveCatalogue, wanted: Sequence[Wanted], queries: Vector
 def _all_scores(queries: Vectors, items: Vectors) -> Scores:
     """Return the scores of a few queries with all items, shape (n, n_items).
 
-    Items lie column by column (`growing`): for a few queries that takes half the time of the product with rows.
+    Items of a server lie column by column: for a few queries that takes half the time of the product with rows.
     """
     if isinstance(queries, JoinedVectors) and isinstance(items, JoinedVectors):
         scores = queries.dense @ items.dense.T
@@ -167,14 +167,14 @@ def _all_scores(queries: Vectors, items: Vectors) -> Scores:
     return inner_products(queries, items)
 
 
-def _searched(catalogue: LiveCatalogue, wanted: Sequence[Wanted], scores: Scores) -> list[Found]:
+def _searched(catalogue: Catalogue, wanted: Sequence[Wanted], scores: Scores) -> list[Found]:
     """Return the lists of questions for which nearly everything may be listed; `scores` is written to."""
     _exclude(catalogue, wanted, scores)
     best = best_of(scores, max(want.k for want in wanted))
     return [(best.columns[row, : want.k], best.scores[row, : want.k]) for row, want in enumerate(wanted)]
 
 
-def _exclude(catalogue: LiveCatalogue, wanted: Sequence[Wanted], scores: Scores) -> None:
+def _exclude(catalogue: Catalogue, wanted: Sequence[Wanted], scores: Scores) -> None:
     """Mark what may not be listed."""
     if len(catalogue.unlisted):
         scores[:, catalogue.unlisted] = EXCLUDED
@@ -182,18 +182,18 @@ def _exclude(catalogue: LiveCatalogue, wanted: Sequence[Wanted], scores: Scores)
     scores[rows, np.concatenate([want.away for want in wanted])] = EXCLUDED
 
 
-def _among_few(catalogue: LiveCatalogue, want: Wanted, scores: Scores, queries: Vectors, row: int) -> Found:
+def _among_few(catalogue: Catalogue, want: Wanted, scores: Scores, queries: Vectors, row: int) -> Found:
     """Return one list by sorting what may be listed."""
     rows = _allowed(catalogue, want)
-    extra = None if want.who is None else want.who.extra_vectors
+    extra = None if want.who is None else want.who.extra
     if extra is not None:
-        scores = np.concatenate([scores, inner_products(queries[row : row + 1], extra)[0]])
+        scores = np.concatenate([scores, inner_products(queries[row : row + 1], extra.vectors)[0]])
     values = scores[rows]
     order = np.argsort(-values, kind="stable")[: want.k]
     return rows[order], values[order]
 
 
-def _allowed(catalogue: LiveCatalogue, want: Wanted) -> Rows:
+def _allowed(catalogue: Catalogue, want: Wanted) -> Rows:
     rows = want.only
     if rows is None:
         rows = np.flatnonzero(catalogue.listed)
@@ -202,12 +202,12 @@ def _allowed(catalogue: LiveCatalogue, want: Wanted) -> Rows:
     return rows[~np.isin(rows, want.away)] if len(want.away) else rows
 
 
-def _scarce(catalogue: LiveCatalogue, want: Wanted) -> bool:
+def _scarce(catalogue: Catalogue, want: Wanted) -> bool:
     """Whether so little may be listed that the search among everything could run out of it."""
     return catalogue.size - len(catalogue.unlisted) - len(want.away) < want.k
 
 
-def _most_popular(catalogue: LiveCatalogue, want: Wanted) -> Found:
+def _most_popular(catalogue: Catalogue, want: Wanted) -> Found:
     allowed = catalogue.listed.copy()
     if want.only is not None:
         allowed[:] = False

@@ -1,9 +1,10 @@
-"""A list of recommendations, and how each side was resolved."""
+"""Lists of recommendations, one or many, and how each side was resolved."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,6 +107,73 @@ class Recommendations:
             )
         ]
         return "\n".join([head, *lines])
+
+
+@dataclass(frozen=True)
+class RecommendationLists(Sequence[Recommendations]):
+    """The best items for each of many questions, in their order: a sequence of lists, and one table.
+
+    Parameters
+    ----------
+    users : list of str or int
+        Who asked: user ids, or 0, 1, 2, ... for histories without a name.
+    lists : list of Recommendations
+        One for each of them.
+    """
+
+    users: list[Key]
+    lists: list[Recommendations]
+
+    def __len__(self) -> int:
+        return len(self.lists)
+
+    @overload
+    def __getitem__(self, place: int) -> Recommendations: ...
+    @overload
+    def __getitem__(self, place: slice) -> RecommendationLists: ...
+    def __getitem__(self, place: int | slice) -> Recommendations | RecommendationLists:
+        if isinstance(place, slice):
+            return RecommendationLists(self.users[place], self.lists[place])
+        return self.lists[place]
+
+    def __iter__(self) -> Iterator[Recommendations]:
+        return iter(self.lists)
+
+    def to_arrow(self) -> pa.Table:
+        """Return an Arrow table with columns user, rank, item, score, title, path, resolved; a row for each entry."""
+        import pyarrow as pa
+
+        entries = [
+            (user, found, place) for user, found in zip(self.users, self.lists, strict=True) for place in range(len(found))
+        ]
+        return pa.table(
+            {
+                "user": [user for user, _, _ in entries],
+                "rank": [place + 1 for _, _, place in entries],
+                "item": [key for found in self.lists for key in found.ids],
+                "score": pa.array([score for found in self.lists for score in found.scores], pa.float32()),
+                "title": [title for found in self.lists for title in found.titles],
+                "path": [path for found in self.lists for path in found.paths],
+                "resolved": [found.resolved for _, found, _ in entries],
+            }
+        )
+
+    def to_pandas(self) -> Any:
+        """Return the table of `to_arrow` as a pandas data frame."""
+        return self._frame().to_pandas()
+
+    def to_polars(self) -> Any:
+        """Return the table of `to_arrow` as a Polars data frame."""
+        return self._frame().to_polars()
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return a JSON-ready list: that of each `Recommendations`, with its user."""
+        return [{"user": user, **found.to_json()} for user, found in zip(self.users, self.lists, strict=True)]
+
+    def _frame(self) -> Any:
+        import narwhals as nw
+
+        return nw.from_native(self.to_arrow(), eager_only=True)
 
 
 def _short(title: str) -> str:

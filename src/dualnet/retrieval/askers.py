@@ -7,14 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data.space import ItemSpace
 from ..errors import DataError, UsageError, listing
 from ..ids import Key, Rows
-from ..models.recommendations import UserPath
-from ..retrieval.vectors import Vectors
-from .catalogue import LiveCatalogue, check_finite
-from .new_content import new_rows
+from .catalogue import Brought, Catalogue
 from .questions import Asker
+from .recommendations import UserPath
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,18 +27,15 @@ class Asked:
         Whether the model can make something of the history; otherwise popularity answers.
     ignored : list
         Entries that the model cannot take account of.
-    extra : ItemSpace, optional
+    extra : Brought, optional
         Items for this question only.
-    extra_vectors : Vectors, optional
-        Their vectors.
     """
 
     rows: Rows
     resolved: UserPath
     readable: bool
     ignored: list[Key]
-    extra: ItemSpace | None
-    extra_vectors: Vectors | None
+    extra: Brought | None
 
     @property
     def why_unreadable(self) -> str:
@@ -49,13 +43,20 @@ class Asked:
         why = "the history is empty" if len(self.rows) == 0 else "no item of the history is known"
         return f"nothing is known of this user: {why}"
 
-    def find(self, catalogue: LiveCatalogue, keys: Sequence[Key], what: str) -> Rows:
+    def find(self, catalogue: Catalogue, keys: Sequence[Key], what: str) -> Rows:
         """Return the rows of items of the catalogue or of `extra`; raises `UnknownIdError` for others."""
         return _find(catalogue, self.extra, keys, what)
 
 
-def resolve(catalogue: LiveCatalogue, asker: Asker) -> Asked:
+def resolve(catalogue: Catalogue, asker: Asker, extra: Brought | None = None) -> Asked:
     """Look up who asks.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    asker : Asker
+    extra : Brought, optional
+        The items that come with the question, where they were brought before (`bring`).
 
     Raises
     ------
@@ -68,14 +69,8 @@ def resolve(catalogue: LiveCatalogue, asker: Asker) -> Asked:
     """
     if (asker.user is None) == (asker.history is None):
         raise UsageError("give either user (someone with a stored history) or history (what someone did)")
-    extra = vectors = None
-    if asker.new_items:
-        present = [item.id for item in asker.new_items if catalogue.find(item.id) >= 0]
-        if present:
-            raise DataError(f"item {listing(present)} is already in the catalogue; give a new item a new id")
-        extra = new_rows(catalogue.model, asker.new_items)
-        vectors = catalogue.model.encode_items(extra)
-        check_finite(vectors, "vectors of new items")
+    if extra is None and len(asker.new_items):
+        extra = bring(catalogue, asker)
     if asker.history is None:
         assert asker.user is not None
         rows, resolved = catalogue.history(asker.user), "known"
@@ -84,9 +79,8 @@ def resolve(catalogue: LiveCatalogue, asker: Asker) -> Asked:
             raise UsageError(f"history must be a list of item ids, got the text {asker.history[:80]!r}")
         found = _find(catalogue, extra, asker.history, "item in the history")
         rows, resolved = np.array(sorted(set(found.tolist())), np.int64), "history"  # for a few rows faster than np.unique
-    reads_new = catalogue.reads_new
     ignored: list[Key] = []
-    if reads_new:
+    if catalogue.reads_new:
         readable = len(rows) > 0
     else:
         own = rows[rows < catalogue.size]
@@ -95,13 +89,29 @@ def resolve(catalogue: LiveCatalogue, asker: Asker) -> Asked:
         ignored = catalogue.keys(own[~is_known].tolist())
         if extra is not None:
             ignored += extra.ids.take(rows[rows >= catalogue.size] - catalogue.size)
-    return Asked(rows, "known" if resolved == "known" else "history", readable, ignored, extra, vectors)
+    return Asked(rows, "known" if resolved == "known" else "history", readable, ignored, extra)
 
 
-def _find(catalogue: LiveCatalogue, extra: ItemSpace | None, keys: Sequence[Key], what: str) -> Rows:
+def bring(catalogue: Catalogue, asker: Asker) -> Brought:
+    """Return the items that come with a question, encoded.
+
+    Raises
+    ------
+    DataError, CapabilityError
+        As `Catalogue.bring`; also for an item that is in the catalogue already.
+    """
+    extra = catalogue.bring(asker.new_items)
+    present = [key for key in extra.ids if catalogue.find(key) >= 0]
+    if present:
+        raise DataError(f"item {listing(present)} is already in the catalogue; give a new item a new id")
+    return extra
+
+
+def _find(catalogue: Catalogue, extra: Brought | None, keys: Sequence[Key], what: str) -> Rows:
     if extra is None:
         return catalogue.rows(keys, what)
-    behind = {key: catalogue.size + place for place, key in enumerate(extra.ids)}
-    missing = [key for key in keys if key not in behind]
-    own = dict(zip(missing, catalogue.rows(missing, what).tolist(), strict=True))
-    return np.array([behind[key] if key in behind else own[key] for key in keys], np.int64)
+    behind = extra.ids.find(keys)
+    missing = [key for key, row in zip(keys, behind.tolist(), strict=True) if row < 0]
+    found = behind + catalogue.size
+    found[behind < 0] = catalogue.rows(missing, what)
+    return found

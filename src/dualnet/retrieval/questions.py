@@ -1,4 +1,4 @@
-"""What can be asked, and what comes back: plain frozen records with external ids, nothing of HTTP."""
+"""What can be asked of a model, and what comes back: frozen records with external ids."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from ..ids import Key
-from ..models.recommendations import ItemPath, Recommendations, UserPath
-
-LONGEST_PAGE = 200  # entries of one page of items or users
+from .recommendations import ItemPath, Recommendations, UserPath
 
 Columns: TypeAlias = Mapping[str, Any]  # content of one item: column -> JSON value
 Filter: TypeAlias = Mapping[str, Mapping[str, Any]]  # column -> {"is"|"any"|"min"|"max"|"contains": value}
@@ -40,13 +38,14 @@ class Asker:
         Short for that user's stored history.
     history : sequence of str or int, optional
         Items of the catalogue or of `new_items`.
-    new_items : sequence of NewItem
-        Can be recommended and be part of the history.
+    new_items : sized collection
+        Can be recommended and be part of the history. What may stand here is for the catalogue to say: a sequence of
+        `NewItem`, or a table of content.
     """
 
     user: Key | None = None
     history: Sequence[Key] | None = None
-    new_items: Sequence[NewItem] = ()
+    new_items: Any = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,23 +171,3 @@ class Encoded:
 
 
 Answer: TypeAlias = Recommendations | Scores | Encoded
-
-
-@dataclass(frozen=True)
-class ModelLabel:
-    """Which model answered: its name and the first twelve digits of its manifest's SHA-256."""
-
-    name: str
-    version: str
-
-    def to_json(self) -> dict[str, str]:
-        """Return the ``model`` entry of every HTTP answer."""
-        return {"name": self.name, "version": self.version}
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A body ready for JSON, and which model made it; never of two models."""
-
-    model: ModelLabel
-    body: dict[str, Any]

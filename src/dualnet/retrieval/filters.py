@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError, nearest
-from .catalogue import LiveCatalogue
-from .new_content import content_columns
 from .questions import Columns, Filter
 
 KEPT = 256  # masks of the model's own rows
@@ -33,25 +31,28 @@ class Filters:
     ----------
     table : pyarrow.Table or None
         Raw columns of the model's own catalogue.
+    columns : collection of str
+        What else content may have, for the hint of an error.
     """
 
-    def __init__(self, table: pa.Table | None) -> None:
-        self._table = table
+    def __init__(self, table: pa.Table | None, columns: Collection[str] = ()) -> None:
+        self._table, self._columns = table, columns
         self._kept: OrderedDict[bytes, Mask] = OrderedDict()
         self._lock = threading.Lock()  # several scoring threads ask
 
-    def mask(self, catalogue: LiveCatalogue, wanted: Filter, extra: Sequence[Columns] = ()) -> Mask:
-        """Return which rows of a view pass, and which items that came with a question, shape (len(catalogue) + len(extra),).
+    def mask(self, n_own: int, wanted: Filter, contents: Sequence[Columns] = ()) -> Mask:
+        """Return which rows of the table pass, and which items behind them, shape (n_own + len(contents),).
 
         Parameters
         ----------
-        catalogue : LiveCatalogue
+        n_own : int
+            Rows of the table.
         wanted : mapping
             Column to ``{"is": v}``, ``{"any": [...]}``, ``{"min": n}``, ``{"max": n}`` or ``{"contains": "word"}``; several
             columns, and several conditions of one, must all hold. A list column passes if one of its entries does. A missing
             value passes nothing.
-        extra : sequence of mapping
-            Content of items for one question.
+        contents : sequence of mapping
+            Content of items behind the table: live ones, and those that came with the question.
 
         Raises
         ------
@@ -60,19 +61,17 @@ class Filters:
         DataError
             For a value that does not fit the column.
         """
-        mask = np.ones(len(catalogue) + len(extra), bool)
-        contents = [*catalogue.lineage.contents[: len(catalogue) - catalogue.n_base], *extra]
+        mask = np.ones(n_own + len(contents), bool)
         for column, conditions in wanted.items():
             if self._table is None or column not in self._table.column_names:
-                known = content_columns(catalogue.model)
-                hint = nearest(column[:80], known) if known else " It has none."
+                hint = nearest(column[:80], self._columns) if self._columns else " It has none."
                 raise UsageError(f"there is no item column {column[:80]!r} to filter on.{hint}")
             if not isinstance(conditions, Mapping) or not conditions:
                 raise UsageError(f"the filter of '{column}' must be an object such as {{'is': ...}}")
             for operation, value in conditions.items():
-                mask[: catalogue.n_base] &= self._own(column, operation, value)
+                mask[:n_own] &= self._own(column, operation, value)
                 if contents:
-                    mask[catalogue.n_base :] &= self._live(contents, column, operation, value)
+                    mask[n_own:] &= self._live(contents, column, operation, value)
         return mask
 
     def _own(self, column: str, operation: str, value: Any) -> Mask:
@@ -90,7 +89,7 @@ class Filters:
                 self._kept.popitem(last=False)
         return found
 
-    def _live(self, contents: list[Columns], column: str, operation: str, value: Any) -> Mask:
+    def _live(self, contents: Sequence[Columns], column: str, operation: str, value: Any) -> Mask:
         assert self._table is not None
         kind = self._table.schema.field(column).type
         values = [content.get(column) for content in contents]

@@ -1,0 +1,370 @@
+"""A model's catalogue as questions are answered over it (`retrieval.catalogue.Catalogue`), and what is kept between them."""
+
+from __future__ import annotations
+
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ..data.content import Content
+from ..data.space import ItemSpace
+from ..errors import ArtifactError, CapabilityError, DataError, UnknownIdError
+from ..ids import IdMap, Key, Rows
+from ..retrieval.catalogue import Brought, Catalogue, ScoredUsers
+from ..retrieval.principal import PrincipalAxes
+from ..retrieval.topk import block_rows, inner_products
+from ..retrieval.vectors import Vectors, largest, norms, stack_vectors
+from .core import Core
+
+
+class ReadableCatalogue(Catalogue, Protocol):
+    """A catalogue whose items a model can read again, for explanations."""
+
+    @property
+    def model(self) -> Core:
+        """The model."""
+
+    def part(self, rows: Rows, extra: Brought | None = None) -> ItemSpace:
+        """Return some rows, and all items of a question behind them, as one space."""
+
+    def content(self, row: int, columns: Collection[str]) -> Mapping[str, Any]:
+        """Return the raw content of a row, as far as it has these columns."""
+
+
+class ModelView(ABC):
+    """What every catalogue of one model has in common; a subclass says which rows there are.
+
+    Attributes
+    ----------
+    model : Core
+    size : int
+        Rows.
+    known : ndarray of int64, shape (size,)
+        The model's own row of each item, -1 for those it was not trained on.
+    lengths : ndarray of float64, shape (size,)
+        Euclidean lengths of the vectors.
+    """
+
+    model: Any
+    size: Any
+    known: Any
+    lengths: Any
+
+    @abstractmethod
+    def part(self, rows: Rows, extra: Brought | None = None) -> ItemSpace:
+        """Return some rows, and all items of a question behind them, as a space for `Recommender.encode_users`.
+
+        Encoding histories over the few items they hold is as exact as over the whole catalogue, and costs no more than
+        those few.
+        """
+
+    @abstractmethod
+    def content(self, row: int, columns: Collection[str]) -> Mapping[str, Any]:
+        """Return the raw content of a row, as far as it has these columns."""
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.model.name
+
+    @cached_property
+    def integer_ids(self) -> bool:
+        """Whether the ids of items are whole numbers."""
+        return self.model.catalogue_.ids.is_integer
+
+    @cached_property
+    def reads_new(self) -> bool:
+        """Whether the model takes account of items in a history that it was not trained on."""
+        return self.model.capabilities.new_items_in_history
+
+    @cached_property
+    def longest(self) -> float:
+        """Length of the longest vector."""
+        return float(self.lengths.max(initial=0))
+
+    @cached_property
+    def popularity(self) -> NDArray[np.float32]:
+        """Training events of each row, 0 for items the model was not trained on."""
+        counts = np.zeros(self.size, np.float32)
+        at = np.flatnonzero(self.known >= 0)
+        counts[at] = self.model.popularity_[self.known[at]]
+        return counts
+
+    @cached_property
+    def by_popularity(self) -> Rows:
+        """Rows of the items the model was trained on, most popular first, ties by row."""
+        at = np.flatnonzero(self.known >= 0)
+        return at[np.argsort(-self.popularity[at], kind="stable")]
+
+    def encode_histories(self, histories: Sequence[Rows], extra: Brought | None = None) -> Vectors:
+        """Return the user vectors of some histories, encoded over the items they hold.
+
+        Parameters
+        ----------
+        histories : sequence of ndarray of int64
+            Distinct rows; from the size of the catalogue on they are of `extra`.
+        extra : Brought, optional
+            Items for one question.
+        """
+        taken = np.unique(np.concatenate(histories))
+        own = taken[taken < self.size]
+        space = self.part(own, extra)
+        if extra is not None:
+            taken = np.concatenate([own, self.size + np.arange(len(extra))])
+        columns = np.searchsorted(taken, np.concatenate(histories))
+        indptr = np.concatenate([[0], np.cumsum([len(rows) for rows in histories])])
+        history = csr_array((np.ones(len(columns), np.float32), columns, indptr), shape=(len(histories), len(taken)))
+        return self.model.encode_users(history, space)
+
+
+class ModelCatalogue(ModelView):
+    """The catalogue of a fitted model in memory: its items, and those added later.
+
+    Made for each batch of questions anew, which costs nothing: what is dear to make is in `CatalogueVectors`.
+
+    Parameters
+    ----------
+    model : Core
+    kept : CatalogueVectors
+    """
+
+    axes: PrincipalAxes | None = None
+    heads: NDArray[np.float32] | None = None
+
+    def __init__(self, model: Core, kept: CatalogueVectors) -> None:
+        self._model, self._kept, self._space = model, kept, model.catalogue_
+
+    @property
+    def model(self) -> Core:
+        """The model."""
+        return self._model
+
+    @property
+    def size(self) -> int:
+        """Rows of the catalogue."""
+        return len(self._space)
+
+    @property
+    def known(self) -> Rows:
+        """The model's own row of each item, -1 for those it was not trained on."""
+        return self._space.known
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        """Vectors of all rows."""
+        return self._kept.of(self._model)
+
+    @cached_property
+    def lengths(self) -> NDArray[np.float64]:
+        """Euclidean lengths of the vectors."""
+        return self._kept.lengths(self._model)
+
+    @cached_property
+    def listed(self) -> NDArray[np.bool_]:
+        """Which rows may be listed: those with a score."""
+        return self._model.scorable(self._space)
+
+    @cached_property
+    def unlisted(self) -> Rows:
+        """Rows that may not."""
+        return np.flatnonzero(~self.listed)
+
+    def find(self, key: Key) -> int:
+        """Return the row of an item, -1 for others."""
+        return int(self._space.ids.find([key])[0])
+
+    def rows(self, keys: Sequence[Key], what: str = "item") -> Rows:
+        """Return the row of each item; errors as in `IdMap.rows`."""
+        return self._space.ids.rows(keys, what)
+
+    def keys(self, rows: Sequence[int]) -> list[Key]:
+        """Return the ids of some rows."""
+        return self._space.ids.take(np.asarray(rows, np.int64))
+
+    def titles(self, rows: Sequence[int]) -> list[str]:
+        """Return what to show a person for some rows."""
+        content = self._space.content
+        return [str(key) for key in self.keys(rows)] if content is None else content.titles(np.asarray(rows, np.int64))
+
+    def content(self, row: int, columns: Collection[str]) -> Mapping[str, Any]:
+        """Return the raw content of a row, as far as it has these columns."""
+        return base_content(self._model, row, columns)
+
+    def later_contents(self) -> Sequence[Mapping[str, Any]]:
+        """Return nothing: the table of the catalogue has all rows."""
+        return ()
+
+    def deleted(self, row: int) -> bool:
+        """Return False: nothing of a model in memory is ever deleted."""
+        return False
+
+    def history(self, user: Key) -> Rows:
+        """Return the rows of a stored history.
+
+        Raises
+        ------
+        UnknownIdError
+            If the user was not seen in training.
+        """
+        try:
+            row = self._model.users_.row(user, "user")
+        except UnknownIdError as error:
+            raise UnknownIdError(f"{error}; for someone new pass history=[...] instead") from None
+        stored = self._model.histories_
+        return np.sort(stored.indices[stored.indptr[row] : stored.indptr[row + 1]]).astype(np.int64)
+
+    def bring(self, items: Any) -> Brought:
+        """Return items for one question, encoded; arguments and errors as in `Answers.add_items`."""
+        content = as_content(items, self._model)
+        if not self._model.capabilities.new_items or self._model.featurizer_ is None:
+            raise CapabilityError(cannot_score_new(self._model))
+        features = self._model.featurizer_.transform(content)
+        return brought(self._model, ItemSpace(content.ids, np.full(len(content), -1), features, content))
+
+    def part(self, rows: Rows, extra: Brought | None = None) -> ItemSpace:
+        """Return some rows, and all items of a question behind them, as one space."""
+        own = self._space.part(rows)
+        if extra is None:
+            return own
+        known = np.concatenate([own.known, extra.space.known])
+        return ItemSpace(IdMap(np.arange(len(known))), known, stack_vectors(own.features, extra.space.features))
+
+
+class CatalogueVectors:
+    """The vectors of one catalogue and no other: memory does not grow with the number of questions."""
+
+    def __init__(self) -> None:
+        self._space: weakref.ref[ItemSpace] | None = None
+        self._vectors: Vectors = None
+        self._lengths: NDArray[np.float64] | None = None
+
+    def of(self, model: Core) -> Vectors:
+        """Return the vectors of `model.catalogue_`, shape (len(catalogue_), width)."""
+        if self._space is None or self._space() is not model.catalogue_:
+            self._vectors, self._lengths = model.encode_items(model.catalogue_), None
+            self._space = weakref.ref(model.catalogue_)
+        return self._vectors
+
+    def extend(self, model: Core, before: ItemSpace) -> None:
+        """Encode only what `model.catalogue_` has behind the items of the catalogue before it."""
+        if self._space is not None and self._space() is before:
+            fresh = model.encode_items(model.catalogue_, np.arange(len(before), len(model.catalogue_)))
+            self._vectors, self._lengths = stack_vectors(self._vectors, fresh), None
+            self._space = weakref.ref(model.catalogue_)
+
+    def lengths(self, model: Core) -> NDArray[np.float64]:
+        """Return their Euclidean lengths, shape (len(catalogue_),)."""
+        vectors = self.of(model)
+        if self._lengths is None:
+            self._lengths = norms(vectors)
+        return self._lengths
+
+
+class TrainedUsers:
+    """The users that a model in memory was trained on; their vectors are made for each question, a block at a time."""
+
+    def scores(self, catalogue: ModelCatalogue, item: Vectors, row: int | None) -> ScoredUsers:
+        """Return the scores of an item, shape (1, width), and who has read it, if it has a row."""
+        model = catalogue.model
+        scores = np.concatenate([inner_products(block, item)[:, 0] for block in stored_vectors(model)])
+        readers = np.empty(0, np.int64)
+        if row is not None and (known := int(catalogue.known[row])) >= 0:
+            readers = csr_array(model.histories_[:, [known]]).tocoo().coords[0].astype(np.int64)
+        return ScoredUsers(scores, readers, model.users_.take)
+
+
+def stored_vectors(model: Core) -> Iterator[Vectors]:
+    """Yield the vectors of the users a model was trained on, a block at a time, in their order."""
+    features = model.catalogue_.features
+    n_items = len(model.items_)
+    space = ItemSpace(model.items_, np.arange(n_items), None if features is None else features[:n_items])
+    step = block_rows(n_items)
+    for start in range(0, len(model.users_), step):
+        yield model.encode_users(csr_array(model.histories_[start : start + step]), space)
+
+
+def catalogue_of(model: Core) -> ModelCatalogue:
+    """Return the catalogue of a fitted model in memory; what is dear to make of it is made once."""
+    return ModelCatalogue(model, kept_vectors(model))
+
+
+def kept_vectors(model: Core) -> CatalogueVectors:
+    """Return the vectors of a model's catalogue, kept by the model between questions."""
+    return model._cached("_catalogue_vectors", CatalogueVectors)
+
+
+def base_content(model: Core, row: int, columns: Collection[str]) -> dict[str, Any]:
+    """Return the raw content of one row of `model.catalogue_`, as far as it has these columns."""
+    content = model.catalogue_.content
+    present = () if content is None else set(columns) & set(content.table.column_names)
+    return {} if content is None else {name: content.table.column(name)[row].as_py() for name in present}
+
+
+def brought(model: Core, space: ItemSpace, contents: Sequence[Mapping[str, Any]] | None = None) -> Brought:
+    """Return items for one question, encoded.
+
+    Parameters
+    ----------
+    model : Core
+    space : ItemSpace
+        With content.
+    contents : sequence of mapping, optional
+        Their raw content as it came; that of the space by default.
+
+    Raises
+    ------
+    ArtifactError
+        If a vector is not finite.
+    """
+    vectors = model.encode_items(space)
+    check_finite(vectors, "vectors of new items")
+    content = space.content
+    assert content is not None
+    raw = content.table.to_pylist if contents is None else lambda: contents
+    return Brought(space.ids, content.titles(np.arange(len(space))), vectors, space, raw)
+
+
+def check_finite(vectors: Vectors, what: str) -> None:
+    """Refuse vectors with NaN or infinite numbers; raises `ArtifactError`."""
+    if not np.isfinite(largest(vectors)):
+        raise ArtifactError(f"the model gives {what} that are not finite; its weights are damaged or diverged")
+
+
+def cannot_score_new(model: Core) -> str:
+    """Return one sentence for a model that is asked about items it did not see in training."""
+    return f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
+
+
+def as_content(content: Content | Any, model: Core) -> Content:
+    """Return new items as content with the model's columns.
+
+    Parameters
+    ----------
+    content : Content or data frame
+        A data frame (pandas, Polars, Arrow) has the id column ``item_id``.
+    model : Core
+
+    Raises
+    ------
+    CapabilityError
+        If the model reads no content.
+    DataError
+        If there is no id column.
+    """
+    if isinstance(content, Content):
+        return content
+    from ..data.tables import to_arrow
+
+    if model.featurizer_ is None:
+        raise CapabilityError(cannot_score_new(model))
+    table = to_arrow(content)
+    if "item_id" not in table.column_names:
+        raise DataError(f"new items need an id column 'item_id'; found {', '.join(table.column_names)}")
+    ids = IdMap(table.column("item_id").to_pylist())
+    return Content(ids, table.drop_columns(["item_id"]), model.featurizer_.spec)

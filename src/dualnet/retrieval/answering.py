@@ -1,0 +1,294 @@
+"""Answers to a batch of different questions over one view of a catalogue: one product for all of them.
+
+The library, the command line, the server and its page all ask here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+from scipy.sparse import issparse
+
+from ..errors import CapabilityError, DataError, DualNetError, UsageError
+from ..ids import Key, Rows
+from .askers import Asked, bring, resolve
+from .catalogue import Brought, Catalogue, ScoredUsers
+from .filters import Filters
+from .questions import (
+    Answer,
+    Encoded,
+    EncodeItemQuestion,
+    EncodeUserQuestion,
+    NewItem,
+    Question,
+    RecommendQuestion,
+    ScoreQuestion,
+    Scores,
+    SimilarQuestion,
+    UsersQuestion,
+)
+from .recommendations import ItemPath, Recommendations
+from .selection import Found, Wanted, best_rows
+from .topk import inner_products
+from .vectors import JoinedVectors, Vectors, largest, stack_vectors
+
+NAMELESS = "content of a question"
+NOT_FINITE = "the model has no finite vector for this history; its weights are damaged"
+
+C = TypeVar("C", bound=Catalogue)
+C_contra = TypeVar("C_contra", bound=Catalogue, contravariant=True)
+
+
+class StoredUsers(Protocol[C_contra]):
+    """Everybody with a stored history, for the users who would want an item most."""
+
+    def scores(self, catalogue: C_contra, item: Vectors, row: int | None) -> ScoredUsers:
+        """Return the scores of an item, shape (1, width), and who has read it, if it has a row."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answering(Generic[C]):
+    """Answers questions for one model; stateless but for what it keeps of the model.
+
+    Parameters
+    ----------
+    filters : Filters
+        Of the model's own columns.
+    users : StoredUsers
+    """
+
+    filters: Filters
+    users: StoredUsers[C]
+
+    def __call__(self, catalogue: C, questions: Sequence[Question]) -> list[Answer | Exception]:
+        """Return one answer or one exception for each question.
+
+        A question that fails, whatever the reason, fails alone.
+        """
+        try:
+            return self._together(catalogue, questions)
+        except Exception as error:
+            if len(questions) == 1:
+                return [error]
+            return [self(catalogue, [question])[0] for question in questions]
+
+    def _together(self, catalogue: C, questions: Sequence[Question]) -> list[Answer | Exception]:
+        answers: list[Answer | Exception | None] = [None] * len(questions)
+        asked: dict[int, Asked] = {}
+        pending: list[tuple[int, Wanted]] = []
+        brought: dict[int, Brought] = {}  # the same new items of several questions are encoded once
+        for place, question in enumerate(questions):
+            try:
+                if isinstance(question, RecommendQuestion | ScoreQuestion | EncodeUserQuestion):
+                    new = question.new_items
+                    if len(new) and id(new) not in brought:
+                        brought[id(new)] = bring(catalogue, question)
+                    asked[place] = resolve(catalogue, question, brought.get(id(new)))
+                    if isinstance(question, RecommendQuestion):
+                        pending.append((place, self._wanted(catalogue, question, asked[place])))
+                elif isinstance(question, SimilarQuestion):
+                    pending.append((place, _wanted_similar(catalogue, question)))
+                elif isinstance(question, EncodeItemQuestion):
+                    answers[place] = _encoded_item(catalogue, question)
+                elif isinstance(question, UsersQuestion):
+                    answers[place] = self._users_for(catalogue, question)
+            except (DualNetError, ValueError) as error:
+                answers[place] = error
+        asked = {place: found for place, found in asked.items() if answers[place] is None}
+        vectors = _encode(catalogue, asked, answers)
+        for place in [place for place in asked if answers[place] is None]:
+            question = questions[place]
+            if isinstance(question, ScoreQuestion | EncodeUserQuestion):
+                try:
+                    answers[place] = _scored_or_encoded(catalogue, question, asked[place], vectors.of(place))
+                except (DualNetError, ValueError) as error:
+                    answers[place] = error
+        pending = [(place, wanted) for place, wanted in pending if answers[place] is None]
+        found = best_rows(catalogue, [wanted for _, wanted in pending], _queries(catalogue, pending, vectors))
+        for (place, _), answer in zip(pending, _listed(catalogue, [wanted for _, wanted in pending], found), strict=True):
+            answers[place] = answer
+        return [answer if answer is not None else UsageError("there is no such question") for answer in answers]
+
+    def _wanted(self, catalogue: C, question: RecommendQuestion, who: Asked) -> Wanted:
+        check_k(question.k)
+        if not who.readable and question.fallback == "error":
+            raise DataError(who.why_unreadable)
+        size = catalogue.size
+        seen = np.empty(0, np.int64) if question.keep_seen else who.rows
+        away = seen
+        if len(question.exclude):
+            away = np.union1d(seen, who.find(catalogue, question.exclude, "excluded item"))
+        only = None
+        if question.candidates is not None:
+            only = np.unique(who.find(catalogue, question.candidates, "candidate item"))
+        if question.filter:
+            later = catalogue.later_contents()
+            brought = [] if who.extra is None else who.extra.contents()
+            mask = self.filters.mask(size - len(later), question.filter, [*later, *brought])
+            passing = np.flatnonzero(mask)
+            only = passing if only is None else np.intersect1d(only, passing, assume_unique=True)
+        if only is not None:
+            own = only[only < size]
+            only = np.concatenate([own[catalogue.listed[own]], only[only >= size]])
+        return Wanted(question.k, away, only, who.resolved if who.readable else "fallback", who.ignored, who=who)
+
+    def _users_for(self, catalogue: C, question: UsersQuestion) -> Recommendations:
+        check_k(question.k)
+        row, vector = _item_vector(catalogue, question.item, question.content)
+        found = self.users.scores(catalogue, vector, row)
+        allowed = np.ones(len(found.scores), bool)
+        if not question.keep_seen:
+            allowed[found.readers] = False
+        places = np.flatnonzero(allowed)
+        places = places[np.argsort(-found.scores[places], kind="stable")[: question.k]]
+        keys = found.keys(places)
+        titles = [str(key) for key in keys]
+        return Recommendations(keys, found.scores[places].tolist(), titles, ["known"] * len(keys), "item", [], "user")
+
+
+@dataclass(frozen=True, eq=False)
+class UserVectors:
+    """Vectors of askers: most from one encoding, those with items of their own one by one."""
+
+    places: list[int]
+    together: Vectors | None
+    alone: dict[int, Vectors]
+
+    def of(self, place: int) -> Vectors | None:
+        """Return one vector, None for an asker that the model cannot encode."""
+        if place in self.alone:
+            return self.alone[place]
+        if place not in self.places:
+            return None
+        at = self.places.index(place)
+        assert self.together is not None
+        return self.together[at : at + 1]
+
+
+def check_k(k: int) -> None:
+    """Refuse a length of a list that is not a whole number of at least 1; raises `UsageError`."""
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise UsageError(f"k must be a whole number of at least 1, got {k!r}")
+
+
+def _encode(catalogue: Catalogue, asked: dict[int, Asked], answers: list[Answer | Exception | None]) -> UserVectors:
+    """Return the vector of each asker that the model answers for; those with items of their own are encoded alone."""
+    plain = [place for place, who in asked.items() if who.readable and who.extra is None]
+    found = UserVectors(plain, catalogue.encode_histories([asked[place].rows for place in plain]) if plain else None, {})
+    for place, who in asked.items():
+        if who.readable and who.extra is not None:
+            try:
+                found.alone[place] = catalogue.encode_histories([who.rows], who.extra)
+                if not np.isfinite(largest(found.alone[place])):
+                    answers[place] = DataError(NOT_FINITE)
+            except (DualNetError, ValueError) as error:
+                answers[place] = error
+    if plain and not np.isfinite(largest(found.together)):
+        if len(plain) > 1:  # some of them: find out which
+            raise FloatingPointError
+        answers[plain[0]] = DataError(NOT_FINITE)
+    return found
+
+
+def _queries(catalogue: Catalogue, pending: list[tuple[int, Wanted]], vectors: UserVectors) -> Vectors | None:
+    """Return the vectors to rank with, in the order of the lists that popularity does not answer."""
+    asking = [(place, wanted) for place, wanted in pending if wanted.resolved != "fallback"]
+    if [place for place, _ in asking] == vectors.places:
+        return vectors.together
+    found = []
+    for place, wanted in asking:
+        row = wanted.similar_to
+        found.append(vectors.of(place) if row is None else catalogue.vectors[row : row + 1])
+    return stack_vectors(*found)
+
+
+def _wanted_similar(catalogue: Catalogue, question: SimilarQuestion) -> Wanted:
+    check_k(question.k)
+    row, _ = _item_vector(catalogue, question.item, None)
+    assert row is not None
+    return Wanted(question.k, np.array([row]), None, "item", [], similar_to=row)
+
+
+def _item_vector(catalogue: Catalogue, item: Key | None, content: Any) -> tuple[int | None, Vectors]:
+    """Return the row (if it has one) and the vector of an item, or of content."""
+    if (item is None) == (content is None):
+        raise UsageError("give either an item or content")
+    if item is None:
+        vector = catalogue.bring([NewItem(-1 if catalogue.integer_ids else NAMELESS, content)]).vectors
+        return None, vector
+    row = int(catalogue.rows([item])[0])
+    if catalogue.deleted(row):
+        raise DataError(f"item {str(item)[:80]!r} was deleted")
+    if not catalogue.listed[row]:
+        raise CapabilityError(f"model '{catalogue.name}' cannot score item {item!r}, which it did not see in training")
+    return row, catalogue.vectors[row : row + 1]
+
+
+def _encoded_item(catalogue: Catalogue, question: EncodeItemQuestion) -> Encoded:
+    row, vector = _item_vector(catalogue, question.item, question.content)
+    how = "content" if row is None or catalogue.known[row] < 0 else "known"
+    return Encoded("item", how, *_numbers(vector))
+
+
+def _scored_or_encoded(
+    catalogue: Catalogue, question: ScoreQuestion | EncodeUserQuestion, who: Asked, vector: Vectors | None
+) -> Answer:
+    if vector is None:
+        raise DataError(who.why_unreadable)
+    if isinstance(question, EncodeUserQuestion):
+        return Encoded("user", who.resolved, *_numbers(vector), ignored=who.ignored)
+    rows = who.find(catalogue, question.items, "item")
+    own = rows < catalogue.size
+    silent = np.flatnonzero(own)[~catalogue.listed[rows[own]]]
+    if len(silent):
+        key = str(question.items[int(silent[0])])[:80]
+        if catalogue.deleted(int(rows[silent[0]])):
+            raise CapabilityError(f"item {key!r} has no score: it was deleted")
+        raise CapabilityError(f"model '{catalogue.name}' cannot score item {key!r}, which it did not see in training")
+    scores = np.empty(len(rows), np.float32)
+    if own.any():
+        scores[own] = inner_products(vector, catalogue.vectors[rows[own]])[0]
+    if who.extra is not None and not own.all():
+        scores[~own] = inner_products(vector, who.extra.vectors)[0][rows[~own] - catalogue.size]
+    return Scores(who.resolved, who.ignored, list(question.items), scores.tolist(), _paths(catalogue, rows))
+
+
+def _listed(catalogue: Catalogue, wanted: Sequence[Wanted], found: Sequence[Found]) -> list[Recommendations]:
+    """Return lists with ids and titles; those are looked up once for each item of the catalogue in any list."""
+    own = [rows[rows < catalogue.size] for rows, _ in found]
+    distinct = np.unique(np.concatenate(own)) if own else np.empty(0, np.int64)
+    keys, titles = catalogue.keys(distinct.tolist()), catalogue.titles(distinct.tolist())
+    lists = []
+    for want, (rows, scores) in zip(wanted, found, strict=True):
+        places = np.searchsorted(distinct, rows).tolist()
+        extra = None if want.who is None else want.who.extra
+        if extra is None or (rows < catalogue.size).all():
+            its_keys, its_titles = [keys[at] for at in places], [titles[at] for at in places]
+        else:
+            behind = (rows - catalogue.size).tolist()
+            its_keys = [keys[at] if row < 0 else extra.ids.key(row) for at, row in zip(places, behind, strict=True)]
+            its_titles = [titles[at] if row < 0 else extra.titles[row] for at, row in zip(places, behind, strict=True)]
+        paths = _paths(catalogue, rows)
+        if want.resolved == "fallback":
+            paths = ["popularity" for _ in paths]
+        lists.append(Recommendations(its_keys, scores.tolist(), its_titles, paths, want.resolved, want.ignored))
+    return lists
+
+
+def _paths(catalogue: Catalogue, rows: Rows) -> list[ItemPath]:
+    """Return how some rows are encoded: ``known`` or ``content``."""
+    known = np.zeros(len(rows), bool)
+    own = rows < catalogue.size
+    known[own] = catalogue.known[rows[own]] >= 0
+    return ["known" if one else "content" for one in known.tolist()]
+
+
+def _numbers(vector: Vectors) -> tuple[list[float], list[int] | None, list[float] | None]:
+    if isinstance(vector, JoinedVectors):
+        return vector.dense[0].tolist(), vector.sparse.indices.tolist(), vector.sparse.data.tolist()
+    if issparse(vector):
+        return [], vector.indices.tolist(), vector.data.tolist()
+    return np.asarray(vector)[0].tolist(), None, None

@@ -1,0 +1,28 @@
+"""What a server replies: a body, and which model made it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+LONGEST_PAGE = 200  # entries of one page of items or users
+
+
+@dataclass(frozen=True)
+class ModelLabel:
+    """Which model answered: its name and the first twelve digits of its manifest's SHA-256."""
+
+    name: str
+    version: str
+
+    def to_json(self) -> dict[str, str]:
+        """Return the ``model`` entry of every HTTP answer."""
+        return {"name": self.name, "version": self.version}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A body ready for JSON, and which model made it; never of two models."""
+
+    model: ModelLabel
+    body: dict[str, Any]
