@@ -152,7 +152,7 @@ class TowerSpec:
         ArtifactError
             If the activation is unknown, or an array is missing or has the wrong shape.
         """
-        activation = config["activation"]
+        activation: Any = str(config["activation"])
         if activation not in ACTIVATIONS:
             raise ArtifactError(
                 f"activation '{activation}' of the model folder is not known.{nearest(activation, ACTIVATIONS)}"

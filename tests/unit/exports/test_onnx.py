@@ -15,6 +15,7 @@ from dualnet.exports import onnx_folder
 from dualnet.exports.onnx_folder import write_onnx
 from dualnet.exports.onnx_graph import item_graph, user_graph
 from dualnet.models.runtime import DualRuntime
+from dualnet.nn.spec import ACTIVATIONS, TowerSpec
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -28,29 +29,19 @@ def session(model):
 def random_runtime(design, activation, norm, *, content=True, residual=True, columns=False):
     """Weights of every kind at random: 9 features, 7 known items, 3 user columns."""
     rng = np.random.default_rng(5)
-    levels = (8, 6, 4)
-    matched = (2,) if design == "basic" else (0, 1, 2)
-    branches = (0, 1) if design == "branching" else ()
+    spec = TowerSpec.of_design((8, 6, 4), design=design, norm=norm, activation=activation, top_branch=False)
     tensors = {}
     for side in ("item", "user"):
-        shapes = {"content": (9, 8)} if content else {}
-        shapes |= {"residual" if side == "item" else "table": (7, 8)} if residual else {}
-        shapes |= {"columns": (3, 8)} if columns and side == "user" else {}
-        for level, width in enumerate(levels):
-            shapes |= {f"level{level}.weight": (levels[level - 1], width)} if level else {}
-            shapes[f"level{level}.bias"] = (width,)
-            if norm == "layer":
-                shapes |= {f"level{level}.norm_scale": (width,), f"level{level}.norm_shift": (width,)}
-        for level in branches:
-            shapes |= {f"branch{level}.weight": (levels[level], levels[level]), f"branch{level}.bias": (levels[level],)}
-        shapes["scale"] = (sum(levels[level] for level in matched),)
-        tensors |= {f"{side}.{name}": rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
-    widths = [levels[level] for level in matched]
-    return DualRuntime({"levels": levels, "matched": matched, "widths": widths, "activation": activation}, tensors)
+        shapes = spec.shapes(side)
+        shapes |= {f"{side}.content": (9, 8)} if content else {}
+        shapes |= {"item.residual" if side == "item" else "user.table": (7, 8)} if residual else {}
+        shapes |= {"user.columns": (3, 8)} if columns and side == "user" else {}
+        tensors |= {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    return DualRuntime(spec.to_config(), tensors)
 
 
 @pytest.mark.parametrize("design", ["basic", "multi-level", "branching"])
-@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid", "identity"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("norm", ["layer", "none"])  # batch normalisation is in the weights already
 @pytest.mark.parametrize("kind", [{}, {"residual": False}, {"content": False}, {"columns": True}], ids=str)
 def test_graphs_equal_the_runtime(design, activation, norm, kind):

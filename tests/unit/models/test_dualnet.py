@@ -16,6 +16,7 @@ from dualnet.errors import TrainingInterruptedError, UsageError
 from dualnet.models.runtime import DualRuntime
 from dualnet.nn.dual import DualNetwork, DualShape
 from dualnet.nn.export import export_network
+from dualnet.nn.spec import ACTIVATIONS
 from dualnet.retrieval.topk import inner_products
 from dualnet.train import batches
 from dualnet.train.checkpoint import last_stop
@@ -34,7 +35,7 @@ def fresh(key, row=0):
 @pytest.mark.parametrize("design", ["basic", "multi-level", "branching"])
 @pytest.mark.parametrize("norm", ["batch", "layer", "none"])
 @pytest.mark.parametrize("user_input", ["shared", "reference"])
-@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid", "identity"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_runtime_equals_torch(design, norm, user_input, activation):
     rng = np.random.default_rng(0)
     matrix = csr_array((rng.random((12, 15)) < 0.4).astype(np.float32))

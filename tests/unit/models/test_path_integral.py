@@ -9,13 +9,11 @@ pytest.importorskip("torch")
 
 from dualnet.models import path_integral
 from dualnet.models.content_encoder import ContentEncoder
-from dualnet.models.double_tower import DoubleTower
 from dualnet.models.path_integral import integrate
 from dualnet.models.runtime import DualRuntime
+from dualnet.nn.spec import ACTIVATIONS
 
-FORMS = list(
-    itertools.product(["basic", "multi-level", "branching"], ["tanh", "relu", "sigmoid", "identity"], ["layer", "batch"])
-)
+FORMS = list(itertools.product(["basic", "multi-level", "branching"], ACTIVATIONS, ["layer", "batch"]))
 
 
 def runtime(design, activation, norm, seed=0):
@@ -33,10 +31,10 @@ def runtime(design, activation, norm, seed=0):
 @pytest.mark.parametrize("side", ["item", "user"])
 def test_forward_and_gradient(design, activation, norm, side):
     net = runtime(design, activation, norm)
-    tower, rng = DoubleTower.of(net, side), np.random.default_rng(1)
+    tower, rng = net.differentiable(side), np.random.default_rng(1)
     first, directions = rng.normal(size=(3, 8)), rng.normal(size=(2, net.width))
     found = tower.forward(first)
-    np.testing.assert_allclose(found, net._tower(side, first.astype(np.float32)), atol=1e-5)
+    np.testing.assert_allclose(found, net.towers[side].forward(first.astype(np.float32)), atol=1e-5)
     pulls, constant = tower.pulls(directions)
     kept = tower.run(first)
     np.testing.assert_allclose(tower.products(kept, pulls) + constant[:, None], directions @ found.T, atol=1e-12)
@@ -51,7 +49,7 @@ def test_forward_and_gradient(design, activation, norm, side):
 @pytest.mark.parametrize(("design", "activation", "norm"), FORMS)
 def test_the_line_adds_up_and_agrees_with_a_dense_sum(design, activation, norm):
     net = runtime(design, activation, norm)
-    tower, rng = DoubleTower.of(net, "user"), np.random.default_rng(2)
+    tower, rng = net.differentiable("user"), np.random.default_rng(2)
     pieces, directions = rng.normal(size=(2, 5, 8)), rng.normal(size=(3, net.width))
     starts, steps = np.stack([np.zeros(8), rng.normal(size=8)]), pieces.sum(axis=1)
     base, mean = integrate(tower, starts, steps, directions)
@@ -71,7 +69,7 @@ def test_the_line_adds_up_and_agrees_with_a_dense_sum(design, activation, norm):
 
 def test_a_steep_tower_is_halved_and_what_remains_is_left_as_a_gap(monkeypatch):
     net = runtime("branching", "tanh", "batch")
-    tower, rng = DoubleTower.of(net, "user"), np.random.default_rng(2)
+    tower, rng = net.differentiable("user"), np.random.default_rng(2)
     step, directions = 60 * rng.normal(size=(1, 8)), rng.normal(size=(3, net.width))
 
     def gap():
@@ -85,17 +83,17 @@ def test_a_steep_tower_is_halved_and_what_remains_is_left_as_a_gap(monkeypatch):
 
 def test_weights_in_float64_are_kept_with_their_runtime():
     net = runtime("basic", "tanh", "batch")
-    assert DoubleTower.of(net, "user") is DoubleTower.of(net, "user")
-    assert DoubleTower.of(net, "user") is not DoubleTower.of(runtime("basic", "tanh", "batch"), "user")
+    assert net.differentiable("user") is net.differentiable("user")
+    assert net.differentiable("user").scale.dtype == np.float64
+    assert net.differentiable("user") is not runtime("basic", "tanh", "batch").differentiable("user")
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
-def test_the_encoder_of_cdl_as_a_tower(layers):
+def test_the_encoder_of_cdl_in_double_precision(layers):
     rng = np.random.default_rng(3)
     sizes = [7, 6, 5, 4][: layers + 1]
     weights = [rng.normal(size=pair).astype(np.float32) for pair in itertools.pairwise(sizes)]
     encoder = ContentEncoder("sigmoid", weights, [rng.normal(size=size).astype(np.float32) for size in sizes[1:]])
     features = rng.normal(size=(3, 7)).astype(np.float32)
-    tower = DoubleTower.of_encoder(encoder)
-    found = tower.forward((features @ weights[0]).astype(np.float64))
+    found = encoder.differentiable.forward((features @ weights[0]).astype(np.float64))
     np.testing.assert_allclose(found, encoder.encode(features), atol=1e-5)
