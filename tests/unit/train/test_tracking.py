@@ -160,7 +160,7 @@ def test_a_missing_package_is_named(name, package, tmp_path, monkeypatch):
 
     def without(wanted, *rest, **more):
         if wanted.split(".")[0] == package:
-            raise ImportError(f"No module named '{package}'", name=package)
+            raise ModuleNotFoundError(f"No module named '{package}'", name=package)
         return real(wanted, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
