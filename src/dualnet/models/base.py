@@ -28,7 +28,8 @@ class Recommender(Answers, Explains, Updates):
 
     The constructor takes keywords only and stores them; `fit` starts afresh and returns the model; what it learns ends in
     an underscore. A subclass writes the hooks `_fit`, `_encode_items`, `_encode_users`, `_get_state` and `_set_state`;
-    everything else (answers, reasons, updates, files) is written once, on top of `Core`.
+    everything else (answers, reasons, updates, files) is written once, on top of `Core`. Attributes whose names begin with an
+    underscore are caches: neither a copy nor a new fit has them.
 
     Attributes
     ----------
