@@ -118,6 +118,17 @@ class TaskResult:
             return ""
         return f"of the first {FIRST} places " + ", ".join(served_shares(self.metrics()))
 
+    def by_length(self) -> str:
+        """Return the first 10 places of served lists by length of the history, as a line; empty where there is one length."""
+        if len(self.first_ten) < 2:
+            return ""
+        parts = [
+            f"{row['bin']} {row['precision']:.3f}"
+            + (f" ({100 * float(row['new_share']):.0f} % new)" if "new_share" in row else "")
+            for row in self.first_ten
+        ]
+        return f"{self.name}, precision@{FIRST} by likes shown: {', '.join(parts)}"
+
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary, without per-user values."""
         return {
@@ -203,6 +214,7 @@ class Report:
         ]
         left_out = cut_notes(self.cuts, [r.n_candidates for r in self.results])
         served = [SERVED_TEXT] if any(r.is_served for r in self.results) else []
+        served += [line for r in self.results if (line := r.by_length())]
         return "\n".join([self.table(), *notes, *left_out, *served, PROTOCOL_TEXT])
 
 

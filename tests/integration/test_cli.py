@@ -89,11 +89,15 @@ def test_split_fit_evaluate_agree_with_bench(capsys, tables, tmp_path):
     summary = as_json(capsys, "split", *tables, "--protocol", "four-quadrants", "--seed", 1, "--out", tmp_path / "s")
     assert [task["task"] for task in summary["tasks"]] == ["known-known", "known-new", "new-known", "new-new"]
     assert main(["fit", str(tmp_path / "s"), "--model", "content-profile", "--out", str(tmp_path / "r")]) == 0
+    assert [task["task"] for task in summary["served"]] == ["known-all", "new-all"]
     report = as_json(capsys, "evaluate", tmp_path / "r", tmp_path / "s", "--at", "5")
+    own = as_json(capsys, "evaluate", tmp_path / "r", "--at", "5")  # a run knows its split
+    assert [task["metrics"] for task in own["tasks"]] == [task["metrics"] for task in report["tasks"]]
     records = as_json(
         capsys, "bench", *tables, "--protocol", "four-quadrants", "--models", "content-profile", "--seeds", 1, "--at", "5"
     )  # fmt: skip
     assert {r["split"] for r in records} == {summary["split"]}
+    assert [(r["task"], r["candidates"]) for r in records[4:]] == [("known-all", "all"), ("new-all", "all")]
     for task, record in zip(report["tasks"], records, strict=True):
         assert task["metrics"]["recall@5"]["mean"] == pytest.approx(record["metrics"]["recall@5"]["mean"])
 
@@ -319,7 +323,7 @@ def test_reproduce_prints_tables_keeps_results_and_resumes(capsys, tmp_path):
     assert "paper's order" in out
     assert "6 cells and" in err
     records = as_json(capsys, *command)
-    assert [(r["label"], r["seed"]) for r in records] == [
+    assert [(r["label"], r["seed"]) for r in records if r["task"] == "known-known"] == [
         (label, seed) for label in ("basic", "multi-level", "multi-level branching") for seed in (0, 1)
     ]
     assert all(set(r["metrics"]["recall@50"]) == {"mean", "ci95"} for r in records)

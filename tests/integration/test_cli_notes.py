@@ -47,7 +47,62 @@ def test_fit_on_a_protocol_prints_the_test_figures(capsys, tables, tmp_path):
     division = tmp_path / "s"
     call(capsys, "split", *with_items(tables), "--protocol", "citeulike2", "--out", division)
     _, out, _ = call(capsys, "fit", division, "--model", "wmf", "--set", "factors=4", "--out", tmp_path / "c")
-    assert f"dualnet evaluate {tmp_path / 'c'} {division}" in out
+    assert "\nknown-all: " in out
+    assert "of the first 10 places" in out
+    card = json.loads((tmp_path / "c" / "model" / "manifest.json").read_text())["metrics"]
+    assert [task["task"] for task in card["tasks"]] == ["known-known", "known-all"]
+
+
+def figures(report):
+    return [{name: value for name, value in task.items() if name != "seconds"} for task in report["tasks"]]
+
+
+def test_a_run_knows_its_own_test(capsys, tables, tmp_path, monkeypatch):
+    made = ["--protocol", "four-quadrants", "--seed", "2", "--model", "content-profile", "--json"]
+    division = tmp_path / "s"
+    call(capsys, "split", *with_items(tables), "--protocol", "citeulike2", "--out", division)
+    config = tmp_path / "run.toml"
+    config.write_text(
+        f'[data]\nsource = "{tables[0]}"\nitems = "{tables[1]}"\ntext = "title"\n'
+        '[split]\nprotocol = "citeulike2"\n[model]\nname = "item-knn"\n'
+    )
+    for name, arguments in (
+        ("tables", [*with_items(tables), *made]), ("split", [division, "--model", "item-knn", "--json"]), ("toml", [config, "--json"])
+    ):  # fmt: skip
+        _, out, _ = call(capsys, "fit", *arguments, "--out", tmp_path / name)
+        fitted = json.loads(out)["test"]
+        monkeypatch.chdir(tmp_path)  # paths are those of the fit, wherever `evaluate` runs
+        code, out, err = call(capsys, "evaluate", tmp_path / name, "--json")
+        assert code == 0, err
+        assert "other data" not in err
+        assert figures(json.loads(out)) == figures(fitted)
+    call(capsys, "fit", tables[0], "--model", "item-knn", "--out", tmp_path / "all")
+    code, _, err = call(capsys, "evaluate", tmp_path / "all")
+    assert code == 2
+    assert "has no test of its own: it trained on everything" in err
+    (tmp_path / "tables" / "run.json").write_text('{"test": {"data": "x"}}')
+    code, _, err = call(capsys, "evaluate", tmp_path / "tables")
+    assert code == 2
+    assert "does not say what it was measured on" in err
+    (tmp_path / "tables" / "run.json").write_text('{"test": "x"}')
+    assert call(capsys, "evaluate", tmp_path / "tables")[0] == 5
+
+
+def test_bench_prints_the_served_list_and_marks_the_best(capsys, tables):
+    arguments = ["--models", "popularity,content-profile", "--protocol", "four-quadrants", "--at", "5"]
+    _, out, _ = call(capsys, "bench", *with_items(tables), *arguments)
+    served = out.split("one list of all items, as it is served")[1]
+    assert "P@10" in served
+    assert "new@10" in served
+    assert served.count("*: the best of its column") == 1
+    best = next(line for line in served.splitlines() if line.startswith(" content-profile"))
+    assert "*" in best
+    _, out, _ = call(capsys, "bench", *with_items(tables), *arguments, "--seeds", "0,1")
+    assert "*: the best of its column on the same seed and fold" in out
+    _, out, _ = call(
+        capsys, "bench", *with_items(tables), "--models", "content-profile", "--protocol", "citeulike2", "--at", "5"
+    )
+    assert "the best" not in out  # of one
 
 
 def test_fit_says_once_that_new_items_cannot_be_scored(capsys, tables, tmp_path):
@@ -64,10 +119,11 @@ def test_cut_offs_above_the_candidates_are_left_out(capsys, tables):
     _, out, _ = call(
         capsys, "bench", *with_items(tables), "--protocol", "four-quadrants", "--models", "content-profile", "--at", "5,20,300"
     )
-    known, new = out.split("known-new")[0], out.split("known-new")[1].split("new-known")[0]
+    known, new, served = out.split("known-new")[0], out.split("known-new")[1].split("new-known")[0], out.split("known-all")[1]
     assert "R@5 " in known
     assert "R@20" in known
     assert "R@300" not in out
+    assert "R@20" in served
     assert "left out: @300, above the number of candidates (37)" in known
     assert "R@20" not in new
     assert "left out: @20, @300, above the number of candidates (10)" in new

@@ -34,6 +34,8 @@ def test_published_files_to_a_table(files, capsys):
         main(["bench", str(files / "split"), "--models", "popularity,item-knn", "--seeds", "0,1", "--at", "1,2", "--json"]) == 0
     )
     records = json.loads(capsys.readouterr().out)
+    assert {r["task"] for r in records} == {"known-known", "known-all"}
+    records = [r for r in records if r["task"] == "known-known"]
     assert [(r["model"], r["seed"]) for r in records] == [(m, s) for s in (0, 1) for m in ("popularity", "item-knn")]
     assert {r["split"] for r in records} == {made["split"]}
     assert {r["protocol"] for r in records} == {"files"}

@@ -108,7 +108,8 @@ def test_bench_starts_named_data_from_presets(capsys, tables, tmp_path, monkeypa
     def params(*more):
         code, out, err = call(capsys, *command, *more)
         assert code == 0, err
-        (record,) = json.loads(out)
+        record, served = json.loads(out)
+        assert (record["task"], served["task"]) == ("known-known", "known-all")
         return record["params"], err
 
     four, said = params()

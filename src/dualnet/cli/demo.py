@@ -60,6 +60,9 @@ def demo(
     cut = CUTS[1]
     rows = [[f"{text}{'*' if best else ''}" for text, _, best in row] for row in result.rows(cut)]
     print_table([f"recall@{cut}", *QUADRANTS], rows)
+    header, served = result.served_table(cut)
+    marked = [[f"{text}{'*' if best else ''}" for text, _, best in row] for row in served]
+    print_table(header, marked, title="one list of all items, as known readers are served it")
     say(f"reader {result.reader}: {result.shown}")
     say(
         f"\nreport: {out / 'report.html'}\nmodel:  {out / 'model'}   (try: dualnet recommend {out} --history {','.join(map(str, result.shown.ids[:2]))})"

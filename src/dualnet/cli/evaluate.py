@@ -30,27 +30,36 @@ def model_folder(run: Path) -> Path:
 
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
-    split: Annotated[Path, typer.Argument(metavar="SPLIT", help="Folder made by `dualnet split`.")],
+    split: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[SPLIT]", help="Folder made by `dualnet split`; by default what the run itself was divided from."
+        ),
+    ] = None,
     at: Annotated[str, typer.Option("--at", help="Cut-offs.")] = "10,50,100,200,300",
     as_json: JsonFlag = False,
 ) -> None:
     """Measure a fitted model on the test of a split.
 
-    Prints recall at each cut-off with 95 % intervals over users, for every task of the split. A model that was fitted on
-    other data than the split's training set gets a warning, for it may have seen the test.
+    Prints recall at each cut-off with 95 % intervals over users, for every task of the split and for one list of all items,
+    as it is served. A run that was fitted with a protocol or on a split knows its own test. A model that was fitted on other
+    data than the split's training set gets a warning, for it may have seen the test.
 
     Examples
     --------
+      dualnet evaluate run
       dualnet evaluate run split
       dualnet evaluate run split --at 10,50,100 --json
     """
     from ..data.split_files import load_split
     from ..errors import DualNetWarning
     from ..evaluation import evaluate as measure
-    from ..models.artifact import load
+    from ..models.registry import load
+    from .run_division import division_of
 
     cuts = arg.whole_numbers(at, "--at")
-    model, division = load(model_folder(run)), load_split(split)
+    model = load(model_folder(run))
+    division = division_of(run) if split is None else load_split(split)
     if model.info_["fingerprint"] != division.train.fingerprint():
         import warnings
 

@@ -10,6 +10,7 @@ import typer
 from . import arguments as arg
 from . import completion
 from .output import JsonFlag, note, print_json, say
+from .run_division import division_origin, from_config
 from .run_folder import EventColumns, write_run_file
 
 CUTS = (10, 50, 100, 200, 300)
@@ -56,8 +57,8 @@ def fit(
     """Train one model and keep it with its log.
 
     Takes tables, a named data set, a folder made by `dualnet split`, a TOML file, or SQL queries. Without a protocol all
-    pairs train; with one the number of epochs is chosen on its validation, and the test figures are printed. A killed run
-    goes on with --resume and ends with the same bits.
+    pairs train; with one, or a split, the number of epochs is chosen on its validation, and the test figures are printed and
+    kept in the model card. A killed run goes on with --resume and ends with the same bits.
 
     Examples
     --------
@@ -65,7 +66,7 @@ def fit(
       dualnet fit split --model wmf --set factors=300 --out run
       dualnet fit --sql events.sql --database-url-env DATABASE_URL --out run
     """
-    from ..config import build_model, parse_settings, read_config
+    from ..config import build_model, parse_settings
     from ..data.split_files import load_split
     from ..errors import ResourceError, UsageError
     from ..evaluation import evaluate
@@ -74,20 +75,22 @@ def fit(
 
     kept = arg.split_folder(source)
     configured: dict[str, Any] = {}
+    test: dict[str, Any] | None = None
     division: Split | None = None
     train: Dataset
     if source is not None and Path(source).suffix == ".toml":
-        config = read_config(Path(source))
-        configured = dict(config.get("model", {}))
-        division, train, tables = _from_config(config, Path(source))
+        division, train, tables, configured = from_config(Path(source))
+        test = {"config": str(Path(source).resolve())}
     elif kept is not None:
         division = load_split(kept)
         train = division.train
+        test = {"split": str(kept.resolve()), "content": content}
     else:
         train = arg.load_data(source, tables, content)
         if protocol is not None:
             division = arg.make_split(train, protocol, seed, {})
             train = division.train
+            test = division_origin(source, tables, content, protocol, seed)
     if division is not None and content is not None and kept is not None:
         division = division.with_content(arg.words(content))
         train = division.train
@@ -105,7 +108,7 @@ def fit(
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not (out / "model").exists():  # the file of one that is to be replaced stays right until it is
-            write_run_file(out, columns)
+            write_run_file(out, columns, None if division is None else test)
     except OSError as error:
         raise ResourceError(f"cannot write the run to {out}: {error.strerror or error}; choose another --out") from error
     if resume:
@@ -116,11 +119,12 @@ def fit(
     built.fit(train, division.validation if division is not None else None, run=run)
     built.save(out / "model")
     try:
-        write_run_file(out, columns)
+        write_run_file(out, columns, None if division is None else test)
     except OSError as error:
         raise ResourceError(f"cannot write the run to {out}: {error.strerror or error}") from error
-    # a split in a folder is measured by `evaluate`, as often as one likes; one made here is gone with this command
-    report = None if division is None or kept is not None or not division.tasks else evaluate(built, division, at=CUTS)
+    report = None if division is None or not division.tasks else evaluate(built, division, at=CUTS)
+    if report is not None:
+        built.save(out / "model", metrics=report.to_json())  # a model that is there whatever becomes of the figures gets them
     summary = {"run": str(out), "model": name, "info": built.info_, "parameters": built.get_params()}
     if as_json:
         print_json(summary if report is None else {**summary, "test": report.to_json()})
@@ -131,57 +135,10 @@ def fit(
     say(f"{out / 'model'}: {built.info_['users']:,} users, {built.info_['items']:,} items, {built.n_parameters:,} numbers")
     if report is not None:
         say(str(report))
-    elif kept is not None:
-        say(f"test figures: dualnet evaluate {out} {kept}")
+        say(f"other cut-offs: dualnet evaluate {out} --at 5,20")
 
 
 def _without_content(name: str, train: Dataset) -> str:
     """Return why the fitted model cannot score new items."""
     why = "without item content (no --items)" if train.items is None else "from pairs alone, as it does not read content"
     return f"note: {name} learned {why}, so items that it has not seen cannot be scored"
-
-
-def _from_config(config: dict[str, Any], path: Path) -> tuple[Split | None, Dataset, arg.TableOptions]:
-    """Return the split and training set that a configuration describes, and how its tables are read."""
-    from dataclasses import fields
-
-    from ..data.split_files import load_split
-    from ..errors import UsageError, nearest
-    from .sql_options import FILES
-
-    section = dict(config.get("data", {}))
-    if "source" not in section and "events_sql" not in section:
-        raise UsageError(
-            f'{path}: section [data] needs source = "..." (a data set\'s name or a table of events), or events_sql = "..." and'
-            ' database_url_env = "..."'
-        )
-    source, content = section.pop("source", None), section.pop("content", None)
-    known = [field.name for field in fields(arg.TableOptions)]
-    for key in section:
-        if key not in known:
-            raise UsageError(f"{path}: section [data] has no key '{key}'.{nearest(key, [*known, 'source', 'content'])}")
-    listed: dict[str, Any] = {
-        key: ",".join(value) if isinstance(value, list) and key != "sql_params" else value for key, value in section.items()
-    }
-    for key in ("items", "users", *FILES):
-        if key in listed:
-            listed[key] = path.parent / str(listed[key])
-    chosen = None if source is None else str(source)
-    beside = None if chosen is None else path.parent / chosen
-    # not any folder: one may have the name of a data set
-    if beside is not None and (beside.is_file() or arg.split_folder(str(beside)) is not None):
-        chosen = str(beside)
-    tables = arg.TableOptions(**listed)
-    folder = arg.split_folder(chosen)
-    if folder is not None:
-        kept = load_split(folder)
-        kept = kept if content is None else kept.with_content(arg.words(content))
-        return kept, kept.train, tables
-    data = arg.load_data(chosen, tables, content)
-    division = dict(config.get("split", {}))
-    if not division:
-        return None, data, tables
-    if "protocol" not in division:
-        raise UsageError(f'{path}: section [split] needs protocol = "..."')
-    made = arg.make_split(data, division.pop("protocol"), int(division.pop("seed", 0)), division)
-    return made, made.train, tables

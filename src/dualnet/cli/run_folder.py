@@ -1,15 +1,16 @@
-"""`run.json`: that a folder is a run, and by which columns its events were read."""
+"""`run.json`: that a folder is a run, by which columns its events were read, and what it can be measured on again."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 NAME = "run.json"
+T = TypeVar("T")
 LIMIT = 65_536  # bytes; what `write` writes has a few hundred
 
 
@@ -49,15 +50,25 @@ class EventColumns:
         return f"{text}, ratings in '{self.rating}' that count from {self.threshold:g} on"
 
 
-def write_run_file(folder: Path, columns: EventColumns) -> None:
+def write_run_file(folder: Path, columns: EventColumns, test: Mapping[str, Any] | None = None) -> None:
     """Mark a folder as a run.
+
+    Parameters
+    ----------
+    folder : Path
+        The run.
+    columns : EventColumns
+        How its events were read.
+    test : mapping, optional
+        Where its test comes from; see `dualnet.cli.run_division`. Left out for a run that trained on everything.
 
     Raises
     ------
     OSError
         If it cannot be written.
     """
-    text = json.dumps({"format_version": 1, "events": asdict(columns)}, ensure_ascii=False)
+    told = {"format_version": 1, "events": asdict(columns)} | ({} if test is None else {"test": dict(test)})
+    text = json.dumps(told, ensure_ascii=False)
     (folder / NAME).write_text(text + "\n", encoding="utf-8")
 
 
@@ -74,6 +85,26 @@ def read_event_columns(run: Path) -> EventColumns:
     ArtifactError
         If the file is there and is not as `write_run_file` writes it.
     """
+    return _read(run, _columns, EventColumns())
+
+
+def read_test(run: Path) -> Mapping[str, Any] | None:
+    """Return where the test of a run comes from, as `write_run_file` was told; None if it does not say.
+
+    Parameters
+    ----------
+    run : Path
+        The folder of a run, or the folder `model` in it.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is there and is not as `write_run_file` writes it.
+    """
+    return _read(run, _test, None)
+
+
+def _read(run: Path, what: Callable[[Any], T], default: T) -> T:
     from ..errors import ArtifactError
 
     folder = run.resolve()
@@ -81,16 +112,25 @@ def read_event_columns(run: Path) -> EventColumns:
         folder = folder.parent
     path = folder / NAME
     if not path.is_file():
-        return EventColumns()
+        return default
     try:
         if path.stat().st_size > LIMIT:
             raise ValueError(f"more than {LIMIT:,} bytes")
-        return _columns(json.loads(path.read_text(encoding="utf-8")))
+        return what(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError) as error:
         raise ArtifactError(
             f'{path} does not say how the run\'s events were read ({error}); write {{"format_version": 1}} into it and give the'
             " column options"
         ) from error
+
+
+def _test(told: Any) -> Mapping[str, Any] | None:
+    test = told.get("test") if isinstance(told, Mapping) else None
+    if test is None:
+        return None
+    if not isinstance(test, Mapping) or any(not isinstance(name, str) for name in test):
+        raise ValueError("its test is no table of settings")
+    return test
 
 
 def _columns(told: Any) -> EventColumns:

@@ -218,6 +218,8 @@ def check_split(split: Split) -> CheckReport:
         )
         if task.name == "known-known":
             _ordered_by_id(found, task)
+    for task in split.served:
+        totals[f"{task.name} (users, candidates, hidden pairs)"] = [len(task.users), len(task.candidates), int(task.truth.nnz)]
     return CheckReport(f"{split.train.name}, {split.protocol}", totals, _worst_first(found))
 
 

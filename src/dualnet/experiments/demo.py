@@ -15,7 +15,7 @@ from ..data.tasks import Split
 from ..evaluation import evaluate
 from ..models.base import Recommender
 from ..models.registry import create
-from ..report import PROTOCOL_TEXT, Report
+from ..report import FIRST, PROTOCOL_TEXT, SERVED_TEXT, Report
 from ..retrieval.recommendations import Recommendations
 from ..retrieval.vectors import JoinedVectors, to_dense
 from ..train.options import RunOptions
@@ -28,6 +28,11 @@ HEADINGS = {
     "known-new": "known reader, new item",
     "new-known": "new reader, known item",
     "new-new": "new reader, new item",
+}
+SERVED_COLUMNS = {
+    "precision": f"precision@{FIRST}",
+    "new_share": f"new items in {FIRST}",
+    "unliked_share": f"liked by nobody in {FIRST}",
 }
 MODELS = ("popularity", "item-knn", "content-profile", "dualnet")
 CUTS = (10, 20, 50)
@@ -72,6 +77,18 @@ class DemoResult:
                 row.append((f"{mean:.3f}", f"{low:.3f}-{high:.3f}", mean == best[quadrant]))
             rows.append(row)
         return rows
+
+    def served_table(self, cut: int) -> tuple[list[str], list[list[tuple[str, str, bool]]]]:
+        """Return header and a row a model: recall and the first 10 places of one list of all items, as known readers get it."""
+        results = {name: report["known-all"] for name, report in self.reports.items()}
+        columns = {f"recall@{cut}": f"recall@{cut}", **{f"{name}@{FIRST}": text for name, text in SERVED_COLUMNS.items()}}
+        there = [name for name in columns if all(name in result.per_user for result in results.values())]
+        best = {name: max(result.mean(name) for result in results.values()) for name in there if "share" not in name}
+        rows = [
+            [(label, "", False), *((f"{result.mean(name):.3f}", "", result.mean(name) == best.get(name)) for name in there)]
+            for label, result in results.items()
+        ]
+        return ["model", *(columns[name] for name in there)], rows
 
 
 def run_demo(
@@ -140,6 +157,7 @@ def write_page(result: DemoResult, path: Path) -> Path:
             result.rows(cut),
             PROTOCOL_TEXT + " Small: 95 % interval over users.",
         )
+    page.table("One list of all items, as known readers are served it", *result.served_table(CUTS[1]), SERVED_TEXT)
     history = [
         f"{model.catalogue_.content.title(int(row)) if model.catalogue_.content is not None else model.items_.key(int(row))}"
         for row in model.histories_[[model.users_.row(result.reader)]].indices[:6]

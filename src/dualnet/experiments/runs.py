@@ -183,6 +183,7 @@ def measure(
                 "peak_rss_mb": round(peak_rss_mb(), 1),
                 "params": fitted.model.n_parameters if fitted.reason is None else None,
                 "reason": result.reason,
+                **({"first_ten": result.first_ten} if result.is_served else {}),
             },
             result,
         )

@@ -197,11 +197,12 @@ class Scorer:
         return inner_products(self.users[part], self.items)
 
 
-
 Combine = Callable[[list[NDArray[np.float32]]], Iterable[NDArray[np.float32]]]
 
 
-def mean_recalls(tasks: Sequence[RankingTask], parts: Sequence[Sequence[Scorer]], combine: Combine, count: int) -> NDArray[np.float64]:
+def mean_recalls(
+    tasks: Sequence[RankingTask], parts: Sequence[Sequence[Scorer]], combine: Combine, count: int
+) -> NDArray[np.float64]:
     """Return the mean recall over tasks of each of several combinations of scores, shape (count,).
 
     Recall is the mean of that at half the cut-off of `auto_cut`, at it and at twice of it, so that neither end of the list

@@ -26,7 +26,7 @@ class ContentEncoder:
 
     Parameters
     ----------
-    activation : {"tanh", "relu", "sigmoid", "identity"}
+    activation : Activation
         After each layer but the last.
     weights, biases : sequence of ndarray of float32, each (inputs, outputs), (outputs,)
         The layers, bottom to top.

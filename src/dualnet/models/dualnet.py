@@ -30,6 +30,7 @@ from .runtime import DualRuntime
 if TYPE_CHECKING:
     from ..train.trainer import TrainingState
 
+
 class DualNet(Recommender):
     """Recommend anything to anyone: an item network and a user network, trained together (section 3 of the paper).
 

@@ -119,7 +119,14 @@ def drawn_validation(train: Dataset, seed: int) -> Validation | None:
 
 
 def update_levels(
-    model: DualNet, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
+    model: DualNet,
+    known: Prepared,
+    number: int,
+    n_old: int,
+    *,
+    epochs: int | None,
+    learning_rate: float | None,
+    run: RunOptions,
 ) -> dict[str, Any]:
     """Solve once more and train the networks further on old and new data; see `Recommender.update`."""
     levels = model.levels_
@@ -209,4 +216,3 @@ def _questions(model: DualNet, tasks: tuple[RankingTask, ...], users: int) -> li
         columns = None if task.user_content is None else model.user_features(task.user_content)
         found.append(Question(task, model.space(task.items, task.content), columns))
     return found
-

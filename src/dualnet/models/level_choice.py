@@ -72,7 +72,9 @@ def choose_weights(
         if given is not None:
             continue
 
-        def combine(scores: list[Array], name: str = name, tried: Sequence[float] = tried, at: LevelWeights = weights) -> Iterator[Array]:
+        def combine(
+            scores: list[Array], name: str = name, tried: Sequence[float] = tried, at: LevelWeights = weights
+        ) -> Iterator[Array]:
             for value in tried:
                 now = replace(at, **{name: value})
                 yield scores[0] + np.float32(now.network) * scores[1] + np.float32(now.content) * scores[2]
@@ -82,9 +84,7 @@ def choose_weights(
     return weights
 
 
-def choose_standing(
-    levels: Levels, served: Sequence[Question], *, new: float | None, unliked: float | None
-) -> LevelWeights:
+def choose_standing(levels: Levels, served: Sequence[Question], *, new: float | None, unliked: float | None) -> LevelWeights:
     """Return the weights of the levels with those of new items and of items that nobody liked, chosen on served lists.
 
     Parameters
@@ -117,7 +117,10 @@ def choose_standing(
         for k in chosen:
 
             def combine(
-                scores: list[Array], kind: tuple[NDArray[np.bool_], NDArray[np.bool_]] = kinds[k], name: str = name, at: LevelWeights = weights
+                scores: list[Array],
+                kind: tuple[NDArray[np.bool_], NDArray[np.bool_]] = kinds[k],
+                name: str = name,
+                at: LevelWeights = weights,
             ) -> Iterator[Array]:
                 for value in STANDING:
                     now = replace(at, **{name: value})

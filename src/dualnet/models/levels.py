@@ -180,7 +180,9 @@ class Levels:
     @classmethod
     def from_state(cls, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], unliked: IdMap) -> Levels:
         """Take back what `get_state` returned, or what version 0.1 wrote: networks and the weight of the content."""
-        weights = LevelWeights(**config["weights"]) if "weights" in config else LevelWeights(content=float(config["content_weight"]))
+        weights = (
+            LevelWeights(**config["weights"]) if "weights" in config else LevelWeights(content=float(config["content_weight"]))
+        )
         own = {name: value for name, value in tensors.items() if not name.startswith(SOLVED)}
         solved = {name.removeprefix(SOLVED): value for name, value in tensors.items() if name.startswith(SOLVED)}
         return cls(
@@ -205,4 +207,3 @@ def _scaled(vectors: Vectors, scale: Array | None) -> Vectors:
     if isinstance(vectors, JoinedVectors):
         return JoinedVectors(vectors.dense * scale[:, None], csr_array(vectors.sparse.multiply(scale[:, None])))
     return vectors * scale[:, None]
-

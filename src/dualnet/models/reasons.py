@@ -79,7 +79,9 @@ class Reasons:
     def scaled(self, factor: float) -> Reasons:
         """Return the reasons of the score times a factor."""
         levels = tuple((name, scores * factor) for name, scores in self.levels)
-        return Reasons(levels, self.history.scaled(factor), None if self.content is None else self.content.scaled(factor), self.method)
+        return Reasons(
+            levels, self.history.scaled(factor), None if self.content is None else self.content.scaled(factor), self.method
+        )
 
     def __add__(self, other: Reasons) -> Reasons:
         """Return the reasons of a sum of two scores; where one side reads no content, its score is part of the base."""

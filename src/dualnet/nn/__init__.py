@@ -1,1 +1,1 @@
-"""Networks and losses in PyTorch, functions of tensors, knowing neither data sets nor models; `spec` is the shape of a tower without PyTorch."""
+"""Networks and losses in PyTorch, functions of tensors that know neither data sets nor models, and the shape of a tower without PyTorch."""

@@ -121,9 +121,9 @@ class Autoencoder(nn.Module):
         Features of a row.
     widths : sequence of int
         Encoder layers, bottom to top.
-    activation : {"tanh", "relu", "sigmoid", "identity"}
+    activation : Activation
         After each layer.
-    top : {"tanh", "relu", "sigmoid", "identity"}
+    top : Activation
         After the code layer.
     dropout_rate : float
         Of hidden units, between layers.

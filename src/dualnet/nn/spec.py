@@ -102,7 +102,7 @@ class TowerSpec:
         Matched levels with a linear map of their own before the embedding.
     norm : {"batch", "layer", "none"}
         Before each activation; exported towers have ``"none"`` where they were trained with ``"batch"``, which is in the weights.
-    activation : {"tanh", "relu", "sigmoid", "identity"}
+    activation : Activation
         After each level.
     """
 

@@ -101,7 +101,7 @@ def pretrain(
         Clean content. Sparse rows are never made dense beyond one batch.
     widths : sequence of int
         Encoder layers, bottom to top.
-    activation : {"tanh", "relu", "sigmoid", "identity"}
+    activation : Activation
         After each layer.
     settings : PretrainingSettings
         Noise, lengths, seed; the same seed gives the same bits.
@@ -161,7 +161,7 @@ def train_autoencoder(
     ----------
     features, widths, settings, activation, device
         As in `pretrain`.
-    top : {"tanh", "relu", "sigmoid", "identity"}
+    top : Activation
         After the code layer.
     kind : {"squares", "cross-entropy"}
         Error of the inputs.

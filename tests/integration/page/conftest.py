@@ -102,7 +102,9 @@ def papers(tmp_path_factory):
     data = library(n_readers=240, n_papers=320, pairs_per_reader=24)
     model = create("dualnet", levels=(48, 32), epochs=6, random_state=0).fit(data)
     figures = {"cuts": [10], "protocol": "Recall@M per user.", "tasks": [
-        {"task": "known-new", "users": 1234, "metrics": {"recall@10": {"mean": 0.3456, "ci95": [0.3356, 0.3556]}}}]}  # fmt: skip
+        {"task": "known-new", "users": 1234, "metrics": {"recall@10": {"mean": 0.3456, "ci95": [0.3356, 0.3556]}}},
+        {"task": "known-all", "users": 1234, "question": "One list.", "metrics": {
+            "recall@10": {"mean": 0.2, "ci95": [0.1, 0.3]}, "precision@10": {"mean": 0.123}, "unliked_share@10": {"mean": 0.25}}}]}  # fmt: skip
     return model.save(tmp_path_factory.mktemp("papers") / "model", metrics=figures)
 
 

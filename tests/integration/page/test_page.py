@@ -325,4 +325,8 @@ def test_the_model_card_shows_what_is_served(site, open_page):
     row = card.get_by_role("row").filter(has_text="known people, new items")
     expect(row).to_contain_text("0.346 \u00b1 0.010")
     expect(row).to_contain_text("1,234")
+    expect(card.get_by_role("row").filter(has_text="known people, all items")).to_contain_text("0.200")
+    expect(card).to_contain_text(
+        "of the first ten places 12.3 % hold something held out that they like, 25.0 % something that nobody"
+    )
     expect(card).to_contain_text("48, 32")  # the levels

@@ -28,7 +28,11 @@ STEP = 2**0.5  # between two penalties tried
 SEARCH_FACTORS = 64  # wide enough to compare penalties
 SEARCH_ITERATIONS = 5
 SEARCH_PAIRS = 1_000_000  # more are thinned out, by users
-PRIORS: tuple[float | None, ...] = (1.0, 4.0, None)  # in the order they are tried; 0.5 was never better than 1 by more than noise
+PRIORS: tuple[float | None, ...] = (
+    1.0,
+    4.0,
+    None,
+)  # in the order they are tried; 0.5 was never better than 1 by more than noise
 CONTENT_SCALES = (0.0, 0.3, 0.5, 1.0, 1.5, 2.0)
 UPDATE_ITERATIONS = 2  # alternations of an update, without a prior, before those with one
 SAME = 0.001  # gains of recall below this do not count while the search goes on
@@ -110,7 +114,9 @@ class Search:
         for mu in PRIORS if prior is None else (None if np.isinf(prior) else prior,):
             items = ItemFactors(plain, None)
             if mu is not None:
-                items = factors_with_prior(self._training.matrix, self._training.content, self._training.axes, mu, plain, settings)
+                items = factors_with_prior(
+                    self._training.matrix, self._training.content, self._training.axes, mu, plain, settings
+                )
             found = self._content(items, SolvedChoice(weight, penalty, mu, scale), content_scale is None)
             if best is None or found[0] > best[0]:
                 best = found
@@ -173,7 +179,10 @@ class Search:
 
 def recall_of(levels: SolvedLevels, asked: Sequence[Asked]) -> float:
     """Return the mean recall of solved levels over tasks."""
-    parts = [(Scorer(levels.user_vectors(task.history, space), levels.item_vectors(space, task.candidates)),) for task, space in asked]
+    parts = [
+        (Scorer(levels.user_vectors(task.history, space), levels.item_vectors(space, task.candidates)),)
+        for task, space in asked
+    ]
     return float(mean_recalls([task for task, _ in asked], parts, lambda scores: scores, 1)[0])
 
 

@@ -59,7 +59,13 @@ class JointSolution:
 
     @classmethod
     def of(
-        cls, factors: Array, content: Any | None, axes: ContentAxes | None, scale: float, zero_weight: float, regularization: float
+        cls,
+        factors: Array,
+        content: Any | None,
+        axes: ContentAxes | None,
+        scale: float,
+        zero_weight: float,
+        regularization: float,
     ) -> JointSolution:
         """Return the solution for some training items.
 
@@ -159,7 +165,9 @@ class JointSolution:
             found[place[present]] = solution[present]
         return found
 
-    def split(self, history: csr_array, items: Vectors, is_new: NDArray[np.bool_]) -> tuple[NDArray[np.float64], csr_array | None]:
+    def split(
+        self, history: csr_array, items: Vectors, is_new: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], csr_array | None]:
         """Return what one history adds to each coordinate of [v | c Q'x] and of x, item by item.
 
         Parameters
@@ -213,7 +221,9 @@ def _grams(content: csr_array, columns: Rows) -> Array:
     rows = csr_array(content[columns.ravel()])
     owner = np.repeat(np.arange(n * longest) // longest, np.diff(rows.indptr)).astype(np.int64)
     # each history has columns of its own, so that one product has the blocks of all and nothing else
-    apart = csr_array((rows.data, rows.indices + owner * content.shape[1], rows.indptr), shape=(n * longest, n * content.shape[1]))
+    apart = csr_array(
+        (rows.data, rows.indices + owner * content.shape[1], rows.indptr), shape=(n * longest, n * content.shape[1])
+    )
     used, places = np.unique(apart.indices, return_inverse=True)
     compact = csr_array((apart.data, places, apart.indptr), shape=(n * longest, len(used)))
     product = csr_array(compact @ compact.T).tocoo()

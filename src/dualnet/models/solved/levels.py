@@ -125,7 +125,9 @@ class SolvedLevels:
                 about = about + (content @ sparse.T).toarray()
                 weights = weights + np.asarray(sparse.sum(axis=0)).ravel()
         levels = ((FACTORS, others.sum(axis=1)), (CONTENT, about.sum(axis=1)))
-        return Reasons(levels, Cut(np.zeros(len(rows)), others + about), self._by_feature(content, known, dense, others, weights))
+        return Reasons(
+            levels, Cut(np.zeros(len(rows)), others + about), self._by_feature(content, known, dense, others, weights)
+        )
 
     def _by_feature(
         self, content: Any, known: Rows, dense: NDArray[np.float64], others: NDArray[np.float64], weights: NDArray[np.float64]

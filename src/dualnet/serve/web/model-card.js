@@ -6,7 +6,8 @@ import { onCatalogue } from "./items.js";
 import { region } from "./region.js";
 import { count, named } from "./words.js";
 
-const SIDES = { "known-known": ["known", "known"], "known-new": ["known", "new"], "new-known": ["new", "known"], "new-new": ["new", "new"] };
+const SIDES = { "known-known": ["known", "known"], "known-new": ["known", "new"], "new-known": ["new", "known"], "new-new": ["new", "new"], "known-all": ["known", "all"], "new-all": ["new", "all"] };
+const FIRST = { "precision@10": "hold something held out that they like", "new_share@10": "something that nobody liked in training", "unliked_share@10": "something that nobody likes at all" };
 const SHOWN = ["recall", "ndcg", "hit_rate", "map", "mrr", "precision"];
 
 /** Return `update(state)` of this view. */
@@ -62,8 +63,17 @@ function figures(metrics) {
         el("tbody", {}, tasks.map((task) => el("tr", {}, el("th", { scope: "row" }, side(task.task)), cuts.map((cut) => el("td", {}, figure(task.metrics[`${measure}@${cut}`]))), el("td", {}, count(task.users ?? 0))))),
       ),
     ),
+    tasks.map(served),
     metrics.protocol && el("details", { class: "soft small" }, el("summary", {}, "How this was measured"), el("p", {}, metrics.protocol)),
   );
+}
+
+/** What the first ten places of the list that people are served hold, in a sentence. */
+function served(task) {
+  const parts = Object.entries(FIRST).filter(([name]) => task.metrics[name] && task.question);
+  if (parts.length === 0) return null;
+  const said = parts.map(([name, text]) => `${(100 * task.metrics[name].mean).toFixed(1)} % ${text}`).join(", ");
+  return el("p", { class: "soft small" }, `${side(task.task)}, in one list as it is served: of the first ten places ${said}.`);
 }
 
 function side(task) {

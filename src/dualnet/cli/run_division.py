@@ -1,0 +1,133 @@
+"""What a run can be measured on again: `fit` keeps where its division came from, `evaluate` makes it anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import arguments as arg
+from .run_folder import read_test
+from .sql_options import FILES, SqlOptions
+
+if TYPE_CHECKING:
+    from ..data.dataset import Dataset
+    from ..data.tasks import Split
+
+WHAT_TO_GIVE = (
+    "has no test of its own: it trained on everything, or on the rows of queries; give the folder of a split as SPLIT (`dualnet"
+    " split` makes one, `dualnet fit SPLIT` trains on its training part alone)"
+)
+
+
+def division_origin(
+    source: str | None, tables: arg.TableOptions, content: str | None, protocol: str, seed: int
+) -> dict[str, Any] | None:
+    """Return what makes a division of tables or a named data set again; None for queries, whose parameters may be private."""
+    if source is None or any(getattr(tables, field.name) is not None for field in fields(SqlOptions)):
+        return None
+    changed = {
+        field.name: value for field in fields(tables) if (value := getattr(tables, field.name)) != field.default
+    }  # fmt: skip
+    changed |= {name: str(value.resolve()) for name, value in changed.items() if isinstance(value, Path)}
+    if "vectors" in changed:
+        parts = (part.partition("=") for part in arg.words(changed["vectors"]))
+        changed["vectors"] = ",".join(f"{name}={Path(file).resolve()}" if file else name for name, _, file in parts)
+    place = str(Path(source).resolve()) if Path(source).is_file() else source
+    return {"data": place, "tables": changed, "content": content, "protocol": protocol, "seed": seed}
+
+
+def division_of(run: Path) -> Split:
+    """Return the division whose training part a run was fitted on.
+
+    Parameters
+    ----------
+    run : Path
+        The folder of a run, or the folder `model` in it.
+
+    Raises
+    ------
+    UsageError
+        If the run does not say; the text says what to give.
+    DualNetError
+        If what it was made from is not there any more, or cannot be read.
+    """
+    from ..data.split_files import load_split
+    from ..errors import UsageError
+
+    test = read_test(run)
+    if test is None:
+        raise UsageError(f"{run} {WHAT_TO_GIVE}")
+    try:
+        if "split" in test:
+            made = load_split(Path(str(test["split"])))
+            return made if test.get("content") is None else made.with_content(arg.words(str(test["content"])))
+        if "config" in test:
+            divided = from_config(Path(str(test["config"])))[0]
+            if divided is None:
+                raise UsageError(f"{run} {WHAT_TO_GIVE}")
+            return divided
+        data = arg.load_data(str(test["data"]), _tables(test["tables"]), test.get("content"))
+        return arg.make_split(data, str(test["protocol"]), int(test["seed"]), {})
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{run}: its run.json does not say what it was measured on ({error}); give the folder of a split"
+        ) from error
+
+
+def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, dict[str, Any]]:
+    """Return the split and training set that a configuration describes, how its tables are read, and its model.
+
+    Raises
+    ------
+    UsageError
+        If the file does not say what to train on, or says what nobody understands.
+    """
+    from ..config import read_config
+    from ..data.split_files import load_split
+    from ..errors import UsageError, nearest
+
+    config = read_config(path)
+    model = dict(config.get("model", {}))
+    section = dict(config.get("data", {}))
+    if "source" not in section and "events_sql" not in section:
+        raise UsageError(
+            f'{path}: section [data] needs source = "..." (a data set\'s name or a table of events), or events_sql = "..." and'
+            ' database_url_env = "..."'
+        )
+    source, content = section.pop("source", None), section.pop("content", None)
+    known = [field.name for field in fields(arg.TableOptions)]
+    for key in section:
+        if key not in known:
+            raise UsageError(f"{path}: section [data] has no key '{key}'.{nearest(key, [*known, 'source', 'content'])}")
+    listed: dict[str, Any] = {
+        key: ",".join(value) if isinstance(value, list) and key != "sql_params" else value for key, value in section.items()
+    }
+    for key in ("items", "users", *FILES):
+        if key in listed:
+            listed[key] = path.parent / str(listed[key])
+    chosen = None if source is None else str(source)
+    beside = None if chosen is None else path.parent / chosen
+    # not any folder: one may have the name of a data set
+    if beside is not None and (beside.is_file() or arg.split_folder(str(beside)) is not None):
+        chosen = str(beside)
+    tables = arg.TableOptions(**listed)
+    folder = arg.split_folder(chosen)
+    if folder is not None:
+        kept = load_split(folder)
+        kept = kept if content is None else kept.with_content(arg.words(content))
+        return kept, kept.train, tables, model
+    data = arg.load_data(chosen, tables, content)
+    division = dict(config.get("split", {}))
+    if not division:
+        return None, data, tables, model
+    if "protocol" not in division:
+        raise UsageError(f'{path}: section [split] needs protocol = "..."')
+    made = arg.make_split(data, division.pop("protocol"), int(division.pop("seed", 0)), division)
+    return made, made.train, tables, model
+
+
+def _tables(told: Mapping[str, Any]) -> arg.TableOptions:
+    given: dict[str, Any] = {name: Path(value) if name in ("items", "users") else value for name, value in told.items()}
+    return arg.TableOptions(**given)
