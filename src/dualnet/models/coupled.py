@@ -26,6 +26,7 @@ from .content_cosine import features_of
 from .reasons import Cut, Reasons, linear, only_new
 from .wmf import check_factorisation, start_factors
 
+KINDS = ("text", "tags", "categories", "numbers", "vectors", "bags", "images")  # fields of `ContentSpec`
 MEASURED = (
     NumberBlock,
     VectorBlock,
@@ -46,7 +47,8 @@ class Coupled(Recommender):
     factors, zero_weight, regularization, regularization_power
         As in `WMF`; the weights of the content count as data of an item.
     content_weight : float or mapping of str to float
-        Weight of the rows of content against a user's positive; by content column, where those that are not named are left out.
+        Weight of the rows of content against a user's positive. A mapping names content columns, or kinds of them (``text``,
+        ``tags``, ``categories``, ``numbers``, ``vectors``, ``bags``, ``images``) for those that are not named; the rest is left out.
     iterations : int
         Alternations, as in `WMF`.
     random_state : int
@@ -108,16 +110,19 @@ class Coupled(Recommender):
 
     def _weights(self, featurizer: Featurizer) -> Array:
         """Return the weight of each feature."""
-        columns = featurizer.spec.columns
-        given = self.content_weight if isinstance(self.content_weight, Mapping) else dict.fromkeys(columns, self.content_weight)
-        for column, weight in given.items():
-            if column not in columns:
-                raise UsageError(f"content_weight names '{column}', which is no content column.{nearest(column, columns)}")
-            if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight >= 0:
+        spec = featurizer.spec
+        kinds = {column: kind for kind in KINDS for column in getattr(spec, kind)}
+        given = self.content_weight if isinstance(self.content_weight, Mapping) else dict.fromkeys(KINDS, self.content_weight)
+        for name, weight in given.items():
+            if name not in (*spec.columns, *KINDS):
                 raise UsageError(
-                    f"content_weight={weight!r} of column '{column}' must be a number of at least 0 (0 leaves it out)"
+                    f"content_weight names '{name}', which is no content column and no kind of one ({', '.join(KINDS)})."
+                    f"{nearest(name, spec.columns)}"
                 )
-        return np.array([given.get(block.column, 0) for block in featurizer.blocks for _ in block.names()], np.float32)
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < np.inf:
+                raise UsageError(f"content_weight={weight!r} of '{name}' must be a number of at least 0 (0 leaves it out)")
+        by_column = {column: given.get(column, given.get(kind, 0)) for column, kind in kinds.items()}
+        return np.array([by_column[block.column] for block in featurizer.blocks for _ in block.names()], np.float32)
 
     def _parts(self, features: Matrix) -> tuple[csr_array, Array]:
         """Return which items have which words, with their weights, and the values of measured features; items x features."""

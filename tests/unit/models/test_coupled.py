@@ -120,6 +120,11 @@ def test_columns_without_weight_are_left_out():
     assert not alone.measured_factors_.size
     names = np.array(alone.featurizer_.names())
     assert set(names[alone.feature_weights_ > 0]) == {"a", "b", "c"}
+    by_kind = Coupled(factors=4, content_weight={"text": 0.3, "tags": 0.6, "title": 0.4, "images": 1}).fit(data)
+    weights = dict(zip(names, by_kind.feature_weights_, strict=True))
+    assert {float(weights[name]) for name in ("red", "blue")} == {np.float32(0.4)}
+    assert float(weights["a"]) == np.float32(0.6)
+    assert not by_kind.measured_factors_.size
     everything = Coupled(factors=4, content_weight=0.5).fit(data)
     assert np.abs(everything.item_factors_ - alone.item_factors_).max() > 0.01
 
@@ -144,10 +149,10 @@ def test_all_quadrants_are_served_and_a_saved_model_is_the_same(tmp_path, weight
 @pytest.mark.parametrize(
     ("weight", "text"),
     [
-        ({"titel": 0.5}, "names 'titel', which is no content column. Did you mean 'title'"),
-        ({"title": -0.5}, "content_weight=-0.5 of column 'title' must be a number of at least 0"),
-        ("much", "content_weight='much' of column 'title' must be a number"),
-        (True, "content_weight=True of column 'title' must be a number"),
+        ({"titel": 0.5}, "names 'titel', which is no content column and no kind of one"),
+        ({"title": -0.5}, "content_weight=-0.5 of 'title' must be a number of at least 0"),
+        ("much", "content_weight='much' of 'text' must be a number"),
+        (True, "content_weight=True of 'text' must be a number"),
         (0.005, "zero_weight=0.01 must be above 0 and below the lightest positive"),
     ],
 )
