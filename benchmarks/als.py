@@ -3,7 +3,8 @@
 The world is that of `scale` with 200,000 users, 20,000 items and 4 million pairs. implicit weighs zeros 1 and positives alpha; divided
 by alpha that is our zero_weight = 1 / alpha, and regularization / alpha. Each takes as many threads as there are cores, as either does
 when it is installed. Seconds are those of a clock, beside those of the process: where others use the machine too, the latter are the
-steadier; ratios are taken between neighbours in time, and their median is told.
+steadier; ratios are taken between neighbours in time, and their median is told. The load (processes that wanted a core, over five
+minutes) says how busy it was.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def _seconds(work: Callable[[], Any]) -> tuple[float, float]:
 
 def _medians(spent: list[tuple[float, float]]) -> dict[str, float]:
     clock, process = (statistics.median(values) for values in zip(*spent, strict=True))
-    return {"seconds": clock, "CPU seconds": process}
+    return {"seconds": clock, "CPU seconds": process, "load of the machine": os.getloadavg()[1]}
 
 
 def _ratios(ours: list[tuple[float, float]], theirs: list[tuple[float, float]], name: str) -> dict[str, float]:
