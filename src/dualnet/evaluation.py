@@ -250,20 +250,15 @@ def _expected_hits(best: Best, hit: NDArray[np.bool_], rows: Rows, truth_scores:
 
 
 def chance_above(best: Best, cut: int, rows: Rows, truth_scores: Scores) -> NDArray[np.float64]:
-    """Return the chance of each held-out pair to be in the first `cut` places, where groups of equal scores are drawn from.
+    """Return the chance of each held-out pair to be in the first `cut` places, shape (n_pairs,); equal scores are drawn from.
 
     Parameters
     ----------
     best : Best
         Lists of at least `cut` places, one for each user of a block.
     cut : int
-        Places that count.
     rows, truth_scores : ndarray, shape (n_pairs,)
         The user, as a row of the block, and the score of each held-out pair.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_pairs,)
     """
     score = best.scores[:, cut - 1]
     above = (best.scores > score[:, None]).sum(axis=1)

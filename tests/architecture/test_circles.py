@@ -73,7 +73,7 @@ def test_every_kind_of_import_counts(tmp_path):
 LEFT = [
     {
         "dualnet.models.descent", "dualnet.models.dualnet",
-        "dualnet.models.dualnet_parameters", "dualnet.models.dualnet_reasons",
+        "dualnet.models.dualnet_parameters", "dualnet.models.learning",
     },
     {"dualnet.data.dataset", "dualnet.data.sql.dataset", "dualnet.data.tables"},
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from ..data.protocols.serving import validation as serving_validation
 from ..data.tasks import RankingTask, Validation
 from ..errors import DataError, optional_package
 from ..train.options import RunOptions
-from ..train.progress import EpochLog, EpochProgress
+from ..train.progress import EpochProgress
 from .base import Prepared
 from .choosing import Phase, sample_users
 from .content_cosine import at_unit_length
@@ -161,18 +161,8 @@ def _solve(model: DualNet, known: Prepared, phase: Phase[Chosen]) -> tuple[Solve
             0.0 if training.content is None else CONTENT_SCALE if model.content_scale is None else model.content_scale,
         )
         return choice, training.solve(choice)
-    name = f"{phase.name}/solve"
-    run = phase.run
-    with EpochProgress(run.progress, "solved levels", TRIALS, 0) as progress, EpochLog(run.log, name, [], run.trackers) as log:
-        trials = 0
-
-        def told(figures: dict[str, float]) -> None:
-            nonlocal trials
-            trials += 1
-            progress.round(figures, trials)
-            log.write({"epoch": float(trials), **figures}, 0.0)
-
-        search = Search(training, [(question.task, question.space) for question in asked], told)
+    with EpochProgress(phase.run.progress, "solved levels", TRIALS, 0) as progress:
+        search = Search(training, [(question.task, question.space) for question in asked], progress.round)
         return search(model.factor_zero_weight, model.regularization, model.prior, model.content_scale)
 
 

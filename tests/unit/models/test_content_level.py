@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from dualnet import Dataset, DualNet, load, splits, synthetic
 from dualnet.errors import UsageError
 from dualnet.evaluation import evaluate
-from dualnet.models import content_cosine
+from dualnet.models import choosing, content_cosine
 from dualnet.models.choosing import auto_cut
 from dualnet.models.content_level import WEIGHTS, best_content_weight
 from dualnet.models.fusion import Fusion

@@ -75,7 +75,7 @@ def test_a_new_item_reaches_someone_with_only_a_new_item():
 
 
 def test_reference_input_ignores_new_items_in_a_history_and_says_so():
-    model = DualNet(**TINY, user_input="reference", content_weight=0.0).fit(WORLD)
+    model = DualNet(**TINY, user_input="reference", factors=0, content_weight=0.0).fit(WORLD)
     assert model.recommend(history=["i0-1", "n1"], new_items=fresh("n1"), k=3).ignored == ["n1"]
     assert model.recommend(history=["n1"], new_items=fresh("n1"), k=3).resolved == "fallback"
 
@@ -119,10 +119,10 @@ def test_dense_and_exact_loss_train_alike():
 def test_validation_chooses_the_epochs_of_the_refit():
     split = splits.out_matrix(WORLD, cold=0.2)
     model = DualNet(levels=(16, 8), epochs=12, user_batch=20, patience=3).fit(split.train, split.validation)
-    assert model.training_.epoch == model.choice_.best_epoch
+    assert model.training_.epoch == model.choice_.training.best_epoch
     inside = splits.citeulike2(WORLD)
     model = DualNet(levels=(16, 8), epochs=6, user_batch=20).fit(inside.train, inside.validation)
-    assert not hasattr(model, "choice_")
+    assert model.choice_.training is model.training_  # nothing was set aside: one fit serves
     assert model.training_.best_figure == max(entry["recall@auto"] for entry in model.training_.history)
 
 
@@ -235,8 +235,8 @@ def test_every_stage_counts_and_any_can_be_left_out(design):
 def test_the_last_stage_is_validated_and_chooses_its_epochs():
     split = splits.out_matrix(WORLD, cold=0.2)
     model = DualNet(**{**STAGED, "stages": ("refine",), "refine_epochs": 4}).fit(split.train, split.validation)
-    assert model.training_.epoch == model.choice_.best_epoch
-    assert all("recall@auto" in entry for entry in model.choice_.history)
+    assert model.training_.epoch == model.choice_.training.best_epoch
+    assert all("recall@auto" in entry for entry in model.choice_.training.history)
 
 
 @pytest.mark.parametrize(("optimizer", "learned"), [("adam", True), ("sgd", False)])

@@ -93,11 +93,11 @@ class Search:
     asked : sequence of (RankingTask, ItemSpace)
         Validation tasks.
     told : callable
-        Is told each trial and its recall.
+        Is told each trial with its recall, and how many there were.
     """
 
-    def __init__(self, training: Training, asked: Sequence[Asked], told: Callable[[dict[str, float]], None]) -> None:
-        self._training, self._asked, self._told = training, asked, told
+    def __init__(self, training: Training, asked: Sequence[Asked], told: Callable[[dict[str, float], int], None]) -> None:
+        self._training, self._asked, self._told, self._trials = training, asked, told, 0
 
     def __call__(
         self, zero_weight: float | None, regularization: float | None, prior: float | None, content_scale: float | None
@@ -146,8 +146,12 @@ class Search:
 
     def _recall(self, levels: SolvedLevels, choice: SolvedChoice) -> float:
         recall = recall_of(levels, self._asked)
-        self._told({**{name: -1.0 if value is None else value for name, value in vars(choice).items()}, "recall": recall})
+        self._tell({name: value for name, value in vars(choice).items() if value is not None}, recall)
         return recall
+
+    def _tell(self, tried: dict[str, float], recall: float) -> None:
+        self._trials += 1
+        self._told({**tried, "recall": recall}, self._trials)
 
     def _weights(self, zero_weight: float | None, regularization: float | None) -> tuple[float, float]:
         """Return the best weight of zeros and penalty for narrow factors without content, by climbing from penalty to penalty."""
@@ -164,7 +168,7 @@ class Search:
             if place not in found:
                 choice = SolvedChoice(weight, penalty, None, 0.0)
                 found[place] = recall_of(narrow.solve(choice), known)
-                self._told({"zero_weight": weight, "regularization": penalty, "recall": found[place]})
+                self._tell({"zero_weight": weight, "regularization": penalty}, found[place])
             return found[place]
 
         penalty = REGULARIZATION if regularization is None else regularization
