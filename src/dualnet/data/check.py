@@ -13,6 +13,7 @@ from ..errors import DualNetError
 from .content import Content
 from .dataset import Dataset
 from .featurizers.base import unit_rows
+from .interactions import Interactions
 from .tasks import RankingTask, Split
 
 Level = Literal["info", "warning", "error"]
@@ -100,6 +101,7 @@ def check_dataset(data: Dataset) -> CheckReport:
     }
     totals |= data.origin
     found: list[Finding] = []
+    _other_events(found, totals, interactions)
     _count(found, "info", "users-with-few-events", (per_user < FEW_EVENTS).sum(), f"users have fewer than {FEW_EVENTS} events")
     _count(found, "warning", "users-without-events", (per_user == 0).sum(), "users have no event and will get popular items")
     _count(
@@ -151,6 +153,21 @@ def check_dataset(data: Dataset) -> CheckReport:
     return CheckReport(data.name, totals, _worst_first(found))
 
 
+def _other_events(found: list[Finding], totals: dict[str, Any], interactions: Interactions) -> None:
+    """Count what is known and is no like, and who has nothing else."""
+    others = interactions.others
+    if others is None:
+        return
+    totals |= {"disliked pairs": others.n_disliked, "seen pairs": others.n_seen}
+    _count(found, "info", "disliked", others.n_disliked, "pairs are dislikes: they are never listed to the same user again")
+    _count(found, "info", "seen", others.n_seen, "pairs were seen without a like: they are never listed to the same user again")
+    users, items = others.pairs()
+    no_like = np.diff(interactions.matrix.indptr) == 0
+    _count(found, "warning", "users-without-likes", no_like[np.unique(users)].sum(), "users have no like, only other events")
+    silent = np.bincount(interactions.matrix.indices, minlength=interactions.n_items) == 0
+    _count(found, "info", "items-without-likes", silent[np.unique(items)].sum(), "items were seen and are liked by nobody")
+
+
 def check_split(split: Split) -> CheckReport:
     """Report leaks and smells: overlap of train and test, new things that are not new, order by id, near-duplicates.
 
@@ -167,6 +184,7 @@ def check_split(split: Split) -> CheckReport:
         "training pairs": train.n_pairs,
     }
     found: list[Finding] = []
+    learned = train.items.subset(split.train.known_items())  # others were seen or disliked only
     for task in split.tasks:
         totals[f"{task.name} (users, candidates, hidden pairs)"] = [len(task.users), len(task.candidates), int(task.truth.nnz)]
         users, items = task.truth.tocoo().coords
@@ -187,11 +205,11 @@ def check_split(split: Split) -> CheckReport:
                 found,
                 "error",
                 "new-items-in-training",
-                len(np.unique(items[train_item >= 0])),
+                len(np.unique(items[learned.find(task.items)[items] >= 0])),
                 f"'new' items of {task.name} occur in training, so they are not new",
             )
             if task.content is not None:
-                new = task.content.take(np.setdiff1d(task.candidates, task.items.find(train.items)))
+                new = task.content.take(np.setdiff1d(task.candidates, task.items.find(learned)))
                 _count(
                     found,
                     "warning",
@@ -227,7 +245,7 @@ def _ordered_by_id(found: list[Finding], task: RankingTask) -> None:
     """Notice a 'random' split that gives each user's first items by id to training (a widely shared CiteULike split does)."""
     ordered = counted = 0
     for user in range(len(task.users)):
-        shown = task.seen.indices[task.seen.indptr[user] : task.seen.indptr[user + 1]]
+        shown = task.history.indices[task.history.indptr[user] : task.history.indptr[user + 1]]
         hidden = task.truth.indices[task.truth.indptr[user] : task.truth.indptr[user + 1]]
         if len(shown) > 1 and len(hidden) > 1:
             counted += 1
@@ -251,8 +269,9 @@ def _near_duplicates(found: list[Finding], split: Split, task: RankingTask) -> N
 
     try:
         featurizer = Featurizer.fit(split.train.items)
-        known = featurizer.transform(split.train.items)
-        rows = np.setdiff1d(task.candidates, task.items.find(split.train.interactions.items))[:SAMPLE]
+        known = featurizer.transform(split.train.items.take(split.train.known_items()))
+        learned = split.train.interactions.items.subset(split.train.known_items())
+        rows = np.setdiff1d(task.candidates, task.items.find(learned))[:SAMPLE]
         fresh = featurizer.transform(task.content.take(rows))
     except DualNetError:
         return  # without features (or without the extra that fits them) there is nothing to compare

@@ -232,16 +232,18 @@ class Dataset:
             {name: texts.take(left) for name, texts in self.pair_texts.items()},
         )
 
-    def keep(self, mask: NDArray[np.bool_]) -> Dataset:
+    def keep(self, mask: NDArray[np.bool_], others: NDArray[np.bool_] | None = None) -> Dataset:
         """Return the same users and items with only some pairs.
 
         Parameters
         ----------
         mask : ndarray of bool, shape (n_pairs,)
             True for the pairs to keep, in matrix order.
+        others : ndarray of bool, shape (len(interactions.others),), optional
+            True for the other events to keep; all when left out.
         """
         texts = {name: values.filter(pa.array(mask)) for name, values in self.pair_texts.items()}
-        return replace(self, interactions=self.interactions.keep(mask), pair_texts=texts)
+        return replace(self, interactions=self.interactions.keep(mask, others), pair_texts=texts)
 
     def only(self, mask: NDArray[np.bool_]) -> Dataset:
         """Return only some pairs, and only the users and items that have one left.
