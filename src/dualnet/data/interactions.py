@@ -169,8 +169,6 @@ class Interactions:
             liked = kinds == LIKE
             user_rows, item_rows, value = user_rows[liked], item_rows[liked], value[liked]
             when = None if when is None else when[liked]
-            if not liked.any():
-                raise DataError("there are no likes, only other events; nothing can be learned from them alone")
         bad = ~(np.isfinite(value) & (value > 0))
         if bad.any():
             raise DataError(
@@ -276,6 +274,24 @@ class Interactions:
         csr_array of int64, shape (len(users), len(items))
         """
         return csr_positions(self.matrix, users=users, items=items)
+
+    def seen_over(self, users: IdMap, items: IdMap) -> csr_array | None:
+        """Return what users saw or disliked, over other users and items.
+
+        Parameters
+        ----------
+        users, items : IdMap
+            Ids of the rows and columns; events of others are left out.
+
+        Returns
+        -------
+        csr_array of uint8, shape (len(users), len(items)), or None
+            Codes of `OtherEvents.kinds`; None if nothing is left.
+        """
+        if self.others is None:
+            return None
+        found = self.others.over(users.find(self.users), items.find(self.items), (len(users), len(items)))
+        return found.kinds if len(found) else None
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over ids, pairs, weights, times and other events, as hexadecimal text."""

@@ -114,6 +114,22 @@ class OtherEvents:
         kinds = csr_array((self.kinds.data[source.data], source.indices, source.indptr), shape=source.shape)
         return OtherEvents(kinds, None if self.times is None else self.times[source.data])
 
+    def over(self, users: Rows, items: Rows, shape: tuple[int, int]) -> OtherEvents:
+        """Return the events over other users and items.
+
+        Parameters
+        ----------
+        users, items : ndarray of int64
+            New row of each present user and item, -1 for those that are left out.
+        shape : tuple of int
+            New numbers of users and items.
+        """
+        own_users, own_items = self.pairs()
+        rows, columns = users[own_users], items[own_items]
+        left = (rows >= 0) & (columns >= 0)
+        times = None if self.times is None else self.times[left]
+        return OtherEvents.from_rows(shape, rows[left], columns[left], self.kinds.data[left], times)
+
 
 def event_codes(types: Sequence[str] | NDArray[np.generic]) -> NDArray[np.uint8]:
     """Return the codes of event types, shape (n_events,).

@@ -118,6 +118,8 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
         Stored histories: a known user id is short for its row.
     weights_ : ndarray of float32, shape (nnz of histories_,), or None
         Weights of the stored pairs, for updates; None if all are 1.
+    seen_ : csr_array of uint8, shape (len(users_), items of the catalogue when it was fitted), or None
+        What users saw (1) or disliked (2) and did not like, which is not listed to them again; None if nothing is known.
     popularity_ : ndarray of float32, shape (len(items_),)
         Training events of each item; what someone without history or columns gets.
     featurizer_, user_featurizer_ : Featurizer or None
@@ -134,6 +136,7 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
 
     info_: dict[str, Any]
     manifest_: str
+    seen_: csr_array | None = None
 
     @property
     @abstractmethod
@@ -208,11 +211,13 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
             "users": len(self.users_),
             "items": len(self.items_),
             "pairs": known.data.interactions.n_pairs,
+            **_count_others(train),
             "fit_seconds": round(time.perf_counter() - started, 3),
         }
         silent = np.setdiff1d(np.arange(train.interactions.n_items), train.known_items())
         if len(silent) and train.items is not None and self.capabilities.new_items:
             self.add_items(train.items.take(silent))
+        self.seen_ = train.interactions.seen_over(self.users_, self.catalogue_.ids)
         return self
 
     def _prepare(self, train: Dataset) -> Prepared:
@@ -228,6 +233,7 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
         whole = len(known) == train.interactions.n_items and len(users) == train.interactions.n_users
         data = train if whole else train.select(users=users, items=known)
         self.users_, self.items_ = data.interactions.users, data.interactions.items
+        self.seen_ = None
         self._forget()  # vectors of the former fit
         self.histories_ = data.interactions.pattern()
         weights = data.interactions.matrix.data
@@ -350,6 +356,12 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
         """Return features of user columns, shape (n_users, n_user_features), or None for a model without them."""
         return None if self.user_featurizer_ is None else self.user_featurizer_.transform(user_content)
 
+    def _seen_rows(self, user: int) -> Rows:
+        """Return the catalogue rows that a user, given by row, saw or disliked and did not like."""
+        if self.seen_ is None:
+            return np.empty(0, np.int64)
+        return self.seen_.indices[self.seen_.indptr[user] : self.seen_.indptr[user + 1]].astype(np.int64)
+
     @property
     def _catalogue_vectors(self) -> CatalogueVectors:
         kept: CatalogueVectors = self._cached("_kept", CatalogueVectors)
@@ -358,3 +370,8 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
     def _require_fitted(self) -> None:
         if not hasattr(self, "catalogue_"):
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit(data) or load a saved model")
+
+
+def _count_others(train: Dataset) -> dict[str, int]:
+    others = train.interactions.others
+    return {} if others is None else {"disliked": others.n_disliked, "seen": others.n_seen}

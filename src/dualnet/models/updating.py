@@ -90,7 +90,7 @@ class Updates:
         updated.users_, updated.items_, updated.histories_ = data.users, data.items, data.pattern()
         updated.weights_ = None if (data.matrix.data == 1).all() else data.matrix.data
         updated.popularity_ = np.bincount(data.matrix.indices, minlength=len(data.items)).astype(np.float32)
-        updated.catalogue_ = grown.catalogue
+        updated.catalogue_, updated.seen_ = grown.catalogue, grown.seen
         number = int(model.info_.get("update", {}).get("number", 0)) + 1
         weights = np.ones(model.histories_.nnz, np.float32) if model.weights_ is None else model.weights_
         idle = grown.added["pairs"] == 0 and np.array_equal(data.matrix.data, weights)  # no pair is new, and none is heavier
