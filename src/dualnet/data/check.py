@@ -159,8 +159,6 @@ def _other_events(found: list[Finding], totals: dict[str, Any], interactions: In
     if others is None:
         return
     totals |= {"disliked pairs": others.n_disliked, "seen pairs": others.n_seen}
-    _count(found, "info", "disliked", others.n_disliked, "pairs are dislikes: they are never listed to the same user again")
-    _count(found, "info", "seen", others.n_seen, "pairs were seen without a like: they are never listed to the same user again")
     users, items = others.pairs()
     no_like = np.diff(interactions.matrix.indptr) == 0
     _count(found, "warning", "users-without-likes", no_like[np.unique(users)].sum(), "users have no like, only other events")

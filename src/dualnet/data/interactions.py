@@ -98,7 +98,7 @@ class Interactions:
             Seconds since 1970.
         user_ids, item_ids : IdMap, optional
             The full id maps when more users or items exist than occur in the pairs.
-        types : sequence of {"like", "seen", "dislike"}, optional
+        types : sequence of {"like", "seen", "dislike"} or of their codes (uint8), optional
             What each event is; likes when left out. Of several events of one pair a like counts before a dislike, and a
             dislike before a view.
         duplicates : {"error", "first", "last", "max", "sum"}

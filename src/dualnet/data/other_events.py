@@ -132,13 +132,15 @@ class OtherEvents:
 
 
 def event_codes(types: Sequence[str] | NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Return the codes of event types, shape (n_events,).
+    """Return the codes of event types, shape (n_events,); codes (uint8) are returned as they are.
 
     Raises
     ------
     UsageError
         If one is none of ``like``, ``seen`` and ``dislike``.
     """
+    if isinstance(types, np.ndarray) and types.dtype == np.uint8:
+        return types.astype(np.uint8, copy=False)
     wrong = [value for value in dict.fromkeys(types) if value not in EVENT_TYPES]
     if wrong:
         raise UsageError(f"event type {listing(wrong)} is not known; an event is one of {', '.join(EVENT_TYPES)}")

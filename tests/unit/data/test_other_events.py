@@ -7,6 +7,7 @@ from scipy.sparse import csr_array
 from dualnet.data import splits
 from dualnet.data.check import check_dataset, check_split
 from dualnet.data.dataset import Dataset
+from dualnet.data.event_types import say_events
 from dualnet.data.interactions import Interactions
 from dualnet.data.other_events import DISLIKE, SEEN, OtherEvents
 from dualnet.data.split_files import load_split, save_split
@@ -75,8 +76,6 @@ def test_weights_are_those_of_likes():
 def test_other_events_of_bad_form_are_refused():
     with pytest.raises(UsageError, match="event type 'click' is not known; an event is one of like, seen, dislike"):
         Interactions.from_pairs(["a"], ["x"], types=["click"])
-    with pytest.raises(DataError, match="there are no likes"):
-        Interactions.from_pairs(["a"], ["x"], types=["seen"])
     with pytest.raises(DataError, match="got 3 as uint8"):
         OtherEvents(csr_array(np.array([[3, 0]], np.uint8)))
     likes = Interactions.from_pairs(["a"], ["x"])
@@ -189,7 +188,9 @@ def test_checks_count_them_and_find_no_leak():
     report = check_dataset(WORLD)
     others = WORLD.interactions.others
     assert (report.totals["disliked pairs"], report.totals["seen pairs"]) == (others.n_disliked, others.n_seen)
-    assert f"{others.n_disliked:,} pairs are dislikes" in str(report)
+    told = say_events(WORLD.interactions)
+    assert f"{others.n_disliked:,} dislikes and {others.n_seen:,} views" in told
+    assert say_events(CALM.interactions) == ""
     for protocol in ("four-quadrants", "temporal", "out-matrix"):
         split = splits.make(protocol, WORLD)
         assert not check_split(split).has_errors, str(check_split(split))
