@@ -356,12 +356,6 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
         """Return features of user columns, shape (n_users, n_user_features), or None for a model without them."""
         return None if self.user_featurizer_ is None else self.user_featurizer_.transform(user_content)
 
-    def _seen_rows(self, user: int) -> Rows:
-        """Return the catalogue rows that a user, given by row, saw or disliked and did not like."""
-        if self.seen_ is None:
-            return np.empty(0, np.int64)
-        return self.seen_.indices[self.seen_.indptr[user] : self.seen_.indptr[user + 1]].astype(np.int64)
-
     @property
     def _catalogue_vectors(self) -> CatalogueVectors:
         kept: CatalogueVectors = self._cached("_kept", CatalogueVectors)

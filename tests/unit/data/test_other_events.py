@@ -170,7 +170,7 @@ def test_a_cut_in_time_cuts_other_events_too():
 
 
 def test_items_that_were_seen_and_never_liked_stay_in_the_training_set():
-    split = splits.citeulike2(WORLD)
+    split = splits.citeulike2(Dataset(WORLD.interactions))
     silent = np.setdiff1d(np.arange(split.train.interactions.n_items), split.train.known_items())
     assert len(silent) > 0
     assert set(silent) <= set(split.train.interactions.others.kinds.indices)
