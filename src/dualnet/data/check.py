@@ -101,9 +101,15 @@ def check_dataset(data: Dataset) -> CheckReport:
     }
     totals |= data.origin
     found: list[Finding] = []
-    _other_events(found, totals, interactions)
+    other_user, other_item = _other_events(found, totals, interactions)
     _count(found, "info", "users-with-few-events", (per_user < FEW_EVENTS).sum(), f"users have fewer than {FEW_EVENTS} events")
-    _count(found, "warning", "users-without-events", (per_user == 0).sum(), "users have no event and will get popular items")
+    _count(
+        found,
+        "warning",
+        "users-without-events",
+        ((per_user == 0) & ~other_user).sum(),
+        "users have no event and will get popular items",
+    )
     _count(
         found,
         "info",
@@ -115,7 +121,7 @@ def check_dataset(data: Dataset) -> CheckReport:
         found,
         "info",
         "items-without-events",
-        (per_item == 0).sum(),
+        ((per_item == 0) & ~other_item).sum(),
         "items have no event: they are new items, known by content alone",
     )
     _count(
@@ -153,17 +159,23 @@ def check_dataset(data: Dataset) -> CheckReport:
     return CheckReport(data.name, totals, _worst_first(found))
 
 
-def _other_events(found: list[Finding], totals: dict[str, Any], interactions: Interactions) -> None:
-    """Count what is known and is no like, and who has nothing else."""
+def _other_events(
+    found: list[Finding], totals: dict[str, Any], interactions: Interactions
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Count what is known and is no like; return which users and which items have such an event."""
     others = interactions.others
+    users, items = np.zeros(interactions.n_users, bool), np.zeros(interactions.n_items, bool)
     if others is None:
-        return
+        return users, items
     totals |= {"disliked pairs": others.n_disliked, "seen pairs": others.n_seen}
-    users, items = others.pairs()
+    user_rows, item_rows = others.pairs()
+    users[user_rows] = items[item_rows] = True
     no_like = np.diff(interactions.matrix.indptr) == 0
-    _count(found, "warning", "users-without-likes", no_like[np.unique(users)].sum(), "users have no like, only other events")
     silent = np.bincount(interactions.matrix.indices, minlength=interactions.n_items) == 0
-    _count(found, "info", "items-without-likes", silent[np.unique(items)].sum(), "items were seen and are liked by nobody")
+    text = "users have no like, only other events: no model is fitted to them"
+    _count(found, "warning", "users-without-likes", (no_like & users).sum(), text)
+    _count(found, "info", "items-without-likes", (silent & items).sum(), "items were rated or seen and are liked by nobody")
+    return users, items
 
 
 def check_split(split: Split) -> CheckReport:

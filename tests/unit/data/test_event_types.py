@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from dualnet import Dataset, ItemKNN
+from dualnet.data.check import check_dataset
 from dualnet.data.event_types import say_events
 from dualnet.data.new_rows import read_new_pairs
 from dualnet.data.other_events import DISLIKE, SEEN
@@ -107,3 +108,15 @@ def test_a_fit_says_how_many_there_are(file):
     model = ItemKNN().fit(Dataset.from_tables(file(TYPED), event="what"))
     assert (model.info_["disliked"], model.info_["seen"]) == (1, 1)
     assert "disliked" not in ItemKNN().fit(Dataset.from_tables(file(TYPED))).info_
+
+
+def test_a_check_tells_who_has_no_event_from_who_has_no_like(file):
+    items = file(ITEMS + "w,four\n", "items.csv")
+    events = file(RATED + "joe,x,1\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DualNetWarning)
+        data = Dataset.from_tables(events, items, text="title", rating="rating", threshold=4)
+    found = {finding.code: finding.count for finding in check_dataset(data).findings}
+    assert found["users-without-likes"] == 2  # eve and joe
+    assert "users-without-events" not in found
+    assert (found["items-without-likes"], found["items-without-events"]) == (1, 1)  # z was seen, nobody ever saw w
