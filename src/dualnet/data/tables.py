@@ -304,7 +304,7 @@ def _beside(content: Content, folder: Path) -> Content:
     for name in content.spec.images:
         cells = table.column(name).to_pylist()
         found = [str(folder / cell) if isinstance(cell, str) and cell else cell for cell in cells]
-        table = table.setcolumn_of(table.column_names.index(name), name, pa.array(found))
+        table = table.set_column(table.column_names.index(name), name, pa.array(found))
     return replace(content, table=table)
 
 
