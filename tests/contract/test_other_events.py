@@ -6,6 +6,7 @@ import pytest
 from dualnet import Dataset, Interactions, load, splits
 from dualnet.data.other_events import DISLIKE, SEEN, OtherEvents
 from dualnet.data.synthetic import blocks_world
+from dualnet.errors import UsageError
 from dualnet.models.catalogue import seen_rows
 from dualnet.models.registry import MODELS, create
 
@@ -119,3 +120,25 @@ def test_what_is_ranked_is_what_is_recommended(fitted):
     for row, user in enumerate(task.users):
         barred = set(task.items.take(task.seen[[row]].indices))
         assert set(model.catalogue_.ids.take(seen_rows(model, user))) <= barred
+
+
+def test_a_weight_of_dislikes_lowers_their_scores():
+    plain, weighed = (
+        create("dualnet", levels=(16, 8), epochs=12, user_batch=20, content_weight=0.0, dislike_weight=weight).fit(WORLD)
+        for weight in (0.0, 0.3)
+    )
+    others = WORLD.interactions.others
+    users, items = others.keep(others.kinds.data == DISLIKE).pairs()
+
+    def mean(model):
+        known = model.items_.find(WORLD.interactions.items.take(items))
+        scores = [
+            model.score([WORLD.interactions.items.key(item)], user=WORLD.interactions.users.key(user))[0]
+            for user, item, row in zip(users[::9].tolist(), items[::9].tolist(), known[::9], strict=True)
+            if row >= 0
+        ]
+        return np.mean(np.square(scores))
+
+    assert mean(weighed) < 0.8 * mean(plain)
+    with pytest.raises(UsageError, match="dislike_weight=-1 must be a number of at least 0"):
+        create("dualnet", dislike_weight=-1).fit(WORLD)

@@ -88,7 +88,8 @@ def grow(model: Recommender, new: Interactions | None, items: Content | None, us
         "unknown_terms": n_unknown,
         "other_events": 0 if seen is None else max(seen.nnz - (0 if model.seen_ is None else model.seen_.nnz), 0),
     }
-    data = Dataset(Interactions(all_users, all_items, matrix), name=model.info_["data"])
+    others = None if seen is None else OtherEvents(seen).select(items=np.arange(len(all_items)))
+    data = Dataset(Interactions(all_users, all_items, matrix, None, others), name=model.info_["data"])
     return Growth(Prepared(data, features, _columns(model, all_users, users)), catalogue, added, seen)
 
 
