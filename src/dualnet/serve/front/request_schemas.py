@@ -132,7 +132,7 @@ class RecommendRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId,
     filter: Annotated[
         dict[Column, Condition], Field(default_factory=dict, max_length=50, description="Conditions on columns, all must hold.")
     ]
-    keep_seen: Annotated[bool, Field(description="Also list items of the history.")] = False
+    keep_seen: Annotated[bool, Field(description="Also list items of the history, and those seen or disliked.")] = False
     fallback: Annotated[
         str,
         StringConstraints(pattern="^(popularity|error)$"),
