@@ -237,9 +237,10 @@ class LiveCatalogue(ModelView):
 
     def seen(self, user: Key) -> Rows:
         """Return the rows of what a user saw or disliked, ascending, as far as its items are still there."""
-        found = set(seen_rows(self.model, user).tolist())
-        if self.moved:
-            found = {self.now_at(row) for row in found}
+        base = seen_rows(self.model, user)
+        if not self.moved and user not in self.others:
+            return base
+        found = {self.now_at(row) for row in base.tolist()}
         for row, kind in self.others.get(user, {}).items():
             if row < self.size and (now := self.now_at(row)) >= 0:
                 (found.discard if kind == "none" else found.add)(now)
