@@ -104,6 +104,8 @@ def test_an_update_keeps_what_was_known_and_learns_what_is_new(fitted, tmp_path)
     )
     model.update(news, epochs=0)
     assert model.info_["update"]["other_events"] == 2
+    kept = {name: model.info_[name] - fitted.info_[name] for name in ("disliked", "seen")}
+    assert kept == {"disliked": 1, "seen": 1}
     lists = listed(model)
     assert all(not set(found) & AWAY.get(who, set()) for who, found in lists.items())
     assert not {first, second} & set(lists[user])

@@ -145,3 +145,8 @@ def event_codes(types: Sequence[str] | NDArray[np.generic]) -> NDArray[np.uint8]
     if wrong:
         raise UsageError(f"event type {listing(wrong)} is not known; an event is one of {', '.join(EVENT_TYPES)}")
     return np.array([EVENT_TYPES[str(value)] for value in types], np.uint8)
+
+
+def count_kinds(kinds: csr_array | None) -> dict[str, int]:
+    """Return how many pairs of `OtherEvents.kinds` are dislikes and views, by name; nothing where there are none."""
+    return {} if kinds is None else {"disliked": int((kinds.data == DISLIKE).sum()), "seen": int((kinds.data == SEEN).sum())}

@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 from ..data.content import Content, Matrix
 from ..data.dataset import Dataset
 from ..data.features import Featurizer
+from ..data.other_events import count_kinds
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import ArtifactError, CapabilityError, DataError, NotFittedError
@@ -211,13 +212,13 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
             "users": len(self.users_),
             "items": len(self.items_),
             "pairs": known.data.interactions.n_pairs,
-            **_count_others(train),
             "fit_seconds": round(time.perf_counter() - started, 3),
         }
         silent = np.setdiff1d(np.arange(train.interactions.n_items), train.known_items())
         if len(silent) and train.items is not None and self.capabilities.new_items:
             self.add_items(train.items.take(silent))
         self.seen_ = train.interactions.seen_over(self.users_, self.catalogue_.ids)
+        self.info_ |= count_kinds(self.seen_)
         return self
 
     def _prepare(self, train: Dataset) -> Prepared:
@@ -364,8 +365,3 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
     def _require_fitted(self) -> None:
         if not hasattr(self, "catalogue_"):
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit(data) or load a saved model")
-
-
-def _count_others(train: Dataset) -> dict[str, int]:
-    others = train.interactions.others
-    return {} if others is None else {"disliked": others.n_disliked, "seen": others.n_seen}

@@ -11,6 +11,7 @@ import numpy as np
 from ..data.content import Content
 from ..data.dataset import Dataset
 from ..data.interactions import Interactions
+from ..data.other_events import count_kinds
 from ..errors import CapabilityError, UsageError
 from ..train.options import RunOptions
 from ..train.tracking.tracker import tracked
@@ -108,6 +109,7 @@ class Updates:
             "users": len(data.users),
             "items": len(data.items),
             "pairs": data.n_pairs,
+            **count_kinds(grown.seen),
             "update": {
                 "number": number,
                 "parent": getattr(model, "manifest_", None),

@@ -5,7 +5,7 @@ import warnings
 import pandas as pd
 import pytest
 
-from dualnet import Dataset, ItemKNN
+from dualnet import ContentProfile, Dataset, ItemKNN
 from dualnet.data.check import check_dataset
 from dualnet.data.event_types import say_events
 from dualnet.data.new_rows import read_new_pairs
@@ -104,8 +104,8 @@ def test_new_rows_may_hold_no_like_at_all(file):
     assert found.others.n_disliked == 1
 
 
-def test_a_fit_says_how_many_there_are(file):
-    model = ItemKNN().fit(Dataset.from_tables(file(TYPED), event="what"))
+def test_a_model_says_how_many_it_keeps(file):
+    model = ContentProfile().fit(Dataset.from_tables(file(TYPED), file(ITEMS, "items.csv"), text="title", event="what"))
     assert (model.info_["disliked"], model.info_["seen"]) == (1, 1)
     assert "disliked" not in ItemKNN().fit(Dataset.from_tables(file(TYPED))).info_
 
