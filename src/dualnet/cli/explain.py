@@ -40,8 +40,8 @@ def explain(
     from typing import cast
 
     from ..errors import UnknownIdError
-    from ..models.artifact import load
     from ..models.explanation import Method
+    from ..models.registry import load
 
     check_one_asker({"--user": user is not None, "--history": history is not None})
     model = load(model_folder(run))

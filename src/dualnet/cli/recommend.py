@@ -45,7 +45,7 @@ def recommend(
       dualnet recommend run --all --out everyone.parquet
     """
     from ..errors import UsageError
-    from ..models.artifact import load
+    from ..models.registry import load
 
     check_one_asker({"--user": user is not None, "--history": history is not None, "--all": everyone})
     if everyone != (out is not None):

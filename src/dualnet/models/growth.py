@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +16,7 @@ from ..data.other_events import OtherEvents
 from ..data.space import ItemSpace
 from ..errors import DataError, listing
 from ..ids import IdMap, Rows
-
-if TYPE_CHECKING:
-    from .base import Prepared, Recommender
+from .core import Core, Prepared
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +43,12 @@ class Growth:
     seen: csr_array | None
 
 
-def grow(model: Recommender, new: Interactions | None, items: Content | None, users: Content | None) -> Growth:
+def grow(model: Core, new: Interactions | None, items: Content | None, users: Content | None) -> Growth:
     """Put new pairs beside the old ones of a fitted model, whose own state stays as it is.
 
     Parameters
     ----------
-    model : Recommender
+    model : Core
         Fitted.
     new : Interactions, optional
         New pairs; known ones among them are merged, of two weights the larger counts. Other events of users or items that
@@ -65,8 +63,6 @@ def grow(model: Recommender, new: Interactions | None, items: Content | None, us
     DataError
         If the model reads content and a new item has none, or ids are of another kind than the model's.
     """
-    from .base import Prepared
-
     pairs = Interactions(*_nobody(model)) if new is None else new
     active = np.flatnonzero(np.bincount(pairs.matrix.indices, minlength=pairs.n_items))
     user_rows = np.flatnonzero(np.diff(pairs.matrix.indptr))
@@ -93,7 +89,7 @@ def grow(model: Recommender, new: Interactions | None, items: Content | None, us
     return Growth(Prepared(data, features, _columns(model, all_users, users)), catalogue, added, seen)
 
 
-def _nobody(model: Recommender) -> tuple[IdMap, IdMap, csr_array]:
+def _nobody(model: Core) -> tuple[IdMap, IdMap, csr_array]:
     return model.users_.subset(np.arange(0)), model.items_.subset(np.arange(0)), csr_array((0, 0), dtype=np.float32)
 
 
@@ -106,7 +102,7 @@ def _extended(known: IdMap, found: IdMap, what: str) -> IdMap:
     return known.extend(found.take(fresh)) if len(fresh) else known
 
 
-def _with_content(model: Recommender, taken: IdMap, items: Content | None) -> tuple[ItemSpace, int, int]:
+def _with_content(model: Core, taken: IdMap, items: Content | None) -> tuple[ItemSpace, int, int]:
     """Return the catalogue with new items behind it, the number of distinct terms of their content, and of unknown ones."""
     space = model.catalogue_
     if items is not None:
@@ -160,7 +156,7 @@ def _ordered(space: ItemSpace, order: Rows, n_known: int) -> ItemSpace:
     return ItemSpace(space.ids.subset(order), known, features, None if space.content is None else space.content.take(order))
 
 
-def _merged(model: Recommender, new: Interactions, users: IdMap, items: IdMap) -> tuple[csr_array, int]:
+def _merged(model: Core, new: Interactions, users: IdMap, items: IdMap) -> tuple[csr_array, int]:
     """Return old and new pairs with their weights, and how many new pairs were known."""
     old = model.histories_
     weights = np.ones(old.nnz, np.float32) if model.weights_ is None else model.weights_
@@ -177,7 +173,7 @@ def _merged(model: Recommender, new: Interactions, users: IdMap, items: IdMap) -
     return merged.astype(np.float32), old.nnz + new.n_pairs - merged.nnz
 
 
-def _seen(model: Recommender, new: Interactions, users: IdMap, items: IdMap, likes: csr_array) -> csr_array | None:
+def _seen(model: Core, new: Interactions, users: IdMap, items: IdMap, likes: csr_array) -> csr_array | None:
     """Return what users saw or disliked, then and now; a pair that is liked meanwhile is no longer among it."""
     shape = (len(users), len(items))
     rows, columns, kinds = [], [], []
@@ -201,7 +197,7 @@ def _seen(model: Recommender, new: Interactions, users: IdMap, items: IdMap, lik
     return found.kinds if len(found) else None
 
 
-def _columns(model: Recommender, users: IdMap, given: Content | None) -> Matrix | None:
+def _columns(model: Core, users: IdMap, given: Content | None) -> Matrix | None:
     """Return the columns of all users, zeros for those without a row."""
     if model.user_featurizer_ is None:
         return None
