@@ -25,7 +25,9 @@ def recommend(
     ] = None,
     exclude: Annotated[str, typer.Option("--exclude", help="Items not to list.")] = "",
     candidates: Annotated[str, typer.Option("--candidates", help="List only these items.")] = "",
-    keep_seen: Annotated[bool, typer.Option("--keep-seen", help="Also list items of the history.")] = False,
+    keep_seen: Annotated[
+        bool, typer.Option("--keep-seen", help="Also list items of the history, and those seen or disliked.")
+    ] = False,
     out: Annotated[Path | None, typer.Option("--out", help="With --all: file to write, NAME.parquet.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="With --all: replace the file at --out.")] = False,
     as_json: JsonFlag = False,

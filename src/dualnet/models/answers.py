@@ -92,7 +92,7 @@ class Answers(Core):
         candidates : sequence of str or int, optional
             List only these.
         filter_seen : bool
-            Do not list items of the history.
+            Do not list items of the history, nor what the user saw or disliked.
         new_items : Content or data frame, optional
             Items for this question only, as for `add_items`; they can be recommended and can be part of the history.
         fallback : {"popularity", "error"}
@@ -149,7 +149,7 @@ class Answers(Core):
         k : int
             Length of each list.
         filter_seen : bool
-            Do not list items of the stored history.
+            Do not list items of the stored history, nor what the user saw or disliked.
         block : int, optional
             Users at a time.
 
@@ -209,7 +209,7 @@ class Answers(Core):
         k : int
             Length of the list.
         filter_seen : bool
-            Leave out users whose history holds the item.
+            Leave out users whose history holds the item, and those who saw or disliked it.
         """
         found = cast(Recommendations, self._ask([UsersQuestion(item=item, k=k, keep_seen=not filter_seen)])[0])
         _warn_if_shorter([found], k)

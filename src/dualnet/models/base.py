@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from ..data.dataset import Dataset
+from ..data.other_events import count_kinds
 from ..data.tasks import Validation
 from ..errors import ArtifactError
 from ..train.options import RunOptions
@@ -40,7 +43,9 @@ class Recommender(Answers, Explains, Updates):
     weights_ : ndarray of float32, shape (nnz of histories_,), or None
         Weights of the stored pairs, for updates; None if all are 1.
     unliked_ : IdMap
-        Items that were there at the fit and that nobody liked.
+        Items that were there at the fit and that nobody liked (though somebody saw them, where that is known).
+    seen_ : csr_array of uint8, shape (len(users_), items of the catalogue when it was fitted), or None
+        What users saw (1) or disliked (2) and did not like, which is not listed to them again; None if nothing is known.
     popularity_ : ndarray of float32, shape (len(items_),)
         Training events of each item; what someone without history or columns gets.
     featurizer_, user_featurizer_ : Featurizer or None
@@ -93,8 +98,11 @@ class Recommender(Answers, Explains, Updates):
             "pairs": known.data.interactions.n_pairs,
             "fit_seconds": round(time.perf_counter() - started, 3),
         }
-        if len(self.unliked_) and train.items is not None and self.capabilities.new_items:
-            self.add_items(train.items.take(train.interactions.items.find(self.unliked_)))
+        silent = np.setdiff1d(np.arange(train.interactions.n_items), train.known_items())
+        if len(silent) and train.items is not None and self.capabilities.new_items:
+            self.add_items(train.items.take(silent))
+        self.seen_ = train.interactions.seen_over(self.users_, self.catalogue_.ids)
+        self.info_ |= count_kinds(self.seen_)
         return self
 
     def save(self, folder: str | Path, *, metrics: Mapping[str, Any] | None = None) -> Path:

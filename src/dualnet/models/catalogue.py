@@ -219,6 +219,10 @@ class ModelCatalogue(ModelView):
         stored = self._model.histories_
         return np.sort(stored.indices[stored.indptr[row] : stored.indptr[row + 1]]).astype(np.int64)
 
+    def seen(self, user: Key) -> Rows:
+        """Return the rows of what a stored user saw or disliked and did not like."""
+        return seen_rows(self._model, user)
+
     def bring(self, items: Any) -> Brought:
         """Return items for one question, encoded; arguments and errors as in `Answers.add_items`."""
         content = as_content(items, self._model)
@@ -270,12 +274,14 @@ class TrainedUsers:
     """The users that a model in memory was trained on; their vectors are made for each question, a block at a time."""
 
     def scores(self, catalogue: ModelCatalogue, item: Vectors, row: int | None) -> ScoredUsers:
-        """Return the scores of an item, shape (1, width), and who has read it, if it has a row."""
+        """Return the scores of an item, shape (1, width), and who has read, seen or disliked it, if it has a row."""
         model = catalogue.model
         scores = np.concatenate([inner_products(block, item)[:, 0] for block in stored_vectors(model)])
         readers = np.empty(0, np.int64)
         if row is not None and (known := int(catalogue.known[row])) >= 0:
             readers = csr_array(model.histories_[:, [known]]).tocoo().coords[0].astype(np.int64)
+        if row is not None and model.seen_ is not None and row < model.seen_.shape[1]:
+            readers = np.union1d(readers, csr_array(model.seen_[:, [row]]).tocoo().coords[0])
         return ScoredUsers(scores, readers, model.users_.take)
 
 
@@ -287,6 +293,15 @@ def stored_vectors(model: Core) -> Iterator[Vectors]:
     step = block_rows(n_items)
     for start in range(0, len(model.users_), step):
         yield model.encode_users(csr_array(model.histories_[start : start + step]), space)
+
+
+def seen_rows(model: Core, user: Key) -> Rows:
+    """Return the rows of `model.catalogue_` that a user saw or disliked and did not like, ascending; none of a stranger."""
+    seen = model.seen_
+    if seen is None or user not in model.users_:
+        return np.empty(0, np.int64)
+    row = model.users_.row(user)
+    return seen.indices[seen.indptr[row] : seen.indptr[row + 1]].astype(np.int64)
 
 
 def catalogue_of(model: Core) -> ModelCatalogue:

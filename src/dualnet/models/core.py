@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from ..data.content import Content, Matrix
 from ..data.dataset import Dataset
 from ..data.features import Featurizer
+from ..data.interactions import Interactions
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import CapabilityError, DataError, NotFittedError
@@ -116,6 +117,7 @@ class Core(Parameters, ABC):
     catalogue_: ItemSpace
     info_: dict[str, Any]
     manifest_: str
+    seen_: csr_array | None = None
 
     @property
     @abstractmethod
@@ -165,8 +167,8 @@ class Core(Parameters, ABC):
         whole = len(known) == train.interactions.n_items and len(users) == train.interactions.n_users
         data = train if whole else train.select(users=users, items=known)
         self.users_, self.items_ = data.interactions.users, data.interactions.items
-        silent = np.setdiff1d(np.arange(train.interactions.n_items), known)
-        self.unliked_ = train.interactions.items.subset(silent)
+        self.unliked_ = train.interactions.items.subset(_unliked(train.interactions))
+        self.seen_ = None
         self._forget()  # vectors of the former fit
         self.histories_ = data.interactions.pattern()
         weights = data.interactions.matrix.data
@@ -270,3 +272,13 @@ class Core(Parameters, ABC):
     def _require_fitted(self) -> None:
         if not hasattr(self, "catalogue_"):
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit(data) or load a saved model")
+
+
+def _unliked(interactions: Interactions) -> Rows:
+    """Return the rows of items that nobody liked though they were there; where events other than likes are known, only of those
+    that somebody saw: what nobody ever saw is as new as what comes tomorrow.
+    """
+    silent = np.setdiff1d(np.arange(interactions.n_items), interactions.matrix.indices)
+    if interactions.others is None:
+        return silent.astype(np.int64)
+    return np.intersect1d(silent, interactions.others.pairs()[1]).astype(np.int64)

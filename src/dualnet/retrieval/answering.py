@@ -117,7 +117,7 @@ class Answering(Generic[C]):
         if not who.readable and question.fallback == "error":
             raise DataError(who.why_unreadable)
         size = catalogue.size
-        seen = np.empty(0, np.int64) if question.keep_seen else who.rows
+        seen = np.empty(0, np.int64) if question.keep_seen else who.barred
         away = seen
         if len(question.exclude):
             away = np.union1d(seen, who.find(catalogue, question.exclude, "excluded item"))

@@ -29,6 +29,8 @@ class Asked:
         Entries that the model cannot take account of.
     extra : Brought, optional
         Items for this question only.
+    seen : ndarray of int64
+        What a stored user saw or disliked and did not like, ascending.
     """
 
     rows: Rows
@@ -36,6 +38,12 @@ class Asked:
     readable: bool
     ignored: list[Key]
     extra: Brought | None
+    seen: Rows
+
+    @property
+    def barred(self) -> Rows:
+        """What is not listed unless asked: the history, and what the user saw or disliked."""
+        return np.union1d(self.rows, self.seen) if len(self.seen) else self.rows
 
     @property
     def why_unreadable(self) -> str:
@@ -71,9 +79,10 @@ def resolve(catalogue: Catalogue, asker: Asker, extra: Brought | None = None) ->
         raise UsageError("give either user (someone with a stored history) or history (what someone did)")
     if extra is None and len(asker.new_items):
         extra = bring(catalogue, asker)
+    seen = np.empty(0, np.int64)
     if asker.history is None:
         assert asker.user is not None
-        rows, resolved = catalogue.history(asker.user), "known"
+        rows, resolved, seen = catalogue.history(asker.user), "known", catalogue.seen(asker.user)
     else:
         if isinstance(asker.history, str):
             raise UsageError(f"history must be a list of item ids, got the text {asker.history[:80]!r}")
@@ -89,7 +98,7 @@ def resolve(catalogue: Catalogue, asker: Asker, extra: Brought | None = None) ->
         ignored = catalogue.keys(own[~is_known].tolist())
         if extra is not None:
             ignored += extra.ids.take(rows[rows >= catalogue.size] - catalogue.size)
-    return Asked(rows, "known" if resolved == "known" else "history", readable, ignored, extra)
+    return Asked(rows, "known" if resolved == "known" else "history", readable, ignored, extra, seen)
 
 
 def bring(catalogue: Catalogue, asker: Asker) -> Brought:

@@ -120,6 +120,9 @@ class Catalogue(Protocol):
     def history(self, user: Key) -> Rows:
         """Return the rows of a stored history, ascending; raises `UnknownIdError` if there is no such user."""
 
+    def seen(self, user: Key) -> Rows:
+        """Return the rows of what a stored user saw or disliked and did not like, ascending."""
+
     def bring(self, items: Any) -> Brought:
         """Return items for one question, encoded.
 
@@ -143,7 +146,7 @@ class ScoredUsers:
     ----------
     scores : ndarray of float32, shape (n_users,)
     readers : ndarray of int64
-        Places of those whose history holds the item.
+        Places of those whose history holds the item, and of those who saw or disliked it.
     keys : callable
         Returns the ids of the users at some places.
     """
