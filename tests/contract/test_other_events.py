@@ -126,7 +126,9 @@ def test_what_is_ranked_is_what_is_recommended(fitted):
 
 def test_a_weight_of_dislikes_lowers_their_scores():
     plain, weighed = (
-        create("dualnet", levels=(16, 8), epochs=12, user_batch=20, content_weight=0.0, dislike_weight=weight).fit(WORLD)
+        create("dualnet", factors=0, levels=(16, 8), epochs=12, user_batch=20, content_weight=0.0, dislike_weight=weight).fit(
+            WORLD
+        )
         for weight in (0.0, 0.3)
     )
     others = WORLD.interactions.others

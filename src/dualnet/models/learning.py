@@ -135,7 +135,11 @@ def update_levels(
     rate = UPDATE_RATE * model.learning_rate if learning_rate is None else learning_rate
     if solved is not None:
         training = _training(model, known)
-        solved = training.solve(solved.choice, start=solved.start(training.content, n_old, known.data.interactions.n_items))
+        start = solved.start(training.content, n_old, known.data.interactions.n_items)
+        if passes:
+            solved = training.solve(solved.choice, start=start)
+        else:
+            solved = replace(solved, items=replace(solved.items, items=start))
     if runtime is not None:
         with optional_package("torch", "train", "updating DualNet"):
             from .descent import descend_further
@@ -171,8 +175,9 @@ def _training(model: DualNet, known: Prepared) -> Training:
     axes = None
     if content is not None and content.shape[1] > FEW_FEATURES:
         axes = ContentAxes.of(content, AXES, model.random_state)
-    settings = FactorSettings(model.factors, 0.0, 0.0, random_state=model.random_state)
-    return Training(csr_array(known.data.interactions.matrix), content, axes, settings)
+    matrix = csr_array(known.data.interactions.matrix)
+    width = min(model.factors, *matrix.shape)  # more factors than users or items say nothing
+    return Training(matrix, content, axes, FactorSettings(width, 0.0, 0.0, random_state=model.random_state))
 
 
 def _default_weights(model: DualNet, known: Prepared) -> LevelWeights:

@@ -203,7 +203,7 @@ def test_a_validation_on_the_same_pairs_needs_no_second_fit(tmp_path):
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert {line["phase"] for line in lines} == {"train"}
     stopped = BPR(**SMALL)
-    stopped._descend(stopped._prepare(split.train), Phase("final", (), model.epochs_, RunOptions()))
+    stopped._descend(stopped._prepare(split.train), Phase("final", (), (), model.epochs_, RunOptions()))
     np.testing.assert_array_equal(stopped.item_factors_, model.item_factors_)  # those of the best look, not of the last step
 
 

@@ -127,7 +127,9 @@ def test_the_planted_cause_is_named():
     ids = IdMap([f"i{item}" for item in range(30)])
     events = Interactions.from_rows(IdMap([f"u{user}" for user in range(60)]), ids, users, np.array(items))
     content = Content(ids, pa.table({"tags": tags}), ContentSpec(tags=("tags",), min_df=1))
-    model = create("dualnet", levels=(16,), epochs=30, user_batch=60, item_residual=False).fit(Dataset(events, content))
+    model = create("dualnet", factors=0, levels=(16,), epochs=30, user_batch=60, item_residual=False).fit(
+        Dataset(events, content)
+    )
     found = model.explain("i0", history=["i1", "i16"])
     assert found.history.parts[0].item == "i1"
     assert found.content.parts[0].term == "jazz"

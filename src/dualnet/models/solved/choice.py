@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from ...data.space import ItemSpace
 from ...data.tasks import RankingTask
 from ..choosing import Scorer, mean_recalls
+from ..wmf import start_factors
 from .factors import FactorSettings, ItemFactors, factors_with_prior, plain_factors
 from .joint import JointSolution
 from .levels import SolvedChoice, SolvedLevels
@@ -68,6 +69,9 @@ class Training:
         """Return the solved levels for a choice, from the start or from factors of a former fit, in fewer alternations."""
         settings = replace(self.settings, zero_weight=choice.zero_weight, regularization=choice.regularization)
         settings = settings if start is None else replace(settings, iterations=UPDATE_ITERATIONS)
+        if start is not None:  # from zero, a new user who took only new items would stay there with them
+            random = start_factors(*start.shape, settings.random_state)
+            start = np.where(start.any(axis=1, keepdims=True), start, random)
         plain = plain_factors(self.matrix, settings, start)
         if choice.prior is None or self.content is None:
             items = ItemFactors(plain, None)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..als import half_step
+from ..als_rows import SortedRows
 from ..wmf import start_factors
 from .ridge import ContentAxes, ContentRidge
 
@@ -71,10 +72,9 @@ def plain_factors(matrix: csr_array, settings: FactorSettings, start: Array | No
         Where to start; by default at random, close to zero.
     """
     items = start_factors(matrix.shape[1], settings.factors, settings.random_state) if start is None else start
-    transposed = csr_array(matrix.T)
+    alternation = Alternation.of(matrix, settings)
     for _ in range(settings.iterations):
-        users = half_step(items, matrix, settings.zero_weight, settings.regularization)
-        items = half_step(users, transposed, settings.zero_weight, settings.regularization)
+        items = alternation(items, None)
     return items
 
 
@@ -100,10 +100,35 @@ def factors_with_prior(
         From `plain_factors`.
     settings : FactorSettings
     """
-    ridge, items, transposed = ContentRidge(content, penalty, axes), start, csr_array(matrix.T)
+    ridge, items, alternation = ContentRidge(content, penalty, axes), start, Alternation.of(matrix, settings)
     for _ in range(settings.rounds):
         ridge.fit(items)
-        users = half_step(items, matrix, settings.zero_weight, settings.regularization)
-        prior = ridge.predict(content)
-        items = half_step(users, transposed, settings.zero_weight, settings.regularization, prior=prior)
+        items = alternation(items, ridge.predict(content))
     return ItemFactors(items, ridge.fit(items))
+
+
+class Alternation:
+    """One minimisation over all users, then over all items, each a few steps from where the one before ended.
+
+    Parameters
+    ----------
+    rows, columns : SortedRows
+        The matrix and its transpose.
+    settings : FactorSettings
+        Weight of zeros and penalty.
+    """
+
+    def __init__(self, rows: SortedRows, columns: SortedRows, settings: FactorSettings) -> None:
+        self._rows, self._columns, self._settings = rows, columns, settings
+        self._users: Array | None = None
+
+    @classmethod
+    def of(cls, matrix: csr_array, settings: FactorSettings) -> Self:
+        """Return the alternation of a matrix of weights, shape (n_users, n_items)."""
+        return cls(SortedRows.of(matrix), SortedRows.of(csr_array(matrix.T)), settings)
+
+    def __call__(self, items: Array, prior: Array | None) -> Array:
+        """Return the next item factors, drawn to a prior or to zero."""
+        weight, penalty = self._settings.zero_weight, self._settings.regularization
+        self._users = half_step(items, self._rows, weight, penalty, start=self._users)
+        return half_step(self._users, self._columns, weight, penalty, prior=prior, start=items)

@@ -15,7 +15,6 @@ from ...ids import Rows
 from ...retrieval.vectors import JoinedVectors, Vectors
 from ..content_cosine import at_unit_length
 from ..reasons import Cut, Reasons
-from ..wmf import start_factors
 from .factors import ItemFactors
 from .joint import JointSolution
 
@@ -165,7 +164,7 @@ class SolvedLevels:
         return cls(items, joint, choice)
 
     def start(self, content: Any | None, n_old: int, n_items: int) -> Array:
-        """Return factors for an update to start from: learned ones, then what content predicts for the items that follow.
+        """Return the factors of an update before its first step: learned ones, then what content predicts for items that follow.
 
         Parameters
         ----------
@@ -174,10 +173,9 @@ class SolvedLevels:
         n_old, n_items : int
             Items of the former fit, which come first, and all.
         """
-        width = self.items.items.shape[1]
-        new = start_factors(n_items, width, 0)[n_old:]
+        new = np.zeros((n_items - n_old, self.items.items.shape[1]), np.float32)
         if self.items.content_map is not None and content is not None:
-            new = new + np.asarray(content[np.arange(n_old, n_items)] @ self.items.content_map)
+            new = np.asarray(content[np.arange(n_old, n_items)] @ self.items.content_map)
         return np.concatenate([self.items.items[:n_old], new]).astype(np.float32)
 
 
