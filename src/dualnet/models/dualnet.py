@@ -57,6 +57,8 @@ class DualNet(Recommender):
         from content, and the content itself, which are solved for together for each user. 0 leaves them out, as the paper does.
     factor_zero_weight, regularization : float, optional
         Weight of zeros and penalty of the factors. By default chosen on validation, like all that follows.
+    relation : float, optional
+        Weight of words, tags and labels as further rows of the matrix that the factors are solved from; 0 for none.
     prior : float, optional
         Penalty of the map from content to factors: the larger, the less content says of them; infinity is no prior.
     content_scale : float, optional
@@ -163,6 +165,7 @@ class DualNet(Recommender):
         factors: int = 300,
         factor_zero_weight: float | None = None,
         regularization: float | None = None,
+        relation: float | None = None,
         prior: float | None = None,
         content_scale: float | None = None,
         network_weight: float | None = None,
@@ -211,6 +214,7 @@ class DualNet(Recommender):
         self.factors = factors
         self.factor_zero_weight = factor_zero_weight
         self.regularization = regularization
+        self.relation = relation
         self.prior = prior
         self.content_scale = content_scale
         self.network_weight = network_weight

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 
 from ..data.dataset import Dataset
 from ..data.protocols.serving import validation as serving_validation
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from .runtime import DualRuntime
 
 AXES = 200  # leading axes of the content that the solved levels keep dense
-SEARCH_USERS = 1_500  # of each validation task that the solved levels are chosen on
+SEARCH_USERS = 1_000  # of each validation task that the solved levels are chosen on
 WEIGHT_USERS = 3_000  # the same for the weights of the levels
 TRIALS = 30  # about so many are made; for the progress bar
-DENSITIES = 4.0  # without a validation: weight of zeros as a multiple of the density, penalty, prior, content, networks, cosine
+DENSITIES = 4.0  # without a validation: weight of zeros as a multiple of the density, penalty, rows, content, networks, cosine
 PENALTY = 1.4
-PRIOR = 1.0
-CONTENT_SCALE = 1.0
+RELATION = 0.5
+CONTENT_SCALE = 0.5
 NETWORK_WEIGHT = 0.6
 CONTENT_WEIGHT = 0.3  # of networks without solved levels
 UPDATE_EPOCHS = 2  # of a warm update, and its peak rate as a share of the fit's; measured in docs/decisions.md
@@ -157,17 +157,18 @@ def _solve(model: DualNet, known: Prepared, phase: Phase[Chosen]) -> tuple[Solve
     asked = _questions(model, phase.tasks, SEARCH_USERS)
     if not asked:
         weight = min(DENSITIES * training.density, 0.5) if model.factor_zero_weight is None else model.factor_zero_weight
-        prior = PRIOR if model.prior is None else None if np.isinf(model.prior) else model.prior
+        rows = RELATION if model.relation is None else model.relation
         choice = SolvedChoice(
             weight,
             PENALTY if model.regularization is None else model.regularization,
-            None if training.content is None else prior,
+            rows if issparse(training.content) else 0.0,
+            None if model.prior is None or np.isinf(model.prior) or training.content is None else model.prior,
             0.0 if training.content is None else CONTENT_SCALE if model.content_scale is None else model.content_scale,
         )
         return choice, training.solve(choice)
     with EpochProgress(phase.run.progress, "solved levels", TRIALS, 0) as progress:
         search = Search(training, [(question.task, question.space) for question in asked], progress.round)
-        return search(model.factor_zero_weight, model.regularization, model.prior, model.content_scale)
+        return search(model.factor_zero_weight, model.regularization, model.relation, model.prior, model.content_scale)
 
 
 def _training(model: DualNet, known: Prepared) -> Training:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse, vstack
 
 from ...data.space import ItemSpace
 from ...data.tasks import RankingTask
@@ -18,7 +18,7 @@ from ..wmf import start_factors
 from .factors import FactorSettings, ItemFactors, factors_with_prior, plain_factors
 from .joint import JointSolution
 from .levels import SolvedChoice, SolvedLevels
-from .ridge import ContentAxes
+from .ridge import ContentAxes, ContentRidge
 
 Array = NDArray[np.float32]
 Asked = tuple[RankingTask, ItemSpace]
@@ -29,13 +29,12 @@ STEP = 2**0.5  # between two penalties tried
 SEARCH_FACTORS = 64  # wide enough to compare penalties
 SEARCH_ITERATIONS = 5
 SEARCH_PAIRS = 1_000_000  # more are thinned out, by users
-PRIORS: tuple[float | None, ...] = (
-    1.0,
-    4.0,
-    None,
-)  # in the order they are tried; 0.5 was never better than 1 by more than noise
+# weight of content as rows, and penalty of the prior from content; the first was best on papers, the others where content says less
+READINGS: tuple[tuple[float, float | None], ...] = ((0.5, None), (0.25, None), (0.0, 1.0), (0.0, 4.0), (0.0, None))
+READING_FACTORS = 100  # wide enough to compare those
 CONTENT_SCALES = (0.0, 0.3, 0.5, 1.0, 1.5, 2.0)
 UPDATE_ITERATIONS = 2  # alternations of an update, without a prior, before those with one
+NEW_PENALTY = 1.0  # of the map that predicts new items' factors, where the others have no prior
 SAME = 0.001  # gains of recall below this do not count while the search goes on
 
 
@@ -67,17 +66,30 @@ class Training:
 
     def solve(self, choice: SolvedChoice, start: Array | None = None) -> SolvedLevels:
         """Return the solved levels for a choice, from the start or from factors of a former fit, in fewer alternations."""
+        return self.join(self.factors(choice, start), choice)
+
+    def factors(self, choice: SolvedChoice, start: Array | None = None) -> ItemFactors:
+        """Return the item factors for a choice; `start` as for `solve`."""
         settings = replace(self.settings, zero_weight=choice.zero_weight, regularization=choice.regularization)
-        settings = settings if start is None else replace(settings, iterations=UPDATE_ITERATIONS)
         if start is not None:  # from zero, a new user who took only new items would stay there with them
-            random = start_factors(*start.shape, settings.random_state)
+            settings = replace(settings, iterations=UPDATE_ITERATIONS)
+            random = start_factors(len(start), start.shape[1], settings.random_state)
             start = np.where(start.any(axis=1, keepdims=True), start, random)
-        plain = plain_factors(self.matrix, settings, start)
-        if choice.prior is None or self.content is None:
-            items = ItemFactors(plain, None)
-        else:
-            items = factors_with_prior(self.matrix, self.content, self.axes, choice.prior, plain, settings)
-        return self.join(items, choice)
+        matrix = self._with_rows(choice.relation)
+        plain = plain_factors(matrix, settings, start)
+        if self.content is None:
+            return ItemFactors(plain, None)
+        if choice.prior is not None:
+            return factors_with_prior(matrix, self.content, self.axes, choice.prior, plain, settings)
+        return ItemFactors(plain, ContentRidge(self.content, NEW_PENALTY, self.axes).fit(plain))
+
+    def _with_rows(self, relation: float) -> csr_array:
+        """Return the matrix with a row for each feature of the content, where an item has it."""
+        if relation == 0 or self.content is None:
+            return self.matrix
+        features = csr_array(self.content.T)
+        rows = csr_array((np.full(features.nnz, relation, np.float32), features.indices, features.indptr), shape=features.shape)
+        return csr_array(vstack([self.matrix, rows], format="csr"))
 
     def join(self, items: ItemFactors, choice: SolvedChoice) -> SolvedLevels:
         """Return solved levels with the user's side of some factors."""
@@ -104,29 +116,39 @@ class Search:
         self._training, self._asked, self._told, self._trials = training, asked, told, 0
 
     def __call__(
-        self, zero_weight: float | None, regularization: float | None, prior: float | None, content_scale: float | None
+        self,
+        zero_weight: float | None,
+        regularization: float | None,
+        relation: float | None,
+        prior: float | None,
+        content_scale: float | None,
     ) -> tuple[SolvedChoice, SolvedLevels]:
         """Return the best choice, and the levels solved with it; what is given is not searched, a prior of infinity is none."""
         weight, penalty = self._weights(zero_weight, regularization)
-        settings = replace(self._training.settings, zero_weight=weight, regularization=penalty)
-        plain = plain_factors(self._training.matrix, settings)
+        choice = SolvedChoice(weight, penalty, 0.0, None, 0.0)
         if self._training.content is None:
-            choice = SolvedChoice(weight, penalty, None, 0.0)
-            return choice, self._training.join(ItemFactors(plain, None), choice)
-        best: tuple[float, SolvedChoice, SolvedLevels] | None = None
-        scale = CONTENT_SCALES[len(CONTENT_SCALES) // 2] if content_scale is None else content_scale
-        for mu in PRIORS if prior is None else (None if np.isinf(prior) else prior,):
-            items = ItemFactors(plain, None)
-            if mu is not None:
-                items = factors_with_prior(
-                    self._training.matrix, self._training.content, self._training.axes, mu, plain, settings
-                )
-            found = self._content(items, SolvedChoice(weight, penalty, mu, scale), content_scale is None)
-            if best is None or found[0] > best[0]:
-                best = found
-                scale = found[1].content_scale
-        assert best is not None
-        return best[1], best[2]
+            return choice, self._training.solve(choice)
+        readings = self._readings(relation, prior)
+        if len(readings) > 1:
+            scale = CONTENT_SCALES[len(CONTENT_SCALES) // 2] if content_scale is None else content_scale
+            settings = replace(self._training.settings, factors=min(READING_FACTORS, self._training.settings.factors))
+            narrow = replace(self._training, settings=settings)
+            tried = [replace(choice, relation=rows, prior=mu, content_scale=scale) for rows, mu in readings]
+            recalls = [self._recall(narrow.solve(each), each) for each in tried]
+            readings = [readings[int(np.argmax(recalls))]]
+        (rows, mu), scale = readings[0], CONTENT_SCALES[len(CONTENT_SCALES) // 2] if content_scale is None else content_scale
+        choice = replace(choice, relation=rows, prior=mu, content_scale=scale)
+        _, choice, levels = self._content(self._training.factors(choice), choice, content_scale is None)
+        return choice, levels
+
+    def _readings(self, relation: float | None, prior: float | None) -> list[tuple[float, float | None]]:
+        """Return the ways to read content that are tried: those of `READINGS` that agree with what is given."""
+        sparse = issparse(self._training.content)
+        rows = {0.0} if not sparse else {rows for rows, _ in READINGS} if relation is None else {relation}
+        mus = {mu for _, mu in READINGS} if prior is None else {None if np.isinf(prior) else prior}
+        if relation is not None and prior is not None:
+            return [(relation, None if np.isinf(prior) else prior)]
+        return [(r, mu) for r, mu in READINGS if r in rows and mu in mus] or [(r, mu) for r in sorted(rows) for mu in mus]
 
     def _content(self, items: ItemFactors, choice: SolvedChoice, search: bool) -> tuple[float, SolvedChoice, SolvedLevels]:
         """Return the best weight of the content for some factors, by going up and down from the one that is given."""
@@ -170,7 +192,7 @@ class Search:
         def recall(weight: float, penalty: float) -> float:
             place = (weight, round(penalty, 6))
             if place not in found:
-                choice = SolvedChoice(weight, penalty, None, 0.0)
+                choice = SolvedChoice(weight, penalty, 0.0, None, 0.0)
                 found[place] = recall_of(narrow.solve(choice), known)
                 self._tell({"zero_weight": weight, "regularization": penalty}, found[place])
             return found[place]

@@ -34,6 +34,8 @@ class SolvedChoice:
         Weight b of zeros.
     regularization : float
         Penalty l.
+    relation : float
+        Weight of the content's words, tags and labels as further rows of the matrix; 0 for none.
     prior : float or None
         Penalty of the map from content to factors; None for factors without a prior.
     content_scale : float
@@ -42,6 +44,7 @@ class SolvedChoice:
 
     zero_weight: float
     regularization: float
+    relation: float
     prior: float | None
     content_scale: float
 
