@@ -161,6 +161,8 @@ def _content(model: Recommender) -> dict[str, bytes]:
     tensors["popularity"] = model.popularity_
     if model.weights_ is not None:
         tensors["weights"] = model.weights_
+    if model.user_features_ is not None:
+        tensors |= {f"user_features/{name}": value for name, value in _pack(model.user_features_).items()}
     state: dict[str, Any] = {"model": config}
     for side, featurizer in (("items", model.featurizer_), ("users", model.user_featurizer_)):
         if featurizer is not None:
@@ -202,6 +204,10 @@ def _rebuild(manifest: dict[str, Any], files: dict[str, bytes]) -> Recommender:
         model.featurizer_ = Featurizer.from_state(state["items_featurizer"], _under(tensors, "items_featurizer"))
     if "users_featurizer" in state:
         model.user_featurizer_ = Featurizer.from_state(state["users_featurizer"], _under(tensors, "users_featurizer"))
+    columns = _under(tensors, "user_features")
+    model.user_features_ = _unpack(columns) if columns else None
+    if model.user_features_ is not None and model.user_features_.shape[0] != len(model.users_):
+        raise ArtifactError("ids and user columns of the model folder have different sizes")
     catalogue = IdMap(ids["catalogue"])
     known = np.where(np.arange(len(catalogue)) < len(model.items_), np.arange(len(catalogue)), -1)
     packed = _under(tensors, "features")

@@ -122,6 +122,10 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
         Training events of each item; what someone without history or columns gets.
     featurizer_, user_featurizer_ : Featurizer or None
         Fitted on the training items and users.
+    user_features_ : csr_array or ndarray, shape (len(users_), n_user_features), or None
+        Features of the columns of the training users; they count in every answer for them.
+    seen_ : csr_array, shape (len(users_), len(items_)), or None
+        What the training users saw or dismissed besides their histories; it is not listed for them.
     catalogue_ : ItemSpace
         Everything that can be recommended: `items_`, then items added later.
     info_ : dict
@@ -134,6 +138,8 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
 
     info_: dict[str, Any]
     manifest_: str
+    seen_: csr_array | None = None
+    user_features_: Matrix | None = None
 
     @property
     @abstractmethod
@@ -235,12 +241,14 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
         self.popularity_ = np.bincount(self.histories_.indices, minlength=len(self.items_)).astype(np.float32)
         self.featurizer_ = self.user_featurizer_ = None
         features = user_features = None
+        self.seen_ = None
         if self.uses_content and data.items is not None:
             self.featurizer_ = Featurizer.fit(data.items)
             features = self.featurizer_.transform(data.items)
         if self.capabilities.user_columns and data.users is not None:
             self.user_featurizer_ = Featurizer.fit(data.users)
             user_features = self.user_featurizer_.transform(data.users)
+        self.user_features_ = user_features
         self.catalogue_ = ItemSpace(self.items_, np.arange(len(self.items_)), features, data.items)
         return Prepared(data, features, user_features)
 
@@ -296,7 +304,7 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
         self._require_fitted()
         return self._encode_items(space, np.arange(len(space)) if rows is None else rows)
 
-    def encode_users(self, history: csr_array, space: ItemSpace, user_content: Content | None = None) -> Vectors:
+    def encode_users(self, history: csr_array, space: ItemSpace, user_content: Content | Matrix | None = None) -> Vectors:
         """Return user vectors from visible histories.
 
         Parameters
@@ -305,8 +313,8 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
             What each user did; stored values other than their presence are ignored.
         space : ItemSpace
             From `space`.
-        user_content : Content, optional
-            Columns of the users, row-aligned.
+        user_content : Content, csr_array or ndarray, optional
+            Columns of the users, row-aligned, or their features (`user_features`).
 
         Returns
         -------
@@ -314,7 +322,7 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
         """
         self._require_fitted()
         pattern = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape)
-        columns = None if user_content is None else self.user_features(user_content)
+        columns = self.user_features(user_content) if isinstance(user_content, Content) else user_content
         return self._encode_users(pattern, space, columns)
 
     def history_rows(self, space: ItemSpace) -> NDArray[np.float32] | None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..data.content import Content
+from ..data.content import Content, Matrix
 from ..data.space import ItemSpace
 from ..errors import ArtifactError, CapabilityError, DataError, UnknownIdError
 from ..ids import IdMap, Key, Rows
@@ -20,6 +20,7 @@ from ..retrieval.catalogue import Brought, Catalogue, ScoredUsers
 from ..retrieval.principal import PrincipalAxes
 from ..retrieval.topk import block_rows, inner_products
 from ..retrieval.vectors import Vectors, largest, norms, stack_vectors
+from .user_content import user_row
 
 if TYPE_CHECKING:
     from .base import Recommender
@@ -104,7 +105,30 @@ class ModelView(ABC):
         at = np.flatnonzero(self.known >= 0)
         return at[np.argsort(-self.popularity[at], kind="stable")]
 
-    def encode_histories(self, histories: Sequence[Rows], extra: Brought | None = None) -> Vectors:
+    @cached_property
+    def nobody(self) -> Vectors:
+        """Vector of an empty history without columns, shape (1, width)."""
+        return self.encode_histories([np.empty(0, np.int64)])
+
+    def seen(self, user: Key) -> Rows:
+        """Return the rows of what a user seen in training saw or dismissed besides the history."""
+        stored, row = self.model.seen_, int(self.model.users_.find([user])[0])
+        if stored is None or row < 0:
+            return np.empty(0, np.int64)
+        return stored.indices[stored.indptr[row] : stored.indptr[row + 1]].astype(np.int64)
+
+    def stored_columns(self, user: Key) -> Matrix | None:
+        """Return the features of the columns of a user seen in training, shape (1, n), or None."""
+        stored, row = self.model.user_features_, int(self.model.users_.find([user])[0])
+        return None if stored is None or row < 0 else stored[[row]]
+
+    def read_columns(self, columns: Any) -> Matrix:
+        """Return the features of columns that come with a question; errors as in `user_content.user_row`."""
+        return user_row(self.model, columns)
+
+    def encode_histories(
+        self, histories: Sequence[Rows], extra: Brought | None = None, columns: Sequence[Matrix | None] = ()
+    ) -> Vectors:
         """Return the user vectors of some histories, encoded over the items they hold.
 
         Parameters
@@ -113,16 +137,22 @@ class ModelView(ABC):
             Distinct rows; from the size of the catalogue on they are of `extra`.
         extra : Brought, optional
             Items for one question.
+        columns : sequence of Matrix or None
+            Features of the columns of each, shape (1, n); empty where nobody has any.
         """
         taken = np.unique(np.concatenate(histories))
         own = taken[taken < self.size]
         space = self.part(own, extra)
         if extra is not None:
             taken = np.concatenate([own, self.size + np.arange(len(extra))])
-        columns = np.searchsorted(taken, np.concatenate(histories))
+        at = np.searchsorted(taken, np.concatenate(histories))
         indptr = np.concatenate([[0], np.cumsum([len(rows) for rows in histories])])
-        history = csr_array((np.ones(len(columns), np.float32), columns, indptr), shape=(len(histories), len(taken)))
-        return self.model.encode_users(history, space)
+        history = csr_array((np.ones(len(at), np.float32), at, indptr), shape=(len(histories), len(taken)))
+        given = next((row for row in columns if row is not None), None)
+        if given is None:
+            return self.model.encode_users(history, space)
+        features = stack_vectors(*(given * 0 if row is None else row for row in columns))
+        return self.model.encode_users(history, space, features)
 
 
 class ModelCatalogue(ModelView):
@@ -278,7 +308,7 @@ class TrainedUsers:
         readers = np.empty(0, np.int64)
         if row is not None and (known := int(catalogue.known[row])) >= 0:
             readers = csr_array(model.histories_[:, [known]]).tocoo().coords[0].astype(np.int64)
-        return ScoredUsers(scores, readers, model.users_.take)
+        return ScoredUsers(scores, readers, model.users_.take, lambda keys: model.users_.rows(keys, "user"))
 
 
 def stored_vectors(model: Recommender) -> Iterator[Vectors]:
@@ -288,7 +318,8 @@ def stored_vectors(model: Recommender) -> Iterator[Vectors]:
     space = ItemSpace(model.items_, np.arange(n_items), None if features is None else features[:n_items])
     step = block_rows(n_items)
     for start in range(0, len(model.users_), step):
-        yield model.encode_users(csr_array(model.histories_[start : start + step]), space)
+        columns = None if model.user_features_ is None else model.user_features_[start : start + step]
+        yield model.encode_users(csr_array(model.histories_[start : start + step]), space, columns)
 
 
 def catalogue_of(model: Recommender) -> ModelCatalogue:

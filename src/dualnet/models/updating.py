@@ -91,6 +91,7 @@ class Updates:
         updated.weights_ = None if (data.matrix.data == 1).all() else data.matrix.data
         updated.popularity_ = np.bincount(data.matrix.indices, minlength=len(data.items)).astype(np.float32)
         updated.catalogue_ = grown.catalogue
+        updated.user_features_ = grown.prepared.user_features
         number = int(model.info_.get("update", {}).get("number", 0)) + 1
         weights = np.ones(model.histories_.nnz, np.float32) if model.weights_ is None else model.weights_
         idle = grown.added["pairs"] == 0 and np.array_equal(data.matrix.data, weights)  # no pair is new, and none is heavier
