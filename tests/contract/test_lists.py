@@ -210,3 +210,15 @@ def test_user_columns_count_in_every_answer(fitted, tmp_path):
 
 def space_of(model):
     return model.space(model.items_)
+
+
+@pytest.mark.parametrize("method", ["integrated-gradients", "leave-one-out"])
+def test_explanations_are_of_scores_with_columns(method):
+    model = create("dualnet", **SMALL["dualnet"]).fit(WORLD)
+    for asker in ({"user": "u2-3"}, {"history": HISTORY, "user_columns": {"group": "1"}}, {"user_columns": {"group": "1"}}):
+        found = model.recommend(k=3, **asker)
+        for key, score in found:
+            why = model.explain(key, method=method, **asker)
+            assert why.resolved == found.resolved
+            assert why.score == pytest.approx(score, abs=1e-4)
+            assert abs(why.history.gap) < 1e-3

@@ -170,6 +170,10 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
         """Return why one history over a space gets some of its items; by leaving out where a model knows nothing better."""
         return leave_one_out(self, history, space, rows)
 
+    def _reasons_with_columns(self, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix) -> Reasons:
+        """Return the same for somebody with columns, shape (1, n_user_features)."""
+        return leave_one_out(self, history, space, rows, columns)
+
     @property
     def n_parameters(self) -> int:
         """Learned numbers of the fitted model."""

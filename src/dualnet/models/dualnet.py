@@ -363,6 +363,9 @@ class DualNet(Recommender):
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
         return dualnet_reasons(self, history, space, rows)
 
+    def _reasons_with_columns(self, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix) -> Reasons:
+        return dualnet_reasons(self, history, space, rows, columns)
+
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {"runtime": self.runtime_.config, "content_weight": self.content_weight_}, dict(self.runtime_.tensors)
 

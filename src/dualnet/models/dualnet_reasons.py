@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
+from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..ids import Rows
 from .path_integral import content_cut, integrate
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
     from .dualnet import DualNet
 
 
-def dualnet_reasons(model: DualNet, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+def dualnet_reasons(model: DualNet, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix | None = None) -> Reasons:
     """Return why one person gets some items.
 
-    The line of the history goes from no item to all of them, at the length that the whole history has. The line of the content
+    The line of the history goes from no item (but with the person's columns) to all of them, at the length that the whole
+    history has. The line of the content
     goes from an empty description to the item's; its learned residual is there from the start.
 
     Parameters
@@ -33,6 +35,8 @@ def dualnet_reasons(model: DualNet, history: csr_array, space: ItemSpace, rows: 
         Items of the history and those to explain.
     rows : ndarray of int64, shape (M,)
         Which to explain.
+    columns : csr_array or ndarray, shape (1, n_user_features), optional
+        Features of the person's columns; what they are worth is part of the base.
     """
     runtime, taken = model.runtime_, history.indices
     users, items = runtime.differentiable("user"), runtime.differentiable("item")
@@ -40,10 +44,13 @@ def dualnet_reasons(model: DualNet, history: csr_array, space: ItemSpace, rows: 
     shares = table.astype(np.float64) / math.sqrt(max(len(taken), 1))
     content = None if space.features is None else space.features[rows]
     vectors = items.forward(runtime.item_table(content, space.known[rows]).astype(np.float64))
-    user = users.forward(shares.sum(axis=0)[None])
+    start = np.zeros((1, runtime.levels[0]))
+    if columns is not None and "user.columns" in runtime.tensors:
+        start += np.asarray(columns @ runtime.tensors["user.columns"], np.float64)
+    user = users.forward(start + shares.sum(axis=0)[None])
     products = np.split(vectors * user, np.cumsum(runtime.widths)[:-1], axis=1)
     levels = tuple((f"level {level + 1}", p.sum(axis=1)) for level, p in zip(items.spec.matched, products, strict=True))
-    base, gradient = integrate(users, np.zeros((1, runtime.levels[0])), shares.sum(axis=0)[None], vectors)
+    base, gradient = integrate(users, start, shares.sum(axis=0)[None], vectors)
     by_feature = None
     if content is not None and "item.content" in runtime.tensors:
         residual = runtime.item_table(None, space.known[rows]).astype(np.float64)

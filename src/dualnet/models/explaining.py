@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..data.content import Content
+from ..data.content import Content, Matrix
 from ..data.space import ItemSpace
 from ..errors import CapabilityError, UsageError, nearest
 from ..ids import IdMap, Key, Rows
@@ -35,6 +35,7 @@ class Explains:
         *,
         user: Key | None = None,
         history: Sequence[Key] | None = None,
+        user_columns: Any = None,
         new_items: Content | Any | None = None,
         method: Method = "integrated-gradients",
     ) -> Explanation:
@@ -44,7 +45,7 @@ class Explains:
         ----------
         item : str or int
             An item of the catalogue or of `new_items`.
-        user, history, new_items
+        user, history, user_columns, new_items
             As in `recommend`.
         method : {"integrated-gradients", "leave-one-out"}
             Parts that sum to the score, or what the score loses when one thing is left out.
@@ -60,7 +61,9 @@ class Explains:
         CapabilityError
             If the model cannot score the item.
         """
-        return self.explain_many([item], user=user, history=history, new_items=new_items, method=method)[0]
+        return self.explain_many(
+            [item], user=user, history=history, user_columns=user_columns, new_items=new_items, method=method
+        )[0]
 
     def explain_many(
         self,
@@ -68,6 +71,7 @@ class Explains:
         *,
         user: Key | None = None,
         history: Sequence[Key] | None = None,
+        user_columns: Any = None,
         new_items: Content | Any | None = None,
         method: Method = "integrated-gradients",
     ) -> list[Explanation]:
@@ -77,16 +81,19 @@ class Explains:
         ----------
         items : sequence of str or int
             As `item` in `explain`.
-        user, history, new_items, method
+        user, history, user_columns, new_items, method
             As in `explain`.
         """
         model = cast("Recommender", self)
         model._require_fitted()
-        check_one_asker(user, history)
+        if user is not None or history is not None or user_columns is None:
+            check_one_asker(user, history)
         if isinstance(items, str):
             raise UsageError(f"items must be a list of item ids, got the text {items!r}")
         fresh: Any = () if new_items is None else as_content(new_items, model)
-        return explain(catalogue_of(model), Asker(user=user, history=history, new_items=fresh), items, method)
+        return explain(
+            catalogue_of(model), Asker(user=user, history=history, user_columns=user_columns, new_items=fresh), items, method
+        )
 
 
 def explain(
@@ -133,7 +140,7 @@ def explain(
     raw = [{name: content.get(name) for name in columns} for content in contents]
     return explain_rows(
         model, space, places[: len(who.rows)], places[len(who.rows) :], [titles[place] for place in places], who.resolved,
-        method, raw,
+        method, raw, who.columns,
     )  # fmt: skip
 
 
@@ -146,6 +153,7 @@ def explain_rows(
     resolved: UserPath,
     method: Method = "integrated-gradients",
     raw: Sequence[Mapping[str, Any]] = (),
+    user_columns: Matrix | None = None,
 ) -> list[Explanation]:
     """Explain some items of a space for one history; only the items of both are encoded.
 
@@ -168,6 +176,8 @@ def explain_rows(
     raw : sequence of mapping, length M
         Raw content of the items; of use only for `Featurizer.labels.value_columns`. Without it, numbers are shown without
         their value and hashed words as buckets.
+    user_columns : csr_array or ndarray, shape (1, n_user_features), optional
+        Features of the person's columns.
     """
     if method not in METHODS:
         raise UsageError(f"there is no method '{method}'.{nearest(method, METHODS)}")
@@ -183,6 +193,7 @@ def explain_rows(
         )
     columns = np.searchsorted(here, taken)
     readable = part.is_known[columns].any() or (model.capabilities.new_items_in_history and len(columns) > 0)
+    readable |= user_columns is not None and abs(user_columns).sum() > 0
     own = titles[len(taken) :]
     if not readable:
         counts = [float(model.popularity_[known]) if known >= 0 else 0.0 for known in part.known[asked]]
@@ -193,7 +204,11 @@ def explain_rows(
         ]
     order = np.argsort(columns)
     history = csr_array((np.ones(len(columns), np.float32), columns[order], np.array([0, len(columns)])), shape=(1, len(part)))
-    found = (leave_one_out if method == "leave-one-out" else type(model)._reasons)(model, history, part, asked)
+    if user_columns is None:
+        found = (leave_one_out if method == "leave-one-out" else type(model)._reasons)(model, history, part, asked)
+    else:
+        reasons = leave_one_out if method == "leave-one-out" else type(model)._reasons_with_columns
+        found = reasons(model, history, part, asked, user_columns)
     keys = part.ids.take(columns[order])
     names = [titles[at] for at in order]
     explained = []
