@@ -13,10 +13,9 @@ from ..data.content import Content
 from ..data.interactions import Interactions
 from ..errors import DataError
 from ..ids import IdMap, Key
-from ..models.answers import check_one_asker
 from ..models.base import Recommender
 from ..models.catalogue import catalogue_of
-from ..retrieval.askers import resolve
+from ..retrieval.askers import check_one_asker, resolve
 from ..retrieval.questions import Asker
 from ..retrieval.vectors import JoinedVectors, Vectors, to_dense, to_sparse
 

@@ -21,6 +21,7 @@ from ..data.space import ItemSpace
 from ..errors import CapabilityError, DataError, DualNetWarning, UsageError, listing
 from ..ids import Key
 from ..retrieval.answering import Answering, check_k
+from ..retrieval.askers import check_one_asker
 from ..retrieval.filters import Filters
 from ..retrieval.questions import (
     Answer,
@@ -384,13 +385,6 @@ class Answers:
                 # each worker multiplies and searches a part of its own; one product on all cores would leave the search to one
                 with threadpool_limits(limits=max(cores() // len(group), 1), user_api="blas"):
                     yield from pool.map(self._ask, group)
-
-
-def check_one_asker(*given: object) -> None:
-    """Refuse a question of nobody or of several, of whom all but one must be None; raises `UsageError`."""
-    if sum(who is not None for who in given) != 1:
-        several = "; users= or histories= for many" if len(given) > 2 else ""
-        raise UsageError(f"give either user= (someone seen in training) or history= (what someone did){several}")
 
 
 def _warn_if_shorter(lists: Sequence[Recommendations], k: int) -> None:

@@ -13,9 +13,8 @@ from ..data.content import Content, Matrix
 from ..data.space import ItemSpace
 from ..errors import CapabilityError, UsageError, nearest
 from ..ids import IdMap, Key, Rows
-from ..retrieval.askers import resolve
+from ..retrieval.askers import check_one_asker, resolve
 from ..retrieval.questions import Asker
-from .answers import check_one_asker
 from .catalogue import ReadableCatalogue, as_content, catalogue_of
 from .explanation import METHODS, ContentPart, Explanation, HistoryPart, Method, View
 from .leaving_out import leave_one_out

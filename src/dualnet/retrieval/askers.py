@@ -110,6 +110,13 @@ def resolve(catalogue: Catalogue, asker: Asker, extra: Brought | None = None) ->
     return Asked(rows, resolved, readable, ignored, extra, seen, columns)
 
 
+def check_one_asker(*given: object) -> None:
+    """Refuse a question of nobody or of several, of whom all but one must be None; raises `UsageError`."""
+    if sum(who is not None for who in given) != 1:
+        several = "; users= or histories= for many" if len(given) > 2 else ""
+        raise UsageError(f"give either user= (someone seen in training) or history= (what someone did){several}")
+
+
 def bring(catalogue: Catalogue, asker: Asker) -> Brought:
     """Return the items that come with a question, encoded.
 
