@@ -16,6 +16,7 @@ from ..data.content import Content, Matrix
 from ..data.space import ItemSpace
 from ..errors import ArtifactError, CapabilityError, DataError, UnknownIdError
 from ..ids import IdMap, Key, Rows
+from ..retrieval.askers import NONE
 from ..retrieval.catalogue import Brought, Catalogue, ScoredUsers
 from ..retrieval.principal import PrincipalAxes
 from ..retrieval.topk import block_rows, inner_products
@@ -112,15 +113,17 @@ class ModelView(ABC):
 
     def seen(self, user: Key) -> Rows:
         """Return the rows of what a user seen in training saw or dismissed besides the history."""
-        stored, row = self.model.seen_, int(self.model.users_.find([user])[0])
+        stored = self.model.seen_
+        row = -1 if stored is None else int(self.model.users_.find([user])[0])
         if stored is None or row < 0:
-            return np.empty(0, np.int64)
+            return NONE
         return stored.indices[stored.indptr[row] : stored.indptr[row + 1]].astype(np.int64)
 
     def stored_columns(self, user: Key) -> Matrix | None:
         """Return the features of the columns of a user seen in training, shape (1, n), or None."""
-        stored, row = self.model.user_features_, int(self.model.users_.find([user])[0])
-        return None if stored is None or row < 0 else stored[[row]]
+        stored = self.model.user_features_
+        row = -1 if stored is None else int(self.model.users_.find([user])[0])
+        return None if row < 0 else stored[[row]]
 
     def read_columns(self, columns: Any) -> Matrix:
         """Return the features of columns that come with a question; errors as in `user_content.user_row`."""

@@ -6,7 +6,7 @@ The library, the command line, the server and its page all ask here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -125,17 +125,26 @@ class Answering(Generic[C]):
             away = who.rows[:0]
         elif len(who.seen):
             away = np.union1d(who.rows, who.seen)
-        wanted = self._listing(catalogue, question, who, away)
-        resolved = who.resolved if who.readable else "fallback"
-        return replace(wanted, resolved=resolved, ignored=who.ignored, popularity=float(share) if who.readable else 1.0)
+        only, away = self._listing(catalogue, question, who, away)
+        return Wanted(
+            question.k,
+            away,
+            only,
+            who.resolved if who.readable else "fallback",
+            who.ignored,
+            who=who,
+            new_share=question.new_share,
+            popularity=float(share) if who.readable else 1.0,
+        )
 
     def _wanted_similar(self, catalogue: C, question: SimilarQuestion) -> Wanted:
         row, _ = _item_vector(catalogue, question.item, None)
         assert row is not None
-        return replace(self._listing(catalogue, question, None, np.array([row])), similar_to=row)
+        only, away = self._listing(catalogue, question, None, np.array([row]))
+        return Wanted(question.k, away, only, "item", [], similar_to=row, new_share=question.new_share)
 
-    def _listing(self, catalogue: C, question: ListQuestion, who: Asked | None, away: Rows) -> Wanted:
-        """Return what may be on a list: everything but `away`, or what is left of it."""
+    def _listing(self, catalogue: C, question: ListQuestion, who: Asked | None, away: Rows) -> tuple[Rows | None, Rows]:
+        """Return the only rows that may be on a list (None for all), and `away` with the rows that are excluded."""
         check_k(question.k)
         _check_kinds(question)
 
@@ -159,7 +168,7 @@ class Answering(Generic[C]):
             only = reduce(lambda one, other: np.intersect1d(one, other, assume_unique=True), parts)
             own = only[only < size]
             only = np.concatenate([own[catalogue.listed[own]], only[only >= size]])
-        return Wanted(question.k, away, only, "item", [], who=who, new_share=question.new_share)
+        return only, away
 
     def _users_for(self, catalogue: C, question: UsersQuestion) -> Recommendations:
         check_k(question.k)
@@ -300,24 +309,32 @@ def _scored_or_encoded(
 
 def _listed(catalogue: Catalogue, wanted: Sequence[Wanted], found: Sequence[Found]) -> list[Recommendations]:
     """Return lists with ids and titles; those are looked up once for each item of the catalogue in any list."""
-    own = [rows[rows < catalogue.size] for rows, _ in found]
-    distinct = np.unique(np.concatenate(own)) if own else np.empty(0, np.int64)
+    size = catalogue.size
+    distinct = np.unique(np.concatenate([rows for rows, _ in found])) if found else np.empty(0, np.int64)
+    distinct = distinct[: np.searchsorted(distinct, size)]
     keys, titles = catalogue.keys(distinct.tolist()), catalogue.titles(distinct.tolist())
+    paths = _paths(catalogue, distinct)
     lists = []
     for want, (rows, scores) in zip(wanted, found, strict=True):
         places = np.searchsorted(distinct, rows).tolist()
         extra = None if want.who is None else want.who.extra
-        if extra is None or (rows < catalogue.size).all():
+        its_keys: list[Key]
+        its_paths: list[ItemPath]
+        if extra is None:
             its_keys, its_titles = [keys[at] for at in places], [titles[at] for at in places]
+            its_paths = [paths[at] for at in places]
         else:
-            behind = (rows - catalogue.size).tolist()
-            its_keys = [keys[at] if row < 0 else extra.ids.key(row) for at, row in zip(places, behind, strict=True)]
-            its_titles = [titles[at] if row < 0 else extra.titles[row] for at, row in zip(places, behind, strict=True)]
-        paths = _paths(catalogue, rows)
+            both = list(zip(places, (rows - size).tolist(), strict=True))  # place among the distinct, row of what was brought
+            its_keys = [keys[at] if row < 0 else extra.ids.key(row) for at, row in both]
+            its_titles = [titles[at] if row < 0 else extra.titles[row] for at, row in both]
+            its_paths = [paths[at] if row < 0 else "content" for at, row in both]
         if want.resolved == "fallback":
-            paths = ["popularity" for _ in paths]
-        found_list = Recommendations(its_keys, scores.tolist(), its_titles, paths, want.resolved, want.ignored)
-        lists.append(found_list if want.popularity == 1 else replace(found_list, popularity=want.popularity))
+            its_paths = ["popularity" for _ in its_paths]
+        lists.append(
+            Recommendations(
+                its_keys, scores.tolist(), its_titles, its_paths, want.resolved, want.ignored, popularity=want.popularity
+            )
+        )
     return lists
 
 

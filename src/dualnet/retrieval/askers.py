@@ -87,7 +87,8 @@ def resolve(catalogue: Catalogue, asker: Asker, extra: Brought | None = None) ->
     if asker.user is not None:
         rows, resolved = catalogue.history(asker.user), "known"
         columns = catalogue.stored_columns(asker.user) if columns is None else columns
-        seen = np.concatenate([seen, catalogue.seen(asker.user)])
+        stored = catalogue.seen(asker.user)
+        seen = np.concatenate([seen, stored]) if len(stored) else seen
     elif asker.history is None:
         rows = NONE
     else:
