@@ -118,14 +118,14 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
         Stored histories: a known user id is short for its row.
     weights_ : ndarray of float32, shape (nnz of histories_,), or None
         Weights of the stored pairs, for updates; None if all are 1.
+    seen_ : csr_array of uint8, shape (len(users_), items of the catalogue when it was fitted), or None
+        What users saw (1) or disliked (2) and did not like, which is not listed to them again; None if nothing is known.
     popularity_ : ndarray of float32, shape (len(items_),)
         Training events of each item; what someone without history or columns gets.
     featurizer_, user_featurizer_ : Featurizer or None
         Fitted on the training items and users.
     user_features_ : csr_array or ndarray, shape (len(users_), n_user_features), or None
         Features of the columns of the training users; they count in every answer for them.
-    seen_ : csr_array, shape (len(users_), len(items_)), or None
-        What the training users saw or dismissed besides their histories; it is not listed for them.
     catalogue_ : ItemSpace
         Everything that can be recommended: `items_`, then items added later.
     info_ : dict
@@ -238,6 +238,7 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
         whole = len(known) == train.interactions.n_items and len(users) == train.interactions.n_users
         data = train if whole else train.select(users=users, items=known)
         self.users_, self.items_ = data.interactions.users, data.interactions.items
+        self.seen_ = None
         self._forget()  # vectors of the former fit
         self.histories_ = data.interactions.pattern()
         weights = data.interactions.matrix.data
@@ -245,7 +246,6 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
         self.popularity_ = np.bincount(self.histories_.indices, minlength=len(self.items_)).astype(np.float32)
         self.featurizer_ = self.user_featurizer_ = None
         features = user_features = None
-        self.seen_ = None
         if self.uses_content and data.items is not None:
             self.featurizer_ = Featurizer.fit(data.items)
             features = self.featurizer_.transform(data.items)

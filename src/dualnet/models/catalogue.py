@@ -16,7 +16,6 @@ from ..data.content import Content, Matrix
 from ..data.space import ItemSpace
 from ..errors import ArtifactError, CapabilityError, DataError, UnknownIdError
 from ..ids import IdMap, Key, Rows
-from ..retrieval.askers import NONE
 from ..retrieval.catalogue import Brought, Catalogue, ScoredUsers
 from ..retrieval.principal import PrincipalAxes
 from ..retrieval.topk import block_rows, inner_products
@@ -110,14 +109,6 @@ class ModelView(ABC):
     def nobody(self) -> Vectors:
         """Vector of an empty history without columns, shape (1, width)."""
         return self.encode_histories([np.empty(0, np.int64)])
-
-    def seen(self, user: Key) -> Rows:
-        """Return the rows of what a user seen in training saw or dismissed besides the history."""
-        stored = self.model.seen_
-        row = -1 if stored is None else int(self.model.users_.find([user])[0])
-        if stored is None or row < 0:
-            return NONE
-        return stored.indices[stored.indptr[row] : stored.indptr[row + 1]].astype(np.int64)
 
     def stored_columns(self, user: Key) -> Matrix | None:
         """Return the features of the columns of a user seen in training, shape (1, n), or None."""
@@ -254,6 +245,10 @@ class ModelCatalogue(ModelView):
         stored = self._model.histories_
         return np.sort(stored.indices[stored.indptr[row] : stored.indptr[row + 1]]).astype(np.int64)
 
+    def seen(self, user: Key) -> Rows:
+        """Return the rows of what a stored user saw or disliked and did not like."""
+        return seen_rows(self._model, user)
+
     def bring(self, items: Any) -> Brought:
         """Return items for one question, encoded; arguments and errors as in `Answers.add_items`."""
         content = as_content(items, self._model)
@@ -305,12 +300,14 @@ class TrainedUsers:
     """The users that a model in memory was trained on; their vectors are made for each question, a block at a time."""
 
     def scores(self, catalogue: ModelCatalogue, item: Vectors, row: int | None) -> ScoredUsers:
-        """Return the scores of an item, shape (1, width), and who has read it, if it has a row."""
+        """Return the scores of an item, shape (1, width), and who has read, seen or disliked it, if it has a row."""
         model = catalogue.model
         scores = np.concatenate([inner_products(block, item)[:, 0] for block in stored_vectors(model)])
         readers = np.empty(0, np.int64)
         if row is not None and (known := int(catalogue.known[row])) >= 0:
             readers = csr_array(model.histories_[:, [known]]).tocoo().coords[0].astype(np.int64)
+        if row is not None and model.seen_ is not None and row < model.seen_.shape[1]:
+            readers = np.union1d(readers, csr_array(model.seen_[:, [row]]).tocoo().coords[0])
         return ScoredUsers(scores, readers, model.users_.take, lambda keys: model.users_.rows(keys, "user"))
 
 
@@ -323,6 +320,15 @@ def stored_vectors(model: Recommender) -> Iterator[Vectors]:
     for start in range(0, len(model.users_), step):
         columns = None if model.user_features_ is None else model.user_features_[start : start + step]
         yield model.encode_users(csr_array(model.histories_[start : start + step]), space, columns)
+
+
+def seen_rows(model: Recommender, user: Key) -> Rows:
+    """Return the rows of `model.catalogue_` that a user saw or disliked and did not like, ascending; none of a stranger."""
+    seen = model.seen_
+    if seen is None or user not in model.users_:
+        return np.empty(0, np.int64)
+    row = model.users_.row(user)
+    return seen.indices[seen.indptr[row] : seen.indptr[row + 1]].astype(np.int64)
 
 
 def catalogue_of(model: Recommender) -> ModelCatalogue:

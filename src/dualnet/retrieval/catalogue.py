@@ -121,7 +121,7 @@ class Catalogue(Protocol):
         """Return the rows of a stored history, ascending; raises `UnknownIdError` if there is no such user."""
 
     def seen(self, user: Key) -> Rows:
-        """Return the rows of what a user with a stored history saw or dismissed besides it; they are not to be listed."""
+        """Return the rows of what a stored user saw or disliked and did not like, ascending."""
 
     def stored_columns(self, user: Key) -> Matrix | None:
         """Return the features of the stored columns of a user, shape (1, n), or None."""
@@ -169,7 +169,7 @@ class ScoredUsers:
     ----------
     scores : ndarray of float32, shape (n_users,)
     readers : ndarray of int64
-        Places of those whose history holds the item.
+        Places of those whose history holds the item, and of those who saw or disliked it.
     keys : callable
         Returns the ids of the users at some places.
     find : callable

@@ -68,6 +68,7 @@ class Baselines:
         built = ItemKNN().fit(
             Dataset(Interactions(model.users_, model.items_, model.histories_), None, name="served histories")
         )
+        built.seen_ = model.seen_
         with self._lock:
             self._built["item-knn"] = built
 
@@ -75,6 +76,7 @@ class Baselines:
 def _borrowed(model: Recommender, served: Recommender) -> Recommender:
     """Return a model that learns nothing beyond what every model has, with that of the served one."""
     model.users_, model.items_, model.histories_ = served.users_, served.items_, served.histories_
+    model.seen_ = served.seen_
     model.popularity_, model.catalogue_, model.info_ = served.popularity_, served.catalogue_, dict(served.info_)
     model.featurizer_, model.user_featurizer_ = served.featurizer_, None
     return model

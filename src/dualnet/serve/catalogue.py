@@ -15,7 +15,7 @@ from ..data.space import ItemSpace
 from ..errors import UnknownIdError, listing
 from ..ids import IdMap, Key, Rows
 from ..models.base import Recommender
-from ..models.catalogue import ModelView, base_content, brought, check_finite
+from ..models.catalogue import ModelView, base_content, brought, check_finite, seen_rows
 from ..retrieval.catalogue import Brought
 from ..retrieval.principal import PrincipalAxes
 from ..retrieval.questions import Columns, NewItem
@@ -231,6 +231,10 @@ class LiveCatalogue(ModelView):
             raise UnknownIdError(f"unknown user {shown!r}; for someone new pass a history instead")
         later = [self.now_at(row) for row in self.events.get(user, ()) if row < self.size]
         return np.unique(np.concatenate([base, np.array([row for row in later if row >= 0], np.int64)]))
+
+    def seen(self, user: Key) -> Rows:
+        """Return the rows of what a user saw or disliked, ascending."""
+        return seen_rows(self.model, user)
 
     def part(self, rows: Rows, extra: Brought | None = None) -> ItemSpace:
         """Return some rows, and all items of a question behind them, as one space, with what each adds to a history."""
