@@ -142,6 +142,8 @@ def test_what_a_known_user_saw_is_not_listed(fitted, monkeypatch):
     for found in (fitted.recommend("u1-1", k=100), fitted.recommend(users=["u1-1"], k=100)[0]):
         assert not set(first) & set(found.ids)
     assert set(first) <= set(fitted.recommend("u1-1", k=100, filter_seen=False).ids)
+    assert "u1-1" not in fitted.recommend_users(first[0], k=40).ids
+    assert "u1-1" in fitted.recommend_users(first[0], k=40, filter_seen=False).ids
     assert not set(first) & {row["item"] for row in fitted.recommend_all(k=100) if row["user"] == "u1-1"}
     assert set(first) <= {row["item"] for row in fitted.recommend_all(k=100) if row["user"] == "u1-2"} | {
         key for key in first if fitted.histories_[fitted.users_.row("u1-2"), fitted.items_.row(key)]
