@@ -174,3 +174,21 @@ def test_similar_items_over_http(folder):
     found, own = asyncio.run(ask()), model.similar_items("p001", **wanted)
     assert listed(found)[0] == own.ids
     np.testing.assert_allclose(listed(found)[1], own.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--history", "p001", "--filter", "year>3"], "--filter is not JSON"),
+        (["--history", "p001", "--filter", "[1]"], "--filter must be a JSON object"),
+        (["--history", "p001", "--user-columns", "field"], "--user-columns takes NAME=VALUE"),
+        (["--history", "p001", "--only", "old"], "only must be 'known' or 'new', got 'old'"),
+        (["--history", "p001", "--only", "new", "--new-share", "0.5"], "give one of them"),
+        (["--history", "p001", "--popularity", "2"], "popularity must be a number from 0 to 1"),
+        (["--all", "--out", "all.parquet", "--only", "new"], "--only means nothing with --all"),
+        (["--all", "--out", "all.parquet", "--popularity", "0.5"], "--popularity means nothing with --all"),
+    ],
+)
+def test_options_that_cannot_be(folder, capsys, options, text):
+    assert main(["recommend", str(folder), *options]) == 2
+    assert text in " ".join(capsys.readouterr().err.split())
