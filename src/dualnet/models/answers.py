@@ -37,8 +37,8 @@ from ..retrieval.questions import (
 from ..retrieval.recommendations import RecommendationLists, Recommendations
 from ..retrieval.topk import WORKERS, block_rows, cores
 from ..retrieval.vectors import stack_vectors
-from .catalogue import ModelCatalogue, TrainedUsers, as_content, cannot_score_new, catalogue_of
-from .user_content import user_rows
+from .catalogue import ModelCatalogue, TrainedUsers, catalogue_of
+from .question_content import as_content, cannot_score_new, user_rows
 
 if TYPE_CHECKING:
     from .base import Recommender

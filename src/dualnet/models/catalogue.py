@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..data.content import Content, Matrix
+from ..data.content import Matrix
 from ..data.space import ItemSpace
-from ..errors import ArtifactError, CapabilityError, DataError, UnknownIdError
+from ..errors import ArtifactError, CapabilityError, UnknownIdError
 from ..ids import IdMap, Key, Rows
 from ..retrieval.catalogue import Brought, Catalogue, ScoredUsers
 from ..retrieval.principal import PrincipalAxes
 from ..retrieval.topk import block_rows, inner_products
 from ..retrieval.vectors import Vectors, largest, norms, stack_vectors
-from .user_content import user_row
+from .question_content import as_content, cannot_score_new, user_row
 
 if TYPE_CHECKING:
     from .base import Recommender
@@ -117,7 +117,7 @@ class ModelView(ABC):
         return None if row < 0 else stored[[row]]
 
     def read_columns(self, columns: Any) -> Matrix:
-        """Return the features of columns that come with a question; errors as in `user_content.user_row`."""
+        """Return the features of columns that come with a question; errors as in `question_content.user_row`."""
         return user_row(self.model, columns)
 
     def encode_histories(
@@ -371,37 +371,3 @@ def check_finite(vectors: Vectors, what: str) -> None:
     """Refuse vectors with NaN or infinite numbers; raises `ArtifactError`."""
     if not np.isfinite(largest(vectors)):
         raise ArtifactError(f"the model gives {what} that are not finite; its weights are damaged or diverged")
-
-
-def cannot_score_new(model: Recommender) -> str:
-    """Return one sentence for a model that is asked about items it did not see in training."""
-    return f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
-
-
-def as_content(content: Content | Any, model: Recommender) -> Content:
-    """Return new items as content with the model's columns.
-
-    Parameters
-    ----------
-    content : Content or data frame
-        A data frame (pandas, Polars, Arrow) has the id column ``item_id``.
-    model : Recommender
-
-    Raises
-    ------
-    CapabilityError
-        If the model reads no content.
-    DataError
-        If there is no id column.
-    """
-    if isinstance(content, Content):
-        return content
-    from ..data.tables import to_arrow
-
-    if model.featurizer_ is None:
-        raise CapabilityError(cannot_score_new(model))
-    table = to_arrow(content)
-    if "item_id" not in table.column_names:
-        raise DataError(f"new items need an id column 'item_id'; found {', '.join(table.column_names)}")
-    ids = IdMap(table.column("item_id").to_pylist())
-    return Content(ids, table.drop_columns(["item_id"]), model.featurizer_.spec)

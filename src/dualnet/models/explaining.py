@@ -15,9 +15,10 @@ from ..errors import CapabilityError, UsageError, nearest
 from ..ids import IdMap, Key, Rows
 from ..retrieval.askers import check_one_asker, resolve
 from ..retrieval.questions import Asker
-from .catalogue import ReadableCatalogue, as_content, catalogue_of
+from .catalogue import ReadableCatalogue, catalogue_of
 from .explanation import METHODS, ContentPart, Explanation, HistoryPart, Method, View
 from .leaving_out import leave_one_out
+from .question_content import as_content
 from .reasons import Cut
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from ..data.interactions import Interactions
 from ..errors import CapabilityError, UsageError
 from ..train.options import RunOptions
 from ..train.tracking.tracker import tracked
-from .catalogue import as_content
 from .growth import grow
+from .question_content import as_content
 
 if TYPE_CHECKING:
     from .base import Prepared, Recommender

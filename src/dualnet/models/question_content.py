@@ -1,4 +1,4 @@
-"""Columns of users that come with a question, as features."""
+"""Content that comes with a question: new items, and columns of users."""
 
 from __future__ import annotations
 
@@ -18,6 +18,40 @@ if TYPE_CHECKING:
     from .base import Recommender
 
 SHOWN = 80  # characters of a value in an error text
+
+
+def cannot_score_new(model: Recommender) -> str:
+    """Return one sentence for a model that is asked about items it did not see in training."""
+    return f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
+
+
+def as_content(content: Content | Any, model: Recommender) -> Content:
+    """Return new items as content with the model's columns.
+
+    Parameters
+    ----------
+    content : Content or data frame
+        A data frame (pandas, Polars, Arrow) has the id column ``item_id``.
+    model : Recommender
+
+    Raises
+    ------
+    CapabilityError
+        If the model reads no content.
+    DataError
+        If there is no id column.
+    """
+    if isinstance(content, Content):
+        return content
+    from ..data.tables import to_arrow
+
+    if model.featurizer_ is None:
+        raise CapabilityError(cannot_score_new(model))
+    table = to_arrow(content)
+    if "item_id" not in table.column_names:
+        raise DataError(f"new items need an id column 'item_id'; found {', '.join(table.column_names)}")
+    ids = IdMap(table.column("item_id").to_pylist())
+    return Content(ids, table.drop_columns(["item_id"]), model.featurizer_.spec)
 
 
 def user_row(model: Recommender, columns: Any) -> Matrix:
