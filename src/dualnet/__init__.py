@@ -33,6 +33,7 @@ _PUBLIC = {
     "NotFittedError": "errors",
     "Popularity": "models.popularity",
     "RankingTask": "data.tasks",
+    "RecommendationLists": "retrieval.recommendations",
     "Recommendations": "retrieval.recommendations",
     "Recommender": "models.base",
     "Report": "report",
@@ -47,7 +48,7 @@ _PUBLIC = {
     "WMF": "models.wmf",
     "create": "models.registry",
     "evaluate": "evaluation",
-    "load": "models.artifact",
+    "load": "models.registry",
 }
 
 _MODULES = {"splits": "data.splits", "sources": "data.sources", "synthetic": "data.synthetic"}
@@ -79,6 +80,7 @@ __all__ = [
     "NotFittedError",
     "Popularity",
     "RankingTask",
+    "RecommendationLists",
     "Recommendations",
     "Recommender",
     "Report",
@@ -121,7 +123,6 @@ if TYPE_CHECKING:
     )
     from .evaluation import evaluate
     from .ids import IdMap
-    from .models.artifact import load
     from .models.base import Capabilities, Recommender
     from .models.bpr import BPR
     from .models.cdl import CDL
@@ -133,10 +134,10 @@ if TYPE_CHECKING:
     from .models.neighbours import ItemKNN
     from .models.popularity import Popularity
     from .models.profile import ContentProfile, LsaProfile
-    from .models.registry import create
+    from .models.registry import create, load
     from .models.wmf import WMF
     from .report import Report
-    from .retrieval.recommendations import Recommendations
+    from .retrieval.recommendations import RecommendationLists, Recommendations
     from .train.options import RunOptions
 
 

@@ -33,6 +33,8 @@ FORBIDDEN = {
     ("metrics", "data"),
     ("serve", "experiments"),
     ("experiments", "serve"),
+    ("serve", "train"),
+    ("serve", "nn"),
 }
 
 

@@ -79,7 +79,7 @@ def trackers(names: list[str] | None, place: str | None, run: Path, called: str 
     UsageError
         If one is not known, or ``--track-to`` stands alone.
     """
-    from ..train.tracking.tracker import make_tracker
+    from ..train.tracking.by_name import make_tracker
 
     if place is not None and not names:
         raise UsageError("--track-to says where; say also what with --track mlflow or --track tensorboard")

@@ -42,7 +42,7 @@ def studies(incomplete: str) -> list[str]:
 
 def tracker_names(incomplete: str) -> list[str]:
     """Return names of trackers that start so."""
-    from ..train.tracking.tracker import TRACKERS
+    from ..train.tracking.by_name import TRACKERS
 
     return _starting(incomplete, TRACKERS)
 

@@ -45,7 +45,7 @@ def encode(
     from ..errors import UsageError
     from ..exports.parquet import write_parquet
     from ..exports.source import items_of, users_of
-    from ..models.artifact import load
+    from ..models.registry import load
 
     if sum([items is not None, histories is not None, users]) > 1:
         raise UsageError("give one of --items, --histories and --users")

@@ -54,7 +54,7 @@ def evaluate(
     from ..data.split_files import load_split
     from ..errors import DualNetWarning
     from ..evaluation import evaluate as measure
-    from ..models.artifact import load
+    from ..models.registry import load
     from .run_division import division_of
 
     cuts = arg.whole_numbers(at, "--at")

@@ -41,8 +41,8 @@ def explain(
     from typing import cast
 
     from ..errors import UnknownIdError
-    from ..models.artifact import load
     from ..models.explanation import Method
+    from ..models.registry import load
 
     if user is not None or history is not None or not columns:  # columns alone are a question too
         check_one_asker({"--user": user is not None, "--history": history is not None})

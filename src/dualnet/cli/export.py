@@ -81,7 +81,7 @@ def export(
       dualnet export run --to onnx --out encoders
     """
     from ..errors import UsageError
-    from ..models.artifact import load
+    from ..models.registry import load
 
     options: dict[str, Any] = {
         "--out": out,

@@ -25,7 +25,8 @@ def inspect(
       dualnet inspect run
       dualnet inspect run/model --json
     """
-    from ..models.artifact import load, read_manifest
+    from ..models.artifact import read_manifest
+    from ..models.registry import load
 
     folder = model_folder(run)
     manifest = read_manifest(folder)

@@ -58,7 +58,7 @@ def recommend(
       dualnet recommend run --all --out everyone.parquet
     """
     from ..errors import UsageError
-    from ..models.artifact import load
+    from ..models.registry import load
 
     if user is not None or history is not None or everyone or not columns:  # columns alone are a question too
         check_one_asker({"--user": user is not None, "--history": history is not None, "--all": everyone})

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from . import arguments as arg
 from .run_folder import read_test
-from .sql_options import SqlOptions
+from .sql_options import FILES, SqlOptions
 
 if TYPE_CHECKING:
+    from ..data.dataset import Dataset
     from ..data.tasks import Split
 
 WHAT_TO_GIVE = (
@@ -54,7 +55,6 @@ def division_of(run: Path) -> Split:
     """
     from ..data.split_files import load_split
     from ..errors import UsageError
-    from .fit import from_config
 
     test = read_test(run)
     if test is None:
@@ -74,6 +74,58 @@ def division_of(run: Path) -> Split:
         raise UsageError(
             f"{run}: its run.json does not say what it was measured on ({error}); give the folder of a split"
         ) from error
+
+
+def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, dict[str, Any]]:
+    """Return the split and training set that a configuration describes, how its tables are read, and its model.
+
+    Raises
+    ------
+    UsageError
+        If the file does not say what to train on, or says what nobody understands.
+    """
+    from ..config import read_config
+    from ..data.split_files import load_split
+    from ..errors import UsageError, nearest
+
+    config = read_config(path)
+    model = dict(config.get("model", {}))
+    section = dict(config.get("data", {}))
+    if "source" not in section and "events_sql" not in section:
+        raise UsageError(
+            f'{path}: section [data] needs source = "..." (a data set\'s name or a table of events), or events_sql = "..." and'
+            ' database_url_env = "..."'
+        )
+    source, content = section.pop("source", None), section.pop("content", None)
+    known = [field.name for field in fields(arg.TableOptions)]
+    for key in section:
+        if key not in known:
+            raise UsageError(f"{path}: section [data] has no key '{key}'.{nearest(key, [*known, 'source', 'content'])}")
+    listed: dict[str, Any] = {
+        key: ",".join(value) if isinstance(value, list) and key != "sql_params" else value for key, value in section.items()
+    }
+    for key in ("items", "users", *FILES):
+        if key in listed:
+            listed[key] = path.parent / str(listed[key])
+    chosen = None if source is None else str(source)
+    beside = None if chosen is None else path.parent / chosen
+    # not any folder: one may have the name of a data set
+    if beside is not None and (beside.is_file() or arg.split_folder(str(beside)) is not None):
+        chosen = str(beside)
+    tables = arg.TableOptions(**listed)
+    folder = arg.split_folder(chosen)
+    if folder is not None:
+        kept = load_split(folder)
+        kept = kept if content is None else kept.with_content(arg.words(content))
+        return kept, kept.train, tables, model
+    data = arg.load_data(chosen, tables, content)
+    division = dict(config.get("split", {}))
+    if not division:
+        return None, data, tables, model
+    if "protocol" not in division:
+        raise UsageError(f'{path}: section [split] needs protocol = "..."')
+    made = arg.make_split(data, division.pop("protocol"), int(division.pop("seed", 0)), division)
+    return made, made.train, tables, model
 
 
 def _tables(told: Mapping[str, Any]) -> arg.TableOptions:

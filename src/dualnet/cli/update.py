@@ -73,7 +73,7 @@ def update(
     from ..data.new_rows import read_new_pairs, read_new_users
     from ..data.tables import read_new_items
     from ..errors import TrainingError, UsageError
-    from ..models.artifact import load
+    from ..models.registry import load
     from ..models.update_check import compare, hide_pairs, is_worse
     from ..train.options import RunOptions
 

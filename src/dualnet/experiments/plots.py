@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MissingExtraError
+from ..errors import optional_package
 
 COLOURS = ("#2563eb", "#d97706", "#059669", "#9333ea", "#64748b")
 
@@ -92,10 +92,8 @@ def new_figure(rows: int, columns: int, size: tuple[float, float]) -> Any:
     MissingExtraError
         Without matplotlib.
     """
-    try:
+    with optional_package("matplotlib", "plots", "drawing the report"):
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("matplotlib", "plots", "drawing the report") from error
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(rows, columns)
     for axis in np.atleast_1d(axes):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import MissingExtraError, UsageError
+from ..errors import UsageError, optional_package
 from ..rng import derive_seed
 from .spaces import Between, OneOf, Space, combinations
 from .trials import params_key
@@ -73,10 +73,8 @@ class OptunaProposer:
     """
 
     def __init__(self, space: Space, seed: int, *, prune: bool = True) -> None:
-        try:
+        with optional_package("optuna", "tune", "--method optuna"):
             import optuna
-        except ImportError as error:
-            raise MissingExtraError("optuna", "tune", "--method optuna") from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line for each study would drown those of the trials
         self._optuna, self._space, self._seed, self._prune = optuna, space, seed, prune
         self._distributions = {name: self._distribution(choices) for name, choices in space.items()}

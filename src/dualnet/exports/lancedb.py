@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from ..errors import CapabilityError, MissingExtraError, ResourceError, UsageError
+from ..errors import CapabilityError, ResourceError, UsageError, optional_package
 from ..ids import Key
 from .parquet import vector_schema, vector_tables
 from .source import VectorBlock, VectorSource
@@ -27,10 +27,8 @@ def open_lancedb(folder: str | Path) -> lancedb.DBConnection:
     ResourceError
         If it cannot be opened.
     """
-    try:
+    with optional_package("lancedb", "export", "writing to LanceDB"):
         import lancedb
-    except ImportError as error:
-        raise MissingExtraError("lancedb", "export", "writing to LanceDB") from error
     try:
         return lancedb.connect(str(folder))
     except (OSError, RuntimeError, ValueError) as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..data.features import Featurizer
 from ..data.replaced_folder import replaced_folder
-from ..errors import CapabilityError, MissingExtraError, UsageError
+from ..errors import CapabilityError, UsageError, optional_package
 from ..models.base import Recommender
 from ..models.dualnet import DualNet
 from .onnx_graph import IR_VERSION, OPSET, item_graph, user_graph
@@ -53,10 +53,8 @@ def write_onnx(model: Recommender, folder: str | Path, *, overwrite: bool = Fals
             f"model '{model.name}' has no networks to write as ONNX, only tables; export its vectors as Parquet or npz"
         )
     model._require_fitted()
-    try:
+    with optional_package("onnx", "export", "writing ONNX"):
         import onnx  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("onnx", "export", "writing ONNX") from error
     target = Path(folder)
     _check_target(target, overwrite)
     runtime, space = model.runtime_, model.catalogue_

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MissingExtraError, ResourceError, UsageError
+from ..errors import ResourceError, UsageError, optional_package
 from ..ids import Key
 from .source import VectorBlock, VectorSource
 
@@ -49,10 +49,8 @@ def open_qdrant(
     ResourceError
         If it cannot be opened.
     """
-    try:
+    with optional_package("qdrant-client", "export", "writing to Qdrant", module="qdrant_client"):
         from qdrant_client import QdrantClient
-    except ImportError as error:
-        raise MissingExtraError("qdrant-client", "export", "writing to Qdrant") from error
     url = environment.get(url_variable, "")
     if folder is None and not url:
         raise UsageError(

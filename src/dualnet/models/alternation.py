@@ -4,61 +4,129 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from ..data.content import Matrix
 from ..errors import TrainingError
 from ..nn.sdae import Autoencoder
+from ..nn.spec import Activation
 from ..train.denoising import DenoisingRows
-from ..train.device import choose_device
+from ..train.device import Device, choose_device, threads
 from ..train.options import RunOptions
 from ..train.pretraining import PretrainingSettings, train_autoencoder
 from ..train.progress import EpochLog, EpochProgress
 from .als import half_step, weighted_error
-from .base import Prepared
 from .content_encoder import ContentEncoder
-from .descent import threads
-
-if TYPE_CHECKING:
-    from .cdl import CDL
 
 Array = NDArray[np.float32]
 
 
-def alternate(
-    model: CDL,
-    known: Prepared,
-    rounds: int,
-    validate: Callable[[], Mapping[str, float]] | None,
-    run: RunOptions,
-    phase: str = "train",
-) -> list[float]:
-    """Fit the factors and the encoder of a model, and record the objective.
+@dataclass(frozen=True)
+class Penalties:
+    """Coefficients of equation 5.
 
     Parameters
     ----------
-    model : CDL
-        Parameters, checked; gets ``item_factors_``, ``encoder_`` and ``objective_``.
-    known : Prepared
-        Known users and items only, with their features.
+    zero_weight : float
+        b, the weight of zeros.
+    user, code, reconstruction, weight : float
+        lu of the users, lv between factors and codes, ln of the reconstruction, lw of the autoencoder's weights.
+    """
+
+    zero_weight: float
+    user: float
+    code: float
+    reconstruction: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class AlternationSettings:
+    """What an alternation is told, apart from the data.
+
+    Parameters
+    ----------
+    penalties : Penalties
+        The objective.
+    levels : sequence of int
+        Widths of the encoder, bottom to top.
+    activation : str
+        After each layer but the last.
+    reconstruct : {"clean", "noisy"}
+        What the autoencoder restores.
+    pretraining : PretrainingSettings
+        Of the autoencoder; noise, batch, learning rate and seed count in the alternation too.
+    epochs : int
+        Passes over the items in a round.
+    device : {"auto", "cpu", "cuda"}
+        Where the autoencoder trains.
+    """
+
+    penalties: Penalties
+    levels: Sequence[int]
+    activation: Activation
+    reconstruct: Literal["clean", "noisy"]
+    pretraining: PretrainingSettings
+    epochs: int
+    device: Device
+
+
+@dataclass(frozen=True, eq=False)
+class Alternated:
+    """What an alternation leaves behind.
+
+    Parameters
+    ----------
+    items : ndarray of float32, shape (n_items, levels[-1])
+        Factors of the items.
+    encoder : ContentEncoder
+        From content to codes.
+    lines : list of dict
+        The objective after each half-step: ``round``, ``step``, ``objective``.
+    figures : list of float
+        ``recall@auto`` of each round; empty without validation.
+    """
+
+    items: Array
+    encoder: ContentEncoder
+    lines: list[dict[str, int | str | float]]
+    figures: list[float]
+
+
+def alternate(
+    settings: AlternationSettings,
+    matrix: csr_array,
+    features: Matrix,
+    rounds: int,
+    validate: Callable[[Array, ContentEncoder], Mapping[str, float]] | None,
+    run: RunOptions,
+    phase: str = "train",
+) -> Alternated:
+    """Fit factors and encoder, and record the objective.
+
+    Parameters
+    ----------
+    settings : AlternationSettings
+        Checked.
+    matrix : csr_array of float32, shape (n_users, n_items)
+        Weights of the positives.
+    features : csr_array or ndarray, shape (n_items, n_features)
+        Content.
     rounds : int
         Alternations.
     validate : callable, optional
-        Returns the figures of the model as it stands; the round with the best ``recall@auto`` is kept, of equal ones the last.
+        From item factors and encoder to figures; the round with the best ``recall@auto`` is kept, of equal ones the last.
     run : RunOptions
-        Threads, progress, and the log, which gets a line a round: its objective, its figure, its seconds.
+        Threads, progress, and the log, which gets a line a round: its objective, its figures, its seconds.
     phase : str
         Name of this fit in the log.
-
-    Returns
-    -------
-    list of float
-        ``recall@auto`` of each round; empty without `validate`.
 
     Raises
     ------
@@ -70,23 +138,19 @@ def alternate(
         EpochLog(run.log, phase, [], run.trackers) as log,
         EpochProgress(run.progress, phase, rounds, 0) as progress,
     ):
-        state, found = _Alternation(model, known), list[float]()
+        state, found = _Alternation(settings, matrix, features), list[float]()
         for number in range(1, rounds + 1):
             started = time.perf_counter()
             state.round(number)
-            model.item_factors_, model.encoder_ = state.items, state.encoder
             figures = {"epoch": float(number), "objective": float(state.lines[-1]["objective"])}
             if validate is not None:
-                figures |= validate()
+                figures |= validate(state.items, state.encoder)
                 found.append(figures["recall@auto"])
-                if found[-1] >= max(found):
-                    best = state.items, state.encoder
+            if validate is None or found[-1] >= max(found):
+                kept = state.items, state.encoder
             log.write(figures, time.perf_counter() - started)
             progress.round(figures, number)
-        if validate is not None:
-            model.item_factors_, model.encoder_ = best
-    model.objective_ = state.lines
-    return found
+    return Alternated(*kept, state.lines, found)
 
 
 class _Alternation:
@@ -94,37 +158,27 @@ class _Alternation:
 
     Parameters
     ----------
-    model : CDL
-        Parameters.
-    known : Prepared
-        What it is fitted on.
+    settings, matrix, features
+        As in `alternate`.
     """
 
-    def __init__(self, model: CDL, known: Prepared) -> None:
-        self.model, self.matrix = model, known.data.interactions.matrix
-        self.transposed = csr_array(self.matrix.T)
-        features = known.content(model.name)
-        self.device = choose_device(model.device)
-        settings = PretrainingSettings(
-            noise=model.noise,
-            dropout=model.dropout,
-            epochs=model.pretraining_epochs,
-            joint_epochs=model.pretraining_epochs,
-            batch=model.batch,
-            learning_rate=model.learning_rate,
-            seed=model.random_state,
-        )
+    def __init__(self, settings: AlternationSettings, matrix: csr_array, features: Matrix) -> None:
+        self.settings, self.penalties, self.matrix = settings, settings.penalties, matrix
+        self.transposed = csr_array(matrix.T)
+        self.device = choose_device(settings.device)
+        training = settings.pretraining
         # equation 5 has squares for every kind of content
         self.network, _ = train_autoencoder(
-            features, model.levels, settings,
-            activation=model.activation, top="identity", kind="squares", device=self.device,
+            features, settings.levels, training,
+            activation=settings.activation, top="identity", kind="squares", device=self.device,
         )  # fmt: skip
         self.rows = DenoisingRows(
-            features, noise=model.noise, batch=model.batch, seed=model.random_state, stream="cdl", device=self.device
+            features, noise=training.noise, batch=training.batch, seed=training.seed, stream="cdl", device=self.device
         )
         # the penalty lw |theta|^2, shared among the items as the other terms are
-        decay = 2 * model.weight_penalty / len(self.rows)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=model.learning_rate, weight_decay=decay, fused=True)
+        decay = 2 * self.penalties.weight / len(self.rows)
+        parameters = self.network.parameters()
+        self.optimizer = torch.optim.Adam(parameters, lr=training.learning_rate, weight_decay=decay, fused=True)
         self.encoder, self.codes, self.of_content = self._encoded()
         self.items = self.codes
         self.users = np.zeros((self.matrix.shape[0], self.items.shape[1]), np.float32)
@@ -133,29 +187,29 @@ class _Alternation:
 
     def round(self, number: int) -> None:
         """Step over the autoencoder, the users and the items; in the first round, items are still codes and it stays."""
-        model = self.model
+        epochs, penalties = self.settings.epochs, self.penalties
         if number > 1:
-            for epoch in range(model.epochs):
-                self._descend((number - 2) * model.epochs + epoch)
+            for epoch in range(epochs):
+                self._descend((number - 2) * epochs + epoch)
             self.encoder, self.codes, self.of_content = self._encoded()
             self._record(number, "encoder")
-        self.users = half_step(self.items, self.matrix, model.zero_weight, model.user_penalty)
+        self.users = half_step(self.items, self.matrix, penalties.zero_weight, penalties.user)
         self._record(number, "users")
-        self.items = half_step(self.users, self.transposed, model.zero_weight, model.content_weight, prior=self.codes)
+        self.items = half_step(self.users, self.transposed, penalties.zero_weight, penalties.code, prior=self.codes)
         self._record(number, "items")
 
     def _descend(self, epoch: int) -> None:
         """One pass of Adam over the items: the terms of the objective that the autoencoder has part in."""
-        model, network = self.model, self.network
+        penalties, network = self.penalties, self.network
         factors = torch.from_numpy(self.items).to(self.device)
         total = 0.0
         for batch in self.rows.epoch(epoch):
             self.optimizer.zero_grad()
             code = network.encode(batch.noisy, batch.dropout)
             drawn = factors.index_select(0, torch.from_numpy(batch.rows).to(self.device))
-            target = batch.clean if model.reconstruct == "clean" else batch.masked
+            target = batch.clean if self.settings.reconstruct == "clean" else batch.masked
             error = network.code_error(code, target, batch.dropout)
-            loss = model.content_weight * (drawn - code).square().sum() + model.reconstruction_weight * error
+            loss = penalties.code * (drawn - code).square().sum() + penalties.reconstruction * error
             (loss / len(batch.rows)).backward()
             self.optimizer.step()
             total += loss.item()
@@ -172,13 +226,13 @@ class _Alternation:
             codes[part] = code.cpu().numpy()
             error += self.network.code_error(code, rows).item()
         weights = sum(float(value.double().square().sum()) for value in self.network.parameters())
-        return encoder, codes, self.model.reconstruction_weight * error + self.model.weight_penalty * weights
+        return encoder, codes, self.penalties.reconstruction * error + self.penalties.weight * weights
 
     def _record(self, number: int, step: str) -> None:
         """Note the whole objective, without noise."""
-        model = self.model
-        matching = weighted_error(self.users, self.items, self.matrix, model.zero_weight, model.user_penalty, 0.0)
-        gap = model.content_weight * float(np.square(self.items.astype(np.float64) - self.codes).sum())
+        penalties = self.penalties
+        matching = weighted_error(self.users, self.items, self.matrix, penalties.zero_weight, penalties.user, 0.0)
+        gap = penalties.code * float(np.square(self.items.astype(np.float64) - self.codes).sum())
         self.lines.append({"round": number, "step": step, "objective": matching + gap + self.of_content})
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack, cast, overload
+from typing import Any, Literal, Self, TypedDict, Unpack, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,11 +37,9 @@ from ..retrieval.questions import (
 from ..retrieval.recommendations import RecommendationLists, Recommendations
 from ..retrieval.topk import WORKERS, block_rows, cores
 from ..retrieval.vectors import stack_vectors
-from .catalogue import ModelCatalogue, TrainedUsers, catalogue_of
+from .catalogue import ModelCatalogue, TrainedUsers, catalogue_of, kept_vectors
+from .core import Core
 from .question_content import as_content, cannot_score_new, user_rows
-
-if TYPE_CHECKING:
-    from .base import Recommender
 
 Fallback = Literal["popularity", "error"]
 
@@ -65,7 +63,7 @@ class Wanted(TypedDict, total=False):
     fallback: Fallback
 
 
-class Answers:
+class Answers(Core):
     """Everything that follows from two encoders and a catalogue; written once for every model."""
 
     @overload
@@ -158,13 +156,12 @@ class Answers:
         DataError
             For an empty history under ``fallback="error"``.
         """
-        model = cast("Recommender", self)
-        model._require_fitted()
+        self._require_fitted()
         check_k(k)
         one = users is None and histories is None
         if not (one and user is None and history is None and user_columns is not None):
             check_one_asker(user, history, users, histories)
-        fresh: Any = () if new_items is None else as_content(new_items, model)
+        fresh: Any = () if new_items is None else as_content(new_items, self)
 
         def question(user: Key | None, history: Sequence[Key] | None, columns: Any) -> Question:
             return RecommendQuestion(
@@ -182,7 +179,7 @@ class Answers:
         askers = [(key, None) for key in users or ()] + [(None, taken) for taken in histories or ()]
         columns = [None] * len(askers)
         if user_columns is not None:
-            rows = user_rows(model, user_columns, users)
+            rows = user_rows(self, user_columns, users)
             if rows.shape[0] != len(askers):
                 raise UsageError(f"user_columns has {rows.shape[0]:,} rows for {len(askers):,} users; give one row each")
             columns = [rows[[at]] for at in range(len(askers))]
@@ -220,12 +217,11 @@ class Answers:
         """
         from ..data.write_table import write_tables
 
-        model = cast("Recommender", self)
-        model._require_fitted()
+        self._require_fitted()
         check_k(k)
-        questions = (RecommendQuestion(user=user, k=k, keep_seen=not filter_seen) for user in model.users_)
+        questions = (RecommendQuestion(user=user, k=k, keep_seen=not filter_seen) for user in self.users_)
         parts = self._batches(questions, block)
-        users = iter(model.users_)
+        users = iter(self.users_)
         tables = (
             RecommendationLists([next(users) for _ in part], cast("list[Recommendations]", part)).to_arrow().select(
                 ["user", "rank", "item", "score"]
@@ -343,42 +339,39 @@ class Answers:
         DataError
             If an id is already in the catalogue, or a column is missing.
         """
-        model = cast("Recommender", self)
-        model._require_fitted()
-        before = model.catalogue_
-        content = as_content(content, model)
-        if not model.capabilities.new_items or model.featurizer_ is None:
-            raise CapabilityError(cannot_score_new(model))
+        self._require_fitted()
+        before = self.catalogue_
+        content = as_content(content, self)
+        if not self.capabilities.new_items or self.featurizer_ is None:
+            raise CapabilityError(cannot_score_new(self))
         present = [key for key in content.ids if key in before.ids]
         if present:
             raise DataError(f"item {listing(present)} is already in the catalogue; give a new item a new id")
-        fresh = stack_vectors(before.features, model.featurizer_.transform(content))
+        fresh = stack_vectors(before.features, self.featurizer_.transform(content))
         known = np.concatenate([before.known, np.full(len(content), -1)])
         raw = None if before.content is None else before.content.append(content)
-        model.catalogue_ = ItemSpace(before.ids.extend(content.ids), known, fresh, raw)
-        model._catalogue_vectors.extend(model, before)
+        self.catalogue_ = ItemSpace(before.ids.extend(content.ids), known, fresh, raw)
+        kept_vectors(self).extend(self, before)
         return self
 
     def _ask(self, questions: Sequence[Question]) -> list[Answer]:
         """Return the answers to some questions together; the first that fails raises its error."""
-        model = cast("Recommender", self)
-        model._require_fitted()
-        answers = self._answering()(catalogue_of(model), questions)
+        self._require_fitted()
+        answers = self._answering()(catalogue_of(self), questions)
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
         return cast("list[Answer]", answers)
 
     def _answering(self) -> Answering[ModelCatalogue]:
-        content = cast("Recommender", self).catalogue_.content
+        content = self.catalogue_.content
         return Answering(Filters(None if content is None else content.table), TrainedUsers())
 
     def _batches(self, questions: Iterator[Question] | Sequence[Question], block: int | None = None) -> Iterator[list[Answer]]:
         """Yield the answers to many questions, so many at a time that their scores fit a budget of memory."""
-        model = cast("Recommender", self)
-        step = block_rows(len(model.catalogue_), block) if block else min(block_rows(len(model.catalogue_)), MOST_TOGETHER)
+        step = block_rows(len(self.catalogue_), block) if block else min(block_rows(len(self.catalogue_)), MOST_TOGETHER)
         workers = min(WORKERS, cores())
-        model._catalogue_vectors.of(model)  # once, before several threads ask for it
+        kept_vectors(self).of(self)  # once, before several threads ask for it
         left = iter(questions)
         with ThreadPoolExecutor(workers) as pool:
             while group := [part for _ in range(workers) if (part := list(islice(left, step)))]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -22,22 +22,22 @@ from ..data.replaced_folder import replaced_folder
 from ..data.space import ItemSpace
 from ..errors import ArtifactError, UsageError
 from ..ids import IdMap
-from .base import Recommender
-from .registry import model_class
+from .core import Core
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 LARGEST_JSON = 512 * 2**20
 
 Tensors = dict[str, NDArray[Any]]
+Model = TypeVar("Model", bound=Core)
 
 
-def save(model: Recommender, folder: str | Path, *, metrics: Mapping[str, Any] | None = None) -> Path:
+def save(model: Core, folder: str | Path, *, metrics: Mapping[str, Any] | None = None) -> Path:
     """Write a fitted model as a folder that anyone can inspect and nobody can run.
 
     Parameters
     ----------
-    model : Recommender
+    model : Core
         A fitted model.
     folder : str or Path
         Must not exist, be empty, or hold an older model, which is replaced.
@@ -81,18 +81,20 @@ def save(model: Recommender, folder: str | Path, *, metrics: Mapping[str, Any] |
     return target
 
 
-def load(folder: str | Path) -> Recommender:
-    """Load any saved model, after checking every byte of it.
+def read_model(folder: str | Path, class_of: Callable[[str], type[Model]]) -> Model:
+    """Read a saved model, after checking every byte of it.
 
     Parameters
     ----------
     folder : str or Path
         From `save`.
+    class_of : callable
+        From the name of a model to its class, such as `registry.model_class`.
 
     Returns
     -------
-    Recommender
-        Ready to answer; no torch is needed.
+    Core
+        Of the class that was given; ready to answer, and no torch is needed.
 
     Raises
     ------
@@ -119,7 +121,7 @@ def load(folder: str | Path) -> Recommender:
                 " copy the whole folder again"
             )
     try:
-        model = _rebuild(manifest, files)
+        model = _rebuild(manifest, files, class_of)
         model.manifest_ = hashlib.sha256((source / MANIFEST).read_bytes()).hexdigest()
         return model
     except (KeyError, IndexError, TypeError, ValueError, pa.ArrowException) as error:
@@ -153,7 +155,7 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
     return manifest
 
 
-def _content(model: Recommender) -> dict[str, bytes]:
+def _content(model: Core) -> dict[str, bytes]:
     """Return every file of the folder but the manifest."""
     config, learned = model._get_state()
     tensors: Tensors = {f"model/{name}": value for name, value in learned.items()}
@@ -185,14 +187,14 @@ def _content(model: Recommender) -> dict[str, bytes]:
     return files
 
 
-def _rebuild(manifest: dict[str, Any], files: dict[str, bytes]) -> Recommender:
+def _rebuild(manifest: dict[str, Any], files: dict[str, bytes], class_of: Callable[[str], type[Model]]) -> Model:
     state = json.loads(files["state.json"])
     ids = json.loads(files["ids.json"])
     tensors: Tensors = parse_tensors(files["tensors.safetensors"])
     for name, value in tensors.items():
         if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
             raise ArtifactError(f"weight '{name}' holds NaN or infinite numbers; the model diverged or was altered")
-    model = model_class(manifest["model"])(**manifest["parameters"])
+    model = class_of(manifest["model"])(**manifest["parameters"])
     model.users_, model.items_ = IdMap(ids["users"]), IdMap(ids["items"])
     model.histories_ = csr_array(_unpack(_under(tensors, "histories")))
     model.popularity_ = tensors["popularity"]

@@ -3,110 +3,33 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
-from ..data.content import Content, Matrix
 from ..data.dataset import Dataset
-from ..data.features import Featurizer
-from ..data.space import ItemSpace
 from ..data.tasks import Validation
-from ..errors import ArtifactError, CapabilityError, DataError, NotFittedError
-from ..ids import IdMap, Rows
-from ..retrieval.vectors import Vectors
+from ..errors import ArtifactError
 from ..train.options import RunOptions
-from ..train.tracking.tracker import tracked
+from ..train.tracking.guard import tracked
 from .answers import Answers
-from .catalogue import CatalogueVectors
+from .artifact import read_model, save
+from .core import Capabilities, Prepared
 from .explaining import Explains
-from .leaving_out import leave_one_out
-from .parameters import Parameters
-from .reasons import Reasons
 from .updating import Updates
 
-
-@dataclass(frozen=True)
-class Capabilities:
-    """What a model can serve; a caller may ask before, and asking for more raises `CapabilityError`.
-
-    Parameters
-    ----------
-    new_items : bool
-        Scores items that it did not see in training, from their content.
-    new_users : bool
-        Answers for a history that it did not see in training.
-    new_items_in_history : bool
-        Takes account of new items in a history.
-    needs_content : bool
-        Cannot be fitted without item content.
-    user_columns : bool
-        Takes account of user columns.
-    updates : bool
-        Learns from new rows without starting again.
-    """
-
-    new_items: bool
-    new_users: bool
-    new_items_in_history: bool
-    needs_content: bool
-    user_columns: bool = False
-    updates: bool = False
-
-    @classmethod
-    def known_items(cls, *, updates: bool = False) -> Self:
-        """Return those of a model without content: known items, any history."""
-        return cls(new_items=False, new_users=True, new_items_in_history=False, needs_content=False, updates=updates)
-
-    @classmethod
-    def all_quadrants(cls, *, updates: bool = False) -> Self:
-        """Return those of a model that lives on content: known and new items for known and new users."""
-        return cls(new_items=True, new_users=True, new_items_in_history=True, needs_content=True, updates=updates)
+__all__ = ["Capabilities", "Prepared", "Recommender"]  # what a model is written with
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """What a model is fitted on: known users and items only, with their features.
-
-    Parameters
-    ----------
-    data : Dataset
-        Every user and every item has a pair.
-    features : csr_array or ndarray, shape (n_items, n_features), optional
-        Content of the items, for models that read it.
-    user_features : csr_array or ndarray, shape (n_users, n_user_features), optional
-        Columns of the users, for models that read them.
-    """
-
-    data: Dataset
-    features: Matrix | None
-    user_features: Matrix | None
-
-    def content(self, model: str) -> Matrix:
-        """Return the features of the items.
-
-        Raises
-        ------
-        CapabilityError
-            If there are none.
-        """
-        if self.features is None:
-            raise CapabilityError(f"model '{model}' learns from item content, and there is none")
-        return self.features
-
-
-class Recommender(Parameters, Answers, Explains, Updates, ABC):
+class Recommender(Answers, Explains, Updates):
     """Base of all models: fit once, then encode users and items, known or new, and match them by inner product.
 
     The constructor takes keywords only and stores them; `fit` starts afresh and returns the model; what it learns ends in
     an underscore. A subclass writes the hooks `_fit`, `_encode_items`, `_encode_users`, `_get_state` and `_set_state`;
-    everything else (answers, evaluation, files) is written once, here and in `Answers`.
+    everything else (answers, reasons, updates, files) is written once, on top of `Core`. Attributes whose names begin with an
+    underscore are caches: neither a copy nor a new fit has them.
 
     Attributes
     ----------
@@ -133,52 +56,6 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
     manifest_ : str
         SHA-256 of the manifest that this model was last saved with or loaded from.
     """
-
-    uses_content: ClassVar[bool] = False
-
-    info_: dict[str, Any]
-    manifest_: str
-    seen_: csr_array | None = None
-    user_features_: Matrix | None = None
-
-    @property
-    @abstractmethod
-    def capabilities(self) -> Capabilities:
-        """What the model can serve."""
-
-    @abstractmethod
-    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
-        """Learn from known items and users only."""
-
-    @abstractmethod
-    def _encode_items(self, space: ItemSpace, rows: Rows) -> Vectors:
-        """Return vectors of some items of a space."""
-
-    @abstractmethod
-    def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> Vectors:
-        """Return vectors of users with histories over a space."""
-
-    @abstractmethod
-    def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return what this kind of model learned: JSON-ready settings and arrays."""
-
-    @abstractmethod
-    def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `_get_state` returned."""
-
-    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
-        """Return why one history over a space gets some of its items; by leaving out where a model knows nothing better."""
-        return leave_one_out(self, history, space, rows)
-
-    def _reasons_with_columns(self, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix) -> Reasons:
-        """Return the same for somebody with columns, shape (1, n_user_features)."""
-        return leave_one_out(self, history, space, rows, columns)
-
-    @property
-    def n_parameters(self) -> int:
-        """Learned numbers of the fitted model."""
-        self._require_fitted()
-        return sum(int(value.size) for value in self._get_state()[1].values())
 
     def fit(self, train: Dataset, validation: Validation | None = None, *, run: RunOptions | None = None) -> Self:
         """Learn from interactions and content, forgetting any former fit.
@@ -225,148 +102,23 @@ class Recommender(Parameters, Answers, Explains, Updates, ABC):
             self.add_items(train.items.take(silent))
         return self
 
-    def _prepare(self, train: Dataset) -> Prepared:
-        """Set ids, histories, featurizers and catalogue; return known data and its features."""
-        if train.interactions.n_pairs == 0:
-            raise DataError(f"data set '{train.name}' has no pairs to learn from")
-        if self.capabilities.needs_content and train.items is None:
-            raise CapabilityError(
-                f"model '{self.name}' learns from item content, and data set '{train.name}' has none; add content columns"
-            )
-        known = train.known_items()
-        users = np.flatnonzero(np.diff(train.interactions.matrix.indptr))
-        whole = len(known) == train.interactions.n_items and len(users) == train.interactions.n_users
-        data = train if whole else train.select(users=users, items=known)
-        self.users_, self.items_ = data.interactions.users, data.interactions.items
-        self.seen_ = None
-        self._forget()  # vectors of the former fit
-        self.histories_ = data.interactions.pattern()
-        weights = data.interactions.matrix.data
-        self.weights_ = None if (weights == 1).all() else weights
-        self.popularity_ = np.bincount(self.histories_.indices, minlength=len(self.items_)).astype(np.float32)
-        self.featurizer_ = self.user_featurizer_ = None
-        features = user_features = None
-        if self.uses_content and data.items is not None:
-            self.featurizer_ = Featurizer.fit(data.items)
-            features = self.featurizer_.transform(data.items)
-        if self.capabilities.user_columns and data.users is not None:
-            self.user_featurizer_ = Featurizer.fit(data.users)
-            user_features = self.user_featurizer_.transform(data.users)
-        self.user_features_ = user_features
-        self.catalogue_ = ItemSpace(self.items_, np.arange(len(self.items_)), features, data.items)
-        return Prepared(data, features, user_features)
-
-    def space(self, ids: IdMap, content: Content | None = None) -> ItemSpace:
-        """Translate a list of items to the model's own rows and features, once for many questions.
-
-        Parameters
-        ----------
-        ids : IdMap
-            Items, known or new.
-        content : Content, optional
-            Their content, row-aligned; without it only items of the catalogue have features.
-
-        Returns
-        -------
-        ItemSpace
-        """
-        self._require_fitted()
-        known = self.items_.find(ids)
-        if self.featurizer_ is None:
-            return ItemSpace(ids, known, None, content)
-        if content is not None:
-            return ItemSpace(ids, known, self.featurizer_.transform(content, quiet=True), content)  # said once, at fit
-        rows = self.catalogue_.ids.find(ids)
-        if (rows < 0).any():
-            raise DataError(
-                f"item {ids.key(int(np.flatnonzero(rows < 0)[0]))!r} is not in the catalogue, and no content was given for it"
-            )
-        features = self.catalogue_.features
-        return ItemSpace(ids, known, None if features is None else features[rows], None)
-
-    def scorable(self, space: ItemSpace) -> NDArray[np.bool_]:
-        """Return which items of a space the model can score, shape (len(space),)."""
-        if self.capabilities.new_items and space.features is not None:
-            return np.ones(len(space), bool)
-        return space.is_known
-
-    def encode_items(self, space: ItemSpace, rows: Rows | None = None) -> Vectors:
-        """Return item vectors; the score of a user and an item is the inner product of their vectors.
-
-        Parameters
-        ----------
-        space : ItemSpace
-            From `space`.
-        rows : ndarray of int64, optional
-            Which items; all by default.
-
-        Returns
-        -------
-        Vectors of float32, shape (n, width)
-            Dense, sparse or joined (`retrieval.vectors`).
-        """
-        self._require_fitted()
-        return self._encode_items(space, np.arange(len(space)) if rows is None else rows)
-
-    def encode_users(self, history: csr_array, space: ItemSpace, user_content: Content | Matrix | None = None) -> Vectors:
-        """Return user vectors from visible histories.
-
-        Parameters
-        ----------
-        history : csr_array, shape (n_users, len(space))
-            What each user did; stored values other than their presence are ignored.
-        space : ItemSpace
-            From `space`.
-        user_content : Content, csr_array or ndarray, optional
-            Columns of the users, row-aligned, or their features (`user_features`).
-
-        Returns
-        -------
-        Vectors of float32, shape (n_users, width)
-        """
-        self._require_fitted()
-        pattern = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape)
-        columns = self.user_features(user_content) if isinstance(user_content, Content) else user_content
-        return self._encode_users(pattern, space, columns)
-
-    def history_rows(self, space: ItemSpace) -> NDArray[np.float32] | None:
-        """Return what each item adds to a history, for a caller that keeps it; None for models that sum no such rows."""
-        return None
-
-    def use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
-        """Take rows of `history_rows` back for a space made of the same items, instead of computing them anew."""
-
     def save(self, folder: str | Path, *, metrics: Mapping[str, Any] | None = None) -> Path:
         """Write the model as a folder of JSON, safetensors and Arrow; see `dualnet.models.artifact.save`."""
-        from .artifact import save
-
         return save(self, folder, metrics=metrics)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Load a model of this class; see `dualnet.models.artifact.load`.
+        """Load a model of this class; `dualnet.load` loads one of any.
 
         Raises
         ------
         ArtifactError
             If the folder is damaged, or holds a model of another class.
         """
-        from .artifact import load
 
-        model = load(folder)
-        if not isinstance(model, cls):
-            raise ArtifactError(f"{folder} holds a {type(model).__name__}, not a {cls.__name__}; use dualnet.load")
-        return model
+        def named(name: str) -> type[Self]:
+            if name != getattr(cls, "name", None):
+                raise ArtifactError(f"{folder} holds a model '{name}', not a {cls.__name__}; use dualnet.load")
+            return cls
 
-    def user_features(self, user_content: Content) -> Matrix | None:
-        """Return features of user columns, shape (n_users, n_user_features), or None for a model without them."""
-        return None if self.user_featurizer_ is None else self.user_featurizer_.transform(user_content)
-
-    @property
-    def _catalogue_vectors(self) -> CatalogueVectors:
-        kept: CatalogueVectors = self._cached("_kept", CatalogueVectors)
-        return kept
-
-    def _require_fitted(self) -> None:
-        if not hasattr(self, "catalogue_"):
-            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit(data) or load a saved model")
+        return read_model(folder, named)

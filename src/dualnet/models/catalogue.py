@@ -6,7 +6,7 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,17 +20,15 @@ from ..retrieval.catalogue import Brought, Catalogue, ScoredUsers
 from ..retrieval.principal import PrincipalAxes
 from ..retrieval.topk import block_rows, inner_products
 from ..retrieval.vectors import Vectors, largest, norms, stack_vectors
+from .core import Core
 from .question_content import as_content, cannot_score_new, user_row
-
-if TYPE_CHECKING:
-    from .base import Recommender
 
 
 class ReadableCatalogue(Catalogue, Protocol):
     """A catalogue whose items a model can read again, for explanations."""
 
     @property
-    def model(self) -> Recommender:
+    def model(self) -> Core:
         """The model."""
 
     def part(self, rows: Rows, extra: Brought | None = None) -> ItemSpace:
@@ -45,7 +43,7 @@ class ModelView(ABC):
 
     Attributes
     ----------
-    model : Recommender
+    model : Core
     size : int
         Rows.
     known : ndarray of int64, shape (size,)
@@ -156,18 +154,18 @@ class ModelCatalogue(ModelView):
 
     Parameters
     ----------
-    model : Recommender
+    model : Core
     kept : CatalogueVectors
     """
 
     axes: PrincipalAxes | None = None
     heads: NDArray[np.float32] | None = None
 
-    def __init__(self, model: Recommender, kept: CatalogueVectors) -> None:
+    def __init__(self, model: Core, kept: CatalogueVectors) -> None:
         self._model, self._kept, self._space = model, kept, model.catalogue_
 
     @property
-    def model(self) -> Recommender:
+    def model(self) -> Core:
         """The model."""
         return self._model
 
@@ -274,21 +272,21 @@ class CatalogueVectors:
         self._vectors: Vectors = None
         self._lengths: NDArray[np.float64] | None = None
 
-    def of(self, model: Recommender) -> Vectors:
+    def of(self, model: Core) -> Vectors:
         """Return the vectors of `model.catalogue_`, shape (len(catalogue_), width)."""
         if self._space is None or self._space() is not model.catalogue_:
             self._vectors, self._lengths = model.encode_items(model.catalogue_), None
             self._space = weakref.ref(model.catalogue_)
         return self._vectors
 
-    def extend(self, model: Recommender, before: ItemSpace) -> None:
+    def extend(self, model: Core, before: ItemSpace) -> None:
         """Encode only what `model.catalogue_` has behind the items of the catalogue before it."""
         if self._space is not None and self._space() is before:
             fresh = model.encode_items(model.catalogue_, np.arange(len(before), len(model.catalogue_)))
             self._vectors, self._lengths = stack_vectors(self._vectors, fresh), None
             self._space = weakref.ref(model.catalogue_)
 
-    def lengths(self, model: Recommender) -> NDArray[np.float64]:
+    def lengths(self, model: Core) -> NDArray[np.float64]:
         """Return their Euclidean lengths, shape (len(catalogue_),)."""
         vectors = self.of(model)
         if self._lengths is None:
@@ -311,7 +309,7 @@ class TrainedUsers:
         return ScoredUsers(scores, readers, model.users_.take, lambda keys: model.users_.rows(keys, "user"))
 
 
-def stored_vectors(model: Recommender) -> Iterator[Vectors]:
+def stored_vectors(model: Core) -> Iterator[Vectors]:
     """Yield the vectors of the users a model was trained on, a block at a time, in their order."""
     features = model.catalogue_.features
     n_items = len(model.items_)
@@ -322,7 +320,7 @@ def stored_vectors(model: Recommender) -> Iterator[Vectors]:
         yield model.encode_users(csr_array(model.histories_[start : start + step]), space, columns)
 
 
-def seen_rows(model: Recommender, user: Key) -> Rows:
+def seen_rows(model: Core, user: Key) -> Rows:
     """Return the rows of `model.catalogue_` that a user saw or disliked and did not like, ascending; none of a stranger."""
     seen = model.seen_
     if seen is None or user not in model.users_:
@@ -331,24 +329,29 @@ def seen_rows(model: Recommender, user: Key) -> Rows:
     return seen.indices[seen.indptr[row] : seen.indptr[row + 1]].astype(np.int64)
 
 
-def catalogue_of(model: Recommender) -> ModelCatalogue:
+def catalogue_of(model: Core) -> ModelCatalogue:
     """Return the catalogue of a fitted model in memory; what is dear to make of it is made once."""
-    return ModelCatalogue(model, model._catalogue_vectors)
+    return ModelCatalogue(model, kept_vectors(model))
 
 
-def base_content(model: Recommender, row: int, columns: Collection[str]) -> dict[str, Any]:
+def kept_vectors(model: Core) -> CatalogueVectors:
+    """Return the vectors of a model's catalogue, kept by the model between questions."""
+    return model._cached("_catalogue_vectors", CatalogueVectors)
+
+
+def base_content(model: Core, row: int, columns: Collection[str]) -> dict[str, Any]:
     """Return the raw content of one row of `model.catalogue_`, as far as it has these columns."""
     content = model.catalogue_.content
     present = () if content is None else set(columns) & set(content.table.column_names)
     return {} if content is None else {name: content.table.column(name)[row].as_py() for name in present}
 
 
-def brought(model: Recommender, space: ItemSpace, contents: Sequence[Mapping[str, Any]] | None = None) -> Brought:
+def brought(model: Core, space: ItemSpace, contents: Sequence[Mapping[str, Any]] | None = None) -> Brought:
     """Return items for one question, encoded.
 
     Parameters
     ----------
-    model : Recommender
+    model : Core
     space : ItemSpace
         With content.
     contents : sequence of mapping, optional

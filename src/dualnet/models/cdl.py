@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from .content_cosine import features_of
 from .content_encoder import ContentEncoder
 from .path_integral import content_cut
 from .reasons import Reasons, linear, only_new
+
+if TYPE_CHECKING:
+    from .alternation import AlternationSettings
 
 CHOICES = {
     "activation": tuple(ACTIVATIONS),
@@ -162,15 +165,49 @@ class CDL(Recommender):
         self._check(known.data.interactions.matrix)
         if run.log is not None:
             run.log.unlink(missing_ok=True)
-        self.figures_ = choose_then_refit(self, known, validation, run, type(self)._alternate)
+        self.figures_ = choose_then_refit(self, known, validation, run, type(self)._learn)
 
-    def _alternate(self, known: Prepared, phase: Phase[list[float]]) -> list[float]:
+    def _learn(self, known: Prepared, phase: Phase[list[float]]) -> list[float]:
         """Alternate as often as was chosen, or as is allowed; return the figure of each round."""
         with optional_package("torch", "train", "fitting CDL"):
             from .alternation import alternate
         rounds = self.alternations if phase.chosen is None else best_round(phase.chosen)
-        asked = ValidationTasks(self, phase.tasks, users=VALIDATION_USERS, seed=self.random_state) if phase.tasks else None
-        return alternate(self, known, rounds, None if asked is None else asked.figures, phase.run, phase.name)
+        asked = ValidationTasks(self, phase.tasks, users=VALIDATION_USERS, seed=self.random_state)
+
+        def figures(items: NDArray[np.float32], encoder: ContentEncoder) -> dict[str, float]:
+            self.item_factors_, self.encoder_ = items, encoder
+            return asked.figures()
+
+        found = alternate(
+            self._settings(), known.data.interactions.matrix, known.content(self.name), rounds,
+            figures if phase.tasks else None, phase.run, phase.name,
+        )  # fmt: skip
+        self.item_factors_, self.encoder_, self.objective_ = found.items, found.encoder, found.lines
+        return found.figures
+
+    def _settings(self) -> AlternationSettings:
+        from ..train.pretraining import PretrainingSettings
+        from .alternation import AlternationSettings, Penalties
+
+        return AlternationSettings(
+            Penalties(
+                self.zero_weight, self.user_penalty, self.content_weight, self.reconstruction_weight, self.weight_penalty
+            ),
+            self.levels,
+            self.activation,
+            self.reconstruct,
+            PretrainingSettings(
+                noise=self.noise,
+                dropout=self.dropout,
+                epochs=self.pretraining_epochs,
+                joint_epochs=self.pretraining_epochs,
+                batch=self.batch,
+                learning_rate=self.learning_rate,
+                seed=self.random_state,
+            ),
+            self.epochs,
+            self.device,
+        )
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
         if space.features is None:

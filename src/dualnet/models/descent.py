@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from threadpoolctl import threadpool_limits
 
 from ..data.content import Matrix
 from ..data.dataset import Dataset
@@ -25,7 +24,7 @@ from ..retrieval.vectors import Vectors
 from ..rng import derive_seed
 from ..train.batches import DualBatches
 from ..train.checkpoint import discard_checkpoints, sole_writer
-from ..train.device import choose_device
+from ..train.device import choose_device, threads
 from ..train.inputs import InputSettings
 from ..train.objective import DualObjective, LossSettings
 from ..train.options import RunOptions
@@ -289,16 +288,3 @@ def _claimed(run: RunOptions, phase: str) -> Iterator[None]:
                 for stage in (run.checkpoint / later).glob("*/"):
                     discard_checkpoints(stage)
         yield
-
-
-@contextmanager
-def threads(count: int | None) -> Iterator[None]:
-    """Run with a number of threads in torch and in the products of NumPy, and put the former numbers back."""
-    before = torch.get_num_threads()
-    with threadpool_limits(limits=count):
-        if count is not None:
-            torch.set_num_threads(count)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)

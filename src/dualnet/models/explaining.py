@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -15,18 +15,16 @@ from ..errors import CapabilityError, UsageError, nearest
 from ..ids import IdMap, Key, Rows
 from ..retrieval.askers import check_one_asker, resolve
 from ..retrieval.questions import Asker
+from ..retrieval.recommendations import UserPath
 from .catalogue import ReadableCatalogue, catalogue_of
+from .core import Core
 from .explanation import METHODS, ContentPart, Explanation, HistoryPart, Method, View
 from .leaving_out import leave_one_out
 from .question_content import as_content
-from .reasons import Cut
-
-if TYPE_CHECKING:
-    from ..retrieval.recommendations import UserPath
-    from .base import Recommender
+from .reasons import Cut, Reasons
 
 
-class Explains:
+class Explains(Core):
     """Why somebody gets an item; written once for every model, from its reasons."""
 
     def explain(
@@ -84,16 +82,20 @@ class Explains:
         user, history, user_columns, new_items, method
             As in `explain`.
         """
-        model = cast("Recommender", self)
-        model._require_fitted()
+        self._require_fitted()
         if user is not None or history is not None or user_columns is None:
             check_one_asker(user, history)
         if isinstance(items, str):
             raise UsageError(f"items must be a list of item ids, got the text {items!r}")
-        fresh: Any = () if new_items is None else as_content(new_items, model)
-        return explain(
-            catalogue_of(model), Asker(user=user, history=history, user_columns=user_columns, new_items=fresh), items, method
-        )
+        fresh: Any = () if new_items is None else as_content(new_items, self)
+        asker = Asker(user=user, history=history, user_columns=user_columns, new_items=fresh)
+        return explain(catalogue_of(self), asker, items, method)
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        return leave_one_out(self, history, space, rows)
+
+    def _reasons_with_columns(self, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix) -> Reasons:
+        return leave_one_out(self, history, space, rows, columns)
 
 
 def explain(
@@ -145,7 +147,7 @@ def explain(
 
 
 def explain_rows(
-    model: Recommender,
+    model: Core,
     space: ItemSpace,
     taken: Rows,
     rows: Rows,
@@ -159,7 +161,7 @@ def explain_rows(
 
     Parameters
     ----------
-    model : Recommender
+    model : Core
         Fitted.
     space : ItemSpace
         Any list of items with the model's features, such as a server's live catalogue.
@@ -225,7 +227,7 @@ def explain_rows(
     return explained
 
 
-def _terms(model: Recommender, cut: Cut, place: int, score: float, raw: Mapping[str, Any]) -> View:
+def _terms(model: Core, cut: Cut, place: int, score: float, raw: Mapping[str, Any]) -> View:
     """Return the parts of one item by term; numbers of a vector or picture, which mean nothing alone, are one part."""
     own = csr_array(cut.parts[[place]])
     sums: dict[tuple[str, str], float] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +15,7 @@ from ..data.interactions import Interactions
 from ..data.space import ItemSpace
 from ..errors import DataError, listing
 from ..ids import IdMap, Rows
-
-if TYPE_CHECKING:
-    from .base import Prepared, Recommender
+from .core import Core, Prepared
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +38,12 @@ class Growth:
     added: dict[str, int]
 
 
-def grow(model: Recommender, new: Interactions | None, items: Content | None, users: Content | None) -> Growth:
+def grow(model: Core, new: Interactions | None, items: Content | None, users: Content | None) -> Growth:
     """Put new pairs beside the old ones of a fitted model, whose own state stays as it is.
 
     Parameters
     ----------
-    model : Recommender
+    model : Core
         Fitted.
     new : Interactions, optional
         New pairs; known ones among them are merged, of two weights the larger counts.
@@ -59,8 +57,6 @@ def grow(model: Recommender, new: Interactions | None, items: Content | None, us
     DataError
         If the model reads content and a new item has none, or ids are of another kind than the model's.
     """
-    from .base import Prepared
-
     pairs = Interactions(*_nobody(model)) if new is None else new
     active = np.flatnonzero(np.bincount(pairs.matrix.indices, minlength=pairs.n_items))
     user_rows = np.flatnonzero(np.diff(pairs.matrix.indptr))
@@ -84,7 +80,7 @@ def grow(model: Recommender, new: Interactions | None, items: Content | None, us
     return Growth(Prepared(data, features, _columns(model, all_users, users)), catalogue, added)
 
 
-def _nobody(model: Recommender) -> tuple[IdMap, IdMap, csr_array]:
+def _nobody(model: Core) -> tuple[IdMap, IdMap, csr_array]:
     return model.users_.subset(np.arange(0)), model.items_.subset(np.arange(0)), csr_array((0, 0), dtype=np.float32)
 
 
@@ -97,7 +93,7 @@ def _extended(known: IdMap, found: IdMap, what: str) -> IdMap:
     return known.extend(found.take(fresh)) if len(fresh) else known
 
 
-def _with_content(model: Recommender, taken: IdMap, items: Content | None) -> tuple[ItemSpace, int, int]:
+def _with_content(model: Core, taken: IdMap, items: Content | None) -> tuple[ItemSpace, int, int]:
     """Return the catalogue with new items behind it, the number of distinct terms of their content, and of unknown ones."""
     space = model.catalogue_
     if items is not None:
@@ -151,7 +147,7 @@ def _ordered(space: ItemSpace, order: Rows, n_known: int) -> ItemSpace:
     return ItemSpace(space.ids.subset(order), known, features, None if space.content is None else space.content.take(order))
 
 
-def _merged(model: Recommender, new: Interactions, users: IdMap, items: IdMap) -> tuple[csr_array, int]:
+def _merged(model: Core, new: Interactions, users: IdMap, items: IdMap) -> tuple[csr_array, int]:
     """Return old and new pairs with their weights, and how many new pairs were known."""
     old = model.histories_
     weights = np.ones(old.nnz, np.float32) if model.weights_ is None else model.weights_
@@ -168,7 +164,7 @@ def _merged(model: Recommender, new: Interactions, users: IdMap, items: IdMap) -
     return merged.astype(np.float32), old.nnz + new.n_pairs - merged.nnz
 
 
-def _columns(model: Recommender, users: IdMap, given: Content | None) -> Matrix | None:
+def _columns(model: Core, users: IdMap, given: Content | None) -> Matrix | None:
     """Return the features of the columns of all users: the given ones, else those stored, else zeros."""
     if model.user_featurizer_ is None:
         return None

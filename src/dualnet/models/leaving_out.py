@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
@@ -12,25 +12,21 @@ from ..data.space import ItemSpace
 from ..ids import IdMap, Rows
 from ..retrieval.topk import inner_products
 from ..retrieval.vectors import stack_vectors
+from .core import Core
 from .reasons import Cut, Reasons
-
-if TYPE_CHECKING:
-    from .base import Recommender
 
 ROUNDING = 1e-6  # of the scores; smaller losses are none
 MOST_TERMS = 100  # of an item, the heaviest; each is one more encoding
 
 
-def leave_one_out(
-    model: Recommender, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix | None = None
-) -> Reasons:
+def leave_one_out(model: Core, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix | None = None) -> Reasons:
     """Return reasons by leaving one thing out at a time.
 
     Such losses need not sum to the score: two like items each lose little while the other is there. The difference is the base.
 
     Parameters
     ----------
-    model : Recommender
+    model : Core
         Fitted.
     history : csr_array, shape (1, len(space))
         What the person did.
@@ -54,7 +50,7 @@ def leave_one_out(
     return Reasons((("score", scores[0]),), by_item, _by_feature(model, users[:1], space, rows, scores[0]), "leave-one-out")
 
 
-def _by_feature(model: Recommender, user: Any, space: ItemSpace, rows: Rows, scores: Any) -> Cut | None:
+def _by_feature(model: Core, user: Any, space: ItemSpace, rows: Rows, scores: Any) -> Cut | None:
     """Return what each content term (of a dense block, all of it) of each item is worth; known items whose vectors were learned have no parts."""
     if not model.uses_content or space.features is None or model.featurizer_ is None:
         return None

@@ -88,9 +88,7 @@ class Parameters:
 
     def _cached(self, name: str, make: Callable[[], T]) -> T:
         """Return a cache, made on first use: an attribute whose name begins with an underscore."""
-        if name not in vars(self):
-            setattr(self, name, make())
-        found: T = getattr(self, name)
+        found: T = vars(self)[name] if name in vars(self) else vars(self).setdefault(name, make())
         return found
 
     def _forget(self) -> None:

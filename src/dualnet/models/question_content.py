@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,26 +13,24 @@ from ..data.content import Content, Matrix
 from ..data.features import Featurizer
 from ..errors import CapabilityError, DataError, UsageError, nearest
 from ..ids import IdMap, Key
-
-if TYPE_CHECKING:
-    from .base import Recommender
+from .core import Core
 
 SHOWN = 80  # characters of a value in an error text
 
 
-def cannot_score_new(model: Recommender) -> str:
+def cannot_score_new(model: Core) -> str:
     """Return one sentence for a model that is asked about items it did not see in training."""
     return f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
 
 
-def as_content(content: Content | Any, model: Recommender) -> Content:
+def as_content(content: Content | Any, model: Core) -> Content:
     """Return new items as content with the model's columns.
 
     Parameters
     ----------
     content : Content or data frame
         A data frame (pandas, Polars, Arrow) has the id column ``item_id``.
-    model : Recommender
+    model : Core
 
     Raises
     ------
@@ -54,12 +52,12 @@ def as_content(content: Content | Any, model: Recommender) -> Content:
     return Content(ids, table.drop_columns(["item_id"]), model.featurizer_.spec)
 
 
-def user_row(model: Recommender, columns: Any) -> Matrix:
+def user_row(model: Core, columns: Any) -> Matrix:
     """Return the features of the columns of one user, shape (1, n_user_features).
 
     Parameters
     ----------
-    model : Recommender
+    model : Core
     columns : mapping, csr_array or ndarray
         Column to value, or features already.
 
@@ -77,12 +75,12 @@ def user_row(model: Recommender, columns: Any) -> Matrix:
     return user_rows(model, [columns])
 
 
-def user_rows(model: Recommender, columns: Any, users: Sequence[Key] | None = None) -> Matrix:
+def user_rows(model: Core, columns: Any, users: Sequence[Key] | None = None) -> Matrix:
     """Return the features of the columns of several users, shape (n, n_user_features).
 
     Parameters
     ----------
-    model : Recommender
+    model : Core
     columns : sequence of mapping, or data frame
         One row each: column to value; a data frame (pandas, Polars, Arrow) may have the id column ``user_id``.
     users : sequence of str or int, optional

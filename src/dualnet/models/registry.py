@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, nearest
+from .artifact import read_model
 from .base import Recommender
 
 MODELS: dict[str, tuple[str, str]] = {
@@ -56,3 +58,24 @@ def create(name: str, **parameters: Any) -> Recommender:
     cls = model_class(name)
     cls.check_names(parameters)
     return cls(**parameters)
+
+
+def load(folder: str | Path) -> Recommender:
+    """Load any saved model, after checking every byte of it.
+
+    Parameters
+    ----------
+    folder : str or Path
+        From `Recommender.save`.
+
+    Returns
+    -------
+    Recommender
+        Ready to answer; no torch is needed.
+
+    Raises
+    ------
+    ArtifactError
+        If the folder is not a model, is damaged or altered, or was written by a newer version.
+    """
+    return read_model(folder, model_class)

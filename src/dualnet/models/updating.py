@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 
@@ -13,15 +13,13 @@ from ..data.dataset import Dataset
 from ..data.interactions import Interactions
 from ..errors import CapabilityError, UsageError
 from ..train.options import RunOptions
-from ..train.tracking.tracker import tracked
+from ..train.tracking.guard import tracked
+from .core import Core, Prepared
 from .growth import grow
 from .question_content import as_content
 
-if TYPE_CHECKING:
-    from .base import Prepared, Recommender
 
-
-class Updates:
+class Updates(Core):
     """Learning on from new rows, written once for every model that has `_update`."""
 
     def update(
@@ -67,11 +65,10 @@ class Updates:
         DataError
             If the new rows cannot be used.
         """
-        model = cast("Recommender", self)
-        model._require_fitted()
-        if not model.capabilities.updates:
+        self._require_fitted()
+        if not self.capabilities.updates:
             raise CapabilityError(
-                f"model '{model.name}' cannot be updated; fit it again on all data, which gives the same and is as fast"
+                f"model '{self.name}' cannot be updated; fit it again on all data, which gives the same and is as fast"
             )
         if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0):
             raise UsageError(f"epochs={epochs!r} must be a whole number of at least 0")
@@ -84,42 +81,42 @@ class Updates:
             items = new.items if items is None else items
             users = new.users if users is None else users
             new = new.interactions
-        grown = grow(model, new, None if items is None else as_content(items, model), users)
-        updated = copy.copy(model)
+        grown = grow(self, new, None if items is None else as_content(items, self), users)
+        updated = copy.copy(self)
         data = grown.prepared.data.interactions
         updated.users_, updated.items_, updated.histories_ = data.users, data.items, data.pattern()
         updated.weights_ = None if (data.matrix.data == 1).all() else data.matrix.data
         updated.popularity_ = np.bincount(data.matrix.indices, minlength=len(data.items)).astype(np.float32)
         updated.catalogue_ = grown.catalogue
         updated.user_features_ = grown.prepared.user_features
-        number = int(model.info_.get("update", {}).get("number", 0)) + 1
-        weights = np.ones(model.histories_.nnz, np.float32) if model.weights_ is None else model.weights_
+        number = int(self.info_.get("update", {}).get("number", 0)) + 1
+        weights = np.ones(self.histories_.nnz, np.float32) if self.weights_ is None else self.weights_
         idle = grown.added["pairs"] == 0 and np.array_equal(data.matrix.data, weights)  # no pair is new, and none is heavier
         fingerprint = grown.prepared.data.fingerprint()
-        described = {"model": model.name, "data": model.info_["data"], "fingerprint": fingerprint, "update": number}
-        described |= model.get_params()
+        described = {"model": self.name, "data": self.info_["data"], "fingerprint": fingerprint, "update": number}
+        described |= self.get_params()
         with tracked(run or RunOptions(), described) as options:
             trained = updated._update(
-                grown.prepared, number, len(model.items_),
+                grown.prepared, number, len(self.items_),
                 epochs=0 if idle else epochs, learning_rate=learning_rate, run=options,
             )  # fmt: skip
         updated.info_ = {
-            **model.info_,
+            **self.info_,
             "fingerprint": fingerprint,
             "users": len(data.users),
             "items": len(data.items),
             "pairs": data.n_pairs,
             "update": {
                 "number": number,
-                "parent": getattr(model, "manifest_", None),
+                "parent": getattr(self, "manifest_", None),
                 **grown.added,
                 **trained,
                 "seconds": round(time.perf_counter() - started, 3),
             },
         }
         vars(updated).pop("manifest_", None)
-        vars(model).clear()
-        vars(model).update(vars(updated))
+        vars(self).clear()
+        vars(self).update(vars(updated))
         return self
 
     def _update(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CapabilityError, MissingExtraError, UsageError
+from ..errors import CapabilityError, UsageError, optional_package
 from .topk import EXCLUDED, TopK, top_k
 
 LEAST_RECALL = 0.95
@@ -66,10 +66,8 @@ class HnswIndex:
         CapabilityError
             If no breadth of search reaches `least_recall`: such an index would answer wrongly, so there is none.
         """
-        try:
+        with optional_package("usearch", "ann", "an approximate index"):
             from usearch.index import Index
-        except ImportError as error:
-            raise MissingExtraError("usearch", "ann", "an approximate index") from error
         if len(items) == 0 or len(sample) == 0:
             raise UsageError(f"an index needs items and a sample of users, got {len(items)} items and {len(sample)} users")
         k = min(k, len(items))

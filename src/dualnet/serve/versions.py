@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArtifactError, DualNetError
-from ..models.artifact import MANIFEST, load, read_manifest
+from ..models.artifact import MANIFEST, read_manifest
 from ..models.base import Recommender
+from ..models.registry import load
 from ..retrieval.answering import Answering
 from ..retrieval.filters import Filters
 from ..retrieval.questions import Question, RecommendQuestion

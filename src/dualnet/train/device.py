@@ -1,4 +1,4 @@
-"""Where training runs, and how precise its products are there."""
+"""Where training runs, on how many threads, and how precise its products are there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from ..errors import UsageError
 
@@ -47,3 +48,16 @@ def full_precision() -> Iterator[None]:
         yield
     finally:
         torch.backends.cuda.matmul.allow_tf32 = before
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Run with a number of threads in torch and in the products of NumPy, and put the former numbers back."""
+    before = torch.get_num_threads()
+    with threadpool_limits(limits=count):
+        if count is not None:
+            torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)

@@ -44,8 +44,9 @@ def test_half_step_with_a_prior_is_the_textbook_formula(seed, rows, columns, wid
         np.testing.assert_allclose(found[row], expected, rtol=5e-3, atol=2e-3)
 
 
-def prepared(model):
-    return model._prepare(WORLD)
+def alternation(model):
+    known = model._prepare(WORLD)
+    return _Alternation(model._settings(), known.data.interactions.matrix, known.content("cdl"))
 
 
 def dense_objective(model, state, users, items):
@@ -71,7 +72,7 @@ def dense_objective(model, state, users, items):
 
 def test_the_objective_is_equation_5():
     model = CDL(**SMALL, user_penalty=0.7, content_weight=3.0, reconstruction_weight=5.0, weight_penalty=0.1)
-    state = _Alternation(model, prepared(model))
+    state = alternation(model)
     for number in (1, 2):
         state.round(number)
         dense = dense_objective(model, state, state.users, state.items)
@@ -92,7 +93,7 @@ def test_the_encoder_step_draws_codes_to_factors_where_that_weighs_more():
     gaps = []
     for content_weight, reconstruction_weight in ((100.0, 0.01), (0.01, 100.0)):
         model = CDL(**SMALL, content_weight=content_weight, reconstruction_weight=reconstruction_weight)
-        state = _Alternation(model, prepared(model))
+        state = alternation(model)
         state.items = np.ones_like(state.items)
         before = np.square(state.codes - 1).sum()
         for epoch in range(40):

@@ -11,6 +11,7 @@ from dualnet import Content
 from dualnet.data.synthetic import blocks_world
 from dualnet.models import als
 from dualnet.models.als import half_step
+from dualnet.models.catalogue import kept_vectors
 from dualnet.models.registry import create
 from dualnet.retrieval.vectors import to_dense
 
@@ -49,7 +50,7 @@ def test_many_questions_encode_the_catalogue_once(counted):
     assert "n1" in model.recommend(history=["i0-1", "i0-2"], k=12).ids
     assert calls == [48, 1, 1]
     np.testing.assert_allclose(
-        to_dense(model._catalogue_vectors.of(model)), to_dense(model.encode_items(model.catalogue_)), atol=1e-6
+        to_dense(kept_vectors(model).of(model)), to_dense(model.encode_items(model.catalogue_)), atol=1e-6
     )
 
 

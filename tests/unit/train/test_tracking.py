@@ -12,7 +12,7 @@ from dualnet.data.tables import dataset_tables, write_table
 from dualnet.errors import DualNetWarning, MissingExtraError, TrainingInterruptedError, UsageError
 from dualnet.models.registry import create
 from dualnet.train.options import RunOptions
-from dualnet.train.tracking.tracker import make_tracker
+from dualnet.train.tracking.by_name import make_tracker
 
 WORLD = blocks_world(groups=2)
 TINY = {"levels": (8,), "epochs": 3, "user_batch": 20}
@@ -160,7 +160,7 @@ def test_a_missing_package_is_named(name, package, tmp_path, monkeypatch):
 
     def without(wanted, *rest, **more):
         if wanted.split(".")[0] == package:
-            raise ImportError(f"No module named '{package}'", name=package)
+            raise ModuleNotFoundError(f"No module named '{package}'", name=package)
         return real(wanted, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DataError, MissingExtraError, ResourceError, UsageError, nearest
+from ...errors import DataError, MissingExtraError, ResourceError, UsageError, nearest, optional_package
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -70,10 +70,8 @@ class GradientsAndColours:
         MissingExtraError
             Without scikit-image.
         """
-        try:
+        with optional_package("scikit-image", "images", "describing pictures", module="skimage"):
             from skimage.feature import hog
-        except ImportError as error:
-            raise MissingExtraError("scikit-image", "images", "describing pictures") from error
         out = np.empty((len(pictures), GRADIENTS + 4 * COLOURS), np.float32)
         for row, picture in enumerate(pictures):
             small = picture.resize((SIDE, SIDE), resample=2)  # bilinear

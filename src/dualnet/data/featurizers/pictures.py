@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import DataError, MissingExtraError
+from ...errors import DataError, optional_package
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -34,10 +34,8 @@ def decode_picture(data: bytes, where: str) -> Picture:
     MissingExtraError
         Without Pillow.
     """
-    try:
+    with optional_package("pillow", "images", "reading pictures", module="PIL"):
         from PIL import Image, UnidentifiedImageError
-    except ImportError as error:
-        raise MissingExtraError("pillow", "images", "reading pictures") from error
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
         width, height = picture.size

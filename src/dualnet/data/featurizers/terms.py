@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ...errors import DataError, MissingExtraError
+from ...errors import DataError, optional_package
 from ...ids import Rows
 from ..content import Content
 from .base import column_values, inverse_document_frequency, unit_rows
@@ -204,10 +204,8 @@ class TermBlock:
         DataError
             If no row has a single term.
         """
-        try:
+        with optional_package("scikit-learn", "train", f"fitting content column '{column}'", module="sklearn"):
             from sklearn.feature_extraction.text import CountVectorizer
-        except ImportError as error:
-            raise MissingExtraError("scikit-learn", "train", f"fitting content column '{column}'") from error
         split = words if kind == "text" else labels
         documents = [split(value) if value is not None else [] for value in column_values(content, column, rows)]
         if not any(documents):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ...errors import DataError, MissingExtraError, ResourceError
+from ...errors import DataError, ResourceError, optional_package
 from .address import MEMORY, Address
 from .columns import check_names, plain_types
 from .driver import BATCH, Values, too_slow
@@ -41,10 +41,8 @@ def open_duckdb(address: Address, timeout: float | None) -> Iterator[DuckdbSessi
     ResourceError
         If the file cannot be opened, for example because another process writes to it.
     """
-    try:
+    with optional_package("duckdb", "sql", "reading from DuckDB"):
         import duckdb
-    except ImportError as error:
-        raise MissingExtraError("duckdb", "sql", "reading from DuckDB") from error
     path = str(address.path)
     try:
         # nothing is ever downloaded, not even an extension that a query would like to have

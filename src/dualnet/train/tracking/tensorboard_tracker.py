@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...errors import MissingExtraError
+from ...errors import optional_package
 from .tracker import Status, as_text
 
 
@@ -27,10 +27,8 @@ class TensorBoardTracker:
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
+        with optional_package("tensorboard", "track", "tracking with TensorBoard"):
             from tensorboard.summary.writer.event_file_writer import EventFileWriter
-        except ImportError as error:
-            raise MissingExtraError("tensorboard", "track", "tracking with TensorBoard") from error
         self._make, self.folder = EventFileWriter, folder
         self._writer: Any = None
 
