@@ -108,7 +108,12 @@ class TableOptions(SqlOptions):
         str, typer.Option("--text-encoder", help="tfidf, hashing, or a sentence-transformers model by path or name.")
     ] = "tfidf"
     rating: Annotated[str | None, typer.Option("--rating", help="Rating column; needs --threshold.")] = None
-    threshold: Annotated[float | None, typer.Option("--threshold", help="Ratings from here on are positives.")] = None
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", help="Ratings from here on are likes, those below dislikes.")
+    ] = None
+    event: Annotated[
+        str | None, typer.Option("--event-column", help="Column with like, seen or dislike, instead of ratings.")
+    ] = None
     time: Annotated[str | None, typer.Option("--time", help="Time column of the events.")] = None
     users: Annotated[Path | None, typer.Option("--users", help="Table of users, with the user id column of the events.")] = None
     user_categories: Annotated[str, typer.Option("--user-categories", help="Columns of users with one label each.")] = ""
@@ -166,7 +171,7 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
         "user": tables.user, "item": tables.item, "text": words(tables.text), "tags": words(tables.tags),
         "categories": words(tables.categories), "numbers": words(tables.numbers), "vectors": _vectors(tables.vectors),
         "images": words(tables.images), "image_model": tables.image_model, "text_encoder": tables.text_encoder,
-        "rating": tables.rating, "threshold": tables.threshold, "time": tables.time,
+        "rating": tables.rating, "threshold": tables.threshold, "event": tables.event, "time": tables.time,
         "user_categories": words(tables.user_categories), "user_numbers": words(tables.user_numbers),
         "missing_content": tables.missing_content,
     }  # fmt: skip

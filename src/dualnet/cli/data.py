@@ -78,17 +78,22 @@ def check(
       dualnet data check split
     """
     from ..data.check import check_dataset, check_split
+    from ..data.event_types import say_events
     from ..data.split_files import load_split
 
     kept = arg.split_folder(data)
+    told = ""
     if kept is not None:
         report = check_split(load_split(kept))
     else:
-        report = check_dataset(arg.load_data(data, tables))
+        loaded = arg.load_data(data, tables)
+        report, told = check_dataset(loaded), say_events(loaded.interactions, tables.threshold)
     if as_json:
         print_json(report.to_json())
     else:
         say(str(report))
+        if told:
+            say(f"  {told}")
 
 
 @app.command("convert")

@@ -67,6 +67,7 @@ def fit(
       dualnet fit --sql events.sql --database-url-env DATABASE_URL --out run
     """
     from ..config import build_model, parse_settings
+    from ..data.event_types import say_events
     from ..data.split_files import load_split
     from ..errors import ResourceError, UsageError
     from ..evaluation import evaluate
@@ -104,7 +105,7 @@ def fit(
         raise UsageError(f"{out} exists and is not a run folder; choose another --out")
     if (out / "model").exists() and not (resume or overwrite):
         raise UsageError(f"{out} holds a fitted model already; choose another --out, or replace it with --overwrite")
-    columns = EventColumns(tables.user, tables.item, tables.rating, tables.threshold)
+    columns = EventColumns(tables.user, tables.item, tables.rating, tables.threshold, tables.event)
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not (out / "model").exists():  # the file of one that is to be replaced stays right until it is
@@ -129,6 +130,8 @@ def fit(
     if as_json:
         print_json(summary if report is None else {**summary, "test": report.to_json()})
         return
+    if told := say_events(train.interactions, tables.threshold):
+        note(told)
     note(f"fitted {built!r} in {built.info_['fit_seconds']:.0f} s")
     if not built.capabilities.new_items:
         note(_without_content(name, train))

@@ -39,7 +39,9 @@ def recommend(
     ] = 1.0,
     columns: Annotated[str, typer.Option("--user-columns", help="What is known of the user: COLUMN=VALUE,COLUMN=VALUE.")] = "",
     seen: Annotated[str, typer.Option("--seen", help="Items not to list that are no part of the history: dismissed.")] = "",
-    keep_seen: Annotated[bool, typer.Option("--keep-seen", help="Also list items of the history.")] = False,
+    keep_seen: Annotated[
+        bool, typer.Option("--keep-seen", help="Also list items of the history, and those seen or disliked.")
+    ] = False,
     out: Annotated[Path | None, typer.Option("--out", help="With --all: file to write, NAME.parquet.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="With --all: replace the file at --out.")] = False,
     as_json: JsonFlag = False,

@@ -25,26 +25,37 @@ class EventColumns:
     rating : str, optional
         Column of ratings.
     threshold : float, optional
-        Ratings from here on are positives.
+        Ratings from here on are likes, those below are dislikes.
+    event : str, optional
+        Column of event types, instead of ratings.
     """
 
     user: str = "user_id"
     item: str = "item_id"
     rating: str | None = None
     threshold: float | None = None
+    event: str | None = None
 
-    def overridden(self, user: str | None, item: str | None, rating: str | None, threshold: float | None) -> EventColumns:
+    def overridden(
+        self, user: str | None, item: str | None, rating: str | None, threshold: float | None, event: str | None = None
+    ) -> EventColumns:
         """Return these columns with what a command says otherwise.
 
-        A rating of "" is none. Rating and threshold go together: a threshold is no longer right for another rating.
+        A rating of "" is none, and so is an event of "". Rating and threshold go together: a threshold is no longer right
+        for another rating. Of rating and event type the one that the command names takes the place of the other.
         """
+        if event and rating is None:
+            rating = ""
+        typed = (None if rating else self.event) if event is None else event or None
         same = not rating or rating == self.rating
         chosen = self.rating if rating is None else rating or None
         kept = self.threshold if same and rating != "" else None
-        return EventColumns(user or self.user, item or self.item, chosen, kept if threshold is None else threshold)
+        return EventColumns(user or self.user, item or self.item, chosen, kept if threshold is None else threshold, typed)
 
     def __str__(self) -> str:
         text = f"users in column '{self.user}', items in '{self.item}'"
+        if self.event is not None:
+            return f"{text}, event types in '{self.event}'"
         if self.rating is None or self.threshold is None:
             return text
         return f"{text}, ratings in '{self.rating}' that count from {self.threshold:g} on"
@@ -138,7 +149,8 @@ def _columns(told: Any) -> EventColumns:
         raise ValueError("it is no table of settings")
     events = told.get("events", {})
     kinds: dict[str, tuple[type, ...]] = {
-        "user": (str,), "item": (str,), "rating": (str, type(None)), "threshold": (int, float, type(None))
+        "user": (str,), "item": (str,), "rating": (str, type(None)), "threshold": (int, float, type(None)),
+        "event": (str, type(None)),
     }  # fmt: skip
     for name, value in events.items():
         if name not in kinds or not isinstance(value, kinds[name]) or isinstance(value, bool):

@@ -49,7 +49,11 @@ def update(
         str | None, typer.Option("--rating", help="Rating column; that of `fit` by default, '' for none: every event counts.")
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option("--threshold", help="Ratings from here on are positives; as in `fit` by default.")
+        float | None,
+        typer.Option("--threshold", help="Ratings from here on are likes, those below dislikes; as in `fit` by default."),
+    ] = None,
+    event: Annotated[
+        str | None, typer.Option("--event-column", help="Column with like, seen or dislike; that of `fit` by default.")
     ] = None,
     weight: Annotated[str | None, typer.Option("--weight", help="Column with the weight of an event.")] = None,
     threads: Annotated[int | None, typer.Option("--threads", help="Threads for matrix products.", min=1)] = None,
@@ -83,7 +87,7 @@ def update(
         raise UsageError("--hold-out hides new pairs, so it needs --events")
     target = _target(run, out, overwrite)
     fitted = read_event_columns(run)
-    columns = fitted.overridden(user, item, rating, threshold)
+    columns = fitted.overridden(user, item, rating, threshold, event)
     if columns != EventColumns():
         note(f"reading {columns}")
     with _alone(target):
@@ -260,6 +264,10 @@ def _summary(added: dict[str, Any]) -> str:
         f"{added['pairs']:,} new pairs ({added['repeated']:,} were known), {added['users']:,} new users, {added['items']:,} new"
         f" items with pairs; {added['seconds']:.1f} s"
     )
+    if added["other_events"]:
+        text += (
+            f"\n{added['other_events']:,} new pairs of what users saw or disliked: they are never listed to the same user again"
+        )
     if added["unknown_terms"]:
         text += f"\n{added['unknown_terms']:,} of {added['terms']:,} words of the new items are unknown to the model; a fit learns them"
     return text

@@ -13,6 +13,7 @@ from ..errors import DualNetError
 from .content import Content
 from .dataset import Dataset
 from .featurizers.base import unit_rows
+from .interactions import Interactions
 from .tasks import RankingTask, Split
 
 Level = Literal["info", "warning", "error"]
@@ -100,8 +101,15 @@ def check_dataset(data: Dataset) -> CheckReport:
     }
     totals |= data.origin
     found: list[Finding] = []
+    other_user, other_item = _other_events(found, totals, interactions)
     _count(found, "info", "users-with-few-events", (per_user < FEW_EVENTS).sum(), f"users have fewer than {FEW_EVENTS} events")
-    _count(found, "warning", "users-without-events", (per_user == 0).sum(), "users have no event and will get popular items")
+    _count(
+        found,
+        "warning",
+        "users-without-events",
+        ((per_user == 0) & ~other_user).sum(),
+        "users have no event and will get popular items",
+    )
     _count(
         found,
         "info",
@@ -113,7 +121,7 @@ def check_dataset(data: Dataset) -> CheckReport:
         found,
         "info",
         "items-without-events",
-        (per_item == 0).sum(),
+        ((per_item == 0) & ~other_item).sum(),
         "items have no event: they are new items, known by content alone",
     )
     _count(
@@ -151,6 +159,25 @@ def check_dataset(data: Dataset) -> CheckReport:
     return CheckReport(data.name, totals, _worst_first(found))
 
 
+def _other_events(
+    found: list[Finding], totals: dict[str, Any], interactions: Interactions
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Count what is known and is no like; return which users and which items have such an event."""
+    others = interactions.others
+    users, items = np.zeros(interactions.n_users, bool), np.zeros(interactions.n_items, bool)
+    if others is None:
+        return users, items
+    totals |= {"disliked pairs": others.n_disliked, "seen pairs": others.n_seen}
+    user_rows, item_rows = others.pairs()
+    users[user_rows] = items[item_rows] = True
+    no_like = np.diff(interactions.matrix.indptr) == 0
+    silent = np.bincount(interactions.matrix.indices, minlength=interactions.n_items) == 0
+    text = "users have no like, only other events: no model is fitted to them"
+    _count(found, "warning", "users-without-likes", (no_like & users).sum(), text)
+    _count(found, "info", "items-without-likes", (silent & items).sum(), "items were rated or seen and are liked by nobody")
+    return users, items
+
+
 def check_split(split: Split) -> CheckReport:
     """Report leaks and smells: overlap of train and test, new things that are not new, order by id, near-duplicates.
 
@@ -167,6 +194,7 @@ def check_split(split: Split) -> CheckReport:
         "training pairs": train.n_pairs,
     }
     found: list[Finding] = []
+    learned = train.items.subset(split.train.known_items())  # others were seen or disliked only
     for task in split.tasks:
         totals[f"{task.name} (users, candidates, hidden pairs)"] = [len(task.users), len(task.candidates), int(task.truth.nnz)]
         users, items = task.truth.tocoo().coords
@@ -187,11 +215,11 @@ def check_split(split: Split) -> CheckReport:
                 found,
                 "error",
                 "new-items-in-training",
-                len(np.unique(items[train_item >= 0])),
+                len(np.unique(items[learned.find(task.items)[items] >= 0])),
                 f"'new' items of {task.name} occur in training, so they are not new",
             )
             if task.content is not None:
-                new = task.content.take(np.setdiff1d(task.candidates, task.items.find(train.items)))
+                new = task.content.take(np.setdiff1d(task.candidates, task.items.find(learned)))
                 _count(
                     found,
                     "warning",
@@ -227,7 +255,7 @@ def _ordered_by_id(found: list[Finding], task: RankingTask) -> None:
     """Notice a 'random' split that gives each user's first items by id to training (a widely shared CiteULike split does)."""
     ordered = counted = 0
     for user in range(len(task.users)):
-        shown = task.seen.indices[task.seen.indptr[user] : task.seen.indptr[user + 1]]
+        shown = task.history.indices[task.history.indptr[user] : task.history.indptr[user + 1]]
         hidden = task.truth.indices[task.truth.indptr[user] : task.truth.indptr[user + 1]]
         if len(shown) > 1 and len(hidden) > 1:
             counted += 1
@@ -251,8 +279,9 @@ def _near_duplicates(found: list[Finding], split: Split, task: RankingTask) -> N
 
     try:
         featurizer = Featurizer.fit(split.train.items)
-        known = featurizer.transform(split.train.items)
-        rows = np.setdiff1d(task.candidates, task.items.find(split.train.interactions.items))[:SAMPLE]
+        known = featurizer.transform(split.train.items.take(split.train.known_items()))
+        learned = split.train.interactions.items.subset(split.train.known_items())
+        rows = np.setdiff1d(task.candidates, task.items.find(learned))[:SAMPLE]
         fresh = featurizer.transform(task.content.take(rows))
     except DualNetError:
         return  # without features (or without the extra that fits them) there is nothing to compare

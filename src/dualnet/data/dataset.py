@@ -86,6 +86,7 @@ class Dataset:
         title: str | None = None,
         rating: str | None = None,
         threshold: float | None = None,
+        event: str | None = None,
         weight: str | None = None,
         time: str | None = None,
         users: IntoDataFrame | str | Path | None = None,
@@ -118,7 +119,12 @@ class Dataset:
         title : str, optional
             Column to show a person; by default the first text column.
         rating, threshold
-            Keep events with `rating` >= `threshold` as positives. A rating column needs a threshold.
+            Events with `rating` >= `threshold` are likes, those below are dislikes: they are kept as
+            `Interactions.others` and never listed to the same user again. An event without a rating was seen. A rating
+            column needs a threshold.
+        event : str, optional
+            Column with the type of an event, instead of ratings: ``like``, ``seen`` or ``dislike``. All are likes when
+            neither is given.
         weight : str, optional
             Column with the confidence of a pair, > 0.
         time : str, optional
@@ -148,7 +154,7 @@ class Dataset:
 
         return dataset_from_tables(
             events, items, user=user, item=item, text=text, tags=tags, categories=categories, numbers=numbers,
-            vectors=vectors, bags=bags, images=images, image_model=image_model, text_encoder=text_encoder, title=title, rating=rating, threshold=threshold, weight=weight, time=time, users=users,
+            vectors=vectors, bags=bags, images=images, image_model=image_model, text_encoder=text_encoder, title=title, rating=rating, threshold=threshold, event=event, weight=weight, time=time, users=users,
             user_categories=user_categories, user_numbers=user_numbers, duplicates=duplicates,
             missing_content=missing_content, name=name,
         )  # fmt: skip
@@ -232,16 +238,18 @@ class Dataset:
             {name: texts.take(left) for name, texts in self.pair_texts.items()},
         )
 
-    def keep(self, mask: NDArray[np.bool_]) -> Dataset:
+    def keep(self, mask: NDArray[np.bool_], others: NDArray[np.bool_] | None = None) -> Dataset:
         """Return the same users and items with only some pairs.
 
         Parameters
         ----------
         mask : ndarray of bool, shape (n_pairs,)
             True for the pairs to keep, in matrix order.
+        others : ndarray of bool, shape (len(interactions.others),), optional
+            True for the other events to keep; all when left out.
         """
         texts = {name: values.filter(pa.array(mask)) for name, values in self.pair_texts.items()}
-        return replace(self, interactions=self.interactions.keep(mask), pair_texts=texts)
+        return replace(self, interactions=self.interactions.keep(mask, others), pair_texts=texts)
 
     def only(self, mask: NDArray[np.bool_]) -> Dataset:
         """Return only some pairs, and only the users and items that have one left.

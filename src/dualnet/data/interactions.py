@@ -14,13 +14,15 @@ from scipy.sparse import csr_array
 
 from ..errors import DataError, DualNetWarning, UsageError, listing
 from ..ids import IdMap, Key, Rows
+from .entries import csr_positions, keep_entries
+from .other_events import DISLIKE, LIKE, OtherEvents, event_codes
 
 Duplicates = Literal["error", "first", "last", "max", "sum"]
 
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
-    """Positive user-item pairs, the matching matrix R of the paper (section 3).
+    """Positive user-item pairs ("likes"), the matching matrix R of the paper (section 3), and other events beside them.
 
     Parameters
     ----------
@@ -31,17 +33,20 @@ class Interactions:
         finite and > 0. Indices are sorted and distinct.
     times : ndarray of int64, shape (matrix.nnz,), optional
         When each pair happened (seconds since 1970), in the order of `matrix.data`.
+    others : OtherEvents, optional
+        What the same users saw or disliked, over the same items; no pair of it is a like. None if there are none.
 
     Raises
     ------
     DataError
-        If shapes disagree, or a weight is not finite and positive.
+        If shapes disagree, a weight is not finite and positive, or another event is of a pair that is a like.
     """
 
     users: IdMap
     items: IdMap
     matrix: csr_array
     times: NDArray[np.int64] | None = None
+    others: OtherEvents | None = None
 
     def __post_init__(self) -> None:
         if self.matrix.shape != (len(self.users), len(self.items)):
@@ -58,6 +63,15 @@ class Interactions:
             )
         if self.times is not None and len(self.times) != self.matrix.nnz:
             raise DataError(f"{len(self.times)} times for {self.matrix.nnz} pairs")
+        if self.others is not None and not len(self.others):
+            object.__setattr__(self, "others", None)
+        elif self.others is not None:
+            if self.others.kinds.shape != self.matrix.shape:
+                raise DataError(
+                    f"other events have shape {self.others.kinds.shape}, but the matrix of likes has {self.matrix.shape}"
+                )
+            if self.others.pattern().multiply(self.matrix).nnz:
+                raise DataError("a pair is both a like and another event; build them with Interactions.from_pairs")
 
     @classmethod
     def from_pairs(
@@ -69,6 +83,7 @@ class Interactions:
         times: ArrayLike | None = None,
         user_ids: IdMap | None = None,
         item_ids: IdMap | None = None,
+        types: Sequence[str] | NDArray[np.generic] | None = None,
         duplicates: Duplicates = "error",
     ) -> Interactions:
         """Build from one (user, item) pair per event.
@@ -78,11 +93,14 @@ class Interactions:
         users, items : sequence of str or int, equal length
             External ids of each pair.
         weights : array of float, optional
-            Confidence of each pair, > 0.
+            Confidence of each like, > 0; those of other events are not used.
         times : array of int, optional
             Seconds since 1970.
         user_ids, item_ids : IdMap, optional
             The full id maps when more users or items exist than occur in the pairs.
+        types : sequence of {"like", "seen", "dislike"} or of their codes (uint8), optional
+            What each event is; likes when left out. Of several events of one pair a like counts before a dislike, and a
+            dislike before a view.
         duplicates : {"error", "first", "last", "max", "sum"}
             What to do when a pair occurs with *different* weights. Pairs that repeat with one weight are always
             collapsed to one, with a warning that counts them; the earliest time is kept.
@@ -94,7 +112,7 @@ class Interactions:
         Raises
         ------
         DataError
-            If lengths differ, there are no pairs, weights are not finite and positive, or weights conflict.
+            If lengths differ, there are no likes, weights are not finite and positive, or weights conflict.
         UnknownIdError
             If a pair's id is not in the map that was given.
         """
@@ -110,7 +128,10 @@ class Interactions:
             item_ids, item_rows = IdMap.from_values(items)
         else:
             item_rows = item_ids.rows(items, "item")
-        return cls.from_rows(user_ids, item_ids, user_rows, item_rows, weights=weights, times=times, duplicates=duplicates)
+        kinds = None if types is None else event_codes(types)
+        return cls.from_rows(
+            user_ids, item_ids, user_rows, item_rows, weights=weights, times=times, kinds=kinds, duplicates=duplicates
+        )
 
     @classmethod
     def from_rows(
@@ -122,6 +143,7 @@ class Interactions:
         *,
         weights: ArrayLike | None = None,
         times: ArrayLike | None = None,
+        kinds: NDArray[np.uint8] | None = None,
         duplicates: Duplicates = "error",
     ) -> Interactions:
         """Build from row numbers; see `from_pairs` for the rules on repeated pairs.
@@ -134,17 +156,25 @@ class Interactions:
             Positions in `users` and `items`.
         weights, times, duplicates
             As in `from_pairs`.
+        kinds : ndarray of uint8, shape (n_pairs,), optional
+            `LIKE`, `SEEN` or `DISLIKE` of `dualnet.data.other_events`; likes when left out.
         """
         if duplicates not in ("error", "first", "last", "max", "sum"):
             raise UsageError(f"duplicates must be 'error', 'first', 'last', 'max' or 'sum', got {duplicates!r}")
         value = np.ones(len(user_rows), np.float32) if weights is None else np.asarray(weights, np.float32)
+        when = None if times is None else np.asarray(times, np.int64)
+        others: OtherEvents | None = None
+        if kinds is not None and (kinds != LIKE).any():
+            others = _other_events((len(users), len(items)), user_rows, item_rows, kinds, when)
+            liked = kinds == LIKE
+            user_rows, item_rows, value = user_rows[liked], item_rows[liked], value[liked]
+            when = None if when is None else when[liked]
         bad = ~(np.isfinite(value) & (value > 0))
         if bad.any():
             raise DataError(
                 f"pair {int(np.flatnonzero(bad)[0]) + 1} has weight {value[bad][0]}; weights must be finite and above 0"
                 f" ({int(bad.sum())} such pairs); drop them or turn ratings into positives with a threshold"
             )
-        when = None if times is None else np.asarray(times, np.int64)
         # one key for a pair: a stable sort of it takes half the time and memory of a lexical one
         order = np.argsort(user_rows * np.int64(max(len(items), 1)) + item_rows, kind="stable")
         user_sorted, item_sorted, value = user_rows[order], item_rows[order], value[order]
@@ -160,7 +190,7 @@ class Interactions:
         matrix = csr_array(
             (value, item_sorted[starts].astype(index_type), indptr.astype(index_type)), shape=(len(users), len(items))
         )
-        return cls(users, items, matrix, when)
+        return cls(users, items, matrix, when, others)
 
     @property
     def n_users(self) -> int:
@@ -184,8 +214,10 @@ class Interactions:
         return self.n_pairs / cells if cells else 0.0
 
     def __repr__(self) -> str:
+        others = f", {len(self.others):,} other events" if self.others is not None else ""
         return (
-            f"Interactions({self.n_users:,} users, {self.n_items:,} items, {self.n_pairs:,} pairs, density {self.density:.4%})"
+            f"Interactions({self.n_users:,} users, {self.n_items:,} items, {self.n_pairs:,} pairs, density"
+            f" {self.density:.4%}{others})"
         )
 
     def pairs(self) -> tuple[Rows, Rows]:
@@ -197,23 +229,19 @@ class Interactions:
         """Return the matrix with every stored value 1 (float32): the histories, without weights."""
         return csr_array((np.ones(self.n_pairs, np.float32), self.matrix.indices, self.matrix.indptr), shape=self.matrix.shape)
 
-    def keep(self, mask: NDArray[np.bool_]) -> Interactions:
+    def keep(self, mask: NDArray[np.bool_], others: NDArray[np.bool_] | None = None) -> Interactions:
         """Return the same users and items with only some pairs.
 
         Parameters
         ----------
         mask : ndarray of bool, shape (n_pairs,)
             True for the pairs to keep, in matrix order.
+        others : ndarray of bool, shape (len(others),), optional
+            True for the other events to keep, in their order; all when left out.
         """
-        counts = (
-            np.add.reduceat(np.append(mask, False).astype(np.int64), self.matrix.indptr[:-1])
-            if self.n_users
-            else np.empty(0, int)
-        )
-        counts[np.diff(self.matrix.indptr) == 0] = 0
-        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(self.matrix.indptr.dtype)
-        matrix = csr_array((self.matrix.data[mask], self.matrix.indices[mask], indptr), shape=self.matrix.shape)
-        return Interactions(self.users, self.items, matrix, None if self.times is None else self.times[mask])
+        kept = self.others if self.others is None or others is None else self.others.keep(others)
+        times = None if self.times is None else self.times[mask]
+        return Interactions(self.users, self.items, keep_entries(self.matrix, mask), times, kept)
 
     def select(self, *, users: Rows | None = None, items: Rows | None = None) -> Interactions:
         """Return the sub-matrix of some users and items, with id maps renumbered in the order given.
@@ -230,6 +258,7 @@ class Interactions:
             self.items if items is None else self.items.subset(items),
             values,
             None if self.times is None else self.times[source.data],
+            None if self.others is None else self.others.select(users=users, items=items),
         )
 
     def positions(self, *, users: Rows | None = None, items: Rows | None = None) -> csr_array:
@@ -244,25 +273,60 @@ class Interactions:
         -------
         csr_array of int64, shape (len(users), len(items))
         """
-        matrix = csr_array(
-            (np.arange(1, self.n_pairs + 1, dtype=np.int64), self.matrix.indices, self.matrix.indptr), shape=self.matrix.shape
-        )  # from 1, as a stored 0 may be dropped
-        if users is not None:
-            matrix = csr_array(matrix[users])
-        if items is not None:
-            matrix = csr_array(matrix[:, items])
-        matrix.sort_indices()
-        return csr_array((matrix.data - 1, matrix.indices, matrix.indptr), shape=matrix.shape)
+        return csr_positions(self.matrix, users=users, items=items)
+
+    def seen_over(self, users: IdMap, items: IdMap) -> csr_array | None:
+        """Return what users saw or disliked, over other users and items.
+
+        Parameters
+        ----------
+        users, items : IdMap
+            Ids of the rows and columns; events of others are left out.
+
+        Returns
+        -------
+        csr_array of uint8, shape (len(users), len(items)), or None
+            Codes of `OtherEvents.kinds`; None if nothing is left.
+        """
+        if self.others is None:
+            return None
+        found = self.others.over(users.find(self.users), items.find(self.items), (len(users), len(items)))
+        return found.kinds if len(found) else None
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over ids, pairs, weights and times, as hexadecimal text."""
+        """Return a SHA-256 over ids, pairs, weights, times and other events, as hexadecimal text."""
         digest = hashlib.sha256()
         digest.update(self.users.fingerprint().encode() + self.items.fingerprint().encode())
         for array in (self.matrix.indptr.astype("<i8"), self.matrix.indices.astype("<i8"), self.matrix.data.astype("<f4")):
             digest.update(np.ascontiguousarray(array).tobytes())
         if self.times is not None:
             digest.update(self.times.astype("<i8").tobytes())
+        if self.others is not None:
+            kinds = self.others.kinds
+            digest.update(b"other events")
+            for array in (kinds.indptr.astype("<i8"), kinds.indices.astype("<i8"), kinds.data):
+                digest.update(np.ascontiguousarray(array).tobytes())
+            if self.others.times is not None:
+                digest.update(self.others.times.astype("<i8").tobytes())
         return digest.hexdigest()
+
+
+def _other_events(
+    shape: tuple[int, int],
+    user_rows: Rows,
+    item_rows: Rows,
+    kinds: NDArray[np.uint8],
+    when: NDArray[np.int64] | None,
+) -> OtherEvents:
+    """Return the events that are not likes, without those of pairs that are."""
+    pair = user_rows * np.int64(max(shape[1], 1)) + item_rows
+    other = kinds != LIKE
+    both = other & np.isin(pair, pair[~other])
+    disliked = len(np.unique(pair[both & (kinds == DISLIKE)]))
+    if disliked:
+        warnings.warn(f"{disliked:,} pairs are liked and disliked; they count as likes", DualNetWarning, stacklevel=4)
+    left = other & ~both
+    return OtherEvents.from_rows(shape, user_rows[left], item_rows[left], kinds[left], None if when is None else when[left])
 
 
 def _collapse(

@@ -21,6 +21,7 @@ def read_new_pairs(
     item: str = "item_id",
     rating: str | None = None,
     threshold: float | None = None,
+    event: str | None = None,
     weight: str | None = None,
 ) -> Interactions:
     """Read a table of new events.
@@ -31,8 +32,8 @@ def read_new_pairs(
         Table as for `Dataset.from_tables`.
     users, items : IdMap
         The model's ids: where those are integers, text of a CSV file becomes integers, and the other way round.
-    user, item, rating, threshold, weight
-        As in `Dataset.from_tables`; of repeated pairs the largest weight counts.
+    user, item, rating, threshold, event, weight
+        As in `Dataset.from_tables`, but the table may have no like; of repeated pairs the largest weight counts.
 
     Raises
     ------
@@ -40,10 +41,11 @@ def read_new_pairs(
         For a file, row or value that cannot be used.
     """
     read = dataset_from_tables(
-        path, None, user=user, item=item, rating=rating, threshold=threshold, weight=weight, duplicates="max"
-    ).interactions
+        path, None, user=user, item=item, rating=rating, threshold=threshold, event=event, weight=weight, duplicates="max",
+        need_likes=False,
+    ).interactions  # fmt: skip
     own_users, own_items = of_kind(read.users, users, path, user), of_kind(read.items, items, path, item)
-    return Interactions(own_users, own_items, read.matrix)
+    return Interactions(own_users, own_items, read.matrix, None, read.others)
 
 
 def read_new_users(path: Path, users: IdMap, spec: ContentSpec, *, user: str = "user_id") -> Content:

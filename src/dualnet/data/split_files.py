@@ -21,6 +21,7 @@ from ..ids import IdMap
 from .content import Content, ContentSpec, Matrix
 from .dataset import Dataset
 from .interactions import Interactions
+from .other_events import OtherEvents
 from .tasks import RankingTask, Split, Validation
 
 DESCRIPTION = "split.json"
@@ -186,6 +187,10 @@ class _Writer:
         self._matrix(f"{name}/pairs", data.interactions.matrix)
         if data.interactions.times is not None:
             self.arrays[f"{name}/times"] = data.interactions.times
+        if data.interactions.others is not None:
+            self._matrix(f"{name}/others", data.interactions.others.kinds)
+            if data.interactions.others.times is not None:
+                self.arrays[f"{name}/other_times"] = data.interactions.others.times
         if data.pair_texts:
             self.tables[f"{name}-texts"] = pa.table(dict(data.pair_texts))
         return {
@@ -255,9 +260,13 @@ class _Reader:
 
     def dataset(self, description: dict[str, Any]) -> Dataset:
         name = description["name"]
+        others = None
+        if f"{name}/others/indptr" in self._arrays:
+            kinds = csr_array(self._matrix(f"{name}/others"))
+            others = OtherEvents(kinds, self._arrays.get(f"{name}/other_times"))
         interactions = Interactions(
             self.ids(description["users"]), self.ids(description["items"]), csr_array(self._matrix(f"{name}/pairs")),
-            self._arrays.get(f"{name}/times"),
+            self._arrays.get(f"{name}/times"), others,
         )  # fmt: skip
         names = description.get("pair_texts", [])  # folders of earlier versions have none
         texts = {column: self._table(f"{name}-texts").column(column).combine_chunks() for column in names}

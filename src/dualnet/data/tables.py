@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,9 +16,12 @@ from ..errors import DataError, DualNetWarning, UsageError, nearest
 from ..ids import IdMap, Key
 from .content import Content, ContentSpec
 from .dataset import Dataset
+from .event_types import event_codes_of
 from .interactions import Duplicates, Interactions
+from .other_events import EVENT_TYPES, LIKE
 from .read_table import LoadedTable, load_table, read_table
 from .ready_vectors import read_matrix
+from .table_values import column_of, numbers_of, times_of
 from .write_table import write_table
 
 if TYPE_CHECKING:
@@ -29,8 +31,6 @@ __all__ = ["dataset_from_tables", "dataset_tables", "read_new_items", "read_tabl
 
 Names = str | Sequence[str]
 Ready = Mapping[str, Any]
-
-MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138
 
 
 def dataset_from_tables(
@@ -51,6 +51,7 @@ def dataset_from_tables(
     title: str | None = None,
     rating: str | None = None,
     threshold: float | None = None,
+    event: str | None = None,
     weight: str | None = None,
     time: str | None = None,
     users: IntoDataFrame | LoadedTable | str | Path | None = None,
@@ -59,8 +60,9 @@ def dataset_from_tables(
     duplicates: Duplicates = "error",
     missing_content: Literal["error", "zero", "drop"] = "error",
     name: str = "data",
+    need_likes: bool = True,
 ) -> Dataset:
-    """Build a data set from two tables; see `Dataset.from_tables`."""
+    """Build a data set from two tables; see `Dataset.from_tables`. Without `need_likes` other events are enough."""
     if missing_content not in ("error", "zero", "drop"):
         raise UsageError(f"missing_content must be 'error', 'zero' or 'drop', got {missing_content!r}")
     if (rating is None) != (threshold is None):
@@ -69,13 +71,15 @@ def dataset_from_tables(
         )
     loaded = _load(events, "the events table")
     user_keys, item_keys = _ids(loaded, user, "user"), _ids(loaded, item, "item")
+    kinds = event_codes_of(loaded, rating, threshold, event)
+    likes = kinds == LIKE
+    if need_likes and not likes.any():
+        if event is not None:
+            raise DataError(f"{loaded.name}: no event in column '{event}' is a like; nothing can be learned without any")
+        raise DataError(f"{loaded.name}: no rating in column '{rating}' reaches the threshold {threshold:g}; lower it")
     keep = np.ones(len(user_keys), bool)
-    if rating is not None and threshold is not None:
-        keep = _numbers(loaded, rating, allow_negative=False) >= threshold
-        if not keep.any():
-            raise DataError(f"{loaded.name}: no rating in column '{rating}' reaches the threshold {threshold:g}; lower it")
-    weights = None if weight is None else _numbers(loaded, weight, allow_negative=True)
-    times = None if time is None else _times(loaded, time)
+    weights = None if weight is None else numbers_of(loaded, weight, allow_negative=True)
+    times = None if time is None else times_of(loaded, time)
     content: Content | None = None
     if items is not None:
         spec = ContentSpec(
@@ -90,13 +94,15 @@ def dataset_from_tables(
             content = _beside(content, Path(items).parent)
         item_keys, content = _one_kind(item_keys, content)
         present = content.ids.find(item_keys) >= 0
-        if not present[keep].all():
-            if missing_content == "drop":
-                dropped = int((keep & ~present).sum())
-                warnings.warn(f"{dropped:,} events of items without a content row were left out", DualNetWarning, stacklevel=3)
-                keep &= present
-            elif missing_content == "zero":
-                content = _with_empty_rows(content, item_keys[~present].tolist())
+        lost = likes & ~present
+        if lost.any() and missing_content == "drop":
+            dropped = int(lost.sum())
+            warnings.warn(f"{dropped:,} events of items without a content row were left out", DualNetWarning, stacklevel=3)
+        elif lost.any() and missing_content == "zero":
+            content = _with_empty_rows(content, item_keys[lost].tolist())
+            present = content.ids.find(item_keys) >= 0
+        # an item that nobody likes and that has no row cannot be listed anyway
+        keep = present if missing_content == "drop" else present | likes
     elif any((text, tags, categories, numbers, vectors, bags, images)):
         raise UsageError("content columns were named, but no items table was given; pass items= (--items on the command line)")
     profile: Content | None = None
@@ -118,6 +124,7 @@ def dataset_from_tables(
         weights=None if weights is None else weights[keep],
         times=None if times is None else times[keep],
         item_ids=None if content is None else _covering(content, item_keys),
+        types=kinds[keep],
         duplicates=duplicates,
     )
     if content is not None:
@@ -130,18 +137,34 @@ def dataset_from_tables(
 def dataset_tables(data: Dataset) -> dict[str, pa.Table]:
     """Return a data set as tables ``events`` (user_id, item_id, weight, time) and, with content, ``items``.
 
-    Ready matrices that are not table columns (bags of words) are left out. What users wrote about items (`pair_texts`)
-    stands with the events it belongs to.
+    Where there are events that are not likes, ``events`` has a column ``type`` (see `Dataset.from_tables`, `event`). Ready
+    matrices that are not table columns (bags of words) are left out. What users wrote about items (`pair_texts`) stands with
+    the events it belongs to.
     """
-    user_rows, item_rows = data.interactions.pairs()
+    interactions, others = data.interactions, data.interactions.others
+    user_rows, item_rows = interactions.pairs()
+    weights, times = interactions.matrix.data, interactions.times
+    types, no_text = None, 0
+    if others is not None:
+        other_users, other_items = others.pairs()
+        user_rows, item_rows = np.concatenate([user_rows, other_users]), np.concatenate([item_rows, other_items])
+        weights = np.concatenate([weights, np.ones(len(others), np.float32)])
+        if times is not None:
+            times = None if others.times is None else np.concatenate([times, others.times])
+        names = np.array(list(EVENT_TYPES))
+        types = names[np.concatenate([np.zeros(interactions.n_pairs, np.uint8), others.kinds.data])]
+        no_text = len(others)
     columns: dict[str, Any] = {
-        "user_id": data.interactions.users.take(user_rows),
-        "item_id": data.interactions.items.take(item_rows),
-        "weight": data.interactions.matrix.data,
+        "user_id": interactions.users.take(user_rows), "item_id": interactions.items.take(item_rows), "weight": weights
+    }  # fmt: skip
+    if times is not None:
+        columns["time"] = times
+    if types is not None:
+        columns["type"] = types
+    columns |= {
+        name: pa.concat_arrays([texts, pa.nulls(no_text, texts.type)]) if no_text else texts
+        for name, texts in data.pair_texts.items()
     }
-    if data.interactions.times is not None:
-        columns["time"] = data.interactions.times
-    columns |= data.pair_texts
     tables = {"events": pa.table(columns)}
     if data.items is not None:
         tables["items"] = data.items.table.drop_columns(list(data.pair_texts)).add_column(
@@ -223,16 +246,6 @@ def _load(source: Any, name: str) -> LoadedTable:
     return LoadedTable(table, name)
 
 
-def _column(loaded: LoadedTable, column: str, what: str) -> list[Any]:
-    if column not in loaded.table.column_names:
-        hint = nearest(column, loaded.table.column_names)
-        raise DataError(
-            f"{loaded.name} has no {what} column '{column}'; found {', '.join(loaded.table.column_names)}."
-            f"{hint if 'Did you mean' in hint else ''} Say which it is with {what}= (--{what}-column on the command line)"
-        )
-    return loaded.table.column(column).to_pylist()
-
-
 def _ids(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
     """Return a column of ids: int64, or object with one text shared by all its rows; millions cost megabytes."""
     if column in loaded.table.column_names:
@@ -244,7 +257,7 @@ def _ids(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
             texts = np.array(coded.dictionary.to_pylist(), dtype=object)
             if "" not in coded.dictionary.to_pylist():
                 return np.asarray(texts[coded.indices.to_numpy()])
-    values = _column(loaded, column, what)
+    values = column_of(loaded, column, what)
     for row, value in enumerate(values):
         if value is None or value == "":
             missing = sum(v is None or v == "" for v in values)
@@ -262,63 +275,6 @@ def _array(values: list[Key]) -> NDArray[Any]:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
-
-
-def _numbers(loaded: LoadedTable, column: str, *, allow_negative: bool) -> NDArray[np.float64]:
-    values = _column(loaded, column, "number")
-    out = np.empty(len(values))
-    for row, value in enumerate(values):
-        try:
-            out[row] = float(value)
-        except (TypeError, ValueError):
-            hint = "; write decimals with a point" if isinstance(value, str) and "," in value else ""
-            raise DataError(f"{loaded.place(row)}: {value!r} in column '{column}' is not a number{hint}") from None
-        if not np.isfinite(out[row]):
-            raise DataError(
-                f"{loaded.place(row)}: {value} in column '{column}' must be a finite number; mend or remove the row"
-            )
-        if out[row] < 0 and not allow_negative:
-            raise DataError(
-                f"{loaded.place(row)}: {value} in column '{column}' is negative; shift the scale, or leave such events out first"
-            )
-    return out
-
-
-def _times(loaded: LoadedTable, column: str) -> NDArray[np.int64]:
-    values = _column(loaded, column, "time")
-    out = np.empty(len(values), np.int64)
-    for row, value in enumerate(values):
-        try:
-            out[row] = _seconds(value)
-        except (TypeError, ValueError, OverflowError):
-            raise DataError(
-                f"{loaded.place(row)}: {value!r} in column '{column}' is not a time; use seconds since 1970 or ISO dates"
-            ) from None
-    if np.median(out) > MILLISECONDS_FROM:
-        warnings.warn(
-            f"times in column '{column}' look like milliseconds and were divided by 1000", DualNetWarning, stacklevel=4
-        )
-        out //= 1000
-    if (out > datetime.now(UTC).timestamp() + 86_400).any():
-        warnings.warn(
-            f"{int((out > datetime.now(UTC).timestamp()).sum()):,} times in column '{column}' lie in the future",
-            DualNetWarning,
-            stacklevel=4,
-        )
-    return out
-
-
-def _seconds(value: Any) -> int:
-    if isinstance(value, datetime):
-        return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
-    if isinstance(value, date):
-        return _seconds(datetime(value.year, value.month, value.day, tzinfo=UTC))
-    if isinstance(value, str):
-        try:
-            return int(float(value))
-        except ValueError:
-            return _seconds(datetime.fromisoformat(value))
-    return int(value)
 
 
 def _content(loaded: LoadedTable, column: str, spec: ContentSpec, ready: Ready | None = None) -> Content:

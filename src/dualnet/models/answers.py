@@ -133,7 +133,7 @@ class Answers(Core):
             From 0 to 1: how much of the score of an empty history stays in the scores. At 0 an item is listed for what sets
             this user apart from somebody of whom nothing is known.
         filter_seen : bool
-            Do not list items of the history, nor what the user saw or dismissed (`seen`, `seen_`).
+            Do not list items of the history, nor what the user saw or disliked (`seen`, `seen_`).
         new_items : Content or data frame, optional
             Items for this question only, as for `add_items`; they can be recommended and can be part of the history.
         fallback : {"popularity", "error"}
@@ -201,7 +201,7 @@ class Answers(Core):
         k : int
             Length of each list.
         filter_seen : bool
-            Do not list items of the stored history.
+            Do not list items of the stored history, nor what the user saw or disliked.
         block : int, optional
             Users at a time.
 
@@ -288,7 +288,7 @@ class Answers(Core):
         candidates : sequence of str or int, optional
             List only these users.
         filter_seen : bool
-            Leave out users whose history holds the item.
+            Leave out users whose history holds the item, and those who saw or disliked it.
         """
         question = UsersQuestion(item=item, k=k, exclude=exclude, candidates=candidates, keep_seen=not filter_seen)
         found = cast(Recommendations, self._ask([question])[0])

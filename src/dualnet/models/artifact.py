@@ -18,6 +18,7 @@ from scipy.sparse import csr_array, issparse
 
 from ..data.content import Content, ContentSpec, Matrix
 from ..data.features import Featurizer
+from ..data.other_events import OtherEvents
 from ..data.replaced_folder import replaced_folder
 from ..data.space import ItemSpace
 from ..errors import ArtifactError, UsageError
@@ -165,6 +166,9 @@ def _content(model: Core) -> dict[str, bytes]:
         tensors["weights"] = model.weights_
     if model.user_features_ is not None:
         tensors |= {f"user_features/{name}": value for name, value in _pack(model.user_features_).items()}
+    if model.seen_ is not None:
+        tensors |= {f"seen/{name}": value for name, value in _pack(model.seen_).items()}
+        tensors["seen/data"] = model.seen_.data
     state: dict[str, Any] = {"model": config}
     for side, featurizer in (("items", model.featurizer_), ("users", model.user_featurizer_)):
         if featurizer is not None:
@@ -201,6 +205,8 @@ def _rebuild(manifest: dict[str, Any], files: dict[str, bytes], class_of: Callab
     model.weights_ = tensors.get("weights")
     if model.histories_.shape != (len(model.users_), len(model.items_)) or len(model.popularity_) != len(model.items_):
         raise ArtifactError("ids and histories of the model folder have different sizes")
+    packed_seen = _under(tensors, "seen")
+    model.seen_ = OtherEvents(csr_array(_unpack(packed_seen))).kinds if packed_seen else None
     model.featurizer_ = model.user_featurizer_ = None
     if "items_featurizer" in state:
         model.featurizer_ = Featurizer.from_state(state["items_featurizer"], _under(tensors, "items_featurizer"))
@@ -211,6 +217,10 @@ def _rebuild(manifest: dict[str, Any], files: dict[str, bytes], class_of: Callab
     if model.user_features_ is not None and model.user_features_.shape[0] != len(model.users_):
         raise ArtifactError("ids and user columns of the model folder have different sizes")
     catalogue = IdMap(ids["catalogue"])
+    if model.seen_ is not None and (
+        model.seen_.shape[0] != len(model.users_) or not len(model.items_) <= model.seen_.shape[1] <= len(catalogue)
+    ):
+        raise ArtifactError("ids and other events of the model folder have different sizes")
     known = np.where(np.arange(len(catalogue)) < len(model.items_), np.arange(len(catalogue)), -1)
     packed = _under(tensors, "features")
     features = _unpack(packed) if packed else None

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..data.dataset import Dataset
+from ..data.other_events import count_kinds
 from ..data.tasks import Validation
 from ..errors import ArtifactError
 from ..train.options import RunOptions
@@ -100,6 +101,8 @@ class Recommender(Answers, Explains, Updates):
         silent = np.setdiff1d(np.arange(train.interactions.n_items), train.known_items())
         if len(silent) and train.items is not None and self.capabilities.new_items:
             self.add_items(train.items.take(silent))
+        self.seen_ = train.interactions.seen_over(self.users_, self.catalogue_.ids)
+        self.info_ |= count_kinds(self.seen_)
         return self
 
     def save(self, folder: str | Path, *, metrics: Mapping[str, Any] | None = None) -> Path:

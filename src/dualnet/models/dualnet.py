@@ -96,6 +96,8 @@ class DualNet(Recommender):
         Weight b of zeros against 1 for positives.
     zero_popularity : float
         Exponent e in q_j ~ (popularity of item j)^e, the item factor of the weight of zeros; 0 weighs all alike.
+    dislike_weight : float
+        What a dislike weighs beyond other zeros: weight c of a known zero is b q_j + dislike_weight. 0 takes it for any zero.
     loss : {"auto", "exact", "dense", "estimated", "logistic"}
         Form of the weighted squared error; all report the same value (decision 6). "estimated" steps along running means of
         the Gram matrices, for catalogues far larger than a block. "logistic" is another loss with the same weights, which
@@ -179,6 +181,7 @@ class DualNet(Recommender):
         output_scale: float = 0.1,
         zero_weight: float = 0.01,
         zero_popularity: float = 0.0,
+        dislike_weight: float = 0.0,
         loss: Literal["auto", "exact", "dense", "estimated", "logistic"] = "auto",
         skip_empty: float = 0.0,
         init: Literal["spectral", "random"] = "spectral",
@@ -218,6 +221,7 @@ class DualNet(Recommender):
         self.output_scale = output_scale
         self.zero_weight = zero_weight
         self.zero_popularity = zero_popularity
+        self.dislike_weight = dislike_weight
         self.loss = loss
         self.skip_empty = skip_empty
         self.init = init

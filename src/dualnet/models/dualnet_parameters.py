@@ -53,6 +53,8 @@ def check_parameters(model: DualNet) -> None:
         raise UsageError(f"content_weight={model.content_weight!r} must be a number of at least 0")
     if not 0 < model.fold < 1:
         raise UsageError(f"fold={model.fold!r} must be above 0 and below 1")
+    if not 0 <= model.dislike_weight < float("inf"):
+        raise UsageError(f"dislike_weight={model.dislike_weight!r} must be a number of at least 0")
     if not 0 < model.zero_weight < 1:
         raise UsageError(
             f"zero_weight={model.zero_weight!r} must be above 0 and below the weight 1 of positives: without zeros, or with"

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array, issparse
 from ..data.content import Content, Matrix
 from ..data.dataset import Dataset
 from ..data.interactions import Interactions
+from ..data.other_events import OtherEvents
 from ..data.space import ItemSpace
 from ..errors import DataError, listing
 from ..ids import IdMap, Rows
@@ -30,12 +31,16 @@ class Growth:
         Items with pairs, then all others.
     added : dict of str to int
         ``users``, ``items`` (with pairs), ``pairs``, ``repeated`` (new rows that say what was known), ``catalogue`` (items that
-        were not there before, with pairs or without), ``terms`` and ``unknown_terms`` of the new content.
+        were not there before, with pairs or without), ``terms`` and ``unknown_terms`` of the new content, ``other_events``
+        (pairs that are newly known as seen or disliked).
+    seen : csr_array of uint8, shape (n_users, len(catalogue)), optional
+        What users saw or disliked and did not like.
     """
 
     prepared: Prepared
     catalogue: ItemSpace
     added: dict[str, int]
+    seen: csr_array | None
 
 
 def grow(model: Core, new: Interactions | None, items: Content | None, users: Content | None) -> Growth:
@@ -46,7 +51,8 @@ def grow(model: Core, new: Interactions | None, items: Content | None, users: Co
     model : Core
         Fitted.
     new : Interactions, optional
-        New pairs; known ones among them are merged, of two weights the larger counts.
+        New pairs; known ones among them are merged, of two weights the larger counts. Other events of users or items that
+        the model does not know otherwise are left aside.
     items : Content, optional
         Content of new items; rows of items that the catalogue has are left aside.
     users : Content, optional
@@ -66,6 +72,7 @@ def grow(model: Core, new: Interactions | None, items: Content | None, users: Co
     order = np.concatenate([space.ids.rows(all_items.keys, "item"), np.flatnonzero(all_items.find(space.ids.keys) < 0)])
     catalogue = _ordered(space, order, len(all_items))
     matrix, repeated = _merged(model, pairs, all_users, all_items)
+    seen = _seen(model, pairs, all_users, catalogue.ids, matrix)
     features = None if catalogue.features is None else catalogue.features[: len(all_items)]
     added = {
         "users": len(all_users) - len(model.users_),
@@ -75,9 +82,11 @@ def grow(model: Core, new: Interactions | None, items: Content | None, users: Co
         "catalogue": len(catalogue) - len(model.catalogue_),
         "terms": n_terms,
         "unknown_terms": n_unknown,
+        "other_events": 0 if seen is None else max(seen.nnz - (0 if model.seen_ is None else model.seen_.nnz), 0),
     }
-    data = Dataset(Interactions(all_users, all_items, matrix), name=model.info_["data"])
-    return Growth(Prepared(data, features, _columns(model, all_users, users)), catalogue, added)
+    others = None if seen is None else OtherEvents(seen).select(items=np.arange(len(all_items)))
+    data = Dataset(Interactions(all_users, all_items, matrix, None, others), name=model.info_["data"])
+    return Growth(Prepared(data, features, _columns(model, all_users, users)), catalogue, added, seen)
 
 
 def _nobody(model: Core) -> tuple[IdMap, IdMap, csr_array]:
@@ -162,6 +171,30 @@ def _merged(model: Core, new: Interactions, users: IdMap, items: IdMap) -> tuple
     merged = csr_array(before.maximum(after))
     merged.sort_indices()
     return merged.astype(np.float32), old.nnz + new.n_pairs - merged.nnz
+
+
+def _seen(model: Core, new: Interactions, users: IdMap, items: IdMap, likes: csr_array) -> csr_array | None:
+    """Return what users saw or disliked, then and now; a pair that is liked meanwhile is no longer among it."""
+    shape = (len(users), len(items))
+    rows, columns, kinds = [], [], []
+    if model.seen_ is not None:
+        before = OtherEvents(model.seen_).pairs()
+        rows.append(before[0])
+        columns.append(items.find(model.catalogue_.ids.keys)[before[1]])
+        kinds.append(model.seen_.data)
+    now = new.seen_over(users, items)
+    if now is not None:
+        after = OtherEvents(now).pairs()
+        rows.append(after[0])
+        columns.append(after[1])
+        kinds.append(now.data)
+    if not rows:
+        return None
+    user, item, kind = np.concatenate(rows), np.concatenate(columns), np.concatenate(kinds)
+    liked_users, liked_items = likes.tocoo().coords
+    liked = np.isin(user * np.int64(shape[1]) + item, liked_users * np.int64(shape[1]) + liked_items)
+    found = OtherEvents.from_rows(shape, user[~liked], item[~liked], kind[~liked], None)
+    return found.kinds if len(found) else None
 
 
 def _columns(model: Core, users: IdMap, given: Content | None) -> Matrix | None:

@@ -11,6 +11,7 @@ import numpy as np
 from ..data.content import Content
 from ..data.dataset import Dataset
 from ..data.interactions import Interactions
+from ..data.other_events import count_kinds
 from ..errors import CapabilityError, UsageError
 from ..train.options import RunOptions
 from ..train.tracking.guard import tracked
@@ -87,7 +88,7 @@ class Updates(Core):
         updated.users_, updated.items_, updated.histories_ = data.users, data.items, data.pattern()
         updated.weights_ = None if (data.matrix.data == 1).all() else data.matrix.data
         updated.popularity_ = np.bincount(data.matrix.indices, minlength=len(data.items)).astype(np.float32)
-        updated.catalogue_ = grown.catalogue
+        updated.catalogue_, updated.seen_ = grown.catalogue, grown.seen
         updated.user_features_ = grown.prepared.user_features
         number = int(self.info_.get("update", {}).get("number", 0)) + 1
         weights = np.ones(self.histories_.nnz, np.float32) if self.weights_ is None else self.weights_
@@ -106,6 +107,7 @@ class Updates(Core):
             "users": len(data.users),
             "items": len(data.items),
             "pairs": data.n_pairs,
+            **count_kinds(grown.seen),
             "update": {
                 "number": number,
                 "parent": getattr(self, "manifest_", None),

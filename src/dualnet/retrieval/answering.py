@@ -120,11 +120,7 @@ class Answering(Generic[C]):
         share = question.popularity
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
             raise UsageError(f"popularity must be a number from 0 to 1, got {share!r}")
-        away = who.rows
-        if question.keep_seen:
-            away = who.rows[:0]
-        elif len(who.seen):
-            away = np.union1d(who.rows, who.seen)
+        away = who.rows[:0] if question.keep_seen else who.barred
         only, away = self._listing(catalogue, question, who, away)
         return Wanted(
             question.k,

@@ -33,7 +33,7 @@ class Asked:
     extra : Brought, optional
         Items for this question only.
     seen : ndarray of int64
-        Rows that are not to be listed, besides the history.
+        What the user saw or disliked and did not like.
     columns : csr_array or ndarray, shape (1, n_user_features), optional
         Features of the columns.
     """
@@ -45,6 +45,11 @@ class Asked:
     extra: Brought | None
     seen: Rows
     columns: Matrix | None
+
+    @property
+    def barred(self) -> Rows:
+        """What is not listed unless asked: the history, and what the user saw or disliked."""
+        return np.union1d(self.rows, self.seen) if len(self.seen) else self.rows
 
     @property
     def why_unreadable(self) -> str:

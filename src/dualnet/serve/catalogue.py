@@ -78,6 +78,8 @@ class LiveCatalogue(ModelView):
         Where a replaced item is now; -1 for nowhere.
     events : mapping of user to tuple of row
         What was appended to stored histories; rows of later views are left out by `history`.
+    others : mapping of user to mapping of row to {"seen", "dislike", "none"}
+        What users saw or disliked meanwhile; ``none`` takes back what the model knows.
     """
 
     model: Recommender
@@ -89,6 +91,7 @@ class LiveCatalogue(ModelView):
     hidden: frozenset[int]
     moved: Mapping[int, int]
     events: dict[Key, tuple[int, ...]]
+    others: dict[Key, Mapping[int, str]]
 
     def __len__(self) -> int:
         return self.size
@@ -121,7 +124,7 @@ class LiveCatalogue(ModelView):
     @cached_property
     def new_users(self) -> list[Key]:
         """Users that the model was not trained on, in order of arrival."""
-        return [user for user in self.events if user not in self.model.users_]
+        return [user for user in {**self.events, **self.others} if user not in self.model.users_]
 
     @cached_property
     def vectors(self) -> Vectors:
@@ -211,8 +214,8 @@ class LiveCatalogue(ModelView):
         return [titles[row] for row in rows]
 
     def has_user(self, user: Key) -> bool:
-        """Whether there is a stored history of somebody."""
-        return user in self.model.users_ or user in self.events
+        """Whether anything is stored of somebody."""
+        return user in self.model.users_ or user in self.events or user in self.others
 
     def history(self, user: Key) -> Rows:
         """Return the rows of a stored history, ascending, as far as its items are still there.
@@ -226,15 +229,22 @@ class LiveCatalogue(ModelView):
         if user in self.model.users_:
             stored, row = self.model.histories_, self.model.users_.row(user)
             base = stored.indices[stored.indptr[row] : stored.indptr[row + 1]].astype(np.int64)
-        elif user not in self.events:
+        elif user not in self.events and user not in self.others:
             shown = user if isinstance(user, int) else user[:SHOWN]
             raise UnknownIdError(f"unknown user {shown!r}; for someone new pass a history instead")
         later = [self.now_at(row) for row in self.events.get(user, ()) if row < self.size]
         return np.unique(np.concatenate([base, np.array([row for row in later if row >= 0], np.int64)]))
 
     def seen(self, user: Key) -> Rows:
-        """Return the rows of what a user saw or disliked, ascending."""
-        return seen_rows(self.model, user)
+        """Return the rows of what a user saw or disliked, ascending, as far as its items are still there."""
+        base = seen_rows(self.model, user)
+        if not self.moved and user not in self.others:
+            return base
+        found = {self.now_at(row) for row in base.tolist()}
+        for row, kind in self.others.get(user, {}).items():
+            if row < self.size and (now := self.now_at(row)) >= 0:
+                (found.discard if kind == "none" else found.add)(now)
+        return np.array(sorted(found - {-1}), np.int64)
 
     def part(self, rows: Rows, extra: Brought | None = None) -> ItemSpace:
         """Return some rows, and all items of a question behind them, as one space, with what each adds to a history."""
@@ -295,7 +305,7 @@ def reopened(catalogue: LiveCatalogue) -> LiveCatalogue:
         ids=old.ids[:base], titles=old.titles[:base], contents=[],
     )  # fmt: skip
     index = {key: row for row, key in enumerate(lineage.ids)}
-    return LiveCatalogue(catalogue.model, catalogue.label, lineage, base, index, frozenset(), frozenset(), {}, {})
+    return LiveCatalogue(catalogue.model, catalogue.label, lineage, base, index, frozenset(), frozenset(), {}, {}, {})
 
 
 def open_catalogue(model: Recommender, label: ModelLabel) -> LiveCatalogue:
@@ -312,7 +322,7 @@ def open_catalogue(model: Recommender, label: ModelLabel) -> LiveCatalogue:
         known=GrowingArray(np.asarray(space.known, np.int64)), ids=space.ids.keys, titles=_titles(space), contents=[],
     )  # fmt: skip
     index = {key: row for row, key in enumerate(lineage.ids)}
-    return LiveCatalogue(model, label, lineage, len(space), index, frozenset(), frozenset(), {}, {})
+    return LiveCatalogue(model, label, lineage, len(space), index, frozenset(), frozenset(), {}, {}, {})
 
 
 def _encoded(model: Recommender, space: ItemSpace, *, with_features: bool) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from ..models.catalogue import check_finite
 from ..retrieval.questions import NewItem
 from ..retrieval.vectors import norms
 from .catalogue import LiveCatalogue
-from .live_state import LiveState
+from .live_state import Event, LiveState
 from .new_content import new_ids, new_rows
 from .refusals import ConflictError
 
@@ -79,9 +79,12 @@ def delete(catalogue: LiveCatalogue, key: Key) -> tuple[LiveCatalogue, list[dict
 
 
 def add_events(
-    catalogue: LiveCatalogue, pairs: Sequence[tuple[Key, Key]]
+    catalogue: LiveCatalogue, happened: Sequence[Event]
 ) -> tuple[LiveCatalogue, list[dict[str, Any]], dict[str, int]]:
-    """Append events to stored histories; a new user is made, a repeated event is counted and changes nothing.
+    """Append likes to stored histories, and keep what was seen or disliked; a repeated event is counted and changes nothing.
+
+    A new user is made. What somebody liked stays liked; a like takes the place of a dislike, and ``none`` takes a view or a
+    dislike back.
 
     Raises
     ------
@@ -90,27 +93,49 @@ def add_events(
     DataError
         If a user id is not of the kind of the others.
     """
-    rows = catalogue.rows([item for _, item in pairs]).tolist()
-    new_ids(list(dict.fromkeys(user for user, _ in pairs)), catalogue.model.users_, "user")
-    added: dict[Key, list[int]] = {}
-    present: dict[Key, set[int]] = {}
+    told = [(user, item, kind[0] if kind else "like") for user, item, *kind in happened]
+    rows = catalogue.rows([item for _, item, _ in told]).tolist()
+    new_ids(list(dict.fromkeys(user for user, _, _ in told)), catalogue.model.users_, "user")
+    likes: dict[Key, list[int]] = {}
+    others: dict[Key, dict[int, str]] = {}
+    liked: dict[Key, set[int]] = {}
+    barred: dict[Key, set[int]] = {}
     kept: list[list[Key]] = []
-    new_users = 0
-    for (user, item), row in zip(pairs, rows, strict=True):
-        if user not in present:
-            new_users += not catalogue.has_user(user)
-            present[user] = set(catalogue.history(user).tolist()) if catalogue.has_user(user) else set()
-        if row not in present[user]:
-            present[user].add(row)
-            added.setdefault(user, []).append(row)
+    for (user, item, kind), row in zip(told, rows, strict=True):
+        if user not in liked:
+            here = catalogue.has_user(user)
+            liked[user] = set(catalogue.history(user).tolist()) if here else set()
+            barred[user] = set(catalogue.seen(user).tolist()) if here else set()
+            known = catalogue.others.get(user, {}).items()
+            others[user] = {now if (now := catalogue.now_at(row)) >= 0 else row: said for row, said in known}
+        if row in liked[user]:
+            continue
+        if kind == "like":
+            liked[user].add(row)
+            likes.setdefault(user, []).append(row)
+            others[user].pop(row, None)
             kept.append([user, item])
-    outcome = {"added": len(kept), "repeated": len(pairs) - len(kept), "new_users": new_users}
+        elif kind == "none" and row in barred[user]:
+            barred[user].discard(row)
+            others[user][row] = kind
+            kept.append([user, item, kind])
+        elif kind != "none" and (row not in barred[user] or (kind == "dislike" and others[user].get(row) != "dislike")):
+            barred[user].add(row)
+            others[user][row] = kind
+            kept.append([user, item, kind])
+    new_users = len({user for user, *_ in kept if not catalogue.has_user(user)})
+    outcome = {"added": len(kept), "repeated": len(told) - len(kept), "new_users": new_users}
     if not kept:
         return catalogue, [], outcome
     events = dict(catalogue.events)
-    for user, fresh in added.items():
+    for user, fresh in likes.items():
         events[user] = (*events.get(user, ()), *fresh)
-    return replace(catalogue, events=events), [{"events": kept}], outcome
+    touched = {user for user, *_ in kept}
+    later = catalogue.others | {user: found for user, found in others.items() if user in touched and found}
+    for user in touched:
+        if not others[user]:
+            later.pop(user, None)
+    return replace(catalogue, events=events, others=later), [{"events": kept}], outcome
 
 
 def replay(catalogue: LiveCatalogue, state: LiveState) -> tuple[LiveCatalogue, int]:
@@ -143,7 +168,12 @@ def replay(catalogue: LiveCatalogue, state: LiveState) -> tuple[LiveCatalogue, i
     for user, items in state.events.items():
         stored = set(catalogue.history(user).tolist()) if user in catalogue.model.users_ else set()
         events[user] = tuple(row for item in items if (row := catalogue.find(item)) >= 0 and row not in stored)
-    return replace(catalogue, events=events), left_out
+    others: dict[Key, Mapping[int, str]] = {}
+    for user, told in state.others.items():
+        found = {row: kind for item, kind in told.items() if (row := catalogue.find(item)) >= 0}
+        if found:
+            others[user] = found
+    return replace(catalogue, events=events, others=others), left_out
 
 
 def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace) -> LiveCatalogue:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ..errors import DataError
 from ..ids import Key
 from ..retrieval.questions import Columns
 
-Change: TypeAlias = Mapping[
-    str, Any
-]  # {"put": [[id, content], ...]} | {"delete": id} | {"restore": id} | {"events": [[user, item], ...]}
+# {"put": [[id, content], ...]} | {"delete": id} | {"restore": id} | {"events": [[user, item] or [user, item, type], ...]}
+Change: TypeAlias = Mapping[str, Any]
+EventChange = Literal["like", "seen", "dislike", "none"]  # "none" takes back what was seen or disliked
+Event: TypeAlias = tuple[Key, Key] | tuple[Key, Key, EventChange]  # user, item, and what it was: a like where nothing is said
+OTHER = ("seen", "dislike", "none")
 
 CHUNK = 500  # items or events of one line when the whole state is written
 
@@ -28,12 +30,15 @@ class LiveState:
     deleted : dict of id to None
         Items that must not be listed until they are put again; ordered.
     events : dict of user to dict of item to None
-        What each user did, in order of arrival.
+        What each user liked, in order of arrival.
+    others : dict of user to dict of item to {"seen", "dislike", "none"}
+        What each user saw or disliked; ``none`` takes back what a model may know.
     """
 
     items: dict[Key, Columns] = field(default_factory=dict)
     deleted: dict[Key, None] = field(default_factory=dict)
     events: dict[Key, dict[Key, None]] = field(default_factory=dict)
+    others: dict[Key, dict[Key, str]] = field(default_factory=dict)
 
     def apply(self, change: Change) -> None:
         """Add one change.
@@ -56,8 +61,8 @@ class LiveState:
             elif kind == "restore":
                 self.deleted.pop(value, None)
             elif kind == "events":
-                for user, item in value:
-                    self.events.setdefault(user, {})[item] = None
+                for user, item, *kind_of in value:  # journals of earlier versions have likes alone, as pairs
+                    self._happened(user, item, *kind_of)
             else:
                 raise DataError(f"a change of the kind {kind!r} is not known to this version of dualnet; upgrade it")
         except (TypeError, ValueError, AttributeError) as error:
@@ -65,18 +70,28 @@ class LiveState:
                 raise
             raise DataError("a change has not the form that this version of dualnet writes") from error
 
+    def _happened(self, user: Key, item: Key, kind: str = "like") -> None:
+        if kind == "like":
+            self.events.setdefault(user, {})[item] = None
+            self.others.get(user, {}).pop(item, None)
+        elif kind in OTHER:
+            self.others.setdefault(user, {})[item] = kind
+        else:
+            raise DataError(f"an event of the type {kind!r} is not known to this version of dualnet; upgrade it")
+
     def changes(self) -> Iterator[Change]:
         """Yield changes that give this state when applied to an empty one."""
         puts = [[key, content] for key, content in self.items.items()]
         yield from ({"put": part} for part in _parts(puts))
         yield from ({"delete": key} for key in self.deleted)
-        pairs = [[user, item] for user, items in self.events.items() for item in items]
+        pairs: list[list[Key]] = [[user, item] for user, items in self.events.items() for item in items]
+        pairs += [[user, item, kind] for user, items in self.others.items() for item, kind in items.items()]
         yield from ({"events": part} for part in _parts(pairs))
 
     @property
     def n_changes(self) -> int:
         """About how many lines `changes` yields."""
-        pairs = sum(len(items) for items in self.events.values())
+        pairs = sum(len(items) for side in (self.events, self.others) for items in side.values())
         return len(self.items) // CHUNK + len(self.deleted) + pairs // CHUNK + 2
 
 

@@ -31,7 +31,7 @@ from .changes import add_events, delete, put, replay
 from .comparison import compare
 from .item_map import item_map
 from .journal import Journal
-from .live_state import LiveState
+from .live_state import Event, LiveState
 from .memory import give_back_memory
 from .refusals import BusyError, ConflictError, RefusedModelError
 from .replies import ModelLabel, Reply
@@ -210,8 +210,8 @@ class Service:
         catalogue, outcome = await self._change(lambda view: delete(view, key))
         return Reply(catalogue.label, {"item": key, "state": outcome})
 
-    async def add_events(self, events: Sequence[tuple[Key, Key]]) -> Reply:
-        """Append (user, item) events to stored histories; ``{"added": n, "repeated": m, "new_users": u}``."""
+    async def add_events(self, events: Sequence[Event]) -> Reply:
+        """Append events to what is stored; ``{"added": n, "repeated": m, "new_users": u}``."""
         catalogue, outcome = await self._change(lambda view: add_events(view, events))
         return Reply(catalogue.label, outcome)
 

@@ -51,12 +51,13 @@ class StoredUsers:
         self._lock = threading.Lock()
         self._base: Vectors = None
         self._by_item: csr_array | None = None
+        self._seen_by_item: csr_array | None = None
         self._grown: dict[Key, _Grown] = {}
         self._vectors: GrowingVectors | None = None
         self._used = 0
 
     def scores(self, catalogue: LiveCatalogue, item: Vectors, row: int | None) -> ScoredUsers:
-        """Return the scores of an item, shape (1, width), for everybody, and who has read it, if it has a row."""
+        """Return the scores of an item, shape (1, width), for everybody, and who read, saw or disliked it, if it has a row."""
         with self._lock:
             self._encode_base()
             self._encode_grown(catalogue)
@@ -72,7 +73,7 @@ class StoredUsers:
                 scores.append(grown[[later[key] for key in new]])
             else:
                 new = []
-            readers = [] if row is None else self._readers(catalogue, row, new)
+            readers = [] if row is None else [*self._readers(catalogue, row, new), *self._seen_by(catalogue, row, new)]
 
         def keys(places: Rows) -> list[Key]:
             return [users.key(place) if place < n_base else new[place - n_base] for place in places.tolist()]
@@ -94,6 +95,7 @@ class StoredUsers:
             return
         self._base = stack_vectors(*stored_vectors(self._model))
         self._by_item = csr_array(self._model.histories_.T)
+        self._seen_by_item = None if self._model.seen_ is None else csr_array(self._model.seen_.T)
 
     def _encode_grown(self, catalogue: LiveCatalogue) -> None:
         """Encode anew whoever has another history than when last encoded; nobody of whose history nothing can be read."""
@@ -142,3 +144,20 @@ class StoredUsers:
                 if at >= 0:  # a new user of whom nothing can be read is in no list
                     readers.append(at)
         return readers
+
+    def _seen_by(self, catalogue: LiveCatalogue, row: int, new: list[Key]) -> set[int]:
+        """Return places of users who saw or disliked the item of a row."""
+        users, place = self._model.users_, {key: len(self._model.users_) + at for at, key in enumerate(new)}
+        found: set[int] = set()
+        base = int(self._model.catalogue_.ids.find([catalogue.lineage.ids[row]])[0])
+        by_item = self._seen_by_item
+        if by_item is not None and 0 <= base < by_item.shape[0]:
+            found.update(by_item.indices[by_item.indptr[base] : by_item.indptr[base + 1]].tolist())
+        for key, others in catalogue.others.items():
+            at = place[key] if key in place else int(users.find([key])[0])
+            if at < 0:  # in no list
+                continue
+            for told, kind in others.items():
+                if catalogue.now_at(told) == row:
+                    (found.discard if kind == "none" else found.add)(at)
+        return found

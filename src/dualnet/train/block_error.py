@@ -98,6 +98,15 @@ class ItemSide:
         self.gradient += derivative.transposed_times(alone)
         return derivative.times(self.vectors)
 
+    def add_known_zeros(self, users: Tensor, pairs: SparseMatrix, *, logistic: bool) -> Tensor:
+        """Gather what known zeros (dislikes) weigh beyond other zeros, c s^2 or c log(1 + exp(s)); return the users' gradient."""
+        score = pairs.inner_products(users, self.vectors)
+        error, slope = (softplus(score), score.sigmoid()) if logistic else (score * score, 2 * score)
+        self.error += (pairs.values * error).sum()
+        derivative = pairs.with_values(self.scale * pairs.values * slope)
+        self.gradient += derivative.transposed_times(users)
+        return derivative.times(self.vectors)
+
     def add_zeros(self, user_gram: Tensor, item_gram: Tensor, *, step_gram: Tensor) -> None:
         """Gather the error of the zeros from both Gram matrices, and the items' gradient with `step_gram` of the users."""
         self.error += torch.vdot(user_gram.view(-1), item_gram.view(-1))

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from ..ids import Rows
 from ..nn.dual import DualNetwork
-from ..nn.losses import dense_logistic, dense_squares, exact_squares, pair_logistic, pair_squares, zero_gram
+from ..nn.losses import dense_logistic, dense_squares, exact_squares, pair_logistic, pair_squares, softplus, zero_gram
+from ..nn.sparse import SparseMatrix
 from .batches import DualBatch
 from .block_error import ItemSide
 from .device import full_precision
 from .gram_memory import GramMemory
-from .inputs import DualInputs, Histories, InputSettings, Place, evenly_spaced
+from .inputs import DualInputs, Histories, InputSettings, Place, columns_of, evenly_spaced
 from .leave_one_out import without_one
 
 LossForm = Literal["auto", "exact", "dense", "estimated", "logistic"]
@@ -71,6 +72,8 @@ class DualObjective:
         Weights and form.
     dtype : torch.dtype
         float32, or float64 in tests.
+    known_zeros : csr_array of float32, shape (n_users, n_items), optional
+        What pairs that are known to be no positives (dislikes) weigh beyond other zeros.
     users_at_once, items_at_once : int
         Rows of a part.
     """
@@ -86,11 +89,13 @@ class DualObjective:
         settings: LossSettings,
         dtype: torch.dtype = torch.float32,
         *,
+        known_zeros: csr_array | None = None,
         users_at_once: int = USERS_AT_ONCE,
         items_at_once: int = ITEMS_AT_ONCE,
     ) -> None:
         self.network, self.matrix, self.settings = network, matrix, settings
         self.inputs = DualInputs(network, matrix, features, user_features, inputs, dtype)
+        self.known_zeros = known_zeros
         self.users_at_once, self.items_at_once = users_at_once, items_at_once
         self._memory = GramMemory() if settings.form == "estimated" else None
         self._item_zero = torch.from_numpy(item_zero).to(self.inputs.device, dtype) * settings.zero_weight
@@ -148,7 +153,12 @@ class DualObjective:
             silent = positives.with_values(torch.zeros_like(positives.values))
             error = whole(users, items, silent, *zeros) + (pair_logistic if logistic else pair_squares)(alone, items, pairs)
         else:
-            error = whole(self.network.encode_users(first, dropout), items, positives, *zeros)
+            users = self.network.encode_users(first, dropout)
+            error = whole(users, items, positives, *zeros)
+        known = self._known_zeros(batch.user_rows, batch)
+        if known is not None:
+            scores = users @ items.T
+            error = error + (known.csr().to_dense() * (softplus(scores) if logistic else scores * scores)).sum()
         return error * self._scale(batch), error.detach()
 
     @torch.no_grad()
@@ -194,15 +204,27 @@ class DualObjective:
         dropout = self.inputs.generator("user-dropout", place, device=self.inputs.device)
         logistic = self.settings.form == "logistic"
         add = side.add_logistic if logistic else side.add_dense if dense else side.add_positives
+        known = self._known_zeros(rows, batch)
         if self.inputs.settings.mask != "leave-one-out":
             encoded = self.network.encode_users(first, dropout)
-            return encoded, add(encoded.detach(), positives, self._user_zero)
+            gradient = add(encoded.detach(), positives, self._user_zero)
+            if known is not None:
+                gradient = gradient + side.add_known_zeros(encoded.detach(), known, logistic=logistic)
+            return encoded, gradient
         without, pairs = without_one(self.inputs, rows, histories, table, batch.item_rows)
         encoded = self.network.encode_users(torch.cat([first, without]), dropout)
         users, alone = encoded.detach().split([len(first), len(without)])
         silent = positives.with_values(torch.zeros_like(positives.values))
         add_pairs = side.add_logistic_pairs if logistic else side.add_pairs
-        return encoded, torch.cat([add(users, silent, self._user_zero), add_pairs(alone, pairs)])
+        gradient = add(users, silent, self._user_zero)
+        if known is not None:
+            gradient = gradient + side.add_known_zeros(users, known, logistic=logistic)
+        return encoded, torch.cat([gradient, add_pairs(alone, pairs)])
+
+    def _known_zeros(self, rows: Rows, batch: DualBatch) -> SparseMatrix | None:
+        if self.known_zeros is None:
+            return None
+        return self.inputs.sparse(columns_of(csr_array(self.known_zeros[rows]), batch.item_rows))
 
     def _encode_items(self, rows: Rows, batch: DualBatch, part: int) -> Tensor:
         place = Place(batch.epoch, batch.step, part)

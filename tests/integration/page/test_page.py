@@ -78,6 +78,35 @@ def test_changing_a_known_history_starts_a_copy(site, open_page):
     assert chips(page)[0] == title
 
 
+def test_not_this_goes_at_once_and_comes_back_by_keyboard(site, open_page):
+    person = site.ask("GET", "/v1/users?limit=1")["users"][0]["user"]
+    page = open_page(site, f"/#/recommendations?user={person}")
+    before = shown(page)
+    row = page.locator(".pick").first
+    row.get_by_role("button", name="Not this").focus()
+    page.keyboard.press("Enter")
+    expect(row.get_by_role("button", name="Undo")).to_be_focused()
+    expect(row).to_contain_text(f"{before[0]} will not be listed again")
+    expect(page.locator("#announcements")).to_contain_text("Press Undo to take that back")
+    assert before[0] not in site.titles({"user": person, "k": 10})
+    page.keyboard.press("Enter")
+    expect(row.get_by_role("button", name="Not this")).to_be_focused()
+    assert site.titles({"user": person, "k": 10}) == before
+    assert shown(page) == before
+
+
+def test_not_this_holds_for_a_history_made_here_until_it_is_cleared(site, open_page):
+    first, second = (card["item"] for card in site.ask("GET", "/v1/items?limit=2")["items"])
+    page = open_page(site, f"/#/recommendations?history={first}")
+    title = shown(page)[0]
+    page.locator(".pick").first.get_by_role("button", name="Not this").click()
+    expect(page.locator(".dismissed")).to_have_count(1)
+    page.get_by_role("combobox", name="What did they like?").fill(site.ask("GET", f"/v1/items/{second}")["title"])
+    page.keyboard.press("Enter")
+    expect(page.locator(".dismissed")).to_have_count(0)
+    assert title not in shown(page)
+
+
 def test_reasons_add_up_and_are_marked(site, open_page):
     assert site.ask("GET", "/v1/model")["capabilities"]["explain"]
     items = [card["item"] for card in site.ask("GET", "/v1/items?limit=3")["items"]]

@@ -30,6 +30,7 @@ def summary(catalogue):
     return (
         {key: vector(catalogue, key).tobytes() for key in listed},
         {user: set(catalogue.keys(catalogue.history(user).tolist())) for user in users},
+        {user: set(catalogue.keys(catalogue.seen(user).tolist())) for user in users},
         catalogue.n_items,
     )
 
@@ -127,7 +128,7 @@ def test_replaying_what_was_said_gives_the_same_catalogue(catalogue):
     for step in range(300):
         key = f"n{rng.integers(12)}"
         try:
-            kind = rng.integers(4)
+            kind = rng.integers(5)
             if kind == 0:
                 items = [new(f"n{n}", " ".join(rng.choice(words, 3))) for n in {int(n) for n in rng.integers(12, size=2)}]
                 view, changes, _ = put(view, items)
@@ -135,8 +136,12 @@ def test_replaying_what_was_said_gives_the_same_catalogue(catalogue):
                 view, changes, _ = delete(view, key if rng.random() < 0.7 else f"i0-{rng.integers(12)}")
             elif kind == 2:
                 view, changes, _ = put(view, [new(f"i0-{rng.integers(12)}")])
-            else:
+            elif kind == 3:
                 view, changes, _ = add_events(view, [(f"u0-{rng.integers(9)}", key), (f"x{rng.integers(3)}", key)])
+            else:
+                what = rng.choice(["seen", "dislike", "none", "like"], 2).tolist()
+                told = [(f"u0-{rng.integers(5)}", key, what[0]), (f"x{rng.integers(3)}", f"i1-{rng.integers(9)}", what[1])]
+                view, changes, _ = add_events(view, told)
         except (UnknownIdError, ConflictError):
             continue
         for change in changes:

@@ -25,6 +25,13 @@ def world(seed: int = 0):
     return matrix, features, columns
 
 
+def dislikes() -> csr_array:
+    """Return weights of some pairs that are no positives."""
+    matrix = world()[0].toarray()
+    rng = np.random.default_rng(4)
+    return csr_array(((matrix == 0) * (rng.random(matrix.shape) < 0.4) * rng.uniform(0.1, 1, matrix.shape)).astype(np.float32))
+
+
 def objective(
     mask: str,
     form: str = "exact",
@@ -32,6 +39,7 @@ def objective(
     norm: str = "none",
     noise: float = 0.0,
     popular: bool = False,
+    disliked: bool = False,
     parts: dict | None = None,
     **changes,
 ) -> DualObjective:
@@ -47,7 +55,8 @@ def objective(
             torch.nn.init.normal_(table, generator=torch.Generator().manual_seed(1))
     inputs, settings = InputSettings(mask, 0.4, noise, noise, noise, 3), LossSettings(ZERO, form)
     weights = np.linspace(0.5, 1.5, ITEMS).astype(np.float32) if popular else np.ones(1, np.float32)
-    return DualObjective(network, matrix, features, columns, weights, inputs, settings, torch.float64, **(parts or {}))
+    return DualObjective(network, matrix, features, columns, weights, inputs, settings, torch.float64,
+                         known_zeros=dislikes() if disliked else None, **(parts or {}))  # fmt: skip
 
 
 def encode(target: DualObjective, user: int, items: np.ndarray) -> torch.Tensor:
@@ -75,7 +84,9 @@ def cost(target: DualObjective, score: torch.Tensor, truth: int) -> torch.Tensor
 
 def slow_twin(target: DualObjective, users: np.ndarray, items: np.ndarray, hidden: dict[int, set[int]] | None) -> torch.Tensor:
     """Add up the loss pair by pair."""
-    matrix = world()[0].toarray()
+    matrix, known = world()[0].toarray(), np.zeros((USERS, ITEMS))
+    if target.known_zeros is not None:
+        known = target.known_zeros.toarray()
     vectors, total = item_vectors(target), torch.zeros((), dtype=torch.float64)
     for user in users:
         history = np.flatnonzero(matrix[user])
@@ -90,15 +101,16 @@ def slow_twin(target: DualObjective, users: np.ndarray, items: np.ndarray, hidde
                     encoded_here = encoded
                 total = total + float(matrix[user, item]) * cost(target, encoded_here @ vectors[item], 1)
             elif not matrix[user, item]:
-                total = total + ZERO * cost(target, encoded @ vectors[item], 0)
+                total = total + (ZERO + float(known[user, item])) * cost(target, encoded @ vectors[item], 0)
     return total
 
 
 @pytest.mark.parametrize("mask", ["none", "leave-one-out", "fold"])
 @pytest.mark.parametrize("form", ["exact", "dense", "logistic"])
 @pytest.mark.parametrize("item_batch", [ITEMS, 4])
-def test_block_loss_and_gradient_equal_the_slow_twin(mask, form, item_batch):
-    target = objective(mask, form)
+@pytest.mark.parametrize("disliked", [False, True])
+def test_block_loss_and_gradient_equal_the_slow_twin(mask, form, item_batch, disliked):
+    target = objective(mask, form, disliked=disliked)
     batch = DualBatches(world()[0], user_batch=4, item_batch=item_batch, seed=1).batch(0, 1)
     hidden = None
     if mask == "fold":
@@ -148,7 +160,7 @@ def assert_same(found, wanted):
 @pytest.mark.parametrize("item_batch", [ITEMS, 4])
 @pytest.mark.parametrize("changes", [{"norm": "batch"}, {"norm": "layer", "user_input": "reference", "dropout": 0.3},
                                      {"noise": 0.4, "dropout": 0.2, "norm": "batch"}, {"popular": True, "design": "basic"},
-                                     {"item_residual": False, "design": "multi-level"}])  # fmt: skip
+                                     {"item_residual": False, "design": "multi-level"}, {"disliked": True, "norm": "layer"}])  # fmt: skip
 def test_hand_written_backward_equals_automatic_differentiation(mask, form, item_batch, changes):
     target = objective(mask, form, **changes)
     batch = DualBatches(world()[0], user_batch=4, item_batch=item_batch, seed=1).batch(0, 1)
@@ -161,8 +173,9 @@ def test_hand_written_backward_equals_automatic_differentiation(mask, form, item
 def test_parts_give_the_gradient_of_the_whole_block(mask, form, norm):
     """Two users and four items at a time, items encoded twice: the same error and gradient as in one piece."""
     batch = DualBatches(world()[0], user_batch=USERS, item_batch=ITEMS, seed=1).batch(0, 0)
-    parts = objective(mask, form, norm=norm, parts={"users_at_once": 2, "items_at_once": 4})
-    assert_same(gradients(parts, batch, twin=False), gradients(objective(mask, form, norm=norm), batch, twin=True))
+    parts = objective(mask, form, norm=norm, disliked=True, parts={"users_at_once": 2, "items_at_once": 4})
+    whole = objective(mask, form, norm=norm, disliked=True)
+    assert_same(gradients(parts, batch, twin=False), gradients(whole, batch, twin=True))
 
 
 def test_both_passes_over_a_part_see_the_same_noise_and_batch_statistics():

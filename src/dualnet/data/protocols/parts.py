@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
@@ -14,15 +14,32 @@ from ...errors import DataError, DualNetWarning, UsageError
 from ...ids import Rows
 from ..dataset import Dataset
 from ..tasks import ItemKind, RankingTask
+from .other_share import visible_others
 
 Mask = NDArray[np.bool_]
 
 
-def training_set(data: Dataset, pairs: Mask) -> Dataset:
+@dataclass(frozen=True, eq=False)
+class Trained(Dataset):
+    """All pairs, with what training knows of the items; from `as_trained`.
+
+    Parameters
+    ----------
+    train : ndarray of bool, shape (n_pairs,), optional
+        Which pairs train.
+    shown : ndarray of bool, shape (len(others),), optional
+        Which other events are shown; the same share as of the likes when left out.
+    """
+
+    train: Mask | None = None
+    shown: Mask | None = None
+
+
+def training_set(data: Dataset, pairs: Mask, others: Mask | None = None) -> Dataset:
     """Return the data with only some pairs, the users that have one left, and the items that a list would hold.
 
-    Those are the items that have a pair left and, where there is content, the items that nobody likes in the whole data:
-    they were there when the model was trained, and a list that is served holds them.
+    Those are the items that have a pair left, those that one of these users saw or disliked and, where there is content, the
+    items that nobody likes in the whole data: they were there when the model was trained, and a list that is served holds them.
 
     Parameters
     ----------
@@ -30,6 +47,8 @@ def training_set(data: Dataset, pairs: Mask) -> Dataset:
         Everything.
     pairs : ndarray of bool, shape (n_pairs,)
         Which pairs train.
+    others : ndarray of bool, optional
+        Which other events train; the same share as of the likes when left out.
 
     Raises
     ------
@@ -38,7 +57,11 @@ def training_set(data: Dataset, pairs: Mask) -> Dataset:
     """
     if not pairs.any():
         raise DataError(f"data set '{data.name}' is too small for this protocol: no pair is left for training")
-    return data.keep(pairs).select(users=users_of(data, pairs), items=listed_items(data, pairs))
+    shown = visible_others(data, pairs, pairs) if others is None else others
+    kept, users = data.keep(pairs, shown), users_of(data, pairs)
+    seen = kept.interactions.select(users=users).others
+    seen_items = np.empty(0, np.int64) if seen is None else seen.pairs()[1]
+    return kept.select(users=users, items=np.union1d(listed_items(data, pairs), seen_items))
 
 
 def listed_items(data: Dataset, pairs: Mask) -> Rows:
@@ -60,11 +83,10 @@ def listed_items(data: Dataset, pairs: Mask) -> Rows:
     return np.union1d(own, np.flatnonzero(silent)).astype(np.int64)
 
 
-def as_trained(data: Dataset, train: Mask) -> Dataset:
+def as_trained(data: Dataset, train: Mask, others: Mask | None = None) -> Trained:
     """Return all pairs with the item content that training knows: texts of pairs (reviews) come from training pairs alone.
 
-    A held-out pair's own text would tell the answer, so every task is made of what this returns. Data without such texts
-    are returned as they are.
+    A held-out pair's own text would tell the answer, so every task is made of what this returns.
 
     Parameters
     ----------
@@ -72,14 +94,17 @@ def as_trained(data: Dataset, train: Mask) -> Dataset:
         Everything.
     train : ndarray of bool, shape (n_pairs,)
         Which pairs train.
+    others : ndarray of bool, optional
+        Which other events are shown; the same share as of the likes when left out.
 
     Warns
     -----
     DualNetWarning
         If items that do not train are left without any content.
     """
+    parts = {field.name: getattr(data, field.name) for field in fields(Dataset)}
     if not data.pair_texts or data.items is None:
-        return data
+        return Trained(**parts, train=train, shown=others)
     known = data.keep(train).items
     new = np.setdiff1d(data.known_items(), items_of(data, train))
     if len(new) and set(data.items.spec.columns) <= set(data.pair_texts):
@@ -89,7 +114,7 @@ def as_trained(data: Dataset, train: Mask) -> Dataset:
             DualNetWarning,
             stacklevel=3,
         )
-    return replace(data, items=known, pair_texts={})
+    return Trained(**{**parts, "items": known, "pair_texts": {}}, train=train, shown=others)
 
 
 def make_task(
@@ -115,7 +140,7 @@ def make_task(
     users : ndarray of int64
         User rows to rank for.
     visible, seen, hidden : ndarray of bool, shape (n_pairs,)
-        Which pairs the model sees, may not rank, and has to find.
+        Which pairs the model sees, may not rank, and has to find. Other events that are shown may not be ranked either.
     candidates : ndarray of int64
         Item rows that may be ranked.
     candidate_set : {"task", "all"}
@@ -126,7 +151,7 @@ def make_task(
     Raises
     ------
     UsageError
-        If the content still holds the texts of all pairs.
+        If the content still holds the texts of all pairs, or nothing says which pairs train.
     """
     if data.pair_texts:
         raise UsageError(f"task {name}: the content holds texts of held-out pairs; make the task of as_trained(data, train)")
@@ -134,12 +159,22 @@ def make_task(
     def of_users(mask: Mask) -> csr_array:
         return csr_array(data.interactions.keep(mask).pattern()[users])
 
+    unranked = of_users(visible | seen)
+    others = data.interactions.others
+    if others is not None:
+        if not isinstance(data, Trained) or data.train is None:
+            raise UsageError(
+                f"task {name}: nothing says which other events are shown; make the task of as_trained(data, train)"
+            )
+        shown = visible_others(data, data.train, visible | seen) if data.shown is None else data.shown
+        unranked = csr_array(unranked + others.keep(shown).pattern()[users])
+
     return RankingTask(
         name=name,
         users=data.interactions.users.subset(users),
         items=data.interactions.items,
         history=of_users(visible),
-        seen=of_users(visible | seen),
+        seen=unranked,
         candidates=np.sort(candidates),
         truth=of_users(hidden),
         content=data.items,

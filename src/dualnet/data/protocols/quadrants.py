@@ -98,23 +98,31 @@ def temporal(data: Dataset, *, test: float = 0.2) -> Split:
     inner = times < inner_cut
     if not inner.any():
         raise DataError(f"data set '{data.name}': too few different times to validate in the past")
-    validation = Validation(training_set(data, inner), *_future(data, inner, past & ~inner))
-    tasks, served = _future(data, past, ~past)
+    others = data.interactions.others
+    when = None if others is None else others.times
+    before, inner_before = (None, None) if when is None else (when < cut, when < inner_cut)
+    validation = Validation(training_set(data, inner, inner_before), *_future(data, inner, past & ~inner, inner_before))
+    tasks, served = _future(data, past, ~past, before)
     if not tasks:
         raise DataError(f"data set '{data.name}': nobody known before the cut at {int(cut)} did anything after it")
     strangers = len(np.setdiff1d(users_of(data, ~past), users_of(data, past)))
     options: dict[str, object] = {"test": test, "cut": int(cut), "users_without_past": strangers}
     choose = validation if validation.tasks else None
-    return Split("temporal", training_set(data, past), tasks, choose, options=options, served=served)
+    return Split("temporal", training_set(data, past, before), tasks, choose, options=options, served=served)
 
 
-def _future(data: Dataset, past: Mask, future: Mask) -> tuple[tuple[RankingTask, ...], tuple[RankingTask, ...]]:
-    """Return the known-known and known-new tasks of the pairs after a cut, and the list of all items of both sides."""
+def _future(
+    data: Dataset, past: Mask, future: Mask, others: Mask | None
+) -> tuple[tuple[RankingTask, ...], tuple[RankingTask, ...]]:
+    """Return the known-known and known-new tasks of the pairs after a cut, and the list of all items of both sides.
+
+    `others` are the other events before the cut.
+    """
     users, items = data.interactions.pairs()
     known_users = row_mask(users_of(data, past), data.interactions.n_users)[users]
     known_items = items_of(data, past)
     known = row_mask(known_items, data.interactions.n_items)[items]
-    view = as_trained(data, past)
+    view = as_trained(data, past, others)
     tasks = []
     for name, chosen, candidates in (
         ("known-known", future & known_users & known, known_items),

@@ -177,7 +177,7 @@ _CALLS: Final[dict[str, Callable[[Service, dict[str, Any]], Awaitable[Any]]]] = 
     "put_item": _put_item,
     "put_items": _replying(lambda service, given: service.put_items(items_from_json(given["items"]))),
     "delete_item": _replying(lambda service, given: service.delete_item(given["key"])),
-    "add_events": _replying(lambda service, given: service.add_events([(user, item) for user, item in given["events"]])),
+    "add_events": _replying(lambda service, given: service.add_events([tuple(event) for event in given["events"]])),
     "reload": _replying(lambda service, given: service.reload()),
     "rollback": _replying(lambda service, given: service.rollback()),
     "model_summary": _replying(lambda service, given: service.model_summary()),

@@ -22,6 +22,7 @@ from ...errors import ResourceError
 from ...ids import Key
 from ...retrieval.questions import Asker, Columns, NewItem, Question, UsersQuestion
 from ..batcher import Batcher
+from ..live_state import Event
 from ..memory import give_back_memory
 from ..refusals import ClosedError
 from ..replies import ModelLabel, Reply
@@ -219,7 +220,7 @@ class RemoteService:
         """See `Service.delete_item`."""
         return await self._reply("delete_item", key=key)
 
-    async def add_events(self, events: Sequence[tuple[Key, Key]]) -> Reply:
+    async def add_events(self, events: Sequence[Event]) -> Reply:
         """See `Service.add_events`."""
         return await self._reply("add_events", events=events)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Generic, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
 
@@ -187,7 +187,7 @@ class RecommendRequest(_Listing[ItemId], Asked[UserId, ItemId, NewItemId], Gener
     popularity: Annotated[
         float, Field(ge=0, le=1, description="How much of the score of an empty history stays in the scores.")
     ] = 1.0
-    keep_seen: Annotated[bool, Field(description="Also list items of the history.")] = False
+    keep_seen: Annotated[bool, Field(description="Also list items of the history, and those seen or disliked.")] = False
     fallback: Annotated[
         str,
         StringConstraints(pattern="^(popularity|error)$"),
@@ -274,10 +274,11 @@ class BatchRequest(Strict, Generic[NewItemId]):
 
 
 class Event(Strict, Generic[NewUserId, ItemId]):
-    """Somebody took something."""
+    """Somebody liked, saw or disliked something; `none` takes a view or a dislike back."""
 
     user: NewUserId
     item: ItemId
+    type: Literal["like", "seen", "dislike", "none"] = "like"
 
 
 class EventsRequest(Strict, Generic[NewUserId, ItemId]):

@@ -25,8 +25,12 @@ def add_routes(table: RouteTable) -> None:
         return labelled(await service.user_history(user))
 
     async def add_events(body: asked.EventsRequest[Any, Any]) -> dict[str, Any]:
-        """Append to stored histories at once; a new user is made."""
-        return labelled(await service.add_events([(event.user, event.item) for event in body.events]))
+        """Tell what users liked, saw or disliked; a new user is made.
+
+        A like joins the stored history at once. What was seen or disliked is not listed to the same user again; type `none`
+        takes it back.
+        """
+        return labelled(await service.add_events([(event.user, event.item, event.type) for event in body.events]))
 
     page = of(answers.UserListAnswer, table.user)
     history = of(answers.HistoryAnswer, table.item)
@@ -34,5 +38,5 @@ def add_routes(table: RouteTable) -> None:
     user, item = 42 if table.whole_users else "u0042", 7 if table.whole_items else "p0007"
     table.add("GET", "/v1/users", list_users, tag=tag, query=asked.UsersQuery, answer=page)
     table.add("GET", "/v1/users/{user:id}/history", history_of_user, tag=tag, answer=history)
-    example = {"events": [{"user": user, "item": item}]}
+    example = {"events": [{"user": user, "item": item, "type": "dislike"}]}
     table.add("POST", "/v1/events", add_events, tag=tag, body=events, answer=answers.EventsAnswer, example=example)

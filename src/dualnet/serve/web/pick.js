@@ -4,6 +4,7 @@ import { PLUS, DOWN, el, fill, icon, newId } from "./dom.js";
 import { content, markedTitle } from "./content.js";
 import { cardOf } from "./items.js";
 import { bar, drawBar } from "./levels.js";
+import { notThis } from "./not-this.js";
 import { poster } from "./poster.js";
 import { problem } from "./region.js";
 import { sums } from "./sums.js";
@@ -30,6 +31,7 @@ export function pick(entry, { columns, scale, explained, add }) {
     explained ? "Why this" : "What it is", el("span", { class: "unseen" }, `: ${title}`), icon(DOWN, 14),
   );
   const line = el("div", { class: "pick-line" });
+  const node = el("li", { class: "pick" }, line, panel);
   const badge = PATHS[path];
   fill(
     line,
@@ -44,6 +46,7 @@ export function pick(entry, { columns, scale, explained, add }) {
         { class: "row" },
         more,
         el("button", { type: "button", class: "link", on: { click: add } }, icon(PLUS, 14), "Add to history", el("span", { class: "unseen" }, `: ${title}`)),
+        notThis(node, item, title),
       ),
     ),
     el("div", { class: "pick-score" }, el("span", { class: "score" }, el("span", { class: "unseen" }, "Score "), score(entry.score)), strip),
@@ -86,5 +89,5 @@ export function pick(entry, { columns, scale, explained, add }) {
     }
     if (!panel.hidden) showPanel();
   }
-  return { node: el("li", { class: "pick" }, line, panel), explain };
+  return { node, explain };
 }

@@ -6,6 +6,7 @@ import { call } from "./api.js";
 import { el, fill } from "./dom.js";
 import { keepTitles, onCatalogue, titleOf } from "./items.js";
 import { legend, scaleOf } from "./levels.js";
+import { excluded, forgetDismissed } from "./not-this.js";
 import { pick } from "./pick.js";
 import { region } from "./region.js";
 import { asking, someone, state } from "./state.js";
@@ -33,12 +34,13 @@ export function recommendationsView(host, model) {
     if (question === shown) return;
     shown = question;
     k = FIRST;
+    if (!someone(now)) forgetDismissed();
     ask();
   };
 
   function ask() {
     if (!someone()) load(beginnings, (found) => fill(list, welcome(found)));
-    else load((signal) => recommend({ ...asking(), ...wished() }, k, signal), show, WAIT);
+    else load((signal) => recommend({ ...asking(), ...wished(), ...excluded() }, k, signal), show, WAIT);
   }
 
   function show(answer, signal) {
@@ -57,7 +59,7 @@ export function recommendationsView(host, model) {
 
   async function explainAll(answer, picks, key, signal) {
     try {
-      const again = await call("POST", "/v1/recommend", { ...asking(), ...wished(), k, explain: true }, signal);
+      const again = await call("POST", "/v1/recommend", { ...asking(), ...wished(), ...excluded(), k, explain: true }, signal);
       const found = new Map(again.items.map((entry) => [entry.item, entry.explanation ?? null]));
       const all = answer.items.map((entry) => found.get(entry.item) ?? null);
       const levels = all.filter(Boolean).map((one) => one.levels);

@@ -111,7 +111,7 @@ class StandIn(Service):
         return self.reply({"item": key, "state": "deleted"})
 
     async def add_events(self, events):
-        self._known([item for _, item in events], self.items, "item")
+        self._known([item for _, item, _ in events], self.items, "item")
         return self.reply({"added": len(events), "repeated": 0, "new_users": 0})
 
     async def reload(self):

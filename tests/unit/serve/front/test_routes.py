@@ -34,6 +34,8 @@ CALLS = [
     ("POST", "/v1/events", {"events": [{"user": "someone", "item": "p0001"}]}, 200),
     ("POST", "/v1/events", {"events": [{"user": "someone", "item": "nothing"}]}, 422),
     ("POST", "/v1/events", {"events": []}, 422),
+    ("POST", "/v1/events", {"events": [{"user": "someone", "item": "p0001", "type": "dislike"}]}, 200),
+    ("POST", "/v1/events", {"events": [{"user": "someone", "item": "p0001", "type": "hate"}]}, 422),
     ("POST", "/v1/model:reload", {}, 200),
     ("POST", "/v1/model:reload", {"rollback": True}, 409),
     ("GET", "/v1/items", None, 200),

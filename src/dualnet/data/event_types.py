@@ -1,0 +1,128 @@
+"""From the columns of an events table to event types: likes, dislikes and views."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError, DualNetWarning, UsageError, nearest
+from .interactions import Interactions
+from .other_events import DISLIKE, EVENT_TYPES, LIKE, SEEN
+from .read_table import LoadedTable
+from .table_values import column_of, numbers_of
+
+Place = Callable[[int], str]  # names the file and the line of a row
+
+
+def event_codes_of(loaded: LoadedTable, rating: str | None, threshold: float | None, event: str | None) -> NDArray[np.uint8]:
+    """Return what each event of a table is: by its type, by its rating, or a like.
+
+    Parameters
+    ----------
+    loaded : LoadedTable
+        Events.
+    rating, threshold : str and float, optional
+        Column of ratings; those from the threshold on are likes, those below are dislikes.
+    event : str, optional
+        Column of event types, instead.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n_events,)
+
+    Raises
+    ------
+    UsageError
+        If both are given.
+    DataError
+        For a value that cannot be used.
+    """
+    if event is not None and rating is not None:
+        raise UsageError("events are told apart by a rating or by a type, not by both; give rating= or event=")
+    if event is not None:
+        return types_of(column_of(loaded, event, "event"), event, loaded.place)
+    if rating is None or threshold is None:
+        return np.full(loaded.table.num_rows, LIKE, np.uint8)
+    ratings = numbers_of(loaded, rating, allow_negative=False, allow_missing=True)
+    return types_of_ratings(ratings, threshold, loaded.name)
+
+
+def types_of(values: Sequence[Any], column: str, place: Place) -> NDArray[np.uint8]:
+    """Return the codes of a column of event types.
+
+    Parameters
+    ----------
+    values : sequence
+        ``like``, ``seen`` or ``dislike`` for each event.
+    column : str
+        Its name, for error texts.
+    place : callable
+        Says where a row stands.
+
+    Raises
+    ------
+    DataError
+        For a value that is no event type.
+    """
+    codes = np.empty(len(values), np.uint8)
+    for row, value in enumerate(values):
+        if value not in EVENT_TYPES:
+            hint = nearest(value, EVENT_TYPES) if isinstance(value, str) else ""
+            raise DataError(
+                f"{place(row)}: {value!r} in column '{column}' is no event type; an event is one of {', '.join(EVENT_TYPES)}:"
+                f" rename the value, or leave the row out.{hint if 'Did you mean' in hint else ''}"
+            )
+        codes[row] = EVENT_TYPES[value]
+    return codes
+
+
+def types_of_ratings(ratings: NDArray[np.float64], threshold: float, table: str) -> NDArray[np.uint8]:
+    """Return the codes of a column of ratings: those from the threshold on are likes, those below are dislikes.
+
+    Parameters
+    ----------
+    ratings : ndarray of float64
+        NaN where there is none: such an event was seen, and what the user thought of it is not known.
+    threshold : float
+        Ratings from here on are likes.
+    table : str
+        Name of the table, for the warning.
+
+    Warns
+    -----
+    DualNetWarning
+        If ratings are missing.
+    """
+    missing = np.isnan(ratings)
+    if missing.any():
+        warnings.warn(
+            f"{table}: {int(missing.sum()):,} of {len(ratings):,} events have no rating; they count as seen, not as likes",
+            DualNetWarning,
+            stacklevel=4,
+        )
+    codes = np.where(ratings >= threshold, LIKE, DISLIKE).astype(np.uint8)
+    codes[missing] = SEEN
+    return codes
+
+
+def say_events(interactions: Interactions, threshold: float | None = None) -> str:
+    """Return one sentence that counts likes and other events; the empty text where all events are likes.
+
+    Parameters
+    ----------
+    interactions : Interactions
+        What was read.
+    threshold : float, optional
+        Of the ratings, if the events have some.
+    """
+    others = interactions.others
+    if others is None:
+        return ""
+    low = "" if threshold is None else f" (ratings below {threshold:g})"
+    counts = [(others.n_disliked, "dislike", low), (others.n_seen, "view", "")]
+    parts = [f"{count:,} {what}{'s' if count > 1 else ''}{which}" for count, what, which in counts if count]
+    return f"{interactions.n_pairs:,} likes; beside them {' and '.join(parts)}, never listed to the same user again"
