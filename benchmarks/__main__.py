@@ -12,6 +12,7 @@ NAMES = (
     "training_step",
     "recall_time",
     "peers",
+    "als",
     "irspack_sweep",
     "answers",
     "start_up",

@@ -17,6 +17,7 @@ _PUBLIC = {
     "ContentFactors": "models.content_factors",
     "ContentProfile": "models.profile",
     "ContentSpec": "data.content",
+    "Coupled": "models.coupled",
     "DataError": "errors",
     "Dataset": "data.dataset",
     "DualNet": "models.dualnet",
@@ -65,6 +66,7 @@ __all__ = [
     "ContentFactors",
     "ContentProfile",
     "ContentSpec",
+    "Coupled",
     "DataError",
     "Dataset",
     "DualNet",
@@ -127,6 +129,7 @@ if TYPE_CHECKING:
     from .models.bpr import BPR
     from .models.cdl import CDL
     from .models.content_factors import ContentFactors
+    from .models.coupled import Coupled
     from .models.dualnet import DualNet
     from .models.ease import EASE
     from .models.explanation import Explanation

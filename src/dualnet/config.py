@@ -65,6 +65,8 @@ def write_config(path: Path, config: Mapping[str, Mapping[str, Any]], remarks: S
 def _toml(value: Any, key: str) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(_toml(entry, key) for entry in value)}]"
+    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+        return f"{{{', '.join(f'{_toml(name, key)} = {_toml(entry, key)}' for name, entry in value.items())}}}"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, bool):
@@ -129,7 +131,13 @@ def build_model(name: str, parameters: Mapping[str, Any], place: str) -> Any:
     return create(name, **checked)
 
 
-_KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+_KINDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    Mapping: "a table such as {title = 0.3}",
+}
 
 
 def _check(value: Any, hint: Any, place: str) -> Any:
@@ -151,7 +159,9 @@ def _check(value: Any, hint: Any, place: str) -> Any:
             if not math.isfinite(value):
                 raise UsageError(f"{place} = {value!r} should be a finite number")
             return float(value)
+        if get_origin(option) is Mapping and isinstance(value, Mapping):
+            return {key: _check(entry, get_args(option)[1], f"{place}.{key}") for key, entry in value.items()}
         if option in (int, str, bool) and type(value) is option:
             return value
-    kinds = " or ".join(_KINDS[option] for option in options if option is not type(None))
+    kinds = " or ".join(_KINDS[get_origin(option) or option] for option in options if option is not type(None))
     raise UsageError(f"{place} = {value!r} should be {kinds}")

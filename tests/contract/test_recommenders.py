@@ -36,6 +36,7 @@ SMALL = {
     "ease": {"regularization": 5.0},
     "cdl": {"levels": (16, 8)},
     "content-factors": {"factors": 6},
+    "coupled": {"factors": 6},
     "fusion": {"factors": 6},
 }
 WORLD = blocks_world()

@@ -1,46 +1,48 @@
-"""The exact half-step of weighted least squares that WMF and CDL share (Hu, Koren & Volinsky 2008)."""
+"""The half-step of weighted least squares that all factorisations share (Hu, Koren & Volinsky 2008)."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..ids import Rows
+from .als_rows import STEPS, Array, SortedRows, Systems, solve_rows
 
-Array = NDArray[np.float32]
-
-BATCH_FLOATS = 4_000_000  # gathered factors at a time
 FEW_POSITIVES = 20_000  # of a matrix that is a question, not a step of training
 
 
 def half_step(
     other: Array,
-    matrix: csr_array,
+    matrix: csr_array | SortedRows,
     zero_weight: float,
     regularization: float,
     *,
     of_all: Array | None = None,
     is_new: NDArray[np.bool_] | None = None,
     prior: Array | None = None,
+    regularization_power: float = 0.0,
+    start: Array | None = None,
+    steps: int = STEPS,
+    threads: int = 1,
 ) -> Array:
-    """Return the exact minimiser of one side, given the factors of the other.
+    """Return the minimiser of one side, given the factors of the other: exact, or a few steps from a start.
 
-    Row i is (V'C_iV + l I)^-1 (V'C_i r_i + l p_i), where the prior p_i is zero unless given, with C_i = diag(a_ij on positives, b
-    elsewhere). V'C_iV + l I is the same matrix B = b V'V + l I for everyone, plus as many rank-one terms as i has positives; so with
-    few positives the system to solve is as small as they are few (Woodbury), and with many it is as wide as the factors. Both are
-    exact.
+    Row i is (V'C_iV + l_i I)^-1 (V'C_i r_i + l_i p_i), where the prior p_i is zero unless given, with C_i = diag(a_ij on
+    positives, b elsewhere). The part b V'V + l_i I is diagonal in the basis of the eigenvectors of V'V; to it come as many rank-one
+    terms as i has positives. With few positives the system to solve is as small as they are few (Woodbury), and with many it is as
+    wide as the factors; both are exact. An alternation, which solves the same rows again and again, gives `start`: then conjugate
+    gradients, preconditioned by that diagonal, go some steps towards the minimiser, at a fraction of the cost.
 
     Parameters
     ----------
     other : ndarray of float32, shape (n_columns, width)
         Factors V of the columns.
-    matrix : csr_array of float32, shape (n_rows, n_columns)
-        Weights a_ij > b of the positives.
+    matrix : csr_array of float32, shape (n_rows, n_columns), or SortedRows
+        Weights a_ij > b of the positives; sorted once by whoever calls this more than once.
     zero_weight : float
         Weight b of everything else.
     regularization : float
@@ -51,6 +53,16 @@ def half_step(
         Columns beyond `of_all`: a positive there replaces no zero.
     prior : ndarray of float32, shape (n_rows, width), optional
         What each row is drawn to instead of zero (CDL: the codes of the items).
+    regularization_power : float
+        v in l_i = l (sum of a_ij over the positives + b n)^v, where n counts the factors that zeros are summed over. 0 gives
+        every row the same penalty, 1 one in proportion to its data (Rendle et al. 2021, "Revisiting the performance of iALS on
+        item recommendation benchmarks").
+    start : ndarray of float32, shape (n_rows, width), optional
+        Rows near the minimiser, such as those of the last alternation. Without it the result is exact.
+    steps : int
+        Steps from the start.
+    threads : int
+        Batches of rows at a time; no result depends on it.
 
     Returns
     -------
@@ -58,46 +70,34 @@ def half_step(
         Rows without positives are zero or, with a prior, a prior that the zeros have shrunk. Source: equation 2 of the paper,
         with C_i also before r_i.
     """
-    width = other.shape[1]
     summed = other if of_all is None else of_all
-    taken = np.unique(matrix.indices)
-    if 2 * len(taken) < len(other) and matrix.nnz < FEW_POSITIVES:  # someone waits for this: leave the other columns alone
-        base, inverse_base = _KEPT.of(summed, zero_weight, regularization)
-        matrix = csr_array((matrix.data, np.searchsorted(taken, matrix.indices), matrix.indptr), (matrix.shape[0], len(taken)))
+    if isinstance(matrix, SortedRows):
+        rows, gram = matrix, Gram.of(summed)
+    elif matrix.nnz < FEW_POSITIVES and 2 * len(taken := np.unique(matrix.indices)) < len(other):
+        gram = _KEPT.of(summed)  # someone waits for this: leave the other columns alone
+        rows = SortedRows.of(matrix)
+        rows = replace(rows, columns=np.searchsorted(taken, rows.columns))
         other, is_new = other[taken], None if is_new is None else is_new[taken]
     else:
-        base, inverse_base = _base(summed, zero_weight, regularization)
-    prepared = np.ascontiguousarray(other @ inverse_base.astype(np.float32))
-    if prior is None:
-        found = np.zeros((matrix.shape[0], width), np.float32)
-    else:
-        found = np.ascontiguousarray(prior @ (regularization * inverse_base).astype(np.float32))
-    counts = np.diff(matrix.indptr)
-    for rows, longest in _batches(counts, width):
-        columns, weights = _padded(matrix, rows, longest)
-        factors = other[columns]
-        present = weights > 0
-        replaced = np.float32(zero_weight) if is_new is None else np.where(is_new[columns], 0, np.float32(zero_weight))
-        extra = np.where(present, weights - replaced, 0).astype(np.float32)
-        target = np.where(present, weights, 0)
-        if prior is not None:
-            target -= extra * (factors @ found[rows][:, :, None])[:, :, 0]
-        if longest < width:
-            image = prepared[columns]
-            system = factors @ image.transpose(0, 2, 1)
-            # (D^-1 + V B^-1 V') y = D^-1 a; padding is a row of the identity
-            system *= (present[:, :, None] & present[:, None, :]).astype(np.float32)
-            inverse = np.divide(1, extra, out=np.ones_like(extra), where=present)
-            diagonal = np.arange(longest)
-            system[:, diagonal, diagonal] += inverse
-            solution = np.linalg.solve(system, (target * inverse)[:, :, None])
-            found[rows] += (image.transpose(0, 2, 1) @ solution)[:, :, 0]
-        else:
-            scaled = factors * extra[:, :, None]
-            system = factors.transpose(0, 2, 1) @ scaled + base.astype(np.float32)
-            right = (factors * target[:, :, None]).sum(axis=1)
-            found[rows] += np.linalg.solve(system, right[:, :, None])[:, :, 0]
-    return found
+        rows, gram = SortedRows.of(matrix), Gram.of(summed)
+    total = rows.totals() if regularization_power else np.zeros(rows.n_rows)
+    systems = Systems(
+        other @ gram.basis,
+        (zero_weight * gram.values).astype(np.float32),
+        np.asarray(row_penalty(total, zero_weight, regularization, regularization_power, len(summed)), np.float32),
+        zero_weight,
+        is_new,
+        None if prior is None else prior @ gram.basis,
+    )
+    found = solve_rows(systems, rows, None if start is None else start @ gram.basis, steps, threads)
+    return np.asarray(found @ gram.basis.T)
+
+
+def row_penalty(
+    total: float | NDArray[Any], zero_weight: float, regularization: float, power: float, n: int
+) -> float | NDArray[Any]:
+    """Return the penalty l (total + b n)^v of rows whose positives weigh so much in total, with n columns of zeros."""
+    return regularization * (total + zero_weight * n) ** power
 
 
 def contributions(
@@ -118,9 +118,9 @@ def contributions(
         Positives beyond `of_all`.
     """
     exact = factors.astype(np.float64)
-    base, _ = _KEPT.of(of_all, zero_weight, regularization)
+    base = zero_weight * _KEPT.of(of_all).product + regularization * np.eye(exact.shape[1])
     extra = np.full(len(exact), 1 - zero_weight) if is_new is None else np.where(is_new, 1.0, 1 - zero_weight)
-    return np.linalg.solve(base + exact.T @ (extra[:, None] * exact), exact.T).T
+    return np.asarray(np.linalg.solve(base + exact.T @ (extra[:, None] * exact), exact.T).T)
 
 
 def weighted_error(
@@ -149,55 +149,37 @@ def weighted_error(
     return zeros + positives + user_regularization * float((u * u).sum()) + item_regularization * float((v * v).sum())
 
 
-class _KeptBase:
-    """B and its inverse for the factors that are asked about again and again; forgotten when the factors are."""
+@dataclass(frozen=True)
+class Gram:
+    """V'V of some factors in float64, with its eigenvalues and, as columns of `basis`, its eigenvectors in float32."""
+
+    product: NDArray[np.float64]
+    values: NDArray[np.float64]
+    basis: Array
+
+    @classmethod
+    def of(cls, factors: Array) -> Self:
+        """Compute it."""
+        exact = factors.astype(np.float64)
+        product = exact.T @ exact
+        values, vectors = np.linalg.eigh(product)
+        return cls(product, np.maximum(values, 0), vectors.astype(np.float32))
+
+
+class _Kept:
+    """The Gram matrices of factors that are asked about again and again; forgotten when the factors are."""
 
     def __init__(self) -> None:
-        self._found: dict[int, tuple[weakref.ref[Array], tuple[float, float], tuple[Any, Any]]] = {}
+        self._found: dict[int, tuple[weakref.ref[Array], Gram]] = {}
 
-    def of(self, factors: Array, zero_weight: float, regularization: float) -> tuple[Any, Any]:
-        """Return `_base`, computed once while the array lives and is not written to."""
-        place, settings = id(factors), (zero_weight, regularization)
+    def of(self, factors: Array) -> Gram:
+        """Return it, computed once while the array lives and is not written to."""
+        place = id(factors)
         kept = self._found.get(place)
-        if kept is None or kept[0]() is not factors or kept[1] != settings:
-            kept = (
-                weakref.ref(factors, lambda _: self._found.pop(place, None) and None),
-                settings,
-                _base(factors, zero_weight, regularization),
-            )
+        if kept is None or kept[0]() is not factors:
+            kept = (weakref.ref(factors, lambda _: self._found.pop(place, None) and None), Gram.of(factors))
             self._found[place] = kept
-        return kept[2]
+        return kept[1]
 
 
-_KEPT = _KeptBase()
-
-
-def _base(factors: Array, zero_weight: float, regularization: float) -> tuple[Any, Any]:
-    """Return B = b V'V + l I and its inverse, in float64."""
-    exact = factors.astype(np.float64)
-    base = zero_weight * (exact.T @ exact) + regularization * np.eye(factors.shape[1])
-    return base, np.linalg.inv(base)
-
-
-def _batches(counts: NDArray[np.integer], width: int) -> Iterator[tuple[Rows, int]]:
-    """Yield rows of similar numbers of positives, with the largest of them; rows without any are left out."""
-    order = np.argsort(counts, kind="stable")
-    order = order[counts[order] > 0]
-    ordered = counts[order]
-    start = 0
-    while start < len(order):
-        shortest = int(ordered[start])
-        limit = max(shortest + 2, int(1.15 * shortest))
-        size = max(1, BATCH_FLOATS // (limit * max(limit, width)))
-        stop = min(start + size, int(np.searchsorted(ordered, limit, side="right")))
-        yield order[start:stop], int(ordered[stop - 1])
-        start = stop
-
-
-def _padded(matrix: csr_array, rows: Rows, longest: int) -> tuple[Rows, Array]:
-    """Return columns and weights of some rows as arrays of shape (len(rows), longest); weight 0 is padding."""
-    starts, counts = matrix.indptr[rows], np.diff(matrix.indptr)[rows]
-    place = np.arange(longest)
-    present = place < counts[:, None]
-    at = np.where(present, starts[:, None] + place, 0)
-    return matrix.indices[at].astype(np.int64), np.where(present, matrix.data[at], 0).astype(np.float32)
+_KEPT = _Kept()

@@ -64,7 +64,7 @@ class ContentFactors(Recommender):
         features = known.content(self.name)
         with optional_package("scikit-learn", "train", "fitting content-factors", module="sklearn"):
             from sklearn.linear_model import Ridge
-        self.item_factors_ = factorise(self, known.data.interactions.matrix)
+        self.item_factors_ = factorise(self, known.data.interactions.matrix, threads=run.threads)
         regression = Ridge(alpha=self.ridge, fit_intercept=False, solver="sparse_cg" if issparse(features) else "auto")
         self.content_map_ = np.ascontiguousarray(regression.fit(features, self.item_factors_).coef_.T, np.float32)
 

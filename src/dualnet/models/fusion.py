@@ -71,7 +71,7 @@ class Fusion(Recommender):
         choose_then_refit(self, known, validation if self.weight is None else None, run, type(self)._learn)
 
     def _learn(self, known: Prepared, phase: Phase[float]) -> float:
-        self.item_factors_ = factorise(self, known.data.interactions.matrix)
+        self.item_factors_ = factorise(self, known.data.interactions.matrix, threads=phase.run.threads)
         if phase.chosen is not None:
             self.weight_ = phase.chosen
         elif phase.tasks:

@@ -20,6 +20,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "ease": ("ease", "EASE"),
     "cdl": ("cdl", "CDL"),
     "content-factors": ("content_factors", "ContentFactors"),
+    "coupled": ("coupled", "Coupled"),
     "fusion": ("fusion", "Fusion"),
     "dualnet": ("dualnet", "DualNet"),
 }

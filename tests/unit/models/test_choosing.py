@@ -95,7 +95,7 @@ def test_a_model_that_has_nothing_open_is_fitted_once(monkeypatch):
 
     fits = []
     monkeypatch.setattr(
-        fusion, "factorise", lambda model, matrix: fits.append(matrix.nnz) or np.ones((matrix.shape[1], 2), "f4")
+        fusion, "factorise", lambda model, matrix, threads: fits.append(matrix.nnz) or np.ones((matrix.shape[1], 2), "f4")
     )
     validation = Validation(QUADRANTS.validation.train, QUADRANTS.validation.tasks)
     assert fusion.Fusion(weight=0.7).fit(QUADRANTS.train, validation).weight_ == 0.7

@@ -11,6 +11,7 @@ from dualnet.data.synthetic import blocks_world
 from dualnet.errors import CapabilityError, UsageError
 from dualnet.models import ease
 from dualnet.models.als import half_step, weighted_error
+from dualnet.models.als_rows import SortedRows
 from dualnet.models.content_factors import ContentFactors
 from dualnet.models.ease import EASE
 from dualnet.models.fusion import Fusion
@@ -80,10 +81,64 @@ def test_wmf_is_implicit_from_the_same_start():
     peer.item_factors = start_factors(matrix.shape[1], 8, seed=0).astype(np.float64)
     peer.user_factors = np.zeros((matrix.shape[0], 8))  # solved for first, so their start does not matter
     peer.fit(csr_matrix(matrix), show_progress=False)
-    np.testing.assert_allclose(ours.item_factors_, peer.item_factors, atol=2e-3 * np.abs(peer.item_factors).max())
-    users, others = (half_step(np.float32(items), matrix, 0.02, 0.5) for items in (ours.item_factors_, peer.item_factors))
-    found = weighted_error(users, ours.item_factors_, matrix, 0.02, 0.5, 0.5)
-    assert found == pytest.approx(weighted_error(others, peer.item_factors, matrix, 0.02, 0.5, 0.5), rel=1e-4)
+    exact = start_factors(matrix.shape[1], 8, seed=0)
+    for _ in range(5):
+        exact = half_step(half_step(exact, matrix, 0.02, 0.5), csr_array(matrix.T), 0.02, 0.5)
+    np.testing.assert_allclose(exact, peer.item_factors, atol=2e-3 * np.abs(peer.item_factors).max())
+    found, theirs = (
+        weighted_error(half_step(np.float32(items), matrix, 0.02, 0.5), items, matrix, 0.02, 0.5, 0.5)
+        for items in (ours.item_factors_, peer.item_factors)
+    )
+    assert found == pytest.approx(theirs, rel=2e-3)  # a fit takes three steps of conjugate gradients where peer is exact
+
+
+@pytest.mark.parametrize("power", [0.0, 0.7])
+@pytest.mark.parametrize("with_prior", [False, True])
+def test_steps_from_a_start_go_to_the_exact_rows(power, with_prior):
+    """Rows of 0 to 40 positives, so that batches are padded and both exact forms are used; one thread or three."""
+    rng = np.random.default_rng(3)
+    matrix = csr_array(
+        ((rng.random((300, 50)) < rng.random((300, 1)) ** 2) * rng.uniform(0.5, 2, (300, 50))).astype(np.float32)
+    )
+    factors = rng.normal(size=(50, 12)).astype(np.float32)
+    prior = rng.normal(size=(300, 12)).astype(np.float32) if with_prior else None
+    exact = half_step(factors, matrix, 0.1, 0.5, prior=prior, regularization_power=power)
+    start, rows = np.zeros_like(exact), SortedRows.of(matrix)
+    distances = []
+    for steps in (1, 3, 12):
+        found = half_step(factors, rows, 0.1, 0.5, prior=prior, regularization_power=power, start=start, steps=steps)
+        many = half_step(factors, rows, 0.1, 0.5, prior=prior, regularization_power=power, start=start, steps=steps, threads=3)
+        np.testing.assert_array_equal(found, many)
+        distances.append(np.linalg.norm(found - exact) / np.linalg.norm(exact))
+    assert distances[0] > 4 * distances[1] > 16 * distances[2]
+    assert distances[2] < 1e-4
+
+
+@pytest.mark.parametrize("steps", [None, 20])
+def test_the_penalty_of_a_row_grows_with_its_data(steps):
+    """l (sum of weights + b n)^v, where n counts the factors that zeros are summed over."""
+    matrix, rng = world(7, 8, 20, 0.4), np.random.default_rng(0)
+    v, every = rng.normal(size=(20, 5)), rng.normal(size=(33, 5))
+    inexact = {} if steps is None else {"start": np.zeros((8, 5), np.float32), "steps": steps}
+    found = half_step(
+        v.astype(np.float32), matrix, 0.05, 0.3, of_all=every.astype(np.float32), regularization_power=0.6, **inexact
+    )
+    for row, weights in enumerate(matrix.toarray().astype(float)):
+        extra = np.where(weights > 0, weights - 0.05, 0)
+        penalty = 0.3 * (weights.sum() + 0.05 * 33) ** 0.6
+        left = v.T @ (extra[:, None] * v) + 0.05 * every.T @ every + penalty * np.eye(5)
+        np.testing.assert_allclose(found[row], np.linalg.solve(left, v.T @ weights), rtol=2e-3, atol=2e-4)
+
+
+def test_shares_of_a_prediction_add_up_with_a_penalty_that_grows():
+    user, item = WORLD.interactions.users.keys[0], WORLD.interactions.items.keys[5]
+    told = {
+        power: WMF(factors=6, regularization=0.1, regularization_power=power).fit(WORLD).explain(user=user, item=item)
+        for power in (0.0, 1.0)
+    }
+    for explanation in told.values():
+        assert sum(part.score for part in explanation.history.parts) == pytest.approx(explanation.score, abs=1e-4)
+    assert told[1.0].score < 0.95 * told[0.0].score
 
 
 def test_two_penalties_give_the_scores_of_their_geometric_mean():
@@ -143,6 +198,7 @@ def test_fusion_chooses_its_weight_on_validation():
         ({"factors": 0}, "factors=0 must be a whole number"),
         ({"regularization": 0}, "regularization=0 must be above 0"),
         ({"zero_weight": 1.0}, "below the lightest positive"),
+        ({"regularization_power": 1.5}, "regularization_power=1.5 must be between 0"),
         ({"iterations": 1.5}, "iterations=1.5 must be"),
     ],
 )

@@ -17,6 +17,7 @@ FIT_SECONDS = {
     "content-factors": 15.0,
     "wmf": 6.0,
     "bpr": 95.0,
+    "coupled": 25.0,
     "fusion": 13.0,
     "cdl": 70.0,
     "dualnet": 100.0,
