@@ -232,6 +232,30 @@ def words(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
+def pairs(text: str, option: str) -> dict[str, str] | None:
+    """Return the NAME=VALUE parts of a comma-separated argument, None for an empty one; raises `UsageError` for others."""
+    parts = [part.partition("=") for part in words(text)]
+    for name, sign, _ in parts:
+        if not (name.strip() and sign):
+            raise UsageError(f"{option} takes NAME=VALUE,NAME=VALUE, got {text!r}")
+    return {name.strip(): value.strip() for name, _, value in parts} or None
+
+
+def json_object(text: str, option: str) -> dict[str, Any] | None:
+    """Return an argument that is a JSON object, None for an empty one; raises `UsageError` for anything else."""
+    import json
+
+    if not text:
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{option} is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise UsageError(f"{option} must be a JSON object, got {text!r}")
+    return found
+
+
 def _vectors(text: str) -> tuple[str, ...] | dict[str, Path | None]:
     """Return list columns by name, or a mapping where a part is NAME=FILE."""
     parts = words(text)

@@ -18,6 +18,7 @@ def explain(
     item: Annotated[str, typer.Option("--item", help="The item to explain.")],
     user: Annotated[str | None, typer.Option("--user", help="A user seen in training.")] = None,
     history: Annotated[str | None, typer.Option("--history", help="Items somebody took, separated by commas.")] = None,
+    columns: Annotated[str, typer.Option("--user-columns", help="What is known of the user: COLUMN=VALUE,COLUMN=VALUE.")] = "",
     new_items: Annotated[
         Path | None, typer.Option("--new-items", help="Table of new items (column item_id and content), for this question.")
     ] = None,
@@ -43,7 +44,8 @@ def explain(
     from ..models.explanation import Method
     from ..models.registry import load
 
-    check_one_asker({"--user": user is not None, "--history": history is not None})
+    if user is not None or history is not None or not columns:  # columns alone are a question too
+        check_one_asker({"--user": user is not None, "--history": history is not None})
     model = load(model_folder(run))
     fresh = None
     ids = model.catalogue_.ids
@@ -59,6 +61,7 @@ def explain(
         wanted,
         user=stored_user(model, user) if user is not None else None,
         history=[ids.parse(part) for part in arg.words(history)] if history is not None else None,
+        user_columns=arg.pairs(columns, "--user-columns"),
         new_items=fresh,
         method=cast(Method, method),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -25,6 +25,20 @@ def recommend(
     ] = None,
     exclude: Annotated[str, typer.Option("--exclude", help="Items not to list.")] = "",
     candidates: Annotated[str, typer.Option("--candidates", help="List only these items.")] = "",
+    conditions: Annotated[
+        str, typer.Option("--filter", help='Conditions on item columns, as JSON: {"year": {"min": 2000}}.')
+    ] = "",
+    only: Annotated[
+        str | None, typer.Option("--only", help="List only items seen in training (known), or only others (new).")
+    ] = None,
+    new_share: Annotated[
+        float | None, typer.Option("--new-share", help="Share of the list for new items, 0 to 1; not with --only.")
+    ] = None,
+    popularity: Annotated[
+        float, typer.Option("--popularity", help="How much of the score of an empty history stays in the scores, 0 to 1.")
+    ] = 1.0,
+    columns: Annotated[str, typer.Option("--user-columns", help="What is known of the user: COLUMN=VALUE,COLUMN=VALUE.")] = "",
+    seen: Annotated[str, typer.Option("--seen", help="Items not to list that are no part of the history: dismissed.")] = "",
     keep_seen: Annotated[
         bool, typer.Option("--keep-seen", help="Also list items of the history, and those seen or disliked.")
     ] = False,
@@ -42,16 +56,22 @@ def recommend(
       dualnet recommend run --user r0042
       dualnet recommend run --history p0007,p0099 -k 5
       dualnet recommend run --history p0007 --new-items new_items.csv
+      dualnet recommend run --user r0042 --new-share 0.3 --popularity 0.5
       dualnet recommend run --all --out everyone.parquet
     """
     from ..errors import UsageError
     from ..models.registry import load
 
-    check_one_asker({"--user": user is not None, "--history": history is not None, "--all": everyone})
+    if user is not None or history is not None or everyone or not columns:  # columns alone are a question too
+        check_one_asker({"--user": user is not None, "--history": history is not None, "--all": everyone})
     if everyone != (out is not None):
         raise UsageError("--all and --out belong together: recommendations for everyone go to a Parquet file")
     if overwrite and not everyone:
         raise UsageError("--overwrite means nothing without --all; leave it out")
+    wanted = {"--filter": conditions, "--only": only, "--new-share": new_share, "--user-columns": columns, "--seen": seen}
+    idle = [name for name, value in wanted.items() if value not in (None, "")] + (["--popularity"] if popularity != 1 else [])
+    if everyone and idle:
+        raise UsageError(f"{idle[0]} means nothing with --all; leave it out")
     if out is not None:
         check_output_file(out, ".parquet", overwrite=overwrite)
     model = load(model_folder(run))
@@ -75,6 +95,12 @@ def recommend(
         k=k,
         exclude=[ids.parse(part) for part in arg.words(exclude)],
         candidates=[ids.parse(part) for part in arg.words(candidates)] or None,
+        filter=arg.json_object(conditions, "--filter"),
+        only=cast(Any, only),
+        new_share=new_share,
+        popularity=popularity,
+        user_columns=arg.pairs(columns, "--user-columns"),
+        seen=[ids.parse(part) for part in arg.words(seen)],
         filter_seen=not keep_seen,
         new_items=fresh,
     )

@@ -105,6 +105,17 @@ def dataset_from_tables(
         keep = present if missing_content == "drop" else present | likes
     elif any((text, tags, categories, numbers, vectors, bags, images)):
         raise UsageError("content columns were named, but no items table was given; pass items= (--items on the command line)")
+    profile: Content | None = None
+    if users is not None:
+        user_spec = ContentSpec(categories=_names(user_categories), numbers=_names(user_numbers))
+        profile = _content(_load(users, "the users table"), user, user_spec)
+        present = profile.ids.find(user_keys) >= 0
+        if missing_content == "drop" and not present[keep].all():
+            dropped = int((keep & ~present).sum())
+            warnings.warn(f"{dropped:,} events of users without a row were left out", DualNetWarning, stacklevel=3)
+            keep &= present
+        elif missing_content == "zero" and not present.all():
+            profile = _with_empty_rows(profile, user_keys[~present].tolist())
     if not keep.all():
         user_keys, item_keys = user_keys[keep], item_keys[keep]
     interactions = Interactions.from_pairs(
@@ -118,10 +129,8 @@ def dataset_from_tables(
     )
     if content is not None:
         content = content.align(interactions.items)
-    profile: Content | None = None
-    if users is not None:
-        user_spec = ContentSpec(categories=_names(user_categories), numbers=_names(user_numbers))
-        profile = _content(_load(users, "the users table"), user, user_spec).align(interactions.users, "user")
+    if profile is not None:
+        profile = profile.align(interactions.users, "user")
     return Dataset(interactions, content, profile, name)
 
 

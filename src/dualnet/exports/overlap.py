@@ -39,7 +39,7 @@ def embedding_overlap(model: Recommender, *, k: int = 10, users: int = USERS, se
     chosen = np.sort(generator(seed, "overlap").permutation(len(model.users_))[:users])
     stored = csr_array(model.histories_[chosen])
     history = csr_array((stored.data, stored.indices, stored.indptr), shape=(len(chosen), len(space)))
-    asked = model.encode_users(history, space)
+    asked = model.encode_users(history, space, None if model.user_features_ is None else model.user_features_[chosen])
     k = min(k, len(space))
     exact = top_k(asked, items, k, exclude=history).rows
     alone = top_k(asked.dense, items.dense, k, exclude=history).rows

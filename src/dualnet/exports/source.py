@@ -13,10 +13,9 @@ from ..data.content import Content
 from ..data.interactions import Interactions
 from ..errors import DataError
 from ..ids import IdMap, Key
-from ..models.answers import check_one_asker
 from ..models.base import Recommender
 from ..models.catalogue import catalogue_of
-from ..retrieval.askers import resolve
+from ..retrieval.askers import check_one_asker, resolve
 from ..retrieval.questions import Asker
 from ..retrieval.vectors import JoinedVectors, Vectors, to_dense, to_sparse
 
@@ -174,11 +173,13 @@ def users_of(model: Recommender, events: Interactions | None = None) -> VectorSo
         stored = model.histories_  # over the items seen in training, which come first in the catalogue
         shape = (len(model.users_), len(space))
         ids, histories = model.users_, csr_array((stored.data, stored.indices, stored.indptr), shape=shape)
+        columns = model.user_features_
     else:
-        ids, histories = events.users, events.pattern()
+        ids, histories, columns = events.users, events.pattern(), None
 
     def encode(part: slice) -> Vectors:
-        return model.encode_users(csr_array(histories[part.start : part.stop]), space)
+        known = None if columns is None else columns[part.start : part.stop]
+        return model.encode_users(csr_array(histories[part.start : part.stop]), space, known)
 
     return VectorSource("users", model, ids, layout_of(model), encode)
 
@@ -203,7 +204,7 @@ def query_vectors(model: Recommender, *, user: Key | None = None, history: Seque
     check_one_asker(user, history)
     catalogue = catalogue_of(model)
     asked = resolve(catalogue, Asker(user=user, history=history))
-    dense, sparse = layout_of(model).split(catalogue.encode_histories([asked.rows]))
+    dense, sparse = layout_of(model).split(catalogue.encode_histories([asked.rows], None, [asked.columns]))
     return VectorBlock(["query" if user is None else user], None, dense, sparse)
 
 

@@ -21,13 +21,25 @@ from ..data.space import ItemSpace
 from ..errors import CapabilityError, DataError, DualNetWarning, UsageError, listing
 from ..ids import Key
 from ..retrieval.answering import Answering, check_k
+from ..retrieval.askers import check_one_asker
 from ..retrieval.filters import Filters
-from ..retrieval.questions import Answer, Question, RecommendQuestion, ScoreQuestion, Scores, SimilarQuestion, UsersQuestion
+from ..retrieval.questions import (
+    Answer,
+    Filter,
+    ItemKind,
+    Question,
+    RecommendQuestion,
+    ScoreQuestion,
+    Scores,
+    SimilarQuestion,
+    UsersQuestion,
+)
 from ..retrieval.recommendations import RecommendationLists, Recommendations
 from ..retrieval.topk import WORKERS, block_rows, cores
 from ..retrieval.vectors import stack_vectors
-from .catalogue import ModelCatalogue, TrainedUsers, as_content, cannot_score_new, catalogue_of, kept_vectors
+from .catalogue import ModelCatalogue, TrainedUsers, catalogue_of, kept_vectors
 from .core import Core
+from .question_content import as_content, cannot_score_new, user_rows
 
 Fallback = Literal["popularity", "error"]
 
@@ -37,9 +49,15 @@ MOST_TOGETHER = 512  # questions of one batch
 class Wanted(TypedDict, total=False):
     """What may be said of a list besides for whom it is; see `Answers.recommend`."""
 
+    user_columns: Any
+    seen: Sequence[Key]
     k: int
     exclude: Sequence[Key]
     candidates: Sequence[Key] | None
+    filter: Filter | None
+    only: ItemKind | None
+    new_share: float | None
+    popularity: float
     filter_seen: bool
     new_items: Content | Any | None
     fallback: Fallback
@@ -66,9 +84,15 @@ class Answers(Core):
         history: Sequence[Key] | None = None,
         users: Sequence[Key] | None = None,
         histories: Sequence[Sequence[Key]] | None = None,
+        user_columns: Any = None,
+        seen: Sequence[Key] = (),
         k: int = 10,
         exclude: Sequence[Key] = (),
         candidates: Sequence[Key] | None = None,
+        filter: Filter | None = None,  # noqa: A002  # the word that HTTP has
+        only: ItemKind | None = None,
+        new_share: float | None = None,
+        popularity: float = 1.0,
         filter_seen: bool = True,
         new_items: Content | Any | None = None,
         fallback: Fallback = "popularity",
@@ -85,14 +109,31 @@ class Answers(Core):
             Several users seen in training, answered together, which is faster than one by one.
         histories : sequence of sequence of str or int, optional
             Several histories, answered together.
+        user_columns : mapping, or table, optional
+            Columns of the user (column to value), for models fitted with user columns; they take the place of stored ones.
+            With several users or histories a table or a sequence of mappings, a row for each. Columns alone, without user
+            and history, are a question too.
+        seen : sequence of str or int
+            Items that are never listed and are not part of the history: dismissed, or seen and not liked.
         k : int
             Length of the list; clipped with a warning to what may be listed.
         exclude : sequence of str or int
             Items not to list.
         candidates : sequence of str or int, optional
             List only these.
+        filter : mapping, optional
+            Conditions on item columns that must all hold, such as ``{"year": {"min": 2000}}``; a condition is ``is``,
+            ``any``, ``min``, ``max`` or ``contains``.
+        only : {"known", "new"}, optional
+            List only items seen in training, or only items that were not.
+        new_share : float, optional
+            From 0 to 1: this share of the k places, rounded half up, goes to the best new items, the others to the best
+            known ones; where one kind runs out, the other fills the list. Not together with `only`.
+        popularity : float
+            From 0 to 1: how much of the score of an empty history stays in the scores. At 0 an item is listed for what sets
+            this user apart from somebody of whom nothing is known.
         filter_seen : bool
-            Do not list items of the history, nor what the user saw or disliked.
+            Do not list items of the history, nor what the user saw or disliked (`seen`, `seen_`).
         new_items : Content or data frame, optional
             Items for this question only, as for `add_items`; they can be recommended and can be part of the history.
         fallback : {"popularity", "error"}
@@ -110,28 +151,39 @@ class Answers(Core):
         UnknownIdError
             For a user or item that is not known; the text names it.
         UsageError
-            For none or more than one of `user`, `history`, `users` and `histories`, or k below 1.
+            For none or more than one of `user`, `history`, `users` and `histories`, k below 1, or both of `only` and
+            `new_share`.
         DataError
             For an empty history under ``fallback="error"``.
         """
         self._require_fitted()
         check_k(k)
-        check_one_asker(user, history, users, histories)
+        one = users is None and histories is None
+        if not (one and user is None and history is None and user_columns is not None):
+            check_one_asker(user, history, users, histories)
         fresh: Any = () if new_items is None else as_content(new_items, self)
 
-        def question(user: Key | None, history: Sequence[Key] | None) -> Question:
+        def question(user: Key | None, history: Sequence[Key] | None, columns: Any) -> Question:
             return RecommendQuestion(
-                user=user, history=history, new_items=fresh, k=k, exclude=exclude, candidates=candidates,
+                user=user, history=history, new_items=fresh, user_columns=columns, seen=seen, k=k, exclude=exclude,
+                candidates=candidates, filter=filter, only=only, new_share=new_share, popularity=popularity,
                 keep_seen=not filter_seen, fallback=fallback,
             )  # fmt: skip
 
-        if users is None and histories is None:
-            found = cast(Recommendations, self._ask([question(user, history)])[0])
+        if one:
+            found = cast(Recommendations, self._ask([question(user, history, user_columns)])[0])
             _warn_if_shorter([found], k)
             return found
         if isinstance(users, str) or isinstance(histories, str):
             raise UsageError("users and histories must be lists, got a text")
-        questions = [question(key, None) for key in users or ()] + [question(None, taken) for taken in histories or ()]
+        askers = [(key, None) for key in users or ()] + [(None, taken) for taken in histories or ()]
+        columns = [None] * len(askers)
+        if user_columns is not None:
+            rows = user_rows(self, user_columns, users)
+            if rows.shape[0] != len(askers):
+                raise UsageError(f"user_columns has {rows.shape[0]:,} rows for {len(askers):,} users; give one row each")
+            columns = [rows[[at]] for at in range(len(askers))]
+        questions = [question(key, taken, row) for (key, taken), row in zip(askers, columns, strict=True)]
         lists = [cast(Recommendations, answer) for part in self._batches(questions) for answer in part]
         _warn_if_shorter(lists, k)
         return RecommendationLists(list(range(len(lists))) if users is None else list(users), lists)
@@ -178,7 +230,17 @@ class Answers(Core):
         )  # fmt: skip
         return [row for table in tables for row in table.to_pylist()] if path is None else write_tables(tables, Path(path))
 
-    def similar_items(self, item: Key, *, k: int = 10) -> Recommendations:
+    def similar_items(
+        self,
+        item: Key,
+        *,
+        k: int = 10,
+        exclude: Sequence[Key] = (),
+        candidates: Sequence[Key] | None = None,
+        filter: Filter | None = None,  # noqa: A002  # the word that HTTP has
+        only: ItemKind | None = None,
+        new_share: float | None = None,
+    ) -> Recommendations:
         """Return the items nearest to one item of the catalogue by cosine of their vectors.
 
         Parameters
@@ -187,6 +249,8 @@ class Answers(Core):
             An item of the catalogue.
         k : int
             Length of the list.
+        exclude, candidates, filter, only, new_share
+            As in `recommend`.
 
         Raises
         ------
@@ -195,11 +259,22 @@ class Answers(Core):
         CapabilityError
             If the model has no vector for it.
         """
-        found = cast(Recommendations, self._ask([SimilarQuestion(item=item, k=k)])[0])
+        question = SimilarQuestion(
+            item=item, k=k, exclude=exclude, candidates=candidates, filter=filter, only=only, new_share=new_share
+        )
+        found = cast(Recommendations, self._ask([question])[0])
         _warn_if_shorter([found], k)
         return found
 
-    def recommend_users(self, item: Key, *, k: int = 10, filter_seen: bool = True) -> Recommendations:
+    def recommend_users(
+        self,
+        item: Key,
+        *,
+        k: int = 10,
+        exclude: Sequence[Key] = (),
+        candidates: Sequence[Key] | None = None,
+        filter_seen: bool = True,
+    ) -> Recommendations:
         """Return the users seen in training who would want an item of the catalogue most, known or new.
 
         Parameters
@@ -208,15 +283,20 @@ class Answers(Core):
             An item of the catalogue.
         k : int
             Length of the list.
+        exclude : sequence of str or int
+            Users not to list.
+        candidates : sequence of str or int, optional
+            List only these users.
         filter_seen : bool
             Leave out users whose history holds the item, and those who saw or disliked it.
         """
-        found = cast(Recommendations, self._ask([UsersQuestion(item=item, k=k, keep_seen=not filter_seen)])[0])
+        question = UsersQuestion(item=item, k=k, exclude=exclude, candidates=candidates, keep_seen=not filter_seen)
+        found = cast(Recommendations, self._ask([question])[0])
         _warn_if_shorter([found], k)
         return found
 
     def score(
-        self, items: Sequence[Key], *, user: Key | None = None, history: Sequence[Key] | None = None
+        self, items: Sequence[Key], *, user: Key | None = None, history: Sequence[Key] | None = None, user_columns: Any = None
     ) -> NDArray[np.float32]:
         """Return the score of each given item for one user or history; shape (len(items),).
 
@@ -224,7 +304,7 @@ class Answers(Core):
         ----------
         items : sequence of str or int
             Items of the catalogue.
-        user, history
+        user, history, user_columns
             As in `recommend`.
 
         Raises
@@ -232,8 +312,10 @@ class Answers(Core):
         DataError
             If nothing is known of the user.
         """
-        check_one_asker(user, history)
-        found = cast(Scores, self._ask([ScoreQuestion(user=user, history=history, items=list(items))])[0])
+        if user is not None or history is not None or user_columns is None:
+            check_one_asker(user, history)
+        question = ScoreQuestion(user=user, history=history, user_columns=user_columns, items=list(items))
+        found = cast(Scores, self._ask([question])[0])
         return np.array(found.scores, np.float32)
 
     def add_items(self, content: Content | Any) -> Self:
@@ -296,13 +378,6 @@ class Answers(Core):
                 # each worker multiplies and searches a part of its own; one product on all cores would leave the search to one
                 with threadpool_limits(limits=max(cores() // len(group), 1), user_api="blas"):
                     yield from pool.map(self._ask, group)
-
-
-def check_one_asker(*given: object) -> None:
-    """Refuse a question of nobody or of several, of whom all but one must be None; raises `UsageError`."""
-    if sum(who is not None for who in given) != 1:
-        several = "; users= or histories= for many" if len(given) > 2 else ""
-        raise UsageError(f"give either user= (someone seen in training) or history= (what someone did){several}")
 
 
 def _warn_if_shorter(lists: Sequence[Recommendations], k: int) -> None:

@@ -164,6 +164,8 @@ def _content(model: Core) -> dict[str, bytes]:
     tensors["popularity"] = model.popularity_
     if model.weights_ is not None:
         tensors["weights"] = model.weights_
+    if model.user_features_ is not None:
+        tensors |= {f"user_features/{name}": value for name, value in _pack(model.user_features_).items()}
     if model.seen_ is not None:
         tensors |= {f"seen/{name}": value for name, value in _pack(model.seen_).items()}
         tensors["seen/data"] = model.seen_.data
@@ -218,6 +220,10 @@ def _rebuild(manifest: dict[str, Any], files: dict[str, bytes], class_of: Callab
         model.featurizer_ = Featurizer.from_state(state["items_featurizer"], _under(tensors, "items_featurizer"))
     if "users_featurizer" in state:
         model.user_featurizer_ = Featurizer.from_state(state["users_featurizer"], _under(tensors, "users_featurizer"))
+    columns = _under(tensors, "user_features")
+    model.user_features_ = _unpack(columns) if columns else None
+    if model.user_features_ is not None and model.user_features_.shape[0] != len(model.users_):
+        raise ArtifactError("ids and user columns of the model folder have different sizes")
     catalogue = IdMap(ids["catalogue"])
     if model.seen_ is not None and (
         model.seen_.shape[0] != len(model.users_) or not len(model.items_) <= model.seen_.shape[1] <= len(catalogue)

@@ -50,6 +50,8 @@ class Recommender(Answers, Explains, Updates):
         Training events of each item; what someone without history or columns gets.
     featurizer_, user_featurizer_ : Featurizer or None
         Fitted on the training items and users.
+    user_features_ : csr_array or ndarray, shape (len(users_), n_user_features), or None
+        Features of the columns of the training users; they count in every answer for them.
     catalogue_ : ItemSpace
         Everything that can be recommended: `items_`, then items added later.
     info_ : dict

@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..data.content import Content
+from ..data.content import Matrix
 from ..data.space import ItemSpace
-from ..errors import ArtifactError, CapabilityError, DataError, UnknownIdError
+from ..errors import ArtifactError, CapabilityError, UnknownIdError
 from ..ids import IdMap, Key, Rows
 from ..retrieval.catalogue import Brought, Catalogue, ScoredUsers
 from ..retrieval.principal import PrincipalAxes
 from ..retrieval.topk import block_rows, inner_products
 from ..retrieval.vectors import Vectors, largest, norms, stack_vectors
 from .core import Core
+from .question_content import as_content, cannot_score_new, user_row
 
 
 class ReadableCatalogue(Catalogue, Protocol):
@@ -102,7 +103,24 @@ class ModelView(ABC):
         at = np.flatnonzero(self.known >= 0)
         return at[np.argsort(-self.popularity[at], kind="stable")]
 
-    def encode_histories(self, histories: Sequence[Rows], extra: Brought | None = None) -> Vectors:
+    @cached_property
+    def nobody(self) -> Vectors:
+        """Vector of an empty history without columns, shape (1, width)."""
+        return self.encode_histories([np.empty(0, np.int64)])
+
+    def stored_columns(self, user: Key) -> Matrix | None:
+        """Return the features of the columns of a user seen in training, shape (1, n), or None."""
+        stored = self.model.user_features_
+        row = -1 if stored is None else int(self.model.users_.find([user])[0])
+        return None if row < 0 else stored[[row]]
+
+    def read_columns(self, columns: Any) -> Matrix:
+        """Return the features of columns that come with a question; errors as in `question_content.user_row`."""
+        return user_row(self.model, columns)
+
+    def encode_histories(
+        self, histories: Sequence[Rows], extra: Brought | None = None, columns: Sequence[Matrix | None] = ()
+    ) -> Vectors:
         """Return the user vectors of some histories, encoded over the items they hold.
 
         Parameters
@@ -111,16 +129,22 @@ class ModelView(ABC):
             Distinct rows; from the size of the catalogue on they are of `extra`.
         extra : Brought, optional
             Items for one question.
+        columns : sequence of Matrix or None
+            Features of the columns of each, shape (1, n); empty where nobody has any.
         """
         taken = np.unique(np.concatenate(histories))
         own = taken[taken < self.size]
         space = self.part(own, extra)
         if extra is not None:
             taken = np.concatenate([own, self.size + np.arange(len(extra))])
-        columns = np.searchsorted(taken, np.concatenate(histories))
+        at = np.searchsorted(taken, np.concatenate(histories))
         indptr = np.concatenate([[0], np.cumsum([len(rows) for rows in histories])])
-        history = csr_array((np.ones(len(columns), np.float32), columns, indptr), shape=(len(histories), len(taken)))
-        return self.model.encode_users(history, space)
+        history = csr_array((np.ones(len(at), np.float32), at, indptr), shape=(len(histories), len(taken)))
+        given = next((row for row in columns if row is not None), None)
+        if given is None:
+            return self.model.encode_users(history, space)
+        features = stack_vectors(*(given * 0 if row is None else row for row in columns))
+        return self.model.encode_users(history, space, features)
 
 
 class ModelCatalogue(ModelView):
@@ -282,7 +306,7 @@ class TrainedUsers:
             readers = csr_array(model.histories_[:, [known]]).tocoo().coords[0].astype(np.int64)
         if row is not None and model.seen_ is not None and row < model.seen_.shape[1]:
             readers = np.union1d(readers, csr_array(model.seen_[:, [row]]).tocoo().coords[0])
-        return ScoredUsers(scores, readers, model.users_.take)
+        return ScoredUsers(scores, readers, model.users_.take, lambda keys: model.users_.rows(keys, "user"))
 
 
 def stored_vectors(model: Core) -> Iterator[Vectors]:
@@ -292,7 +316,8 @@ def stored_vectors(model: Core) -> Iterator[Vectors]:
     space = ItemSpace(model.items_, np.arange(n_items), None if features is None else features[:n_items])
     step = block_rows(n_items)
     for start in range(0, len(model.users_), step):
-        yield model.encode_users(csr_array(model.histories_[start : start + step]), space)
+        columns = None if model.user_features_ is None else model.user_features_[start : start + step]
+        yield model.encode_users(csr_array(model.histories_[start : start + step]), space, columns)
 
 
 def seen_rows(model: Core, user: Key) -> Rows:
@@ -349,37 +374,3 @@ def check_finite(vectors: Vectors, what: str) -> None:
     """Refuse vectors with NaN or infinite numbers; raises `ArtifactError`."""
     if not np.isfinite(largest(vectors)):
         raise ArtifactError(f"the model gives {what} that are not finite; its weights are damaged or diverged")
-
-
-def cannot_score_new(model: Core) -> str:
-    """Return one sentence for a model that is asked about items it did not see in training."""
-    return f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
-
-
-def as_content(content: Content | Any, model: Core) -> Content:
-    """Return new items as content with the model's columns.
-
-    Parameters
-    ----------
-    content : Content or data frame
-        A data frame (pandas, Polars, Arrow) has the id column ``item_id``.
-    model : Core
-
-    Raises
-    ------
-    CapabilityError
-        If the model reads no content.
-    DataError
-        If there is no id column.
-    """
-    if isinstance(content, Content):
-        return content
-    from ..data.tables import to_arrow
-
-    if model.featurizer_ is None:
-        raise CapabilityError(cannot_score_new(model))
-    table = to_arrow(content)
-    if "item_id" not in table.column_names:
-        raise DataError(f"new items need an id column 'item_id'; found {', '.join(table.column_names)}")
-    ids = IdMap(table.column("item_id").to_pylist())
-    return Content(ids, table.drop_columns(["item_id"]), model.featurizer_.spec)

@@ -118,6 +118,7 @@ class Core(Parameters, ABC):
     info_: dict[str, Any]
     manifest_: str
     seen_: csr_array | None = None
+    user_features_: Matrix | None = None
 
     @property
     @abstractmethod
@@ -147,6 +148,10 @@ class Core(Parameters, ABC):
     @abstractmethod
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
         """Return why one history over a space gets some of its items; by leaving out where a model knows nothing better."""
+
+    @abstractmethod
+    def _reasons_with_columns(self, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix) -> Reasons:
+        """Return the same for somebody with columns, shape (1, n_user_features)."""
 
     @property
     def n_parameters(self) -> int:
@@ -182,6 +187,7 @@ class Core(Parameters, ABC):
         if self.capabilities.user_columns and data.users is not None:
             self.user_featurizer_ = Featurizer.fit(data.users)
             user_features = self.user_featurizer_.transform(data.users)
+        self.user_features_ = user_features
         self.catalogue_ = ItemSpace(self.items_, np.arange(len(self.items_)), features, data.items)
         return Prepared(data, features, user_features, train)
 
@@ -237,7 +243,7 @@ class Core(Parameters, ABC):
         self._require_fitted()
         return self._encode_items(space, np.arange(len(space)) if rows is None else rows)
 
-    def encode_users(self, history: csr_array, space: ItemSpace, user_content: Content | None = None) -> Vectors:
+    def encode_users(self, history: csr_array, space: ItemSpace, user_content: Content | Matrix | None = None) -> Vectors:
         """Return user vectors from visible histories.
 
         Parameters
@@ -246,8 +252,8 @@ class Core(Parameters, ABC):
             What each user did; stored values other than their presence are ignored.
         space : ItemSpace
             From `space`.
-        user_content : Content, optional
-            Columns of the users, row-aligned.
+        user_content : Content, csr_array or ndarray, optional
+            Columns of the users, row-aligned, or their features (`user_features`).
 
         Returns
         -------
@@ -255,7 +261,7 @@ class Core(Parameters, ABC):
         """
         self._require_fitted()
         pattern = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape)
-        columns = None if user_content is None else self.user_features(user_content)
+        columns = self.user_features(user_content) if isinstance(user_content, Content) else user_content
         return self._encode_users(pattern, space, columns)
 
     def history_rows(self, space: ItemSpace) -> NDArray[np.float32] | None:

@@ -296,7 +296,7 @@ class DualNet(Recommender):
             new_users=True,
             new_items_in_history=with_content and (by_history or not fitted or bool(self.levels_.weights.content)),
             needs_content=False,
-            user_columns=True,
+            user_columns=bool(self.levels),
             updates=True,
         )
 
@@ -355,6 +355,9 @@ class DualNet(Recommender):
 
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
         return dualnet_reasons(self.levels_, history, space, rows)
+
+    def _reasons_with_columns(self, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix) -> Reasons:
+        return dualnet_reasons(self.levels_, history, space, rows, columns)
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return self.levels_.get_state()

@@ -9,6 +9,7 @@ from operator import add
 import numpy as np
 from scipy.sparse import csr_array
 
+from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..ids import Rows
 from .levels import Levels
@@ -17,7 +18,7 @@ from .reasons import Cut, Reasons
 from .runtime import DualRuntime
 
 
-def dualnet_reasons(levels: Levels, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+def dualnet_reasons(levels: Levels, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix | None = None) -> Reasons:
     """Return why one person gets some items: the reasons of all levels together.
 
     Parameters
@@ -30,6 +31,8 @@ def dualnet_reasons(levels: Levels, history: csr_array, space: ItemSpace, rows: 
         Items of the history and those to explain.
     rows : ndarray of int64, shape (M,)
         Which to explain.
+    columns : csr_array or ndarray, shape (1, n_user_features), optional
+        Features of the person's columns; what they are worth is part of the base.
     """
     parts: list[Reasons] = []
     if levels.solved is not None:
@@ -37,15 +40,18 @@ def dualnet_reasons(levels: Levels, history: csr_array, space: ItemSpace, rows: 
     if levels.weights.content:
         parts.append(levels.profile_reasons(history, space, rows))
     if levels.network is not None:
-        parts.append(network_reasons(levels.network, levels.weights.network, history, space, rows))
+        parts.append(network_reasons(levels.network, levels.weights.network, history, space, rows, columns))
     return levels.standing(reduce(add, parts), space, rows)
 
 
-def network_reasons(runtime: DualRuntime, weight: float, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+def network_reasons(
+    runtime: DualRuntime, weight: float, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix | None
+) -> Reasons:
     """Return why the networks give some items to one person.
 
-    The line of the history goes from no item to all of them, at the length that the whole history has. The line of the content
-    goes from an empty description to the item's; its learned residual is there from the start.
+    The line of the history goes from no item (but with the person's columns) to all of them, at the length that the whole
+    history has. The line of the content goes from an empty description to the item's; its learned residual is there from the
+    start.
 
     Parameters
     ----------
@@ -53,7 +59,7 @@ def network_reasons(runtime: DualRuntime, weight: float, history: csr_array, spa
         The networks.
     weight : float
         Of their score.
-    history, space, rows
+    history, space, rows, columns
         As for `dualnet_reasons`.
     """
     taken = history.indices
@@ -62,10 +68,13 @@ def network_reasons(runtime: DualRuntime, weight: float, history: csr_array, spa
     shares = table.astype(np.float64) / math.sqrt(max(len(taken), 1))
     content = None if space.features is None else space.features[rows]
     vectors = items.forward(runtime.item_table(content, space.known[rows]).astype(np.float64))
-    user = users.forward(shares.sum(axis=0)[None])
+    start = np.zeros((1, runtime.levels[0]))
+    if columns is not None and "user.columns" in runtime.tensors:
+        start += np.asarray(columns @ runtime.tensors["user.columns"], np.float64)
+    user = users.forward(start + shares.sum(axis=0)[None])
     products = np.split(vectors * user, np.cumsum(runtime.widths)[:-1], axis=1)
     levels = tuple((f"level {level + 1}", p.sum(axis=1)) for level, p in zip(items.spec.matched, products, strict=True))
-    base, gradient = integrate(users, np.zeros((1, runtime.levels[0])), shares.sum(axis=0)[None], vectors)
+    base, gradient = integrate(users, start, shares.sum(axis=0)[None], vectors)
     by_feature = None
     if content is not None and "item.content" in runtime.tensors:
         residual = runtime.item_table(None, space.known[rows]).astype(np.float64)

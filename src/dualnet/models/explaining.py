@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..data.content import Content
+from ..data.content import Content, Matrix
 from ..data.space import ItemSpace
 from ..errors import CapabilityError, UsageError, nearest
 from ..ids import IdMap, Key, Rows
-from ..retrieval.askers import resolve
+from ..retrieval.askers import check_one_asker, resolve
 from ..retrieval.questions import Asker
 from ..retrieval.recommendations import UserPath
-from .answers import check_one_asker
-from .catalogue import ReadableCatalogue, as_content, catalogue_of
+from .catalogue import ReadableCatalogue, catalogue_of
 from .core import Core
 from .explanation import METHODS, ContentPart, Explanation, HistoryPart, Method, View
 from .leaving_out import leave_one_out
+from .question_content import as_content
 from .reasons import Cut, Reasons
 
 
@@ -33,6 +33,7 @@ class Explains(Core):
         *,
         user: Key | None = None,
         history: Sequence[Key] | None = None,
+        user_columns: Any = None,
         new_items: Content | Any | None = None,
         method: Method = "integrated-gradients",
     ) -> Explanation:
@@ -42,7 +43,7 @@ class Explains(Core):
         ----------
         item : str or int
             An item of the catalogue or of `new_items`.
-        user, history, new_items
+        user, history, user_columns, new_items
             As in `recommend`.
         method : {"integrated-gradients", "leave-one-out"}
             Parts that sum to the score, or what the score loses when one thing is left out.
@@ -58,7 +59,9 @@ class Explains(Core):
         CapabilityError
             If the model cannot score the item.
         """
-        return self.explain_many([item], user=user, history=history, new_items=new_items, method=method)[0]
+        return self.explain_many(
+            [item], user=user, history=history, user_columns=user_columns, new_items=new_items, method=method
+        )[0]
 
     def explain_many(
         self,
@@ -66,6 +69,7 @@ class Explains(Core):
         *,
         user: Key | None = None,
         history: Sequence[Key] | None = None,
+        user_columns: Any = None,
         new_items: Content | Any | None = None,
         method: Method = "integrated-gradients",
     ) -> list[Explanation]:
@@ -75,18 +79,23 @@ class Explains(Core):
         ----------
         items : sequence of str or int
             As `item` in `explain`.
-        user, history, new_items, method
+        user, history, user_columns, new_items, method
             As in `explain`.
         """
         self._require_fitted()
-        check_one_asker(user, history)
+        if user is not None or history is not None or user_columns is None:
+            check_one_asker(user, history)
         if isinstance(items, str):
             raise UsageError(f"items must be a list of item ids, got the text {items!r}")
         fresh: Any = () if new_items is None else as_content(new_items, self)
-        return explain(catalogue_of(self), Asker(user=user, history=history, new_items=fresh), items, method)
+        asker = Asker(user=user, history=history, user_columns=user_columns, new_items=fresh)
+        return explain(catalogue_of(self), asker, items, method)
 
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
         return leave_one_out(self, history, space, rows)
+
+    def _reasons_with_columns(self, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix) -> Reasons:
+        return leave_one_out(self, history, space, rows, columns)
 
 
 def explain(
@@ -133,7 +142,7 @@ def explain(
     raw = [{name: content.get(name) for name in columns} for content in contents]
     return explain_rows(
         model, space, places[: len(who.rows)], places[len(who.rows) :], [titles[place] for place in places], who.resolved,
-        method, raw,
+        method, raw, who.columns,
     )  # fmt: skip
 
 
@@ -146,6 +155,7 @@ def explain_rows(
     resolved: UserPath,
     method: Method = "integrated-gradients",
     raw: Sequence[Mapping[str, Any]] = (),
+    user_columns: Matrix | None = None,
 ) -> list[Explanation]:
     """Explain some items of a space for one history; only the items of both are encoded.
 
@@ -168,6 +178,8 @@ def explain_rows(
     raw : sequence of mapping, length M
         Raw content of the items; of use only for `Featurizer.labels.value_columns`. Without it, numbers are shown without
         their value and hashed words as buckets.
+    user_columns : csr_array or ndarray, shape (1, n_user_features), optional
+        Features of the person's columns.
     """
     if method not in METHODS:
         raise UsageError(f"there is no method '{method}'.{nearest(method, METHODS)}")
@@ -183,6 +195,7 @@ def explain_rows(
         )
     columns = np.searchsorted(here, taken)
     readable = part.is_known[columns].any() or (model.capabilities.new_items_in_history and len(columns) > 0)
+    readable |= user_columns is not None and abs(user_columns).sum() > 0
     own = titles[len(taken) :]
     if not readable:
         counts = [float(model.popularity_[known]) if known >= 0 else 0.0 for known in part.known[asked]]
@@ -193,7 +206,11 @@ def explain_rows(
         ]
     order = np.argsort(columns)
     history = csr_array((np.ones(len(columns), np.float32), columns[order], np.array([0, len(columns)])), shape=(1, len(part)))
-    found = (leave_one_out if method == "leave-one-out" else type(model)._reasons)(model, history, part, asked)
+    if user_columns is None:
+        found = (leave_one_out if method == "leave-one-out" else type(model)._reasons)(model, history, part, asked)
+    else:
+        reasons = leave_one_out if method == "leave-one-out" else type(model)._reasons_with_columns
+        found = reasons(model, history, part, asked, user_columns)
     keys = part.ids.take(columns[order])
     names = [titles[at] for at in order]
     explained = []

@@ -198,17 +198,23 @@ def _seen(model: Core, new: Interactions, users: IdMap, items: IdMap, likes: csr
 
 
 def _columns(model: Core, users: IdMap, given: Content | None) -> Matrix | None:
-    """Return the columns of all users, zeros for those without a row."""
+    """Return the features of the columns of all users: the given ones, else those stored, else zeros."""
     if model.user_featurizer_ is None:
         return None
-    width = model.user_featurizer_.n_features
+    stored: Any = model.user_features_
+    if stored is None:
+        stored = csr_array((len(model.users_), model.user_featurizer_.n_features), dtype=np.float32)
     rows = np.empty(0, np.int64) if given is None else users.find(given.ids.keys)
-    if given is None or not (rows >= 0).any():
-        return csr_array((len(users), width), dtype=np.float32)
-    features: Any = model.user_featurizer_.transform(given)[rows >= 0]
+    fresh: Any = stored[:0] if given is None else model.user_featurizer_.transform(given)[rows >= 0]
     rows = rows[rows >= 0]
-    place = csr_array((np.ones(len(rows), np.float32), (rows, np.arange(len(rows)))), shape=(len(users), len(rows)))
-    whole = place @ features
+    if issparse(stored) != issparse(fresh):
+        stored, fresh = csr_array(stored), csr_array(fresh)
+    both = _stacked(stored, fresh)
+    source = np.where(np.arange(len(users)) < len(model.users_), np.arange(len(users)), -1)
+    source[rows] = len(model.users_) + np.arange(len(rows))
+    there = np.flatnonzero(source >= 0)
+    place = csr_array((np.ones(len(there), np.float32), (there, source[there])), shape=(len(users), both.shape[0]))
+    whole = place @ both
     return csr_array(whole) if issparse(whole) else np.asarray(whole, np.float32)
 
 

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
+from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..ids import IdMap, Rows
 from ..retrieval.topk import inner_products
+from ..retrieval.vectors import stack_vectors
 from .core import Core
 from .reasons import Cut, Reasons
 
@@ -17,7 +19,7 @@ ROUNDING = 1e-6  # of the scores; smaller losses are none
 MOST_TERMS = 100  # of an item, the heaviest; each is one more encoding
 
 
-def leave_one_out(model: Core, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+def leave_one_out(model: Core, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix | None = None) -> Reasons:
     """Return reasons by leaving one thing out at a time.
 
     Such losses need not sum to the score: two like items each lose little while the other is there. The difference is the base.
@@ -32,13 +34,16 @@ def leave_one_out(model: Core, history: csr_array, space: ItemSpace, rows: Rows)
         Items of the history and those to explain.
     rows : ndarray of int64, shape (M,)
         Which to explain.
+    columns : csr_array or ndarray, shape (1, n_user_features), optional
+        Features of the person's columns, which are never left out.
     """
     taken = history.indices
     without = np.ones((1 + len(taken), len(taken)), np.float32)
     without[1 + np.arange(len(taken)), np.arange(len(taken))] = 0
     place = csr_array((np.ones(len(taken), np.float32), (np.arange(len(taken)), taken)), shape=(len(taken), len(space)))
     histories = csr_array(csr_array(without) @ place)
-    users, items = model.encode_users(histories, space), model.encode_items(space, rows)
+    known = None if columns is None else stack_vectors(*[columns] * (1 + len(taken)))
+    users, items = model.encode_users(histories, space, known), model.encode_items(space, rows)
     scores = inner_products(users, items).astype(np.float64)
     lost = (scores[0] - scores[1:]).T
     by_item = Cut(scores[0] - lost.sum(axis=1), lost)

@@ -67,8 +67,10 @@ def choose_weights(
     if not reads_content:
         content = 0.0
     parts = [_parts(levels, question, reads_content) for question in asked]
+    # somebody with columns and no history is known to the networks alone
+    networks = NETWORK[1:] if any(question.columns is not None for question in asked) else NETWORK
     weights = LevelWeights(1.0 if network is None else network, 0.0 if content is None else content)
-    for name, given, tried in (("network", network, NETWORK), ("content", content, CONTENT), ("network", network, NETWORK)):
+    for name, given, tried in (("network", network, networks), ("content", content, CONTENT), ("network", network, networks)):
         if given is not None:
             continue
 

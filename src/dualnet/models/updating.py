@@ -15,9 +15,9 @@ from ..data.other_events import count_kinds
 from ..errors import CapabilityError, UsageError
 from ..train.options import RunOptions
 from ..train.tracking.guard import tracked
-from .catalogue import as_content
 from .core import Core, Prepared
 from .growth import grow
+from .question_content import as_content
 
 
 class Updates(Core):
@@ -89,6 +89,7 @@ class Updates(Core):
         updated.weights_ = None if (data.matrix.data == 1).all() else data.matrix.data
         updated.popularity_ = np.bincount(data.matrix.indices, minlength=len(data.items)).astype(np.float32)
         updated.catalogue_, updated.seen_ = grown.catalogue, grown.seen
+        updated.user_features_ = grown.prepared.user_features
         number = int(self.info_.get("update", {}).get("number", 0)) + 1
         weights = np.ones(self.histories_.nnz, np.float32) if self.weights_ is None else self.weights_
         idle = grown.added["pairs"] == 0 and np.array_equal(data.matrix.data, weights)  # no pair is new, and none is heavier

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from .questions import (
     Encoded,
     EncodeItemQuestion,
     EncodeUserQuestion,
+    ListQuestion,
     NewItem,
     Question,
     RecommendQuestion,
@@ -33,7 +35,7 @@ from .questions import (
 from .recommendations import ItemPath, Recommendations
 from .selection import Found, Wanted, best_rows
 from .topk import inner_products
-from .vectors import JoinedVectors, Vectors, largest, stack_vectors
+from .vectors import JoinedVectors, Vectors, largest, stack_vectors, subtract
 
 NAMELESS = "content of a question"
 NOT_FINITE = "the model has no finite vector for this history; its weights are damaged"
@@ -90,7 +92,7 @@ class Answering(Generic[C]):
                     if isinstance(question, RecommendQuestion):
                         pending.append((place, self._wanted(catalogue, question, asked[place])))
                 elif isinstance(question, SimilarQuestion):
-                    pending.append((place, _wanted_similar(catalogue, question)))
+                    pending.append((place, self._wanted_similar(catalogue, question)))
                 elif isinstance(question, EncodeItemQuestion):
                     answers[place] = _encoded_item(catalogue, question)
                 elif isinstance(question, UsersQuestion):
@@ -113,33 +115,66 @@ class Answering(Generic[C]):
         return [answer if answer is not None else UsageError("there is no such question") for answer in answers]
 
     def _wanted(self, catalogue: C, question: RecommendQuestion, who: Asked) -> Wanted:
-        check_k(question.k)
         if not who.readable and question.fallback == "error":
             raise DataError(who.why_unreadable)
-        size = catalogue.size
-        seen = np.empty(0, np.int64) if question.keep_seen else who.barred
-        away = seen
+        share = question.popularity
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+            raise UsageError(f"popularity must be a number from 0 to 1, got {share!r}")
+        away = who.rows[:0] if question.keep_seen else who.barred
+        only, away = self._listing(catalogue, question, who, away)
+        return Wanted(
+            question.k,
+            away,
+            only,
+            who.resolved if who.readable else "fallback",
+            who.ignored,
+            who=who,
+            new_share=question.new_share,
+            popularity=float(share) if who.readable else 1.0,
+        )
+
+    def _wanted_similar(self, catalogue: C, question: SimilarQuestion) -> Wanted:
+        row, _ = _item_vector(catalogue, question.item, None)
+        assert row is not None
+        only, away = self._listing(catalogue, question, None, np.array([row]))
+        return Wanted(question.k, away, only, "item", [], similar_to=row, new_share=question.new_share)
+
+    def _listing(self, catalogue: C, question: ListQuestion, who: Asked | None, away: Rows) -> tuple[Rows | None, Rows]:
+        """Return the only rows that may be on a list (None for all), and `away` with the rows that are excluded."""
+        check_k(question.k)
+        _check_kinds(question)
+
+        def rows_of(keys: Sequence[Key], what: str) -> Rows:
+            return catalogue.rows(keys, what) if who is None else who.find(catalogue, keys, what)
+
+        size, extra = catalogue.size, None if who is None else who.extra
         if len(question.exclude):
-            away = np.union1d(seen, who.find(catalogue, question.exclude, "excluded item"))
-        only = None
+            away = np.union1d(away, rows_of(question.exclude, "excluded item"))
+        parts = []
         if question.candidates is not None:
-            only = np.unique(who.find(catalogue, question.candidates, "candidate item"))
+            parts.append(np.unique(rows_of(question.candidates, "candidate item")))
         if question.filter:
-            later = catalogue.later_contents()
-            brought = [] if who.extra is None else who.extra.contents()
-            mask = self.filters.mask(size - len(later), question.filter, [*later, *brought])
-            passing = np.flatnonzero(mask)
-            only = passing if only is None else np.intersect1d(only, passing, assume_unique=True)
-        if only is not None:
+            later, brought = catalogue.later_contents(), [] if extra is None else extra.contents()
+            parts.append(np.flatnonzero(self.filters.mask(size - len(later), question.filter, [*later, *brought])))
+        if question.only is not None:
+            new = np.concatenate([catalogue.known < 0, np.ones(0 if extra is None else len(extra), bool)])
+            parts.append(np.flatnonzero(new == (question.only == "new")))
+        only = None
+        if parts:
+            only = reduce(lambda one, other: np.intersect1d(one, other, assume_unique=True), parts)
             own = only[only < size]
             only = np.concatenate([own[catalogue.listed[own]], only[only >= size]])
-        return Wanted(question.k, away, only, who.resolved if who.readable else "fallback", who.ignored, who=who)
+        return only, away
 
     def _users_for(self, catalogue: C, question: UsersQuestion) -> Recommendations:
         check_k(question.k)
         row, vector = _item_vector(catalogue, question.item, question.content)
         found = self.users.scores(catalogue, vector, row)
         allowed = np.ones(len(found.scores), bool)
+        if question.candidates is not None:
+            allowed[:] = False
+            allowed[found.find(question.candidates)] = True
+        allowed[found.find(question.exclude)] = False
         if not question.keep_seen:
             allowed[found.readers] = False
         places = np.flatnonzero(allowed)
@@ -174,14 +209,29 @@ def check_k(k: int) -> None:
         raise UsageError(f"k must be a whole number of at least 1, got {k!r}")
 
 
+def _check_kinds(question: ListQuestion) -> None:
+    """Refuse a kind of items that does not exist, and a share that is none."""
+    share = question.new_share
+    if question.only not in (None, "known", "new"):
+        raise UsageError(f"only must be 'known' or 'new', got {question.only!r}")
+    if share is None:
+        return
+    if question.only is not None:
+        raise UsageError("only and new_share say how many new items are listed; give one of them")
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise UsageError(f"new_share must be a number from 0 to 1, got {share!r}")
+
+
 def _encode(catalogue: Catalogue, asked: dict[int, Asked], answers: list[Answer | Exception | None]) -> UserVectors:
     """Return the vector of each asker that the model answers for; those with items of their own are encoded alone."""
     plain = [place for place, who in asked.items() if who.readable and who.extra is None]
-    found = UserVectors(plain, catalogue.encode_histories([asked[place].rows for place in plain]) if plain else None, {})
+    who_asks = [asked[place] for place in plain]
+    columns = [who.columns for who in who_asks]
+    found = UserVectors(plain, catalogue.encode_histories([who.rows for who in who_asks], None, columns) if plain else None, {})
     for place, who in asked.items():
         if who.readable and who.extra is not None:
             try:
-                found.alone[place] = catalogue.encode_histories([who.rows], who.extra)
+                found.alone[place] = catalogue.encode_histories([who.rows], who.extra, [who.columns])
                 if not np.isfinite(largest(found.alone[place])):
                     answers[place] = DataError(NOT_FINITE)
             except (DualNetError, ValueError) as error:
@@ -197,19 +247,16 @@ def _queries(catalogue: Catalogue, pending: list[tuple[int, Wanted]], vectors: U
     """Return the vectors to rank with, in the order of the lists that popularity does not answer."""
     asking = [(place, wanted) for place, wanted in pending if wanted.resolved != "fallback"]
     if [place for place, _ in asking] == vectors.places:
-        return vectors.together
-    found = []
-    for place, wanted in asking:
-        row = wanted.similar_to
-        found.append(vectors.of(place) if row is None else catalogue.vectors[row : row + 1])
-    return stack_vectors(*found)
-
-
-def _wanted_similar(catalogue: Catalogue, question: SimilarQuestion) -> Wanted:
-    check_k(question.k)
-    row, _ = _item_vector(catalogue, question.item, None)
-    assert row is not None
-    return Wanted(question.k, np.array([row]), None, "item", [], similar_to=row)
+        found = vectors.together
+    else:
+        found = stack_vectors(
+            *(
+                vectors.of(place) if wanted.similar_to is None else catalogue.vectors[wanted.similar_to : wanted.similar_to + 1]
+                for place, wanted in asking
+            )
+        )
+    less = np.array([1 - wanted.popularity for _, wanted in asking], np.float32)
+    return subtract(found, less, catalogue.nobody) if less.any() else found
 
 
 def _item_vector(catalogue: Catalogue, item: Key | None, content: Any) -> tuple[int | None, Vectors]:
@@ -258,23 +305,32 @@ def _scored_or_encoded(
 
 def _listed(catalogue: Catalogue, wanted: Sequence[Wanted], found: Sequence[Found]) -> list[Recommendations]:
     """Return lists with ids and titles; those are looked up once for each item of the catalogue in any list."""
-    own = [rows[rows < catalogue.size] for rows, _ in found]
-    distinct = np.unique(np.concatenate(own)) if own else np.empty(0, np.int64)
+    size = catalogue.size
+    distinct = np.unique(np.concatenate([rows for rows, _ in found])) if found else np.empty(0, np.int64)
+    distinct = distinct[: np.searchsorted(distinct, size)]
     keys, titles = catalogue.keys(distinct.tolist()), catalogue.titles(distinct.tolist())
+    paths = _paths(catalogue, distinct)
     lists = []
     for want, (rows, scores) in zip(wanted, found, strict=True):
         places = np.searchsorted(distinct, rows).tolist()
         extra = None if want.who is None else want.who.extra
-        if extra is None or (rows < catalogue.size).all():
+        its_keys: list[Key]
+        its_paths: list[ItemPath]
+        if extra is None:
             its_keys, its_titles = [keys[at] for at in places], [titles[at] for at in places]
+            its_paths = [paths[at] for at in places]
         else:
-            behind = (rows - catalogue.size).tolist()
-            its_keys = [keys[at] if row < 0 else extra.ids.key(row) for at, row in zip(places, behind, strict=True)]
-            its_titles = [titles[at] if row < 0 else extra.titles[row] for at, row in zip(places, behind, strict=True)]
-        paths = _paths(catalogue, rows)
+            both = list(zip(places, (rows - size).tolist(), strict=True))  # place among the distinct, row of what was brought
+            its_keys = [keys[at] if row < 0 else extra.ids.key(row) for at, row in both]
+            its_titles = [titles[at] if row < 0 else extra.titles[row] for at, row in both]
+            its_paths = [paths[at] if row < 0 else "content" for at, row in both]
         if want.resolved == "fallback":
-            paths = ["popularity" for _ in paths]
-        lists.append(Recommendations(its_keys, scores.tolist(), its_titles, paths, want.resolved, want.ignored))
+            its_paths = ["popularity" for _ in its_paths]
+        lists.append(
+            Recommendations(
+                its_keys, scores.tolist(), its_titles, its_paths, want.resolved, want.ignored, popularity=want.popularity
+            )
+        )
     return lists
 
 

@@ -12,6 +12,9 @@ from ..ids import Key, Rows
 from .catalogue import Brought, Catalogue
 from .questions import Asker
 from .recommendations import UserPath
+from .vectors import Matrix
+
+NONE: Rows = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,15 +25,17 @@ class Asked:
     ----------
     rows : ndarray of int64
         The history, ascending; rows from the size of the catalogue on are of `extra`.
-    resolved : {"known", "history"}
+    resolved : {"known", "history", "columns"}
     readable : bool
-        Whether the model can make something of the history; otherwise popularity answers.
+        Whether the model can make something of the history or the columns; otherwise popularity answers.
     ignored : list
         Entries that the model cannot take account of.
     extra : Brought, optional
         Items for this question only.
     seen : ndarray of int64
-        What a stored user saw or disliked and did not like, ascending.
+        What the user saw or disliked and did not like.
+    columns : csr_array or ndarray, shape (1, n_user_features), optional
+        Features of the columns.
     """
 
     rows: Rows
@@ -39,6 +44,7 @@ class Asked:
     ignored: list[Key]
     extra: Brought | None
     seen: Rows
+    columns: Matrix | None
 
     @property
     def barred(self) -> Rows:
@@ -69,25 +75,32 @@ def resolve(catalogue: Catalogue, asker: Asker, extra: Brought | None = None) ->
     Raises
     ------
     UsageError
-        For both or neither of user and history.
+        For both or neither of user and history (columns alone stand for an empty history).
     UnknownIdError
         For a user or item that is not known.
     DataError, CapabilityError
         For new items that do not fit, or that the model cannot score.
     """
-    if (asker.user is None) == (asker.history is None):
+    alone = asker.user is None and asker.history is None and asker.user_columns is not None
+    if (asker.user is None) == (asker.history is None) and not alone:
         raise UsageError("give either user (someone with a stored history) or history (what someone did)")
     if extra is None and len(asker.new_items):
         extra = bring(catalogue, asker)
-    seen = np.empty(0, np.int64)
-    if asker.history is None:
-        assert asker.user is not None
-        rows, resolved, seen = catalogue.history(asker.user), "known", catalogue.seen(asker.user)
+    resolved: UserPath = "history"
+    columns = None if asker.user_columns is None else catalogue.read_columns(asker.user_columns)
+    seen = _find(catalogue, extra, asker.seen, "seen item") if len(asker.seen) else NONE
+    if asker.user is not None:
+        rows, resolved = catalogue.history(asker.user), "known"
+        columns = catalogue.stored_columns(asker.user) if columns is None else columns
+        stored = catalogue.seen(asker.user)
+        seen = np.concatenate([seen, stored]) if len(stored) else seen
+    elif asker.history is None:
+        rows = NONE
     else:
         if isinstance(asker.history, str):
             raise UsageError(f"history must be a list of item ids, got the text {asker.history[:80]!r}")
         found = _find(catalogue, extra, asker.history, "item in the history")
-        rows, resolved = np.array(sorted(set(found.tolist())), np.int64), "history"  # for a few rows faster than np.unique
+        rows = np.array(sorted(set(found.tolist())), np.int64)  # for a few rows faster than np.unique
     ignored: list[Key] = []
     if catalogue.reads_new:
         readable = len(rows) > 0
@@ -98,7 +111,16 @@ def resolve(catalogue: Catalogue, asker: Asker, extra: Brought | None = None) ->
         ignored = catalogue.keys(own[~is_known].tolist())
         if extra is not None:
             ignored += extra.ids.take(rows[rows >= catalogue.size] - catalogue.size)
-    return Asked(rows, "known" if resolved == "known" else "history", readable, ignored, extra, seen)
+    if not readable and columns is not None and abs(columns).sum() > 0:
+        readable, resolved = True, "columns"
+    return Asked(rows, resolved, readable, ignored, extra, seen, columns)
+
+
+def check_one_asker(*given: object) -> None:
+    """Refuse a question of nobody or of several, of whom all but one must be None; raises `UsageError`."""
+    if sum(who is not None for who in given) != 1:
+        several = "; users= or histories= for many" if len(given) > 2 else ""
+        raise UsageError(f"give either user= (someone seen in training) or history= (what someone did){several}")
 
 
 def bring(catalogue: Catalogue, asker: Asker) -> Brought:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..ids import IdMap, Key, Rows
 from .principal import PrincipalAxes
-from .vectors import Vectors
+from .vectors import Matrix, Vectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +123,24 @@ class Catalogue(Protocol):
     def seen(self, user: Key) -> Rows:
         """Return the rows of what a stored user saw or disliked and did not like, ascending."""
 
+    def stored_columns(self, user: Key) -> Matrix | None:
+        """Return the features of the stored columns of a user, shape (1, n), or None."""
+
+    def read_columns(self, columns: Any) -> Matrix:
+        """Return the features of columns that come with a question, shape (1, n).
+
+        Raises
+        ------
+        CapabilityError
+            If the model reads no user columns.
+        DataError
+            For a column that the model does not have, or a value that does not fit it.
+        """
+
+    @property
+    def nobody(self) -> Vectors:
+        """Vector of an empty history without columns, shape (1, width): what everybody's scores have in common."""
+
     def bring(self, items: Any) -> Brought:
         """Return items for one question, encoded.
 
@@ -134,8 +152,13 @@ class Catalogue(Protocol):
             If their content does not fit.
         """
 
-    def encode_histories(self, histories: Sequence[Rows], extra: Brought | None = None) -> Vectors:
-        """Return the user vectors of some histories of distinct rows; from `size` on they are rows of `extra`."""
+    def encode_histories(
+        self, histories: Sequence[Rows], extra: Brought | None = None, columns: Sequence[Matrix | None] = ()
+    ) -> Vectors:
+        """Return the user vectors of some histories of distinct rows; from `size` on they are rows of `extra`.
+
+        `columns` has the features of the columns of each, or is empty where nobody has any.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,8 +172,11 @@ class ScoredUsers:
         Places of those whose history holds the item, and of those who saw or disliked it.
     keys : callable
         Returns the ids of the users at some places.
+    find : callable
+        Returns the places of some users; raises `UnknownIdError` for one who is not there.
     """
 
     scores: NDArray[np.float32]
     readers: Rows
     keys: Callable[[Rows], list[Key]]
+    find: Callable[[Sequence[Key]], Rows]

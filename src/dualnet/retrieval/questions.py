@@ -10,6 +10,7 @@ from ..ids import Key
 from .recommendations import ItemPath, Recommendations, UserPath
 
 Columns: TypeAlias = Mapping[str, Any]  # content of one item: column -> JSON value
+ItemKind: TypeAlias = Literal["known", "new"]
 Filter: TypeAlias = Mapping[str, Mapping[str, Any]]  # column -> {"is"|"any"|"min"|"max"|"contains": value}
 
 
@@ -30,14 +31,18 @@ class NewItem:
 
 @dataclass(frozen=True, kw_only=True)
 class Asker:
-    """Who asks: exactly one of `user` and `history`, and items for this question only.
+    """Who asks: exactly one of `user` and `history` (or columns alone), and items for this question only.
 
     Parameters
     ----------
     user : str or int, optional
-        Short for that user's stored history.
+        Short for that user's stored history and columns.
     history : sequence of str or int, optional
         Items of the catalogue or of `new_items`.
+    seen : sequence of str or int
+        Items that are never listed and are not part of the history: dismissed, or seen and not liked.
+    user_columns : object, optional
+        Columns of the user, in place of stored ones: a mapping of column to value, or a row of features.
     new_items : sized collection
         Can be recommended and be part of the history. What may stand here is for the catalogue to say: a sequence of
         `NewItem`, or a table of content.
@@ -46,17 +51,45 @@ class Asker:
     user: Key | None = None
     history: Sequence[Key] | None = None
     new_items: Any = ()
+    seen: Sequence[Key] = ()
+    user_columns: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecommendQuestion(Asker):
-    """The best items for someone; answered by `Recommendations`. Arguments as in `Recommender.recommend`."""
+class ListQuestion:
+    """How long a list of items is, and what may be on it.
+
+    Parameters
+    ----------
+    k : int
+        Length of the list.
+    exclude : sequence of str or int
+        Items not to list.
+    candidates : sequence of str or int, optional
+        List only these.
+    filter : mapping, optional
+        Conditions on item columns (`retrieval.filters`).
+    only : {"known", "new"}, optional
+        List only items that the model was trained on, or only items that it was not trained on.
+    new_share : float, optional
+        Share of the k places for the best new items, from 0 to 1, rounded half up; the others are for the best known ones.
+        Where one kind runs out, the other fills the list. The order is by score. Not together with `only`.
+    """
 
     k: int = 10
     exclude: Sequence[Key] = ()
     candidates: Sequence[Key] | None = None
     filter: Filter | None = None
+    only: ItemKind | None = None
+    new_share: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecommendQuestion(ListQuestion, Asker):
+    """The best items for someone; answered by `Recommendations`. Arguments as in `Recommender.recommend`."""
+
     keep_seen: bool = False
+    popularity: float = 1.0
     fallback: Literal["popularity", "error"] = "popularity"
 
 
@@ -68,24 +101,25 @@ class ScoreQuestion(Asker):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimilarQuestion:
+class SimilarQuestion(ListQuestion):
     """The items nearest to one item by cosine; answered by `Recommendations`."""
 
     item: Key
-    k: int = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class UsersQuestion:
     """The stored users who would want an item most; answered by `Recommendations` of users.
 
-    Exactly one of `item` and `content` (of an item that nobody has seen yet).
+    Exactly one of `item` and `content` (of an item that nobody has seen yet). `exclude` and `candidates` name users.
     """
 
     item: Key | None = None
     content: Columns | None = None
     k: int = 10
     keep_seen: bool = False
+    exclude: Sequence[Key] = ()
+    candidates: Sequence[Key] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +147,7 @@ class Scores:
     Parameters
     ----------
     resolved : str
-        ``known`` or ``history``.
+        ``known``, ``history`` or ``columns``.
     ignored : list
         History entries the model could not take account of.
     items, scores, paths : list

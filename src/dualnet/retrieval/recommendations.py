@@ -49,6 +49,8 @@ class Recommendations:
         History entries that the model could not take account of.
     what : str
         ``item`` or ``user``.
+    popularity : float
+        How much of the score of an empty history is in the scores; 1 for all of it.
     """
 
     ids: list[Key]
@@ -58,6 +60,7 @@ class Recommendations:
     resolved: UserPath
     ignored: list[Key]
     what: Literal["item", "user"] = "item"
+    popularity: float = 1.0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -71,6 +74,7 @@ class Recommendations:
         return {
             "resolved": self.resolved,
             "ignored": self.ignored,
+            **({} if self.popularity == 1 else {"popularity": self.popularity}),
             f"{self.what}s": [
                 {"rank": place + 1, self.what: key, "score": score, "title": title, "path": path}
                 for place, (key, score, title, path) in enumerate(
@@ -95,6 +99,8 @@ class Recommendations:
 
     def __str__(self) -> str:
         head = f"{len(self)} {self.what}{'' if len(self) == 1 else 's'}{ASKED[self.what, self.resolved]}"
+        if self.popularity != 1:
+            head += f"; popularity counts {self.popularity:g}"
         if self.ignored:
             head += f"; not taken account of: {listing(self.ignored)}"
         width = max((len(str(key)) for key in self.ids), default=0)

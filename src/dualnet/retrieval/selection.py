@@ -44,6 +44,10 @@ class Wanted:
         Whose list.
     similar_to : int, optional
         Row of the item whose neighbours are wanted, instead.
+    new_share : float, optional
+        Share of the places for new items (`ListQuestion`).
+    popularity : float
+        How much of the score of an empty history stays in.
     """
 
     k: int
@@ -53,6 +57,8 @@ class Wanted:
     ignored: list[Key]
     who: Asked | None = None
     similar_to: int | None = None
+    new_share: float | None = None
+    popularity: float = 1.0
 
 
 Found = tuple[Rows, Scores]
@@ -76,7 +82,7 @@ def best_rows(catalogue: Catalogue, wanted: Sequence[Wanted], queries: Vectors |
         assert queries is not None
         left = list(range(len(asking)))
         if catalogue.heads is not None:
-            easy = [row for row in left if wanted[asking[row]].k <= BOUNDED and _among_all(catalogue, wanted[asking[row]])]
+            easy = [row for row in left if _by_bounds(catalogue, wanted[asking[row]])]
             lists = _bounded(catalogue, [wanted[asking[row]] for row in easy], _rows(queries, easy)) if easy else []
             found |= {asking[row]: best for row, best in zip(easy, lists, strict=True)}
             left = [row for row in left if asking[row] not in found]
@@ -96,7 +102,7 @@ def _by_all_scores(catalogue: Catalogue, wanted: Sequence[Wanted], asking: list[
         if want.similar_to is not None:
             lengths = catalogue.lengths
             scores[row] = scores[row] / np.maximum(lengths * lengths[want.similar_to], 1e-12)
-        if _among_all(catalogue, want) or (want.similar_to is not None and not _scarce(catalogue, want)):
+        if _among_all(catalogue, want):
             searched[want.k <= SHORT].append(row)
         else:
             found[place] = _among_few(catalogue, want, scores[row], queries, row)
@@ -108,9 +114,14 @@ def _by_all_scores(catalogue: Catalogue, wanted: Sequence[Wanted], asking: list[
 
 
 def _among_all(catalogue: Catalogue, want: Wanted) -> bool:
-    """Whether a list is of inner products and nearly everything may be on it."""
-    plain = want.similar_to is None and want.only is None and (want.who is None or want.who.extra is None)
+    """Whether nearly everything may be on a list."""
+    plain = want.only is None and want.new_share is None and (want.who is None or want.who.extra is None)
     return plain and not _scarce(catalogue, want)
+
+
+def _by_bounds(catalogue: Catalogue, want: Wanted) -> bool:
+    """Whether a list is short, of inner products, and nearly everything may be on it."""
+    return want.similar_to is None and want.k <= BOUNDED and _among_all(catalogue, want)
 
 
 def _bounded(catalogue: Catalogue, wanted: Sequence[Wanted], queries: Vectors) -> list[Found]:
@@ -183,14 +194,39 @@ def _exclude(catalogue: Catalogue, wanted: Sequence[Wanted], scores: Scores) -> 
 
 
 def _among_few(catalogue: Catalogue, want: Wanted, scores: Scores, queries: Vectors, row: int) -> Found:
-    """Return one list by sorting what may be listed."""
+    """Return one list from the scores of what may be listed."""
     rows = _allowed(catalogue, want)
     extra = None if want.who is None else want.who.extra
     if extra is not None:
         scores = np.concatenate([scores, inner_products(queries[row : row + 1], extra.vectors)[0]])
     values = scores[rows]
-    order = np.argsort(-values, kind="stable")[: want.k]
+    order = _first(values, want.k) if want.new_share is None else _mixed(values, _is_new(catalogue, rows), want)
     return rows[order], values[order]
+
+
+def _first(values: Scores, k: int) -> Rows:
+    """Return the places of the k largest values, ties by place."""
+    k = min(k, len(values))
+    return best_of(values[None], k).columns[0] if k else np.empty(0, np.int64)
+
+
+def _mixed(values: Scores, is_new: NDArray[np.bool_], want: Wanted) -> Rows:
+    """Return the places of the best new and the best known values, each in its share of the list, by value."""
+    assert want.new_share is not None
+    new, known = np.flatnonzero(is_new), np.flatnonzero(~is_new)
+    n_new = min(int(np.floor(want.new_share * want.k + 0.5)), len(new))
+    n_known = min(want.k - n_new, len(known))
+    n_new = min(want.k - n_known, len(new))  # the places that known items leave
+    chosen = np.sort(np.concatenate([new[_first(values[new], n_new)], known[_first(values[known], n_known)]]))
+    return chosen[np.argsort(-values[chosen], kind="stable")]
+
+
+def _is_new(catalogue: Catalogue, rows: Rows) -> NDArray[np.bool_]:
+    """Return which rows are of items that the model was not trained on."""
+    new = np.ones(len(rows), bool)
+    own = rows < catalogue.size
+    new[own] = catalogue.known[rows[own]] < 0
+    return new
 
 
 def _allowed(catalogue: Catalogue, want: Wanted) -> Rows:

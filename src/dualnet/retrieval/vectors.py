@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack, issparse, vstack
 
 Vectors: TypeAlias = Any  # ndarray or csr_array of float32, or JoinedVectors; SciPy has no types to say so
+Matrix: TypeAlias = Any  # ndarray or csr_array of float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,23 @@ def join(dense: NDArray[np.float32], content: Vectors) -> Vectors:
     if issparse(content):
         return JoinedVectors(dense, csr_array(content))
     return np.hstack([dense, content]).astype(np.float32, copy=False)
+
+
+def subtract(vectors: Vectors, factors: NDArray[np.float32], vector: Vectors) -> Vectors:
+    """Return vectors less a multiple of one vector each.
+
+    Parameters
+    ----------
+    vectors : Vectors, shape (n, width)
+    factors : ndarray of float32, shape (n,)
+    vector : Vectors, shape (1, width)
+        Of the same kind.
+    """
+    if isinstance(vectors, JoinedVectors):
+        return JoinedVectors(subtract(vectors.dense, factors, vector.dense), subtract(vectors.sparse, factors, vector.sparse))
+    if issparse(vectors):
+        return csr_array(vectors - csr_array(factors[:, None]) @ vector)
+    return vectors - factors[:, None] * vector
 
 
 def stack_vectors(*parts: Vectors) -> Vectors:

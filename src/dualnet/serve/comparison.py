@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..errors import UsageError
@@ -21,11 +22,12 @@ def compare(version: Version, catalogue: LiveCatalogue, asker: Asker, k: int) ->
     """
     if asker.new_items:
         raise UsageError("new_items cannot be compared: some of the simple models know nothing of content")
-    question = RecommendQuestion(user=asker.user, history=asker.history, k=k)
+    question = RecommendQuestion(user=asker.user, history=asker.history, user_columns=asker.user_columns, k=k)
+    plain = replace(question, user_columns=None, history=question.history if asker.user is not None else question.history or [])
     views, pending = version.baselines.views(catalogue)
     models: list[dict[str, Any]] = []
     for name, view in [(version.model.name, catalogue), *views.items()]:
-        answer = version.answering(view, [question])[0]
+        answer = version.answering(view, [question if view is catalogue else plain])[0]
         if isinstance(answer, Exception):
             if view is catalogue:
                 raise answer

@@ -59,6 +59,12 @@ def content_columns(model: Recommender) -> dict[str, str]:
     return kinds
 
 
+def user_columns(model: Recommender) -> dict[str, str]:
+    """Return the columns of users that the model takes account of, each with its kind: categories or numbers."""
+    spec = None if model.user_featurizer_ is None else model.user_featurizer_.spec
+    return {} if spec is None else {name: kind for kind in ("categories", "numbers") for name in getattr(spec, kind)}
+
+
 def new_ids(keys: Sequence[Key], like: IdMap, what: str) -> IdMap:
     """Return ids that came with a request; raises `DataError` if one is not of the kind of those that are there."""
     for key in keys:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from ..errors import UnknownIdError, listing
 from ..ids import Key, Rows
 from ..models.base import Recommender
 from ..models.catalogue import stored_vectors
@@ -77,7 +78,17 @@ class StoredUsers:
         def keys(places: Rows) -> list[Key]:
             return [users.key(place) if place < n_base else new[place - n_base] for place in places.tolist()]
 
-        return ScoredUsers(np.concatenate(scores), np.array(readers, np.int64), keys)
+        def find(wanted: Sequence[Key]) -> Rows:
+            later_on = {key: n_base + at for at, key in enumerate(new)}
+            places = [
+                later_on.get(key, -1) if at < 0 else at for key, at in zip(wanted, users.find(wanted).tolist(), strict=True)
+            ]
+            unknown = [key for key, at in zip(wanted, places, strict=True) if at < 0 and not catalogue.has_user(key)]
+            if unknown:
+                raise UnknownIdError(f"unknown user {listing(unknown)}")
+            return np.array([at for at in places if at >= 0], np.int64)  # of some users nothing can be read
+
+        return ScoredUsers(np.concatenate(scores), np.array(readers, np.int64), keys, find)
 
     def _encode_base(self) -> None:
         if self._base is not None:
@@ -110,7 +121,7 @@ class StoredUsers:
             self._grown, self._vectors, self._used = {}, None, 0
             self._encode_grown(catalogue)
             return
-        fresh = catalogue.encode_histories(histories)
+        fresh = catalogue.encode_histories(histories, None, [catalogue.stored_columns(key) for key in changed])
         if self._vectors is None:
             self._vectors = GrowingVectors(fresh)
         else:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .catalogue import LiveCatalogue
-from .new_content import content_columns
+from .new_content import content_columns, user_columns
 from .versions import Version
 
 
@@ -27,6 +27,7 @@ def model_summary(version: Version, catalogue: LiveCatalogue, previous: Version 
         "users": catalogue.n_users,
         "users_trained": len(model.users_),
         "columns": content_columns(model),
+        "user_columns": user_columns(model),
         "ids": {
             "items": "integer" if model.catalogue_.ids.is_integer else "string",
             "users": "integer" if model.users_.is_integer else "string",

@@ -12,7 +12,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 def shown(page):
     """Titles of the recommendations on the page, once they are there."""
-    page.locator(".view-recommendations:not([aria-busy]) .pick").first.wait_for()
+    page.locator(".view-recommendations .listed:not([aria-busy]) .pick").first.wait_for()
     return page.locator(".pick-title > span:first-child").all_inner_texts()
 
 
@@ -162,7 +162,7 @@ def test_a_late_answer_to_an_old_question_is_dropped(site, open_page):
     page.route("**/v1/recommend", hold)
     with page.expect_request("**/v1/recommend"):
         page.evaluate(f"location.hash = '#/recommendations?history={first}'")
-    expect(page.locator(".view-recommendations")).to_have_attribute("aria-busy", "true")
+    expect(page.locator(".view-recommendations .listed")).to_have_attribute("aria-busy", "true")
     page.evaluate(f"location.hash = '#/recommendations?history={second}'")
     wanted = site.titles({"history": [second], "k": 10})
     expect(page.locator(".pick-title").first).to_contain_text(wanted[0])
@@ -359,3 +359,19 @@ def test_the_model_card_shows_what_is_served(site, open_page):
         "of the first ten places 12.3 % hold something held out that they like, 25.0 % something that nobody"
     )
     expect(card).to_contain_text("48, 32")  # the levels
+
+
+def test_a_list_is_tuned(site, open_page):
+    first, second = [card["item"] for card in site.ask("GET", "/v1/items?limit=2")["items"]]
+    page = open_page(site, f"/#/recommendations?history={first},{second}")
+    assert shown(page) == site.titles({"history": [first, second], "k": 10})
+    page.get_by_text("Tune this list").click()
+    dial = page.get_by_label("How much popularity counts")
+    dial.focus()
+    page.keyboard.press("Home")
+    expect(page.locator("#popularity-says")).to_have_text("0 %")
+    expect(page.locator(".listed")).to_contain_text("Popularity counts 0 %")
+    assert shown(page) == site.titles({"history": [first, second], "k": 10, "popularity": 0})
+    page.get_by_label("New items").select_option("known")
+    expect(page).to_have_url(re.compile("popularity=0&kinds=known"))
+    assert shown(page) == site.titles({"history": [first, second], "k": 10, "popularity": 0, "only": "known"})

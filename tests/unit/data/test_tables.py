@@ -138,6 +138,21 @@ def test_items_without_content(events, tmp_path):
     assert Dataset.from_tables(events, few, text="title", missing_content="zero").interactions.n_pairs == 4
 
 
+def test_users_without_a_row(events, tmp_path):
+    few = tmp_path / "users.csv"
+    few.write_text("user_id,land\n007,DE\n")
+    named = {"users": few, "user_categories": "land"}
+    with pytest.raises(DataError, match="user"):
+        Dataset.from_tables(events, **named)
+    with pytest.warns(DualNetWarning, match="events of users without a row were left out"):
+        data = Dataset.from_tables(events, missing_content="drop", **named)
+    assert {str(key) for key in data.interactions.users} == {"007"}
+    whole = Dataset.from_tables(events, missing_content="zero", **named)
+    assert whole.interactions.n_pairs == Dataset.from_tables(events).interactions.n_pairs
+    lands = dict(zip(whole.users.ids, whole.users.table["land"].to_pylist(), strict=True))
+    assert {str(key): land for key, land in lands.items() if land} == {"007": "DE"}
+
+
 def test_content_twins(events, tmp_path):
     path = tmp_path / "i.csv"
     path.write_text(ITEMS + "a,Graph kernels\n")

@@ -1,9 +1,12 @@
 """A batch of different questions gives what the library gives one by one; a question that fails fails alone."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from scipy.sparse import csr_array
 
-from dualnet import Content, load
+from dualnet import Content, Dataset, load
+from dualnet.data.content import ContentSpec
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import CapabilityError, DataError, DualNetError, UnknownIdError, UsageError
 from dualnet.models.registry import create
@@ -302,3 +305,72 @@ def test_a_loaded_model_with_added_items_is_served_whole(tmp_path):
     again = load(model.save(tmp_path / "m"))
     found = answering(again)(open_catalogue(again, label("dualnet")), [RecommendQuestion(history=["n1", "i0-2"], k=48)])[0]
     same(found, model.recommend(history=["n1", "i0-2"], k=48))
+
+
+def test_columns_of_users_count_on_the_server(tmp_path):
+    users = WORLD.interactions.users
+    groups = Content(users, pa.table({"group": [str(key)[1] for key in users]}), ContentSpec(categories=("group",)))
+    model = create("dualnet", **DUAL).fit(Dataset(WORLD.interactions, WORLD.items, groups))
+    catalogue, answer = open_catalogue(load(model.save(tmp_path / "model")), label("dualnet")), answering(model)
+    columns = {"group": "3"}
+    questions = [
+        RecommendQuestion(user="u2-3", k=6),
+        RecommendQuestion(user_columns=columns, k=6),
+        RecommendQuestion(history=["i0-1"], k=6),
+        RecommendQuestion(history=["i0-1"], user_columns=columns, k=6),
+        RecommendQuestion(user="u2-3", user_columns=columns, k=6),
+        RecommendQuestion(history=["i0-1"], user_columns={"grup": "3"}),
+    ]
+    *found, refused = answer(catalogue, questions)
+    assert isinstance(refused, DataError)
+    expected = [
+        model.recommend("u2-3", k=6),
+        model.recommend(user_columns=columns, k=6),
+        model.recommend(history=["i0-1"], k=6),
+        model.recommend(history=["i0-1"], user_columns=columns, k=6),
+        model.recommend("u2-3", user_columns=columns, k=6),
+    ]
+    for got, want in zip(found, expected, strict=True):
+        same(got, want)
+    assert found[1].resolved == "columns"
+    # a history that grew is encoded anew, with the same columns
+    grown, _, _ = add_events(catalogue, [("u2-3", "i3-3")])
+    everyone = answer(grown, [UsersQuestion(item="i0-5", k=40, keep_seen=True)])[0]
+    history = [*catalogue.keys(catalogue.history("u2-3").tolist()), "i3-3"]
+    score = model.score(["i0-5"], history=history, user_columns={"group": "2"})[0]
+    assert everyone.scores[everyone.ids.index("u2-3")] == pytest.approx(float(score), abs=1e-5)
+
+
+def test_users_to_list_and_not_to_list(served):
+    _, catalogue, answer = served
+    later, _, _ = add_events(catalogue, [("fresh", "i0-1")])
+    found, unknown = answer(
+        later,
+        [
+            UsersQuestion(item="i0-5", k=9, candidates=["u0-1", "fresh", "u2-2"], exclude=["u2-2"], keep_seen=True),
+            UsersQuestion(item="i0-5", exclude=["nobody"]),
+        ],
+    )
+    assert set(found.ids) == {"u0-1", "fresh"}
+    assert isinstance(unknown, UnknownIdError)
+
+
+def test_what_was_seen_is_not_listed_on_the_server(served):
+    model, catalogue, answer = served
+    seen = np.zeros(model.histories_.shape, np.float32)
+    first = answer(catalogue, [RecommendQuestion(user="u1-1", k=3)])[0].ids
+    seen[model.users_.row("u1-1"), model.items_.rows(first)] = 1
+    model.seen_ = csr_array(seen)
+    try:
+        plain, all_of_it, dismissed = answer(
+            catalogue,
+            [
+                RecommendQuestion(user="u1-1", k=45),
+                RecommendQuestion(user="u1-1", k=45, keep_seen=True),
+                RecommendQuestion(history=["i0-1"], seen=first, k=45),
+            ],
+        )
+    finally:
+        model.seen_ = None
+    assert not set(first) & {*plain.ids, *dismissed.ids}
+    assert set(first) <= set(all_of_it.ids)

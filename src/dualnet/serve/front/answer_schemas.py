@@ -69,8 +69,9 @@ class ListedUser(_Named, Generic[UserId]):
 class RecommendAnswer(Answer, Generic[ItemId]):
     """A list, best first."""
 
-    resolved: Annotated[str, Field(description="known, history, item or fallback")]
+    resolved: Annotated[str, Field(description="known, history, columns, item or fallback")]
     ignored: list[ItemId]
+    popularity: Annotated[float | None, Field(description="Where it was not 1: how much of it is in the scores.")] = None
     items: list[ListedItem[ItemId]]
 
 

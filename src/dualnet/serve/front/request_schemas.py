@@ -28,7 +28,8 @@ Scalar: TypeAlias = "bool | int | float | str"
 Value: TypeAlias = "Text | bool | Number | list[Label] | list[Number] | None"
 Content: TypeAlias = Annotated[dict[Column, Value], Field(min_length=1, max_length=MOST_COLUMNS)]
 
-EITHER: Any = {"oneOf": [{"required": ["user"]}, {"required": ["history"]}]}
+_NAMED: Any = [{"required": ["user"]}, {"required": ["history"]}]
+EITHER: Any = {"oneOf": [*_NAMED, {"required": ["user_columns"], "not": {"anyOf": _NAMED}}]}
 ITEM_OR_CONTENT: Any = {"oneOf": [{"required": ["item"]}, {"required": ["content"]}]}
 
 
@@ -100,7 +101,7 @@ class NewItem(Strict, Generic[NewItemId]):
 
 
 class Asked(Strict, Generic[UserId, ItemId, NewItemId]):
-    """Somebody: a stored user, or a history."""
+    """Somebody: a stored user, a history, or columns alone."""
 
     model_config = ConfigDict(json_schema_extra=EITHER)
 
@@ -113,16 +114,26 @@ class Asked(Strict, Generic[UserId, ItemId, NewItemId]):
         FailFast(),
         Field(default_factory=list, max_length=MOST_ITEMS, description="Items for this question only."),
     ]
+    user_columns: Annotated[
+        dict[Column, Text | bool | Number],
+        Field(
+            default_factory=_absent,
+            min_length=1,
+            max_length=MOST_COLUMNS,
+            description="Columns of somebody, in place of stored ones; alone they are a question too.",
+        ),
+    ]
 
     @model_validator(mode="after")
     def _either(self) -> Self:
-        if (self.user is None) == (self.history is None):
+        alone = self.user is None and self.history is None and self.user_columns is not None
+        if (self.user is None) == (self.history is None) and not alone:
             raise ValueError("give either 'user' or 'history'")
         return self
 
 
-class RecommendRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):
-    """For whom, how many, and which may be listed."""
+class _Listing(Strict, Generic[ItemId]):
+    """How long a list is, and which items may be on it."""
 
     k: K = 10
     exclude: Annotated[list[ItemId], FailFast(), Field(default_factory=list, max_length=MOST_IDS)]
@@ -132,6 +143,50 @@ class RecommendRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId,
     filter: Annotated[
         dict[Column, Condition], Field(default_factory=dict, max_length=50, description="Conditions on columns, all must hold.")
     ]
+    only: Annotated[
+        str,
+        StringConstraints(pattern="^(known|new)$"),
+        Field(default_factory=_absent, description="List only items that the model was trained on (known), or only others."),
+    ]
+    new_share: Annotated[
+        float,
+        Field(
+            default_factory=_absent,
+            ge=0,
+            le=1,
+            description="Share of the list for new items, rounded half up; the order stays by score. Not with `only`.",
+        ),
+    ]
+
+    @model_validator(mode="after")
+    def _one_word_on_kinds(self) -> Self:
+        if self.only is not None and self.new_share is not None:
+            raise ValueError("give either 'only' or 'new_share'")
+        return self
+
+    def listing(self) -> dict[str, Any]:
+        """Return the fields of a `ListQuestion`."""
+        return {
+            "k": self.k,
+            "exclude": self.exclude,
+            "candidates": self.candidates,
+            "filter": {name: condition.plain() for name, condition in self.filter.items()} or None,
+            "only": self.only,
+            "new_share": self.new_share,
+        }
+
+
+class RecommendRequest(_Listing[ItemId], Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):
+    """For whom, how many, and which may be listed."""
+
+    seen: Annotated[
+        list[ItemId],
+        FailFast(),
+        Field(default_factory=list, max_length=MOST_IDS, description="Never listed, and no part of the history: dismissed."),
+    ]
+    popularity: Annotated[
+        float, Field(ge=0, le=1, description="How much of the score of an empty history stays in the scores.")
+    ] = 1.0
     keep_seen: Annotated[bool, Field(description="Also list items of the history, and those seen or disliked.")] = False
     fallback: Annotated[
         str,
@@ -145,7 +200,7 @@ class RecommendRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId,
 
     @model_validator(mode="after")
     def _something_to_go_by(self) -> Self:
-        if self.history is not None and len(self.history) == 0 and self.fallback is None:
+        if self.history is not None and len(self.history) == 0 and self.fallback is None and self.user_columns is None:
             raise ValueError('\'history\' is empty; give items, or ask for what is popular with "fallback": "popularity"')
         return self
 
@@ -172,11 +227,10 @@ class CompareRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, N
     k: K = 10
 
 
-class SimilarRequest(Strict, Generic[ItemId]):
-    """Which item's neighbours."""
+class SimilarRequest(_Listing[ItemId], Generic[ItemId]):
+    """Which item's neighbours, and which of them."""
 
     item: ItemId
-    k: K = 10
 
 
 class _ItemOrContent(Strict, Generic[ItemId]):
@@ -192,10 +246,14 @@ class _ItemOrContent(Strict, Generic[ItemId]):
         return self
 
 
-class UsersForItemRequest(_ItemOrContent[ItemId], Generic[ItemId]):
-    """Which item, known or by its content."""
+class UsersForItemRequest(_ItemOrContent[ItemId], Generic[UserId, ItemId]):
+    """Which item, known or by its content, and which users."""
 
     k: K = 10
+    exclude: Annotated[list[UserId], FailFast(), Field(default_factory=list, max_length=MOST_IDS)]
+    candidates: Annotated[
+        list[UserId], FailFast(), Field(default_factory=_absent, max_length=MOST_IDS, description="List only these users.")
+    ]
     keep_seen: Annotated[bool, Field(description="Also list users who took it.")] = False
 
 

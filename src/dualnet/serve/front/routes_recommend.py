@@ -47,10 +47,9 @@ def add_routes(table: RouteTable) -> None:
             raise Refusal(422, "bad-request", f"body.k: with explain at most {MOST_EXPLAINED} items are listed")
         question = RecommendQuestion(
             **_who(body),
-            k=body.k,
-            exclude=body.exclude,
-            candidates=body.candidates,
-            filter={name: condition.plain() for name, condition in body.filter.items()} or None,
+            **body.listing(),
+            seen=body.seen,
+            popularity=body.popularity,
             keep_seen=body.keep_seen,
             fallback=body.fallback or "popularity",  # type: ignore[arg-type]  # its pattern lets no other word pass
         )
@@ -80,11 +79,14 @@ def add_routes(table: RouteTable) -> None:
 
     async def similar_items(body: asked.SimilarRequest[Any]) -> dict[str, Any]:
         """List the items nearest to one."""
-        return labelled(await service.ask(SimilarQuestion(item=body.item, k=body.k)))
+        return labelled(await service.ask(SimilarQuestion(item=body.item, **body.listing())))
 
-    async def users_for_item(body: asked.UsersForItemRequest[Any]) -> dict[str, Any]:
+    async def users_for_item(body: asked.UsersForItemRequest[Any, Any]) -> dict[str, Any]:
         """List the stored users who would want an item most."""
-        question = UsersQuestion(item=body.item, content=body.content, k=body.k, keep_seen=body.keep_seen)
+        question = UsersQuestion(
+            item=body.item, content=body.content, k=body.k, keep_seen=body.keep_seen, exclude=body.exclude,
+            candidates=body.candidates,
+        )  # fmt: skip
         return labelled(await service.ask(question))
 
     async def encode_user(body: asked.EncodeUserRequest[Any, Any, Any]) -> dict[str, Any]:
@@ -111,7 +113,13 @@ def add_routes(table: RouteTable) -> None:
     add("/v1/explain", explain, of(asked.ExplainRequest, *ids), answers.ExplainAnswer, {"history": [one], "item": other})
     add("/v1/similar/items", similar_items, of(asked.SimilarRequest, table.item), items, {"item": one, "k": 5})
     users = of(answers.UsersAnswer, table.user)
-    add("/v1/users-for-item", users_for_item, of(asked.UsersForItemRequest, table.item), users, {"item": one, "k": 5})
+    add(
+        "/v1/users-for-item",
+        users_for_item,
+        of(asked.UsersForItemRequest, table.user, table.item),
+        users,
+        {"item": one, "k": 5},
+    )
     add("/v1/encode/user", encode_user, of(asked.EncodeUserRequest, *ids), answers.EncodeAnswer, history)
     add("/v1/encode/item", encode_item, of(asked.EncodeItemRequest, table.item), answers.EncodeAnswer, {"item": one})
     add("/v1/compare", compare, of(asked.CompareRequest, *ids), of(answers.CompareAnswer, table.item), history)
@@ -119,4 +127,4 @@ def add_routes(table: RouteTable) -> None:
 
 def _who(body: Any) -> dict[str, Any]:
     fresh = [NewItem(entry.id, entry.content) for entry in body.new_items]
-    return {"user": body.user, "history": body.history, "new_items": fresh}
+    return {"user": body.user, "history": body.history, "new_items": fresh, "user_columns": body.user_columns}

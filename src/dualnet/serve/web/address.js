@@ -3,10 +3,11 @@
 export const VIEWS = ["recommendations", "compare", "map", "new", "model"];
 
 /**
- * Read `#/view?user=ID` or `#/view?history=ID,ID`.
+ * Read `#/view?user=ID` or `#/view?history=ID,ID`, with `popularity=0.5`, `kinds=known|new|0.3` and `columns={...}` where they are
+ * not as usual.
  *
- * `kinds` says of `users` and `items` whether their ids are "integer" or "string". Returns `{view, user, history}`; `user` is
- * null where there is none. What is not an id of its kind is left out.
+ * `kinds` says of `users` and `items` whether their ids are "integer" or "string". Returns `{view, user, history, columns,
+ * popularity, kinds}`; `user` is null where there is none. What is not an id of its kind, and what makes no sense, is left out.
  */
 export function read(hash, kinds) {
   const [path, query = ""] = splitOnce(hash.replace(/^#\/?/, ""), "?");
@@ -16,14 +17,36 @@ export function read(hash, kinds) {
     view: VIEWS.includes(path) ? path : VIEWS[0],
     user: users.length > 0 ? users[0] : null,
     history: users.length > 0 ? [] : [...new Set(ids(fields.get("history"), kinds.items))],
+    columns: columns(fields.get("columns")),
+    popularity: share(fields.get("popularity"), 1),
+    kinds: ["known", "new"].includes(fields.get("kinds")) ? fields.get("kinds") : String(share(fields.get("kinds"), "")),
   };
 }
 
 /** The inverse of `read`. */
-export function write({ view, user, history }) {
-  if (user !== null) return `#/${view}?user=${encodeURIComponent(user)}`;
-  if (history.length > 0) return `#/${view}?history=${history.map(encodeURIComponent).join(",")}`;
-  return `#/${view}`;
+export function write({ view, user, history, columns = {}, popularity = 1, kinds = "" }) {
+  const fields = [];
+  if (user !== null) fields.push(`user=${encodeURIComponent(user)}`);
+  else if (history.length > 0) fields.push(`history=${history.map(encodeURIComponent).join(",")}`);
+  if (Object.keys(columns).length > 0) fields.push(`columns=${encodeURIComponent(JSON.stringify(columns))}`);
+  if (popularity !== 1) fields.push(`popularity=${popularity}`);
+  if (kinds !== "") fields.push(`kinds=${kinds}`);
+  return fields.length > 0 ? `#/${view}?${fields.join("&")}` : `#/${view}`;
+}
+
+function share(text, otherwise) {
+  const found = Number(text);
+  return text && found >= 0 && found <= 1 ? found : otherwise;
+}
+
+function columns(text = "") {
+  try {
+    const found = JSON.parse(decodeURIComponent(text) || "{}");
+    const plain = found !== null && typeof found === "object" && !Array.isArray(found);
+    return plain ? Object.fromEntries(Object.entries(found).filter(([, value]) => ["string", "number"].includes(typeof value))) : {};
+  } catch {
+    return {}; // a link that was cut
+  }
 }
 
 function ids(text = "", kind) {

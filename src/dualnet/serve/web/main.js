@@ -41,7 +41,7 @@ function start(model) {
   fill(bar, [...links.values()]);
   document.getElementById("home").addEventListener("click", (event) => {
     event.preventDefault();
-    go({ view: VIEWS[0], user: null, history: [] });
+    go({ view: VIEWS[0], user: null, history: [], columns: {}, popularity: 1, kinds: "" });
   });
   startState(model.ids);
   startAsker(asker);

@@ -11,6 +11,7 @@ import { pick } from "./pick.js";
 import { region } from "./region.js";
 import { asking, someone, state } from "./state.js";
 import { beginnings, welcome } from "./welcome.js";
+import { wished, wishesForm } from "./wishes.js";
 import { some } from "./words.js";
 
 const FIRST = 10;
@@ -19,13 +20,17 @@ const WAIT = 90; // milliseconds in which further clicks replace this one
 
 /** Return `update(state)` of this view. */
 export function recommendationsView(host, model) {
-  const load = region(host);
+  const wishes = wishesForm(model);
+  const list = el("div", { class: "listed" });
+  fill(host, wishes.node, list);
+  const load = region(list);
   let shown = "";
   let k = FIRST;
   onCatalogue(() => { shown = ""; });
 
   return function update(now) {
-    const question = JSON.stringify(someone(now) ? asking(now) : null);
+    wishes.update(now);
+    const question = JSON.stringify(someone(now) ? { ...asking(now), ...wished(now) } : null);
     if (question === shown) return;
     shown = question;
     k = FIRST;
@@ -34,8 +39,8 @@ export function recommendationsView(host, model) {
   };
 
   function ask() {
-    if (!someone()) load(beginnings, (found) => fill(host, welcome(found)));
-    else load((signal) => recommend({ ...asking(), ...excluded() }, k, signal), show, WAIT);
+    if (!someone()) load(beginnings, (found) => fill(list, welcome(found)));
+    else load((signal) => recommend({ ...asking(), ...wished(), ...excluded() }, k, signal), show, WAIT);
   }
 
   function show(answer, signal) {
@@ -47,14 +52,14 @@ export function recommendationsView(host, model) {
     const onward = k < MOST && answer.items.length === k && el(
       "button", { type: "button", class: "quiet wide", on: { click: () => { k = MOST; ask(); } } }, "Show more",
     );
-    fill(host, head, el("ol", { class: "picks", "aria-label": "Recommendations" }, picks.map((one) => one.node)), onward);
+    fill(list, head, el("ol", { class: "picks", "aria-label": "Recommendations" }, picks.map((one) => one.node)), onward);
     announce(answer.items.length === 0 ? "Nothing to recommend" : `${some(answer.items.length, "recommendation")}. First: ${answer.items[0].title}`);
     if (explained) explainAll(answer, picks, key, signal);
   }
 
   async function explainAll(answer, picks, key, signal) {
     try {
-      const again = await call("POST", "/v1/recommend", { ...asking(), ...excluded(), k, explain: true }, signal);
+      const again = await call("POST", "/v1/recommend", { ...asking(), ...wished(), ...excluded(), k, explain: true }, signal);
       const found = new Map(again.items.map((entry) => [entry.item, entry.explanation ?? null]));
       const all = answer.items.map((entry) => found.get(entry.item) ?? null);
       const levels = all.filter(Boolean).map((one) => one.levels);
@@ -78,12 +83,15 @@ export async function recommend(who, k, signal) {
 }
 
 function heading() {
-  const { user } = state();
-  return user === null ? "Recommended for this history" : `Recommended for ${user}`;
+  const { user, history } = state();
+  if (user !== null) return `Recommended for ${user}`;
+  return history.length > 0 ? "Recommended for this history" : "Recommended for somebody like this";
 }
 
-function told({ resolved, ignored, items }) {
+function told({ resolved, ignored, popularity, items }) {
   const sentences = [];
+  if (resolved === "columns") sentences.push("They took nothing that the model can read, so this is for what is known of them.");
+  if (popularity !== undefined) sentences.push(`Popularity counts ${Math.round(popularity * 100)} %; the reasons are those of the whole score.`);
   if (resolved === "fallback") sentences.push("Nothing is known of them, so this is what is popular.");
   if (ignored?.length > 0) sentences.push(`Not counted, since the model cannot read it: ${ignored.slice(0, 3).map(titleOf).join(", ")}.`);
   if (items.length === 0) sentences.push("There is nothing left to recommend.");

@@ -4,7 +4,7 @@ import { read, write } from "./address.js";
 
 const listeners = new Set();
 let kinds = { users: "string", items: "string" };
-let now = { view: "recommendations", user: null, history: [] };
+let now = { view: "recommendations", user: null, history: [], columns: {}, popularity: 1, kinds: "" };
 
 /** The state; not to be changed. */
 export function state() {
@@ -12,13 +12,15 @@ export function state() {
 }
 
 /** Whether anybody is asked for. */
-export function someone({ user, history } = now) {
-  return user !== null || history.length > 0;
+export function someone({ user, history, columns } = now) {
+  return user !== null || history.length > 0 || Object.keys(columns).length > 0;
 }
 
-/** `{"user": id}` or `{"history": ids}`, as the server wants it. */
-export function asking({ user, history } = now) {
-  return user === null ? { history } : { user };
+/** `{"user": id}` or `{"history": ids}`, with `{"user_columns": {...}}` or that alone, as the server wants it. */
+export function asking({ user, history, columns } = now) {
+  const who = user === null ? { history } : { user };
+  if (Object.keys(columns).length === 0) return who;
+  return user === null && history.length === 0 ? { user_columns: columns } : { ...who, user_columns: columns };
 }
 
 /** Call `listener(state)` after each change. */
@@ -28,7 +30,8 @@ export function onChange(listener) {
 
 /** Change the state and the address; a step back undoes it. */
 export function go(change) {
-  const next = { ...now, ...change };
+  const stored = change.user != null ? { columns: {} } : {}; // somebody known has columns of their own
+  const next = { ...now, ...stored, ...change };
   const address = write(next);
   if (address !== write(now)) history.pushState(null, "", address);
   become(next);

@@ -73,12 +73,17 @@ def test_a_question_reaches_the_service_whole(front):
     body = {
         "history": ["p0001", "n1"], "new_items": [FRESH], "k": 4, "exclude": ["p0002"], "candidates": ["p0003", "n1"],
         "filter": {"year": {"min": 2000, "max": 2020.5}, "open": {"is": True}, "tags": {"any": ["a", 1]}, "title": {"contains": "w"}},
-        "keep_seen": True, "fallback": "error",
+        "keep_seen": True, "fallback": "error", "new_share": 0.5, "popularity": 0.25, "seen": ["p0004"],
+        "user_columns": {"group": "3", "age": 23},
     }  # fmt: skip
     assert front.post("/v1/recommend", body).status_code == 200
     assert front.service.questions == [
         RecommendQuestion(
             history=["p0001", "n1"],
+            user_columns={"group": "3", "age": 23},
+            seen=["p0004"],
+            new_share=0.5,
+            popularity=0.25,
             new_items=[NewItem("n1", FRESH["content"])],
             k=4,
             exclude=["p0002"],

@@ -1,0 +1,137 @@
+"""Content that comes with a question: new items, and columns of users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy.sparse import issparse
+
+from ..data.content import Content, Matrix
+from ..data.features import Featurizer
+from ..errors import CapabilityError, DataError, UsageError, nearest
+from ..ids import IdMap, Key
+from .core import Core
+
+SHOWN = 80  # characters of a value in an error text
+
+
+def cannot_score_new(model: Core) -> str:
+    """Return one sentence for a model that is asked about items it did not see in training."""
+    return f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
+
+
+def as_content(content: Content | Any, model: Core) -> Content:
+    """Return new items as content with the model's columns.
+
+    Parameters
+    ----------
+    content : Content or data frame
+        A data frame (pandas, Polars, Arrow) has the id column ``item_id``.
+    model : Core
+
+    Raises
+    ------
+    CapabilityError
+        If the model reads no content.
+    DataError
+        If there is no id column.
+    """
+    if isinstance(content, Content):
+        return content
+    from ..data.tables import to_arrow
+
+    if model.featurizer_ is None:
+        raise CapabilityError(cannot_score_new(model))
+    table = to_arrow(content)
+    if "item_id" not in table.column_names:
+        raise DataError(f"new items need an id column 'item_id'; found {', '.join(table.column_names)}")
+    ids = IdMap(table.column("item_id").to_pylist())
+    return Content(ids, table.drop_columns(["item_id"]), model.featurizer_.spec)
+
+
+def user_row(model: Core, columns: Any) -> Matrix:
+    """Return the features of the columns of one user, shape (1, n_user_features).
+
+    Parameters
+    ----------
+    model : Core
+    columns : mapping, csr_array or ndarray
+        Column to value, or features already.
+
+    Raises
+    ------
+    CapabilityError
+        If the model was fitted without user columns.
+    DataError
+        For a column that the model does not have, a value that does not fit it, or no value at all.
+    """
+    if isinstance(columns, np.ndarray) or issparse(columns):
+        return columns
+    if not isinstance(columns, Mapping):
+        raise UsageError(f"user_columns must be a mapping of column to value, got a {type(columns).__name__}")
+    return user_rows(model, [columns])
+
+
+def user_rows(model: Core, columns: Any, users: Sequence[Key] | None = None) -> Matrix:
+    """Return the features of the columns of several users, shape (n, n_user_features).
+
+    Parameters
+    ----------
+    model : Core
+    columns : sequence of mapping, or data frame
+        One row each: column to value; a data frame (pandas, Polars, Arrow) may have the id column ``user_id``.
+    users : sequence of str or int, optional
+        Whose rows they are, where there is an id column; rows in another order are put in this one.
+
+    Raises
+    ------
+    CapabilityError, DataError
+        As `user_row`; also for a user without a row.
+    """
+    featurizer = model.user_featurizer_
+    if featurizer is None:
+        raise CapabilityError(f"model '{model.name}' was fitted without user columns; it cannot take account of any")
+    if not isinstance(columns, Sequence) or isinstance(columns, str):
+        columns = _table_rows(columns, users)
+    known = featurizer.spec.columns
+    for row in columns:
+        for name in row:
+            if name not in known:
+                raise DataError(
+                    f"there is no user column {str(name)[:SHOWN]!r} in this model.{nearest(str(name)[:SHOWN], known)}"
+                )
+        if all(row.get(name) is None for name in known):
+            raise DataError(f"no user column has a value; give at least one of {', '.join(known)}")
+    return featurizer.transform(_content(featurizer, columns), quiet=True)  # an unknown label is the caller's choice
+
+
+def _table_rows(table: Any, users: Sequence[Key] | None) -> list[dict[str, Any]]:
+    from ..data.tables import to_arrow
+
+    rows: list[dict[str, Any]] = to_arrow(table).to_pylist()
+    if users is None or not rows or "user_id" not in rows[0]:
+        return [{name: value for name, value in row.items() if name != "user_id"} for row in rows]
+    place = {row.pop("user_id"): row for row in rows}
+    missing = [user for user in users if user not in place]
+    if missing:
+        raise DataError(f"user {str(missing[0])[:SHOWN]!r} has no row in user_columns; add the row")
+    return [place[user] for user in users]
+
+
+def _content(featurizer: Featurizer, rows: Sequence[Mapping[str, Any]]) -> Content:
+    table: dict[str, pa.Array] = {}
+    for name in featurizer.spec.columns:
+        values = [row.get(name) for row in rows]
+        if name in featurizer.spec.categories:  # a label is text, however it is written
+            values = [None if value is None else str(value) for value in values]
+        try:
+            table[name] = pa.array(values)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+            example = next(value for value in values if value is not None)
+            raise DataError(
+                f"user column '{name}' has a value that does not fit it, such as {str(example)[:SHOWN]!r}"
+            ) from error
+    return Content(IdMap(np.arange(len(rows))), pa.table(table), featurizer.spec)
