@@ -11,7 +11,7 @@ from scipy.sparse import csr_array, issparse
 from ..data.dataset import Dataset
 from ..data.protocols.serving import validation as serving_validation
 from ..data.tasks import RankingTask, Validation
-from ..errors import DataError, optional_package
+from ..errors import DataError, UsageError, optional_package
 from ..train.options import RunOptions
 from ..train.progress import EpochProgress
 from .base import Prepared
@@ -152,11 +152,16 @@ def update_levels(
 
 def _solve(model: DualNet, known: Prepared, phase: Phase[Chosen]) -> tuple[SolvedChoice, SolvedLevels]:
     training = _training(model, known)
+    if model.factor_zero_weight is not None and not model.factor_zero_weight < training.lightest:
+        raise UsageError(
+            f"factor_zero_weight={model.factor_zero_weight!r} must be below the lightest positive ({training.lightest:g}): zeros"
+            " cannot be as sure as positives"
+        )
     if phase.chosen is not None and phase.chosen.solved is not None:
         return phase.chosen.solved, training.solve(phase.chosen.solved)
     asked = _questions(model, phase.tasks, SEARCH_USERS)
     if not asked:
-        weight = min(DENSITIES * training.density, 0.5) if model.factor_zero_weight is None else model.factor_zero_weight
+        weight = training.zero_weight(DENSITIES) if model.factor_zero_weight is None else model.factor_zero_weight
         rows = RELATION if model.relation is None else model.relation
         choice = SolvedChoice(
             weight,

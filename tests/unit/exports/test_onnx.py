@@ -83,7 +83,9 @@ def test_nobody_and_no_history():
 @pytest.mark.parametrize("parameters", [{"norm": "batch"}, {"norm": "layer", "design": "basic"}, {"user_input": "reference"}])
 def test_a_trained_model_as_a_folder(tmp_path, parameters):
     world = blocks_world()
-    model = DualNet(levels=(16, 8), epochs=2, user_batch=20, content_weight=0.5, **parameters).fit(world)
+    model = DualNet(levels=(16, 8), epochs=2, user_batch=20, content_weight=0.5, factors=0, new_scale=1.0, **parameters).fit(
+        world
+    )
     manifest = write_onnx(model, tmp_path / "encoders")
     assert manifest["content_weight"] == 0.5
     assert manifest["score"].startswith("score = inner product of the vectors + 0.5 x cosine")
@@ -111,6 +113,12 @@ def test_a_trained_model_as_a_folder(tmp_path, parameters):
     content = own.sparse @ (own.sparse[[rows[0, 0]]] + own.sparse[[rows[0, 1]]]).toarray()[0]
     cosine = content / np.linalg.norm((own.sparse[[rows[0, 0]]] + own.sparse[[rows[0, 1]]]).toarray())
     np.testing.assert_allclose((found @ users.T)[:, 0] + 0.5 * cosine, model.score(ids, history=["i1-0", "i1-1"]), atol=1e-5)
+
+
+def test_what_the_graphs_do_not_hold_is_said(tmp_path):
+    model = DualNet(levels=(8,), epochs=1, user_batch=20, factors=4, network_weight=0.5, content_weight=0.0).fit(blocks_world())
+    manifest = write_onnx(model, tmp_path / "encoders")
+    assert manifest["score"].startswith("score = 0.5 x inner product of the vectors + what the solved levels give")
 
 
 def test_large_tables_go_to_a_file_beside(tmp_path, dualnet_model, monkeypatch):

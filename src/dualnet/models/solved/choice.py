@@ -59,10 +59,15 @@ class Training:
     axes: ContentAxes | None
     settings: FactorSettings
 
+    def zero_weight(self, multiple: float) -> float:
+        """Return a weight of zeros: a multiple of the density of the matrix, at most half of the lightest positive."""
+        density = self.matrix.nnz / (self.matrix.shape[0] * self.matrix.shape[1])
+        return min(multiple * density, self.lightest / 2)
+
     @property
-    def density(self) -> float:
-        """Share of the cells that are positive."""
-        return float(self.matrix.nnz / (self.matrix.shape[0] * self.matrix.shape[1]))
+    def lightest(self) -> float:
+        """The least weight of a positive; a history that is folded in has weight 1."""
+        return min(float(self.matrix.data.min(initial=1.0)), 1.0)
 
     def solve(self, choice: SolvedChoice, start: Array | None = None) -> SolvedLevels:
         """Return the solved levels for a choice, from the start or from factors of a former fit, in fewer alternations."""
@@ -75,7 +80,7 @@ class Training:
             settings = replace(settings, iterations=UPDATE_ITERATIONS)
             random = start_factors(len(start), start.shape[1], settings.random_state)
             start = np.where(start.any(axis=1, keepdims=True), start, random)
-        matrix = self._with_rows(choice.relation)
+        matrix = self._with_rows(choice)
         plain = plain_factors(matrix, settings, start)
         if self.content is None:
             return ItemFactors(plain, None)
@@ -83,12 +88,13 @@ class Training:
             return factors_with_prior(matrix, self.content, self.axes, choice.prior, plain, settings)
         return ItemFactors(plain, ContentRidge(self.content, NEW_PENALTY, self.axes).fit(plain))
 
-    def _with_rows(self, relation: float) -> csr_array:
-        """Return the matrix with a row for each feature of the content, where an item has it."""
-        if relation == 0 or self.content is None:
+    def _with_rows(self, choice: SolvedChoice) -> csr_array:
+        """Return the matrix with a row for each feature of the content, which weighs more than a zero where an item has it."""
+        if choice.relation == 0 or self.content is None:
             return self.matrix
         features = csr_array(self.content.T)
-        rows = csr_array((np.full(features.nnz, relation, np.float32), features.indices, features.indptr), shape=features.shape)
+        weights = np.full(features.nnz, choice.zero_weight + choice.relation, np.float32)
+        rows = csr_array((weights, features.indices, features.indptr), shape=features.shape)
         return csr_array(vstack([self.matrix, rows], format="csr"))
 
     def join(self, items: ItemFactors, choice: SolvedChoice) -> SolvedLevels:
@@ -198,7 +204,7 @@ class Search:
             return found[place]
 
         penalty = REGULARIZATION if regularization is None else regularization
-        weights = [min(share * whole.density, 0.5) for share in DENSITIES] if zero_weight is None else [zero_weight]
+        weights = [whole.zero_weight(share) for share in DENSITIES] if zero_weight is None else [zero_weight]
         for weight in weights:
             if regularization is None:
                 penalty = _climb(partial(recall, weight), penalty)
