@@ -40,6 +40,7 @@ _PUBLIC = {
     "Report": "report",
     "ResourceError": "errors",
     "RunOptions": "train.options",
+    "Solved": "models.solved.model",
     "Split": "data.tasks",
     "TrainingError": "errors",
     "TrainingInterruptedError": "errors",
@@ -88,6 +89,7 @@ __all__ = [
     "Report",
     "ResourceError",
     "RunOptions",
+    "Solved",
     "Split",
     "TrainingError",
     "TrainingInterruptedError",
@@ -138,6 +140,7 @@ if TYPE_CHECKING:
     from .models.popularity import Popularity
     from .models.profile import ContentProfile, LsaProfile
     from .models.registry import create, load
+    from .models.solved.model import Solved
     from .models.wmf import WMF
     from .report import Report
     from .retrieval.recommendations import RecommendationLists, Recommendations

@@ -37,6 +37,7 @@ SMALL = {
     "cdl": {"levels": (16, 8)},
     "content-factors": {"factors": 6},
     "coupled": {"factors": 6},
+    "solved": {"factors": 6},
     "fusion": {"factors": 6},
 }
 WORLD = blocks_world()

@@ -77,6 +77,7 @@ SPACES: dict[str, Space] = {
     "lsa-profile": {"width": OneOf((100, 200, 400, 800))},
     "wmf": {"factors": OneOf((100, 200, 300, 450)), **_WEIGHTS},  # 300 and 450: section 5.2
     "content-factors": {"factors": OneOf((200, 300)), **_WEIGHTS, "ridge": Between(0.1, 30.0, log=True)},
+    "solved": {"factors": OneOf((200, 300, 450)), "content_scale": OneOf((0.0, 0.5, 1.0, 1.5))},
     "coupled": {"factors": OneOf((200, 300)), **_WEIGHTS, "content_weight": Between(0.1, 1.0, log=True, grid=3)},
     "fusion": {"factors": OneOf((100, 200, 300, 450)), **_WEIGHTS},
     "bpr": {

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_array
-
-from ..data.content import Matrix
-from ..data.space import ItemSpace
-from ..data.tasks import Validation
-from ..errors import CapabilityError
-from ..ids import Rows
+from ..errors import CapabilityError, optional_package
 from ..nn.spec import Activation
-from ..retrieval.vectors import Vectors
 from ..train.options import RunOptions
-from .base import Capabilities, Prepared, Recommender
-from .choosing import Phase, choose_then_refit
+from .base import Prepared
+from .choosing import Phase
 from .dualnet_parameters import check_parameters
-from .dualnet_reasons import dualnet_reasons
-from .learning import Chosen, chosen_without_networks, drawn_validation, learn_levels, update_levels
-from .levels import Levels
-from .reasons import Reasons
+from .learning import Chosen
+from .level_model import LevelModel
 from .runtime import DualRuntime
 
 if TYPE_CHECKING:
     from ..train.trainer import TrainingState
 
+UPDATE_RATE = 0.3  # peak rate of an update, as a share of the fit's; measured in docs/decisions.md
 
-class DualNet(Recommender):
+
+class DualNet(LevelModel):
     """Recommend anything to anyone: an item network and a user network, trained together (section 3 of the paper).
 
     The item network encodes content, the user network encodes a history; their inner product predicts the match. New items
@@ -148,11 +138,8 @@ class DualNet(Recommender):
     """
 
     name: ClassVar[str] = "dualnet"
-    uses_content: ClassVar[bool] = True
 
-    levels_: Levels
     training_: TrainingState
-    choice_: Chosen
 
     def __init__(
         self,
@@ -286,21 +273,6 @@ class DualNet(Recommender):
         return cls(**{**preset, **overrides})
 
     @property
-    def capabilities(self) -> Capabilities:
-        """What the model can serve: with content, all four quadrants."""
-        fitted = hasattr(self, "levels_")
-        with_content = not fitted or self.levels_.reads_content
-        by_history = self.user_input == "shared" or (self.levels_.solved is not None if fitted else bool(self.factors))
-        return Capabilities(
-            new_items=with_content,
-            new_users=True,
-            new_items_in_history=with_content and (by_history or not fitted or bool(self.levels_.weights.content)),
-            needs_content=False,
-            user_columns=bool(self.levels),
-            updates=True,
-        )
-
-    @property
     def runtime_(self) -> DualRuntime:
         """The networks.
 
@@ -314,58 +286,33 @@ class DualNet(Recommender):
             raise CapabilityError("this model has solved levels alone and no networks; give it levels, such as (450, 200, 50)")
         return self.levels_.runtime
 
-    @property
-    def n_parameters(self) -> int:
-        """Learned numbers of the fitted model."""
-        return self.levels_.n_numbers
-
-    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
-        """Learn; without a validation one is drawn, on which the solved levels choose, and the networks are trained once."""
+    def _check(self) -> None:
         check_parameters(self)
-        if run.log is not None and not run.resume:
-            run.log.unlink(missing_ok=True)
-        drawn = drawn_validation(known.undivided, self.random_state) if validation is None and self.factors else None
-        if drawn is None:
-            self.choice_ = choose_then_refit(self, known, validation, run, learn_levels)
-        else:
-            self.choice_ = chosen_without_networks(self, drawn, run)
-            learn_levels(self, known, Phase("train", (), (), self.choice_, run))
 
-    def _update(
-        self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
-    ) -> dict[str, Any]:
-        return update_levels(self, known, number, n_old, epochs=epochs, learning_rate=learning_rate, run=run)
+    def _train_networks(
+        self, known: Prepared, phase: Phase[Chosen], stop_after: int | None
+    ) -> tuple[TrainingState | None, DualRuntime | None]:
+        if not self.levels:
+            return None, None
+        with optional_package("torch", "train", "fitting DualNet"):
+            from .descent import descend
+        self.training_, runtime = descend(self, known, phase.tasks, phase.run, phase=phase.name, stop_after=stop_after)
+        return self.training_, runtime
 
-    def _encode_items(self, space: ItemSpace, rows: Rows) -> Vectors:
-        return self.levels_.item_vectors(space, rows)
-
-    def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> Vectors:
-        table = self._tables.get(space)
-        if table is None:
-            table = self._tables[space] = self.levels_.history_table(space)
-        return self.levels_.user_vectors(history, space, table, user_features)
-
-    def history_rows(self, space: ItemSpace) -> NDArray[np.float32]:
-        """Return what each item is in a history (`Levels.history_table`), shape (len(space), width)."""
-        return self.levels_.history_table(space)
-
-    def use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
-        """Take such rows for a space; they are forgotten with it."""
-        self._tables[space] = rows
-
-    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
-        return dualnet_reasons(self.levels_, history, space, rows)
-
-    def _reasons_with_columns(self, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix) -> Reasons:
-        return dualnet_reasons(self.levels_, history, space, rows, columns)
-
-    def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        return self.levels_.get_state()
-
-    def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
-        self.levels_ = Levels.from_state(config, tensors, self.unliked_)
-
-    @property
-    def _tables(self) -> weakref.WeakKeyDictionary[ItemSpace, NDArray[np.float32]]:
-        """What each item of a space is in a history, computed once a space."""
-        return self._cached("_history_tables", weakref.WeakKeyDictionary)
+    def _train_networks_further(
+        self,
+        known: Prepared,
+        runtime: DualRuntime,
+        phase: str,
+        n_old: int,
+        epochs: int,
+        learning_rate: float | None,
+        run: RunOptions,
+    ) -> DualRuntime:
+        with optional_package("torch", "train", "updating DualNet"):
+            from .descent import descend_further
+        rate = UPDATE_RATE * self.learning_rate if learning_rate is None else learning_rate
+        self.training_, further = descend_further(
+            self, known, runtime.tensors, run, n_old=n_old, epochs=epochs, learning_rate=rate, phase=phase
+        )
+        return further

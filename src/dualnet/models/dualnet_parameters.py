@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, get_args
 from ..errors import UsageError, nearest
 from ..nn.spec import ACTIVATIONS, Design, Norm
 from .choosing import FIGURES
+from .solved.parameters import check_solved
 
 if TYPE_CHECKING:
     from .dualnet import DualNet
@@ -43,7 +44,7 @@ def check_parameters(model: DualNet) -> None:
         raise UsageError(
             "levels=() and factors=0 leave nothing to fit: give widths, such as (450, 200, 50), or factors, such as 300"
         )
-    _check_solved(model)
+    check_solved(model)
     _check_stages(model)
     for name, choices in CHOICES.items():
         value = getattr(model, name)
@@ -75,21 +76,6 @@ def check_parameters(model: DualNet) -> None:
         raise UsageError(f"clip={model.clip!r} must be above 0, or None for no limit")
     if model.weight_decay < 0:
         raise UsageError(f"weight_decay={model.weight_decay!r} must not be negative")
-
-
-def _check_solved(model: DualNet) -> None:
-    if isinstance(model.factors, bool) or not isinstance(model.factors, int) or model.factors < 0:
-        raise UsageError(f"factors={model.factors!r} must be a whole number of at least 0")
-    for name in ("factor_zero_weight", "regularization", "prior"):
-        value = getattr(model, name)
-        if value is not None and not value > 0:
-            raise UsageError(f"{name}={value!r} must be above 0, or None to have it chosen")
-    if model.factor_zero_weight is not None and not model.factor_zero_weight < 1:
-        raise UsageError(f"factor_zero_weight={model.factor_zero_weight!r} must be below the weight 1 of positives")
-    for name in ("relation", "content_scale", "network_weight", "new_scale", "unliked_scale"):
-        value = getattr(model, name)
-        if value is not None and not 0 <= value < math.inf:
-            raise UsageError(f"{name}={value!r} must be a number of at least 0, or None to have it chosen")
 
 
 def _check_stages(model: DualNet) -> None:

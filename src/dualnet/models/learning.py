@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
@@ -11,14 +12,15 @@ from scipy.sparse import csr_array, issparse
 from ..data.dataset import Dataset
 from ..data.protocols.serving import validation as serving_validation
 from ..data.tasks import RankingTask, Validation
-from ..errors import DataError, UsageError, optional_package
+from ..errors import DataError, UsageError
 from ..train.options import RunOptions
 from ..train.progress import EpochProgress
-from .base import Prepared
+from .base import Prepared, Recommender
 from .choosing import Phase, sample_users
 from .content_cosine import at_unit_length
 from .level_choice import Question, choose_standing, choose_weights
 from .levels import Levels, LevelWeights
+from .runtime import DualRuntime
 from .solved.choice import Search, Training
 from .solved.factors import FactorSettings
 from .solved.joint import FEW_FEATURES
@@ -27,8 +29,6 @@ from .solved.ridge import ContentAxes
 
 if TYPE_CHECKING:
     from ..train.trainer import TrainingState
-    from .dualnet import DualNet
-    from .runtime import DualRuntime
 
 AXES = 200  # leading axes of the content that the solved levels keep dense
 SEARCH_USERS = 1_000  # of each validation task that the solved levels are chosen on
@@ -40,8 +40,7 @@ RELATION = 0.5
 CONTENT_SCALE = 0.5
 NETWORK_WEIGHT = 0.6
 CONTENT_WEIGHT = 0.3  # of networks without solved levels
-UPDATE_EPOCHS = 2  # of a warm update, and its peak rate as a share of the fit's; measured in docs/decisions.md
-UPDATE_RATE = 0.3
+UPDATE_EPOCHS = 2  # of a warm update; measured in docs/decisions.md
 
 
 @dataclass(frozen=True)
@@ -63,13 +62,54 @@ class Chosen:
     training: TrainingState | None
 
 
-def learn_levels(model: DualNet, known: Prepared, phase: Phase[Chosen]) -> Chosen:
+class Learner(Recommender):
+    """What a model that learns levels has to have; what a subclass has no parameter for is an attribute of the class."""
+
+    uses_content = True
+
+    levels: Sequence[int] = ()
+    user_input: Literal["shared", "reference"] = "shared"
+    factors: int
+    factor_zero_weight: float | None
+    regularization: float | None
+    relation: float | None
+    prior: float | None
+    content_scale: float | None
+    network_weight: float | None = 0.0
+    content_weight: float | None
+    new_scale: float | None
+    unliked_scale: float | None
+    random_state: int
+
+    levels_: Levels
+
+    def _train_networks(
+        self, known: Prepared, phase: Phase[Chosen], stop_after: int | None
+    ) -> tuple[TrainingState | None, DualRuntime | None]:
+        """Train the networks and return how that went and what they are; None for a model without networks."""
+        return None, None
+
+    def _train_networks_further(
+        self,
+        known: Prepared,
+        runtime: DualRuntime,
+        phase: str,
+        n_old: int,
+        epochs: int,
+        learning_rate: float | None,
+        run: RunOptions,
+    ) -> DualRuntime:
+        """Train networks further on old and new data."""
+        return runtime
+
+
+def learn_levels(model: Learner, known: Prepared, phase: Phase[Chosen]) -> Chosen:
     """Solve, train and weigh the levels of a model, or take from a former phase what they are to be.
 
     Parameters
     ----------
-    model : DualNet
-        Prepared; gets ``levels_`` and, with networks, ``training_``.
+    model : Learner
+        Prepared; gets ``levels_``.
     known : Prepared
         What it is fitted on.
     phase : Phase
@@ -77,14 +117,8 @@ def learn_levels(model: DualNet, known: Prepared, phase: Phase[Chosen]) -> Chose
     """
     chosen = phase.chosen
     solved_choice, solved = _solve(model, known, phase) if model.factors else (None, None)
-    state: TrainingState | None = None
-    runtime: DualRuntime | None = None
-    if model.levels:
-        with optional_package("torch", "train", "fitting DualNet"):
-            from .descent import descend
-        stop = None if chosen is None or chosen.training is None else chosen.training.best_epoch
-        state, runtime = descend(model, known, phase.tasks, phase.run, phase=phase.name, stop_after=stop)
-        model.training_ = state
+    stop = None if chosen is None or chosen.training is None else chosen.training.best_epoch
+    state, runtime = model._train_networks(known, phase, stop)
     levels = Levels(solved, runtime, _default_weights(model, known), model.unliked_)
     if chosen is not None:
         weights = chosen.weights
@@ -94,17 +128,17 @@ def learn_levels(model: DualNet, known: Prepared, phase: Phase[Chosen]) -> Chose
     return Chosen(solved_choice, weights, state)
 
 
-def chosen_without_networks(model: DualNet, drawn: Validation, run: RunOptions) -> Chosen:
+def chosen_without_networks(model: Learner, drawn: Validation, run: RunOptions) -> Chosen:
     """Return what the solved levels alone choose on a validation; networks count by their default weight.
 
     Parameters
     ----------
-    model : DualNet
+    model : Learner
     drawn : Validation
         Drawn from data that nobody divided.
     run : RunOptions
     """
-    twin = type(model)(**{**model.get_params(), "levels": ()})
+    twin = type(model)(**({**model.get_params(), "levels": ()} if model.levels else model.get_params()))
     chosen = learn_levels(twin, twin._prepare(drawn.train), Phase("choose", drawn.tasks, drawn.served, None, run))
     network = 0.0 if not model.levels else NETWORK_WEIGHT if model.network_weight is None else model.network_weight
     return replace(chosen, weights=replace(chosen.weights, network=network))
@@ -119,7 +153,7 @@ def drawn_validation(train: Dataset, seed: int) -> Validation | None:
 
 
 def update_levels(
-    model: DualNet,
+    model: Learner,
     known: Prepared,
     number: int,
     n_old: int,
@@ -132,7 +166,6 @@ def update_levels(
     levels = model.levels_
     solved, runtime = levels.solved, levels.runtime
     passes = UPDATE_EPOCHS if epochs is None else epochs
-    rate = UPDATE_RATE * model.learning_rate if learning_rate is None else learning_rate
     if solved is not None:
         training = _training(model, known)
         start = solved.start(training.content, n_old, known.data.interactions.n_items)
@@ -141,16 +174,12 @@ def update_levels(
         else:
             solved = replace(solved, items=replace(solved.items, items=start))
     if runtime is not None:
-        with optional_package("torch", "train", "updating DualNet"):
-            from .descent import descend_further
-        model.training_, runtime = descend_further(
-            model, known, runtime.tensors, run, n_old=n_old, epochs=passes, learning_rate=rate, phase=f"update-{number}"
-        )
+        runtime = model._train_networks_further(known, runtime, f"update-{number}", n_old, passes, learning_rate, run)
     model.levels_ = Levels(solved, runtime, levels.weights, model.unliked_)
-    return {"epochs": passes, "learning_rate": rate}
+    return {"epochs": passes} | ({} if learning_rate is None else {"learning_rate": learning_rate})
 
 
-def _solve(model: DualNet, known: Prepared, phase: Phase[Chosen]) -> tuple[SolvedChoice, SolvedLevels]:
+def _solve(model: Learner, known: Prepared, phase: Phase[Chosen]) -> tuple[SolvedChoice, SolvedLevels]:
     training = _training(model, known)
     if model.factor_zero_weight is not None and not model.factor_zero_weight < training.lightest:
         raise UsageError(
@@ -176,7 +205,7 @@ def _solve(model: DualNet, known: Prepared, phase: Phase[Chosen]) -> tuple[Solve
         return search(model.factor_zero_weight, model.regularization, model.relation, model.prior, model.content_scale)
 
 
-def _training(model: DualNet, known: Prepared) -> Training:
+def _training(model: Learner, known: Prepared) -> Training:
     content = None if known.features is None else at_unit_length(known.features)
     axes = None
     if content is not None and content.shape[1] > FEW_FEATURES:
@@ -186,7 +215,7 @@ def _training(model: DualNet, known: Prepared) -> Training:
     return Training(matrix, content, axes, FactorSettings(width, 0.0, 0.0, random_state=model.random_state))
 
 
-def _default_weights(model: DualNet, known: Prepared) -> LevelWeights:
+def _default_weights(model: Learner, known: Prepared) -> LevelWeights:
     """Return the weights of levels where there is nothing to choose on."""
     content = 0.0 if known.features is None or model.factors else CONTENT_WEIGHT
     network = NETWORK_WEIGHT if model.factors else 1.0
@@ -198,7 +227,7 @@ def _default_weights(model: DualNet, known: Prepared) -> LevelWeights:
     )
 
 
-def _weigh(model: DualNet, levels: Levels, phase: Phase[Chosen]) -> LevelWeights:
+def _weigh(model: Learner, levels: Levels, phase: Phase[Chosen]) -> LevelWeights:
     asked = _questions(model, phase.tasks, WEIGHT_USERS)
     if not asked:
         return levels.weights
@@ -211,7 +240,7 @@ def _weigh(model: DualNet, levels: Levels, phase: Phase[Chosen]) -> LevelWeights
     )
 
 
-def _questions(model: DualNet, tasks: tuple[RankingTask, ...], users: int) -> list[Question]:
+def _questions(model: Learner, tasks: tuple[RankingTask, ...], users: int) -> list[Question]:
     found = []
     for task in (sample_users(task, users, model.random_state) for task in tasks):
         columns = None if task.user_content is None else model.user_features(task.user_content)

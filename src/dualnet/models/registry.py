@@ -22,6 +22,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "content-factors": ("content_factors", "ContentFactors"),
     "coupled": ("coupled", "Coupled"),
     "fusion": ("fusion", "Fusion"),
+    "solved": ("solved.model", "Solved"),
     "dualnet": ("dualnet", "DualNet"),
 }
 

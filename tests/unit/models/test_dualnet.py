@@ -70,7 +70,7 @@ def test_a_new_item_reaches_someone_with_only_a_new_item():
     found = model.recommend(history=["n1"], k=10)
     assert "n2" in found.ids
     assert found.paths[found.ids.index("n2")] == "content"
-    report = evaluate(model, split, at=(10,), bootstrap=0)
+    report = evaluate(model, split.tasks, at=(10,), bootstrap=0)
     assert min(result.mean("recall@10") for result in report.results) > 0.8
 
 
@@ -265,7 +265,7 @@ def test_the_paper_preset():
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"levels": ()}, "give one or more positive widths"),
+        ({"levels": (), "factors": 0}, "leave nothing to fit"),
         ({"levels": (0,)}, "positive widths"),
         ({"design": "branchng"}, "Did you mean 'branching'"),
         ({"noise": 1.0}, "noise=1.0 must be at least 0 and below 1"),

@@ -18,6 +18,7 @@ FIT_SECONDS = {
     "wmf": 6.0,
     "bpr": 95.0,
     "coupled": 25.0,
+    "solved": 60.0,
     "fusion": 13.0,
     "cdl": 70.0,
     "dualnet": 100.0,

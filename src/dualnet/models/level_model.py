@@ -1,0 +1,108 @@
+"""What models made of levels have in common: how they are learned, encoded, explained, updated and saved."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ..data.content import Matrix
+from ..data.space import ItemSpace
+from ..data.tasks import Validation
+from ..ids import Rows
+from ..retrieval.vectors import Vectors
+from ..train.options import RunOptions
+from .base import Capabilities, Prepared
+from .choosing import Phase, choose_then_refit
+from .dualnet_reasons import dualnet_reasons
+from .learning import Chosen, Learner, chosen_without_networks, drawn_validation, learn_levels, update_levels
+from .levels import Levels
+from .reasons import Reasons
+
+
+class LevelModel(Learner):
+    """Base of models whose vectors are levels side by side (`Levels`): solved ones, those of networks, content as it is.
+
+    A subclass stores its parameters and checks them in `_check`.
+    """
+
+    choice_: Chosen
+
+    def _check(self) -> None:
+        """Check the parameters; raises `UsageError`."""
+        raise NotImplementedError
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model can serve: with content, all four quadrants."""
+        fitted = hasattr(self, "levels_")
+        with_content = not fitted or self.levels_.reads_content
+        by_history = self.user_input == "shared" or (self.levels_.solved is not None if fitted else bool(self.factors))
+        return Capabilities(
+            new_items=with_content,
+            new_users=True,
+            new_items_in_history=with_content and (by_history or not fitted or bool(self.levels_.weights.content)),
+            needs_content=False,
+            user_columns=bool(self.levels),
+            updates=True,
+        )
+
+    @property
+    def n_parameters(self) -> int:
+        """Learned numbers of the fitted model."""
+        return self.levels_.n_numbers
+
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
+        """Learn; without a validation one is drawn, on which the solved levels choose, and the networks are trained once."""
+        self._check()
+        if run.log is not None and not run.resume:
+            run.log.unlink(missing_ok=True)
+        drawn = drawn_validation(known.undivided, self.random_state) if validation is None and self.factors else None
+        if drawn is None:
+            self.choice_ = choose_then_refit(self, known, validation, run, learn_levels)
+        else:
+            self.choice_ = chosen_without_networks(self, drawn, run)
+            learn_levels(self, known, Phase("train", (), (), self.choice_, run))
+
+    def _update(
+        self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
+    ) -> dict[str, Any]:
+        return update_levels(self, known, number, n_old, epochs=epochs, learning_rate=learning_rate, run=run)
+
+    def _encode_items(self, space: ItemSpace, rows: Rows) -> Vectors:
+        return self.levels_.item_vectors(space, rows)
+
+    def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> Vectors:
+        table = self._tables.get(space)
+        if table is None:
+            table = self._tables[space] = self.levels_.history_table(space)
+        return self.levels_.user_vectors(history, space, table, user_features)
+
+    def history_rows(self, space: ItemSpace) -> NDArray[np.float32]:
+        """Return what each item is in a history (`Levels.history_table`), shape (len(space), width)."""
+        return self.levels_.history_table(space)
+
+    def use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
+        """Take such rows for a space; they are forgotten with it."""
+        self._tables[space] = rows
+
+    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
+        return dualnet_reasons(self.levels_, history, space, rows)
+
+    def _reasons_with_columns(self, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix) -> Reasons:
+        return dualnet_reasons(self.levels_, history, space, rows, columns)
+
+    def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        return self.levels_.get_state()
+
+    def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
+        self.levels_ = Levels.from_state(config, tensors, self.unliked_)
+
+    @property
+    def _tables(self) -> weakref.WeakKeyDictionary[ItemSpace, NDArray[np.float32]]:
+        """What each item of a space is in a history, computed once a space."""
+        return self._cached("_history_tables", weakref.WeakKeyDictionary)

@@ -1,0 +1,60 @@
+"""The solved levels as a model of their own: DualNet without networks, and without torch."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ...errors import UsageError
+from ..level_model import LevelModel
+from .parameters import check_solved
+
+
+class Solved(LevelModel):
+    """Factors with content as rows or prior, and content as it is, solved for in closed form: ``DualNet(levels=())``.
+
+    It answers in all four quadrants, fits in about a minute where the networks need several, and needs no torch. What is left
+    None is chosen on validation; without one, on pairs that `fit` holds out for that and then trains on.
+
+    Parameters
+    ----------
+    factors, factor_zero_weight, regularization, relation, prior, content_scale, content_weight, new_scale, unliked_scale
+        As in `DualNet`.
+    random_state : int
+        Seed of the first factors and of what is held out.
+
+    References
+    ----------
+    Hu, Koren & Volinsky 2008; Singh & Gordon 2008, for content as rows; equation 2 of the paper, for the users.
+    """
+
+    name: ClassVar[str] = "solved"
+
+    def __init__(
+        self,
+        *,
+        factors: int = 300,
+        factor_zero_weight: float | None = None,
+        regularization: float | None = None,
+        relation: float | None = None,
+        prior: float | None = None,
+        content_scale: float | None = None,
+        content_weight: float | None = None,
+        new_scale: float | None = None,
+        unliked_scale: float | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.factors = factors
+        self.factor_zero_weight = factor_zero_weight
+        self.regularization = regularization
+        self.relation = relation
+        self.prior = prior
+        self.content_scale = content_scale
+        self.content_weight = content_weight
+        self.new_scale = new_scale
+        self.unliked_scale = unliked_scale
+        self.random_state = random_state
+
+    def _check(self) -> None:
+        check_solved(self)
+        if self.factors == 0:
+            raise UsageError("factors=0 leaves nothing to fit: give a width, such as 300")

@@ -1,0 +1,33 @@
+"""What the parameters of the solved levels may be."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from ...errors import UsageError
+
+if TYPE_CHECKING:
+    from ..learning import Learner
+
+
+def check_solved(model: Learner) -> None:
+    """Check the parameters of the solved levels before anything is fitted.
+
+    Raises
+    ------
+    UsageError
+        If one is outside its range; the text names the value and what it may be.
+    """
+    if isinstance(model.factors, bool) or not isinstance(model.factors, int) or model.factors < 0:
+        raise UsageError(f"factors={model.factors!r} must be a whole number of at least 0")
+    for name in ("factor_zero_weight", "regularization", "prior"):
+        value = getattr(model, name)
+        if value is not None and not value > 0:
+            raise UsageError(f"{name}={value!r} must be above 0, or None to have it chosen")
+    if model.factor_zero_weight is not None and not model.factor_zero_weight < 1:
+        raise UsageError(f"factor_zero_weight={model.factor_zero_weight!r} must be below the weight 1 of positives")
+    for name in ("relation", "content_scale", "network_weight", "new_scale", "unliked_scale"):
+        value = getattr(model, name)
+        if value is not None and not 0 <= value < math.inf:
+            raise UsageError(f"{name}={value!r} must be a number of at least 0, or None to have it chosen")
