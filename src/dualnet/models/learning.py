@@ -11,7 +11,7 @@ from scipy.sparse import csr_array, issparse
 from ..data.dataset import Dataset
 from ..data.protocols.serving import validation as serving_validation
 from ..data.tasks import RankingTask, Validation
-from ..errors import DataError, optional_package
+from ..errors import DataError, UsageError, optional_package
 from ..train.options import RunOptions
 from ..train.progress import EpochProgress
 from .base import Prepared
@@ -137,6 +137,7 @@ def update_levels(
         training = _training(model, known)
         start = solved.start(training.content, n_old, known.data.interactions.n_items)
         if passes:
+            _check_zero_weight(solved.choice.zero_weight, training)
             solved = training.solve(solved.choice, start=start)
         else:
             solved = replace(solved, items=replace(solved.items, items=start))
@@ -152,11 +153,13 @@ def update_levels(
 
 def _solve(model: DualNet, known: Prepared, phase: Phase[Chosen]) -> tuple[SolvedChoice, SolvedLevels]:
     training = _training(model, known)
+    if model.factor_zero_weight is not None:
+        _check_zero_weight(model.factor_zero_weight, training)
     if phase.chosen is not None and phase.chosen.solved is not None:
         return phase.chosen.solved, training.solve(phase.chosen.solved)
     asked = _questions(model, phase.tasks, SEARCH_USERS)
     if not asked:
-        weight = min(DENSITIES * training.density, 0.5) if model.factor_zero_weight is None else model.factor_zero_weight
+        weight = training.zero_weight(DENSITIES) if model.factor_zero_weight is None else model.factor_zero_weight
         rows = RELATION if model.relation is None else model.relation
         choice = SolvedChoice(
             weight,
@@ -169,6 +172,14 @@ def _solve(model: DualNet, known: Prepared, phase: Phase[Chosen]) -> tuple[Solve
     with EpochProgress(phase.run.progress, "solved levels", TRIALS, 0) as progress:
         search = Search(training, [(question.task, question.space) for question in asked], progress.round)
         return search(model.factor_zero_weight, model.regularization, model.relation, model.prior, model.content_scale)
+
+
+def _check_zero_weight(weight: float, training: Training) -> None:
+    if weight >= training.lightest:
+        raise UsageError(
+            f"the weight {weight:g} of zeros (factor_zero_weight) must be below the lightest positive ({training.lightest:g}):"
+            " zeros cannot be as sure as positives"
+        )
 
 
 def _training(model: DualNet, known: Prepared) -> Training:

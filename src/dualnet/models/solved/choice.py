@@ -26,6 +26,7 @@ Asked = tuple[RankingTask, ItemSpace]
 DENSITIES = (2.0, 4.0, 8.0)  # zero weights tried, as multiples of the density of the matrix
 REGULARIZATION = 2.0  # where the search begins
 STEP = 2**0.5  # between two penalties tried
+HEAVIEST = 0.5  # zero weight tried, as a share of the lightest positive
 SEARCH_FACTORS = 64  # wide enough to compare penalties
 SEARCH_ITERATIONS = 5
 SEARCH_PAIRS = 1_000_000  # more are thinned out, by users
@@ -64,6 +65,15 @@ class Training:
         """Share of the cells that are positive."""
         return float(self.matrix.nnz / (self.matrix.shape[0] * self.matrix.shape[1]))
 
+    @property
+    def lightest(self) -> float:
+        """Weight of the lightest positive; histories count 1 each. Every weight of zeros is below."""
+        return min(float(self.matrix.data.min(initial=1)), 1.0)
+
+    def zero_weight(self, multiple: float) -> float:
+        """Return a weight of zeros as a multiple of the density, at most half of what the lightest positive weighs."""
+        return min(multiple * self.density, HEAVIEST * self.lightest)
+
     def solve(self, choice: SolvedChoice, start: Array | None = None) -> SolvedLevels:
         """Return the solved levels for a choice, from the start or from factors of a former fit, in fewer alternations."""
         return self.join(self.factors(choice, start), choice)
@@ -75,7 +85,7 @@ class Training:
             settings = replace(settings, iterations=UPDATE_ITERATIONS)
             random = start_factors(len(start), start.shape[1], settings.random_state)
             start = np.where(start.any(axis=1, keepdims=True), start, random)
-        matrix = self._with_rows(choice.relation)
+        matrix = self._with_rows(choice.relation, choice.zero_weight)
         plain = plain_factors(matrix, settings, start)
         if self.content is None:
             return ItemFactors(plain, None)
@@ -83,12 +93,13 @@ class Training:
             return factors_with_prior(matrix, self.content, self.axes, choice.prior, plain, settings)
         return ItemFactors(plain, ContentRidge(self.content, NEW_PENALTY, self.axes).fit(plain))
 
-    def _with_rows(self, relation: float) -> csr_array:
-        """Return the matrix with a row for each feature of the content, where an item has it."""
+    def _with_rows(self, relation: float, zero_weight: float) -> csr_array:
+        """Return the matrix with a row for each feature of the content, where an item has it; it weighs more than a zero."""
         if relation == 0 or self.content is None:
             return self.matrix
         features = csr_array(self.content.T)
-        rows = csr_array((np.full(features.nnz, relation, np.float32), features.indices, features.indptr), shape=features.shape)
+        weight = max(relation, zero_weight / HEAVIEST)
+        rows = csr_array((np.full(features.nnz, weight, np.float32), features.indices, features.indptr), shape=features.shape)
         return csr_array(vstack([self.matrix, rows], format="csr"))
 
     def join(self, items: ItemFactors, choice: SolvedChoice) -> SolvedLevels:
@@ -143,12 +154,11 @@ class Search:
 
     def _readings(self, relation: float | None, prior: float | None) -> list[tuple[float, float | None]]:
         """Return the ways to read content that are tried: those of `READINGS` that agree with what is given."""
-        sparse = issparse(self._training.content)
-        rows = {0.0} if not sparse else {rows for rows, _ in READINGS} if relation is None else {relation}
-        mus = {mu for _, mu in READINGS} if prior is None else {None if np.isinf(prior) else prior}
-        if relation is not None and prior is not None:
-            return [(relation, None if np.isinf(prior) else prior)]
-        return [(r, mu) for r, mu in READINGS if r in rows and mu in mus] or [(r, mu) for r in sorted(rows) for mu in mus]
+        if not issparse(self._training.content):
+            relation = 0.0  # dense content has no words to be rows
+        rows = list(dict.fromkeys(rows for rows, _ in READINGS)) if relation is None else [relation]
+        mus = list(dict.fromkeys(mu for _, mu in READINGS)) if prior is None else [None if np.isinf(prior) else prior]
+        return [(r, mu) for r, mu in READINGS if r in rows and mu in mus] or [(r, mu) for r in rows for mu in mus]
 
     def _content(self, items: ItemFactors, choice: SolvedChoice, search: bool) -> tuple[float, SolvedChoice, SolvedLevels]:
         """Return the best weight of the content for some factors, by going up and down from the one that is given."""
@@ -198,7 +208,7 @@ class Search:
             return found[place]
 
         penalty = REGULARIZATION if regularization is None else regularization
-        weights = [min(share * whole.density, 0.5) for share in DENSITIES] if zero_weight is None else [zero_weight]
+        weights = [whole.zero_weight(share) for share in DENSITIES] if zero_weight is None else [zero_weight]
         for weight in weights:
             if regularization is None:
                 penalty = _climb(partial(recall, weight), penalty)
