@@ -45,6 +45,10 @@ def check_parameters(model: DualNet) -> None:
             "levels=() and factors=0 leave nothing to fit: give widths, such as (450, 200, 50), or factors, such as 300"
         )
     check_solved(model)
+    if not model.factors and model.network_weight == 0:
+        raise UsageError(
+            "factors=0 and network_weight=0 leave nothing that counts: give factors, such as 300, or a weight above 0"
+        )
     _check_stages(model)
     for name, choices in CHOICES.items():
         value = getattr(model, name)

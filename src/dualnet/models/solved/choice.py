@@ -26,6 +26,7 @@ Asked = tuple[RankingTask, ItemSpace]
 DENSITIES = (2.0, 4.0, 8.0)  # zero weights tried, as multiples of the density of the matrix
 REGULARIZATION = 2.0  # where the search begins
 STEP = 2**0.5  # between two penalties tried
+HEAVIEST = 0.5  # zero weight tried, as a share of the lightest positive
 SEARCH_FACTORS = 64  # wide enough to compare penalties
 SEARCH_ITERATIONS = 5
 SEARCH_PAIRS = 1_000_000  # more are thinned out, by users
@@ -62,7 +63,7 @@ class Training:
     def zero_weight(self, multiple: float) -> float:
         """Return a weight of zeros: a multiple of the density of the matrix, at most half of the lightest positive."""
         density = self.matrix.nnz / (self.matrix.shape[0] * self.matrix.shape[1])
-        return min(multiple * density, self.lightest / 2)
+        return min(multiple * density, HEAVIEST * self.lightest)
 
     @property
     def lightest(self) -> float:
@@ -149,12 +150,11 @@ class Search:
 
     def _readings(self, relation: float | None, prior: float | None) -> list[tuple[float, float | None]]:
         """Return the ways to read content that are tried: those of `READINGS` that agree with what is given."""
-        sparse = issparse(self._training.content)
-        rows = {0.0} if not sparse else {rows for rows, _ in READINGS} if relation is None else {relation}
-        mus = {mu for _, mu in READINGS} if prior is None else {None if np.isinf(prior) else prior}
-        if relation is not None and prior is not None:
-            return [(relation, None if np.isinf(prior) else prior)]
-        return [(r, mu) for r, mu in READINGS if r in rows and mu in mus] or [(r, mu) for r in sorted(rows) for mu in mus]
+        if not issparse(self._training.content):
+            relation = 0.0  # dense content has no words to be rows
+        rows = list(dict.fromkeys(rows for rows, _ in READINGS)) if relation is None else [relation]
+        mus = list(dict.fromkeys(mu for _, mu in READINGS)) if prior is None else [None if np.isinf(prior) else prior]
+        return [(r, mu) for r, mu in READINGS if r in rows and mu in mus] or [(r, mu) for r in rows for mu in mus]
 
     def _content(self, items: ItemFactors, choice: SolvedChoice, search: bool) -> tuple[float, SolvedChoice, SolvedLevels]:
         """Return the best weight of the content for some factors, by going up and down from the one that is given."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import TYPE_CHECKING
 
 from ...errors import UsageError
@@ -23,11 +24,19 @@ def check_solved(model: Learner) -> None:
         raise UsageError(f"factors={model.factors!r} must be a whole number of at least 0")
     for name in ("factor_zero_weight", "regularization", "prior"):
         value = getattr(model, name)
-        if value is not None and not value > 0:
+        if value is not None and not (_is_number(value) and value > 0):
             raise UsageError(f"{name}={value!r} must be above 0, or None to have it chosen")
+    if model.regularization == math.inf:
+        raise UsageError(
+            "regularization=inf would leave nothing of the factors; give a number, such as 2, or None to have it chosen"
+        )
     if model.factor_zero_weight is not None and not model.factor_zero_weight < 1:
         raise UsageError(f"factor_zero_weight={model.factor_zero_weight!r} must be below the weight 1 of positives")
     for name in ("relation", "content_scale", "network_weight", "new_scale", "unliked_scale"):
         value = getattr(model, name)
-        if value is not None and not 0 <= value < math.inf:
+        if value is not None and not (_is_number(value) and 0 <= value < math.inf):
             raise UsageError(f"{name}={value!r} must be a number of at least 0, or None to have it chosen")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
