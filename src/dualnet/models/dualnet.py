@@ -280,14 +280,17 @@ class DualNet(Recommender):
             "new_scale": 1.0,
             "unliked_scale": 1.0,
             "optimizer": "sgd",
-            "learning_rate": 0.4,  # the paper gives none; chosen on validation; at 3.2 the loss rose
+            # from here on the paper gives no values: chosen on validation, see docs/explanation/paper-recipe.md
+            "learning_rate": 0.4,
             "clip": 1.0,
-            "schedule": "constant",
+            "schedule": "linear",
+            "first_length": 1.0,
             "init": "random",
             "stages": ("pretrain", "refine", "optimise"),
+            "refine_epochs": 6,
             "noise": 0.3,
             "history_noise": 0.3,
-            "epochs": 20,
+            "epochs": 15,
         }
         return cls(**{**preset, **overrides})
 
