@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -37,6 +39,6 @@ def scale_first_layers(network: DualNetwork, length: float) -> None:
             statistics["variance"].mul_(factor**2)
 
 
-def _column_length(tables: list[Tensor]) -> float:
+def _column_length(tables: Sequence[Tensor]) -> float:
     squares = sum(float(table.square().sum()) for table in tables)
     return max((squares / tables[0].shape[1]) ** 0.5, 1e-12)
