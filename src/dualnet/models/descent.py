@@ -26,6 +26,7 @@ from ..rng import derive_seed
 from ..train.batches import DualBatches
 from ..train.checkpoint import discard_checkpoints, sole_writer
 from ..train.device import choose_device, threads
+from ..train.first_layers import scale_first_layers
 from ..train.inputs import InputSettings
 from ..train.objective import DualObjective, LossSettings
 from ..train.options import RunOptions
@@ -269,6 +270,8 @@ def _start(model: DualNet, objective: DualObjective, before: DualNetwork | None,
         spectral_start(objective.inputs, model.zero_weight, generator)
     if encoder is not None:
         install_encoder(encoder, objective.inputs, since=0 if before is None else len(before.shape.levels))
+    if before is None and model.first_length is not None:
+        scale_first_layers(objective.network, model.first_length)
 
 
 def _validator(model: DualNet, tasks: Sequence[RankingTask], network: DualNetwork) -> Callable[[], dict[str, float]]:

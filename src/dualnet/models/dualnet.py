@@ -76,6 +76,10 @@ class DualNet(LevelModel):
         Whether the top level has a matching branch too (figure 1: no).
     output_scale : float
         Initial scale of the embeddings; predictions should start near zero. Adam learns it, sgd leaves it.
+    first_length : float, optional
+        Length of the columns of the first layers at the start (root mean square); behind a normalisation it leaves what is
+        computed as it is, and sets how fast sgd moves the first layers: the rate counts by its square. By default they
+        start as drawn, which for large tables is long; 1 is the usual draw by fan-in.
     zero_weight : float
         Weight b of zeros against 1 for positives.
     zero_popularity : float
@@ -168,6 +172,7 @@ class DualNet(LevelModel):
         norm: Literal["batch", "layer", "none"] = "batch",
         top_branch: bool = False,
         output_scale: float = 0.1,
+        first_length: float | None = None,
         zero_weight: float = 0.01,
         zero_popularity: float = 0.0,
         dislike_weight: float = 0.0,
@@ -217,6 +222,7 @@ class DualNet(LevelModel):
         self.norm = norm
         self.top_branch = top_branch
         self.output_scale = output_scale
+        self.first_length = first_length
         self.zero_weight = zero_weight
         self.zero_popularity = zero_popularity
         self.dislike_weight = dislike_weight
@@ -261,14 +267,17 @@ class DualNet(LevelModel):
             "new_scale": 1.0,
             "unliked_scale": 1.0,
             "optimizer": "sgd",
-            "learning_rate": 0.4,  # the paper gives none; chosen on validation; at 3.2 the loss rose
+            # from here on the paper gives no values: chosen on validation, see docs/explanation/paper-recipe.md
+            "learning_rate": 0.4,
             "clip": 1.0,
-            "schedule": "constant",
+            "schedule": "linear",
+            "first_length": 1.0,
             "init": "random",
             "stages": ("pretrain", "refine", "optimise"),
+            "refine_epochs": 6,
             "noise": 0.3,
             "history_noise": 0.3,
-            "epochs": 20,
+            "epochs": 15,
         }
         return cls(**{**preset, **overrides})
 

@@ -76,6 +76,13 @@ def check_parameters(model: DualNet) -> None:
     for name in ("epochs", "pretrain_epochs", "refine_epochs", "patience", "validate_every", "validation_users"):
         if not isinstance(getattr(model, name), int) or getattr(model, name) < 1:
             raise UsageError(f"{name}={getattr(model, name)!r} must be a whole number of at least 1")
+    if model.first_length is not None:
+        if not model.first_length > 0:
+            raise UsageError(f"first_length={model.first_length!r} must be above 0, or None to start as drawn")
+        if model.norm == "none":
+            raise UsageError(
+                "first_length is for levels that are normalised, where it leaves what they compute as it is; with norm='none' leave it out"
+            )
     if model.clip is not None and not model.clip > 0:
         raise UsageError(f"clip={model.clip!r} must be above 0, or None for no limit")
     if model.weight_decay < 0:

@@ -274,6 +274,8 @@ def test_the_paper_preset():
         ({"epochs": 0}, "epochs=0 must be a whole number"),
         ({"user_batch": 10_000}, "user_batch=10000 does not fit the 40 users"),
         ({"clip": 0.0}, "clip=0.0 must be above 0"),
+        ({"first_length": 0.0}, "first_length=0.0 must be above 0"),
+        ({"first_length": 1.0, "norm": "none"}, "first_length is for levels that are normalised"),
         ({"skip_empty": 1.5}, "skip_empty=1.5 must be at least 0 and at most 1"),
         ({"stages": ("refine", "optimize")}, "Did you mean 'optimise'"),
         ({"stages": ("optimise", "refine")}, "in the order pretrain, refine, optimise"),
