@@ -64,7 +64,7 @@ def test_runtime_equals_torch(design, norm, user_input, activation):
 
 def test_a_new_item_reaches_someone_with_only_a_new_item():
     split = splits.four_quadrants(WORLD, seed=1)
-    model = DualNet(levels=(16, 8), epochs=60, patience=60, user_batch=20, noise=0.1, history_noise=0.3)
+    model = DualNet(factors=0, levels=(16, 8), epochs=60, patience=60, user_batch=20, noise=0.1, history_noise=0.3)
     model.fit(split.train, split.validation)
     model.add_items(fresh("n1")).add_items(fresh("n2", 1))
     found = model.recommend(history=["n1"], k=10)
