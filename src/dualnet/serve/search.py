@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from .cards import card
 from .catalogue import LiveCatalogue
 from .replies import LONGEST_PAGE
+
+UserOrder = Literal["longest", "typical"]
 
 
 class TitleSearch:
@@ -51,8 +53,12 @@ class TitleSearch:
             return self._words
 
 
-def find_users(catalogue: LiveCatalogue, query: str, *, limit: int = 20) -> dict[str, Any]:
-    """Return ``{"users": [{"user","events"}], "total": n}``: ids that contain the text, longest histories first."""
+def find_users(catalogue: LiveCatalogue, query: str, *, limit: int = 20, order: UserOrder = "longest") -> dict[str, Any]:
+    """Return ``{"users": [{"user","events"}], "total": n}``: ids that contain the text.
+
+    The longest histories come first; in the order "typical", those whose length is nearest to the median of all that hold
+    something.
+    """
     model, wanted = catalogue.model, query.strip().casefold()
     users = [*model.users_.keys, *catalogue.new_users]
     lengths = np.concatenate([np.diff(model.histories_.indptr), np.zeros(len(catalogue.new_users), np.int64)])
@@ -60,8 +66,10 @@ def find_users(catalogue: LiveCatalogue, query: str, *, limit: int = 20) -> dict
     for user, events in catalogue.events.items():
         lengths[place[user]] += len(events)
     found = np.array([at for at, user in enumerate(users) if wanted in str(user).casefold()], np.int64)
-    order = found[np.argsort(-lengths[found], kind="stable")][: min(max(limit, 0), LONGEST_PAGE)]
-    return {"users": [{"user": users[at], "events": int(lengths[at])} for at in order.tolist()], "total": len(found)}
+    taken = lengths[lengths > 0]
+    rank = -lengths if order == "longest" or not len(taken) else np.abs(lengths - np.median(taken))
+    first = found[np.argsort(rank[found], kind="stable")][: min(max(limit, 0), LONGEST_PAGE)]
+    return {"users": [{"user": users[at], "events": int(lengths[at])} for at in first.tolist()], "total": len(found)}
 
 
 def _split(text: str) -> list[str]:

@@ -35,7 +35,7 @@ from .live_state import Event, LiveState
 from .memory import give_back_memory
 from .refusals import BusyError, ConflictError, RefusedModelError
 from .replies import ModelLabel, Reply
-from .search import find_users
+from .search import UserOrder, find_users
 from .settings import ServiceSettings
 from .summary import model_summary
 from .versions import Version, load_version, try_out
@@ -252,9 +252,9 @@ class Service:
         live = self._live
         return await asyncio.to_thread(picture, live.catalogue, _shown(live.catalogue, key))
 
-    async def search_users(self, query: str, *, limit: int = 20) -> Reply:
-        """Return ``{"users": [{"user","events"}], "total": n}``: ids that contain the text, longest histories first."""
-        return await self._aside(lambda live: find_users(live.catalogue, query, limit=limit))
+    async def search_users(self, query: str, *, limit: int = 20, order: UserOrder = "longest") -> Reply:
+        """Return ``{"users": [{"user","events"}], "total": n}``: ids that contain the text, in the order of `find_users`."""
+        return await self._aside(lambda live: find_users(live.catalogue, query, limit=limit, order=order))
 
     async def user_history(self, key: Key) -> Reply:
         """Return ``{"items": [cards]}`` of a stored history; `UnknownIdError` if the user is not there."""

@@ -80,6 +80,16 @@ def test_users_are_found_by_id_longest_history_first(catalogue):
     assert find_users(view, "")["total"] == 41
 
 
+def test_typical_users_have_histories_nearest_to_the_median(catalogue):
+    view, _, _ = add_events(catalogue, [("a", "i0-0"), *(("b", item) for item in catalogue.model.items_.keys[:40])])
+    lengths = {one["user"]: one["events"] for one in find_users(view, "", limit=200)["users"]}
+    middle = np.median([length for length in lengths.values() if length])
+    first = find_users(view, "", limit=5, order="typical")["users"]
+    away = sorted(abs(length - middle) for length in lengths.values())
+    assert [abs(one["events"] - middle) for one in first] == away[:5]
+    assert find_users(view, "", limit=1)["users"] == [{"user": "b", "events": 40}]
+
+
 def test_cards_are_strict_json(catalogue):
     view, _, _ = put(catalogue, [NewItem("n1", {"title": "x", "tags": ["a"], "year": 2001})])
     body = card(view, view.row("n1"))

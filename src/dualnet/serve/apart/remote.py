@@ -26,6 +26,7 @@ from ..live_state import Event
 from ..memory import give_back_memory
 from ..refusals import ClosedError
 from ..replies import ModelLabel, Reply
+from ..search import UserOrder
 from ..settings import ServiceSettings
 from .codec import asker_to_json, error_from_json, items_to_json, question_to_json, reply_from_json
 from .wire import Frames, receive
@@ -249,9 +250,9 @@ class RemoteService:
         found = await self._call("picture", key=key)
         return None if found is None else (b64decode(found[0]), found[1])
 
-    async def search_users(self, query: str, *, limit: int = 20) -> Reply:
+    async def search_users(self, query: str, *, limit: int = 20, order: UserOrder = "longest") -> Reply:
         """See `Service.search_users`."""
-        return await self._reply("search_users", query=query, limit=limit)
+        return await self._reply("search_users", query=query, limit=limit, order=order)
 
     async def user_history(self, key: Key) -> Reply:
         """See `Service.user_history`."""

@@ -310,3 +310,4 @@ class UsersQuery(BaseModel):
 
     query: Annotated[str, StringConstraints(max_length=200)] = ""
     limit: Annotated[int, Field(ge=1, le=LONGEST_PAGE)] = 20
+    order: Literal["longest", "typical"] = "longest"

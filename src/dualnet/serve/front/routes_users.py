@@ -17,8 +17,11 @@ def add_routes(table: RouteTable) -> None:
     tag = "users"
 
     async def list_users(query: asked.UsersQuery) -> dict[str, Any]:
-        """List stored users, by a part of their id."""
-        return labelled(await service.search_users(query.query, limit=query.limit))
+        """List stored users, by a part of their id.
+
+        The longest histories come first; with order `typical`, those whose length is nearest to the median.
+        """
+        return labelled(await service.search_users(query.query, limit=query.limit, order=query.order))
 
     async def history_of_user(user: Key) -> dict[str, Any]:
         """Show what a stored user took."""

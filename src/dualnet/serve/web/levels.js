@@ -1,7 +1,7 @@
 /** A score as a bar of its levels. All bars of a list share one scale, so that lengths compare. */
 
 import { el, fill } from "./dom.js";
-import { part, named } from "./words.js";
+import { levelInWords, part } from "./words.js";
 
 const COLOURS = 6; // classes level-0 ... level-5
 
@@ -11,6 +11,17 @@ export function scaleOf(rows) {
   const right = Math.max(...sums.map(([plus]) => plus), 1e-9);
   const left = Math.max(...sums.map(([, minus]) => minus), 0);
   return { left, right };
+}
+
+/** The levels of an explanation in words, `[{name, score, levels}]`: those that the same words name are one part. */
+export function inWords(levels) {
+  const parts = new Map();
+  for (const level of levels) {
+    const name = levelInWords(level.name);
+    const one = parts.get(name) ?? { name, score: 0, levels: [] };
+    parts.set(name, { name, score: one.score + level.score, levels: [...one.levels, level] });
+  }
+  return [...parts.values()];
 }
 
 /** Draw a bar; `levels` is `[{name, score}]`, an unnamed single one is drawn plainly. */
@@ -24,7 +35,7 @@ export function drawBar(node, levels, scale) {
   const whole = scale.left + scale.right;
   const plain = levels.length === 1 && levels[0].name === "";
   const segment = (level, at) => {
-    const piece = el("span", { class: plain ? "segment-plain" : `level-${at % COLOURS}`, title: plain ? null : `${named(level.name)} ${part(level.score)}` });
+    const piece = el("span", { class: plain ? "segment-plain" : `level-${at % COLOURS}`, title: plain ? null : `${level.name} ${part(level.score)}` });
     piece.style.width = `${(100 * Math.abs(level.score)) / whole}%`;
     return piece;
   };
@@ -42,7 +53,7 @@ export function legend(levels) {
   return el(
     "ul",
     { class: "legend", "aria-label": "Levels" },
-    levels.map((level, at) => el("li", {}, el("span", { class: `dot level-${at % COLOURS}` }), named(level.name))),
+    levels.map((level, at) => el("li", {}, el("span", { class: `dot level-${at % COLOURS}` }), level.name)),
   );
 }
 

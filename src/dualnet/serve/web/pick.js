@@ -3,7 +3,7 @@
 import { PLUS, DOWN, el, fill, icon, newId } from "./dom.js";
 import { content, markedTitle } from "./content.js";
 import { cardOf } from "./items.js";
-import { bar, drawBar } from "./levels.js";
+import { bar, drawBar, inWords } from "./levels.js";
 import { notThis } from "./not-this.js";
 import { poster } from "./poster.js";
 import { problem } from "./region.js";
@@ -82,7 +82,7 @@ export function pick(entry, { columns, scale, explained, add }) {
   function explain(found, newScale) {
     explanation = found;
     if (found) {
-      drawBar(strip, found.levels, newScale);
+      drawBar(strip, inWords(found.levels), newScale);
       const top = found.history.parts.filter((one) => one.score > 0).slice(0, 2);
       const names = top.flatMap((one, at) => [at > 0 ? " and " : "", el("span", { class: "because-item", title: one.title }, shortened(one.title))]);
       if (top.length > 0) fill(because, "Because of ", names);

@@ -5,7 +5,7 @@ import { announce } from "./announce.js";
 import { call } from "./api.js";
 import { el, fill } from "./dom.js";
 import { keepTitles, onCatalogue, titleOf } from "./items.js";
-import { legend, scaleOf } from "./levels.js";
+import { inWords, legend, scaleOf } from "./levels.js";
 import { excluded, forgetDismissed } from "./not-this.js";
 import { pick } from "./pick.js";
 import { region } from "./region.js";
@@ -62,7 +62,7 @@ export function recommendationsView(host, model) {
       const again = await call("POST", "/v1/recommend", { ...asking(), ...wished(), ...excluded(), k, explain: true }, signal);
       const found = new Map(again.items.map((entry) => [entry.item, entry.explanation ?? null]));
       const all = answer.items.map((entry) => found.get(entry.item) ?? null);
-      const levels = all.filter(Boolean).map((one) => one.levels);
+      const levels = all.filter(Boolean).map((one) => inWords(one.levels));
       if (signal.aborted || levels.length === 0) return;
       const scale = scaleOf(levels.map((list) => list.map((level) => level.score)));
       picks.forEach((one, at) => one.explain(all[at], scale));

@@ -1,7 +1,8 @@
 /** The three ways in which an explanation cuts a score, each as a small table that visibly adds up. */
 
 import { el } from "./dom.js";
-import { named, part, score as shown } from "./words.js";
+import { inWords } from "./levels.js";
+import { ofNetwork, part, score as shown } from "./words.js";
 
 const ROWS = 6; // parts shown before the rest is summed
 const GAP = 1e-5; // a larger difference is told
@@ -10,7 +11,7 @@ const GAP = 1e-5; // a larger difference is told
 export function sums(explanation) {
   const { levels, history, content, score, method } = explanation;
   const gradients = method === "integrated-gradients";
-  const tables = [table("By level", levels.map((level, at) => ({ name: named(level.name), score: level.score, level: at })), score)];
+  const tables = [table("By level", inWords(levels).flatMap(oneByOne), score)];
   tables.push(table("Because of", rows(history, (one) => one.title, gradients ? "With an empty history" : "What no single item explains"), score));
   if (content) {
     const several = new Set(content.parts.map((one) => one.column)).size > 1;
@@ -18,6 +19,13 @@ export function sums(explanation) {
     tables.push(table("For its content", rows(content, name, gradients ? "Without any content" : "What no single term explains"), score));
   }
   return el("div", { class: "sums" }, tables);
+}
+
+/** The lines of a part in its colour: one for each level of the networks, none for what adds nothing. */
+function oneByOne({ name, score, levels }, at) {
+  const each = levels.length > 1 && levels.every((level) => ofNetwork(level.name));
+  const lines = each ? levels.map((level) => ({ name: `${name}, ${level.name}`, score: level.score })) : [{ name, score }];
+  return lines.filter((line) => line.score !== 0).map((line) => ({ ...line, level: at }));
 }
 
 function rows(view, name, base) {

@@ -3,10 +3,15 @@
 import { call } from "./api.js";
 import { keepCards } from "./items.js";
 
-/** Search ids; a promise of `{options, total}`. */
-export async function findUsers(text, signal, limit = 8) {
-  const found = await call("GET", `/v1/users?limit=${limit}&query=${encodeURIComponent(text.slice(0, 200))}`, undefined, signal);
+/** Search ids, the longest histories first; a promise of `{options, total}`. */
+export async function findUsers(text, signal) {
+  const found = await call("GET", `/v1/users?limit=8&query=${encodeURIComponent(text.slice(0, 200))}`, undefined, signal);
   return { options: found.users, total: found.total };
+}
+
+/** A promise of a few people with histories of a usual length. */
+export async function typicalUsers(signal, limit) {
+  return (await call("GET", `/v1/users?limit=${limit}&order=typical`, undefined, signal)).users;
 }
 
 /** A promise of the cards of what somebody took. */

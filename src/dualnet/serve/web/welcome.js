@@ -3,13 +3,14 @@
 import { el } from "./dom.js";
 import { findItems } from "./items.js";
 import { addToHistory, go } from "./state.js";
-import { findUsers } from "./users.js";
-import { some } from "./words.js";
+import { historyOf, typicalUsers } from "./users.js";
+import { shortened, some } from "./words.js";
 
 /** A promise of what the welcome offers. */
 export async function beginnings(signal) {
-  const [users, items] = await Promise.all([findUsers("", signal, 4), findItems("", signal, 5)]);
-  return { users: users.options, items: items.options };
+  const [users, items] = await Promise.all([typicalUsers(signal, 4), findItems("", signal, 5)]);
+  const histories = await Promise.all(users.map(({ user }) => historyOf(user, signal)));
+  return { users: users.map(({ user }, at) => ({ user, took: histories[at] })), items: items.options };
 }
 
 /** Return the nodes of the welcome. */
@@ -23,7 +24,7 @@ export function welcome({ users, items }) {
       "section",
       {},
       el("h2", {}, "Somebody we know"),
-      el("ul", { class: "starts" }, users.map(({ user, events }) => el("li", {}, start(() => go({ user, history: [] }), String(user), some(events, "item"))))),
+      el("ul", { class: "starts long" }, users.map(({ user, took }) => el("li", {}, start(() => go({ user, history: [] }), String(user), summary(took))))),
     ),
     items.length > 0 && el(
       "section",
@@ -32,6 +33,10 @@ export function welcome({ users, items }) {
       el("ul", { class: "starts long" }, items.map((card) => el("li", {}, start(() => addToHistory(card.item, []), card.title, String(card.item))))),
     ),
   );
+}
+
+function summary(took) {
+  return took.length > 0 ? `${some(took.length, "item")}, such as ${shortened(took[0].title, 48)}` : "nothing yet";
 }
 
 function start(begin, name, side) {

@@ -1,6 +1,6 @@
 /** What the list should be like: how much popularity counts, which kinds of items, and what is known of the person. */
 
-import { el } from "./dom.js";
+import { DOWN, el, icon } from "./dom.js";
 import { fieldsOf } from "./fields.js";
 import { go, someone, state } from "./state.js";
 
@@ -21,21 +21,20 @@ export function wishesForm(model) {
   dial.addEventListener("input", () => { says.textContent = percent(Number(dial.value)); });
   dial.addEventListener("change", () => go({ popularity: Number(dial.value) }));
   kinds.addEventListener("change", () => go({ kinds: kinds.value }));
-  const node = el(
-    "details",
-    { class: "wishes" },
-    el("summary", {}, "Tune this list"),
-    el("div", { class: "stack" },
-      el("div", { class: "field" }, el("label", { for: "popularity" }, "How much popularity counts"), el("div", { class: "row" }, dial, says)),
-      el("div", { class: "field" }, el("label", { for: "kinds" }, "New items"), kinds),
-      columnsForm(model),
-    ),
-  );
+  const summary = el("summary");
+  const ofList = [
+    el("div", { class: "field" }, el("label", { for: "popularity" }, "How much popularity counts"), el("div", { class: "row" }, dial, says)),
+    el("div", { class: "field" }, el("label", { for: "kinds" }, "New items"), el("div", { class: "select" }, kinds, icon(DOWN, 16))),
+  ];
+  const node = el("details", { class: "wishes" }, summary, el("div", { class: "stack" }, ofList, columnsForm(model)));
   return {
     node,
     update(now) {
       const { popularity, kinds: chosen } = now;
-      node.hidden = !someone(now) && Object.keys(model.user_columns ?? {}).length === 0;
+      const listed = someone(now);
+      summary.textContent = listed ? "Tune this list" : "Say what is known of them";
+      for (const one of ofList) one.hidden = !listed;
+      node.hidden = !listed && Object.keys(model.user_columns ?? {}).length === 0;
       dial.value = String(popularity);
       says.textContent = percent(popularity);
       kinds.value = chosen;

@@ -32,6 +32,19 @@ export function named(name) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+/** Whether a level of an explanation is one of the networks. */
+export function ofNetwork(name) {
+  return /^level \d+$/.test(name);
+}
+
+/** A level of an explanation in words: what its part of a score comes from. */
+export function levelInWords(name) {
+  if (ofNetwork(name)) return "What the network adds";
+  if (name === "content") return "What it is about";
+  if (name === "factors") return "What others took";
+  return named(name);
+}
+
 /** A text cut at a word, if it is longer than `most` characters. */
 export function shortened(text, most = 64) {
   if (text.length <= most) return text;

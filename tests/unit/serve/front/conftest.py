@@ -136,7 +136,7 @@ class StandIn(Service):
         self._known([key], self.items, "item")
         return (b"<svg onload=alert(1)>", "image/svg+xml") if key == "p0002" else (b"\x89PNG", "image/png")
 
-    async def search_users(self, query, *, limit=20):
+    async def search_users(self, query, *, limit=20, order="longest"):
         return self.reply({"users": [], "total": 0})
 
     async def user_history(self, key):

@@ -42,6 +42,8 @@ CALLS = [
     ("GET", "/v1/items/p0001", None, 200),
     ("DELETE", "/v1/items/p0001", None, 200),
     ("GET", "/v1/users", None, 200),
+    ("GET", "/v1/users?order=typical&limit=2", None, 200),
+    ("GET", "/v1/users?order=shortest", None, 422),
     ("GET", "/v1/users/u0000/history", None, 200),
     ("GET", "/v1/map", None, 200),
     ("GET", "/v1/model", None, 200),
