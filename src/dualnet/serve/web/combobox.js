@@ -107,6 +107,7 @@ export function combobox({ label, placeholder, find, draw, pick, what }) {
 
   input.addEventListener("input", () => {
     window.clearTimeout(timer);
+    controller?.abort(); // Enter must not take from the answer to an earlier text
     timer = window.setTimeout(search, WAIT);
     stale = true;
     eager = false;
