@@ -81,6 +81,23 @@ def test_typical_people_are_offered_first_with_something_they_took(site, open_pa
     assert shown(page) == site.titles({"user": typical[0]["user"], "k": 10})
 
 
+def test_enter_waits_for_the_answer_to_what_was_typed(site, open_page):
+    card = site.ask("GET", "/v1/items?limit=9")["items"][8]  # not among what an empty text offers
+    page = open_page(site)
+    page.get_by_label("Someone new").check(force=True)
+    held = []
+    page.route("**/v1/items?limit=8&query=", lambda route: held.append(route))
+    with page.expect_request("**/v1/items?limit=8&query="):
+        page.get_by_role("combobox", name="What did they like?").focus()
+    page.keyboard.insert_text(card["title"])
+    page.keyboard.press("Enter")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    for route in held:
+        route.continue_()
+    expect(page.locator(".chip-text")).to_have_text([card["title"]])
+    page.unroute_all(behavior="ignoreErrors")
+
+
 def test_changing_a_known_history_starts_a_copy(site, open_page):
     person = site.ask("GET", "/v1/users?limit=1")["users"][0]["user"]
     taken = [card["item"] for card in site.ask("GET", f"/v1/users/{person}/history")["items"]]
