@@ -18,6 +18,7 @@ Repeat = tuple[int, int | None]  # seed, fold
 Preset = Literal["chosen", "paper"]
 
 CURVE = (10, 20, 30, 50, 75, 100, 150, 200, 250, 300)  # cut-offs that every cell is measured at
+NETWORKS_ALONE = {"dualnet": {"factors": 0}}  # the studies are of the paper's method, and their records too
 CONTENT_FREE = frozenset({"popularity", "item-knn", "ease", "wmf", "bpr"})  # one fit serves whatever content stands above it
 
 
@@ -92,7 +93,11 @@ class Cell:
                 raise UsageError(f"model '{self.model}' has no paper preset")
             given = {**cls.paper().get_params(), **given}
         else:
-            given = {**chosen_parameters(self.model, self.dataset, self.protocol), **given}
+            given = {
+                **NETWORKS_ALONE.get(self.model, {}),
+                **chosen_parameters(self.model, self.dataset, self.protocol),
+                **given,
+            }
         if "random_state" in cls.parameter_names():
             given.setdefault("random_state", self.seed)
             if self.preset == "paper" and "random_state" not in self.parameters:
