@@ -168,7 +168,7 @@ def write_page(result: DemoResult, path: Path) -> Path:
          zip(result.shown.titles, result.shown.ids, result.shown.paths, result.shown.scores, strict=True)],
         "History begins: " + "; ".join(history) + ".",
     )  # fmt: skip
-    training = getattr(model, "choice_", None) or model.training_  # type: ignore[attr-defined]
+    training = model.choice_.training or model.training_  # type: ignore[attr-defined]
     page.plot("Training", training_curves(training.history, "recall@auto"))
     by_history = {name: report["known-known"].by_history for name, report in result.reports.items()}
     page.plot("Who gains", recall_by_history(by_history, result.reports["dualnet"]["known-known"].breakdown_cut))
