@@ -194,3 +194,19 @@ def test_checks_count_them_and_find_no_leak():
     for protocol in ("four-quadrants", "temporal", "out-matrix"):
         split = splits.make(protocol, WORLD)
         assert not check_split(split).has_errors, str(check_split(split))
+
+
+def test_a_drawn_validation_trains_and_excludes_the_same_other_events_but_those_of_new_items():
+    data = with_others(library(n_readers=40, n_papers=150, pairs_per_reader=6, seed=2), per_user=12)
+    made = splits.validation(data, seed=0)
+    new = set(made.tasks[1].items.take(made.tasks[1].candidates))
+    kept = others_of(made.train)
+    assert kept
+    assert not {item for _, item in kept} & new
+    known = set(made.train.interactions.items.take(made.train.known_items()))
+    liked = {item for _, item in likes_of(data)}
+    assert {item for _, item in kept} & (liked - known), "what was seen of an item whose likes are all asked for is known"
+    for task in (*made.tasks, *made.served):
+        asked = set(task.users)
+        shown = events_of(task.seen, task.users, task.items) - likes_of(data)
+        assert shown == {(user, item) for user, item in kept if user in asked}

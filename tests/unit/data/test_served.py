@@ -105,6 +105,24 @@ def test_validation_of_undivided_data_mirrors_serving():
     assert made.fingerprint() == splits.validation(data, seed=3).fingerprint() != splits.validation(data, seed=4).fingerprint()
 
 
+def test_items_whose_last_pair_is_asked_for_stay_in_the_training_set_of_a_validation():
+    data = bare(30, 60, 6)
+    for seed in range(5):
+        made = splits.validation(data, seed=seed)
+        train, playing = made.train.interactions, made.tasks[1]
+        new = set(playing.items.take(playing.candidates))
+        assert set(train.items) == set(data.interactions.items) - new
+        assert set(made.train.items.ids) == set(train.items)
+        (served,) = made.served
+        orphans = set(train.items) - set(train.items.take(made.train.known_items()))
+        found = {item for _, item in part(served, "truth")}
+        if orphans & found:
+            break
+    else:
+        raise AssertionError("chance left no item whose pairs are all asked for")
+    assert set(served.items.take(served.candidates)) >= orphans
+
+
 def test_validation_asks_few_of_many_and_lets_the_others_train():
     data = bare(60, 100, 20)
     made = splits.validation(data, users=7)

@@ -35,7 +35,7 @@ class Trained(Dataset):
     shown: Mask | None = None
 
 
-def training_set(data: Dataset, pairs: Mask, others: Mask | None = None) -> Dataset:
+def training_set(data: Dataset, pairs: Mask, others: Mask | None = None, items: Rows | None = None) -> Dataset:
     """Return the data with only some pairs, the users that have one left, and the items that a list would hold.
 
     Those are the items that have a pair left, those that one of these users saw or disliked and, where there is content, the
@@ -49,6 +49,8 @@ def training_set(data: Dataset, pairs: Mask, others: Mask | None = None) -> Data
         Which pairs train.
     others : ndarray of bool, optional
         Which other events train; the same share as of the likes when left out.
+    items : ndarray of int64, optional
+        Rows of further items to keep, although nobody likes them any more.
 
     Raises
     ------
@@ -60,8 +62,8 @@ def training_set(data: Dataset, pairs: Mask, others: Mask | None = None) -> Data
     shown = visible_others(data, pairs, pairs) if others is None else others
     kept, users = data.keep(pairs, shown), users_of(data, pairs)
     seen = kept.interactions.select(users=users).others
-    seen_items = np.empty(0, np.int64) if seen is None else seen.pairs()[1]
-    return kept.select(users=users, items=np.union1d(listed_items(data, pairs), seen_items))
+    more = [part for part in (items, None if seen is None else seen.pairs()[1]) if part is not None]
+    return kept.select(users=users, items=np.unique(np.concatenate([listed_items(data, pairs), *more])))
 
 
 def listed_items(data: Dataset, pairs: Mask) -> Rows:

@@ -9,6 +9,7 @@ from ...ids import Rows
 from ...rng import generator
 from ..dataset import Dataset
 from ..tasks import RankingTask, Validation
+from .other_share import visible_others
 from .parts import (
     Mask,
     as_trained,
@@ -34,6 +35,9 @@ def validation(data: Dataset, *, seed: int = 0, users: int = 2000) -> Validation
     Where there is item content, a tenth of the items becomes new: none of their pairs trains. Some users are asked for a
     fifth of their pairs, drawn without regard to the item, so that new items have the share of the held-out pairs that they
     have of all pairs. What is drawn is random, also where the data has times (see docs/decisions.md).
+
+    All items of the table but the new ones stay in the training set, also those whose last pair is asked for: to the model they
+    are items that were there and that nobody liked, as a catalogue holds them.
 
     Parameters
     ----------
@@ -72,7 +76,9 @@ def validation(data: Dataset, *, seed: int = 0, users: int = 2000) -> Validation
     of_asked &= row_mask(users_of(data, train), n_users)[user_rows]  # who has nothing left to show is not asked
     if not (of_asked & asked & known).any():
         raise DataError(f"data set '{data.name}' is too small to choose anything on: no pair can be held out of training")
-    view = as_trained(data, train)
+    shown = visible_others(data, ~new, train)  # of all items but those that play the new ones
+    view = as_trained(data, train, shown if len(shown) else None)
+    stay = None if data.items is None else np.setdiff1d(np.arange(n_items), playing)
 
     def task(name: str, hidden: Mask, candidates: Rows) -> RankingTask:
         return make_task(
@@ -87,4 +93,4 @@ def validation(data: Dataset, *, seed: int = 0, users: int = 2000) -> Validation
         "known-all", view, train=train, users=users_of(data, hidden), visible=train, seen=train | new & ~asked, hidden=hidden,
         candidates=listed_items(data, np.ones_like(train)),
     )  # fmt: skip
-    return Validation(training_set(data, train), tuple(tasks), served)
+    return Validation(training_set(data, train, shown, stay), tuple(tasks), served)
