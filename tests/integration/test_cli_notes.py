@@ -84,6 +84,16 @@ def test_a_run_knows_its_own_test(capsys, tables, tmp_path, monkeypatch):
     code, _, err = call(capsys, "evaluate", tmp_path / "tables")
     assert code == 2
     assert "does not say what it was measured on" in err
+    told = {"data": str(tmp_path / "gone.csv"), "tables": {}, "content": None, "protocol": "citeulike2", "seed": 0}
+    (tmp_path / "tables" / "run.json").write_text(json.dumps({"test": told}))
+    code, _, err = call(capsys, "evaluate", tmp_path / "tables")
+    assert "gone.csv" in err
+    assert "does not say what it was measured on" not in err  # it says, and the file is gone
+    told |= {"data": None, "tables": {"events_sql": "q.sql", "database_url_env": "DATABASE_URL"}}
+    (tmp_path / "tables" / "run.json").write_text(json.dumps({"test": told}))
+    code, _, err = call(capsys, "evaluate", tmp_path / "tables")
+    assert code == 2
+    assert "no database is asked for a run" in err
     (tmp_path / "tables" / "run.json").write_text('{"test": "x"}')
     assert call(capsys, "evaluate", tmp_path / "tables")[0] == 5
 

@@ -68,7 +68,8 @@ def recommend(
         raise UsageError("--all and --out belong together: recommendations for everyone go to a Parquet file")
     if overwrite and not everyone:
         raise UsageError("--overwrite means nothing without --all; leave it out")
-    wanted = {"--filter": conditions, "--only": only, "--new-share": new_share, "--user-columns": columns, "--seen": seen}
+    wanted: dict[str, object] = {"--new-items": new_items, "--exclude": exclude, "--candidates": candidates}
+    wanted |= {"--filter": conditions, "--only": only, "--new-share": new_share, "--user-columns": columns, "--seen": seen}
     idle = [name for name, value in wanted.items() if value not in (None, "")] + (["--popularity"] if popularity != 1 else [])
     if everyone and idle:
         raise UsageError(f"{idle[0]} means nothing with --all; leave it out")

@@ -54,7 +54,7 @@ def division_of(run: Path) -> Split:
         If what it was made from is not there any more, or cannot be read.
     """
     from ..data.split_files import load_split
-    from ..errors import UsageError
+    from ..errors import DualNetError, UsageError
 
     test = read_test(run)
     if test is None:
@@ -70,6 +70,8 @@ def division_of(run: Path) -> Split:
             return divided
         data = arg.load_data(str(test["data"]), _tables(test["tables"]), test.get("content"))
         return arg.make_split(data, str(test["protocol"]), int(test["seed"]), {})
+    except DualNetError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
             f"{run}: its run.json does not say what it was measured on ({error}); give the folder of a split"
@@ -129,5 +131,8 @@ def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, di
 
 
 def _tables(told: Mapping[str, Any]) -> arg.TableOptions:
+    queries = [field.name for field in fields(SqlOptions) if field.name in told]
+    if queries:  # `division_origin` keeps none; a folder from elsewhere must not ask a database here
+        raise ValueError(f"it names {queries[0]}, and no database is asked for a run")
     given: dict[str, Any] = {name: Path(value) if name in ("items", "users") else value for name, value in told.items()}
     return arg.TableOptions(**given)

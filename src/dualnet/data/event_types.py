@@ -70,7 +70,7 @@ def types_of(values: Sequence[Any], column: str, place: Place) -> NDArray[np.uin
     """
     codes = np.empty(len(values), np.uint8)
     for row, value in enumerate(values):
-        if value not in EVENT_TYPES:
+        if not isinstance(value, str) or value not in EVENT_TYPES:
             hint = nearest(value, EVENT_TYPES) if isinstance(value, str) else ""
             raise DataError(
                 f"{place(row)}: {value!r} in column '{column}' is no event type; an event is one of {', '.join(EVENT_TYPES)}:"

@@ -297,5 +297,7 @@ class _Reader:
     def _matrix(self, name: str) -> Matrix:
         if f"{name}/dense" in self._arrays:
             return self._arrays[f"{name}/dense"]
-        parts = tuple(self._arrays[f"{name}/{part}"] for part in ("data", "indices", "indptr"))
-        return csr_array(parts, shape=tuple(self._arrays[f"{name}/shape"]))
+        data, indices, indptr = (self._arrays[f"{name}/{part}"] for part in ("data", "indices", "indptr"))
+        matrix = csr_array((data, indices, indptr), shape=tuple(self._arrays[f"{name}/shape"]))
+        matrix.check_format(full_check=True)  # an index out of range would be read outside the array
+        return matrix

@@ -69,6 +69,12 @@ def user_row(model: Core, columns: Any) -> Matrix:
         For a column that the model does not have, a value that does not fit it, or no value at all.
     """
     if isinstance(columns, np.ndarray) or issparse(columns):
+        featurizer = _reads_columns(model)
+        if columns.shape != (1, featurizer.n_features):
+            raise DataError(
+                f"features of user columns have shape {columns.shape}, expected {(1, featurizer.n_features)}; give a mapping of"
+                " column to value"
+            )
         return columns
     if not isinstance(columns, Mapping):
         raise UsageError(f"user_columns must be a mapping of column to value, got a {type(columns).__name__}")
@@ -91,13 +97,15 @@ def user_rows(model: Core, columns: Any, users: Sequence[Key] | None = None) -> 
     CapabilityError, DataError
         As `user_row`; also for a user without a row.
     """
-    featurizer = model.user_featurizer_
-    if featurizer is None:
-        raise CapabilityError(f"model '{model.name}' was fitted without user columns; it cannot take account of any")
+    featurizer = _reads_columns(model)
+    if isinstance(columns, Mapping):
+        raise UsageError("user_columns of several users must be a table or a list of mappings, a row for each; got one mapping")
     if not isinstance(columns, Sequence) or isinstance(columns, str):
         columns = _table_rows(columns, users)
     known = featurizer.spec.columns
     for row in columns:
+        if not isinstance(row, Mapping):
+            raise UsageError(f"user_columns must have a mapping of column to value for each user, got a {type(row).__name__}")
         for name in row:
             if name not in known:
                 raise DataError(
@@ -106,6 +114,13 @@ def user_rows(model: Core, columns: Any, users: Sequence[Key] | None = None) -> 
         if all(row.get(name) is None for name in known):
             raise DataError(f"no user column has a value; give at least one of {', '.join(known)}")
     return featurizer.transform(_content(featurizer, columns), quiet=True)  # an unknown label is the caller's choice
+
+
+def _reads_columns(model: Core) -> Featurizer:
+    """Return what reads the columns of users; raises `CapabilityError` where the model has nothing of the kind."""
+    if model.user_featurizer_ is None:
+        raise CapabilityError(f"model '{model.name}' was fitted without user columns; it cannot take account of any")
+    return model.user_featurizer_
 
 
 def _table_rows(table: Any, users: Sequence[Key] | None) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from scipy.sparse import issparse
 
 from ..errors import CapabilityError, DataError, DualNetError, UsageError
 from ..ids import Key, Rows
-from .askers import Asked, bring, resolve
+from .askers import Asked, bring, check_list, resolve
 from .catalogue import Brought, Catalogue, ScoredUsers
 from .filters import Filters
 from .questions import (
@@ -143,6 +143,8 @@ class Answering(Generic[C]):
         """Return the only rows that may be on a list (None for all), and `away` with the rows that are excluded."""
         check_k(question.k)
         _check_kinds(question)
+        check_list(question.exclude, "exclude")
+        check_list(question.candidates, "candidates")
 
         def rows_of(keys: Sequence[Key], what: str) -> Rows:
             return catalogue.rows(keys, what) if who is None else who.find(catalogue, keys, what)
@@ -168,6 +170,8 @@ class Answering(Generic[C]):
 
     def _users_for(self, catalogue: C, question: UsersQuestion) -> Recommendations:
         check_k(question.k)
+        check_list(question.exclude, "exclude")
+        check_list(question.candidates, "candidates")
         row, vector = _item_vector(catalogue, question.item, question.content)
         found = self.users.scores(catalogue, vector, row)
         allowed = np.ones(len(found.scores), bool)

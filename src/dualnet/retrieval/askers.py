@@ -88,6 +88,7 @@ def resolve(catalogue: Catalogue, asker: Asker, extra: Brought | None = None) ->
         extra = bring(catalogue, asker)
     resolved: UserPath = "history"
     columns = None if asker.user_columns is None else catalogue.read_columns(asker.user_columns)
+    check_list(asker.seen, "seen")
     seen = _find(catalogue, extra, asker.seen, "seen item") if len(asker.seen) else NONE
     if asker.user is not None:
         rows, resolved = catalogue.history(asker.user), "known"
@@ -97,8 +98,7 @@ def resolve(catalogue: Catalogue, asker: Asker, extra: Brought | None = None) ->
     elif asker.history is None:
         rows = NONE
     else:
-        if isinstance(asker.history, str):
-            raise UsageError(f"history must be a list of item ids, got the text {asker.history[:80]!r}")
+        check_list(asker.history, "history")
         found = _find(catalogue, extra, asker.history, "item in the history")
         rows = np.array(sorted(set(found.tolist())), np.int64)  # for a few rows faster than np.unique
     ignored: list[Key] = []
@@ -114,6 +114,12 @@ def resolve(catalogue: Catalogue, asker: Asker, extra: Brought | None = None) ->
     if not readable and columns is not None and abs(columns).sum() > 0:
         readable, resolved = True, "columns"
     return Asked(rows, resolved, readable, ignored, extra, seen, columns)
+
+
+def check_list(keys: object, what: str) -> None:
+    """Refuse one text where a list of ids is wanted, which would be read letter by letter; raises `UsageError`."""
+    if isinstance(keys, str):
+        raise UsageError(f"{what} must be a list of ids, got the text {keys[:80]!r}")
 
 
 def check_one_asker(*given: object) -> None:

@@ -22,7 +22,7 @@ def compare(version: Version, catalogue: LiveCatalogue, asker: Asker, k: int) ->
     """
     if asker.new_items:
         raise UsageError("new_items cannot be compared: some of the simple models know nothing of content")
-    question = RecommendQuestion(user=asker.user, history=asker.history, user_columns=asker.user_columns, k=k)
+    question = RecommendQuestion(user=asker.user, history=asker.history, user_columns=asker.user_columns, seen=asker.seen, k=k)
     plain = replace(question, user_columns=None, history=question.history if asker.user is not None else question.history or [])
     views, pending = version.baselines.views(catalogue)
     models: list[dict[str, Any]] = []

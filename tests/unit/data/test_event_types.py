@@ -120,3 +120,11 @@ def test_a_check_tells_who_has_no_event_from_who_has_no_like(file):
     assert found["users-without-likes"] == 2  # eve and joe
     assert "users-without-events" not in found
     assert (found["items-without-likes"], found["items-without-events"]) == (1, 1)  # z was seen, nobody ever saw w
+
+
+def test_a_list_where_an_event_type_is_wanted_is_refused(file):
+    frame = pd.DataFrame({"user_id": ["a", "b"], "item_id": ["x", "y"], "what": [["like"], ["seen"]]})
+    with pytest.raises(
+        DataError, match=r"\['like'\] in column 'what' is no event type; an event is one of like, seen, dislike"
+    ):
+        Dataset.from_tables(frame, event="what")

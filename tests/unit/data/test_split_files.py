@@ -117,3 +117,21 @@ def test_arrays_come_back_with_their_kinds(tmp_path):
     assert again.tasks[0].candidates.dtype == np.int64
     assert again.tasks[0].truth.dtype == np.float32
     assert again.train.items.table.schema.equals(split.train.items.table.schema)
+
+
+def test_an_index_out_of_range_is_refused_not_read(tmp_path, monkeypatch):
+    from dualnet.data import split_files
+
+    folder = save_split(MADE["citeulike2"](), tmp_path / "split")
+    read = split_files.load_file
+
+    def hostile(path):
+        arrays = read(path)
+        name = next(name for name in arrays if name.endswith("/truth/indices"))
+        arrays[name] = arrays[name].copy()
+        arrays[name][0] = 2**30
+        return arrays
+
+    monkeypatch.setattr(split_files, "load_file", hostile)  # somebody who writes folders writes their digests too
+    with pytest.raises(DataError, match="is not a whole split folder"):
+        load_split(folder)

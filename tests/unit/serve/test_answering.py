@@ -341,6 +341,28 @@ def test_columns_of_users_count_on_the_server(tmp_path):
     assert everyone.scores[everyone.ids.index("u2-3")] == pytest.approx(float(score), abs=1e-5)
 
 
+def test_odd_columns_of_users_are_refused_with_a_sentence():
+    users = WORLD.interactions.users
+    groups = Content(users, pa.table({"group": [str(key)[1] for key in users]}), ContentSpec(categories=("group",)))
+    model = create("dualnet", **DUAL).fit(Dataset(WORLD.interactions, WORLD.items, groups))
+    with pytest.raises(DataError, match=r"have shape \(7,\), expected \(1, 4\)"):
+        model.recommend(history=["i0-1"], user_columns=np.ones(7, np.float32))
+    with pytest.raises(UsageError, match="a row for each; got one mapping"):
+        model.recommend(histories=[["i0-1"], ["i0-2"]], user_columns={"group": "3"})
+    with pytest.raises(UsageError, match="for each user, got a int"):
+        model.recommend(histories=[["i0-1"], ["i0-2"]], user_columns=[1, 2])
+    plain = create("popularity").fit(WORLD)
+    with pytest.raises(CapabilityError, match="was fitted without user columns"):
+        plain.recommend(history=["i0-1"], user_columns=np.ones((1, 4), np.float32))
+
+
+@pytest.mark.parametrize("what", ["history", "seen", "exclude", "candidates"])
+def test_one_text_is_no_list_of_ids(what):
+    model = create("popularity").fit(WORLD)
+    with pytest.raises(UsageError, match=f"{what} must be a list of ids, got the text 'i0-1'"):
+        model.recommend(**({"history": ["i0-2"]} | {what: "i0-1"}))
+
+
 def test_users_to_list_and_not_to_list(served):
     _, catalogue, answer = served
     later, _, _ = add_events(catalogue, [("fresh", "i0-1")])

@@ -162,3 +162,14 @@ def test_a_journal_without_types_is_one_of_likes():
     assert (again.events, again.others) == (state.events, state.others)
     with pytest.raises(DataError, match="an event of the type 'hate' is not known to this version"):
         state.apply({"events": [["a", "x", "hate"]]})
+
+
+def test_what_a_history_dismissed_is_in_no_compared_list(folder, serving):
+    async def scenario(service):
+        history = ["i0-0", "i0-1"]
+        first = (await service.compare(Asker(history=history), 5)).body["models"]
+        dismissed = [entry["item"] for model in first for entry in model["items"]]
+        again = (await service.compare(Asker(history=history, seen=dismissed), 5)).body["models"]
+        assert all(model["items"] and not {entry["item"] for entry in model["items"]} & set(dismissed) for model in again)
+
+    serving(folder, scenario)

@@ -28,6 +28,12 @@ Scalar: TypeAlias = "bool | int | float | str"
 Value: TypeAlias = "Text | bool | Number | list[Label] | list[Number] | None"
 Content: TypeAlias = Annotated[dict[Column, Value], Field(min_length=1, max_length=MOST_COLUMNS)]
 
+Seen: TypeAlias = Annotated[
+    list[ItemId],
+    FailFast(),
+    Field(default_factory=list, max_length=MOST_IDS, description="Not listed, and no part of the history: dismissed."),
+]
+
 _NAMED: Any = [{"required": ["user"]}, {"required": ["history"]}]
 EITHER: Any = {"oneOf": [*_NAMED, {"required": ["user_columns"], "not": {"anyOf": _NAMED}}]}
 ITEM_OR_CONTENT: Any = {"oneOf": [{"required": ["item"]}, {"required": ["content"]}]}
@@ -179,11 +185,7 @@ class _Listing(Strict, Generic[ItemId]):
 class RecommendRequest(_Listing[ItemId], Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):
     """For whom, how many, and which may be listed."""
 
-    seen: Annotated[
-        list[ItemId],
-        FailFast(),
-        Field(default_factory=list, max_length=MOST_IDS, description="Never listed, and no part of the history: dismissed."),
-    ]
+    seen: Seen[ItemId]
     popularity: Annotated[
         float, Field(ge=0, le=1, description="How much of the score of an empty history stays in the scores.")
     ] = 1.0
@@ -225,6 +227,7 @@ class CompareRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, N
     """For whom, by several methods."""
 
     k: K = 10
+    seen: Seen[ItemId]
 
 
 class SimilarRequest(_Listing[ItemId], Generic[ItemId]):
@@ -254,7 +257,7 @@ class UsersForItemRequest(_ItemOrContent[ItemId], Generic[UserId, ItemId]):
     candidates: Annotated[
         list[UserId], FailFast(), Field(default_factory=_absent, max_length=MOST_IDS, description="List only these users.")
     ]
-    keep_seen: Annotated[bool, Field(description="Also list users who took it.")] = False
+    keep_seen: Annotated[bool, Field(description="Also list users who took, saw or disliked it.")] = False
 
 
 class EncodeItemRequest(_ItemOrContent[ItemId], Generic[ItemId]):

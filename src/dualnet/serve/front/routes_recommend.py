@@ -99,7 +99,7 @@ def add_routes(table: RouteTable) -> None:
 
     async def compare(body: asked.CompareRequest[Any, Any, Any]) -> dict[str, Any]:
         """Recommend by several methods side by side."""
-        return labelled(await service.compare(asker(body), body.k))
+        return labelled(await service.compare(Asker(**_who(body), seen=body.seen), body.k))
 
     items = of(answers.RecommendAnswer, table.item)
     history = {"history": [one, other]}

@@ -5,6 +5,7 @@ import { call } from "./api.js";
 import { el, fill } from "./dom.js";
 import { keepTitles, onCatalogue } from "./items.js";
 import { region } from "./region.js";
+import { excluded } from "./not-this.js";
 import { asking, someone } from "./state.js";
 import { named, some } from "./words.js";
 
@@ -19,7 +20,7 @@ export function compareView(host) {
   onCatalogue(() => { shown = ""; });
 
   return function update(now) {
-    const question = JSON.stringify(someone(now) ? asking(now) : null);
+    const question = JSON.stringify(someone(now) ? { ...asking(now), ...excluded(now) } : null);
     if (question === shown) return;
     shown = question;
     if (someone(now)) load(fetchLists, show, WAIT);
@@ -27,7 +28,7 @@ export function compareView(host) {
   };
 
   function fetchLists(signal) {
-    return call("POST", "/v1/compare", { ...asking(), k: LENGTH }, signal);
+    return call("POST", "/v1/compare", { ...asking(), ...excluded(), k: LENGTH }, signal);
   }
 
   function show(answer, signal) {

@@ -5,6 +5,7 @@ import { announce } from "./announce.js";
 import { call } from "./api.js";
 import { el, fill } from "./dom.js";
 import { cardOf, hasTitle, onCatalogue, titleOf } from "./items.js";
+import { excluded } from "./not-this.js";
 import { Plane } from "./plane.js";
 import { recommend } from "./recommendations.js";
 import { region } from "./region.js";
@@ -125,7 +126,7 @@ function show(host, { items, x, y, explained }) {
     const who = state();
     loadLit(
       async (signal) => {
-        const [list, cards] = await Promise.all([recommend(asking(who), LISTED, signal), who.user === null ? null : historyOf(who.user, signal)]);
+        const [list, cards] = await Promise.all([recommend({ ...asking(who), ...excluded(who) }, LISTED, signal), who.user === null ? null : historyOf(who.user, signal)]);
         return [cards === null ? who.history : cards.map((card) => card.item), list.items.map((entry) => entry.item)];
       },
       ([own, list]) => light(own, list),

@@ -7,9 +7,9 @@ import { state } from "./state.js";
 
 let dismissed = new Set(); // for a history made here
 
-/** `{"exclude": ids}` for a question about a history made here, `{}` otherwise. */
+/** `{"seen": ids}` for a question about a history made here, `{}` otherwise. */
 export function excluded({ user, history } = state()) {
-  return user === null && dismissed.size > 0 ? { exclude: [...dismissed].filter((id) => !history.includes(id)) } : {};
+  return user === null && dismissed.size > 0 ? { seen: [...dismissed].filter((id) => !history.includes(id)) } : {};
 }
 
 /** Forget what was dismissed for a history that is no more. */

@@ -26,6 +26,8 @@ CALLS = [
     ("POST", "/v1/encode/user", {"history": ["p0001"]}, 200),
     ("POST", "/v1/encode/item", {"content": {"title": "a"}}, 200),
     ("POST", "/v1/compare", {"history": ["p0001"], "k": 2}, 200),
+    ("POST", "/v1/compare", {"history": ["p0001"], "seen": ["p0002"]}, 200),
+    ("POST", "/v1/compare", {"history": ["p0001"], "seen": "p0002"}, 422),
     ("PUT", "/v1/items/n1", {"content": {"title": "a"}}, 201),
     ("PUT", "/v1/items/p0003", {"content": {"title": "a"}}, 200),
     ("PUT", "/v1/items/p0000", {"content": {"title": "a"}}, 409),
