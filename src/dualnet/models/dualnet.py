@@ -296,7 +296,7 @@ class DualNet(Recommender):
             new_users=True,
             new_items_in_history=with_content and (by_history or not fitted or bool(self.levels_.weights.content)),
             needs_content=False,
-            user_columns=bool(self.levels),
+            user_columns=bool(self.levels) and self.network_weight != 0,  # the networks alone read them
             updates=True,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import TYPE_CHECKING, get_args
 
 from ..errors import UsageError, nearest
@@ -44,6 +45,10 @@ def check_parameters(model: DualNet) -> None:
             "levels=() and factors=0 leave nothing to fit: give widths, such as (450, 200, 50), or factors, such as 300"
         )
     _check_solved(model)
+    if not model.factors and model.network_weight == 0:
+        raise UsageError(
+            "factors=0 and network_weight=0 leave nothing that counts: give factors, such as 300, or a weight above 0"
+        )
     _check_stages(model)
     for name, choices in CHOICES.items():
         value = getattr(model, name)
@@ -82,14 +87,22 @@ def _check_solved(model: DualNet) -> None:
         raise UsageError(f"factors={model.factors!r} must be a whole number of at least 0")
     for name in ("factor_zero_weight", "regularization", "prior"):
         value = getattr(model, name)
-        if value is not None and not value > 0:
+        if value is not None and not (_is_number(value) and value > 0):
             raise UsageError(f"{name}={value!r} must be above 0, or None to have it chosen")
+    if model.regularization == math.inf:
+        raise UsageError(
+            "regularization=inf would leave nothing of the factors; give a number, such as 2, or None to have it chosen"
+        )
     if model.factor_zero_weight is not None and not model.factor_zero_weight < 1:
         raise UsageError(f"factor_zero_weight={model.factor_zero_weight!r} must be below the weight 1 of positives")
     for name in ("relation", "content_scale", "network_weight", "new_scale", "unliked_scale"):
         value = getattr(model, name)
-        if value is not None and not 0 <= value < math.inf:
+        if value is not None and not (_is_number(value) and 0 <= value < math.inf):
             raise UsageError(f"{name}={value!r} must be a number of at least 0, or None to have it chosen")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _check_stages(model: DualNet) -> None:

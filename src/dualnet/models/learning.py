@@ -137,6 +137,7 @@ def update_levels(
         training = _training(model, known)
         start = solved.start(training.content, n_old, known.data.interactions.n_items)
         if passes:
+            _check_zero_weight(solved.choice.zero_weight, training)
             solved = training.solve(solved.choice, start=start)
         else:
             solved = replace(solved, items=replace(solved.items, items=start))
@@ -152,11 +153,8 @@ def update_levels(
 
 def _solve(model: DualNet, known: Prepared, phase: Phase[Chosen]) -> tuple[SolvedChoice, SolvedLevels]:
     training = _training(model, known)
-    if model.factor_zero_weight is not None and not model.factor_zero_weight < training.lightest:
-        raise UsageError(
-            f"factor_zero_weight={model.factor_zero_weight!r} must be below the lightest positive ({training.lightest:g}): zeros"
-            " cannot be as sure as positives"
-        )
+    if model.factor_zero_weight is not None:
+        _check_zero_weight(model.factor_zero_weight, training)
     if phase.chosen is not None and phase.chosen.solved is not None:
         return phase.chosen.solved, training.solve(phase.chosen.solved)
     asked = _questions(model, phase.tasks, SEARCH_USERS)
@@ -174,6 +172,14 @@ def _solve(model: DualNet, known: Prepared, phase: Phase[Chosen]) -> tuple[Solve
     with EpochProgress(phase.run.progress, "solved levels", TRIALS, 0) as progress:
         search = Search(training, [(question.task, question.space) for question in asked], progress.round)
         return search(model.factor_zero_weight, model.regularization, model.relation, model.prior, model.content_scale)
+
+
+def _check_zero_weight(weight: float, training: Training) -> None:
+    if weight >= training.lightest:
+        raise UsageError(
+            f"the weight {weight:g} of zeros (factor_zero_weight) must be below the lightest positive ({training.lightest:g}):"
+            " zeros cannot be as sure as positives"
+        )
 
 
 def _training(model: DualNet, known: Prepared) -> Training:

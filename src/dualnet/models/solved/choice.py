@@ -149,12 +149,11 @@ class Search:
 
     def _readings(self, relation: float | None, prior: float | None) -> list[tuple[float, float | None]]:
         """Return the ways to read content that are tried: those of `READINGS` that agree with what is given."""
-        sparse = issparse(self._training.content)
-        rows = {0.0} if not sparse else {rows for rows, _ in READINGS} if relation is None else {relation}
-        mus = {mu for _, mu in READINGS} if prior is None else {None if np.isinf(prior) else prior}
-        if relation is not None and prior is not None:
-            return [(relation, None if np.isinf(prior) else prior)]
-        return [(r, mu) for r, mu in READINGS if r in rows and mu in mus] or [(r, mu) for r in sorted(rows) for mu in mus]
+        if not issparse(self._training.content):
+            relation = 0.0  # dense content has no words to be rows
+        rows = list(dict.fromkeys(rows for rows, _ in READINGS)) if relation is None else [relation]
+        mus = list(dict.fromkeys(mu for _, mu in READINGS)) if prior is None else [None if np.isinf(prior) else prior]
+        return [(r, mu) for r, mu in READINGS if r in rows and mu in mus] or [(r, mu) for r in rows for mu in mus]
 
     def _content(self, items: ItemFactors, choice: SolvedChoice, search: bool) -> tuple[float, SolvedChoice, SolvedLevels]:
         """Return the best weight of the content for some factors, by going up and down from the one that is given."""

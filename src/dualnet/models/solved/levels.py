@@ -106,8 +106,6 @@ class SolvedLevels:
         """Return why one history gets some items: the score is a sum over the history, and over factors and content."""
         taken, part = _taken(history)
         dense, sparse = self.joint.split(part, self.item_vectors(space, taken), ~space.is_known[taken])
-        order = np.searchsorted(taken, history.indices)
-        dense, sparse = dense[order], None if sparse is None else csr_array(sparse[order])
         width, known, content = self.joint.width, space.known[rows], self._content(space, rows)
         factors = np.zeros((len(rows), width))
         if self.items.content_map is not None and content is not None:

@@ -94,7 +94,8 @@ class ContentRidge:
     def _precondition(self, residual: Array) -> Array:
         assert self.axes is not None
         inside = self.axes.directions.T @ residual
-        rest = np.float32(1 / (self.axes.strengths[-1] / 2 + self.penalty))
+        weakest = self.axes.strengths[-1] if len(self.axes.strengths) else 0.0  # none where all content is empty
+        rest = np.float32(1 / (weakest / 2 + self.penalty))
         weights = (1 / (self.axes.strengths + self.penalty) - rest).astype(np.float32)
         return residual * rest + self.axes.directions @ (inside * weights[:, None])
 
