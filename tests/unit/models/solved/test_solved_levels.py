@@ -1,0 +1,184 @@
+"""Solved levels of a model: reasons sum to scores, files hold all, updates begin where the fit ended."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array, issparse
+
+from dualnet.data.space import ItemSpace
+from dualnet.ids import IdMap
+from dualnet.models.content_cosine import at_unit_length
+from dualnet.models.solved.choice import HEAVIEST, READINGS, Search, Training, thinned
+from dualnet.models.solved.factors import FactorSettings, ItemFactors
+from dualnet.models.solved.levels import SolvedChoice, SolvedLevels
+from dualnet.models.solved.ridge import ContentAxes
+from dualnet.retrieval.topk import inner_products
+
+N_OLD, N_NEW, N_USERS = 30, 5, 40
+KINDS = ("few", "many", "dense", "many-dense", "none")
+CHOICE = SolvedChoice(zero_weight=0.1, regularization=0.7, relation=0.0, prior=1.0, content_scale=0.6)
+
+
+def world(kind, seed=0):
+    """Return a space of old and new items, and a training of the old ones."""
+    rng = np.random.default_rng(seed)
+    matrix = csr_array((rng.random((N_USERS, N_OLD)) < 0.25).astype(np.float32))
+    features = None
+    if kind != "none":
+        n = 700 if kind.startswith("many") else 12
+        features = rng.normal(size=(N_OLD + N_NEW, n)).astype(np.float32)
+        if not kind.endswith("dense"):
+            features = csr_array(np.where(rng.random(features.shape) < 6 / n, np.abs(features), 0).astype(np.float32))
+    known = np.where(np.arange(N_OLD + N_NEW) < N_OLD, np.arange(N_OLD + N_NEW), -1)
+    space = ItemSpace(IdMap([f"i{k}" for k in range(N_OLD + N_NEW)]), known, features)
+    content = None if features is None else at_unit_length(features[np.arange(N_OLD)])
+    axes = None if content is None or content.shape[1] <= 600 else ContentAxes.of(content, 9, 0)
+    return space, Training(matrix, content, axes, FactorSettings(6, 0.0, 0.0, iterations=3, rounds=2))
+
+
+@cache
+def solved(kind, **changes):
+    space, training = world(kind)
+    return space, training.solve(replace(CHOICE, **changes))
+
+
+def history_of(*rows):
+    return csr_array((np.ones(len(rows), np.float32), np.array(rows, np.int32), [0, len(rows)]), shape=(1, N_OLD + N_NEW))
+
+
+def scores(levels, space, history, table=None):
+    items = levels.item_vectors(space, np.arange(len(space)))
+    return inner_products(levels.user_vectors(history, space, table), items)[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("taken", [(), (3,), (2, 7, 11), (31, 12, 4, 33), (34,)], ids=str)
+@pytest.mark.parametrize("changes", [{}, {"content_scale": 0.0}, {"prior": None}], ids=str)
+def test_every_cut_of_the_reasons_sums_to_the_score(kind, taken, changes):
+    space, levels = solved(kind, **changes)
+    if kind == "none":
+        taken = [row for row in taken if row < N_OLD]
+    rows = np.array([33, 0, 12, 30, 5])
+    history = history_of(*taken)
+    expected = scores(levels, space, history)[rows]
+    reasons = levels.reasons(history, space, rows)
+    np.testing.assert_allclose(reasons.scores, expected, atol=2e-5)
+    np.testing.assert_allclose(reasons.history.total(), expected, atol=2e-5)
+    assert reasons.history.parts.shape == (5, len(taken))
+    assert (reasons.content is None) == (kind == "none")
+    if reasons.content is not None:
+        np.testing.assert_allclose(reasons.content.total(), expected, atol=2e-5)
+        assert not reasons.content.base[[0, 3]].any()  # all that is known of a new item is its content
+
+
+def test_a_part_of_the_reasons_belongs_to_its_item_of_the_history():
+    space, levels = solved("many")
+    rows = np.arange(len(space))
+    one, other = (levels.reasons(history_of(*taken), space, rows).history.parts for taken in ((31, 12, 4), (4, 12, 31)))
+    assert np.abs(one - other).max() > 0.01
+    np.testing.assert_allclose(one, other[:, ::-1], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kept_table_changes_no_answer(kind):
+    space, levels = solved(kind)
+    history = history_of(2, 7, 11) if kind == "none" else history_of(2, 33, 11)
+    np.testing.assert_allclose(scores(levels, space, history, levels.table(space)), scores(levels, space, history), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("changes", [{}, {"content_scale": 0.0}], ids=str)
+def test_what_is_written_is_read_back(kind, changes):
+    space, levels = solved(kind, **changes)
+    config, tensors = levels.get_state()
+    again = SolvedLevels.from_state(config, {name: np.array(value) for name, value in tensors.items()})
+    assert again.choice == levels.choice
+    history = history_of(2, 7, 11)
+    np.testing.assert_array_equal(scores(again, space, history), scores(levels, space, history))
+    assert again.get_state()[0] == config
+    assert set(again.get_state()[1]) == set(tensors)
+
+
+def test_new_items_have_the_factors_that_their_content_predicts():
+    space, levels = solved("few", content_scale=0.0)
+    content = at_unit_length(space.features)
+    vectors = levels.item_vectors(space, np.array([32, 3]))
+    expected = np.vstack([(content[[32]] @ levels.items.content_map), levels.items.items[[3]]]) @ levels.joint.rotation
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
+
+
+def test_an_update_starts_where_the_fit_ended():
+    space, levels = solved("few")
+    content = at_unit_length(space.features)
+    start = levels.start(content, N_OLD, N_OLD + N_NEW)
+    np.testing.assert_array_equal(start[:N_OLD], levels.items.items)
+    np.testing.assert_allclose(start[N_OLD:], content[np.arange(N_OLD, N_OLD + N_NEW)] @ levels.items.content_map, atol=1e-6)
+    without = replace(levels, items=ItemFactors(levels.items.items, None))
+    assert not without.start(None, N_OLD, N_OLD + N_NEW)[N_OLD:].any()
+
+
+def test_an_update_moves_items_that_start_at_zero():
+    _, training = world("none")
+    start = np.zeros((N_OLD, 6), np.float32)
+    assert training.solve(replace(CHOICE, prior=None, content_scale=0.0), start).items.items.any()
+
+
+@pytest.mark.parametrize("relation", [0.05, 0.25, 0.5])
+@pytest.mark.parametrize("width", [3, 200])
+def test_rows_of_features_weigh_more_than_zeros_even_in_a_dense_matrix(relation, width):
+    _, training = world("few")
+    training = replace(training, settings=replace(training.settings, factors=width))
+    levels = training.solve(replace(CHOICE, zero_weight=0.5, relation=relation, prior=None))
+    assert np.isfinite(levels.items.items).all()
+    assert np.isfinite(levels.joint.rotation).all()
+
+
+def test_rows_of_features_bring_items_of_like_content_together():
+    _, training = world("few")
+    plain, related = (training.solve(replace(CHOICE, relation=weight, prior=None)).items.items for weight in (0.0, 1.0))
+    content = training.content.toarray()
+    likeness = (content @ content.T)[np.triu_indices(N_OLD, 1)]
+
+    def agreement(items):
+        unit = at_unit_length(items)
+        return np.corrcoef((unit @ unit.T)[np.triu_indices(N_OLD, 1)], likeness)[0, 1]
+
+    assert agreement(related) > agreement(plain) + 0.1
+
+
+def test_weights_of_zeros_stay_below_the_lightest_positive():
+    _, training = world("none")
+    light = replace(training, matrix=csr_array(training.matrix * np.float32(0.2)))
+    assert training.zero_weight(100) == HEAVIEST
+    assert light.zero_weight(100) == pytest.approx(HEAVIEST * 0.2)
+    assert light.zero_weight(0.1) == training.zero_weight(0.1) == pytest.approx(0.1 * training.density)
+
+
+@pytest.mark.parametrize(
+    ("kind", "relation", "prior", "expected"),
+    [
+        ("few", None, None, list(READINGS)),
+        ("few", 0.5, None, [(0.5, None)]),
+        ("few", 0.0, None, [(0.0, 1.0), (0.0, 4.0), (0.0, None)]),
+        ("few", 0.1, 3.0, [(0.1, 3.0)]),
+        ("few", 0.1, None, [(0.1, None), (0.1, 1.0), (0.1, 4.0)]),
+        ("few", None, np.inf, [(0.5, None), (0.25, None), (0.0, None)]),
+        ("few", None, 7.0, [(0.5, 7.0), (0.25, 7.0), (0.0, 7.0)]),
+        ("dense", None, None, [(0.0, 1.0), (0.0, 4.0), (0.0, None)]),
+        ("dense", 0.5, 2.0, [(0.0, 2.0)]),
+        ("dense", 0.5, np.inf, [(0.0, None)]),
+    ],
+)
+def test_readings_that_agree_with_what_is_given_are_tried(kind, relation, prior, expected):
+    search = Search(world(kind)[1], (), lambda trial, number: None)
+    assert search._readings(relation, prior) == expected
+
+
+def test_thinning_leaves_every_kth_user():
+    matrix = world("none")[1].matrix
+    assert thinned(matrix, matrix.nnz) is matrix
+    half = thinned(matrix, matrix.nnz // 2 + 1)
+    np.testing.assert_array_equal(half.toarray(), matrix.toarray()[::2])
+    assert issparse(half)
