@@ -71,6 +71,7 @@ def fit(
     from ..data.split_files import load_split
     from ..errors import ResourceError, UsageError
     from ..evaluation import evaluate
+    from ..models.artifact import written_parameters
     from ..train.checkpoint import last_stop
     from ..train.options import RunOptions
 
@@ -126,7 +127,7 @@ def fit(
     report = None if division is None or not division.tasks else evaluate(built, division, at=CUTS)
     if report is not None:
         built.save(out / "model", metrics=report.to_json())  # a model that is there whatever becomes of the figures gets them
-    summary = {"run": str(out), "model": name, "info": built.info_, "parameters": built.get_params()}
+    summary = {"run": str(out), "model": name, "info": built.info_, "parameters": written_parameters(built)}
     if as_json:
         print_json(summary if report is None else {**summary, "test": report.to_json()})
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ from .core import Core
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+INFINITY = "inf"  # of a parameter, in the manifest
 LARGEST_JSON = 512 * 2**20
 
 Tensors = dict[str, NDArray[Any]]
@@ -65,7 +67,7 @@ def save(model: Core, folder: str | Path, *, metrics: Mapping[str, Any] | None =
     manifest = {
         "format_version": FORMAT_VERSION,
         "model": model.name,
-        "parameters": model.get_params(),
+        "parameters": written_parameters(model),
         "info": model.info_,
         "metrics": dict(metrics or {}),
         "versions": _versions(),
@@ -205,7 +207,7 @@ def _rebuild(manifest: dict[str, Any], files: dict[str, bytes], class_of: Callab
     for name, value in tensors.items():
         if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
             raise ArtifactError(f"weight '{name}' holds NaN or infinite numbers; the model diverged or was altered")
-    model = class_of(manifest["model"])(**manifest["parameters"])
+    model = class_of(manifest["model"])(**{name: _read_parameter(value) for name, value in manifest["parameters"].items()})
     model.users_, model.items_ = IdMap(ids["users"]), IdMap(ids["items"])
     model.unliked_ = IdMap(ids.get("unliked", []))
     model.histories_ = csr_array(_unpack(_under(tensors, "histories")))
@@ -294,6 +296,15 @@ def _versions() -> dict[str, str]:
     from .. import __version__
 
     return {"dualnet": __version__, "python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__}
+
+
+def written_parameters(model: Core) -> dict[str, Any]:
+    """Return the parameters of a model as strict JSON has them: infinity, which it lacks, as the text ``"inf"``."""
+    return {name: INFINITY if value == math.inf else value for name, value in model.get_params().items()}
+
+
+def _read_parameter(value: Any) -> Any:
+    return math.inf if value == INFINITY else value
 
 
 def _plain(value: object) -> object:

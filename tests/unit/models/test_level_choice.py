@@ -169,7 +169,7 @@ def test_a_network_that_knows_nothing_counts_nothing():
 N, N_KNOWN = 40, 28  # of which the last 12 are new
 
 
-def standing(known_true, known_false, new_true, new_false, unliked=(), **given):
+def standing(known_true, known_false, new_true, new_false, ids=(), **given):
     """Choose where each kind of item has one score; each of 6 users has 2 right known items, and 2 right new ones."""
     truth, scores = np.zeros((6, N)), np.full((6, N), float(known_false))
     scores[:, N_KNOWN:] = new_false
@@ -178,7 +178,7 @@ def standing(known_true, known_false, new_true, new_false, unliked=(), **given):
             if right is not None:
                 truth[user, list(rows)], scores[user, list(rows)] = 1, right
     asked = question(task_of(truth), n_known=N_KNOWN)
-    return choose_standing(levels_of(scores, unliked=unliked), [asked], **{"new": None, "unliked": None, **given})
+    return choose_standing(levels_of(scores, unliked=ids), [asked], **{"new": None, "unliked": None, **given})
 
 
 NEW_IDS = [f"i{k}" for k in range(N_KNOWN, N)]
@@ -186,12 +186,12 @@ NEW_IDS = [f"i{k}" for k in range(N_KNOWN, N)]
 
 def test_new_items_that_are_never_right_step_back():
     assert standing(1.0, 0.1, None, 1.2) == LevelWeights(new=0.8)
-    assert standing(1.0, 0.1, None, 1.2, unliked=NEW_IDS) == LevelWeights(unliked=0.8)
+    assert standing(1.0, 0.1, None, 1.2, ids=NEW_IDS) == LevelWeights(unliked=0.8)
 
 
 def test_new_items_that_drown_step_forward():
     assert standing(None, 1.0, 0.6, 0.1) == LevelWeights(new=1.8)
-    assert standing(None, 1.0, 0.6, 0.1, unliked=NEW_IDS) == LevelWeights(unliked=1.8)
+    assert standing(None, 1.0, 0.6, 0.1, ids=NEW_IDS) == LevelWeights(unliked=1.8)
 
 
 def test_the_two_kinds_of_new_items_are_weighed_apart():
