@@ -10,7 +10,7 @@ from scipy.sparse import csr_array, issparse
 from dualnet.data.space import ItemSpace
 from dualnet.ids import IdMap
 from dualnet.models.content_cosine import at_unit_length
-from dualnet.models.solved.choice import HEAVIEST, READINGS, Search, Training, thinned
+from dualnet.models.solved.choice import READINGS, Search, Training, thinned
 from dualnet.models.solved.factors import FactorSettings, ItemFactors
 from dualnet.models.solved.levels import SolvedChoice, SolvedLevels
 from dualnet.models.solved.ridge import ContentAxes
@@ -151,9 +151,9 @@ def test_rows_of_features_bring_items_of_like_content_together():
 def test_weights_of_zeros_stay_below_the_lightest_positive():
     _, training = world("none")
     light = replace(training, matrix=csr_array(training.matrix * np.float32(0.2)))
-    assert training.zero_weight(100) == HEAVIEST
-    assert light.zero_weight(100) == pytest.approx(HEAVIEST * 0.2)
-    assert light.zero_weight(0.1) == training.zero_weight(0.1) == pytest.approx(0.1 * training.density)
+    assert training.zero_weight(100) == 0.5
+    assert light.zero_weight(100) == pytest.approx(0.5 * 0.2)
+    assert light.zero_weight(0.1) == training.zero_weight(0.1) == pytest.approx(0.1 * training.matrix.nnz / (N_USERS * N_OLD))
 
 
 @pytest.mark.parametrize(
