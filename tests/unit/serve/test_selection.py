@@ -39,7 +39,9 @@ def bounded(request, monkeypatch):
 
     monkeypatch.setattr(principal, "FEWEST", 100)
     data = library(n_readers=80, n_papers=250)
-    model = DualNet(levels=(40, 40, 20), epochs=2, content_weight=request.param).fit(data, run=RunOptions(progress=False))
+    model = DualNet(levels=(40, 40, 20), epochs=2, factors=0, content_weight=request.param).fit(
+        data, run=RunOptions(progress=False)
+    )
     view = open_catalogue(model, ModelLabel("dualnet", "0" * 12))
     assert view.heads is not None
     words = {"title": "Kernels and proteins", "abstract": data.items.table["abstract"][3].as_py()}

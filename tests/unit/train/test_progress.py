@@ -24,8 +24,16 @@ def test_a_short_training_says_nothing(capsys):
 
 def test_a_long_training_says_how_far_it_is(monkeypatch, capsys):
     monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.0)
-    create("dualnet", levels=(4,), epochs=2).fit(blocks_world(), run=RunOptions())
+    create("dualnet", levels=(4,), epochs=2, factors=0).fit(blocks_world(), run=RunOptions())
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) > 1
     assert all("% done  epoch" in line and "loss" in line for line in lines)
     assert "100% done  epoch 2" in lines[-1]
+
+
+def test_the_search_of_the_solved_levels_says_what_it_tries(monkeypatch, capsys):
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.0)
+    create("solved", factors=4).fit(blocks_world(), run=RunOptions())
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) > 1
+    assert all(line.startswith("solved levels: ") and "recall" in line for line in lines)
