@@ -35,7 +35,7 @@ def recommend(
         float | None, typer.Option("--new-share", help="Share of the list for new items, 0 to 1; not with --only.")
     ] = None,
     popularity: Annotated[
-        float, typer.Option("--popularity", help="How much of the score of an empty history stays in the scores, 0 to 1.")
+        float, typer.Option("--popularity", help="How much of the average user's score stays in the scores, 0 to 1.")
     ] = 1.0,
     columns: Annotated[str, typer.Option("--user-columns", help="What is known of the user: COLUMN=VALUE,COLUMN=VALUE.")] = "",
     seen: Annotated[str, typer.Option("--seen", help="Items not to list that are no part of the history: dismissed.")] = "",

@@ -130,7 +130,7 @@ class Answers(Core):
             From 0 to 1: this share of the k places, rounded half up, goes to the best new items, the others to the best
             known ones; where one kind runs out, the other fills the list. Not together with `only`.
         popularity : float
-            From 0 to 1: how much of the score of an empty history stays in the scores. At 0 an item is listed for what sets
+            From 0 to 1: how much of the average user's score stays in the scores. At 0 an item is listed for what sets
             this user apart from somebody of whom nothing is known.
         filter_seen : bool
             Do not list items of the history, nor what the user saw or disliked (`seen`, `seen_`).

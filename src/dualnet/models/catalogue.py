@@ -19,9 +19,11 @@ from ..ids import IdMap, Key, Rows
 from ..retrieval.catalogue import Brought, Catalogue, ScoredUsers
 from ..retrieval.principal import PrincipalAxes
 from ..retrieval.topk import block_rows, inner_products
-from ..retrieval.vectors import Vectors, largest, norms, stack_vectors
+from ..retrieval.vectors import Vectors, largest, mean_vector, norms, stack_vectors
 from .core import Core
 from .question_content import as_content, cannot_score_new, user_row
+
+AVERAGED = 500  # users whose mean stands for what everybody's scores have in common
 
 
 class ReadableCatalogue(Catalogue, Protocol):
@@ -104,9 +106,12 @@ class ModelView(ABC):
         return at[np.argsort(-self.popularity[at], kind="stable")]
 
     @cached_property
-    def nobody(self) -> Vectors:
-        """Vector of an empty history without columns, shape (1, width)."""
-        return self.encode_histories([np.empty(0, np.int64)])
+    def average(self) -> Vectors:
+        """Mean vector of users seen in training, of at most `AVERAGED` that are spread over them, shape (1, width)."""
+        stored = self.model.histories_
+        users = np.unique(np.linspace(0, stored.shape[0] - 1, min(AVERAGED, stored.shape[0])).astype(np.int64))
+        histories = [stored.indices[stored.indptr[user] : stored.indptr[user + 1]].astype(np.int64) for user in users]
+        return mean_vector(self.encode_histories(histories))
 
     def stored_columns(self, user: Key) -> Matrix | None:
         """Return the features of the columns of a user seen in training, shape (1, n), or None."""

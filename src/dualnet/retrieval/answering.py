@@ -260,7 +260,7 @@ def _queries(catalogue: Catalogue, pending: list[tuple[int, Wanted]], vectors: U
             )
         )
     less = np.array([1 - wanted.popularity for _, wanted in asking], np.float32)
-    return subtract(found, less, catalogue.nobody) if less.any() else found
+    return subtract(found, less, catalogue.average) if less.any() else found
 
 
 def _item_vector(catalogue: Catalogue, item: Key | None, content: Any) -> tuple[int | None, Vectors]:

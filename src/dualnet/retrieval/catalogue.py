@@ -138,8 +138,8 @@ class Catalogue(Protocol):
         """
 
     @property
-    def nobody(self) -> Vectors:
-        """Vector of an empty history without columns, shape (1, width): what everybody's scores have in common."""
+    def average(self) -> Vectors:
+        """Vector of the average user, shape (1, width): what everybody's scores have in common."""
 
     def bring(self, items: Any) -> Brought:
         """Return items for one question, encoded.

@@ -50,7 +50,7 @@ class Recommendations:
     what : str
         ``item`` or ``user``.
     popularity : float
-        How much of the score of an empty history is in the scores; 1 for all of it.
+        How much of the average user's score is in the scores; 1 for all of it.
     """
 
     ids: list[Key]

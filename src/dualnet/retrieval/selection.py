@@ -47,7 +47,7 @@ class Wanted:
     new_share : float, optional
         Share of the places for new items (`ListQuestion`).
     popularity : float
-        How much of the score of an empty history stays in.
+        How much of the average user's score stays in.
     """
 
     k: int

@@ -77,6 +77,15 @@ def subtract(vectors: Vectors, factors: NDArray[np.float32], vector: Vectors) ->
     return vectors - factors[:, None] * vector
 
 
+def mean_vector(vectors: Vectors) -> Vectors:
+    """Return the mean of some vectors, shape (1, width), of the same kind."""
+    if isinstance(vectors, JoinedVectors):
+        return JoinedVectors(mean_vector(vectors.dense), mean_vector(vectors.sparse))
+    if issparse(vectors):
+        return csr_array(np.full((1, vectors.shape[0]), 1 / vectors.shape[0], np.float32) @ vectors)
+    return np.asarray(vectors, np.float32).mean(axis=0, keepdims=True)
+
+
 def stack_vectors(*parts: Vectors) -> Vectors:
     """Return vectors (or features) of one kind, one set below the other; parts that are None are left out."""
     parts = tuple(part for part in parts if part is not None)

@@ -186,9 +186,9 @@ class RecommendRequest(_Listing[ItemId], Asked[UserId, ItemId, NewItemId], Gener
     """For whom, how many, and which may be listed."""
 
     seen: Seen[ItemId]
-    popularity: Annotated[
-        float, Field(ge=0, le=1, description="How much of the score of an empty history stays in the scores.")
-    ] = 1.0
+    popularity: Annotated[float, Field(ge=0, le=1, description="How much of the average user's score stays in the scores.")] = (
+        1.0
+    )
     keep_seen: Annotated[bool, Field(description="Also list items of the history, and those seen or disliked.")] = False
     fallback: Annotated[
         str,
