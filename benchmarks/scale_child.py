@@ -54,7 +54,7 @@ def train(folder: Path, epochs: int, settings: dict[str, object]) -> dict[str, o
         "known-known", users.subset(sample), items, history, history, np.arange(len(items)), truth, content=data.items
     )
     own = {"levels": (200, 200, 50), "residual_dropout": 0.5, "epochs": epochs, "patience": epochs, "monitor": "recall@100"}
-    model = DualNet(**{**own, **settings})
+    model = DualNet(**{"factors": 0, **own, **settings})
     model.fit(data, Validation(data, (task,)), run=RunOptions(progress=False, log=folder / "log.jsonl"))
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return {

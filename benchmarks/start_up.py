@@ -19,7 +19,7 @@ from dualnet import DualNet, RunOptions, splits
 from dualnet.data.sources import registry
 from dualnet.experiments.runs import peak_rss_mb
 split = splits.citeulike2(registry.load("citeulike-a").with_content(("title",)), seed=0)
-model = DualNet(levels=(200, 200, 50))
+model = DualNet(factors=0, levels=(200, 200, 50))
 started = time.perf_counter()
 model.fit(split.train, split.validation, run=RunOptions(progress=False))
 print(json.dumps({"seconds": time.perf_counter() - started, "peak MB": peak_rss_mb()}))
