@@ -55,7 +55,8 @@ def als(matrix: Any, split: Any, task: RankingTask) -> dict[str, Any]:
 def dualnet(split: Any, task: RankingTask, epochs: int) -> dict[str, Any]:
     """Fit DualNet for some epochs without validation: everything from features to the last step counts."""
     importlib.import_module("dualnet.models.descent")  # importing torch is not training
-    model = DualNet(factors=0, levels=(200, 200, 50), residual_dropout=0.5, epochs=epochs)  # the paper's levels: half the time of ours
+    # the paper's levels: half the time of ours
+    model = DualNet(factors=0, levels=(200, 200, 50), residual_dropout=0.5, epochs=epochs)
     started = time.perf_counter()
     model.fit(split.train, run=RunOptions(progress=False))
     seconds = time.perf_counter() - started
