@@ -72,6 +72,7 @@ def fit(
     from ..errors import ResourceError, UsageError
     from ..evaluation import evaluate
     from ..models.artifact import written_parameters
+    from ..models.level_model import LevelModel
     from ..train.checkpoint import last_stop
     from ..train.options import RunOptions
 
@@ -134,6 +135,8 @@ def fit(
     if told := say_events(train.interactions, tables.threshold):
         note(told)
     note(f"fitted {built!r} in {built.info_['fit_seconds']:.0f} s")
+    if isinstance(built, LevelModel):
+        note(f"levels: {built.levels_}")
     if not built.capabilities.new_items:
         note(_without_content(name, train))
     say(f"{out / 'model'}: {built.info_['users']:,} users, {built.info_['items']:,} items, {built.n_parameters:,} numbers")

@@ -65,6 +65,21 @@ class Levels:
     weights: LevelWeights
     unliked: IdMap
 
+    def __str__(self) -> str:
+        """Return in one line what was chosen of the levels, for a person."""
+        weights = self.weights
+        parts = [f"weight of the networks {weights.network:g}"] if self.runtime is not None else []
+        parts += [f"of the content's cosine {weights.content:g}"] if weights.content else []
+        if self.solved is not None:
+            choice = self.solved.choice
+            prior = "no prior" if choice.prior is None else f"prior {choice.prior:g}"
+            parts.append(
+                f"solved levels with zero weight {choice.zero_weight:.3g}, penalty {choice.regularization:.3g}, content as rows"
+                f" {choice.relation:g}, {prior}, content scale {choice.content_scale:g}"
+            )
+        parts.append(f"new items times {weights.new:g}, items that nobody liked times {weights.unliked:g}")
+        return "; ".join(parts)
+
     @property
     def network(self) -> DualRuntime | None:
         """The networks, where they count."""

@@ -234,3 +234,13 @@ def test_items_that_nobody_liked_are_unliked_only_where_somebody_saw_them():
     assert {str(IDS.key(int(row))): float(scale[row]) for row in np.flatnonzero(scale != 1)} == {
         "i0-3": 0.5, "i1-5": 0.25, "i2-6": 0.5,
     }  # fmt: skip
+
+
+def test_what_was_chosen_is_said_in_one_line():
+    model = DualNet(**{**ALONE, "factor_zero_weight": 0.3, "regularization": 2.0}).fit(WORLD)
+    said = str(model.levels_)
+    assert "\n" not in said
+    assert said.startswith("solved levels with zero weight 0.3, penalty 2, ")
+    assert said.endswith(
+        f"new items times {model.levels_.weights.new:g}, items that nobody liked times {model.levels_.weights.unliked:g}"
+    )
