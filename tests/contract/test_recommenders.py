@@ -163,7 +163,7 @@ def test_bad_questions(fitted):
             fitted.recommend("u0-0", k=k)
     with pytest.raises(UsageError, match="either user="):
         fitted.recommend()
-    with pytest.raises(UsageError, match="list of item ids, got the text"):
+    with pytest.raises(UsageError, match="list of ids, got the text"):
         fitted.recommend(history="i0-0")
     with pytest.warns(DualNetWarning, match="the list is shorter"):
         assert len(fitted.recommend("u0-0", k=10_000)) < 48

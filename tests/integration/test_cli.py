@@ -61,7 +61,8 @@ def test_fit_recommend_encode_inspect(capsys, run, tmp_path):
     everyone = as_json(capsys, "recommend", run, "--all", "--out", tmp_path / "all.parquet", "-k", 2)
     assert pq.read_table(tmp_path / "all.parquet").num_rows == everyone["rows"] == 80
     vectors = as_json(capsys, "encode", run, "--items", new, "--out", tmp_path / "v.parquet")
-    assert (vectors["vectors"], vectors["width"]) == (1, 24)
+    fitted = load(run / "model")
+    assert (vectors["vectors"], vectors["width"]) == (1, fitted.encode_items(fitted.catalogue_).dense.shape[1])
     events = tmp_path / "h.csv"
     events.write_text("user_id,item_id\nx,i0-1\ny,i1-1\n")
     assert as_json(capsys, "encode", run, "--histories", events, "--out", tmp_path / "u.parquet")["vectors"] == 2
@@ -183,7 +184,7 @@ def test_a_fit_that_fails_leaves_the_columns_of_the_model_that_is_there(capsys, 
     renamed = tmp_path / "renamed.csv"
     renamed.write_text("reader,item_id\n" + "".join(f"u{n},i{n % 4}\n" for n in range(20)))
     fit = ["fit", renamed, "--user-column", "reader", "--overwrite", "--out", run]
-    assert call(capsys, *fit, "--set", "levels=[]")[0] == 2
+    assert call(capsys, *fit, "--set", "levels=[0]")[0] == 2
     assert (run / "run.json").read_text() == before
     assert call(capsys, *fit, "--model", "popularity")[0] == 0
     assert '"user": "reader"' in (run / "run.json").read_text()

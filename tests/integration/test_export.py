@@ -31,11 +31,16 @@ def call(capsys, *arguments):
 def test_files(capsys, run, tmp_path):
     code, out, _ = call(capsys, run, "--to", "parquet", "--out", tmp_path / "i.parquet", "--json")
     report = json.loads(out)
-    assert (code, report["what"], report["width"], report["where"]) == (0, "items", 24, str(tmp_path / "i.parquet"))
+    assert (code, report["what"], report["width"], report["where"]) == (
+        0,
+        "items",
+        24 + 40,
+        str(tmp_path / "i.parquet"),
+    )  # networks and factors
     assert pq.read_table(tmp_path / "i.parquet").num_rows == report["written"] == blocks_world().interactions.n_items
     code, out, err = call(capsys, run, "--to", "npz", "--what", "users", "--out", tmp_path / "u.npz")
     assert (code, err) == (0, "")
-    assert out.startswith("wrote the vectors of 40 users (24 dense numbers and ")
+    assert out.startswith("wrote the vectors of 40 users (64 dense numbers and ")
     assert np.load(tmp_path / "u.npz", allow_pickle=False)["vectors"].shape == (40, 24)
 
 

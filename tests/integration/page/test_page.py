@@ -404,6 +404,6 @@ def test_a_list_is_tuned(site, open_page):
     expect(page.locator("#popularity-says")).to_have_text("0 %")
     expect(page.locator(".listed")).to_contain_text("Popularity counts 0 %")
     assert shown(page) == site.titles({"history": [first, second], "k": 10, "popularity": 0})
-    page.get_by_label("New items").select_option("known")
+    page.get_by_label("New items", exact=True).select_option("known")
     expect(page).to_have_url(re.compile("popularity=0&kinds=known"))
     assert shown(page) == site.titles({"history": [first, second], "k": 10, "popularity": 0, "only": "known"})

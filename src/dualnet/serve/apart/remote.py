@@ -26,12 +26,12 @@ from ..live_state import Event
 from ..memory import give_back_memory
 from ..refusals import ClosedError
 from ..replies import ModelLabel, Reply
-from ..search import UserOrder
 from ..settings import ServiceSettings
 from .codec import asker_to_json, error_from_json, items_to_json, question_to_json, reply_from_json
 from .wire import Frames, receive
 
 if TYPE_CHECKING:
+    from ..search import UserOrder
     from ..service import Service
 
 AnyService: TypeAlias = "Service | RemoteService"  # what the front can stand before
