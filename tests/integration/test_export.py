@@ -41,7 +41,7 @@ def test_files(capsys, run, tmp_path):
     code, out, err = call(capsys, run, "--to", "npz", "--what", "users", "--out", tmp_path / "u.npz")
     assert (code, err) == (0, "")
     assert out.startswith("wrote the vectors of 40 users (64 dense numbers and ")
-    assert np.load(tmp_path / "u.npz", allow_pickle=False)["vectors"].shape == (40, 24)
+    assert np.load(tmp_path / "u.npz", allow_pickle=False)["vectors"].shape == (40, 24 + 40)
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "npz"])
