@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,9 +33,9 @@ class LevelModel(Learner):
 
     choice_: Chosen
 
+    @abstractmethod
     def _check(self) -> None:
         """Check the parameters; raises `UsageError`."""
-        raise NotImplementedError
 
     @property
     def capabilities(self) -> Capabilities:
