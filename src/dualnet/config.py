@@ -127,7 +127,10 @@ def build_model(name: str, parameters: Mapping[str, Any], place: str) -> Any:
     cls = model_class(name)
     hints = get_type_hints(cls.__init__, None, {"Sequence": Sequence, "Literal": Literal})
     cls.check_names(parameters, f"{place}: ")
-    checked = {key: _check(value, hints[key], f"{place}: {key}") for key, value in parameters.items()}
+    checked = {
+        key: value if key in cls.unbounded and value == math.inf else _check(value, hints[key], f"{place}: {key}")
+        for key, value in parameters.items()
+    }
     return create(name, **checked)
 
 

@@ -18,6 +18,8 @@ class Parameters:
     """
 
     name: ClassVar[str]
+    unbounded: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that may be infinity."""
 
     @classmethod
     def parameter_names(cls) -> list[str]:
