@@ -53,12 +53,15 @@ class Training:
         Leading axes of the content, where it has many features.
     settings : FactorSettings
         Width, iterations and seed; weight and penalty come from the choice.
+    read_along : ndarray of float32, shape (n_features, n_axes), optional
+        Axes that the content was read along (`levels.read_content`).
     """
 
     matrix: csr_array
     content: Any | None
     axes: ContentAxes | None
     settings: FactorSettings
+    read_along: Array | None = None
 
     def zero_weight(self, multiple: float) -> float:
         """Return a weight of zeros: a multiple of the density of the matrix, at most half of the lightest positive."""
@@ -103,7 +106,7 @@ class Training:
         joint = JointSolution.of(
             items.items, self.content, self.axes, choice.content_scale, choice.zero_weight, choice.regularization
         )
-        return SolvedLevels(items, joint, choice)
+        return SolvedLevels(items, joint, choice, self.read_along)
 
 
 class Search:
