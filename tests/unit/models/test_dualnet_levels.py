@@ -261,5 +261,5 @@ def test_long_content_is_read_along_its_leading_axes(tmp_path, monkeypatch):
     ours = model.recommend(user, k=5)
     again = load(model.save(tmp_path / "model")).recommend(user, k=5)
     assert again.ids == ours.ids
-    reasons = model.explain(user, ours.ids[0])
+    reasons = model.explain(ours.ids[0], user=user)
     assert reasons.score == pytest.approx(ours.scores[0], abs=1e-4)
