@@ -197,6 +197,12 @@ def shown_kind(kind: pa.DataType) -> Kind | None:
     return {"text": cast(Kind, "tags"), "number": cast(Kind, "vector")}.get(inner or "")
 
 
+def shown_kinds(table: pa.Table | None) -> dict[str, Kind]:
+    """Return the kind of each column of a table but those of mere text, by what it was cast to, else by its type."""
+    found = {} if table is None else {field.name: noted_kind(field) or shown_kind(field.type) for field in table.schema}
+    return {name: kind for name, kind in found.items() if kind not in (None, "text")}
+
+
 def comparable(cells: pa.ChunkedArray, asked: Sequence[Any]) -> tuple[pa.ChunkedArray, pa.Array]:
     """Return a column and the values of a filter as one type, so that they can be compared.
 

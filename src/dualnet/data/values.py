@@ -31,7 +31,7 @@ _BANDS = ((10**11, 1), (10**14, 10**3), (10**17, 10**6), (10**20, 10**9))  # sec
 _EPOCH = datetime(1970, 1, 1)
 
 
-class UnfitError(Exception):
+class UnfitError(ValueError):
     """A value that its column's kind cannot take; the text says what it is not, and the remedy."""
 
 
