@@ -67,7 +67,9 @@ def as_csv(columns, folder):
 
 def as_parquet(columns, folder):
     table = pa.table(plain(columns))
-    coded = table.set_column(3, "brand", table["brand"].dictionary_encode()).set_column(4, "shelf", table["shelf"].cast(pa.float32()))
+    coded = table.set_column(3, "brand", table["brand"].dictionary_encode()).set_column(
+        4, "shelf", table["shelf"].cast(pa.float32())
+    )
     pa.parquet.write_table(coded, folder / "t.parquet")
     return folder / "t.parquet"
 
@@ -123,7 +125,9 @@ def as_json(kind, made):
         rows = json.loads(made.write_json())
     else:
         rows = (pa.parquet.read_table(made) if kind == "parquet" else made).to_pylist()
-        rows = json.loads(json.dumps(rows, default=lambda value: float(value) if hasattr(value, "as_tuple") else value.isoformat()))
+        rows = json.loads(
+            json.dumps(rows, default=lambda value: float(value) if hasattr(value, "as_tuple") else value.isoformat())
+        )
     return rows
 
 
