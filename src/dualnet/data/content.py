@@ -93,7 +93,31 @@ class ContentSpec:
 
     @classmethod
     def from_json(cls, state: Mapping[str, object]) -> ContentSpec:
-        """Rebuild from `to_json`."""
+        """Rebuild from `to_json`.
+
+        Raises
+        ------
+        DataError
+            If an entry is unknown or of another kind.
+        """
+        for f in fields(cls):
+            value = state.get(f.name, f.default)
+            good = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+            if isinstance(f.default, tuple):
+                fits = good
+            elif isinstance(f.default, int):
+                fits = type(value) is int
+            else:
+                fits = isinstance(value, str) or (value is None and f.default is None)
+            if not fits:
+                raise DataError(
+                    f"the description of content says {f.name}={value!r:.80}, which is of another kind; it was altered"
+                )
+        unknown = sorted(set(state) - {f.name for f in fields(cls)})
+        if unknown:
+            raise DataError(
+                f"the description of content has the unknown entry '{unknown[0][:80]}'; upgrade dualnet, or make it anew"
+            )
         return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in state.items()})  # type: ignore[arg-type]
 
 

@@ -20,9 +20,11 @@ from ..errors import DataError, ResourceError, UsageError
 from ..ids import IdMap
 from .content import Content, ContentSpec, Matrix
 from .dataset import Dataset
+from .featurizers.sentences import find_model
 from .interactions import Interactions
 from .other_events import OtherEvents
 from .tasks import RankingTask, Split, Validation
+from .trusted_paths import refuse_path, trusts_paths
 
 DESCRIPTION = "split.json"
 FORMAT_VERSION = 1
@@ -86,13 +88,23 @@ def save_split(split: Split, folder: str | Path) -> Path:
     return target
 
 
-def load_split(folder: str | Path) -> Split:
+def load_split(folder: str | Path, *, trust_paths: bool | None = None) -> Split:
     """Read a division, and verify that it is the one that was written.
+
+    Parameters
+    ----------
+    folder : str or Path
+        From `save_split`.
+    trust_paths : bool, optional
+        Follow paths that it names, of a sentence model or of the weights of a network for pictures; by default what the
+        environment variable ``DUALNET_TRUST_PATHS`` says (``1``), else no.
 
     Raises
     ------
     DataError
         If the folder is damaged, altered or of a newer format.
+    UsageError
+        If it names a path that may not be followed.
     """
     source = Path(folder)
     try:
@@ -106,7 +118,7 @@ def load_split(folder: str | Path) -> Split:
         for name, digest in description["files"].items():
             if _sha256(source / Path(name).name) != digest:
                 raise DataError(f"{source / name} was altered after it was made; make the split again with `dualnet split`")
-        reader = _Reader(source)
+        reader = _Reader(source, trusts_paths(trust_paths))
         train = reader.dataset(description["train"])
         validation = None
         if description["validation"] is not None:
@@ -121,7 +133,7 @@ def load_split(folder: str | Path) -> Split:
             tuple(map(reader.task, description.get("served", []))),
         )  # fmt: skip
     except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
-        if isinstance(error, DataError):
+        if isinstance(error, DataError | UsageError):
             raise
         raise DataError(f"{source} is not a whole split folder ({error}); make it again with `dualnet split`") from error
     except Exception as error:  # safetensors raises its own kind
@@ -147,6 +159,13 @@ def _digest(description: Mapping[str, Any]) -> str:
 def _flush(path: Path) -> None:
     with path.open("rb+") as handle:
         os.fsync(handle.fileno())
+
+
+def _refuse_paths(spec: ContentSpec) -> None:
+    if spec.image_model is not None:
+        raise refuse_path("the network for pictures of the split", spec.image_model)
+    if spec.text_encoder not in ("tfidf", "hashing"):
+        find_model(spec.text_encoder, follow=False)
 
 
 class _Writer:
@@ -237,8 +256,8 @@ class _Writer:
 class _Reader:
     """Rebuilds what `_Writer` collected, each id map and content once."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, trust_paths: bool) -> None:
+        self._folder, self._trust_paths = folder, trust_paths
         self._arrays = load_file(folder / "matrices.safetensors")
         self._ids: dict[str, IdMap] = {}
         self._contents: dict[tuple[str, str], Content] = {}
@@ -255,6 +274,8 @@ class _Reader:
         if key not in self._contents:
             matrices = {name: self._matrix(f"{description['name']}/{name}") for name in description["matrices"]}
             spec = ContentSpec.from_json(description["spec"])
+            if not self._trust_paths:
+                _refuse_paths(spec)
             self._contents[key] = Content(self.ids(description["ids"]), self._table(description["name"]), spec, matrices)
         return self._contents[key]
 
