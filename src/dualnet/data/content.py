@@ -14,6 +14,7 @@ from scipy.sparse import csr_array, issparse
 
 from ..errors import DataError, UsageError, nearest
 from ..ids import IdMap, Key, Rows
+from .entry_check import check_matrix
 from .picture_files import picture_bytes
 
 Matrix: TypeAlias = Any  # csr_array or ndarray of float32; SciPy has no types to say so
@@ -155,6 +156,8 @@ class Content:
         if self.table.num_columns and self.table.num_rows != n:
             raise DataError(f"the content table has {self.table.num_rows} rows for {n} ids")
         for name, matrix in self.matrices.items():
+            if issparse(matrix):
+                check_matrix(matrix, (None, None), f"content '{name}'", canonical=False)
             if matrix.shape[0] != n:
                 raise DataError(f"content '{name}' has {matrix.shape[0]} rows for {n} ids; each id needs one row")
             values = matrix.data if issparse(matrix) else matrix

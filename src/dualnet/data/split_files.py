@@ -18,8 +18,10 @@ from scipy.sparse import csr_array, issparse
 
 from ..errors import DataError, ResourceError, UsageError
 from ..ids import IdMap
+from .arrow_check import checked_table
 from .content import Content, ContentSpec, Matrix
 from .dataset import Dataset
+from .entry_check import check_matrix
 from .featurizers.sentences import find_model
 from .interactions import Interactions
 from .other_events import OtherEvents
@@ -73,7 +75,7 @@ def save_split(split: Split, folder: str | Path) -> Path:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         for name, table in writer.tables.items():
-            pq.write_table(table, temporary / f"{name}.parquet")
+            pq.write_table(table, temporary / f"{name}.parquet", write_page_checksum=True)
         save_file(writer.arrays, temporary / "matrices.safetensors")
         description["files"] = {path.name: _sha256(path) for path in sorted(temporary.iterdir())}
         description["digest"] = _digest(description)
@@ -313,12 +315,18 @@ class _Reader:
         )
 
     def _table(self, name: str) -> pa.Table:
-        return pq.read_table(self._folder / f"{Path(name).name}.parquet")
+        path = self._folder / f"{Path(name).name}.parquet"
+        return checked_table(pq.read_table(path, page_checksum_verification=True), path)
 
     def _matrix(self, name: str) -> Matrix:
         if f"{name}/dense" in self._arrays:
             return self._arrays[f"{name}/dense"]
         data, indices, indptr = (self._arrays[f"{name}/{part}"] for part in ("data", "indices", "indptr"))
-        matrix = csr_array((data, indices, indptr), shape=tuple(self._arrays[f"{name}/shape"]))
-        matrix.check_format(full_check=True)  # an index out of range would be read outside the array
+        if any(part.ndim != 1 for part in (data, indices, indptr)) or np.shape(self._arrays[f"{name}/shape"]) != (2,):
+            raise DataError(f"matrix {name} has parts of other shapes")
+        matrix = csr_array((data, indices, indptr), shape=tuple(self._arrays[f"{name}/shape"].tolist()))
+        try:
+            check_matrix(matrix, (None, None), f"matrix {name}", canonical=False)
+        except DataError as error:
+            raise ValueError(str(error)) from error  # a fault of the folder, which `load_split` names
         return matrix

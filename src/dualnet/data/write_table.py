@@ -48,7 +48,7 @@ def write_table(table: pa.Table, path: str | Path) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if kind == ".parquet":
-            pq.write_table(table, temporary)
+            pq.write_table(table, temporary, write_page_checksum=True)
         elif kind == ".jsonl":
             with temporary.open("w", encoding="utf-8") as handle:
                 handle.writelines(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in table.to_pylist())
@@ -89,7 +89,7 @@ def write_tables(tables: Iterable[pa.Table], path: str | Path) -> int:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             for table in tables:
-                writer = writer or pq.ParquetWriter(temporary, table.schema)
+                writer = writer or pq.ParquetWriter(temporary, table.schema, write_page_checksum=True)
                 writer.write_table(table)
                 written += table.num_rows
         finally:
