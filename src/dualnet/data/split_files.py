@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ import pyarrow.parquet as pq
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_array, issparse
 
-from ..errors import DataError, ResourceError, UsageError
+from ..errors import DataError, UsageError
 from ..ids import IdMap
 from .arrow_check import checked_table
 from .content import Content, ContentSpec, Matrix
@@ -25,6 +23,7 @@ from .entry_check import check_matrix
 from .featurizers.sentences import find_model
 from .interactions import Interactions
 from .other_events import OtherEvents
+from .replaced_folder import replaced_folder
 from .tasks import RankingTask, Split, Validation
 from .trusted_paths import refuse_path, trusts_paths
 
@@ -70,23 +69,13 @@ def save_split(split: Split, folder: str | Path) -> Path:
             "tasks": [writer.task(task) for task in split.validation.tasks],
             "served": [writer.task(task) for task in split.validation.served],
         }
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+    with replaced_folder(target, "the split to ") as temporary:
         for name, table in writer.tables.items():
             pq.write_table(table, temporary / f"{name}.parquet", write_page_checksum=True)
         save_file(writer.arrays, temporary / "matrices.safetensors")
         description["files"] = {path.name: _sha256(path) for path in sorted(temporary.iterdir())}
         description["digest"] = _digest(description)
         (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
-        for path in temporary.iterdir():
-            _flush(path)
-        shutil.rmtree(target, ignore_errors=True)
-        temporary.replace(target)
-    except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise ResourceError(f"cannot write the split to {target}: {error.strerror or error}; choose another place") from error
     return target
 
 
@@ -156,11 +145,6 @@ def _digest(description: Mapping[str, Any]) -> str:
     """Return a SHA-256 over a description itself, as JSON has it."""
     told = {name: value for name, value in description.items() if name != "digest"}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb+") as handle:
-        os.fsync(handle.fileno())
 
 
 def _refuse_paths(spec: ContentSpec) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -84,10 +83,7 @@ def save(model: Core, folder: str | Path, *, metrics: Mapping[str, Any] | None =
     files[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True, default=_plain).encode()
     with replaced_folder(target, "the model to ") as temporary:
         for name, data in files.items():
-            with (temporary / name).open("wb") as handle:
-                handle.write(data)
-                handle.flush()
-                os.fsync(handle.fileno())
+            (temporary / name).write_bytes(data)
     model.manifest_ = hashlib.sha256(files[MANIFEST]).hexdigest()
     return target
 

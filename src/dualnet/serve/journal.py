@@ -34,6 +34,8 @@ class Journal:
 
     Attributes
     ----------
+    is_new : bool
+        Whether there was no journal: the state is empty because nothing was ever kept here.
     dropped : int
         Bytes of an unfinished last line that were cut off when the journal was opened.
     model : str or None
@@ -47,6 +49,7 @@ class Journal:
         self._file: IO[bytes] | None = None
         self._sequence = self.lines = self.dropped = 0
         self.model: str | None = None
+        self.is_new = False
         self._size = 0
         self._broken: str | None = None
 
@@ -193,7 +196,8 @@ class Journal:
 
     def _recover(self) -> list[Record]:
         changes: list[Record] = []
-        if self._path.exists():
+        self.is_new = not self._path.exists()
+        if not self.is_new:
             for record in self._records():
                 if "model" in record:
                     self.model = record["model"]
