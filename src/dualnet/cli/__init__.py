@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     Codes: 0 done, 1 a defect of ours, 2 usage, 3 bad data, 4 training failed, 5 bad model folder, 6 something outside is
-    missing (disk, permission, network, package), 128 + n stopped by signal n.
+    missing (disk, permission, network, package), 7 training diverged, 128 + n stopped by signal n.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def run() -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end the command with code 130 and one line."""
+    """Let Ctrl-C and SIGTERM end the command with code 130 or 143 and one line, and nothing half written."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -65,11 +65,12 @@ def _interruptible() -> Iterator[None]:
         sys.stderr.write("dualnet: interrupted\n")
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGINT, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _show_each_warning_once() -> Callable[..., None]:

@@ -85,6 +85,7 @@ def _options(
       4  training failed, or an update made the model worse
       5  a model folder that is damaged, altered or too new
       6  something outside is missing: disk, permission, network, a package
+      7  training diverged; the state before that is kept
       128 + n  stopped by signal n (130 by Ctrl-C)
     """
 
