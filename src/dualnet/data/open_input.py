@@ -49,7 +49,7 @@ def reading(
         raise error(f"{what} {fault} ({_reason(cause)}); {remedy}") from cause
 
 
-def check_regular(path: Path, largest: int | None = None, error: type[DualNetError] = DataError) -> int:
+def check_regular(path: Path, largest: int | None = None, error: type[DualNetError] = DataError, what: object = None) -> int:
     """Return the size of a file, after making sure that it is one: a pipe would hang, a device has no end.
 
     Parameters
@@ -60,19 +60,22 @@ def check_regular(path: Path, largest: int | None = None, error: type[DualNetErr
         Bytes that it may have.
     error : type of DualNetError
         The kind of error.
+    what : object, optional
+        How the text names it, if not by its path.
 
     Raises
     ------
     DualNetError
         If there is no such file, it is a folder, a pipe or a device, or it is too large.
     """
+    name = path if what is None else what
     try:
         found = path.stat()
     except (OSError, ValueError) as cause:  # a name with a NUL is a ValueError
-        raise error(f"{path} cannot be read: {getattr(cause, 'strerror', None) or cause}") from cause
+        raise error(f"{name} cannot be read: {getattr(cause, 'strerror', None) or cause}") from cause
     if not stat.S_ISREG(found.st_mode):
         kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, a socket or a device"
-        raise error(f"{path} is {kind}, not a file; copy what it gives into a file and name that")
+        raise error(f"{name} is {kind}, not a file; copy what it gives into a file and name that")
     if largest is not None and found.st_size > largest:
         raise error(
             f"{path} has {found.st_size:,} bytes, and {largest:,} are the most that it may have; check that it is the right file"
@@ -80,13 +83,14 @@ def check_regular(path: Path, largest: int | None = None, error: type[DualNetErr
     return found.st_size
 
 
-def read_regular(path: Path, largest: int | None = None, error: type[DualNetError] = DataError) -> bytes:
+def read_regular(path: Path, largest: int | None = None, error: type[DualNetError] = DataError, what: object = None) -> bytes:
     """Return the bytes of a regular file; see `check_regular`."""
-    size = check_regular(path, largest, error)
-    with reading(path, error, "mend its permission or copy it again"), path.open("rb") as handle:
+    name = path if what is None else what
+    size = check_regular(path, largest, error, what)
+    with reading(name, error, "mend its permission or copy it again"), path.open("rb") as handle:
         data = handle.read(size + 1)
     if len(data) != size:
-        raise error(f"{path} changed while it was read: {size:,} bytes were announced; try again when nothing writes it")
+        raise error(f"{name} changed while it was read: {size:,} bytes were announced; try again when nothing writes it")
     return data
 
 

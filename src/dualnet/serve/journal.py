@@ -218,7 +218,7 @@ class Journal:
             for number, line in enumerate(handle, 1):
                 record = _parse(line)
                 last = self._size + len(line) == total
-                if record is None and last:
+                if record is None and last and not _is_whole(line):
                     self.dropped = len(line)
                     return
                 if record is None or (self.lines and record.get("seq") != self._sequence + 1):
@@ -248,6 +248,17 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return record if isinstance(record, dict) and isinstance(record.get("seq"), int) else None
+
+
+def _is_whole(line: bytes) -> bool:
+    """Return whether a last line that is no record was written to its end, and so is damaged and not merely unfinished.
+
+    What a stopped machine leaves of a line is its beginning, or has zeros where pages did not reach the disk; a line that ends as
+    lines end, or that is right but for its last byte, was whole and confirmed.
+    """
+    if b"\0" in line:
+        return False
+    return line.endswith(b"\n") or (len(line) > OPENING and _parse(line[:-1] + b"\n") is not None)
 
 
 def _locked(folder: Path) -> IO[bytes]:

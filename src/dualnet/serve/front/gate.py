@@ -16,13 +16,13 @@ from .keys import ApiKeys
 from .meters import Meters
 from .rate_limit import RateLimit
 from .request_ids import request_id
+from .roles import may, role_for
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/docs", "/docs.css", "/openapi.json", "/favicon.ico"})
 OPEN_FOLDER = "/web/"
-ADMIN_PATHS = frozenset({"/v1/model:reload"})
 CLIENT_GONE = 499
 WRONG_KEYS = 20.0  # a second that are told so
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
@@ -155,8 +155,13 @@ class Gate:
                 "this needs a valid key in the header Authorization: Bearer KEY",
                 ((b"www-authenticate", b"Bearer"),),
             )
-        if path in ADMIN_PATHS and not key.admin:
-            raise Refusal(403, "not-admin", "this needs an admin key")
+        needed = role_for(scope["method"], path)
+        if not may(key.role, needed):
+            if needed == "admin":
+                raise Refusal(403, "not-admin", "this needs an admin key")
+            raise Refusal(
+                403, "read-only", "this changes something or tells of users, and the key may only ask; it needs a write key"
+            )
         if guards.rate is not None:
             wait = guards.rate.wait(key.name)
             if wait > 0:
