@@ -142,16 +142,15 @@ def saved_matrix(tensors: Tensors, what: str, shape: tuple[int | None, int | Non
     indptr = saved_array(tensors, "indptr", None, integers=True).astype(np.int64)
     indices = saved_array(tensors, "indices", None, integers=True).astype(np.int64)
     data = tensors.get("data")
-    if data is None or np.shape(data) != indices.shape or data.dtype.kind not in "fiub":
-        raise ArtifactError(
-            f"{what} of the model folder have {np.shape(data)} values for {len(indices):,} indices; it is damaged"
-        )
+    if data is None or data.shape != indices.shape or data.dtype.kind not in "fiub":
+        found = "no" if data is None else str(data.shape)
+        raise ArtifactError(f"{what} of the model folder have {found} values for {len(indices):,} indices; it is damaged")
     told = saved_array(tensors, "shape", 2, integers=True).tolist() if "shape" in tensors else list(shape)
     if any(size is None or size < 0 for size in told) or any(
         want not in (None, have) for want, have in zip(shape, told, strict=True)
     ):
         raise ArtifactError(f"{what} of the model folder have shape {tuple(told)}, expected {shape}; it is damaged")
-    rows, columns = told
+    rows, columns = (int(size) for size in told if size is not None)
     if len(indptr) != rows + 1 or indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
         raise ArtifactError(f"{what} of the model folder have row pointers that do not fit {rows:,} rows; it is damaged")
     if len(indices) and (indices.min() < 0 or indices.max() >= columns):

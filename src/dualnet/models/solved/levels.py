@@ -175,7 +175,9 @@ class SolvedLevels:
         ArtifactError
             If a setting is no number, or an array is missing or does not fit.
         """
-        numbers = {name: saved_number(config, name) for name in config if name != "prior" or config["prior"] is not None}
+        numbers: dict[str, Any] = {
+            name: saved_number(config, name) for name in config if name != "prior" or config["prior"] is not None
+        }
         choice = SolvedChoice(**{"prior": None, **numbers})
         if not (0 <= choice.zero_weight < 1 and choice.regularization > 0):
             raise ArtifactError("weight of zeros or penalty of the solved levels is out of range; the model folder was altered")
