@@ -48,3 +48,13 @@ def test_pages_that_did_not_reach_the_disk_are_cut_off(journal):
         opened, changes = Journal.open(journal)
         opened.close()
         assert len(changes) == 2
+
+
+def test_a_signed_line_that_is_nested_too_deep_is_told(journal):
+    import zlib
+
+    body = b'{"seq":5,"changes":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    with (journal / FILE).open("ab") as file:
+        file.write(b'{"crc":"%08x","record":' % zlib.crc32(body) + body + b"}\n")
+    with pytest.raises(DataError, match="damaged"):
+        Journal.open(journal)

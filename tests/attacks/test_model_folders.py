@@ -199,3 +199,18 @@ def test_a_pipe_or_a_device_in_the_place_of_a_file_is_not_read(copied):
         with pytest.raises(ArtifactError, match="a pipe, a socket or a device"):
             dualnet.load(folder)
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("name", ["solved", "dualnet"])
+def test_a_model_with_long_content_is_saved_and_checked(tmp_path, monkeypatch, name):
+    from dualnet.models import learning
+    from dualnet.models.solved import joint
+
+    for module, constant in ((learning, "FEW_FEATURES"), (joint, "FEW_FEATURES"), (learning, "LONG")):
+        monkeypatch.setattr(module, constant, 1)
+    given = {key: value for key, value in SMALL.items() if key in create(name).get_params()}
+    model = create(name, **given).fit(synthetic.library(n_readers=30, n_papers=40))
+    assert any("content_axes" in key for key in model._get_state()[1])
+    again = dualnet.load(model.save(tmp_path / "model"))
+    user = model.users_.keys[0]
+    assert again.recommend(user, k=5).ids == model.recommend(user, k=5).ids

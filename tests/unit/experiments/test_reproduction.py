@@ -236,7 +236,9 @@ def test_where_only_means_are_kept_the_test_over_runs_stands_alone(tmp_path):
 def test_a_protocol_with_several_tasks_has_a_table_for_each(tmp_path):
     tasks = ("known-known", "known-new", "new-known", "new-new")
     rows = (Row("content profile", "content-profile"), Row("item-kNN", "item-knn"))
-    plan = study(block(protocol="four-quadrants", rows=rows, tasks=tasks, contrasts=(), order=(), plots=(), repeats=((0, None),)))
+    plan = study(
+        block(protocol="four-quadrants", rows=rows, tasks=tasks, contrasts=(), order=(), plots=(), repeats=((0, None),))
+    )
     results, pending, _ = run(plan, tmp_path)
     text = report(plan, results, pending, tmp_path)
     for task, heading in (("known-new", "known users, new items"), ("new-known", "new users, known items")):

@@ -183,11 +183,13 @@ class SolvedLevels:
             raise ArtifactError("weight of zeros or penalty of the solved levels is out of range; the model folder was altered")
         factors = saved_array(tensors, "factors", n_items, None)
         width = factors.shape[1]
-        content_map = saved_array(tensors, "content_map", n_features, width) if "content_map" in tensors or n_features else None
-        axes = saved_array(tensors, "axes", n_features, None) if "axes" in tensors else None
+        along = saved_array(tensors, "content_axes", n_features, None) if "content_axes" in tensors else None
+        n_read = n_features if along is None else along.shape[1]
+        content_map = saved_array(tensors, "content_map", n_read, width) if "content_map" in tensors or n_features else None
+        axes = saved_array(tensors, "axes", n_read, None) if "axes" in tensors else None
         beside: int | None = 0
         if choice.content_scale and n_features != 0:
-            beside = n_features if axes is None else axes.shape[1]
+            beside = n_read if axes is None else axes.shape[1]
         dense = None if beside is None else width + beside
         saved_array(tensors, "rotation", dense, dense)
         saved_array(tensors, "signs", dense)
@@ -196,7 +198,7 @@ class SolvedLevels:
             choice.content_scale, choice.zero_weight, choice.regularization,
             axes, np.asarray(tensors["rotation"]), np.asarray(tensors["signs"]), items.items.shape[1],
         )  # fmt: skip
-        return cls(items, joint, choice, tensors.get("content_axes"))
+        return cls(items, joint, choice, along)
 
     def start(self, content: Any | None, n_old: int, n_items: int) -> Array:
         """Return the factors of an update before its first step: learned ones, then what content predicts for items that follow.
