@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from ..errors import DataError
+from .frames import table_of
 from .open_input import check_regular, read_regular, reading
 from .parquet_files import read_parquet
 
@@ -94,7 +95,7 @@ def load_table(path: Path) -> LoadedTable:
         _read_lines if kind in (".jsonl", ".ndjson") else _read_delimited
     )
     columns, lines = reader(text, path)
-    return LoadedTable(_to_table(columns, path), path.name, lines)
+    return LoadedTable(table_of(columns), path.name, lines)
 
 
 def read_text(path: Path) -> str:
@@ -210,15 +211,3 @@ def _read_lines(text: str, path: Path) -> tuple[dict[str, list[Any]], list[int]]
 
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not a number in JSON")
-
-
-def _to_table(columns: dict[str, list[Any]], path: Path) -> pa.Table:
-    arrays = {}
-    for name, values in columns.items():
-        try:
-            arrays[name] = pa.array(values)
-        except (pa.ArrowException, OverflowError) as error:
-            raise DataError(
-                f"{path}: column '{name}' mixes kinds of values ({str(error).splitlines()[0]}); give it one kind"
-            ) from error
-    return pa.table(arrays)

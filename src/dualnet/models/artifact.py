@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +27,7 @@ from ..data.other_events import OtherEvents
 from ..data.replaced_folder import replaced_folder
 from ..data.space import ItemSpace
 from ..data.trusted_paths import trusts_paths
-from ..errors import ArtifactError, UsageError
+from ..errors import ArtifactError, DataError, UsageError
 from ..ids import IdMap
 from .core import Core
 from .saved_arrays import check_finite, check_written, saved_array, saved_matrix, written_arrays
@@ -257,6 +259,11 @@ def _rebuild(
         if table.num_columns and table.num_rows != len(catalogue):
             raise ArtifactError(f"{CONTENT} has {table.num_rows:,} rows for {len(catalogue):,} items of the catalogue")
         content = Content(catalogue, table, ContentSpec.from_json(state["content_spec"]), matrices)
+        with (
+            contextlib.suppress(DataError),
+            warnings.catch_warnings(action="ignore"),
+        ):  # of earlier versions: columns have the types of the table they came in
+            content = content.canonical()
     model.catalogue_ = ItemSpace(catalogue, known, features, content)
     model.info_ = manifest["info"]
     model._set_state(state["model"], _under(tensors, "model"))
