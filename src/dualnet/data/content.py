@@ -120,7 +120,7 @@ class ContentSpec:
             elif isinstance(f.default, bool | int | float):
                 fits = type(value) is type(f.default)
             else:
-                fits = isinstance(value, str) or (value is None and f.default is None)
+                fits = isinstance(value, str) or (good if f.default is not None else value is None)
             if not fits:
                 raise DataError(
                     f"the description of content says {f.name}={value!r:.80}, which is of another kind; it was altered"
