@@ -51,6 +51,7 @@ _PUBLIC = {
     "create": "models.registry",
     "evaluate": "evaluation",
     "load": "models.registry",
+    "register_tokenizer": "data.featurizers.words",
 }
 
 _MODULES = {"splits": "data.splits", "sources": "data.sources", "synthetic": "data.synthetic"}
@@ -100,6 +101,7 @@ __all__ = [
     "create",
     "evaluate",
     "load",
+    "register_tokenizer",
     "sources",
     "splits",
     "synthetic",
@@ -109,6 +111,7 @@ if TYPE_CHECKING:
     from .data import sources, splits, synthetic
     from .data.content import Content, ContentSpec
     from .data.dataset import Dataset
+    from .data.featurizers.words import register_tokenizer
     from .data.interactions import Interactions
     from .data.tasks import RankingTask, Split, Validation
     from .errors import (

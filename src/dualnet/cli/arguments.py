@@ -107,6 +107,16 @@ class TableOptions(SqlOptions):
     text_encoder: Annotated[
         str, typer.Option("--text-encoder", help="tfidf, hashing, or a sentence-transformers model by path or name.")
     ] = "tfidf"
+    tokenizer: Annotated[
+        str,
+        typer.Option("--tokenizer", help="How text becomes words: unicode, whitespace (cut before) or characters (pairs)."),
+    ] = "unicode"
+    stop_words: Annotated[
+        str, typer.Option("--stop-words", help="Languages, such as english,german; none; or a file words.txt, one a line.")
+    ] = "english"
+    token_pattern: Annotated[
+        str | None, typer.Option("--token-pattern", help="A regular expression that finds words, instead of a tokenizer.")
+    ] = None
     rating: Annotated[str | None, typer.Option("--rating", help="Rating column; needs --threshold.")] = None
     threshold: Annotated[
         float | None, typer.Option("--threshold", help="Ratings from here on are likes, those below dislikes.")
@@ -171,6 +181,7 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
         "user": tables.user, "item": tables.item, "text": words(tables.text), "tags": words(tables.tags),
         "categories": words(tables.categories), "numbers": words(tables.numbers), "vectors": _vectors(tables.vectors),
         "images": words(tables.images), "image_model": tables.image_model, "text_encoder": tables.text_encoder,
+        "tokenizer": tables.tokenizer, "stop_words": tables.stop_words, "token_pattern": tables.token_pattern,
         "rating": tables.rating, "threshold": tables.threshold, "event": tables.event, "time": tables.time,
         "user_categories": words(tables.user_categories), "user_numbers": words(tables.user_numbers),
         "missing_content": tables.missing_content,

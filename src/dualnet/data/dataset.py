@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -83,6 +83,9 @@ class Dataset:
         images: str | Sequence[str] = (),
         image_model: str | None = None,
         text_encoder: str = "tfidf",
+        tokenizer: str | Callable[[str], Sequence[str]] = "unicode",
+        stop_words: str | Path | Sequence[str] = "english",
+        token_pattern: str | None = None,
         title: str | None = None,
         rating: str | None = None,
         threshold: float | None = None,
@@ -116,6 +119,13 @@ class Dataset:
             table, or in the working folder where `items` is a data frame.
         image_model, text_encoder : str
             How pictures and texts become numbers; see `ContentSpec`.
+        tokenizer : str or callable
+            How text becomes words: ``"unicode"``, ``"whitespace"``, ``"characters"``, a name of `register_tokenizer`, or a
+            function from a text to its words.
+        stop_words : str, Path or sequence of str
+            Words that do not count: languages (``"english,german"``), ``"none"``, a text file with one a line, or the words.
+        token_pattern : str, optional
+            A regular expression that finds the words, instead of a tokenizer.
         title : str, optional
             Column to show a person; by default the first text column.
         rating, threshold
@@ -154,7 +164,8 @@ class Dataset:
 
         return dataset_from_tables(
             events, items, user=user, item=item, text=text, tags=tags, categories=categories, numbers=numbers,
-            vectors=vectors, bags=bags, images=images, image_model=image_model, text_encoder=text_encoder, title=title, rating=rating, threshold=threshold, event=event, weight=weight, time=time, users=users,
+            vectors=vectors, bags=bags, images=images, image_model=image_model, text_encoder=text_encoder, tokenizer=tokenizer,
+            stop_words=stop_words, token_pattern=token_pattern, title=title, rating=rating, threshold=threshold, event=event, weight=weight, time=time, users=users,
             user_categories=user_categories, user_numbers=user_numbers, duplicates=duplicates,
             missing_content=missing_content, name=name,
         )  # fmt: skip

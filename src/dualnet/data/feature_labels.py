@@ -14,7 +14,6 @@ from .featurizers.hashed import HashBlock, bucket
 from .featurizers.images import ImageBlock
 from .featurizers.numeric import BagBlock, NumberBlock, VectorBlock
 from .featurizers.sentences import SentenceBlock
-from .featurizers.terms import words
 
 # blocks whose numbers mean nothing alone
 WHOLE: dict[type, str] = {SentenceBlock: "the text as a whole", VectorBlock: "the vector", ImageBlock: "the picture"}
@@ -76,7 +75,7 @@ class FeatureLabels:
             if isinstance(block, NumberBlock):
                 special[start] = (block.column, str(int(value) if isinstance(value, float) and value.is_integer() else value))
                 continue
-            for word in dict.fromkeys(words(str(value))):
+            for word in dict.fromkeys(block.words(str(value))):
                 place = start + bucket(word, len(block.idf))[0]
                 special[place] = (block.column, f"{special[place][1]}/{word}" if place in special else word)
         return [special.get(feature) or self._labels[feature] for feature in features.tolist()]

@@ -21,6 +21,7 @@ from .featurizers.images import ImageBlock
 from .featurizers.numeric import BagBlock, NumberBlock, VectorBlock
 from .featurizers.sentences import SentenceBlock
 from .featurizers.terms import CategoryBlock, TermBlock
+from .featurizers.words import OLD
 
 
 class Featurizer:
@@ -159,7 +160,7 @@ class Featurizer:
                 raise ArtifactError(f"content kind '{description['kind']}' is not known to this version of dualnet; upgrade it")
             arrays = {n.split(".", 1)[1]: v for n, v in tensors.items() if n.split(".", 1)[0] == str(place)}
             blocks.append(kind.from_state(description, arrays))
-        return cls(ContentSpec.from_json(config["spec"]), blocks)
+        return cls(ContentSpec.from_json({"tokenizer": OLD, **config["spec"]}), blocks)
 
 
 KINDS: dict[str, Any] = {
@@ -178,7 +179,9 @@ KINDS: dict[str, Any] = {
 def _fit_text(content: Content, column: str, rows: Rows | None) -> Block:
     spec = content.spec
     if spec.text_encoder == "tfidf":
-        return TermBlock.fit(content, column, "text", rows, min_df=spec.min_df, max_features=spec.max_features)
+        return TermBlock.fit(
+            content, column, "text", rows, min_df=spec.min_df, max_features=spec.max_features, words=spec.words
+        )
     if spec.text_encoder == "hashing":
-        return HashBlock.fit(content, column, rows, min_df=spec.min_df, n_buckets=spec.max_features)
+        return HashBlock.fit(content, column, rows, min_df=spec.min_df, n_buckets=spec.max_features, words=spec.words)
     return SentenceBlock.fit(content, column, rows, model=spec.text_encoder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +17,7 @@ from ..ids import IdMap, Key
 from .content import Content, ContentSpec
 from .dataset import Dataset
 from .event_types import event_codes_of
+from .featurizers.words import stop_words_of, tokenizer_name
 from .interactions import Duplicates, Interactions
 from .other_events import EVENT_TYPES, LIKE
 from .read_table import LoadedTable, load_table, read_table
@@ -48,6 +49,9 @@ def dataset_from_tables(
     images: Names = (),
     image_model: str | None = None,
     text_encoder: str = "tfidf",
+    tokenizer: str | Callable[[str], Sequence[str]] = "unicode",
+    stop_words: str | Path | Sequence[str] = "english",
+    token_pattern: str | None = None,
     title: str | None = None,
     rating: str | None = None,
     threshold: float | None = None,
@@ -85,7 +89,7 @@ def dataset_from_tables(
         spec = ContentSpec(
             text=_names(text), tags=_names(tags), categories=_names(categories), numbers=_names(numbers), vectors=tuple(vectors) if isinstance(vectors, Mapping) else _names(vectors),
             bags=tuple(bags or ()), images=_names(images), image_model=image_model, text_encoder=text_encoder,
-            title=title,
+            tokenizer=tokenizer_name(tokenizer), stop_words=stop_words_of(stop_words), token_pattern=token_pattern, title=title,
         )  # fmt: skip
         given = {**(vectors if isinstance(vectors, Mapping) else {}), **(bags or {})}
         ready = {block: source for block, source in given.items() if source is not None}  # None: a list column of the table
