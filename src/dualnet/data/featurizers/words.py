@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -263,7 +264,7 @@ def _characters(text: str) -> list[str]:
 
 def _pairs(part: str) -> list[str]:
     letters = _letters(part)
-    return [a + b for a, b in zip(letters, letters[1:], strict=False)] or letters
+    return [a + b for a, b in pairwise(letters)] or letters
 
 
 _BUILT_IN: dict[str, Split] = {"unicode": _unicode, "whitespace": _whitespace, "characters": _characters, OLD: _classic}
