@@ -125,6 +125,9 @@ class TableOptions(SqlOptions):
         str | None, typer.Option("--event-column", help="Column with like, seen or dislike, instead of ratings.")
     ] = None
     time: Annotated[str | None, typer.Option("--time", help="Time column of the events.")] = None
+    time_format: Annotated[
+        str, typer.Option("--time-format", help="auto, s, ms, us or ns since 1970, or a pattern such as %m/%d/%Y.")
+    ] = "auto"
     users: Annotated[Path | None, typer.Option("--users", help="Table of users, with the user id column of the events.")] = None
     user_categories: Annotated[str, typer.Option("--user-categories", help="Columns of users with one label each.")] = ""
     user_numbers: Annotated[str, typer.Option("--user-numbers", help="Numeric columns of users.")] = ""
@@ -183,6 +186,7 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
         "images": words(tables.images), "image_model": tables.image_model, "text_encoder": tables.text_encoder,
         "tokenizer": tables.tokenizer, "stop_words": tables.stop_words, "token_pattern": tables.token_pattern,
         "rating": tables.rating, "threshold": tables.threshold, "event": tables.event, "time": tables.time,
+        "time_format": tables.time_format,
         "user_categories": words(tables.user_categories), "user_numbers": words(tables.user_numbers),
         "missing_content": tables.missing_content,
     }  # fmt: skip

@@ -92,6 +92,7 @@ class Dataset:
         event: str | None = None,
         weight: str | None = None,
         time: str | None = None,
+        time_format: str = "auto",
         users: IntoDataFrame | str | Path | None = None,
         user_categories: str | Sequence[str] = (),
         user_numbers: str | Sequence[str] = (),
@@ -138,7 +139,11 @@ class Dataset:
         weight : str, optional
             Column with the confidence of a pair, > 0.
         time : str, optional
-            Column with the time of an event (seconds since 1970, or a timestamp type).
+            Column with the time of an event: seconds, milli-, micro- or nanoseconds since 1970, days such as 20200131,
+            dates, timestamps, ISO text.
+        time_format : str
+            ``"auto"`` (by the size of the numbers), ``"s"``, ``"ms"``, ``"us"``, ``"ns"``, or a pattern of `strptime` for
+            text, such as ``"%m/%d/%Y %I:%M:%S %p"``.
         users : data frame or path, optional
             One row for each user, with the id column `user`.
         user_categories, user_numbers : str or sequence of str
@@ -165,7 +170,7 @@ class Dataset:
         return dataset_from_tables(
             events, items, user=user, item=item, text=text, tags=tags, categories=categories, numbers=numbers,
             vectors=vectors, bags=bags, images=images, image_model=image_model, text_encoder=text_encoder, tokenizer=tokenizer,
-            stop_words=stop_words, token_pattern=token_pattern, title=title, rating=rating, threshold=threshold, event=event, weight=weight, time=time, users=users,
+            stop_words=stop_words, token_pattern=token_pattern, title=title, rating=rating, threshold=threshold, event=event, weight=weight, time=time, time_format=time_format, users=users,
             user_categories=user_categories, user_numbers=user_numbers, duplicates=duplicates,
             missing_content=missing_content, name=name,
         )  # fmt: skip

@@ -22,7 +22,8 @@ from .interactions import Duplicates, Interactions
 from .other_events import EVENT_TYPES, LIKE
 from .read_table import LoadedTable, load_table, read_table
 from .ready_vectors import read_matrix
-from .table_values import column_of, numbers_of, times_of
+from .table_values import column_of, numbers_of
+from .times import check_time_format, times_of
 from .write_table import write_table
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def dataset_from_tables(
     event: str | None = None,
     weight: str | None = None,
     time: str | None = None,
+    time_format: str = "auto",
     users: IntoDataFrame | LoadedTable | str | Path | None = None,
     user_categories: Names = (),
     user_numbers: Names = (),
@@ -73,6 +75,7 @@ def dataset_from_tables(
         raise UsageError(
             "a rating column needs a threshold (ratings from there on are positives), and a threshold a rating column"
         )
+    check_time_format(time_format)
     loaded = _load(events, "the events table")
     user_keys, item_keys = _ids(loaded, user, "user"), _ids(loaded, item, "item")
     kinds = event_codes_of(loaded, rating, threshold, event)
@@ -83,7 +86,7 @@ def dataset_from_tables(
         raise DataError(f"{loaded.name}: no rating in column '{rating}' reaches the threshold {threshold:g}; lower it")
     keep = np.ones(len(user_keys), bool)
     weights = None if weight is None else numbers_of(loaded, weight, allow_negative=True)
-    times = None if time is None else times_of(loaded, time)
+    times = None if time is None else times_of(loaded, time, time_format)
     content: Content | None = None
     if items is not None:
         spec = ContentSpec(
