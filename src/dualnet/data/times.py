@@ -26,7 +26,9 @@ ORDER_BELOW = 1900  # what is smaller can be no year: numbers that only order ev
 DAY, YEAR = 86_400, 365 * 86_400
 EARLIEST = 10 * YEAR  # events that a computer counted in seconds are younger, or the unit is another
 REMEDY = "say how times are written with time_format= (--time-format on the command line)"
-MONTHS = {name: n for n, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+MONTHS = {
+    name: n for n, name in enumerate(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1)
+}
 
 _NUMBER = r"^[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?$"
 _ZONE = r"[T ]\d{2}.*(?:[Zz]|[+-]\d{2}:?\d{2}|[+-]\d{2})$"
@@ -78,6 +80,15 @@ def times_of(loaded: LoadedTable, column: str, form: str = "auto") -> NDArray[np
         cells = pc.cast(cells, pa.string())
     where = _Where(loaded, column)
     if pa.types.is_string(cells.type):
+        if "%" not in form and cells.null_count == 0:  # millions of one form are read in one go
+            for kind in (pa.int64(), pa.timestamp("s"), pa.timestamp("s", "UTC")):
+                try:
+                    found = pc.cast(cells, kind)
+                except pa.ArrowInvalid:
+                    continue
+                if pa.types.is_integer(kind):
+                    return _of_numbers(where, found.to_numpy(), form)
+                return where.checked(pc.cast(found, pa.int64()).to_numpy(), form)
         cells = pc.utf8_trim_whitespace(cells)
         where.refuse_missing(pc.or_kleene(pc.is_null(cells), pc.equal(cells, "")))
         numeric = pc.match_substring_regex(cells, _NUMBER).to_numpy() if "%" not in form else np.zeros(len(cells), bool)
@@ -152,6 +163,9 @@ def _of_numbers(where: _Where, numbers: Numbers, form: str) -> NDArray[np.int64]
     if form != "auto":
         return where.checked(_whole(where, numbers, UNITS[form]), form)
     size = np.abs(numbers)
+    unit = _unit_of_all(size)
+    if unit is not None:  # most columns: all of one size, which is told without a look at each
+        return _scaled(where, numbers, unit)
     zeros = size == 0
     days = _of_calendar(where, numbers, size[~zeros])
     if days is not None:
@@ -168,15 +182,27 @@ def _of_numbers(where: _Where, numbers: Numbers, form: str) -> NDArray[np.int64]
         )
     if common == 0:
         return _of_small(where, numbers, size)
-    unit = list(UNITS)[common - 1]
+    if zeros.any():
+        where.warn(f"are 0 in {int(zeros.sum()):,} rows, which is 1970; is the time missing there?")
+    return _scaled(where, numbers, list(UNITS)[common - 1])
+
+
+def _unit_of_all(size: Numbers) -> str | None:
+    """Return the unit that the smallest and the largest number have, None where they differ or could be days."""
+    smallest, largest = np.searchsorted(EDGES, [float(size.min()), float(size.max())], side="right")
+    if smallest != largest or smallest == 0 or (smallest == 2 and size.max() < 21010101000000):
+        return None
+    return list(UNITS)[smallest - 1]
+
+
+def _scaled(where: _Where, numbers: Numbers, unit: str) -> NDArray[np.int64]:
     seconds = _whole(where, numbers, UNITS[unit])
-    if np.median(seconds[~zeros]) < EARLIEST or zeros.sum() * 2 > len(zeros):
-        row = int(np.argmax(zeros if zeros.sum() * 2 > len(zeros) else ~zeros))
+    early = np.abs(seconds) < EARLIEST
+    if early.sum() * 2 > len(early):
+        row = int(early.argmax())
         raise where.error(row, f"would lie in the seventies as {NAMES[unit]}, and so would most times; {REMEDY}")
     if unit != "s":
         where.warn(f"look like {NAMES[unit]} and were divided by {UNITS[unit]:,}".replace("1,000", "1000", unit == "ms"))
-    if zeros.any():
-        where.warn(f"are 0 in {int(zeros.sum()):,} rows, which is 1970; is the time missing there?")
     return where.checked(seconds, "s")
 
 
