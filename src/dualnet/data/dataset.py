@@ -98,6 +98,12 @@ class Dataset:
         user_numbers: str | Sequence[str] = (),
         duplicates: Duplicates = "error",
         missing_content: Literal["error", "zero", "drop"] = "error",
+        separator: str | None = None,
+        encoding: str | None = None,
+        comment: str | None = None,
+        column_names: str | Sequence[str] = (),
+        item_column_names: str | Sequence[str] = (),
+        user_column_names: str | Sequence[str] = (),
         name: str = "data",
     ) -> Dataset:
         """Build from two tables: who did what, and what the things are.
@@ -105,7 +111,8 @@ class Dataset:
         Parameters
         ----------
         events : data frame or path
-            One row for each event: pandas, Polars or Arrow, or a CSV, TSV, Parquet or JSON-lines file (plain or gzip).
+            One row for each event: pandas, Polars or Arrow, or a file (text with separators, JSON, Parquet, Feather; plain or
+            packed), a folder of such parts, or a pattern such as ``events-*.csv``.
         items : data frame or path, optional
             One row for each item, with the id column `item` and content columns.
         user, item : str
@@ -153,6 +160,10 @@ class Dataset:
         missing_content : {"error", "zero", "drop"}
             What to do with events of items that have no row in `items`: refuse, treat the content as empty, or leave
             those events out.
+        separator, encoding, comment : str, optional
+            How text tables are written, where that does not show: see `TableForm`.
+        column_names, item_column_names, user_column_names : sequence of str
+            Names of the columns of a text table without a header.
         name : str
             For reports.
 
@@ -172,7 +183,8 @@ class Dataset:
             vectors=vectors, bags=bags, images=images, image_model=image_model, text_encoder=text_encoder, tokenizer=tokenizer,
             stop_words=stop_words, token_pattern=token_pattern, title=title, rating=rating, threshold=threshold, event=event, weight=weight, time=time, time_format=time_format, users=users,
             user_categories=user_categories, user_numbers=user_numbers, duplicates=duplicates,
-            missing_content=missing_content, name=name,
+            missing_content=missing_content, separator=separator, encoding=encoding, comment=comment, column_names=column_names,
+            item_column_names=item_column_names, user_column_names=user_column_names, name=name,
         )  # fmt: skip
 
     @classmethod

@@ -1,25 +1,29 @@
-"""Tables from files: CSV, TSV, JSON lines (plain or gzip) and Parquet, with errors that name file, line and column."""
+"""Tables from files: text with separators, JSON, Parquet and Feather, packed or in parts, with errors that name file and line."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
 
 from ..errors import DataError
+from .delimited import STANDARD, TEXT_SUFFIXES, TableForm, decoded, read_delimited
+from .json_lines import SUFFIXES as JSON_SUFFIXES
+from .json_lines import read_json
+from .packed import PACKED, format_of, unpacked
+from .table_parts import Part, are_numbered, find_parts
 
-LINE_LIMIT = 2**20
-LARGEST_RATIO = 100  # unpacked / packed size of a gzip file; more is a bomb
-SMALLEST_BOMB = 64 * 2**20
-FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+PARQUET = (".parquet", ".pq", ".parq")
+FEATHER = (".feather", ".arrow", ".ipc")
+FORMATS = (".csv", ".tsv", ".tab", ".psv", *JSON_SUFFIXES, *PARQUET, *FEATHER)
+SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
+PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,24 +38,32 @@ class LoadedTable:
         File name, or ``the events table``.
     lines : list of int, optional
         Line of each row in its file.
+    parts : sequence of LoadedTable
+        The tables that this one was put together from, in order.
     """
 
     table: pa.Table
     name: str
     lines: list[int] | None = None
+    parts: tuple[LoadedTable, ...] = ()
 
     def place(self, row: int) -> str:
         """Return where a row came from, for error texts."""
+        for part in self.parts:
+            if row < part.table.num_rows:
+                return part.place(row)
+            row -= part.table.num_rows
         return f"{self.name}, line {self.lines[row]}" if self.lines is not None else f"{self.name}, row {row + 1}"
 
 
 def read_table(path: str | Path, *, strings: tuple[str, ...] = ()) -> pa.Table:
-    """Read a table; the format follows the suffix.
+    """Read a table; the format follows the suffix, and where that says nothing the content.
 
     Parameters
     ----------
     path : str or Path
-        ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson``, each also with ``.gz``, or ``.parquet``.
+        ``.csv``, ``.tsv``, ``.jsonl``, ``.json`` and their like, plain or packed (``.gz``, ``.zip``, ``.zst``, ``.bz2``,
+        ``.xz``), ``.parquet`` or ``.feather``; a folder of such parts, or a pattern such as ``events-*.csv``.
     strings : tuple of str
         Columns to turn into text, such as ids; columns of CSV and TSV are text anyway, so that ``007`` stays ``007``.
 
@@ -64,7 +76,7 @@ def read_table(path: str | Path, *, strings: tuple[str, ...] = ()) -> pa.Table:
     DataError
         For a file that cannot be used; one sentence with file, line, value and remedy.
     """
-    table = load_table(Path(path)).table
+    table = load_table(path).table
     for name in strings:
         if name in table.column_names and not pa.types.is_string(table.schema.field(name).type):
             place = table.column_names.index(name)
@@ -74,160 +86,142 @@ def read_table(path: str | Path, *, strings: tuple[str, ...] = ()) -> pa.Table:
     return table
 
 
-def load_table(path: Path) -> LoadedTable:
-    """Read a table and keep the line of each row; see `read_table`."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    kind = suffixes[-2] if len(suffixes) > 1 and suffixes[-1] == ".gz" else (suffixes[-1] if suffixes else "")
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; name a file in it")
-    if kind in (".pkl", ".pickle", ".pt", ".pth"):
-        raise DataError(
-            f"{path} is a pickle, which could run code when opened, so it is never opened; export the table to Parquet or CSV"
-        )
-    if kind not in FORMATS:
-        raise DataError(f"{path}: unknown table format '{kind}'; use .csv, .tsv, .jsonl (plain or .gz) or .parquet")
-    if kind == ".parquet":
-        return LoadedTable(_read_parquet(path), path.name)
-    text = read_text(path)
-    reader: Callable[[str, Path], tuple[dict[str, list[Any]], list[int]]] = (
-        _read_lines if kind in (".jsonl", ".ndjson") else _read_delimited
-    )
-    columns, lines = reader(text, path)
-    return LoadedTable(_to_table(columns, path), path.name, lines)
+def load_table(source: str | Path, form: TableForm = STANDARD) -> LoadedTable:
+    """Read a table and keep the line of each row; see `read_table`.
+
+    Parameters
+    ----------
+    source : str or Path
+        A file, a folder of parts, or a pattern such as ``events-*.csv``.
+    form : TableForm
+        How text tables are written, where that does not show.
+    """
+    parts = find_parts(source)
+    tables = [_with_keys(_load_file(part.path, form), part) for part in parts]
+    if len(tables) == 1:
+        return tables[0]
+    return _joined(tables, parts, str(source))
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 text file, plain or gzip.
+    """Read a text file in UTF-8 (or in UTF-16 after its mark), plain or packed.
 
     Raises
     ------
     DataError
         If it is empty, cut short, not text or not UTF-8.
     """
-    return _decode(_read_bytes(path), path)
+    return decoded(unpacked(_read_bytes(path), path)[0], path)
+
+
+def _load_file(path: Path, form: TableForm) -> LoadedTable:
+    suffix = path.suffix.lower()
+    if suffix in PICKLES:
+        raise DataError(
+            f"{path} is a pickle, which could run code when opened, so it is never opened; export the table to Parquet or CSV"
+        )
+    if suffix in PARQUET:
+        return LoadedTable(_read_parquet(path), path.name)
+    kind = format_of(path)
+    if kind in SPREADSHEETS:
+        raise DataError(f"{path} is a workbook of a spreadsheet; save the sheet as CSV")
+    known = kind in FORMATS or kind in TEXT_SUFFIXES or kind in PACKED or kind == "" or form.is_said
+    if not known:
+        raise DataError(
+            f"{path}: unknown table format '{kind}'; use .csv, .tsv, .jsonl, .json (plain or packed), .parquet or .feather, or say"
+            " what separates the fields with separator= (--separator)"
+        )
+    data, kind = unpacked(_read_bytes(path), path)
+    if kind in FEATHER or data.startswith(b"ARROW1"):
+        return LoadedTable(_filled(_read_feather(data, path), path), path.name)
+    if kind in PARQUET or data.startswith(b"PAR1"):
+        return LoadedTable(_filled(_parquet_of(pa.BufferReader(data), path), path), path.name)
+    text = decoded(data, path, form)
+    if kind in JSON_SUFFIXES or (kind not in TEXT_SUFFIXES and not form.is_said and text.lstrip()[:1] in ("{", "[")):
+        columns, lines = read_json(text, path)
+    else:
+        columns, lines = read_delimited(text, path, kind, form)
+    return LoadedTable(_to_table(columns), path.name, lines)
 
 
 def _read_parquet(path: Path) -> pa.Table:
     try:
-        table = pq.read_table(path, memory_map=True)
+        return _filled(_parquet_of(path, path), path)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _parquet_of(source: Any, path: Path) -> pa.Table:
+    try:
+        return pq.read_table(source, memory_map=isinstance(source, Path), partitioning=None)
     except pa.ArrowException as error:
         raise DataError(f"{path} is not a whole Parquet file ({str(error).splitlines()[0]}); write or copy it again") from error
+
+
+def _read_feather(data: bytes, path: Path) -> pa.Table:
+    try:
+        return pa.feather.read_table(pa.BufferReader(data))
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} is not a whole Feather file ({str(error).splitlines()[0]}); write or copy it again") from error
+
+
+def _filled(table: pa.Table, path: Path) -> pa.Table:
     if table.num_rows == 0:
         raise DataError(f"{path} has no rows")
     return table
 
 
 def _read_bytes(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is not a regular file; write what it gives into a file first")
     try:
-        if path.suffix.lower() != ".gz":
-            return path.read_bytes()
-        limit = max(path.stat().st_size * LARGEST_RATIO, SMALLEST_BOMB)
-        with gzip.open(path, "rb") as handle:
-            data = handle.read(limit + 1)
+        return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    except EOFError as error:
-        raise DataError(f"{path} is cut short; copy it again") from error
-    if len(data) > limit:
-        raise DataError(f"{path} unpacks to more than {LARGEST_RATIO} times its size; unpack it yourself if that is right")
-    return data
 
 
-def _decode(data: bytes, path: Path) -> str:
-    if not data.strip():
-        raise DataError(f"{path} is empty")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise DataError(f"{path} looks like UTF-16; save it as UTF-8")
-    if b"\0" in data[:LINE_LIMIT]:
+def _with_keys(loaded: LoadedTable, part: Part) -> LoadedTable:
+    """Return the rows of a part with the values that its folders carry as columns."""
+    table = loaded.table
+    for name, value in part.keys.items():
+        if name not in table.column_names:
+            table = table.append_column(name, pa.array([value] * table.num_rows, pa.string()))
+    return LoadedTable(table, loaded.name, loaded.lines)
+
+
+def _joined(tables: Sequence[LoadedTable], parts: Sequence[Part], name: str) -> LoadedTable:
+    columns = {tuple(sorted(loaded.table.column_names)) for loaded in tables}
+    if len(columns) > 1 and not are_numbered(list(parts)):
+        odd = next(loaded for loaded in tables if set(loaded.table.column_names) != set(tables[0].table.column_names))
         raise DataError(
-            f"{path} holds NUL bytes at offset {data.index(0)}, so it is not a text table; check the file or its suffix"
+            f"{name} holds tables with different columns, such as {tables[0].name} ({', '.join(tables[0].table.column_names[:6])})"
+            f" and {odd.name} ({', '.join(odd.table.column_names[:6])}); name the file that is the table"
         )
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"{path}, line {line}: byte 0x{data[error.start]:02x} at offset {error.start} is not UTF-8; save the file as UTF-8"
-        ) from error
+        table = pa.concat_tables([loaded.table for loaded in tables], promote_options="permissive")
+    except pa.ArrowException as error:
+        if all(loaded.lines is None for loaded in tables):
+            raise DataError(f"{name}: the parts hold columns of different types ({str(error).splitlines()[0]})") from error
+        table = pa.concat_tables([_as_text(loaded.table) for loaded in tables], promote_options="permissive")
+    return LoadedTable(table, name, None, tuple(tables))
 
 
-def _read_delimited(text: str, path: Path) -> tuple[dict[str, list[Any]], list[int]]:
-    delimiter = "\t" if ".tsv" in [suffix.lower() for suffix in path.suffixes] else ","
-    csv.field_size_limit(LINE_LIMIT)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    try:
-        header = [name.strip() for name in next(reader)]
-        _check_header(header, text, delimiter, path)
-        width = len(header)
-        for row in reader:
-            if len(row) != width:
-                if not row:
-                    continue
-                raise DataError(
-                    f"{path}, line {reader.line_num}: {len(row)} fields where the header has {width}; quote fields that hold the"
-                    f" separator {delimiter!r}, or mend the line"
-                )
-            rows.append(row)
-            lines.append(reader.line_num)
-    except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: {error}; mend the quotes or the line") from error
-    if not rows:
-        raise DataError(f"{path} has a header but no rows")
-    return {name: [row[place] for row in rows] for place, name in enumerate(header)}, lines
+def _as_text(table: pa.Table) -> pa.Table:
+    return pa.table(
+        {name: [None if v is None else _text_of(v) for v in table.column(name).to_pylist()] for name in table.column_names}
+    )
 
 
-def _check_header(header: list[str], text: str, delimiter: str, path: Path) -> None:
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise DataError(f"{path}: the header names column '{twice[0]}' more than once; rename one of them")
-    if len(header) == 1:
-        first = text.split("\n", 1)[0]
-        guess = max((";", "\t", ",", "|"), key=first.count)
-        if guess != delimiter and first.count(guess):
-            name = {"\t": "tabs (name it .tsv)", ";": "semicolons", ",": "commas (name it .csv)", "|": "bars"}[guess]
-            raise DataError(
-                f"{path} has a single column '{header[0][:60]}' and looks separated by {name}; this suffix means {delimiter!r}"
-            )
-
-
-def _read_lines(text: str, path: Path) -> tuple[dict[str, list[Any]], list[int]]:
-    records: list[dict[str, Any]] = []
-    lines: list[int] = []
-    names: dict[str, None] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        if len(line) > LINE_LIMIT:
-            raise DataError(f"{path}, line {number} is longer than 1 MiB; is this a JSON-lines file?")
-        try:
-            record = json.loads(line, parse_constant=_refuse)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}, line {number} is not valid JSON ({error}); write one object a line") from error
-        if not isinstance(record, dict):
-            raise DataError(f"{path}, line {number} is not a JSON object; write one object a line")
-        names.update(dict.fromkeys(record))
-        records.append(record)
-        lines.append(number)
-    if not records:
-        raise DataError(f"{path} has no rows")
-    return {name: [record.get(name) for record in records] for name in names}, lines
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is not a number in JSON")
-
-
-def _to_table(columns: dict[str, list[Any]], path: Path) -> pa.Table:
+def _to_table(columns: dict[str, list[Any]]) -> pa.Table:
+    """Return columns as Arrow has them; one that mixes kinds of values becomes text."""
     arrays = {}
     for name, values in columns.items():
         try:
             arrays[name] = pa.array(values)
-        except (pa.ArrowException, OverflowError) as error:
-            raise DataError(
-                f"{path}: column '{name}' mixes kinds of values ({str(error).splitlines()[0]}); give it one kind"
-            ) from error
+        except (pa.ArrowException, OverflowError):
+            arrays[name] = pa.array([None if value is None else _text_of(value) for value in values], pa.string())
     return pa.table(arrays)
+
+
+def _text_of(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -16,6 +16,7 @@ from ..errors import DataError, DualNetWarning, UsageError, nearest
 from ..ids import IdMap, Key
 from .content import Content, ContentSpec
 from .dataset import Dataset
+from .delimited import STANDARD, TableForm
 from .event_types import event_codes_of
 from .featurizers.words import stop_words_of, tokenizer_name
 from .interactions import Duplicates, Interactions
@@ -65,6 +66,12 @@ def dataset_from_tables(
     user_numbers: Names = (),
     duplicates: Duplicates = "error",
     missing_content: Literal["error", "zero", "drop"] = "error",
+    separator: str | None = None,
+    encoding: str | None = None,
+    comment: str | None = None,
+    column_names: Names = (),
+    item_column_names: Names = (),
+    user_column_names: Names = (),
     name: str = "data",
     need_likes: bool = True,
 ) -> Dataset:
@@ -76,7 +83,8 @@ def dataset_from_tables(
             "a rating column needs a threshold (ratings from there on are positives), and a threshold a rating column"
         )
     check_time_format(time_format)
-    loaded = _load(events, "the events table")
+    form = TableForm(separator, encoding, comment)
+    loaded = _load(events, "the events table", replace(form, columns=_names(column_names)))
     user_keys, item_keys = _ids(loaded, user, "user"), _ids(loaded, item, "item")
     kinds = event_codes_of(loaded, rating, threshold, event)
     likes = kinds == LIKE
@@ -96,9 +104,9 @@ def dataset_from_tables(
         )  # fmt: skip
         given = {**(vectors if isinstance(vectors, Mapping) else {}), **(bags or {})}
         ready = {block: source for block, source in given.items() if source is not None}  # None: a list column of the table
-        content = _content(_load(items, "the items table"), item, spec, ready)
+        content = _content(_load(items, "the items table", replace(form, columns=_names(item_column_names))), item, spec, ready)
         if isinstance(items, str | Path):
-            content = _beside(content, Path(items).parent)
+            content = _beside(content, Path(items).expanduser().parent)
         item_keys, content = _one_kind(item_keys, content)
         present = content.ids.find(item_keys) >= 0
         lost = likes & ~present
@@ -115,7 +123,7 @@ def dataset_from_tables(
     profile: Content | None = None
     if users is not None:
         user_spec = ContentSpec(categories=_names(user_categories), numbers=_names(user_numbers))
-        profile = _content(_load(users, "the users table"), user, user_spec)
+        profile = _content(_load(users, "the users table", replace(form, columns=_names(user_column_names))), user, user_spec)
         present = profile.ids.find(user_keys) >= 0
         if missing_content == "drop" and not present[keep].all():
             dropped = int((keep & ~present).sum())
@@ -239,14 +247,11 @@ def to_arrow(frame: Any) -> pa.Table:
     return table.drop_columns([name for name in table.column_names if name.startswith("__index_level_")])
 
 
-def _load(source: Any, name: str) -> LoadedTable:
+def _load(source: Any, name: str, form: TableForm = STANDARD) -> LoadedTable:
     if isinstance(source, LoadedTable):
         return source
     if isinstance(source, str | Path):
-        path = Path(source)
-        if not path.exists():
-            raise DataError(f"there is no file {path}")
-        return load_table(path)
+        return load_table(source, form)
     table = to_arrow(source)
     if table.num_rows == 0:
         raise DataError(f"{name} has no rows")
