@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import DataError
 from ..ids import IdMap
 from .content import Content, ContentSpec
+from .id_columns import ids_of
 from .interactions import Interactions
 from .read_table import load_table
 from .tables import dataset_from_tables
@@ -67,10 +68,11 @@ def read_new_users(path: Path, users: IdMap, spec: ContentSpec, *, user: str = "
     DataError
         If a column is missing, or an id comes twice.
     """
-    table = load_table(path).table
+    loaded = load_table(path)
+    table = loaded.table
     if user not in table.column_names:
         raise DataError(f"{path} has no user column '{user}'; found {', '.join(table.column_names)}")
-    ids = of_kind(IdMap(table.column(user).to_pylist()), users, path, user)
+    ids = of_kind(IdMap(ids_of(loaded, user, "user").tolist()), users, path, user)
     return Content(ids, table.drop_columns([user]), spec)
 
 

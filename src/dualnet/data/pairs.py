@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import DataError, DualNetWarning, UsageError, listing
-from ..ids import Key
+from ..ids import Key, clean_id
 from .delimited import BY_SUFFIX, lines_of
 from .interactions import Interactions
 from .packed import format_of
@@ -187,7 +187,7 @@ def _converter(form: PairFormat, path: Path) -> Callable[[str, int, str], Key]:
         if not field:
             raise DataError(f"{path}, line {line}: the {what} id is missing; fill or remove the line")
         if base is None:
-            return field
+            return clean_id(field)
         if not field.isdecimal() or not field.isascii():
             raise DataError(
                 f"{path}, line {line}: the {what} id {field!r} is not a whole number; leave base out if ids are text"
@@ -212,6 +212,7 @@ def _columns(path: Path, form: PairFormat) -> Pairs:
                 raise DataError(f"{loaded.place(row)}: the {what} id {value!r} must be text or a whole number")
             if form.base is not None and isinstance(value, int) and value < form.base:
                 raise DataError(f"{loaded.place(row)}: the {what} id {value} is below {form.base}; the ids count from 0")
-            values.append(value - form.base if form.base is not None and isinstance(value, int) else value)
+            plain = clean_id(value) if isinstance(value, str) else value
+            values.append(plain - form.base if form.base is not None and isinstance(plain, int) else plain)
         columns.append(values)
     return columns[0], columns[1]

@@ -19,11 +19,12 @@ from .dataset import Dataset
 from .delimited import STANDARD, TableForm
 from .event_types import event_codes_of
 from .featurizers.words import stop_words_of, tokenizer_name
+from .id_columns import ids_of
 from .interactions import Duplicates, Interactions
 from .other_events import EVENT_TYPES, LIKE
 from .read_table import LoadedTable, load_table, read_table
 from .ready_vectors import read_matrix
-from .table_values import column_of, numbers_of
+from .table_values import numbers_of
 from .times import check_time_format, times_of
 from .write_table import write_table
 
@@ -85,7 +86,7 @@ def dataset_from_tables(
     check_time_format(time_format)
     form = TableForm(separator, encoding, comment)
     loaded = _load(events, "the events table", replace(form, columns=_names(column_names)))
-    user_keys, item_keys = _ids(loaded, user, "user"), _ids(loaded, item, "item")
+    user_keys, item_keys = ids_of(loaded, user, "user"), ids_of(loaded, item, "item")
     kinds = event_codes_of(loaded, rating, threshold, event)
     likes = kinds == LIKE
     if need_likes and not likes.any():
@@ -219,7 +220,7 @@ def read_new_items(path: Path, model: Any, item: str = "item_id") -> Content:
     elif item not in loaded.table.column_names:
         found = ", ".join(loaded.table.column_names)
         raise DataError(f"{path} has no item column '{item}'; found {found}. Call the column with the ids item_id")
-    keys: list[Key] = _ids(loaded, item, "item").tolist()
+    keys: list[Key] = ids_of(loaded, item, "item").tolist()
     if model.catalogue_.ids.is_integer and all(isinstance(key, str) for key in keys):
         keys = [model.catalogue_.ids.parse(str(key)) for key in keys]
     elif not model.catalogue_.ids.is_integer:
@@ -258,31 +259,6 @@ def _load(source: Any, name: str, form: TableForm = STANDARD) -> LoadedTable:
     return LoadedTable(table, name)
 
 
-def _ids(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
-    """Return a column of ids: int64, or object with one text shared by all its rows; millions cost megabytes."""
-    if column in loaded.table.column_names:
-        chunks = loaded.table.column(column)
-        if chunks.null_count == 0 and pa.types.is_integer(chunks.type):
-            return np.asarray(chunks.to_numpy())
-        if chunks.null_count == 0 and (pa.types.is_string(chunks.type) or pa.types.is_large_string(chunks.type)):
-            coded = chunks.combine_chunks().dictionary_encode()
-            texts = np.array(coded.dictionary.to_pylist(), dtype=object)
-            if "" not in coded.dictionary.to_pylist():
-                return np.asarray(texts[coded.indices.to_numpy()])
-    values = column_of(loaded, column, what)
-    for row, value in enumerate(values):
-        if value is None or value == "":
-            missing = sum(v is None or v == "" for v in values)
-            raise DataError(
-                f"{loaded.place(row)}: the {what} id in column '{column}' is missing ({missing:,} such rows); fill or remove them"
-            )
-        if isinstance(value, float | bool) or not isinstance(value, str | int):
-            raise DataError(
-                f"{loaded.place(row)}: the {what} id {value!r} in column '{column}' is a {type(value).__name__}; make ids text or integers"
-            )
-    return _array(values)
-
-
 def _array(values: list[Key]) -> NDArray[Any]:
     array = np.empty(len(values), dtype=object)
     array[:] = values
@@ -290,7 +266,7 @@ def _array(values: list[Key]) -> NDArray[Any]:
 
 
 def _content(loaded: LoadedTable, column: str, spec: ContentSpec, ready: Ready | None = None) -> Content:
-    keys: list[Key] = _ids(loaded, column, "id").tolist()
+    keys: list[Key] = ids_of(loaded, column, "id").tolist()
     matrices = {name: read_matrix(source, name, len(keys)) for name, source in (ready or {}).items()}
     first: dict[Key, int] = {}
     table = loaded.table.drop_columns([column])
