@@ -14,6 +14,7 @@ from .check_text import RARE_SHARE, report_text
 from .content import Content
 from .dataset import Dataset
 from .featurizers.base import unit_rows
+from .featurizers.words import folded
 from .interactions import Interactions
 from .tasks import RankingTask, Split
 
@@ -135,13 +136,13 @@ def check_dataset(data: Dataset) -> CheckReport:
     for what, ids in (("user", interactions.users), ("item", interactions.items)):
         if not ids.is_integer:
             keys = [str(key) for key in ids]
-            plain = {"".join(key.split()).casefold().lstrip("0") for key in keys}
+            plain = {"".join(folded(key).split()).lstrip("0") for key in keys}
             _count(
                 found,
                 "warning",
                 f"look-alike-{what}-ids",
                 len(keys) - len(plain),
-                f"{what} ids differ from another only in case, spaces or leading zeros",
+                f"{what} ids differ from another only in case, spaces, Unicode form or leading zeros",
             )
     if data.items is not None:
         totals |= _content_totals(data.items)
