@@ -121,6 +121,9 @@ class TableOptions(SqlOptions):
     threshold: Annotated[
         float | None, typer.Option("--threshold", help="Ratings from here on are likes, those below dislikes.")
     ] = None
+    unrated: Annotated[
+        float | None, typer.Option("--unrated", help="The rating that means 'not rated', such as 0 or -1: seen, no like.")
+    ] = None
     event: Annotated[
         str | None, typer.Option("--event-column", help="Column with like, seen or dislike, instead of ratings.")
     ] = None
@@ -198,7 +201,7 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
         "categories": words(tables.categories), "numbers": words(tables.numbers), "vectors": _vectors(tables.vectors),
         "images": words(tables.images), "image_model": tables.image_model, "text_encoder": tables.text_encoder,
         "tokenizer": tables.tokenizer, "stop_words": tables.stop_words, "token_pattern": tables.token_pattern,
-        "rating": tables.rating, "threshold": tables.threshold, "event": tables.event, "time": tables.time,
+        "rating": tables.rating, "threshold": tables.threshold, "unrated": tables.unrated, "event": tables.event, "time": tables.time,
         "time_format": tables.time_format,
         "user_categories": words(tables.user_categories), "user_numbers": words(tables.user_numbers),
         "missing_content": tables.missing_content, "separator": tables.separator, "encoding": tables.encoding,

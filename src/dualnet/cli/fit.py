@@ -107,7 +107,10 @@ def fit(
         raise UsageError(f"{out} exists and is not a run folder; choose another --out")
     if (out / "model").exists() and not (resume or overwrite):
         raise UsageError(f"{out} holds a fitted model already; choose another --out, or replace it with --overwrite")
-    columns = EventColumns(tables.user, tables.item, tables.rating, tables.threshold, tables.event)
+    columns = EventColumns(
+        tables.user, tables.item, tables.rating, tables.threshold, tables.event, tables.unrated, tables.separator,
+        tables.encoding, tables.comment, tables.column_names,
+    )  # fmt: skip
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not (out / "model").exists():  # the file of one that is to be replaced stays right until it is

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +28,10 @@ class EventColumns:
         Ratings from here on are likes, those below are dislikes.
     event : str, optional
         Column of event types, instead of ratings.
+    unrated : float, optional
+        The rating that means "not rated".
+    separator, encoding, comment, column_names : str, optional
+        How the file is written; see `dualnet.data.delimited.TableForm`.
     """
 
     user: str = "user_id"
@@ -35,6 +39,11 @@ class EventColumns:
     rating: str | None = None
     threshold: float | None = None
     event: str | None = None
+    unrated: float | None = None
+    separator: str | None = None
+    encoding: str | None = None
+    comment: str | None = None
+    column_names: str = ""
 
     def overridden(
         self, user: str | None, item: str | None, rating: str | None, threshold: float | None, event: str | None = None
@@ -50,7 +59,10 @@ class EventColumns:
         same = not rating or rating == self.rating
         chosen = self.rating if rating is None else rating or None
         kept = self.threshold if same and rating != "" else None
-        return EventColumns(user or self.user, item or self.item, chosen, kept if threshold is None else threshold, typed)
+        return replace(
+            self, user=user or self.user, item=item or self.item, rating=chosen, threshold=kept if threshold is None else threshold,
+            event=typed, unrated=None if chosen is None else self.unrated,
+        )  # fmt: skip
 
     def __str__(self) -> str:
         text = f"users in column '{self.user}', items in '{self.item}'"

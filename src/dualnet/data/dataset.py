@@ -89,6 +89,7 @@ class Dataset:
         title: str | None = None,
         rating: str | None = None,
         threshold: float | None = None,
+        unrated: float | None = None,
         event: str | None = None,
         weight: str | None = None,
         time: str | None = None,
@@ -139,7 +140,9 @@ class Dataset:
         rating, threshold
             Events with `rating` >= `threshold` are likes, those below are dislikes: they are kept as
             `Interactions.others` and never listed to the same user again. An event without a rating was seen. A rating
-            column needs a threshold.
+            column needs a threshold. Ratings may be negative.
+        unrated : float, optional
+            The rating that means "not rated", such as 0 or -1: such events were seen.
         event : str, optional
             Column with the type of an event, instead of ratings: ``like``, ``seen`` or ``dislike``. All are likes when
             neither is given.
@@ -181,7 +184,7 @@ class Dataset:
         return dataset_from_tables(
             events, items, user=user, item=item, text=text, tags=tags, categories=categories, numbers=numbers,
             vectors=vectors, bags=bags, images=images, image_model=image_model, text_encoder=text_encoder, tokenizer=tokenizer,
-            stop_words=stop_words, token_pattern=token_pattern, title=title, rating=rating, threshold=threshold, event=event, weight=weight, time=time, time_format=time_format, users=users,
+            stop_words=stop_words, token_pattern=token_pattern, title=title, rating=rating, threshold=threshold, unrated=unrated, event=event, weight=weight, time=time, time_format=time_format, users=users,
             user_categories=user_categories, user_numbers=user_numbers, duplicates=duplicates,
             missing_content=missing_content, separator=separator, encoding=encoding, comment=comment, column_names=column_names,
             item_column_names=item_column_names, user_column_names=user_column_names, name=name,

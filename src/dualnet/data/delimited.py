@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +16,7 @@ from ..errors import DataError, UsageError
 Columns: TypeAlias = "tuple[dict[str, list[Any]], list[int]]"  # values by name, and the line of each row
 
 LINE_LIMIT = 2**20
+UNQUOTED_TAB = "\t unquoted"
 SAMPLE = 20  # lines that tell the separator
 ALIKE = 0.7  # share of them that must have as many fields as the first
 NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "blank": " ", "space": " "}
@@ -52,7 +53,7 @@ class TableForm:
 
     def __post_init__(self) -> None:
         if self.separator is not None:
-            object.__setattr__(self, "separator", NAMED.get(self.separator.lower(), self.separator))
+            object.__setattr__(self, "separator", NAMED.get(self.separator.lower(), self.separator.replace("\\t", "\t")))
             if not self.separator or "\n" in self.separator or '"' in self.separator:
                 raise UsageError(f"separator {self.separator!r} cannot stand between fields; use one such as ';' or 'tab'")
         if self.encoding is not None:
@@ -153,6 +154,8 @@ def read_delimited(text: str, path: Path, suffix: str, form: TableForm = STANDAR
     try:
         rows = _rows(text, path, separator, form, None)
     except _QuoteError as error:
+        if separator == "\t":  # programs that write tabs rarely quote: a quote is a character then
+            return read_delimited(text, path, suffix, replace(form, separator=UNQUOTED_TAB))
         if '\\"' not in text:
             raise DataError(str(error)) from error
         try:
@@ -212,6 +215,7 @@ def _names_columns(remark: str, row: str) -> bool:
 def _rows(text: str, path: Path, separator: str, form: TableForm, escape: str | None) -> list[tuple[int, list[str]]]:
     rows: list[tuple[int, list[str]]] = []
     if len(separator) > 1:
+        separator = "\t" if separator == UNQUOTED_TAB else separator
         for number, line in enumerate(lines_of(text), 1):
             if line.strip() and not (form.comment and line.startswith(form.comment)):
                 rows.append((number, line.split(separator)))
@@ -252,11 +256,14 @@ def _separator(text: str, path: Path, suffix: str, form: TableForm) -> str:
     usual = BY_SUFFIX.get(suffix)
     lines = [line for line in lines_of(text[: 2**16]) if line.strip() and not (form.comment and line.startswith(form.comment))]
     sample = lines[:SAMPLE] if len(lines) > SAMPLE else lines
-    if usual is not None and (not sample or _width(sample[0], usual) > 1):
+    fits = not sample or (_width(sample[0], usual or ",") in ((len(form.columns),) if form.columns else range(2, 2**31)))
+    if usual is not None and fits:
         return usual
     fitting: dict[str, float] = {}
-    for candidate in ("\t", ";", "|", "::", ","):
+    for candidate in ("\t", ";", "|", "::", ",", "\t\t"):
         widths = [_width(line, candidate) for line in sample]
+        if form.columns and widths[0] != len(form.columns):
+            continue
         share = widths.count(widths[0]) / len(widths)
         if widths[0] > 1 and share >= ALIKE:
             fitting[candidate] = share

@@ -16,6 +16,7 @@ from ..ids import clean_id
 from .read_table import LoadedTable
 from .table_values import column_of
 
+_SEVERAL = re.compile(r"[A-Za-z]?\d+(?:-[01])?(?:[ ,]+[A-Za-z]?\d+(?:-[01])?)+")
 _NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|(?:^|[/\\])\.\.(?:[/\\]|$)")
 
 
@@ -44,6 +45,11 @@ def ids_of(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
     DualNetWarning
         If ids were changed, or some cannot be asked for over HTTP.
     """
+    if what == "id" and column not in loaded.table.column_names:
+        raise DataError(
+            f"{loaded.name} has no id column '{column}', as the events have; found {', '.join(loaded.table.column_names)}. Rename"
+            f" the column with the ids to '{column}'"
+        )
     if column in loaded.table.column_names:
         chunks = loaded.table.column(column)
         if chunks.null_count == 0 and pa.types.is_integer(chunks.type):
@@ -60,6 +66,7 @@ def ids_of(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
                     pairs = [(old, new) for old, new in zip(texts, clean, strict=True) if new != old]
                     _say_changed(int(changed[codes].sum()), pairs, len(set(texts)) - len(set(clean)), column, what)
                 _say_odd(clean, column, what)
+                _refuse_rows_of_ids(clean, column, what, loaded)
                 return np.asarray(_array(clean)[codes])
     return _of_values(loaded, column, what)
 
@@ -117,6 +124,16 @@ def _say_odd(ids: Sequence[str], column: str, what: str) -> None:
             " characters, '..' as a part of a path, or '/picture' at the end; rename them before you serve them",
             DualNetWarning,
             stacklevel=5,
+        )
+
+
+def _refuse_rows_of_ids(ids: Sequence[str], column: str, what: str, loaded: LoadedTable) -> None:
+    """Refuse a column whose cells hold several ids: as one id each they would be learned as things of their own."""
+    several = [key for key in ids if _SEVERAL.fullmatch(key)]
+    if what == "item" and len(several) * 2 > len(ids):
+        raise DataError(
+            f"{loaded.name}: cells of column '{column}' hold several ids, such as {several[0][:60]!r}; write one event a row (in"
+            " pandas: frame.assign(item_id=frame[...].str.split()).explode('item_id'))"
         )
 
 

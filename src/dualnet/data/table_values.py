@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..errors import DataError, nearest
@@ -28,12 +29,20 @@ def chunks_of(loaded: LoadedTable, column: str, what: str) -> pa.ChunkedArray:
     return loaded.table.column(column)
 
 
-def numbers_of(loaded: LoadedTable, column: str, *, allow_negative: bool, allow_missing: bool = False) -> NDArray[np.float64]:
+def numbers_of(loaded: LoadedTable, column: str, *, allow_missing: bool = False) -> NDArray[np.float64]:
     """Return a column of numbers, NaN for missing ones where they are allowed."""
+    at_once = _finite_or_none(chunks_of(loaded, column, "number"), allow_missing)
+    if at_once is not None:
+        return at_once
     values = column_of(loaded, column, "number")
     out = np.full(len(values), np.nan)
+    lost = [row for row, value in enumerate(values) if value is None or value == ""]
+    if lost and not allow_missing:
+        raise DataError(
+            f"{loaded.place(lost[0])}: the number in column '{column}' is missing ({len(lost):,} such rows); fill or remove them"
+        )
     for row, value in enumerate(values):
-        if allow_missing and (value is None or value == ""):
+        if value is None or value == "":
             continue
         try:
             out[row] = float(value)
@@ -44,8 +53,19 @@ def numbers_of(loaded: LoadedTable, column: str, *, allow_negative: bool, allow_
             raise DataError(
                 f"{loaded.place(row)}: {value} in column '{column}' must be a finite number; mend or remove the row"
             )
-        if out[row] < 0 and not allow_negative:
-            raise DataError(
-                f"{loaded.place(row)}: {value} in column '{column}' is negative; shift the scale, or leave such events out first"
-            )
     return out
+
+
+def _finite_or_none(cells: pa.ChunkedArray, allow_missing: bool) -> NDArray[np.float64] | None:
+    """Return millions of numbers in one go, or None where some need a closer look."""
+    kind = cells.type
+    if cells.null_count and not allow_missing:
+        return None
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_string(kind)):
+        return None
+    try:
+        found = pc.cast(cells, pa.float64(), safe=False).to_numpy().astype(np.float64)
+    except pa.ArrowException:
+        return None
+    whole = np.isfinite(found) | np.asarray(pc.is_null(cells).to_numpy())
+    return found if whole.all() else None

@@ -58,6 +58,7 @@ def dataset_from_tables(
     title: str | None = None,
     rating: str | None = None,
     threshold: float | None = None,
+    unrated: float | None = None,
     event: str | None = None,
     weight: str | None = None,
     time: str | None = None,
@@ -87,14 +88,14 @@ def dataset_from_tables(
     form = TableForm(separator, encoding, comment)
     loaded = _load(events, "the events table", replace(form, columns=_names(column_names)))
     user_keys, item_keys = ids_of(loaded, user, "user"), ids_of(loaded, item, "item")
-    kinds = event_codes_of(loaded, rating, threshold, event)
+    kinds = event_codes_of(loaded, rating, threshold, event, unrated)
     likes = kinds == LIKE
     if need_likes and not likes.any():
         if event is not None:
             raise DataError(f"{loaded.name}: no event in column '{event}' is a like; nothing can be learned without any")
         raise DataError(f"{loaded.name}: no rating in column '{rating}' reaches the threshold {threshold:g}; lower it")
     keep = np.ones(len(user_keys), bool)
-    weights = None if weight is None else numbers_of(loaded, weight, allow_negative=True)
+    weights = None if weight is None else numbers_of(loaded, weight)
     times = None if time is None else times_of(loaded, time, time_format)
     content: Content | None = None
     if items is not None:
