@@ -14,6 +14,7 @@ from .featurizers.hashed import HashBlock, bucket
 from .featurizers.images import ImageBlock
 from .featurizers.numeric import BagBlock, NumberBlock, VectorBlock
 from .featurizers.sentences import SentenceBlock
+from .values import plain_text_of
 
 # blocks whose numbers mean nothing alone
 WHOLE: dict[type, str] = {SentenceBlock: "the text as a whole", VectorBlock: "the vector", ImageBlock: "the picture"}
@@ -73,7 +74,7 @@ class FeatureLabels:
             if value is None:
                 continue
             if isinstance(block, NumberBlock):
-                special[start] = (block.column, str(int(value) if isinstance(value, float) and value.is_integer() else value))
+                special[start] = (block.column, plain_text_of(value) or "")
                 continue
             for word in dict.fromkeys(block.words(str(value))):
                 place = start + bucket(word, len(block.idf))[0]

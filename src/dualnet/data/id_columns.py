@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, DualNetWarning, listing
 from ..ids import clean_id
+from .frames import column_at
 from .read_table import LoadedTable
 from .table_values import column_of
 
@@ -51,11 +52,10 @@ def ids_of(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
             f" the column with the ids to '{column}'"
         )
     if column in loaded.table.column_names:
-        chunks = loaded.table.column(column)
-        if chunks.null_count == 0 and pa.types.is_integer(chunks.type):
+        chunks, mixed = column_at(loaded.table, column)
+        if chunks.null_count == 0 and not mixed and pa.types.is_integer(chunks.type):
             return np.asarray(chunks.to_numpy())
-        marked = loaded.table.schema.field(column).metadata  # a column of several kinds is noted as such
-        if chunks.null_count == 0 and not marked and (pa.types.is_string(chunks.type) or pa.types.is_large_string(chunks.type)):
+        if chunks.null_count == 0 and not mixed and (pa.types.is_string(chunks.type) or pa.types.is_large_string(chunks.type)):
             coded = chunks.combine_chunks().dictionary_encode()
             texts = coded.dictionary.to_pylist()
             clean = [clean_id(text) for text in texts]

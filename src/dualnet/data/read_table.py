@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 
 from ..errors import DataError
 from .delimited import STANDARD, TEXT_SUFFIXES, TableForm, decoded, read_delimited
+from .frames import table_of
 from .json_lines import SUFFIXES as JSON_SUFFIXES
 from .json_lines import read_json
 from .packed import PACKED, format_of, unpacked
@@ -141,7 +141,7 @@ def _load_file(path: Path, form: TableForm) -> LoadedTable:
         columns, lines = read_json(text, path)
     else:
         columns, lines = read_delimited(text, path, kind, form)
-    return LoadedTable(_to_table(columns), path.name, lines)
+    return LoadedTable(table_of(columns), path.name, lines)
 
 
 def _read_parquet(path: Path) -> pa.Table:
@@ -210,18 +210,3 @@ def _as_text(table: pa.Table) -> pa.Table:
     return pa.table(
         {name: [None if v is None else _text_of(v) for v in table.column(name).to_pylist()] for name in table.column_names}
     )
-
-
-def _to_table(columns: dict[str, list[Any]]) -> pa.Table:
-    """Return columns as Arrow has them; one that mixes kinds of values becomes text."""
-    arrays = {}
-    for name, values in columns.items():
-        try:
-            arrays[name] = pa.array(values)
-        except (pa.ArrowException, OverflowError):
-            arrays[name] = pa.array([None if value is None else _text_of(value) for value in values], pa.string())
-    return pa.table(arrays)
-
-
-def _text_of(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

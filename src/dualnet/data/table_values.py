@@ -10,12 +10,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..errors import DataError, nearest
+from .frames import cells_of, column_at, is_mixed
 from .read_table import LoadedTable
 
 
 def column_of(loaded: LoadedTable, column: str, what: str) -> list[Any]:
     """Return the values of a column; a `DataError` names the columns there are."""
-    return chunks_of(loaded, column, what).to_pylist()
+    chunks_of(loaded, column, what)
+    return cells_of(loaded.table, column)
 
 
 def chunks_of(loaded: LoadedTable, column: str, what: str) -> pa.ChunkedArray:
@@ -26,12 +28,13 @@ def chunks_of(loaded: LoadedTable, column: str, what: str) -> pa.ChunkedArray:
             f"{loaded.name} has no {what} column '{column}'; found {', '.join(loaded.table.column_names)}."
             f"{hint if 'Did you mean' in hint else ''} Say which it is with {what}= (--{what}-column on the command line)"
         )
-    return loaded.table.column(column)
+    return column_at(loaded.table, column).cells
 
 
 def numbers_of(loaded: LoadedTable, column: str, *, allow_missing: bool = False) -> NDArray[np.float64]:
     """Return a column of numbers, NaN for missing ones where they are allowed."""
-    at_once = _finite_or_none(chunks_of(loaded, column, "number"), allow_missing)
+    cells = chunks_of(loaded, column, "number")
+    at_once = None if is_mixed(loaded.table.schema.field(column)) else _finite_or_none(cells, allow_missing)
     if at_once is not None:
         return at_once
     values = column_of(loaded, column, "number")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ..data.content import Content
+from ..data.kinds import comparable
 from ..data.space import ItemSpace
 from ..errors import CapabilityError, DataError, DualNetWarning, UsageError, listing
 from ..ids import Key
@@ -365,7 +366,7 @@ class Answers(Core):
 
     def _answering(self) -> Answering[ModelCatalogue]:
         content = self.catalogue_.content
-        return Answering(Filters(None if content is None else content.table), TrainedUsers())
+        return Answering(Filters(None if content is None else content.table, align=comparable), TrainedUsers())
 
     def _batches(self, questions: Iterator[Question] | Sequence[Question], block: int | None = None) -> Iterator[list[Answer]]:
         """Yield the answers to many questions, so many at a time that their scores fit a budget of memory."""
