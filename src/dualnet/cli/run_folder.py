@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 NAME = "run.json"
 T = TypeVar("T")
+_FIRST = ("user", "item", "rating", "threshold", "event")  # of the first version; younger ones are written where they are set
 LIMIT = 65_536  # bytes; what `write` writes has a few hundred
 
 
@@ -90,7 +91,8 @@ def write_run_file(folder: Path, columns: EventColumns, test: Mapping[str, Any] 
     OSError
         If it cannot be written.
     """
-    told = {"format_version": 1, "events": asdict(columns)} | ({} if test is None else {"test": dict(test)})
+    events = {name: value for name, value in asdict(columns).items() if name in _FIRST or value not in (None, "")}
+    told = {"format_version": 1, "events": events} | ({} if test is None else {"test": dict(test)})
     text = json.dumps(told, ensure_ascii=False)
     (folder / NAME).write_text(text + "\n", encoding="utf-8")
 
@@ -162,7 +164,8 @@ def _columns(told: Any) -> EventColumns:
     events = told.get("events", {})
     kinds: dict[str, tuple[type, ...]] = {
         "user": (str,), "item": (str,), "rating": (str, type(None)), "threshold": (int, float, type(None)),
-        "event": (str, type(None)),
+        "event": (str, type(None)), "unrated": (int, float, type(None)), "separator": (str, type(None)),
+        "encoding": (str, type(None)), "comment": (str, type(None)), "column_names": (str,),
     }  # fmt: skip
     for name, value in events.items():
         if name not in kinds or not isinstance(value, kinds[name]) or isinstance(value, bool):

@@ -58,7 +58,7 @@ class TableForm:
                 raise UsageError(f"separator {self.separator!r} cannot stand between fields; use one such as ';' or 'tab'")
         if self.encoding is not None:
             try:
-                if not codecs.lookup(self.encoding)._is_text_encoding:  # type: ignore[attr-defined]
+                if not codecs.lookup(self.encoding)._is_text_encoding:
                     raise LookupError(self.encoding)
             except LookupError:
                 raise UsageError(
@@ -231,8 +231,8 @@ def _rows(text: str, path: Path, separator: str, form: TableForm, escape: str | 
     try:
         for row in reader:
             if row:
-                line = reader.line_num
-                rows.append((offsets[line - 1] if offsets else line, row))
+                number = reader.line_num
+                rows.append((offsets[number - 1] if offsets else number, row))
     except csv.Error as error:
         raise _QuoteError(f"{path}, line {reader.line_num}: {error}; mend the quotes or the line") from error
     return rows

@@ -48,7 +48,7 @@ def ids_of(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
     """
     if what == "id" and column not in loaded.table.column_names:
         raise DataError(
-            f"{loaded.name} has no id column '{column}', as the events have; found {', '.join(loaded.table.column_names)}. Rename"
+            f"{loaded.name} has no column '{column}' of ids, as the events have; found {', '.join(loaded.table.column_names)}. Rename"
             f" the column with the ids to '{column}'"
         )
     if column in loaded.table.column_names:

@@ -9,7 +9,7 @@ import lzma
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import pyarrow as pa
 
@@ -70,17 +70,17 @@ def unpacked(data: bytes, path: Path) -> tuple[bytes, str]:
     return content, form
 
 
-def _opened(kind: str, data: bytes) -> IO[bytes]:
+def _opened(kind: str, data: bytes) -> Any:
     if kind == ".gz":
-        return gzip.GzipFile(fileobj=io.BytesIO(data))  # type: ignore[return-value]
+        return gzip.GzipFile(fileobj=io.BytesIO(data))
     if kind == ".bz2":
         return bz2.BZ2File(io.BytesIO(data))
     if kind == ".xz":
         return lzma.LZMAFile(io.BytesIO(data))
-    return pa.CompressedInputStream(pa.BufferReader(data), "zstd")  # type: ignore[no-any-return]
+    return pa.CompressedInputStream(pa.BufferReader(data), "zstd")
 
 
-def _member(data: bytes, path: Path, form: str) -> tuple[IO[bytes], str]:
+def _member(data: bytes, path: Path, form: str) -> tuple[Any, str]:
     """Return the only file of a zip archive and its format."""
     archive = zipfile.ZipFile(io.BytesIO(data))
     names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith(("__MACOSX/", "."))]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import warnings
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -149,9 +148,9 @@ class _Where:
 
 def _parsed_numbers(where: _Where, cells: pa.ChunkedArray) -> Numbers:
     try:
-        return pc.cast(cells, pa.int64()).to_numpy()  # type: ignore[no-any-return]
+        return pc.cast(cells, pa.int64()).to_numpy()
     except pa.ArrowInvalid:
-        return pc.cast(cells, pa.float64()).to_numpy()  # type: ignore[no-any-return]
+        return pc.cast(cells, pa.float64()).to_numpy()
 
 
 def _of_numbers(where: _Where, numbers: Numbers, form: str) -> NDArray[np.int64]:
@@ -285,9 +284,9 @@ def _of_iso(cells: pa.ChunkedArray) -> NDArray[np.int64]:
     zoned = pc.match_substring_regex(cells, _ZONE)
     with_zone = pc.sum(zoned).as_py() or 0
     if with_zone == 0:
-        return pc.cast(pc.cast(cells, pa.timestamp("s")), pa.int64()).to_numpy()  # type: ignore[no-any-return]
+        return pc.cast(pc.cast(cells, pa.timestamp("s")), pa.int64()).to_numpy()
     if with_zone == len(cells):
-        return pc.cast(pc.cast(cells, pa.timestamp("s", "UTC")), pa.int64()).to_numpy()  # type: ignore[no-any-return]
+        return pc.cast(pc.cast(cells, pa.timestamp("s", "UTC")), pa.int64()).to_numpy()
     mask, out = zoned.to_numpy(), np.empty(len(cells), np.int64)
     out[mask], out[~mask] = _of_iso(pc.filter(cells, zoned)), _of_iso(pc.filter(cells, pc.invert(zoned)))
     return out
@@ -311,11 +310,11 @@ def _seconds(text: str, form: str) -> int:
 def _of_parts(found: re.Match[str]) -> datetime:
     if found["month"] not in MONTHS:
         raise ValueError(found[0])
-    clock: list[Any] = [int(part) for part in (found["clock"] or "0").split(":")]
+    hour, minute, second = ([int(part) for part in (found["clock"] or "0").split(":")] + [0, 0])[:3]
     offset = found["zone"] or "+0000"
     minutes = int(offset[1:3]) * 60 + int(offset[3:5]) if offset[0] in "+-" else 0
     zone = timezone(timedelta(minutes=-minutes if offset[0] == "-" else minutes))
-    return datetime(int(found["year"]), MONTHS[found["month"]], int(found["day"]), *clock, tzinfo=zone)
+    return datetime(int(found["year"]), MONTHS[found["month"]], int(found["day"]), hour, minute, second, tzinfo=zone)
 
 
 def _since_1970(when: datetime) -> int:
