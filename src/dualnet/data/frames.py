@@ -223,8 +223,7 @@ def _table_of_stream(frame: Any) -> pa.Table | None:
 
 
 def _columns_or_none(columns: Mapping[Any, Any]) -> pa.Table | None:
-    plain = {name: unboxed(value) for name, value in columns.items()}
-    lists = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in plain.items()}
+    lists: dict[Any, Any] = {name: v.tolist() if hasattr(v, "tolist") else v for name, v in columns.items()}
     if not all(isinstance(value, Sequence) and not isinstance(value, str | bytes) for value in lists.values()):
         return None
     lengths = {name: len(value) for name, value in lists.items()}

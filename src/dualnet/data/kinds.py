@@ -194,7 +194,7 @@ def shown_kind(kind: pa.DataType) -> Kind | None:
     if types.is_binary(kind):
         return "picture"
     inner = shown_kind(kind.value_type) if types.is_list(kind) else None
-    return {"text": cast(Kind, "tags"), "number": cast(Kind, "vector")}.get(inner or "")
+    return "tags" if inner == "text" else "vector" if inner == "number" else None
 
 
 def shown_kinds(table: pa.Table | None) -> dict[str, Kind]:
@@ -203,10 +203,20 @@ def shown_kinds(table: pa.Table | None) -> dict[str, Kind]:
     return {name: kind for name, kind in found.items() if kind not in (None, "text")}
 
 
-def comparable(cells: pa.ChunkedArray, asked: Sequence[Any]) -> tuple[pa.ChunkedArray, pa.Array]:
+def comparable(cells: pa.ChunkedArray, asked: Sequence[Any], *, ordered: bool) -> tuple[pa.ChunkedArray, pa.Array]:
     """Return a column and the values of a filter as one type, so that they can be compared.
 
-    Numbers may be asked of as text, dates as ISO text or seconds since 1970, and text that holds numbers alone as numbers.
+    Numbers may be asked for as text, dates as ISO text or seconds since 1970, text that holds numbers alone as numbers, and
+    labels in any form that they have in a table.
+
+    Parameters
+    ----------
+    cells : pyarrow.ChunkedArray
+        Values of the column.
+    asked : sequence
+        Values of the filter.
+    ordered : bool
+        They bound a range; else one of them is looked for, and a label may stand there twice, as it came and as it is kept.
 
     Raises
     ------
@@ -216,21 +226,25 @@ def comparable(cells: pa.ChunkedArray, asked: Sequence[Any]) -> tuple[pa.Chunked
     kind = shown_kind(cells.type) or "text"
     if any(value is None or isinstance(value, list | dict) for value in asked):
         raise UnfitError("not one value")
-    if kind != "flag" and kind != "text" and any(isinstance(value, bool) for value in asked):
-        raise UnfitError("a flag")
-    if kind == "text" and not all(isinstance(value, str | bool) for value in asked):
+    if kind not in ("flag", "text") and any(isinstance(value, bool) for value in asked):
+        raise UnfitError("true or false, which this column has not")
+    if kind == "text" and not any(isinstance(value, str | bool) for value in asked):
         try:
-            cells, kind = _cast(Column(cells), "number", "", ()), "number"
+            cells = _cast(Column(cells), "number", "", ())
+            kind = "date" if cells.type == DATE else "number"
         except _UnfitCell as error:
-            raise UnfitError(error.why) from None
-        if pa.types.is_timestamp(cells.type):
-            kind = "date"
+            if ordered:
+                raise UnfitError(error.why) from None
     if kind == "text":
-        return cells, pa.array([value if isinstance(value, str) else label_of(value) for value in asked], pa.string())
+        labels = [] if ordered else [label_of(value) for value in asked]
+        return cells, pa.array([value for value in asked if isinstance(value, str)] + labels, pa.string())
     wanted = _ARRAYS[kind]([_READ[kind](value) for value in asked]).combine_chunks()
-    if kind == "number" and cells.type != wanted.type:
+    if wanted.null_count:
+        raise UnfitError(f"no {kind}")
+    if kind == "number":
         exact = pa.types.is_integer(cells.type) and pa.types.is_integer(wanted.type)
-        return cells.cast(pa.int64() if exact else pa.float64()), wanted.cast(pa.int64() if exact else pa.float64())
+        both = pa.int64() if exact else pa.float64()
+        return cells.cast(both), wanted.cast(both)
     return cells.cast(wanted.type), wanted
 
 
@@ -253,23 +267,25 @@ def _read(column: Column, read: Read, arrange: Callable[[list[Any]], pa.ChunkedA
     """Return each value of a column as `read` has it; what occurs often is read once."""
     cells = column.cells
     if column.mixed or pa.types.is_nested(cells.type) or pa.types.is_null(cells.type) or not cells.num_chunks:
-        return arrange([_one(value, read, lambda row=row: row) for row, value in enumerate(column.values())])
+        return arrange(_each(column.values(), read))
     coded = cells.dictionary_encode().unify_dictionaries()
     codes = [chunk.indices for chunk in coded.chunks]
-    made = arrange(
-        [
-            _one(value, read, lambda at=at: int(np.flatnonzero(pa.chunked_array(codes).to_numpy() == at)[0]))
-            for at, value in enumerate(coded.chunk(0).dictionary.to_pylist())
-        ]
-    )
-    return pa.chunked_array([made.combine_chunks().take(part) for part in codes], made.type)
-
-
-def _one(value: Any, read: Read, row: Callable[[], int]) -> Any:
     try:
-        return read(value)
-    except UnfitError as error:
-        raise _UnfitCell(row(), value, str(error)) from None
+        made = arrange(_each(coded.chunk(0).dictionary.to_pylist(), read)).combine_chunks()
+    except _UnfitCell as error:
+        first = int(np.flatnonzero(pa.chunked_array(codes).to_numpy() == error.row)[0])
+        raise _UnfitCell(first, error.value, error.why) from None
+    return pa.chunked_array([made.take(part) for part in codes], made.type)
+
+
+def _each(values: list[Any], read: Read) -> list[Any]:
+    made = []
+    for row, value in enumerate(values):
+        try:
+            made.append(read(value))
+        except UnfitError as error:
+            raise _UnfitCell(row, value, str(error)) from None
+    return made
 
 
 def _tags(column: Column, name: str, known: Collection[str]) -> pa.ChunkedArray:

@@ -23,6 +23,8 @@ NAMES = ("name", "label", "title", "tag", "term", "text", "value", "description"
 
 _CLOSING = {"[": "]", "(": ")", "{": "}"}
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_ARRAY = re.compile(r"array\((\[.*\])(,\s*dtype=[^)]*)?\)", re.DOTALL)
+_BROKEN = re.compile(r"[\[({]\s*[\"'\[{]")
 _ANGLES = re.compile(r"(?:<[^<>]+>){2,}|<[^<>/ ]+>")
 
 
@@ -52,6 +54,8 @@ def list_of_text(text: str, *, bare: bool = False) -> list[Any] | None:
     if not bare or text[0] == "(":
         return None
     inner = text[1:-1].strip()
+    if re.search(r"[\[\]{}]", inner):
+        return None
     parts = [part.strip().strip("\"'") for part in (inner.split(",") if "," in inner else inner.split())]
     if "," not in inner and any(_is_word(part) for part in parts):
         return [inner] if inner else []  # [Science Fiction] is one label; [0.1 0.2] is a vector
@@ -70,6 +74,11 @@ def _quoted_list(text: str) -> list[str] | None:
         return [json.loads(one) if one[0] == '"' else ast.literal_eval(one) for one in quoted]
     except (ValueError, SyntaxError):
         return None
+
+
+def _quoted_text(text: str) -> list[str] | None:
+    """Return the entries of quoted texts that stand without brackets, such as ``"a", "b"``."""
+    return _quoted_list(f"[{text}]") if len(text) > 1 and text[0] in "\"'" and text[-1] == text[0] else None
 
 
 def _parsed(text: str) -> Any:
@@ -95,9 +104,10 @@ def separator_of(cells: Iterable[object]) -> str:
     """Return the separators (any of these characters) that divide the texts of a column, empty if none does."""
     found: set[str] = set()
     for cell in cells:
+        cell = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
         if isinstance(cell, str):
             text = cell.strip()
-            if list_of_text(text, bare=True) is None:
+            if list_of_text(text, bare=True) is None and _quoted_text(text) is None:
                 text = html.unescape(text)
                 found |= {group for group in SEPARATORS if any(character in text for character in group)}
     return next((group for group in SEPARATORS if group in found), "")
@@ -139,9 +149,14 @@ def tags_of(value: object, separators: str = "|", known: Collection[str] = ()) -
 def _entries(text: str, separators: str, known: Collection[str]) -> list[Any]:
     if unicodedata.normalize("NFC", text) in known:
         return [text]
+    if (array := _ARRAY.fullmatch(text)) is not None:
+        text = array[1]
     found = list_of_text(text, bare=True)
+    found = _quoted_text(text) if found is None else found
     if found is not None:
         return found
+    if _BROKEN.match(text):
+        raise UnfitError("a list that is cut short or not written as JSON or Python write one; mend the cell")
     if _ANGLES.fullmatch(text):  # <python><pandas>
         return text[1:-1].split("><")
     text = html.unescape(text)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from ..errors import DataError
 from .delimited import STANDARD, TEXT_SUFFIXES, TableForm, decoded, read_delimited
-from .frames import table_of
+from .frames import cells_of, is_mixed, table_of
 from .json_lines import SUFFIXES as JSON_SUFFIXES
 from .json_lines import read_json
 from .packed import PACKED, format_of, unpacked
@@ -198,15 +198,16 @@ def _joined(tables: Sequence[LoadedTable], parts: Sequence[Part], name: str) -> 
             f" and {odd.name} ({', '.join(odd.table.column_names[:6])}); name the file that is the table"
         )
     try:
+        if any(is_mixed(field) for loaded in tables for field in loaded.table.schema):
+            raise pa.ArrowInvalid("a part notes a column as one of several kinds of values")
         table = pa.concat_tables([loaded.table for loaded in tables], promote_options="permissive")
-    except pa.ArrowException as error:
-        if all(loaded.lines is None for loaded in tables):
-            raise DataError(f"{name}: the parts hold columns of different types ({str(error).splitlines()[0]})") from error
-        table = pa.concat_tables([_as_text(loaded.table) for loaded in tables], promote_options="permissive")
+    except pa.ArrowException:  # parts of other types: of each column the values together
+        names = dict.fromkeys(column for loaded in tables for column in loaded.table.column_names)
+        table = table_of({column: [cell for loaded in tables for cell in _cells(loaded, column)] for column in names})
     return LoadedTable(table, name, None, tuple(tables))
 
 
-def _as_text(table: pa.Table) -> pa.Table:
-    return pa.table(
-        {name: [None if v is None else _text_of(v) for v in table.column(name).to_pylist()] for name in table.column_names}
-    )
+def _cells(loaded: LoadedTable, column: str) -> list[Any]:
+    if column not in loaded.table.column_names:
+        return [None] * loaded.table.num_rows
+    return cells_of(loaded.table, column)

@@ -169,7 +169,7 @@ def _number_of_text(value: str) -> float | int | None:
         return None
     if text.casefold() in _FLAGS:
         return int(_FLAGS[text.casefold()])
-    text = text.strip(_CURRENCY).strip()
+    text = text.strip(_CURRENCY).strip().replace("\u2212", "-")
     if _GROUPED.fullmatch(text):
         text = text.replace(",", "")
     try:
@@ -178,6 +178,8 @@ def _number_of_text(value: str) -> float | int | None:
         if text.lstrip("+-").isdecimal() and -(2**63) <= (whole := int(text)) < 2**63:
             return whole
         return _finite(float(text))
+    except UnfitError:
+        raise
     except ValueError:
         hint = "; write decimals with a point" if "," in text else "; leave the cell empty where there is none"
         raise UnfitError(f"not a number{hint}") from None
@@ -227,6 +229,8 @@ NO_DATE = "not a date; write an ISO date such as 2005-01-31, or seconds since 19
 
 
 def _date_of_number(value: Any) -> datetime:
+    if not math.isfinite(value) or 1500 <= value <= 2200:  # a year, which would be the first hour of 1970
+        raise UnfitError(NO_DATE)
     if value == int(value) and 1900_01_01 <= value <= 2199_12_31:
         try:
             return datetime.strptime(str(int(value)), "%Y%m%d")
@@ -268,10 +272,13 @@ def vector_of(value: object) -> list[float] | None:
     if isinstance(value, str):
         if not value.strip():
             return None
-        parts = list_of_text(value.strip(), bare=True)
+        text = value.strip()
+        parts = list_of_text(text, bare=True)
+        if parts is None and len(plain := [part for part in re.split(r"[,;|\s]+", text) if part]) > 1:
+            parts = plain
     try:
         if parts is not None and not any(isinstance(part, bool) or is_missing(part) for part in parts):
-            return [float(part) for part in parts]
+            return [float(part) for part in parts] or None
     except (TypeError, ValueError):
         pass
     raise UnfitError("not a vector; write a list of numbers such as [0.1, 0.2], the same count in every row")

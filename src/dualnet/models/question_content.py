@@ -52,6 +52,15 @@ def as_content(content: Content | Any, model: Core) -> Content:
     return new_items(content, model.catalogue_.ids, model.featurizer_, fitted)
 
 
+def as_user_content(users: Content | Any, model: Core) -> Content:
+    """Return columns of users as content; arguments and errors as in `as_content`, with the id column ``user_id``."""
+    if isinstance(users, Content):
+        return users
+    from ..data.new_rows import read_new_users
+
+    return read_new_users(users, model.users_, _reads_columns(model).spec)
+
+
 def user_row(model: Core, columns: Any) -> Matrix:
     """Return the features of the columns of one user, shape (1, n_user_features).
 

@@ -6,8 +6,8 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,13 @@ KEPT_BYTES = 64 * 2**20  # of all of them
 OPERATIONS = ("is", "any", "min", "max", "contains")
 
 Mask = NDArray[np.bool_]
-Align = Callable[[pa.ChunkedArray, Sequence[Any]], tuple[pa.ChunkedArray, pa.Array]]
+
+
+class Align(Protocol):
+    """Gives a column and the values asked for one type; `ordered` where they bound a range."""
+
+    def __call__(self, cells: pa.ChunkedArray, asked: Sequence[Any], *, ordered: bool) -> tuple[pa.ChunkedArray, pa.Array]:
+        """Return both."""
 
 
 class Filters:
@@ -134,20 +140,22 @@ def condition(values: pa.ChunkedArray, column: str, operation: str, value: Any, 
 def _passed(values: pa.ChunkedArray, operation: str, value: Any, align: Align) -> Any:
     if operation == "contains":
         if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-            raise TypeError
+            if not pa.types.is_temporal(values.type):
+                raise TypeError
+            values = values.cast(pa.string())  # 2005-01 is in 2005-01-31 00:00:00
         return pc.match_substring(values, value, ignore_case=True)
-    values, asked = align(values, value if operation == "any" else [value])
+    values, asked = align(values, value if operation == "any" else [value], ordered=operation in ("min", "max"))
     if operation in ("is", "any"):
         return pc.is_in(values, asked)
     return (pc.greater_equal if operation == "min" else pc.less_equal)(values, asked[0])
 
 
-def _same_type(values: pa.ChunkedArray, asked: Sequence[Any]) -> tuple[pa.ChunkedArray, pa.Array]:
+def _same_type(cells: pa.ChunkedArray, asked: Sequence[Any], *, ordered: bool) -> tuple[pa.ChunkedArray, pa.Array]:
     """Return the values asked for as the type of the column; raises `TypeError` where they are of another."""
-    text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+    text = pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)
     for value in asked:
-        if value is None or text != isinstance(value, str) or isinstance(value, bool) != pa.types.is_boolean(values.type):
+        if value is None or text != isinstance(value, str) or isinstance(value, bool) != pa.types.is_boolean(cells.type):
             raise TypeError
-    if pa.types.is_integer(values.type) and any(isinstance(value, float) for value in asked):
-        return values.cast(pa.float64()), pa.array(asked, pa.float64())
-    return values, pa.array(asked, values.type)
+    if pa.types.is_integer(cells.type) and any(isinstance(value, float) for value in asked):
+        return cells.cast(pa.float64()), pa.array(asked, pa.float64())
+    return cells, pa.array(asked, cells.type)

@@ -58,10 +58,9 @@ def inner_products(users: Vectors, items: Vectors) -> Scores:
         return scores
     if issparse(users) or issparse(items):
         if issparse(items) and issparse(users) and (users.shape[0] <= FEW or items.nnz > LONG * items.shape[0]):
-            blocks = [users[start : start + TILE].T.toarray() for start in range(0, users.shape[0], TILE)]
-            product = np.vstack([(items @ block).T for block in blocks])
-        else:
-            product = (items @ users.T).T if issparse(items) and not issparse(users) else users @ items.T
+            blocks = (users[start : start + TILE].T.toarray() for start in range(0, max(users.shape[0], 1), TILE))
+            return np.ascontiguousarray(np.vstack([(items @ block).T for block in blocks]), dtype=np.float32)
+        product = (items @ users.T).T if issparse(items) and not issparse(users) else users @ items.T
         return np.ascontiguousarray(product.toarray() if issparse(product) else product, dtype=np.float32)
     step = _tile(len(items))
     if len(users) <= step:

@@ -115,7 +115,8 @@ class SolvedLevels:
             factors[known < 0] = content[np.flatnonzero(known < 0)] @ self.items.content_map
         factors[known >= 0] = self.items.items[known[known >= 0]]
         others = factors @ dense[:, :width].T
-        if content is None:
+        features = space.features
+        if content is None or features is None:
             return Reasons(((FACTORS, others.sum(axis=1)),), Cut(np.zeros(len(rows)), others), None)
         about, weights = np.zeros_like(others), np.zeros(content.shape[1])
         if self.joint.reads_content:
@@ -133,7 +134,7 @@ class SolvedLevels:
             predicted = self.items.content_map @ dense[:, :width].sum(axis=0)
         if self.axes is not None:  # a sum along the axes is a sum over the features
             weights, predicted = self.axes @ weights, self.axes @ predicted
-        own = csr_array(at_unit_length(space.features[rows])).astype(np.float64)
+        own = csr_array(read_content(features[rows], None)).astype(np.float64)
         by_feature = self._by_feature(own, known, others, weights, predicted)
         return Reasons(levels, Cut(np.zeros(len(rows)), others + about), by_feature)
 
