@@ -12,11 +12,14 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 
 from ..errors import DataError
+from .arrow_check import checked_table
 from .delimited import STANDARD, TEXT_SUFFIXES, TableForm, decoded, read_delimited
 from .frames import cells_of, is_mixed, table_of
 from .json_lines import SUFFIXES as JSON_SUFFIXES
 from .json_lines import read_json
+from .open_input import read_regular, reading
 from .packed import PACKED, format_of, unpacked
+from .parquet_files import read_parquet
 from .table_parts import Part, are_numbered, find_parts
 
 PARQUET = (".parquet", ".pq", ".parq")
@@ -135,7 +138,7 @@ def _load_file(path: Path, form: TableForm) -> LoadedTable:
     if kind in FEATHER or data.startswith(b"ARROW1"):
         return LoadedTable(_filled(_read_feather(data, path), path), path.name)
     if kind in PARQUET or data.startswith(b"PAR1"):
-        return LoadedTable(_filled(_parquet_of(pa.BufferReader(data), path), path), path.name)
+        return LoadedTable(_filled(_parquet_of(data, path), path), path.name)
     text = decoded(data, path, form)
     if kind in JSON_SUFFIXES or (kind not in TEXT_SUFFIXES and not form.is_said and text.lstrip()[:1] in ("{", "[")):
         columns, lines = read_json(text, path)
@@ -145,24 +148,17 @@ def _load_file(path: Path, form: TableForm) -> LoadedTable:
 
 
 def _read_parquet(path: Path) -> pa.Table:
-    try:
-        return _filled(_parquet_of(path, path), path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    return _filled(read_parquet(path), path)
 
 
-def _parquet_of(source: Any, path: Path) -> pa.Table:
-    try:
-        return pq.read_table(source, memory_map=isinstance(source, Path), partitioning=None)
-    except pa.ArrowException as error:
-        raise DataError(f"{path} is not a whole Parquet file ({str(error).splitlines()[0]}); write or copy it again") from error
+def _parquet_of(data: bytes, path: Path) -> pa.Table:
+    with reading(path, DataError, "write or copy it again", "is not a whole Parquet file"):
+        return checked_table(pq.read_table(pa.BufferReader(data), page_checksum_verification=True), path)
 
 
 def _read_feather(data: bytes, path: Path) -> pa.Table:
-    try:
-        return pa.feather.read_table(pa.BufferReader(data))
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} is not a whole Feather file ({str(error).splitlines()[0]}); write or copy it again") from error
+    with reading(path, DataError, "write or copy it again", "is not a whole Feather file"):
+        return checked_table(pa.feather.read_table(pa.BufferReader(data)), path)
 
 
 def _filled(table: pa.Table, path: Path) -> pa.Table:
@@ -172,12 +168,7 @@ def _filled(table: pa.Table, path: Path) -> pa.Table:
 
 
 def _read_bytes(path: Path) -> bytes:
-    if path.exists() and not path.is_file():
-        raise DataError(f"{path} is not a regular file; write what it gives into a file first")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    return read_regular(path)
 
 
 def _with_keys(loaded: LoadedTable, part: Part) -> LoadedTable:
