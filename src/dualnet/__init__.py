@@ -52,6 +52,7 @@ _PUBLIC = {
     "create": "models.registry",
     "evaluate": "evaluation",
     "load": "models.registry",
+    "register_tokenizer": "data.featurizers.words",
 }
 
 _MODULES = {"splits": "data.splits", "sources": "data.sources", "synthetic": "data.synthetic"}
@@ -102,6 +103,7 @@ __all__ = [
     "create",
     "evaluate",
     "load",
+    "register_tokenizer",
     "sources",
     "splits",
     "synthetic",
@@ -111,6 +113,7 @@ if TYPE_CHECKING:
     from .data import sources, splits, synthetic
     from .data.content import Content, ContentSpec
     from .data.dataset import Dataset
+    from .data.featurizers.words import register_tokenizer
     from .data.interactions import Interactions
     from .data.tasks import RankingTask, Split, Validation
     from .errors import (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -14,14 +16,27 @@ from .errors import DataError, UnknownIdError, listing
 Key: TypeAlias = "str | int"
 Rows: TypeAlias = NDArray[np.int64]
 
+_INVISIBLE = "\ufeff\u200b\u200e\u200f\u2060"
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
 MAX_ID_BYTES = 1024  # longer ids are a sign of a wrong column, and would be echoed in every message
+
+
+def clean_id(text: str) -> str:
+    """Return a text id as tables hold it: without blanks and invisible marks around it, in Unicode's form NFC.
+
+    So ``" i1"`` is ``"i1"``, and an accent is one character however it was typed; case and leading zeros stay.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text).strip().strip(_INVISIBLE)
+    return text.strip()
 
 
 class IdMap:
     """A frozen two-way map between external ids and row numbers 0, 1, 2, ...
 
     Everything public speaks in external ids; matrices speak in rows. Ids are all strings or all integers, never
-    mixed, so that ``"007"``, ``"7"`` and ``7`` cannot be confused.
+    mixed, so that ``"007"``, ``"7"`` and ``7`` cannot be confused. Whoever asks may give integers as text in plain form
+    (``"7"``, never ``"007"``), for JavaScript knows no integers beyond 2^53, and text in any Unicode form.
 
     Parameters
     ----------
@@ -88,7 +103,7 @@ class IdMap:
         return iter(self._keys.tolist())
 
     def __contains__(self, key: object) -> bool:
-        return not isinstance(key, bool) and key in self._index()
+        return not isinstance(key, bool) and (key in self._index() or self._otherwise(key) >= 0)
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, IdMap) and len(self) == len(other) and self.keys == other.keys)
@@ -155,7 +170,20 @@ class IdMap:
         if self.is_integer and isinstance(keys, np.ndarray) and np.issubdtype(keys.dtype, np.integer):
             return self._find_integers(keys)
         index = self._index()
-        return np.array([-1 if isinstance(key, bool) else index.get(key, -1) for key in keys], dtype=np.int64)
+        given = list(keys)
+        found = [-1 if isinstance(key, bool) else index.get(key, -1) for key in given]
+        if -1 in found:
+            found = [self._otherwise(key) if row < 0 else row for key, row in zip(given, found, strict=True)]
+        return np.array(found, dtype=np.int64)
+
+    def _otherwise(self, key: object) -> int:
+        """Return the row of an id that is written in another way: an integer as text, text in another form; else -1."""
+        if not isinstance(key, str):
+            return -1
+        plain = clean_id(key)
+        if not self.is_integer:
+            return -1 if plain == key else self._index().get(plain, -1)
+        return self._index().get(int(plain), -1) if _WHOLE.fullmatch(plain) else -1
 
     def _find_integers(self, keys: NDArray[np.generic]) -> Rows:
         if not len(self):

@@ -107,17 +107,46 @@ class TableOptions(SqlOptions):
     text_encoder: Annotated[
         str, typer.Option("--text-encoder", help="tfidf, hashing, or a sentence-transformers model by path or name.")
     ] = "tfidf"
+    tokenizer: Annotated[
+        str,
+        typer.Option("--tokenizer", help="How text becomes words: unicode, whitespace (cut before) or characters (pairs)."),
+    ] = "unicode"
+    stop_words: Annotated[
+        str, typer.Option("--stop-words", help="Languages, such as english,german; none; or a file words.txt, one a line.")
+    ] = "english"
+    token_pattern: Annotated[
+        str | None, typer.Option("--token-pattern", help="A regular expression that finds words, instead of a tokenizer.")
+    ] = None
     rating: Annotated[str | None, typer.Option("--rating", help="Rating column; needs --threshold.")] = None
     threshold: Annotated[
         float | None, typer.Option("--threshold", help="Ratings from here on are likes, those below dislikes.")
+    ] = None
+    unrated: Annotated[
+        float | None, typer.Option("--unrated", help="The rating that means 'not rated', such as 0 or -1: seen, no like.")
     ] = None
     event: Annotated[
         str | None, typer.Option("--event-column", help="Column with like, seen or dislike, instead of ratings.")
     ] = None
     time: Annotated[str | None, typer.Option("--time", help="Time column of the events.")] = None
+    time_format: Annotated[
+        str, typer.Option("--time-format", help="auto, s, ms, us or ns since 1970, or a pattern such as %m/%d/%Y.")
+    ] = "auto"
     users: Annotated[Path | None, typer.Option("--users", help="Table of users, with the user id column of the events.")] = None
     user_categories: Annotated[str, typer.Option("--user-categories", help="Columns of users with one label each.")] = ""
     user_numbers: Annotated[str, typer.Option("--user-numbers", help="Numeric columns of users.")] = ""
+    separator: Annotated[
+        str | None,
+        typer.Option("--separator", help="Between the fields of text tables: ';', '::', tab; told by itself mostly."),
+    ] = None
+    encoding: Annotated[str | None, typer.Option("--encoding", help="Of text tables, such as latin-1; UTF-8 by default.")] = (
+        None
+    )
+    comment: Annotated[str | None, typer.Option("--comment", help="Leave out lines that begin so, such as '#'.")] = None
+    column_names: Annotated[
+        str, typer.Option("--column-names", help="Names of the columns of events without a header, separated by commas.")
+    ] = ""
+    item_column_names: Annotated[str, typer.Option("--item-column-names", help="The same for the items.")] = ""
+    user_column_names: Annotated[str, typer.Option("--user-column-names", help="The same for the users.")] = ""
     missing_content: Annotated[
         str,
         typer.Option(
@@ -171,9 +200,13 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
         "user": tables.user, "item": tables.item, "text": words(tables.text), "tags": words(tables.tags),
         "categories": words(tables.categories), "numbers": words(tables.numbers), "vectors": _vectors(tables.vectors),
         "images": words(tables.images), "image_model": tables.image_model, "text_encoder": tables.text_encoder,
-        "rating": tables.rating, "threshold": tables.threshold, "event": tables.event, "time": tables.time,
+        "tokenizer": tables.tokenizer, "stop_words": tables.stop_words, "token_pattern": tables.token_pattern,
+        "rating": tables.rating, "threshold": tables.threshold, "unrated": tables.unrated, "event": tables.event, "time": tables.time,
+        "time_format": tables.time_format,
         "user_categories": words(tables.user_categories), "user_numbers": words(tables.user_numbers),
-        "missing_content": tables.missing_content,
+        "missing_content": tables.missing_content, "separator": tables.separator, "encoding": tables.encoding,
+        "comment": tables.comment, "column_names": words(tables.column_names), "item_column_names": words(tables.item_column_names),
+        "user_column_names": words(tables.user_column_names),
     }  # fmt: skip
     if data is None or asked:
         if data is not None or tables.items is not None or tables.users is not None:
@@ -186,7 +219,7 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
     elif data in sources.known():
         loaded = sources.load(data)
     elif Path(data).exists() or tables.items is not None or "." in data or "/" in data:
-        loaded = Dataset.from_tables(Path(data), tables.items, users=tables.users, name=Path(data).name, **columns)
+        loaded = Dataset.from_tables(data, tables.items, users=tables.users, name=Path(data).name, **columns)
     else:
         raise UsageError(f"'{data}' is neither a file nor a data set.{nearest(data, ['demo', *sources.known()])}")
     return loaded if content is None else loaded.with_content(words(content))

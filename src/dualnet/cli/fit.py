@@ -103,7 +103,10 @@ def fit(
     build_model(name, {}, str(source) if named_there else "--model")
     build_model(name, configured, str(source))
     built = build_model(name, {**configured, **parse_settings(settings or [])}, "--set")  # what is wrong now is said there
-    columns = EventColumns(tables.user, tables.item, tables.rating, tables.threshold, tables.event)
+    columns = EventColumns(
+        tables.user, tables.item, tables.rating, tables.threshold, tables.event, tables.unrated, tables.separator,
+        tables.encoding, tables.comment, tables.column_names,
+    )  # fmt: skip
     with run_of_fit(out, columns, name, resume=resume, overwrite=overwrite):
         if resume:
             stop = last_stop(out / "checkpoints")

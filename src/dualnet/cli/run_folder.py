@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 NAME = "run.json"
 T = TypeVar("T")
+_FIRST = ("user", "item", "rating", "threshold", "event")  # of the first version; younger ones are written where they are set
 LIMIT = 65_536  # bytes; what `write` writes has a few hundred
 
 
@@ -28,6 +29,10 @@ class EventColumns:
         Ratings from here on are likes, those below are dislikes.
     event : str, optional
         Column of event types, instead of ratings.
+    unrated : float, optional
+        The rating that means "not rated".
+    separator, encoding, comment, column_names : str, optional
+        How the file is written; see `dualnet.data.delimited.TableForm`.
     """
 
     user: str = "user_id"
@@ -35,6 +40,11 @@ class EventColumns:
     rating: str | None = None
     threshold: float | None = None
     event: str | None = None
+    unrated: float | None = None
+    separator: str | None = None
+    encoding: str | None = None
+    comment: str | None = None
+    column_names: str = ""
 
     def overridden(
         self, user: str | None, item: str | None, rating: str | None, threshold: float | None, event: str | None = None
@@ -50,7 +60,10 @@ class EventColumns:
         same = not rating or rating == self.rating
         chosen = self.rating if rating is None else rating or None
         kept = self.threshold if same and rating != "" else None
-        return EventColumns(user or self.user, item or self.item, chosen, kept if threshold is None else threshold, typed)
+        return replace(
+            self, user=user or self.user, item=item or self.item, rating=chosen, threshold=kept if threshold is None else threshold,
+            event=typed, unrated=None if chosen is None else self.unrated,
+        )  # fmt: skip
 
     def __str__(self) -> str:
         text = f"users in column '{self.user}', items in '{self.item}'"
@@ -84,7 +97,8 @@ def write_run_file(
     """
     from ..data.write_text import write_text
 
-    told = {"format_version": 1, "events": asdict(columns)} | ({} if test is None else {"test": dict(test)})
+    events = {name: value for name, value in asdict(columns).items() if name in _FIRST or value not in (None, "")}
+    told = {"format_version": 1, "events": events} | ({} if test is None else {"test": dict(test)})
     told |= {} if model is None else {"model": model}
     if test is not None and (fitted := _fitted(folder)) is not None:
         told["test_of"] = fitted
@@ -182,7 +196,8 @@ def _columns(told: Any) -> EventColumns:
     events = told.get("events", {})
     kinds: dict[str, tuple[type, ...]] = {
         "user": (str,), "item": (str,), "rating": (str, type(None)), "threshold": (int, float, type(None)),
-        "event": (str, type(None)),
+        "event": (str, type(None)), "unrated": (int, float, type(None)), "separator": (str, type(None)),
+        "encoding": (str, type(None)), "comment": (str, type(None)), "column_names": (str,),
     }  # fmt: skip
     for name, value in events.items():
         if name not in kinds or not isinstance(value, kinds[name]) or isinstance(value, bool):

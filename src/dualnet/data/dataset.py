@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -83,17 +83,28 @@ class Dataset:
         images: str | Sequence[str] = (),
         image_model: str | None = None,
         text_encoder: str = "tfidf",
+        tokenizer: str | Callable[[str], Sequence[str]] = "unicode",
+        stop_words: str | Path | Sequence[str] = "english",
+        token_pattern: str | None = None,
         title: str | None = None,
         rating: str | None = None,
         threshold: float | None = None,
+        unrated: float | None = None,
         event: str | None = None,
         weight: str | None = None,
         time: str | None = None,
+        time_format: str = "auto",
         users: IntoDataFrame | str | Path | None = None,
         user_categories: str | Sequence[str] = (),
         user_numbers: str | Sequence[str] = (),
         duplicates: Duplicates = "error",
         missing_content: Literal["error", "zero", "drop"] = "error",
+        separator: str | None = None,
+        encoding: str | None = None,
+        comment: str | None = None,
+        column_names: str | Sequence[str] = (),
+        item_column_names: str | Sequence[str] = (),
+        user_column_names: str | Sequence[str] = (),
         name: str = "data",
     ) -> Dataset:
         """Build from two tables: who did what, and what the things are.
@@ -101,7 +112,8 @@ class Dataset:
         Parameters
         ----------
         events : data frame or path
-            One row for each event: pandas, Polars or Arrow, or a CSV, TSV, Parquet or JSON-lines file (plain or gzip).
+            One row for each event: pandas, Polars or Arrow, or a file (text with separators, JSON, Parquet, Feather; plain or
+            packed), a folder of such parts, or a pattern such as ``events-*.csv``.
         items : data frame or path, optional
             One row for each item, with the id column `item` and content columns.
         user, item : str
@@ -116,19 +128,32 @@ class Dataset:
             table, or in the working folder where `items` is a data frame.
         image_model, text_encoder : str
             How pictures and texts become numbers; see `ContentSpec`.
+        tokenizer : str or callable
+            How text becomes words: ``"unicode"``, ``"whitespace"``, ``"characters"``, a name of `register_tokenizer`, or a
+            function from a text to its words.
+        stop_words : str, Path or sequence of str
+            Words that do not count: languages (``"english,german"``), ``"none"``, a text file with one a line, or the words.
+        token_pattern : str, optional
+            A regular expression that finds the words, instead of a tokenizer.
         title : str, optional
             Column to show a person; by default the first text column.
         rating, threshold
             Events with `rating` >= `threshold` are likes, those below are dislikes: they are kept as
             `Interactions.others` and never listed to the same user again. An event without a rating was seen. A rating
-            column needs a threshold.
+            column needs a threshold. Ratings may be negative.
+        unrated : float, optional
+            The rating that means "not rated", such as 0 or -1: such events were seen.
         event : str, optional
             Column with the type of an event, instead of ratings: ``like``, ``seen`` or ``dislike``. All are likes when
             neither is given.
         weight : str, optional
             Column with the confidence of a pair, > 0.
         time : str, optional
-            Column with the time of an event (seconds since 1970, or a timestamp type).
+            Column with the time of an event: seconds, milli-, micro- or nanoseconds since 1970, days such as 20200131,
+            dates, timestamps, ISO text.
+        time_format : str
+            ``"auto"`` (by the size of the numbers), ``"s"``, ``"ms"``, ``"us"``, ``"ns"``, or a pattern of `strptime` for
+            text, such as ``"%m/%d/%Y %I:%M:%S %p"``.
         users : data frame or path, optional
             One row for each user, with the id column `user`.
         user_categories, user_numbers : str or sequence of str
@@ -138,6 +163,10 @@ class Dataset:
         missing_content : {"error", "zero", "drop"}
             What to do with events of items that have no row in `items`: refuse, treat the content as empty, or leave
             those events out.
+        separator, encoding, comment : str, optional
+            How text tables are written, where that does not show: see `TableForm`.
+        column_names, item_column_names, user_column_names : sequence of str
+            Names of the columns of a text table without a header.
         name : str
             For reports.
 
@@ -154,9 +183,11 @@ class Dataset:
 
         return dataset_from_tables(
             events, items, user=user, item=item, text=text, tags=tags, categories=categories, numbers=numbers,
-            vectors=vectors, bags=bags, images=images, image_model=image_model, text_encoder=text_encoder, title=title, rating=rating, threshold=threshold, event=event, weight=weight, time=time, users=users,
+            vectors=vectors, bags=bags, images=images, image_model=image_model, text_encoder=text_encoder, tokenizer=tokenizer,
+            stop_words=stop_words, token_pattern=token_pattern, title=title, rating=rating, threshold=threshold, unrated=unrated, event=event, weight=weight, time=time, time_format=time_format, users=users,
             user_categories=user_categories, user_numbers=user_numbers, duplicates=duplicates,
-            missing_content=missing_content, name=name,
+            missing_content=missing_content, separator=separator, encoding=encoding, comment=comment, column_names=column_names,
+            item_column_names=item_column_names, user_column_names=user_column_names, name=name,
         )  # fmt: skip
 
     @classmethod

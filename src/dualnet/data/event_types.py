@@ -18,7 +18,9 @@ from .table_values import column_of, numbers_of
 Place = Callable[[int], str]  # names the file and the line of a row
 
 
-def event_codes_of(loaded: LoadedTable, rating: str | None, threshold: float | None, event: str | None) -> NDArray[np.uint8]:
+def event_codes_of(
+    loaded: LoadedTable, rating: str | None, threshold: float | None, event: str | None, unrated: float | None = None
+) -> NDArray[np.uint8]:
     """Return what each event of a table is: by its type, by its rating, or a like.
 
     Parameters
@@ -29,6 +31,8 @@ def event_codes_of(loaded: LoadedTable, rating: str | None, threshold: float | N
         Column of ratings; those from the threshold on are likes, those below are dislikes.
     event : str, optional
         Column of event types, instead.
+    unrated : float, optional
+        The rating of events that were not rated: they were seen.
 
     Returns
     -------
@@ -41,14 +45,28 @@ def event_codes_of(loaded: LoadedTable, rating: str | None, threshold: float | N
     DataError
         For a value that cannot be used.
     """
+    if unrated is not None and rating is None:
+        raise UsageError(
+            "unrated= says which rating means 'not rated', so it needs a rating column; give rating= and threshold="
+        )
     if event is not None and rating is not None:
         raise UsageError("events are told apart by a rating or by a type, not by both; give rating= or event=")
     if event is not None:
         return types_of(column_of(loaded, event, "event"), event, loaded.place)
     if rating is None or threshold is None:
         return np.full(loaded.table.num_rows, LIKE, np.uint8)
-    ratings = numbers_of(loaded, rating, allow_negative=False, allow_missing=True)
+    ratings = numbers_of(loaded, rating, allow_missing=True)
+    if unrated is not None:
+        codes = types_of_ratings(ratings[ratings != unrated], threshold, loaded.name)
+        return _filled(ratings, unrated, codes)
     return types_of_ratings(ratings, threshold, loaded.name)
+
+
+def _filled(ratings: NDArray[np.float64], unrated: float, codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the codes of all events: those that were not rated were seen."""
+    every = np.full(len(ratings), SEEN, np.uint8)
+    every[ratings != unrated] = codes
+    return every
 
 
 def types_of(values: Sequence[Any], column: str, place: Place) -> NDArray[np.uint8]:

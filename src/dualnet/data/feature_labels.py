@@ -14,7 +14,6 @@ from .featurizers.hashed import HashBlock, bucket
 from .featurizers.images import ImageBlock
 from .featurizers.numeric import BagBlock, NumberBlock, VectorBlock
 from .featurizers.sentences import SentenceBlock
-from .featurizers.terms import words
 from .values import plain_text_of
 
 # blocks whose numbers mean nothing alone
@@ -77,7 +76,7 @@ class FeatureLabels:
             if isinstance(block, NumberBlock):
                 special[start] = (block.column, plain_text_of(value) or "")
                 continue
-            for word in dict.fromkeys(words(str(value))):
+            for word in dict.fromkeys(block.words(str(value))):
                 place = start + bucket(word, len(block.idf))[0]
                 special[place] = (block.column, f"{special[place][1]}/{word}" if place in special else word)
         return [special.get(feature) or self._labels[feature] for feature in features.tolist()]

@@ -22,6 +22,7 @@ from .featurizers.images import ImageBlock
 from .featurizers.numeric import BagBlock, NumberBlock, VectorBlock
 from .featurizers.sentences import SentenceBlock
 from .featurizers.terms import CategoryBlock, TermBlock
+from .featurizers.words import OLD
 from .kinds import Kind, RowNames, cast_table, like_table, shown_table
 from .saved_blocks import check_block
 
@@ -214,7 +215,7 @@ class Featurizer:
             if isinstance(block, SentenceBlock | ImageBlock):
                 block.follow = trust_paths
             blocks.append(block)
-        return cls(ContentSpec.from_json(config["spec"]), blocks)
+        return cls(ContentSpec.from_json({"tokenizer": OLD, **config["spec"]}), blocks)
 
 
 KIND_OF_BLOCK: dict[str, Kind] = {
@@ -242,7 +243,9 @@ def _block_kind(block: Block) -> str:
 def _fit_text(content: Content, column: str, rows: Rows | None) -> Block:
     spec = content.spec
     if spec.text_encoder == "tfidf":
-        return TermBlock.fit(content, column, "text", rows, min_df=spec.min_df, max_features=spec.max_features)
+        return TermBlock.fit(
+            content, column, "text", rows, min_df=spec.min_df, max_features=spec.max_features, words=spec.words
+        )
     if spec.text_encoder == "hashing":
-        return HashBlock.fit(content, column, rows, min_df=spec.min_df, n_buckets=spec.max_features)
+        return HashBlock.fit(content, column, rows, min_df=spec.min_df, n_buckets=spec.max_features, words=spec.words)
     return SentenceBlock.fit(content, column, rows, model=spec.text_encoder)

@@ -8,9 +8,10 @@ from typing import Any
 from ..errors import DataError
 from ..ids import IdMap
 from .content import Content, ContentSpec
+from .id_columns import ids_of
 from .interactions import Interactions
 from .kinds import RowNames, cast_table
-from .tables import dataset_from_tables, ids_of, load_source
+from .tables import dataset_from_tables, load_source
 
 
 def read_new_pairs(
@@ -24,6 +25,11 @@ def read_new_pairs(
     threshold: float | None = None,
     event: str | None = None,
     weight: str | None = None,
+    unrated: float | None = None,
+    separator: str | None = None,
+    encoding: str | None = None,
+    comment: str | None = None,
+    column_names: str = "",
 ) -> Interactions:
     """Read a table of new events.
 
@@ -33,7 +39,7 @@ def read_new_pairs(
         Table as for `Dataset.from_tables`.
     users, items : IdMap
         The model's ids: where those are integers, text of a CSV file becomes integers, and the other way round.
-    user, item, rating, threshold, event, weight
+    user, item, rating, threshold, event, weight, unrated, separator, encoding, comment, column_names
         As in `Dataset.from_tables`, but the table may have no like; of repeated pairs the largest weight counts.
 
     Raises
@@ -43,7 +49,8 @@ def read_new_pairs(
     """
     read = dataset_from_tables(
         path, None, user=user, item=item, rating=rating, threshold=threshold, event=event, weight=weight, duplicates="max",
-        need_likes=False,
+        unrated=unrated, separator=separator, encoding=encoding, comment=comment,
+        column_names=[name.strip() for name in column_names.split(",") if name.strip()], need_likes=False,
     ).interactions  # fmt: skip
     own_users, own_items = of_kind(read.users, users, path, user), of_kind(read.items, items, path, item)
     return Interactions(own_users, own_items, read.matrix, None, read.others)

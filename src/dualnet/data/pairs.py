@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import DataError, DualNetWarning, UsageError, listing
-from ..ids import Key
+from ..ids import Key, clean_id
+from .delimited import BY_SUFFIX, lines_of
 from .interactions import Interactions
+from .packed import format_of
 from .read_table import FORMATS, load_table, read_text
 
 Layout = Literal["auto", "pairs", "lists", "counted-lists", "user-lists"]
@@ -76,12 +78,11 @@ def read_pairs(path: str | Path, form: PairFormat | None = None) -> Interactions
     UsageError
         If the layout has to be said.
     """
-    path, form = Path(path), form or PairFormat()
+    path, form = Path(path).expanduser(), form or PairFormat()
     if not path.exists():
         raise DataError(f"there is no file {path}")
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    kind = suffixes[-2] if len(suffixes) > 1 and suffixes[-1] == ".gz" else (suffixes[-1] if suffixes else "")
-    if kind in FORMATS and kind not in (".csv", ".tsv"):
+    kind = format_of(path)
+    if path.is_dir() or (kind in FORMATS and kind not in BY_SUFFIX):
         users, items = _columns(path, form)
     else:
         lines = _fields(path, kind)
@@ -98,8 +99,8 @@ Pairs = tuple[list[Key], list[Key]]
 
 def _fields(path: Path, kind: str) -> list[Line]:
     text = read_text(path)
-    if kind in (".csv", ".tsv"):
-        reader = csv.reader(text.splitlines(), delimiter="\t" if kind == ".tsv" else ",", strict=True)
+    if kind in BY_SUFFIX:
+        reader = csv.reader(lines_of(text), delimiter=BY_SUFFIX[kind], strict=True)
         lines: list[Line] = []
         try:
             for row in reader:
@@ -108,7 +109,7 @@ def _fields(path: Path, kind: str) -> list[Line]:
             raise DataError(f"{path}, line {reader.line_num}: {error}; mend the quotes or the line") from error
         return lines
     # a comma with blanks is one separator; an empty line is a user without items
-    return [(number, re.split(r"[\s,]+", line.strip())) for number, line in enumerate(text.splitlines(), 1)]
+    return [(number, re.split(r"[\s,]+", line.strip())) for number, line in enumerate(lines_of(text), 1)]
 
 
 def _guess(lines: list[Line], path: Path) -> Layout:
@@ -186,7 +187,7 @@ def _converter(form: PairFormat, path: Path) -> Callable[[str, int, str], Key]:
         if not field:
             raise DataError(f"{path}, line {line}: the {what} id is missing; fill or remove the line")
         if base is None:
-            return field
+            return clean_id(field)
         if not field.isdecimal() or not field.isascii():
             raise DataError(
                 f"{path}, line {line}: the {what} id {field!r} is not a whole number; leave base out if ids are text"
@@ -211,6 +212,7 @@ def _columns(path: Path, form: PairFormat) -> Pairs:
                 raise DataError(f"{loaded.place(row)}: the {what} id {value!r} must be text or a whole number")
             if form.base is not None and isinstance(value, int) and value < form.base:
                 raise DataError(f"{loaded.place(row)}: the {what} id {value} is below {form.base}; the ids count from 0")
-            values.append(value - form.base if form.base is not None and isinstance(value, int) else value)
+            plain = clean_id(value) if isinstance(value, str) else value
+            values.append(plain - form.base if form.base is not None and isinstance(plain, int) else plain)
         columns.append(values)
     return columns[0], columns[1]

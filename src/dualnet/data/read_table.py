@@ -1,27 +1,32 @@
-"""Tables from files: CSV, TSV, JSON lines (plain or gzip) and Parquet, with errors that name file, line and column."""
+"""Tables from files: text with separators, JSON, Parquet and Feather, packed or in parts, with errors that name file and line."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet as pq
 
 from ..errors import DataError
-from .frames import table_of
-from .open_input import check_regular, read_regular, reading
+from .arrow_check import checked_table
+from .delimited import STANDARD, TEXT_SUFFIXES, TableForm, decoded, read_delimited
+from .frames import cells_of, is_mixed, table_of
+from .json_lines import SUFFIXES as JSON_SUFFIXES
+from .json_lines import read_json
+from .open_input import read_regular, reading
+from .packed import PACKED, format_of, unpacked
 from .parquet_files import read_parquet
+from .table_parts import Part, are_numbered, find_parts
 
-LINE_LIMIT = 2**20
-LARGEST_RATIO = 100  # unpacked / packed size of a gzip file; more is a bomb
-SMALLEST_BOMB = 64 * 2**20
-FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+PARQUET = (".parquet", ".pq", ".parq")
+FEATHER = (".feather", ".arrow", ".ipc")
+FORMATS = (".csv", ".tsv", ".tab", ".psv", *JSON_SUFFIXES, *PARQUET, *FEATHER)
+SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
+PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,24 +41,32 @@ class LoadedTable:
         File name, or ``the events table``.
     lines : list of int, optional
         Line of each row in its file.
+    parts : sequence of LoadedTable
+        The tables that this one was put together from, in order.
     """
 
     table: pa.Table
     name: str
     lines: list[int] | None = None
+    parts: tuple[LoadedTable, ...] = ()
 
     def place(self, row: int) -> str:
         """Return where a row came from, for error texts."""
+        for part in self.parts:
+            if row < part.table.num_rows:
+                return part.place(row)
+            row -= part.table.num_rows
         return f"{self.name}, line {self.lines[row]}" if self.lines is not None else f"{self.name}, row {row + 1}"
 
 
 def read_table(path: str | Path, *, strings: tuple[str, ...] = ()) -> pa.Table:
-    """Read a table; the format follows the suffix.
+    """Read a table; the format follows the suffix, and where that says nothing the content.
 
     Parameters
     ----------
     path : str or Path
-        ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson``, each also with ``.gz``, or ``.parquet``.
+        ``.csv``, ``.tsv``, ``.jsonl``, ``.json`` and their like, plain or packed (``.gz``, ``.zip``, ``.zst``, ``.bz2``,
+        ``.xz``), ``.parquet`` or ``.feather``; a folder of such parts, or a pattern such as ``events-*.csv``.
     strings : tuple of str
         Columns to turn into text, such as ids; columns of CSV and TSV are text anyway, so that ``007`` stays ``007``.
 
@@ -66,7 +79,7 @@ def read_table(path: str | Path, *, strings: tuple[str, ...] = ()) -> pa.Table:
     DataError
         For a file that cannot be used; one sentence with file, line, value and remedy.
     """
-    table = load_table(Path(path)).table
+    table = load_table(path).table
     for name in strings:
         if name in table.column_names and not pa.types.is_string(table.schema.field(name).type):
             place = table.column_names.index(name)
@@ -76,138 +89,116 @@ def read_table(path: str | Path, *, strings: tuple[str, ...] = ()) -> pa.Table:
     return table
 
 
-def load_table(path: Path) -> LoadedTable:
-    """Read a table and keep the line of each row; see `read_table`."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    kind = suffixes[-2] if len(suffixes) > 1 and suffixes[-1] == ".gz" else (suffixes[-1] if suffixes else "")
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; name a file in it")
-    if kind in (".pkl", ".pickle", ".pt", ".pth"):
-        raise DataError(
-            f"{path} is a pickle, which could run code when opened, so it is never opened; export the table to Parquet or CSV"
-        )
-    if kind not in FORMATS:
-        raise DataError(f"{path}: unknown table format '{kind}'; use .csv, .tsv, .jsonl (plain or .gz) or .parquet")
-    if kind == ".parquet":
-        return LoadedTable(_read_parquet(path), path.name)
-    text = read_text(path)
-    reader: Callable[[str, Path], tuple[dict[str, list[Any]], list[int]]] = (
-        _read_lines if kind in (".jsonl", ".ndjson") else _read_delimited
-    )
-    columns, lines = reader(text, path)
-    return LoadedTable(table_of(columns), path.name, lines)
+def load_table(source: str | Path, form: TableForm = STANDARD) -> LoadedTable:
+    """Read a table and keep the line of each row; see `read_table`.
+
+    Parameters
+    ----------
+    source : str or Path
+        A file, a folder of parts, or a pattern such as ``events-*.csv``.
+    form : TableForm
+        How text tables are written, where that does not show.
+    """
+    parts = find_parts(source)
+    tables = [_with_keys(_load_file(part.path, form), part) for part in parts]
+    if len(tables) == 1:
+        return tables[0]
+    return _joined(tables, parts, str(source))
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 text file, plain or gzip.
+    """Read a text file in UTF-8 (or in UTF-16 after its mark), plain or packed.
 
     Raises
     ------
     DataError
         If it is empty, cut short, not text or not UTF-8.
     """
-    return _decode(_read_bytes(path), path)
+    return decoded(unpacked(_read_bytes(path), path)[0], path)
+
+
+def _load_file(path: Path, form: TableForm) -> LoadedTable:
+    suffix = path.suffix.lower()
+    if suffix in PICKLES:
+        raise DataError(
+            f"{path} is a pickle, which could run code when opened, so it is never opened; export the table to Parquet or CSV"
+        )
+    if suffix in PARQUET:
+        return LoadedTable(_read_parquet(path), path.name)
+    kind = format_of(path)
+    if kind in SPREADSHEETS:
+        raise DataError(f"{path} is a workbook of a spreadsheet; save the sheet as CSV")
+    known = kind in FORMATS or kind in TEXT_SUFFIXES or kind in PACKED or kind == "" or form.is_said
+    if not known:
+        raise DataError(
+            f"{path}: unknown table format '{kind}'; use .csv, .tsv, .jsonl, .json (plain or packed), .parquet or .feather, or say"
+            " what separates the fields with separator= (--separator)"
+        )
+    data, kind = unpacked(_read_bytes(path), path)
+    if kind in FEATHER or data.startswith(b"ARROW1"):
+        return LoadedTable(_filled(_read_feather(data, path), path), path.name)
+    if kind in PARQUET or data.startswith(b"PAR1"):
+        return LoadedTable(_filled(_parquet_of(data, path), path), path.name)
+    text = decoded(data, path, form)
+    if kind in JSON_SUFFIXES or (kind not in TEXT_SUFFIXES and not form.is_said and text.lstrip()[:1] in ("{", "[")):
+        columns, lines = read_json(text, path)
+    else:
+        columns, lines = read_delimited(text, path, kind, form)
+    return LoadedTable(table_of(columns), path.name, lines)
 
 
 def _read_parquet(path: Path) -> pa.Table:
-    table = read_parquet(path)
+    return _filled(read_parquet(path), path)
+
+
+def _parquet_of(data: bytes, path: Path) -> pa.Table:
+    with reading(path, DataError, "write or copy it again", "is not a whole Parquet file"):
+        return checked_table(pq.read_table(pa.BufferReader(data), page_checksum_verification=True), path)
+
+
+def _read_feather(data: bytes, path: Path) -> pa.Table:
+    with reading(path, DataError, "write or copy it again", "is not a whole Feather file"):
+        return checked_table(pa.feather.read_table(pa.BufferReader(data)), path)
+
+
+def _filled(table: pa.Table, path: Path) -> pa.Table:
     if table.num_rows == 0:
         raise DataError(f"{path} has no rows")
     return table
 
 
 def _read_bytes(path: Path) -> bytes:
-    if path.suffix.lower() != ".gz":
-        return read_regular(path)
-    limit = max(check_regular(path) * LARGEST_RATIO, SMALLEST_BOMB)
-    with reading(path, DataError, "copy it again", "is cut short or damaged"), gzip.open(path, "rb") as handle:
-        data = handle.read(limit + 1)
-    if len(data) > limit:
-        raise DataError(f"{path} unpacks to more than {LARGEST_RATIO} times its size; unpack it yourself if that is right")
-    return data
+    return read_regular(path)
 
 
-def _decode(data: bytes, path: Path) -> str:
-    if not data.strip():
-        raise DataError(f"{path} is empty")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise DataError(f"{path} looks like UTF-16; save it as UTF-8")
-    if b"\0" in data[:LINE_LIMIT]:
+def _with_keys(loaded: LoadedTable, part: Part) -> LoadedTable:
+    """Return the rows of a part with the values that its folders carry as columns."""
+    table = loaded.table
+    for name, value in part.keys.items():
+        if name not in table.column_names:
+            table = table.append_column(name, pa.array([value] * table.num_rows, pa.string()))
+    return LoadedTable(table, loaded.name, loaded.lines)
+
+
+def _joined(tables: Sequence[LoadedTable], parts: Sequence[Part], name: str) -> LoadedTable:
+    columns = {tuple(sorted(loaded.table.column_names)) for loaded in tables}
+    if len(columns) > 1 and not are_numbered(list(parts)):
+        odd = next(loaded for loaded in tables if set(loaded.table.column_names) != set(tables[0].table.column_names))
         raise DataError(
-            f"{path} holds NUL bytes at offset {data.index(0)}, so it is not a text table; check the file or its suffix"
+            f"{name} holds tables with different columns, such as {tables[0].name} ({', '.join(tables[0].table.column_names[:6])})"
+            f" and {odd.name} ({', '.join(odd.table.column_names[:6])}); name the file that is the table"
         )
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"{path}, line {line}: byte 0x{data[error.start]:02x} at offset {error.start} is not UTF-8; save the file as UTF-8"
-        ) from error
+        if any(is_mixed(field) for loaded in tables for field in loaded.table.schema):
+            raise pa.ArrowInvalid("a part notes a column as one of several kinds of values")
+        table = pa.concat_tables([loaded.table for loaded in tables], promote_options="permissive")
+    except pa.ArrowException:  # parts of other types: of each column the values together
+        names = dict.fromkeys(column for loaded in tables for column in loaded.table.column_names)
+        table = table_of({column: [cell for loaded in tables for cell in _cells(loaded, column)] for column in names})
+    return LoadedTable(table, name, None, tuple(tables))
 
 
-def _read_delimited(text: str, path: Path) -> tuple[dict[str, list[Any]], list[int]]:
-    delimiter = "\t" if ".tsv" in [suffix.lower() for suffix in path.suffixes] else ","
-    csv.field_size_limit(LINE_LIMIT)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    try:
-        header = [name.strip() for name in next(reader)]
-        _check_header(header, text, delimiter, path)
-        width = len(header)
-        for row in reader:
-            if len(row) != width:
-                if not row:
-                    continue
-                raise DataError(
-                    f"{path}, line {reader.line_num}: {len(row)} fields where the header has {width}; quote fields that hold the"
-                    f" separator {delimiter!r}, or mend the line"
-                )
-            rows.append(row)
-            lines.append(reader.line_num)
-    except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: {error}; mend the quotes or the line") from error
-    if not rows:
-        raise DataError(f"{path} has a header but no rows")
-    return {name: [row[place] for row in rows] for place, name in enumerate(header)}, lines
-
-
-def _check_header(header: list[str], text: str, delimiter: str, path: Path) -> None:
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise DataError(f"{path}: the header names column '{twice[0]}' more than once; rename one of them")
-    if len(header) == 1:
-        first = text.split("\n", 1)[0]
-        guess = max((";", "\t", ",", "|"), key=first.count)
-        if guess != delimiter and first.count(guess):
-            name = {"\t": "tabs (name it .tsv)", ";": "semicolons", ",": "commas (name it .csv)", "|": "bars"}[guess]
-            raise DataError(
-                f"{path} has a single column '{header[0][:60]}' and looks separated by {name}; this suffix means {delimiter!r}"
-            )
-
-
-def _read_lines(text: str, path: Path) -> tuple[dict[str, list[Any]], list[int]]:
-    records: list[dict[str, Any]] = []
-    lines: list[int] = []
-    names: dict[str, None] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        if len(line) > LINE_LIMIT:
-            raise DataError(f"{path}, line {number} is longer than 1 MiB; is this a JSON-lines file?")
-        try:
-            record = json.loads(line, parse_constant=_refuse)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}, line {number} is not valid JSON ({error}); write one object a line") from error
-        if not isinstance(record, dict):
-            raise DataError(f"{path}, line {number} is not a JSON object; write one object a line")
-        names.update(dict.fromkeys(record))
-        records.append(record)
-        lines.append(number)
-    if not records:
-        raise DataError(f"{path} has no rows")
-    return {name: [record.get(name) for record in records] for name in names}, lines
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is not a number in JSON")
+def _cells(loaded: LoadedTable, column: str) -> list[Any]:
+    if column not in loaded.table.column_names:
+        return [None] * loaded.table.num_rows
+    return cells_of(loaded.table, column)

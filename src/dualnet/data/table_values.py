@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
-import warnings
-from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..errors import DataError, DualNetWarning, nearest
-from .frames import cells_of
+from ..errors import DataError, nearest
+from .frames import cells_of, column_at, is_mixed
 from .read_table import LoadedTable
-
-MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138
 
 
 def column_of(loaded: LoadedTable, column: str, what: str) -> list[Any]:
     """Return the values of a column; a `DataError` names the columns there are."""
+    chunks_of(loaded, column, what)
+    return cells_of(loaded.table, column)
+
+
+def chunks_of(loaded: LoadedTable, column: str, what: str) -> pa.ChunkedArray:
+    """Return a column as it is; errors as in `column_of`."""
     if column not in loaded.table.column_names:
         hint = nearest(column, loaded.table.column_names)
         raise DataError(
             f"{loaded.name} has no {what} column '{column}'; found {', '.join(loaded.table.column_names)}."
             f"{hint if 'Did you mean' in hint else ''} Say which it is with {what}= (--{what}-column on the command line)"
         )
-    return cells_of(loaded.table, column)
+    return column_at(loaded.table, column).cells
 
 
-def numbers_of(loaded: LoadedTable, column: str, *, allow_negative: bool, allow_missing: bool = False) -> NDArray[np.float64]:
+def numbers_of(loaded: LoadedTable, column: str, *, allow_missing: bool = False) -> NDArray[np.float64]:
     """Return a column of numbers, NaN for missing ones where they are allowed."""
+    cells = chunks_of(loaded, column, "number")
+    at_once = None if is_mixed(loaded.table.schema.field(column)) else _finite_or_none(cells, allow_missing)
+    if at_once is not None:
+        return at_once
     values = column_of(loaded, column, "number")
     out = np.full(len(values), np.nan)
+    lost = [row for row, value in enumerate(values) if value is None or value == ""]
+    if lost and not allow_missing:
+        raise DataError(
+            f"{loaded.place(lost[0])}: the number in column '{column}' is missing ({len(lost):,} such rows); fill or remove them"
+        )
     for row, value in enumerate(values):
-        if allow_missing and (value is None or value == ""):
+        if value is None or value == "":
             continue
         try:
             out[row] = float(value)
@@ -43,46 +56,19 @@ def numbers_of(loaded: LoadedTable, column: str, *, allow_negative: bool, allow_
             raise DataError(
                 f"{loaded.place(row)}: {value} in column '{column}' must be a finite number; mend or remove the row"
             )
-        if out[row] < 0 and not allow_negative:
-            raise DataError(
-                f"{loaded.place(row)}: {value} in column '{column}' is negative; shift the scale, or leave such events out first"
-            )
     return out
 
 
-def times_of(loaded: LoadedTable, column: str) -> NDArray[np.int64]:
-    """Return a column of times as seconds since 1970."""
-    values = column_of(loaded, column, "time")
-    out = np.empty(len(values), np.int64)
-    for row, value in enumerate(values):
-        try:
-            out[row] = _seconds(value)
-        except (TypeError, ValueError, OverflowError):
-            raise DataError(
-                f"{loaded.place(row)}: {value!r} in column '{column}' is not a time; use seconds since 1970 or ISO dates"
-            ) from None
-    if np.median(out) > MILLISECONDS_FROM:
-        warnings.warn(
-            f"times in column '{column}' look like milliseconds and were divided by 1000", DualNetWarning, stacklevel=4
-        )
-        out //= 1000
-    if (out > datetime.now(UTC).timestamp() + 86_400).any():
-        warnings.warn(
-            f"{int((out > datetime.now(UTC).timestamp()).sum()):,} times in column '{column}' lie in the future",
-            DualNetWarning,
-            stacklevel=4,
-        )
-    return out
-
-
-def _seconds(value: Any) -> int:
-    if isinstance(value, datetime):
-        return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
-    if isinstance(value, date):
-        return _seconds(datetime(value.year, value.month, value.day, tzinfo=UTC))
-    if isinstance(value, str):
-        try:
-            return int(float(value))
-        except ValueError:
-            return _seconds(datetime.fromisoformat(value))
-    return int(value)
+def _finite_or_none(cells: pa.ChunkedArray, allow_missing: bool) -> NDArray[np.float64] | None:
+    """Return millions of numbers in one go, or None where some need a closer look."""
+    kind = cells.type
+    if cells.null_count and not allow_missing:
+        return None
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_string(kind)):
+        return None
+    try:
+        found = pc.cast(cells, pa.float64(), safe=False).to_numpy().astype(np.float64)
+    except pa.ArrowException:
+        return None
+    whole = np.isfinite(found) | np.asarray(pc.is_null(cells).to_numpy())
+    return found if whole.all() else None

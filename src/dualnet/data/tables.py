@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from ..errors import CapabilityError, DataError, DualNetWarning, UsageError
 from ..ids import IdMap, Key
 from .content import Content, ContentSpec
 from .content_tables import beside, content_of_table, covering, one_kind_of_ids, with_empty_rows
 from .dataset import Dataset
+from .delimited import STANDARD, TableForm
 from .event_types import event_codes_of
 from .features import Featurizer
-from .frames import column_at, to_arrow
+from .featurizers.words import stop_words_of, tokenizer_name
+from .frames import to_arrow
+from .id_columns import ids_of
 from .interactions import Duplicates, Interactions
 from .kinds import RowNames
 from .other_events import EVENT_TYPES, LIKE
 from .read_table import LoadedTable, load_table, read_table
 from .ready_vectors import ready_rows
-from .table_values import column_of, numbers_of, times_of
+from .table_values import numbers_of
+from .times import check_time_format, times_of
 from .write_table import write_table
 
 if TYPE_CHECKING:
@@ -51,17 +55,28 @@ def dataset_from_tables(
     images: Names = (),
     image_model: str | None = None,
     text_encoder: str = "tfidf",
+    tokenizer: str | Callable[[str], Sequence[str]] = "unicode",
+    stop_words: str | Path | Sequence[str] = "english",
+    token_pattern: str | None = None,
     title: str | None = None,
     rating: str | None = None,
     threshold: float | None = None,
+    unrated: float | None = None,
     event: str | None = None,
     weight: str | None = None,
     time: str | None = None,
+    time_format: str = "auto",
     users: IntoDataFrame | LoadedTable | str | Path | None = None,
     user_categories: Names = (),
     user_numbers: Names = (),
     duplicates: Duplicates = "error",
     missing_content: Literal["error", "zero", "drop"] = "error",
+    separator: str | None = None,
+    encoding: str | None = None,
+    comment: str | None = None,
+    column_names: Names = (),
+    item_column_names: Names = (),
+    user_column_names: Names = (),
     name: str = "data",
     need_likes: bool = True,
 ) -> Dataset:
@@ -72,30 +87,33 @@ def dataset_from_tables(
         raise UsageError(
             "a rating column needs a threshold (ratings from there on are positives), and a threshold a rating column"
         )
+    check_time_format(time_format)
+    form = TableForm(separator, encoding, comment)
     user, item = str(user), str(item)
-    loaded = load_source(events, "the events table")
+    loaded = load_source(events, "the events table", replace(form, columns=_names(column_names)))
     user_keys, item_keys = ids_of(loaded, user, "user"), ids_of(loaded, item, "item")
-    kinds = event_codes_of(loaded, rating, threshold, event)
+    kinds = event_codes_of(loaded, rating, threshold, event, unrated)
     likes = kinds == LIKE
     if need_likes and not likes.any():
         if event is not None:
             raise DataError(f"{loaded.name}: no event in column '{event}' is a like; nothing can be learned without any")
         raise DataError(f"{loaded.name}: no rating in column '{rating}' reaches the threshold {threshold:g}; lower it")
     keep = np.ones(len(user_keys), bool)
-    weights = None if weight is None else numbers_of(loaded, weight, allow_negative=True)
-    times = None if time is None else times_of(loaded, time)
+    weights = None if weight is None else numbers_of(loaded, weight)
+    times = None if time is None else times_of(loaded, time, time_format)
     content: Content | None = None
     if items is not None:
         spec = ContentSpec(
             text=_names(text), tags=_names(tags), categories=_names(categories), numbers=_names(numbers), vectors=tuple(vectors) if isinstance(vectors, Mapping) else _names(vectors),
             bags=tuple(bags or ()), images=_names(images), image_model=image_model, text_encoder=text_encoder,
-            title=title,
+            tokenizer=tokenizer_name(tokenizer), stop_words=stop_words_of(stop_words), token_pattern=token_pattern, title=title,
         )  # fmt: skip
         given = {**(vectors if isinstance(vectors, Mapping) else {}), **(bags or {})}
         ready = {block: source for block, source in given.items() if source is not None}  # None: a list column of the table
-        content = _content(load_source(items, "the items table"), item, spec, ready)
+        listed = load_source(items, "the items table", replace(form, columns=_names(item_column_names)))
+        content = _content(listed, item, spec, ready)
         if isinstance(items, str | Path):
-            content = beside(content, Path(items).parent)
+            content = beside(content, Path(items).expanduser().parent)
         item_keys, content = one_kind_of_ids(item_keys, content)
         present = content.ids.find(item_keys) >= 0
         lost = likes & ~present
@@ -112,7 +130,8 @@ def dataset_from_tables(
     profile: Content | None = None
     if users is not None:
         user_spec = ContentSpec(categories=_names(user_categories), numbers=_names(user_numbers))
-        profile = _content(load_source(users, "the users table"), user, user_spec)
+        known = load_source(users, "the users table", replace(form, columns=_names(user_column_names)))
+        profile = _content(known, user, user_spec)
         user_keys, profile = one_kind_of_ids(user_keys, profile)
         present = profile.ids.find(user_keys) >= 0
         if missing_content == "drop" and not present[keep].all():
@@ -240,7 +259,7 @@ def _content(loaded: LoadedTable, column: str, spec: ContentSpec, ready: Ready |
     return content_of_table(loaded, column, ids_of(loaded, column, "id").tolist(), spec, ready)
 
 
-def load_source(source: Any, name: str) -> LoadedTable:
+def load_source(source: Any, name: str, form: TableForm = STANDARD) -> LoadedTable:
     """Return a table from a file or from memory.
 
     Parameters
@@ -249,6 +268,8 @@ def load_source(source: Any, name: str) -> LoadedTable:
         As `frames.to_arrow` takes it.
     name : str
         What a table in memory is called in error texts.
+    form : TableForm
+        How a text table is written, where that does not show.
 
     Raises
     ------
@@ -258,47 +279,11 @@ def load_source(source: Any, name: str) -> LoadedTable:
     if isinstance(source, LoadedTable):
         return source
     if isinstance(source, str | Path):
-        path = Path(source)
-        if not path.exists():
-            raise DataError(f"there is no file {path}")
-        return load_table(path)
+        return load_table(source, form)
     table = to_arrow(source)
     if table.num_rows == 0:
         raise DataError(f"{name} has no rows")
     return LoadedTable(table, name)
-
-
-def ids_of(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
-    """Return a column of ids: int64, or object with one text shared by all its rows; millions cost megabytes."""
-    if column in loaded.table.column_names:
-        chunks, mixed = column_at(loaded.table, column)
-        if mixed:
-            chunks = pa.chunked_array([], pa.null())
-        if chunks.null_count == 0 and pa.types.is_integer(chunks.type):
-            return np.asarray(chunks.to_numpy())
-        if chunks.null_count == 0 and (pa.types.is_string(chunks.type) or pa.types.is_large_string(chunks.type)):
-            coded = chunks.combine_chunks().dictionary_encode()
-            texts = np.array(coded.dictionary.to_pylist(), dtype=object)
-            if "" not in coded.dictionary.to_pylist():
-                return np.asarray(texts[coded.indices.to_numpy()])
-    values = column_of(loaded, column, what)
-    for row, value in enumerate(values):
-        if value is None or value == "":
-            missing = sum(v is None or v == "" for v in values)
-            raise DataError(
-                f"{loaded.place(row)}: the {what} id in column '{column}' is missing ({missing:,} such rows); fill or remove them"
-            )
-        if isinstance(value, float | bool) or not isinstance(value, str | int):
-            raise DataError(
-                f"{loaded.place(row)}: the {what} id {value!r} in column '{column}' is a {type(value).__name__}; make ids text or integers"
-            )
-    return _array(values)
-
-
-def _array(values: list[Key]) -> NDArray[Any]:
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
 
 
 def _names(names: Names) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..errors import UnknownIdError, listing
-from ..ids import IdMap, Key, Rows
+from ..ids import IdMap, Key, Rows, clean_id
 from ..models.base import Recommender
 from ..models.catalogue import ModelView, base_content, brought, check_finite, seen_rows
 from ..retrieval.catalogue import Brought
@@ -199,6 +199,8 @@ class LiveCatalogue(ModelView):
     def find(self, key: Key) -> int:
         """Return the row of an item that is there, -1 for others."""
         row = self.index.get(key, -1)
+        if row < 0 and isinstance(key, str) and (plain := clean_id(key)) != key:
+            key, row = plain, self.index.get(plain, -1)
         if row >= self.size or isinstance(key, bool) or row in self.dead or (row >= 0 and self.lineage.ids[row] != key):
             return -1
         return row

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import threading
+import unicodedata
 from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
 
+from ..data.featurizers.words import search_words
 from .cards import card
 from .catalogue import LiveCatalogue
 from .replies import LONGEST_PAGE
@@ -19,7 +20,8 @@ UserOrder = Literal["longest", "typical"]
 class TitleSearch:
     """Titles of one model's items as words; a live item costs its own title.
 
-    Words are compared without case. All words of a query must be in the title; the last may be the beginning of one.
+    Words are compared without case and in one Unicode form. All words of a query must be in the title; the last may be the
+    beginning of one, and words of a script without blanks (Chinese, Japanese, Thai) may begin anywhere.
     """
 
     def __init__(self) -> None:
@@ -29,13 +31,12 @@ class TitleSearch:
 
     def find(self, catalogue: LiveCatalogue, query: str, *, limit: int = 20, offset: int = 0) -> dict[str, Any]:
         """Return ``{"items": [cards], "total": n}``, the most popular first; an empty query finds everything."""
-        words = _split(query)
+        words = search_words(query)
         rows: Iterable[int] = range(catalogue.size)
         titles = self._titles(catalogue)
-        for word in words[:-1]:
-            rows = [row for row in rows if f" {word} " in titles[row]]
-        if words:
-            rows = [row for row in rows if f" {words[-1]}" in titles[row]]
+        for place, (word, anywhere) in enumerate(words, 1):
+            wanted = word if anywhere else f" {word}" if place == len(words) else f" {word} "
+            rows = [row for row in rows if wanted in titles[row]]
         gone = catalogue.dead | catalogue.hidden
         found = np.array([row for row in rows if row not in gone], np.int64)
         order = found[np.argsort(-catalogue.popularity[found], kind="stable")]
@@ -49,7 +50,7 @@ class TitleSearch:
                 self._lineage, self._words = catalogue.lineage, []
             if len(self._words) < catalogue.size:
                 fresh = catalogue.lineage.titles[len(self._words) : catalogue.size]
-                self._words.extend(f" {' '.join(_split(title))} " for title in fresh)
+                self._words.extend(f" {' '.join(word for word, _ in search_words(title))} " for title in fresh)
             return self._words
 
 
@@ -59,7 +60,7 @@ def find_users(catalogue: LiveCatalogue, query: str, *, limit: int = 20, order: 
     The longest histories come first; in the order "typical", those whose length is nearest to the median of all that hold
     something.
     """
-    model, wanted = catalogue.model, query.strip().casefold()
+    model, wanted = catalogue.model, unicodedata.normalize("NFC", query.strip()).casefold()
     users = [*model.users_.keys, *catalogue.new_users]
     lengths = np.concatenate([np.diff(model.histories_.indptr), np.zeros(len(catalogue.new_users), np.int64)])
     place = {user: at for at, user in enumerate(users)} if catalogue.events else {}
@@ -70,7 +71,3 @@ def find_users(catalogue: LiveCatalogue, query: str, *, limit: int = 20, order: 
     rank = -lengths if order == "longest" or not len(taken) else np.abs(lengths - np.median(taken))
     first = found[np.argsort(rank[found], kind="stable")][: min(max(limit, 0), LONGEST_PAGE)]
     return {"users": [{"user": users[at], "events": int(lengths[at])} for at in first.tolist()], "total": len(found)}
-
-
-def _split(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold())

@@ -49,6 +49,28 @@ def test_titles_are_found_by_words_and_the_beginning_of_the_last(catalogue):
     assert found(catalogue, "", limit=5, offset=46)[0] == everything[46:]
 
 
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ("爱情", ["中国爱情故事"]),
+        ("爱", ["中国爱情故事", "我的爱"]),
+        ("故事 中国", ["中国爱情故事"]),
+        ("รัก", ["ความรักของฉัน"]),
+        ("प्रेम", ["प्रेम कहानी"]),
+        ("कहानी प्रे", ["प्रेम कहानी"]),
+        ("STRASSE", ["Die Straße"]),
+        ("crème", ["Cre\u0300me &amp; Cognac"]),
+        ("ｃｏｇｎａｃ", ["Cre\u0300me &amp; Cognac"]),
+        ("कह", ["प्रेम कहानी"]),
+        ("अक", []),
+    ],
+)
+def test_titles_of_every_script_are_found(catalogue, query, titles):
+    every = ["中国爱情故事", "我的爱", "ความรักของฉัน", "प्रेम कहानी", "Die Straße", "Cre\u0300me &amp; Cognac"]
+    view, _, _ = put(catalogue, [NewItem(f"n{n}", {"title": title}) for n, title in enumerate(every)])
+    assert {view.titles([view.row(key)])[0] for key in found(view, query)[0]} == set(titles)
+
+
 def test_a_page_is_as_long_as_may_be_asked(catalogue):
     view, _, _ = put(catalogue, [NewItem(f"n{n}", {"title": "genomes"}) for n in range(300)])
     longest = ItemsQuery.model_json_schema()["properties"]["limit"]["maximum"]

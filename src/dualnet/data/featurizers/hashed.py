@@ -14,7 +14,9 @@ from ...errors import DataError
 from ...ids import Rows
 from ..content import Content
 from .base import column_values, inverse_document_frequency, unit_rows
-from .terms import words
+from .words import Words
+
+STANDARD = Words()
 
 
 def bucket(term: str, n_buckets: int) -> tuple[int, float]:
@@ -45,15 +47,19 @@ class HashBlock:
         Name of the column.
     idf : ndarray of float32, shape (n_buckets,)
         Weight of each bucket; 0 for those in fewer than `min_df` fitted rows.
+    words : Words, optional
+        How text becomes words.
     """
 
     kind: ClassVar[str] = "hashed"
 
-    def __init__(self, column: str, idf: NDArray[np.float32]) -> None:
-        self.column, self.idf = column, idf
+    def __init__(self, column: str, idf: NDArray[np.float32], words: Words = STANDARD) -> None:
+        self.column, self.idf, self.words = column, idf, words
 
     @classmethod
-    def fit(cls, content: Content, column: str, rows: Rows | None, *, min_df: int, n_buckets: int) -> HashBlock:
+    def fit(
+        cls, content: Content, column: str, rows: Rows | None, *, min_df: int, n_buckets: int, words: Words = STANDARD
+    ) -> HashBlock:
         """Measure in how many rows (all by default) each bucket occurs.
 
         Raises
@@ -61,18 +67,18 @@ class HashBlock:
         DataError
             If no row has a single word.
         """
-        counts = _hashed(column_values(content, column, rows), n_buckets)
+        counts = _hashed(column_values(content, column, rows), n_buckets, words)
         if counts.nnz == 0:
             raise DataError(f"content column '{column}' has no word in any of {counts.shape[0]:,} rows")
         frequency = np.bincount(counts.indices, minlength=n_buckets)
         idf = inverse_document_frequency(frequency, counts.shape[0])
         if (frequency >= min_df).any():
             idf[frequency < min_df] = 0
-        return cls(column, idf)
+        return cls(column, idf, words)
 
     def transform(self, content: Content) -> csr_array:
         """Return rows of unit length, shape (len(content), n_buckets)."""
-        counts = _hashed(column_values(content, self.column), len(self.idf))
+        counts = _hashed(column_values(content, self.column), len(self.idf), self.words)
         counts.data *= self.idf[counts.indices]
         counts.eliminate_zeros()
         return unit_rows(counts)
@@ -83,15 +89,15 @@ class HashBlock:
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return description and arrays; `from_state` reads them."""
-        return {"kind": self.kind, "column": self.column}, {"idf": self.idf}
+        return {"kind": self.kind, "column": self.column, "words": self.words.to_json()}, {"idf": self.idf}
 
     @classmethod
     def from_state(cls, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> HashBlock:
         """Rebuild from `to_state`."""
-        return cls(config["column"], tensors["idf"])
+        return cls(config["column"], tensors["idf"], Words.from_json(config.get("words")))
 
 
-def _hashed(values: Iterable[Any], n_buckets: int) -> csr_array:
+def _hashed(values: Iterable[Any], n_buckets: int, words: Words) -> csr_array:
     """Return signed counts, float32."""
     places: dict[str, tuple[int, float]] = {}
     indices: list[int] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
@@ -14,135 +13,17 @@ from ...errors import DataError, optional_package
 from ...ids import Rows
 from ..content import Content
 from .base import column_values, inverse_document_frequency, places_of, unit_rows
+from .stop_words import STOP_WORDS
+from .words import Words
 
-WORD = re.compile(r"\b\w\w+\b")
+__all__ = ["STOP_WORDS", "CategoryBlock", "TermBlock", "labels", "words"]
 
-# frequent English function words; a title of eight words should not be about "the"
-STOP_WORDS = frozenset(
-    [
-        "a",
-        "about",
-        "after",
-        "all",
-        "also",
-        "am",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "be",
-        "because",
-        "been",
-        "before",
-        "being",
-        "between",
-        "both",
-        "but",
-        "by",
-        "can",
-        "could",
-        "did",
-        "do",
-        "does",
-        "doing",
-        "down",
-        "during",
-        "each",
-        "few",
-        "for",
-        "from",
-        "further",
-        "had",
-        "has",
-        "have",
-        "having",
-        "he",
-        "her",
-        "here",
-        "hers",
-        "him",
-        "his",
-        "how",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "itself",
-        "just",
-        "me",
-        "more",
-        "most",
-        "my",
-        "no",
-        "nor",
-        "not",
-        "now",
-        "of",
-        "off",
-        "on",
-        "once",
-        "only",
-        "or",
-        "other",
-        "our",
-        "out",
-        "over",
-        "own",
-        "same",
-        "she",
-        "should",
-        "so",
-        "some",
-        "such",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "through",
-        "to",
-        "too",
-        "under",
-        "until",
-        "up",
-        "us",
-        "very",
-        "via",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "while",
-        "who",
-        "whom",
-        "why",
-        "will",
-        "with",
-        "within",
-        "without",
-        "would",
-        "you",
-        "your",
-    ]
-)
+STANDARD = Words()
 
 
 def words(text: str) -> list[str]:
-    """Return the lower-case words of at least two characters, without English function words."""
-    return [word for word in WORD.findall(text.lower()) if word not in STOP_WORDS]
+    """Return the words of a text by the rule that holds where no other is chosen; see `Words`."""
+    return STANDARD(text)
 
 
 def labels(value: object) -> list[str]:
@@ -170,10 +51,14 @@ class TermBlock:
         Term of each feature.
     idf : ndarray of float32, shape (len(vocabulary),)
         Weight of each term.
+    words : Words, optional
+        How text becomes words.
     """
 
-    def __init__(self, column: str, kind: str, vocabulary: Sequence[str], idf: NDArray[np.float32]) -> None:
-        self.column, self.kind = column, kind
+    def __init__(
+        self, column: str, kind: str, vocabulary: Sequence[str], idf: NDArray[np.float32], words: Words = STANDARD
+    ) -> None:
+        self.column, self.kind, self.words = column, kind, words
         self.vocabulary, self.idf = list(vocabulary), idf
         self._index = (
             places_of(self.vocabulary) if kind == "tags" else {term: place for place, term in enumerate(self.vocabulary)}
@@ -181,7 +66,10 @@ class TermBlock:
         self._terms: Callable[[Any], list[str]] = words if kind == "text" else labels
 
     @classmethod
-    def fit(cls, content: Content, column: str, kind: str, rows: Rows | None, *, min_df: int, max_features: int) -> TermBlock:
+    def fit(
+        cls, content: Content, column: str, kind: str, rows: Rows | None, *, min_df: int, max_features: int,
+        words: Words = STANDARD,
+    ) -> TermBlock:  # fmt: skip
         """Collect the vocabulary of some rows.
 
         Parameters
@@ -198,6 +86,8 @@ class TermBlock:
             Terms in fewer rows are left out (if that leaves none, all are kept).
         max_features : int
             At most this many terms, the most frequent.
+        words : Words
+            How text becomes words.
 
         Raises
         ------
@@ -208,7 +98,7 @@ class TermBlock:
         """
         with optional_package("scikit-learn", "train", f"fitting content column '{column}'", module="sklearn"):
             from sklearn.feature_extraction.text import CountVectorizer
-        split = words if kind == "text" else labels
+        split: Callable[[Any], list[str]] = words if kind == "text" else labels
         documents = [split(value) if value is not None else [] for value in column_values(content, column, rows)]
         if not any(documents):
             raise DataError(
@@ -225,7 +115,7 @@ class TermBlock:
         if len(kept) > max_features:
             kept = np.sort(kept[np.argsort(-total[kept], kind="stable")[:max_features]])
         idf = inverse_document_frequency(frequency[kept], len(documents))
-        return cls(column, kind, [str(terms[place]) for place in kept], idf)
+        return cls(column, kind, [str(terms[place]) for place in kept], idf, words)
 
     def transform(self, content: Content) -> csr_array:
         """Return TF-IDF rows of unit length, shape (len(content), len(vocabulary))."""
@@ -253,12 +143,14 @@ class TermBlock:
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return description and arrays; `from_state` reads them."""
-        return {"kind": self.kind, "column": self.column, "vocabulary": self.vocabulary}, {"idf": self.idf}
+        words = {"words": self.words.to_json()} if self.kind == "text" else {}
+        return {"kind": self.kind, "column": self.column, "vocabulary": self.vocabulary, **words}, {"idf": self.idf}
 
     @classmethod
     def from_state(cls, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> TermBlock:
         """Rebuild from `to_state`."""
-        return cls(config["column"], config["kind"], config["vocabulary"], tensors["idf"])
+        words = Words.from_json(config.get("words")) if config["kind"] == "text" else STANDARD
+        return cls(config["column"], config["kind"], config["vocabulary"], tensors["idf"], words)
 
 
 class CategoryBlock:

@@ -1,11 +1,12 @@
-"""How ids look in requests: text or whole numbers, as the served model has them; nothing is converted."""
+"""How ids look in requests: text or whole numbers, as the served model has them; whole numbers may come as text too."""
 
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, Field, FiniteFloat, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, StringConstraints, WithJsonSchema
 from starlette.convertors import Convertor, register_url_convertor
 
 from ...ids import MAX_ID_BYTES, Key
@@ -31,6 +32,32 @@ PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 
 TextId: TypeAlias = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MAX_ID_BYTES, pattern=PRINTABLE)]
 WholeId: TypeAlias = Annotated[int, Field(strict=True, ge=SMALLEST, le=LARGEST)]
+
+EXACT = 2**53 - 1  # the largest whole number that JavaScript surely keeps
+PLAIN = r"^(0|-?[1-9][0-9]{0,17}|-?[1-8][0-9]{18})$"
+
+
+def _whole(key: Any) -> Any:
+    """Return an id that came as text as the number it is; refuse numbers that a client may have rounded."""
+    if type(key) is str and re.fullmatch(r"0|-?[1-9][0-9]{0,18}", key):
+        return int(key)
+    if type(key) is int and not -EXACT <= key <= EXACT and key == int(Decimal(repr(float(key)))):
+        raise ValueError(
+            "a whole number beyond 2^53 may have lost digits on its way (in JavaScript it does); send the id as text"
+        )
+    return key
+
+
+AskedWholeId: TypeAlias = Annotated[
+    WholeId,
+    BeforeValidator(_whole),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "integer", "minimum": -EXACT, "maximum": EXACT}, {"type": "string", "pattern": PLAIN}],
+            "description": "A whole number, or its digits as text; in answers text beyond 2^53, or always with ?ids=text.",
+        }
+    ),
+]
 
 
 def _no_dot_segments(key: str) -> str:
@@ -82,3 +109,32 @@ def path_id(text: str, whole: bool) -> Key:
 def path_schema(whole: bool) -> Any:
     """Return the type that documents an id in a path."""
     return WholeId if whole else TextId
+
+
+_ID_FIELDS = frozenset(["item", "user", "ignored", "not_understood"])
+
+
+def with_text_ids(answer: Any, every: bool, named: bool = False) -> Any:
+    """Return an answer whose whole numbers beyond 2^53 are text, so that JavaScript keeps them.
+
+    Parameters
+    ----------
+    answer : JSON-ready value
+        What is answered.
+    every : bool
+        Make all ids text, whatever their size.
+    named : bool
+        Whether this value stands in a field of ids.
+    """
+    if isinstance(answer, dict):
+        return {
+            name: with_text_ids(
+                value, every and name != "content", name in _ID_FIELDS or (name == "items" and type(value) is list)
+            )
+            for name, value in answer.items()
+        }
+    if isinstance(answer, list | tuple):
+        return [with_text_ids(value, every, named) for value in answer]
+    if type(answer) is int and (not -EXACT <= answer <= EXACT or (every and named)):
+        return str(answer)
+    return answer

@@ -15,6 +15,7 @@ from . import body
 from .answer import RAW_HEADERS, Send, send_bytes
 from .body import Receive
 from .http_errors import Refusal, schema_refusal
+from .id_types import with_text_ids
 from .strict_json import decode
 
 Scope = Any
@@ -67,6 +68,8 @@ class Reading:
         Bytes of a body.
     failure : callable
         Turns an exception of the service into a `Refusal`, or returns None for a defect.
+    whole : bool
+        Whether ids are whole numbers, some of which JavaScript cannot hold.
     """
 
     body: type[BaseModel] | None
@@ -74,6 +77,7 @@ class Reading:
     path: Mapping[str, Callable[[str], Any]]
     largest: int
     failure: Callable[[Exception, bool], Refusal | None]
+    whole: bool = False
 
 
 class JsonRoute(APIRoute):
@@ -132,6 +136,8 @@ class JsonRoute(APIRoute):
             return
         if isinstance(answer, Reply):
             status, answer = answer.status, answer.content
+        if reading.whole:
+            answer = with_text_ids(answer, b"ids=text" in scope["query_string"].split(b"&"))
         answer["request_id"] = scope["request_id"]
         await send_bytes(send, status, to_json(answer, inf_nan_mode="null"))
 

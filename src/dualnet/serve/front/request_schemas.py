@@ -296,6 +296,11 @@ class ReloadRequest(Strict):
     rollback: bool = False
 
 
+IdsAsText: TypeAlias = Annotated[
+    Literal["text"], Field(default_factory=_absent, description="Give whole ids as text, as any route does with ?ids=text.")
+]
+
+
 class ItemsQuery(BaseModel):
     """Which items to list."""
 
@@ -304,6 +309,7 @@ class ItemsQuery(BaseModel):
     query: Annotated[str, StringConstraints(max_length=200)] = ""
     limit: Annotated[int, Field(ge=1, le=LONGEST_PAGE)] = 20
     offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    ids: IdsAsText
 
 
 class UsersQuery(BaseModel):
@@ -314,3 +320,4 @@ class UsersQuery(BaseModel):
     query: Annotated[str, StringConstraints(max_length=200)] = ""
     limit: Annotated[int, Field(ge=1, le=LONGEST_PAGE)] = 20
     order: Literal["longest", "typical"] = "longest"
+    ids: IdsAsText

@@ -18,7 +18,7 @@ from ..refusals import BusyError, ClosedError, ConflictError, RefusedModelError
 from .answer_schemas import ErrorAnswer
 from .gate import App
 from .http_errors import Refusal, retry_after
-from .id_types import NewItemTextId, NewTextId, TextId, WholeId, path_id
+from .id_types import AskedWholeId, NewItemTextId, NewTextId, TextId, path_id, path_schema
 from .json_route import Endpoint, JsonRoute, Reading
 from .meters import Meters
 
@@ -60,10 +60,10 @@ class RouteTable:
         self._largest = largest
         # a served model has one kind of ids; a later version with another kind is refused by the service
         self.whole_users, self.whole_items = service.whole_users, service.whole_items
-        self.item: Any = WholeId if self.whole_items else TextId
-        self.new_item: Any = WholeId if self.whole_items else NewItemTextId
-        self.user: Any = WholeId if self.whole_users else TextId
-        self.new_user: Any = WholeId if self.whole_users else NewTextId
+        self.item: Any = AskedWholeId if self.whole_items else TextId
+        self.new_item: Any = AskedWholeId if self.whole_items else NewItemTextId
+        self.user: Any = AskedWholeId if self.whole_users else TextId
+        self.new_user: Any = AskedWholeId if self.whole_users else NewTextId
         self.routes: list[BaseRoute] = []
         self.exact: dict[tuple[str, str], App] = {}
 
@@ -108,7 +108,7 @@ class RouteTable:
         named = {
             name: whole for name, whole in (("item", self.whole_items), ("user", self.whole_users)) if f"{{{name}:" in path
         }
-        kinds = {"item": self.item, "user": self.user}
+        kinds = {name: path_schema(whole) for name, whole in named.items()}
         parameters: list[tuple[str, Any]] = [
             (name, Annotated[kinds[name], Path(description=f"Id of the {name}.")]) for name in named
         ]
@@ -131,7 +131,12 @@ class RouteTable:
             path,
             endpoint,
             reading=Reading(
-                body, query, {name: partial(path_id, whole=whole) for name, whole in named.items()}, self._largest, self.refusal
+                body,
+                query,
+                {name: partial(path_id, whole=whole) for name, whole in named.items()},
+                self._largest,
+                self.refusal,
+                whole=self.whole_items or self.whole_users,
             ),
             methods=[method],
             response_model=answer,

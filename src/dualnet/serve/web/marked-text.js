@@ -5,6 +5,8 @@ import { part } from "./words.js";
 
 const FAINTEST = 0.04; // of the largest part: what is smaller is not marked
 const MOST = 60; // terms
+const NO_BLANKS =
+  /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u30fc\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 
 /** The parts of one column as a map of a lower-case term to its score; small ones are left out. */
 export function termsOf(parts, column) {
@@ -16,8 +18,8 @@ export function termsOf(parts, column) {
 /** Return nodes of `text` with its terms in mark elements, stronger where they count more. */
 export function marked(text, { largest, scores }) {
   if (scores.size === 0) return [text];
-  const terms = [...scores.keys()].sort((a, b) => b.length - a.length).map(escaped);
-  const found = new RegExp(`(?<![\\p{L}\\p{N}_])(?:${terms.join("|")})(?![\\p{L}\\p{N}_])`, "giu");
+  const terms = [...scores.keys()].sort((a, b) => b.length - a.length);
+  const found = new RegExp(terms.map(whole).join("|"), "giu");
   const nodes = [];
   let from = 0;
   for (const match of text.matchAll(found)) {
@@ -35,6 +37,11 @@ export function strength(score, largest) {
   if (score < 0) return "against";
   const share = score / largest;
   return share >= 0.5 ? "strong" : share >= 0.2 ? "medium" : "faint";
+}
+
+/** A term as an expression: a word by itself, or anywhere where the script has no blanks between words. */
+function whole(term) {
+  return NO_BLANKS.test(term) ? escaped(term) : `(?<![\\p{L}\\p{N}\\p{M}_])${escaped(term)}(?![\\p{L}\\p{N}\\p{M}_])`;
 }
 
 function escaped(term) {

@@ -73,12 +73,12 @@ export function newItemView(host, model) {
   }
 
   async function add() {
-    const item = model.ids.items === "integer" ? Number(id.value) : id.value.trim();
+    const item = id.value.trim(); // whole numbers too: as numbers they would lose digits beyond 2^53
     put.disabled = true;
     try {
       const content = await fields.read();
       if (Object.keys(content).length === 0) throw new Problem("Describe it first: give at least one of the fields above");
-      if (item === "" || (model.ids.items === "integer" && !Number.isSafeInteger(item))) throw new Problem(model.ids.items === "integer" ? "The id has to be a whole number" : "Give it an id");
+      if (item === "" || (model.ids.items === "integer" && !/^(0|-?[1-9]\d*)$/.test(item))) throw new Problem(model.ids.items === "integer" ? "The id has to be a whole number" : "Give it an id");
       await call("PUT", itemPath(item), { content });
       const title = String(content[titleColumn(model.columns)] ?? item);
       noteAdded(item, title);

@@ -66,7 +66,6 @@ def test_a_reading_statement_is_known_behind_remarks_and_brackets():
         (b"SELECT '\xff'", "byte 0xff"),
         (b"SELECT 1\0", "NUL bytes"),
         (b"S" * (2**20 + 1), "1,048,577 bytes"),
-        ("SELECT 1".encode("utf-16"), "UTF-16"),
     ],
 )
 def test_bad_files(tmp_path, content, text):

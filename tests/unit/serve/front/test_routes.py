@@ -101,17 +101,52 @@ def test_a_question_reaches_the_service_whole(front):
     assert {name: type(value) for name, value in content.items()} == {n: type(v) for n, v in FRESH["content"].items()}
 
 
-def test_whole_number_ids_are_numbers_and_only_numbers(make_front):
+def test_whole_number_ids_are_numbers_or_their_digits(make_front):
     front = make_front(whole=True)
-    assert front.post("/v1/recommend", {"history": [1, 2]}).status_code == 200
+    for history in ([1, 2], ["1", 2], ["-7"], [2**53 - 1], ["1234567890123456800"]):
+        asked = front.post("/v1/recommend", {"history": history})
+        assert asked.status_code == (200 if set(map(int, history)) <= {1, 2} else 422), history
+    assert front.service.questions[1].history == [1, 2]
     assert front.ask("GET", "/v1/items/7").json()["item"] == 7
-    for body in ({"history": ["1"]}, {"history": [1.0]}, {"history": [True]}, {"user": "1"}, {"history": [2**63]}):
+    for body in (
+        {"history": ["01"]},
+        {"history": ["1.0"]},
+        {"history": [" 1"]},
+        {"history": [1.0]},
+        {"history": [True]},
+        {"user": "u"},
+        {"history": [2**63]},
+    ):
         assert front.post("/v1/recommend", body).status_code == 422, body
     for path in ("007", "7.0", "+7", "%207", "\u0667", "1e1", "99999999999999999999", "x"):
         assert front.ask("GET", f"/v1/items/{path}").status_code == 422, path
     assert front.ask("GET", "/v1/items/-7").status_code == 404
     document = front.ask("GET", "/openapi.json").json()
     assert document["paths"]["/v1/items/{item}"]["get"]["parameters"][0]["schema"]["type"] == "integer"
+
+
+BIG = 1_234_567_890_123_456_789
+
+
+def test_ids_beyond_javascript_are_text_in_answers_and_may_not_be_rounded(make_front):
+    front = make_front(whole=True)
+    front.service.items |= {BIG: {"title": "big", "stamp": 2**60}, BIG + 11: {"title": "rounded"}}
+    front.service.users[BIG] = [BIG]
+    for key in (str(BIG), BIG):  # a number with all its digits came through
+        assert front.post("/v1/score", {"history": [key], "items": [key]}).status_code == 200
+    assert front.service.questions[-1].items == [BIG]
+    for rounded in (1234567890123456800, 2**53, -(2**60) // 10**4 * 10**4):
+        answer = front.post("/v1/score", {"history": [rounded], "items": [1]})
+        assert answer.status_code == 422
+        assert "send the id as text" in answer.json()["error"]["message"]
+    found = front.ask("GET", f"/v1/items/{BIG}").json()
+    assert (found["item"], found["content"]["stamp"]) == (str(BIG), str(2**60))
+    assert front.ask("GET", "/v1/items/7").json()["item"] == 7
+    assert front.ask("GET", "/v1/items/7?ids=text").json()["item"] == "7"
+    assert front.ask("GET", "/v1/model?ids=text").json()["items"] == 10
+    assert front.ask("GET", "/v1/items?ids=text&limit=2").status_code == 200
+    assert front.ask("GET", "/v1/items?ids=words").status_code == 422
+    assert front.post("/v1/events", {"events": [{"user": "5", "item": str(BIG)}]}).status_code == 200
 
 
 def test_explanations_come_with_each_entry(front):
