@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Self, TypeVar
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_type_hints
 
 from ..errors import UsageError, nearest
+from ..rng import draw_seed
+from .parameter_types import check_type, plain
 
 T = TypeVar("T")
+
+LOCK = "_writing"  # begins the name of the cache that holds a model's lock
 
 
 class Parameters:
     """Base of everything whose constructor takes keywords and only stores them: they are the configuration.
 
-    `get_params` and `set_params` behave as in scikit-learn, so ``sklearn.base.clone`` returns an unfitted twin.
+    `get_params` and `set_params` behave as in scikit-learn, so ``sklearn.base.clone`` returns an unfitted twin. `fit` replaces
+    NumPy's scalars and arrays by plain values, and checks all types before it begins.
+
+    Attributes
+    ----------
+    drawn_seed_ : int
+        What the last `fit` drew from `random_state`; of a number the number itself.
     """
 
     name: ClassVar[str]
+    may_be_infinite: ClassVar[tuple[str, ...]] = ()
+
+    drawn_seed_: int
 
     @classmethod
     def parameter_names(cls) -> list[str]:
@@ -45,6 +60,57 @@ class Parameters:
             if name not in known:
                 hint = nearest(name, known) if known else " It has none."
                 raise UsageError(f"{place}model '{cls.name}' has no parameter '{name}'.{hint}")
+
+    @classmethod
+    def check_types(cls, parameters: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+        """Return values of parameters as the constructor's annotations have them.
+
+        Raises
+        ------
+        UsageError
+            For a value of another type; the text names it, and `place`, where it came from.
+        """
+        hints = get_type_hints(cls.__init__, None, {"Sequence": Sequence, "Literal": Literal})
+        return {
+            name: check_type(value, hints[name], f"{place}{name}", infinite=name in cls.may_be_infinite)
+            for name, value in parameters.items()
+        }
+
+    @property
+    def seed_(self) -> int:
+        """The seed of the last fit: drawn from `random_state`, or that number itself."""
+        if "drawn_seed_" in vars(self):
+            return self.drawn_seed_
+        return draw_seed(vars(self).get("random_state", 0))
+
+    def twin(self, **changes: Any) -> Self:
+        """Return an unfitted model with the same parameters, but for some, and the same seed."""
+        made = type(self)(**{**self.get_params(), **changes})
+        made.drawn_seed_ = self.seed_
+        return made
+
+    def written_params(self) -> dict[str, Any]:
+        """Return the parameters as they are kept with what was learned: instead of a generator the seed that it gave."""
+        return self.get_params() | ({"random_state": self.seed_} if "random_state" in self.parameter_names() else {})
+
+    def _settle(self) -> None:
+        """Make the parameters ready for a fit: plain values of the right types, and a seed.
+
+        Raises
+        ------
+        UsageError
+            For a value of another type, or out of its range (`_check`).
+        """
+        for name, value in self.get_params().items():
+            setattr(self, name, plain(value))
+        parameters = self.get_params()
+        random_state = parameters.pop("random_state", 0)
+        self.check_types(parameters)
+        self._check()
+        self.drawn_seed_ = draw_seed(random_state)
+
+    def _check(self) -> None:
+        """Refuse values outside their range, as far as that can be told without data; raises `UsageError`."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the constructor's arguments of this model.
@@ -84,7 +150,8 @@ class Parameters:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle holds: parameters and what was learned. Caches (`_cached`) are made anew."""
-        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        # a copy first, for another thread may add to the attributes
+        return {name: value for name, value in dict(vars(self)).items() if not name.startswith("_")}
 
     def _cached(self, name: str, make: Callable[[], T]) -> T:
         """Return a cache, made on first use: an attribute whose name begins with an underscore."""
@@ -92,6 +159,14 @@ class Parameters:
         return found
 
     def _forget(self) -> None:
-        """Drop every cache."""
-        for name in [name for name in vars(self) if name.startswith("_")]:
+        """Drop every cache but the lock, which somebody may hold."""
+        for name in [name for name in vars(self) if name.startswith("_") and not name.startswith(LOCK)]:
             delattr(self, name)
+
+    @property
+    def _lock(self) -> threading.RLock:
+        """Held by whatever changes the model, so that of several threads one comes after the other.
+
+        Each process has its own: a forked child would wait for ever for a thread that only its parent has.
+        """
+        return self._cached(f"{LOCK}_{os.getpid()}", threading.RLock)
