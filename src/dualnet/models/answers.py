@@ -39,6 +39,7 @@ from ..retrieval.topk import WORKERS, block_rows, cores
 from ..retrieval.vectors import stack_vectors
 from .catalogue import ModelCatalogue, TrainedUsers, catalogue_of, kept_vectors
 from .core import Core
+from .one_writer import one_writer
 from .question_content import as_content, cannot_score_new, user_rows
 
 Fallback = Literal["popularity", "error"]
@@ -321,6 +322,8 @@ class Answers(Core):
     def add_items(self, content: Content | Any) -> Self:
         """Put new items into the catalogue from their content: recommendable at once, without training.
 
+        Several threads may add at once: one waits for the other. Questions do not wait.
+
         Parameters
         ----------
         content : Content or data frame
@@ -340,18 +343,22 @@ class Answers(Core):
             If an id is already in the catalogue, or a column is missing.
         """
         self._require_fitted()
-        before = self.catalogue_
         content = as_content(content, self)
         if not self.capabilities.new_items or self.featurizer_ is None:
             raise CapabilityError(cannot_score_new(self))
-        present = [key for key in content.ids if key in before.ids]
-        if present:
-            raise DataError(f"item {listing(present)} is already in the catalogue; give a new item a new id")
-        fresh = stack_vectors(before.features, self.featurizer_.transform(content))
-        known = np.concatenate([before.known, np.full(len(content), -1)])
-        raw = None if before.content is None else before.content.append(content)
-        self.catalogue_ = ItemSpace(before.ids.extend(content.ids), known, fresh, raw)
-        kept_vectors(self).extend(self, before)
+        with one_writer(self):
+            before = self.catalogue_
+            present = [key for key in content.ids if key in before.ids]
+            if present:
+                raise DataError(f"item {listing(present)} is already in the catalogue; give a new item a new id")
+            fresh = stack_vectors(before.features, self.featurizer_.transform(content))
+            known = np.concatenate([before.known, np.full(len(content), -1)])
+            raw = None if before.content is None else before.content.append(content)
+            after = ItemSpace(before.ids.extend(content.ids), known, fresh, raw)
+            vectors = kept_vectors(self)
+            kept = vectors.extended(self, before, after)
+            self.catalogue_ = after  # at once: whoever asks meanwhile has the one catalogue or the other
+            vectors.keep(kept)
         return self
 
     def _ask(self, questions: Sequence[Question]) -> list[Answer]:
@@ -371,7 +378,7 @@ class Answers(Core):
         """Yield the answers to many questions, so many at a time that their scores fit a budget of memory."""
         step = block_rows(len(self.catalogue_), block) if block else min(block_rows(len(self.catalogue_)), MOST_TOGETHER)
         workers = min(WORKERS, cores())
-        kept_vectors(self).of(self)  # once, before several threads ask for it
+        kept_vectors(self).of(self, self.catalogue_)  # once, before several threads ask for it
         left = iter(questions)
         with ThreadPoolExecutor(workers) as pool:
             while group := [part for _ in range(workers) if (part := list(islice(left, step)))]:

@@ -20,6 +20,7 @@ from .artifact import read_model, save
 from .core import Capabilities, Prepared
 from .explaining import Explains
 from .fit_arguments import check_fit_arguments
+from .one_writer import one_writer
 from .updating import Updates
 
 __all__ = ["Capabilities", "Prepared", "Recommender"]  # what a model is written with
@@ -91,7 +92,7 @@ class Recommender(Answers, Explains, Updates):
             If the model needs content and there is none.
         """
         check_fit_arguments(train, validation, run)
-        with self._lock:
+        with one_writer(self):
             return self._fit_now(train, validation, run or RunOptions())
 
     def _fit_now(self, train: Dataset, validation: Validation | None, run: RunOptions) -> Self:

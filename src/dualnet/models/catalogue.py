@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -187,12 +188,12 @@ class ModelCatalogue(ModelView):
     @cached_property
     def vectors(self) -> Vectors:
         """Vectors of all rows."""
-        return self._kept.of(self._model)
+        return self._kept.of(self._model, self._space).vectors
 
     @cached_property
     def lengths(self) -> NDArray[np.float64]:
         """Euclidean lengths of the vectors."""
-        return self._kept.lengths(self._model)
+        return self._kept.of(self._model, self._space).lengths
 
     @cached_property
     def listed(self) -> NDArray[np.bool_]:
@@ -269,34 +270,53 @@ class ModelCatalogue(ModelView):
         return ItemSpace(IdMap(np.arange(len(known))), known, stack_vectors(own.features, extra.space.features))
 
 
+@dataclass(frozen=True, eq=False)
+class KeptVectors:
+    """Vectors of one catalogue, and their lengths once somebody has asked for them."""
+
+    space: weakref.ref[ItemSpace]
+    vectors: Vectors
+
+    @cached_property
+    def lengths(self) -> NDArray[np.float64]:
+        """Euclidean lengths, shape (n,)."""
+        return norms(self.vectors)
+
+
 class CatalogueVectors:
-    """The vectors of one catalogue and no other: memory does not grow with the number of questions."""
+    """The vectors of one catalogue and no other: memory does not grow with the number of questions.
+
+    What is kept is replaced as a whole, so that of several threads none finds the vectors of one catalogue beside the items of
+    another.
+    """
 
     def __init__(self) -> None:
-        self._space: weakref.ref[ItemSpace] | None = None
-        self._vectors: Vectors = None
-        self._lengths: NDArray[np.float64] | None = None
+        self._kept: KeptVectors | None = None
 
-    def of(self, model: Core) -> Vectors:
-        """Return the vectors of `model.catalogue_`, shape (len(catalogue_), width)."""
-        if self._space is None or self._space() is not model.catalogue_:
-            self._vectors, self._lengths = model.encode_items(model.catalogue_), None
-            self._space = weakref.ref(model.catalogue_)
-        return self._vectors
+    def of(self, model: Core, space: ItemSpace) -> KeptVectors:
+        """Return the vectors of a catalogue of the model, shape (len(space), width)."""
+        kept = self._kept
+        if kept is None or kept.space() is not space:
+            kept = KeptVectors(weakref.ref(space), model.encode_items(space))
+            if space is model.catalogue_:
+                self._kept = kept
+        return kept
 
-    def extend(self, model: Core, before: ItemSpace) -> None:
-        """Encode only what `model.catalogue_` has behind the items of the catalogue before it."""
-        if self._space is not None and self._space() is before:
-            fresh = model.encode_items(model.catalogue_, np.arange(len(before), len(model.catalogue_)))
-            self._vectors, self._lengths = stack_vectors(self._vectors, fresh), None
-            self._space = weakref.ref(model.catalogue_)
+    def extended(self, model: Core, before: ItemSpace, after: ItemSpace) -> KeptVectors | None:
+        """Return what `keep` is to keep for a catalogue that is to follow: only what it has more than `before` is encoded.
 
-    def lengths(self, model: Core) -> NDArray[np.float64]:
-        """Return their Euclidean lengths, shape (len(catalogue_),)."""
-        vectors = self.of(model)
-        if self._lengths is None:
-            self._lengths = norms(vectors)
-        return self._lengths
+        None where the vectors of `before` are not kept.
+        """
+        kept = self._kept
+        if kept is None or kept.space() is not before:
+            return None
+        fresh = model.encode_items(after, np.arange(len(before), len(after)))
+        return KeptVectors(weakref.ref(after), stack_vectors(kept.vectors, fresh))
+
+    def keep(self, kept: KeptVectors | None) -> None:
+        """Keep these vectors; None leaves what there is."""
+        if kept is not None:
+            self._kept = kept
 
 
 class TrainedUsers:

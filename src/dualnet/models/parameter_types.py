@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
@@ -42,7 +43,19 @@ def plain(value: Any) -> Any:
     return value
 
 
-def check_type(value: Any, hint: Any, place: str, *, infinite: bool = False) -> Any:
+@dataclass(frozen=True)
+class Form:
+    """How an error text puts a name and its value: ``epochs = 2.5 should be ...`` or ``epochs=2.5 must be ...``."""
+
+    equals: str
+    verb: str
+
+
+WRITTEN = Form(" = ", "should")
+IN_PYTHON = Form("=", "must")
+
+
+def check_type(value: Any, hint: Any, place: str, form: Form = WRITTEN, *, infinite: bool = False) -> Any:
     """Return a value of the hinted type; numbers in quotes, or booleans for numbers, are not guessed at.
 
     Parameters
@@ -53,6 +66,8 @@ def check_type(value: Any, hint: Any, place: str, *, infinite: bool = False) -> 
         Annotation of the parameter.
     place : str
         What to call it, such as ``"--set: epochs"``.
+    form : Form
+        Of the text.
     infinite : bool
         Whether infinity is a value of it.
 
@@ -67,27 +82,28 @@ def check_type(value: Any, hint: Any, place: str, *, infinite: bool = False) -> 
         For a value of another type, a number that is not finite, or a word that is not among the choices.
     """
     origin, arguments = get_origin(hint), get_args(hint)
+    told = f"{place}{form.equals}{value!r}"
     if origin is Literal:
         if not isinstance(value, str) or value not in arguments:
-            raise UsageError(f"{place} = {value!r} is not known.{nearest(str(value), arguments)}")
+            raise UsageError(f"{told} is not known.{nearest(str(value), arguments)}")
         return value
     if origin is not None and isinstance(origin, type) and issubclass(origin, Sequence):
         if not isinstance(value, list | tuple):
-            raise UsageError(f"{place} = {value!r} should be a list, such as [200, 200, 50]")
-        return tuple(check_type(entry, arguments[0], place) for entry in value)
+            raise UsageError(f"{told} {form.verb} be a list, such as [200, 200, 50]")
+        return tuple(check_type(entry, arguments[0], place, form) for entry in value)
     options = arguments or (hint,)
     if value is None and type(None) in options:
         return None
     for option in options:
         if option is float and isinstance(value, int | float) and not isinstance(value, bool):
             if math.isnan(value) or (math.isinf(value) and not infinite):
-                raise UsageError(f"{place} = {value!r} should be a finite number")
+                raise UsageError(f"{told} {form.verb} be a finite number")
             return float(value)
         if get_origin(option) is Mapping and isinstance(value, Mapping):
-            return {key: check_type(entry, get_args(option)[1], f"{place}.{key}") for key, entry in value.items()}
+            return {key: check_type(entry, get_args(option)[1], f"{place}.{key}", form) for key, entry in value.items()}
         if option in (int, str, bool) and type(value) is option:
             return value
         if isinstance(option, type) and option not in (int, float, str, bool) and isinstance(value, option):
             return value
     kinds = " or ".join(KINDS[get_origin(option) or option] for option in options if option is not type(None))
-    raise UsageError(f"{place} = {value!r} should be {kinds}")
+    raise UsageError(f"{told} {form.verb} be {kinds}")

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import os
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_type_hints
 
 from ..errors import UsageError, nearest
 from ..rng import draw_seed
-from .parameter_types import check_type, plain
+from .parameter_types import IN_PYTHON, WRITTEN, Form, check_type, plain
 
 T = TypeVar("T")
-
-LOCK = "_writing"  # begins the name of the cache that holds a model's lock
 
 
 class Parameters:
@@ -62,17 +58,26 @@ class Parameters:
                 raise UsageError(f"{place}model '{cls.name}' has no parameter '{name}'.{hint}")
 
     @classmethod
-    def check_types(cls, parameters: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    def check_types(cls, parameters: Mapping[str, Any], place: str = "", *, form: Form = WRITTEN) -> dict[str, Any]:
         """Return values of parameters as the constructor's annotations have them.
+
+        Parameters
+        ----------
+        parameters : mapping
+            Values by name.
+        place : str
+            Where they came from, such as ``"dualnet.toml: "``, for the text.
+        form : Form
+            How the text puts a name and its value.
 
         Raises
         ------
         UsageError
-            For a value of another type; the text names it, and `place`, where it came from.
+            For a value of another type; the text names it.
         """
         hints = get_type_hints(cls.__init__, None, {"Sequence": Sequence, "Literal": Literal})
         return {
-            name: check_type(value, hints[name], f"{place}{name}", infinite=name in cls.may_be_infinite)
+            name: check_type(value, hints[name], f"{place}{name}", form, infinite=name in cls.may_be_infinite)
             for name, value in parameters.items()
         }
 
@@ -105,8 +110,12 @@ class Parameters:
             setattr(self, name, plain(value))
         parameters = self.get_params()
         random_state = parameters.pop("random_state", 0)
-        self.check_types(parameters)
-        self._check()
+        try:
+            self._check()  # a range says more than a type
+        except (TypeError, AttributeError):
+            self.check_types(parameters, form=IN_PYTHON)
+            raise
+        self.check_types(parameters, form=IN_PYTHON)
         self.drawn_seed_ = draw_seed(random_state)
 
     def _check(self) -> None:
@@ -159,14 +168,6 @@ class Parameters:
         return found
 
     def _forget(self) -> None:
-        """Drop every cache but the lock, which somebody may hold."""
-        for name in [name for name in vars(self) if name.startswith("_") and not name.startswith(LOCK)]:
+        """Drop every cache."""
+        for name in [name for name in vars(self) if name.startswith("_")]:
             delattr(self, name)
-
-    @property
-    def _lock(self) -> threading.RLock:
-        """Held by whatever changes the model, so that of several threads one comes after the other.
-
-        Each process has its own: a forked child would wait for ever for a thread that only its parent has.
-        """
-        return self._cached(f"{LOCK}_{os.getpid()}", threading.RLock)

@@ -17,8 +17,8 @@ from ..train.options import RunOptions
 from ..train.tracking.guard import tracked
 from .core import Core, Prepared
 from .growth import grow
+from .one_writer import one_writer
 from .parameter_types import plain
-from .parameters import LOCK
 from .question_content import as_content
 
 
@@ -69,7 +69,7 @@ class Updates(Core):
             If the new rows cannot be used.
         """
         self._require_fitted()
-        with self._lock:
+        with one_writer(self):
             self._update_now(new, items, users, epochs, learning_rate, run)
         return self
 
@@ -134,8 +134,7 @@ class Updates(Core):
             },
         }
         vars(updated).pop("manifest_", None)
-        kept = {name: value for name, value in vars(self).items() if name.startswith(LOCK)}
-        self.__dict__ = {**vars(updated), **kept}  # at once: nobody who asks meanwhile finds half a model
+        self.__dict__ = dict(vars(updated))  # at once: nobody who asks meanwhile finds half a model
 
     def _update(
         self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
