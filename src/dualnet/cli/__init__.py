@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 
 from ..errors import DualNetError, DualNetWarning
 
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     from .app import app
 
-    with warnings.catch_warnings(), _interruptible():
+    with warnings.catch_warnings(), _interruptible(), _any_console():
         warnings.simplefilter("default", DualNetWarning)
         warnings.showwarning = _show_each_warning_once()
         try:
@@ -70,6 +71,22 @@ def _interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _any_console() -> Iterator[None]:
+    """Show what the console's encoding lacks, such as an emoji of a title where there is Latin-1, as a question mark."""
+    changed = []
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
+            changed.append(stream)
+    try:
+        yield
+    finally:
+        for stream in changed:
+            if not stream.closed:
+                stream.reconfigure(errors="strict")
 
 
 def _show_each_warning_once() -> Callable[..., None]:

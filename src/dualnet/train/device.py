@@ -74,7 +74,8 @@ def threads(count: int | None) -> Iterator[None]:
                 DualNetWarning,
                 stacklevel=4,
             )
-        count = before = 1  # and it stays so: what is exported behind this block would wait too
+        count = before = 1
+        threadpool_limits(limits=1, user_api="openmp")  # and it stays so: what is exported behind this block would wait too
     with threadpool_limits(limits=count):
         if count is not None:
             torch.set_num_threads(count)
