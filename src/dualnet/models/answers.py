@@ -5,12 +5,12 @@ How they are answered is in `retrieval.answering`; here they are asked of a mode
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, Self, TypedDict, Unpack, cast, overload
+from typing import Any, Self, Unpack, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from ..data.content import Content
 from ..data.space import ItemSpace
-from ..errors import CapabilityError, DataError, DualNetWarning, UsageError, listing
+from ..errors import CapabilityError, DataError, UsageError, listing
 from ..ids import Key
 from ..retrieval.answering import Answering, check_k
 from ..retrieval.askers import check_one_asker
@@ -36,32 +36,15 @@ from ..retrieval.questions import (
 )
 from ..retrieval.recommendations import RecommendationLists, Recommendations
 from ..retrieval.topk import WORKERS, block_rows, cores
+from ..retrieval.unknown_ids import Unknown, check_list
 from ..retrieval.vectors import stack_vectors
 from .catalogue import ModelCatalogue, TrainedUsers, catalogue_of, kept_vectors
 from .core import Core
 from .one_writer import one_writer
 from .question_content import as_content, cannot_score_new, user_rows
-
-Fallback = Literal["popularity", "error"]
+from .wanted import Fallback, Listed, Wanted, warn_if_shorter, warn_of_unknown
 
 MOST_TOGETHER = 512  # questions of one batch
-
-
-class Wanted(TypedDict, total=False):
-    """What may be said of a list besides for whom it is; see `Answers.recommend`."""
-
-    user_columns: Any
-    seen: Sequence[Key]
-    k: int
-    exclude: Sequence[Key]
-    candidates: Sequence[Key] | None
-    filter: Filter | None
-    only: ItemKind | None
-    new_share: float | None
-    popularity: float
-    filter_seen: bool
-    new_items: Content | Any | None
-    fallback: Fallback
 
 
 class Answers(Core):
@@ -80,7 +63,7 @@ class Answers(Core):
 
     def recommend(
         self,
-        user: Key | None = None,
+        user: Key | Sequence[Key] | None = None,
         *,
         history: Sequence[Key] | None = None,
         users: Sequence[Key] | None = None,
@@ -97,13 +80,14 @@ class Answers(Core):
         filter_seen: bool = True,
         new_items: Content | Any | None = None,
         fallback: Fallback = "popularity",
+        unknown: Unknown | None = None,
     ) -> Recommendations | RecommendationLists:
         """Return the best items for someone known or never seen, or for many at once.
 
         Parameters
         ----------
         user : str or int, optional
-            A user seen in training: short for that user's stored history.
+            A user seen in training: short for that user's stored history. A list of them stands for `users`.
         history : sequence of str or int, optional
             What someone did, instead of `user`; items of the catalogue or of `new_items`.
         users : sequence of str or int, optional
@@ -139,6 +123,9 @@ class Answers(Core):
             Items for this question only, as for `add_items`; they can be recommended and can be part of the history.
         fallback : {"popularity", "error"}
             What to do when nothing is known of the user.
+        unknown : {"error", "ignore"}, optional
+            What becomes of ids that are not in the catalogue. By default those of a history are refused; those of `exclude`,
+            `candidates` and `seen` are left out with a warning. Under ``"ignore"`` all are left out and told as `ignored`.
 
         Returns
         -------
@@ -158,53 +145,61 @@ class Answers(Core):
             For an empty history under ``fallback="error"``.
         """
         self._require_fitted()
-        check_k(k)
+        if users is None and not isinstance(user, str | bytes) and isinstance(user, Iterable):
+            user, users = None, user
         one = users is None and histories is None
         if not (one and user is None and history is None and user_columns is not None):
             check_one_asker(user, history, users, histories)
-        fresh: Any = () if new_items is None else as_content(new_items, self)
-
-        def question(user: Key | None, history: Sequence[Key] | None, columns: Any) -> Question:
-            return RecommendQuestion(
-                user=user, history=history, new_items=fresh, user_columns=columns, seen=seen, k=k, exclude=exclude,
-                candidates=candidates, filter=filter, only=only, new_share=new_share, popularity=popularity,
-                keep_seen=not filter_seen, fallback=fallback,
-            )  # fmt: skip
-
+        wanted = Listed(
+            seen=seen, k=k, exclude=exclude, candidates=candidates, filter=filter, only=only, new_share=new_share,
+            popularity=popularity, filter_seen=filter_seen, new_items=new_items, fallback=fallback, unknown=unknown,
+        )  # fmt: skip
+        question = self._question(wanted)
         if one:
-            found = cast(Recommendations, self._ask([question(user, history, user_columns)])[0])
-            _warn_if_shorter([found], k)
+            asked = replace(question, user=cast(Key, user), history=history, user_columns=user_columns)
+            found = cast(Recommendations, self._ask([asked])[0])
+            _say_what_was_not_as_asked(question, [found])
             return found
-        if isinstance(users, str) or isinstance(histories, str):
-            raise UsageError("users and histories must be lists, got a text")
-        askers = [(key, None) for key in users or ()] + [(None, taken) for taken in histories or ()]
+        askers = _askers(users, histories)
         columns = [None] * len(askers)
         if user_columns is not None:
             rows = user_rows(self, user_columns, users)
             if rows.shape[0] != len(askers):
                 raise UsageError(f"user_columns has {rows.shape[0]:,} rows for {len(askers):,} users; give one row each")
             columns = [rows[[at]] for at in range(len(askers))]
-        questions = [question(key, taken, row) for (key, taken), row in zip(askers, columns, strict=True)]
+        questions = [
+            replace(question, user=key, history=taken, user_columns=row)
+            for (key, taken), row in zip(askers, columns, strict=True)
+        ]
         lists = [cast(Recommendations, answer) for part in self._batches(questions) for answer in part]
-        _warn_if_shorter(lists, k)
-        return RecommendationLists(list(range(len(lists))) if users is None else list(users), lists)
+        _say_what_was_not_as_asked(question, lists)
+        return RecommendationLists(list(range(len(lists))) if users is None else [key for key, _ in askers], lists)
 
     def recommend_all(
-        self, path: str | Path | None = None, *, k: int = 10, filter_seen: bool = True, block: int | None = None
+        self,
+        path: str | Path | None = None,
+        *,
+        users: Sequence[Key] | None = None,
+        exclude: Sequence[Key] = (),
+        candidates: Sequence[Key] | None = None,
+        block: int | None = None,
+        **wanted: Unpack[Listed],
     ) -> int | list[dict[str, Any]]:
-        """Recommend for every user seen in training, streamed.
+        """Recommend for every user seen in training, or for some of them, streamed.
 
         Parameters
         ----------
         path : str or Path, optional
             Parquet file to write (columns user, rank, item, score), in bounded memory, whole or not at all. Without it a
             list of row dictionaries is returned.
-        k : int
-            Length of each list.
-        filter_seen : bool
-            Do not list items of the stored history, nor what the user saw or disliked.
+        users : sequence of str or int, optional
+            Only these, in this order.
+        exclude, candidates
+            As in `recommend`, for everybody.
         block : int, optional
             Users at a time.
+        **wanted
+            The other arguments of `recommend` that are of lists, for everybody: `k`, `filter_seen`, `filter`, `only` and so on.
 
         Returns
         -------
@@ -215,18 +210,30 @@ class Answers(Core):
         ------
         ResourceError
             If the file cannot be written.
+        UnknownIdError, UsageError
+            As `recommend`.
         """
         from ..data.write_table import write_tables
 
         self._require_fitted()
-        check_k(k)
-        questions = (RecommendQuestion(user=user, k=k, keep_seen=not filter_seen) for user in self.users_)
-        parts = self._batches(questions, block)
-        users = iter(self.users_)
+        question = self._question(Listed(exclude=exclude, candidates=candidates, **wanted))
+        check_k(question.k)
+        everybody = list(self.users_) if users is None else [key for key, _ in _askers(users, None)]
+        self.users_.rows(everybody, "user")
+        said = iter([True])
+        names = iter(everybody)
+
+        def told(part: list[Recommendations]) -> list[Recommendations]:
+            if next(said, False):
+                _warn_of_unknown(question, part)  # the ids are the same for all
+            return part
+
+        parts = (
+            told(cast("list[Recommendations]", part))
+            for part in self._batches((replace(question, user=user) for user in everybody), block)
+        )
         tables = (
-            RecommendationLists([next(users) for _ in part], cast("list[Recommendations]", part)).to_arrow().select(
-                ["user", "rank", "item", "score"]
-            )
+            RecommendationLists([next(names) for _ in part], part).to_arrow().select(["user", "rank", "item", "score"])
             for part in parts
         )  # fmt: skip
         return [row for table in tables for row in table.to_pylist()] if path is None else write_tables(tables, Path(path))
@@ -241,6 +248,7 @@ class Answers(Core):
         filter: Filter | None = None,  # noqa: A002  # the word that HTTP has
         only: ItemKind | None = None,
         new_share: float | None = None,
+        unknown: Unknown | None = None,
     ) -> Recommendations:
         """Return the items nearest to one item of the catalogue by cosine of their vectors.
 
@@ -250,7 +258,7 @@ class Answers(Core):
             An item of the catalogue.
         k : int
             Length of the list.
-        exclude, candidates, filter, only, new_share
+        exclude, candidates, filter, only, new_share, unknown
             As in `recommend`.
 
         Raises
@@ -261,10 +269,11 @@ class Answers(Core):
             If the model has no vector for it.
         """
         question = SimilarQuestion(
-            item=item, k=k, exclude=exclude, candidates=candidates, filter=filter, only=only, new_share=new_share
-        )
+            item=item, k=k, exclude=exclude, candidates=candidates, filter=filter, only=only, new_share=new_share,
+            unknown=unknown,
+        )  # fmt: skip
         found = cast(Recommendations, self._ask([question])[0])
-        _warn_if_shorter([found], k)
+        _say_what_was_not_as_asked(question, [found])
         return found
 
     def recommend_users(
@@ -275,6 +284,7 @@ class Answers(Core):
         exclude: Sequence[Key] = (),
         candidates: Sequence[Key] | None = None,
         filter_seen: bool = True,
+        unknown: Unknown | None = None,
     ) -> Recommendations:
         """Return the users seen in training who would want an item of the catalogue most, known or new.
 
@@ -290,14 +300,24 @@ class Answers(Core):
             List only these users.
         filter_seen : bool
             Leave out users whose history holds the item, and those who saw or disliked it.
+        unknown : {"error", "ignore"}, optional
+            As in `recommend`, for the users of `exclude` and `candidates`.
         """
-        question = UsersQuestion(item=item, k=k, exclude=exclude, candidates=candidates, keep_seen=not filter_seen)
+        question = UsersQuestion(
+            item=item, k=k, exclude=exclude, candidates=candidates, keep_seen=not filter_seen, unknown=unknown
+        )
         found = cast(Recommendations, self._ask([question])[0])
-        _warn_if_shorter([found], k)
+        _say_what_was_not_as_asked(question, [found])
         return found
 
     def score(
-        self, items: Sequence[Key], *, user: Key | None = None, history: Sequence[Key] | None = None, user_columns: Any = None
+        self,
+        items: Sequence[Key],
+        *,
+        user: Key | None = None,
+        history: Sequence[Key] | None = None,
+        user_columns: Any = None,
+        unknown: Unknown | None = None,
     ) -> NDArray[np.float32]:
         """Return the score of each given item for one user or history; shape (len(items),).
 
@@ -305,8 +325,8 @@ class Answers(Core):
         ----------
         items : sequence of str or int
             Items of the catalogue.
-        user, history, user_columns
-            As in `recommend`.
+        user, history, user_columns, unknown
+            As in `recommend`; an item to score must be known.
 
         Raises
         ------
@@ -315,7 +335,8 @@ class Answers(Core):
         """
         if user is not None or history is not None or user_columns is None:
             check_one_asker(user, history)
-        question = ScoreQuestion(user=user, history=history, user_columns=user_columns, items=list(items))
+        check_list(items, "items")
+        question = ScoreQuestion(user=user, history=history, user_columns=user_columns, items=list(items), unknown=unknown)
         found = cast(Scores, self._ask([question])[0])
         return np.array(found.scores, np.float32)
 
@@ -361,6 +382,14 @@ class Answers(Core):
             vectors.keep(kept)
         return self
 
+    def _question(self, wanted: Listed) -> RecommendQuestion:
+        """Return a question for nobody yet."""
+        given: dict[str, Any] = dict(wanted)
+        fresh = given.pop("new_items", None)
+        return RecommendQuestion(
+            new_items=() if fresh is None else as_content(fresh, self), keep_seen=not given.pop("filter_seen", True), **given
+        )
+
     def _ask(self, questions: Sequence[Question]) -> list[Answer]:
         """Return the answers to some questions together; the first that fails raises its error."""
         self._require_fitted()
@@ -387,10 +416,32 @@ class Answers(Core):
                     yield from pool.map(self._ask, group)
 
 
-def _warn_if_shorter(lists: Sequence[Recommendations], k: int) -> None:
-    """Say that a list has fewer entries than were asked for."""
-    shortest = min((len(found) for found in lists), default=k)
-    if shortest < k:
-        warnings.warn(
-            f"k={k:,} is more than the {shortest:,} that may be listed; the list is shorter", DualNetWarning, stacklevel=4
-        )
+def _askers(
+    users: Sequence[Key] | None, histories: Sequence[Sequence[Key]] | None
+) -> list[tuple[Key | None, Sequence[Key] | None]]:
+    """Return user and history of each of several who ask.
+
+    Raises
+    ------
+    UsageError
+        If one of them is no list.
+    """
+    if users is not None:
+        check_list(users, "users")
+        return [(key, None) for key in users]
+    if isinstance(histories, str | bytes | Mapping) or not isinstance(histories, Iterable):
+        raise UsageError(f"histories must be a list of lists of ids, got {str(histories)[:80]!r}")
+    return [(None, taken) for taken in histories]
+
+
+def _say_what_was_not_as_asked(
+    question: RecommendQuestion | SimilarQuestion | UsersQuestion, lists: list[Recommendations]
+) -> None:
+    """Warn of ids that were left out, and of lists that are shorter than asked."""
+    _warn_of_unknown(question, lists)
+    warn_if_shorter(lists, question.k)
+
+
+def _warn_of_unknown(question: RecommendQuestion | SimilarQuestion | UsersQuestion, lists: list[Recommendations]) -> None:
+    named: dict[str, Any] = {name: getattr(question, name, None) for name in ("exclude", "candidates", "seen")}
+    warn_of_unknown(named, lists[0].ignored if lists else (), question.unknown)
