@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 
 from ..errors import DualNetError, DualNetWarning
+from .spelling import as_options
 
 INTERNAL = 1
 
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             app(list(sys.argv[1:] if argv is None else argv), prog_name="dualnet")
         except DualNetError as error:
-            sys.stderr.write(f"dualnet: {error}\n")
+            sys.stderr.write(f"dualnet: {as_options(str(error))}\n")
             return error.exit_code
         except SystemExit as stop:
             return stop.code if isinstance(stop.code, int) else 0
@@ -96,6 +97,6 @@ def _show_each_warning_once() -> Callable[..., None]:
     def show(message: Warning | str, category: type[Warning], *rest: object, **more: object) -> None:
         if issubclass(category, DualNetWarning) and str(message) not in said:
             said.add(str(message))
-            sys.stderr.write(f"dualnet: warning: {message}\n")
+            sys.stderr.write(f"dualnet: warning: {as_options(str(message))}\n")
 
     return show

@@ -133,7 +133,7 @@ class TableOptions(SqlOptions):
     ] = None
     duplicates: Annotated[
         str,
-        typer.Option("--duplicates", help="Pairs that occur again: error, binarize, sum or last; sum adds up weights."),
+        typer.Option("--duplicates", help="Pairs that occur again: error, first, last, max or sum (of their weights)."),
     ] = "error"
     time: Annotated[str | None, typer.Option("--time", help="Time column of the events.")] = None
     users: Annotated[Path | None, typer.Option("--users", help="Table of users, with the user id column of the events.")] = None

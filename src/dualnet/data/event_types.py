@@ -47,7 +47,7 @@ def event_codes_of(loaded: LoadedTable, rating: str | None, threshold: float | N
         return types_of(column_of(loaded, event, "event"), event, loaded.place)
     if rating is None or threshold is None:
         return np.full(loaded.table.num_rows, LIKE, np.uint8)
-    ratings = numbers_of(loaded, rating, allow_negative=False, allow_missing=True)
+    ratings = numbers_of(loaded, rating, allow_negative=True, allow_missing=True)
     return types_of_ratings(ratings, threshold, loaded.name)
 
 

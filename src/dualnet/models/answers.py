@@ -5,49 +5,39 @@ How they are answered is in `retrieval.answering`; here they are asked of a mode
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, Self, Unpack, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from ..data.content import Content
 from ..data.space import ItemSpace
 from ..errors import CapabilityError, DataError, UsageError, listing
 from ..ids import Key
-from ..retrieval.answering import Answering, check_k
+from ..retrieval.answering import check_k
 from ..retrieval.askers import check_one_asker
-from ..retrieval.filters import Filters
 from ..retrieval.questions import (
-    Answer,
     Filter,
     ItemKind,
-    Question,
-    RecommendQuestion,
     ScoreQuestion,
     Scores,
     SimilarQuestion,
     UsersQuestion,
 )
 from ..retrieval.recommendations import RecommendationLists, Recommendations
-from ..retrieval.topk import WORKERS, block_rows, cores
 from ..retrieval.unknown_ids import Unknown, check_list
 from ..retrieval.vectors import stack_vectors
-from .catalogue import ModelCatalogue, TrainedUsers, catalogue_of, kept_vectors
-from .core import Core
+from .asking import Asks, askers_of
+from .catalogue import kept_vectors
 from .one_writer import one_writer
 from .question_content import as_content, cannot_score_new, user_rows
-from .wanted import Fallback, Listed, Wanted, warn_if_shorter, warn_of_unknown
-
-MOST_TOGETHER = 512  # questions of one batch
+from .wanted import Fallback, Listed, Others, Wanted, say_what_was_not_as_asked, warn_of_unknown
 
 
-class Answers(Core):
+class Answers(Asks):
     """Everything that follows from two encoders and a catalogue; written once for every model."""
 
     @overload
@@ -158,9 +148,9 @@ class Answers(Core):
         if one:
             asked = replace(question, user=cast(Key, user), history=history, user_columns=user_columns)
             found = cast(Recommendations, self._ask([asked])[0])
-            _say_what_was_not_as_asked(question, [found])
+            say_what_was_not_as_asked(question, [found])
             return found
-        askers = _askers(users, histories)
+        askers = askers_of(users, histories)
         columns = [None] * len(askers)
         if user_columns is not None:
             rows = user_rows(self, user_columns, users)
@@ -172,8 +162,8 @@ class Answers(Core):
             for (key, taken), row in zip(askers, columns, strict=True)
         ]
         lists = [cast(Recommendations, answer) for part in self._batches(questions) for answer in part]
-        _say_what_was_not_as_asked(question, lists)
-        return RecommendationLists(list(range(len(lists))) if users is None else [key for key, _ in askers], lists)
+        say_what_was_not_as_asked(question, lists)
+        return RecommendationLists(list(range(len(lists))) if users is None else _listed_ids(users), lists)
 
     def recommend_all(
         self,
@@ -183,7 +173,7 @@ class Answers(Core):
         exclude: Sequence[Key] = (),
         candidates: Sequence[Key] | None = None,
         block: int | None = None,
-        **wanted: Unpack[Listed],
+        **wanted: Unpack[Others],
     ) -> int | list[dict[str, Any]]:
         """Recommend for every user seen in training, or for some of them, streamed.
 
@@ -216,16 +206,16 @@ class Answers(Core):
         from ..data.write_table import write_tables
 
         self._require_fitted()
-        question = self._question(Listed(exclude=exclude, candidates=candidates, **wanted))
+        question = self._question(cast(Listed, {"exclude": exclude, "candidates": candidates, **wanted}))
         check_k(question.k)
-        everybody = list(self.users_) if users is None else [key for key, _ in _askers(users, None)]
+        everybody = list(self.users_) if users is None else _listed_ids(users)
         self.users_.rows(everybody, "user")
         said = iter([True])
         names = iter(everybody)
 
         def told(part: list[Recommendations]) -> list[Recommendations]:
             if next(said, False):
-                _warn_of_unknown(question, part)  # the ids are the same for all
+                warn_of_unknown(question, part)  # the ids are the same for all
             return part
 
         parts = (
@@ -273,7 +263,7 @@ class Answers(Core):
             unknown=unknown,
         )  # fmt: skip
         found = cast(Recommendations, self._ask([question])[0])
-        _say_what_was_not_as_asked(question, [found])
+        say_what_was_not_as_asked(question, [found])
         return found
 
     def recommend_users(
@@ -307,7 +297,7 @@ class Answers(Core):
             item=item, k=k, exclude=exclude, candidates=candidates, keep_seen=not filter_seen, unknown=unknown
         )
         found = cast(Recommendations, self._ask([question])[0])
-        _say_what_was_not_as_asked(question, [found])
+        say_what_was_not_as_asked(question, [found])
         return found
 
     def score(
@@ -382,66 +372,7 @@ class Answers(Core):
             vectors.keep(kept)
         return self
 
-    def _question(self, wanted: Listed) -> RecommendQuestion:
-        """Return a question for nobody yet."""
-        given: dict[str, Any] = dict(wanted)
-        fresh = given.pop("new_items", None)
-        return RecommendQuestion(
-            new_items=() if fresh is None else as_content(fresh, self), keep_seen=not given.pop("filter_seen", True), **given
-        )
 
-    def _ask(self, questions: Sequence[Question]) -> list[Answer]:
-        """Return the answers to some questions together; the first that fails raises its error."""
-        self._require_fitted()
-        answers = self._answering()(catalogue_of(self), questions)
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
-        return cast("list[Answer]", answers)
-
-    def _answering(self) -> Answering[ModelCatalogue]:
-        content = self.catalogue_.content
-        return Answering(Filters(None if content is None else content.table), TrainedUsers())
-
-    def _batches(self, questions: Iterator[Question] | Sequence[Question], block: int | None = None) -> Iterator[list[Answer]]:
-        """Yield the answers to many questions, so many at a time that their scores fit a budget of memory."""
-        step = block_rows(len(self.catalogue_), block) if block else min(block_rows(len(self.catalogue_)), MOST_TOGETHER)
-        workers = min(WORKERS, cores())
-        kept_vectors(self).of(self, self.catalogue_)  # once, before several threads ask for it
-        left = iter(questions)
-        with ThreadPoolExecutor(workers) as pool:
-            while group := [part for _ in range(workers) if (part := list(islice(left, step)))]:
-                # each worker multiplies and searches a part of its own; one product on all cores would leave the search to one
-                with threadpool_limits(limits=max(cores() // len(group), 1), user_api="blas"):
-                    yield from pool.map(self._ask, group)
-
-
-def _askers(
-    users: Sequence[Key] | None, histories: Sequence[Sequence[Key]] | None
-) -> list[tuple[Key | None, Sequence[Key] | None]]:
-    """Return user and history of each of several who ask.
-
-    Raises
-    ------
-    UsageError
-        If one of them is no list.
-    """
-    if users is not None:
-        check_list(users, "users")
-        return [(key, None) for key in users]
-    if isinstance(histories, str | bytes | Mapping) or not isinstance(histories, Iterable):
-        raise UsageError(f"histories must be a list of lists of ids, got {str(histories)[:80]!r}")
-    return [(None, taken) for taken in histories]
-
-
-def _say_what_was_not_as_asked(
-    question: RecommendQuestion | SimilarQuestion | UsersQuestion, lists: list[Recommendations]
-) -> None:
-    """Warn of ids that were left out, and of lists that are shorter than asked."""
-    _warn_of_unknown(question, lists)
-    warn_if_shorter(lists, question.k)
-
-
-def _warn_of_unknown(question: RecommendQuestion | SimilarQuestion | UsersQuestion, lists: list[Recommendations]) -> None:
-    named: dict[str, Any] = {name: getattr(question, name, None) for name in ("exclude", "candidates", "seen")}
-    warn_of_unknown(named, lists[0].ignored if lists else (), question.unknown)
+def _listed_ids(users: Sequence[Key]) -> list[Key]:
+    check_list(users, "users")
+    return list(users)

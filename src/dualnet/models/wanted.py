@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Literal, TypedDict
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from ..data.content import Content
 from ..errors import DualNetWarning, listing
 from ..ids import Key
-from ..retrieval.questions import Filter, ItemKind
+from ..retrieval.questions import Filter, ItemKind, RecommendQuestion, SimilarQuestion, UsersQuestion
 from ..retrieval.recommendations import Recommendations
 from ..retrieval.unknown_ids import Unknown
 
 Fallback = Literal["popularity", "error"]
+ListedQuestion: TypeAlias = RecommendQuestion | SimilarQuestion | UsersQuestion
 
 
-class Listed(TypedDict, total=False):
-    """How long lists are and what may be on them, whoever they are for; see `Answers.recommend`."""
+class Others(TypedDict, total=False):
+    """What may be said of lists besides `exclude` and `candidates`, whoever they are for; see `Answers.recommend`."""
 
     seen: Sequence[Key]
     k: int
-    exclude: Sequence[Key]
-    candidates: Sequence[Key] | None
     filter: Filter | None
     only: ItemKind | None
     new_share: float | None
@@ -31,6 +30,13 @@ class Listed(TypedDict, total=False):
     new_items: Content | Any | None
     fallback: Fallback
     unknown: Unknown | None
+
+
+class Listed(Others, total=False):
+    """How long lists are and what may be on them, whoever they are for; see `Answers.recommend`."""
+
+    exclude: Sequence[Key]
+    candidates: Sequence[Key] | None
 
 
 class Wanted(Listed, total=False):
@@ -48,23 +54,27 @@ def warn_if_shorter(lists: Sequence[Recommendations], k: int) -> None:
         )
 
 
-def warn_of_unknown(named: dict[str, Iterable[Key] | None], ignored: Collection[Key], unknown: Unknown | None) -> None:
+def say_what_was_not_as_asked(question: ListedQuestion, lists: Sequence[Recommendations]) -> None:
+    """Warn of ids that were left out, and of lists that are shorter than asked."""
+    warn_of_unknown(question, lists)
+    warn_if_shorter(lists, question.k)
+
+
+def warn_of_unknown(question: ListedQuestion, lists: Sequence[Recommendations]) -> None:
     """Say which ids of a question are not in the catalogue and were left out, where nobody said what to do with such.
 
     Parameters
     ----------
-    named : dict of str to iterable of str or int
-        Ids of the question by the name of their argument.
-    ignored : collection of str or int
-        `Recommendations.ignored` of the answers.
-    unknown : {"error", "ignore"}, optional
-        What somebody said.
+    question : RecommendQuestion, SimilarQuestion or UsersQuestion
+        What was asked, of all lists alike.
+    lists : sequence of Recommendations
+        What came back; the first one tells for all.
     """
-    if unknown is not None or not ignored:
+    if question.unknown is not None or not lists or not lists[0].ignored:
         return
-    left_out = set(ignored)
-    for name, keys in named.items():
-        missing = [key for key in dict.fromkeys(keys or ()) if key in left_out]
+    left_out = set(lists[0].ignored)
+    for name in ("exclude", "candidates", "seen"):
+        missing = [key for key in dict.fromkeys(getattr(question, name, None) or ()) if key in left_out]
         if missing:
             are = (
                 "1 id that is not known, which was"
@@ -74,5 +84,5 @@ def warn_of_unknown(named: dict[str, Iterable[Key] | None], ignored: Collection[
             warnings.warn(
                 f"{name} has {are} left out: {listing(missing)}; unknown='error' refuses such ids, unknown='ignore' says nothing",
                 DualNetWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
