@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
-from typing import TYPE_CHECKING, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import typer
 
@@ -46,7 +46,13 @@ def refuse_tables(tables: TableOptions, why: str) -> None:
 
     hints = get_type_hints(TableOptions, include_extras=True)
     changed = [field.name for field in fields(tables) if getattr(tables, field.name) != field.default]
-    _refuse([hints[name].__metadata__[0].param_decls[0] for name in changed], why)
+    _refuse([_flag(hints[name].__metadata__[0]) for name in changed], why)
+
+
+def _flag(option: Any) -> str:
+    """Return the name of an option; Typer keeps the first one where an option without annotation has its default."""
+    names = (option.default, *(option.param_decls or ()))
+    return next(name for name in names if isinstance(name, str) and name.startswith("--"))
 
 
 def _refuse(flags: list[str], why: str) -> None:
