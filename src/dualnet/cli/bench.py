@@ -77,7 +77,7 @@ def bench(
     kept = arg.split_folder(data)
     from ..data import sources
 
-    if kept is not None or data not in sources.known():
+    if kept is not None or data not in ("demo", *sources.known()):
         refuse_given(context, ["presets"], "means nothing for data without a name, for which there are no presets")
     named = presets and kept is None and data is not None
     changes = arg.model_settings(settings or [], chosen)

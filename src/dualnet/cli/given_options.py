@@ -11,7 +11,7 @@ import typer
 from ..errors import UsageError
 
 if TYPE_CHECKING:
-    from .arguments import TableOptions
+    from _typeshed import DataclassInstance
 
 
 def refuse_given(context: typer.Context, names: Iterable[str], why: str) -> None:
@@ -40,11 +40,9 @@ def refuse_given(context: typer.Context, names: Iterable[str], why: str) -> None
     _refuse(given, why)
 
 
-def refuse_tables(tables: TableOptions, why: str) -> None:
+def refuse_tables(tables: DataclassInstance, why: str) -> None:
     """Refuse options of tables that are not at their defaults; raises `UsageError` as `refuse_given`."""
-    from .arguments import TableOptions
-
-    hints = get_type_hints(TableOptions, include_extras=True)
+    hints = get_type_hints(type(tables), include_extras=True)
     changed = [field.name for field in fields(tables) if getattr(tables, field.name) != field.default]
     _refuse([_flag(hints[name].__metadata__[0]) for name in changed], why)
 
