@@ -14,6 +14,8 @@ from scipy.sparse import csr_array, issparse
 
 from ..errors import DataError, UsageError, nearest
 from ..ids import IdMap, Key, Rows
+from .frames import table_of
+from .kinds import Kind, RowNames, cast_table, joined_tables, like_table, noted_kind, shown_table
 from .picture_files import picture_bytes
 
 Matrix: TypeAlias = Any  # csr_array or ndarray of float32; SciPy has no types to say so
@@ -70,6 +72,15 @@ class ContentSpec:
     def columns(self) -> tuple[str, ...]:
         """Names of all columns that carry content, in a fixed order."""
         return (*self.text, *self.tags, *self.categories, *self.numbers, *self.vectors, *self.bags, *self.images)
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """The kind of each column of a table that carries content."""
+        of: dict[Kind, tuple[str, ...]] = {
+            "text": self.text, "tags": self.tags, "category": self.categories, "number": self.numbers,
+            "vector": self.vectors, "picture": self.images,
+        }  # fmt: skip
+        return {name: kind for kind, names in of.items() for name in names}
 
     def only(self, names: Iterable[str]) -> ContentSpec:
         """Return the spec with the named content columns alone.
@@ -197,20 +208,50 @@ class Content:
         values = [cells[int(row)].as_py() for row in rows]  # taking by an array would import pandas where it is installed
         return [str(value) if value else str(key) for value, key in zip(values, keys, strict=True)]
 
-    def append(self, other: Content) -> Content:
-        """Return this content with the rows of another (same columns) after its own.
+    def canonical(self) -> Content:
+        """Return the same rows with every column stored as its kind has it, whatever type it came in.
 
         Raises
         ------
         DataError
-            If an id is in both, or a ready matrix is missing or has another width.
+            For a value that its kind cannot take; the text names column, id, value and remedy.
+        """
+        if not self.table.num_columns:
+            return self
+        table = cast_table(self.table, self.spec.kinds, RowNames(self.ids.key))
+        table = shown_table(table, self.spec.kinds, () if self.spec.title is None else (self.spec.title,))
+        return self if table is self.table else replace(self, table=table)
+
+    def like(self, fitted: Content) -> Content:
+        """Return the same rows with the columns of canonical content, each cast to the kind that it has there.
+
+        Raises
+        ------
+        DataError
+            For a value of a content column that its kind cannot take.
+        """
+        if not self.table.num_columns:
+            return self
+        stored = {field.name: noted_kind(field) for field in fitted.table.schema}
+        kinds = {name: stored.get(name) or kind for name, kind in self.spec.kinds.items()}  # numbers may be dates there
+        rows = RowNames(self.ids.key)
+        return replace(self, table=like_table(cast_table(self.table, kinds, rows), fitted.table, kinds, rows))
+
+    def append(self, other: Content) -> Content:
+        """Return this content with the rows of another after its own; those are cast to the kinds of the columns here.
+
+        Raises
+        ------
+        DataError
+            If an id is in both, a value does not fit the kind of its column, or a ready matrix is missing or has another
+            width.
         """
         for name, matrix in self.matrices.items():
             if name not in other.matrices or other.matrices[name].shape[1] != matrix.shape[1]:
                 got = other.matrices[name].shape[1] if name in other.matrices else "none"
                 raise DataError(f"content '{name}' has {matrix.shape[1]} numbers a row here, and {got} in the new rows")
-        shared = [name for name in self.table.column_names if name in other.table.column_names]
-        table = pa.concat_tables([self.table.select(shared), other.table.select(shared)], promote_options="permissive")
+        own = self.canonical()
+        table = joined_tables(own.table, other.like(own).table)
         matrices = {name: _stack(matrix, other.matrices[name]) for name, matrix in self.matrices.items()}
         return Content(self.ids.extend(other.ids), table, self.spec, matrices)
 
@@ -254,7 +295,7 @@ class Content:
         spec : ContentSpec
             How to read the columns.
         """
-        return cls(IdMap(list(ids)), pa.table(dict(columns)), spec)
+        return cls(IdMap(list(ids)), table_of(columns), spec).canonical()
 
 
 def _first_non_finite_row(matrix: Matrix) -> int:

@@ -15,6 +15,7 @@ from .featurizers.images import ImageBlock
 from .featurizers.numeric import BagBlock, NumberBlock, VectorBlock
 from .featurizers.sentences import SentenceBlock
 from .featurizers.terms import words
+from .values import plain_text_of
 
 # blocks whose numbers mean nothing alone
 WHOLE: dict[type, str] = {SentenceBlock: "the text as a whole", VectorBlock: "the vector", ImageBlock: "the picture"}
@@ -74,7 +75,7 @@ class FeatureLabels:
             if value is None:
                 continue
             if isinstance(block, NumberBlock):
-                special[start] = (block.column, str(int(value) if isinstance(value, float) and value.is_integer() else value))
+                special[start] = (block.column, plain_text_of(value) or "")
                 continue
             for word in dict.fromkeys(words(str(value))):
                 place = start + bucket(word, len(block.idf))[0]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +22,7 @@ from .featurizers.images import ImageBlock
 from .featurizers.numeric import BagBlock, NumberBlock, VectorBlock
 from .featurizers.sentences import SentenceBlock
 from .featurizers.terms import CategoryBlock, TermBlock
+from .kinds import Kind, RowNames, cast_table, like_table, shown_table
 
 
 class Featurizer:
@@ -61,6 +63,7 @@ class Featurizer:
             raise DataError(
                 "the content has no columns to learn from; name some with text=, tags=, categories=, numbers=, vectors= or images="
             )
+        content = content.canonical()
         blocks: list[Block] = []
         for column in spec.text:
             blocks.append(_fit_text(content, column, rows))
@@ -87,6 +90,42 @@ class Featurizer:
         """What a person calls each feature, for explanations."""
         return FeatureLabels(self.blocks)
 
+    @cached_property
+    def kinds(self) -> dict[str, Kind]:
+        """The kind of each column of a table that was fitted."""
+        return {block.column: KIND_OF_BLOCK[_block_kind(block)] for block in self.blocks if _block_kind(block) in KIND_OF_BLOCK}
+
+    def cast(self, content: Content, fitted: Content | None = None, place: Callable[[int], str] | None = None) -> Content:
+        """Return content whose columns have the kinds that were fitted, whatever type they came in.
+
+        Parameters
+        ----------
+        content : Content
+            New rows.
+        fitted : Content, optional
+            What was fitted: columns that are no content become what they are there.
+        place : callable, optional
+            From a row to where it came from, for error texts.
+
+        Raises
+        ------
+        DataError
+            For a value that its kind cannot take; the text names row, column, value and remedy.
+        """
+        if not content.table.num_columns:
+            return content
+        rows = RowNames(content.ids.key, place)
+        table = cast_table(content.table, self.kinds, rows, self._known_tags)
+        if fitted is not None and fitted.table.num_columns:
+            table = like_table(table, fitted.table, self.kinds, rows)
+        else:
+            table = shown_table(table, self.kinds)
+        return content if table is content.table else replace(content, table=table)
+
+    @cached_property
+    def _known_tags(self) -> dict[str, frozenset[str]]:
+        return {block.column: frozenset(block.names()) for block in self.blocks if _block_kind(block) == "tags"}
+
     def transform(self, content: Content, *, quiet: bool = False) -> Matrix:
         """Return the features of every row.
 
@@ -112,6 +151,9 @@ class Featurizer:
             raise DataError(
                 f"content column '{missing[0]}' is missing; the model was fitted with {', '.join(self.spec.columns)}"
             )
+        if content.table.num_columns:
+            table = cast_table(content.table, self.kinds, RowNames(content.ids.key), self._known_tags)
+            content = content if table is content.table else replace(content, table=table)
         parts = [block.transform(content) for block in self.blocks]
         if all(not issparse(part) for part in parts):
             features: Matrix = np.concatenate(parts, axis=1)
@@ -130,6 +172,7 @@ class Featurizer:
 
     def unknown_terms(self, content: Content) -> tuple[int, int]:
         """Return how many distinct words, tags and labels some rows have, and how many of those the vocabulary lacks."""
+        content = self.cast(content)
         counts = [block.unknown_terms(content) for block in self.blocks if isinstance(block, TermBlock | CategoryBlock)]
         return sum(total for total, _ in counts), sum(unknown for _, unknown in counts)
 
@@ -162,6 +205,10 @@ class Featurizer:
         return cls(ContentSpec.from_json(config["spec"]), blocks)
 
 
+KIND_OF_BLOCK: dict[str, Kind] = {
+    "text": "text", "hashed": "text", "sentences": "text", "tags": "tags", "categories": "category", "numbers": "number",
+    "dates": "date", "vectors": "vector", "images": "picture",
+}  # fmt: skip
 KINDS: dict[str, Any] = {
     "text": TermBlock,
     "hashed": HashBlock,
@@ -173,6 +220,11 @@ KINDS: dict[str, Any] = {
     "bags": BagBlock,
     "images": ImageBlock,
 }
+
+
+def _block_kind(block: Block) -> str:
+    kind: str = getattr(block, "kind")  # noqa: B009  # a name of the class, of the object, or a property
+    return "dates" if isinstance(block, NumberBlock) and block.of_dates else kind
 
 
 def _fit_text(content: Content, column: str, rows: Rows | None) -> Block:

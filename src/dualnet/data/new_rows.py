@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ..errors import DataError
 from ..ids import IdMap
 from .content import Content, ContentSpec
 from .interactions import Interactions
-from .read_table import load_table
-from .tables import dataset_from_tables
+from .kinds import RowNames, cast_table
+from .tables import dataset_from_tables, ids_of, load_source
 
 
 def read_new_pairs(
@@ -48,13 +49,13 @@ def read_new_pairs(
     return Interactions(own_users, own_items, read.matrix, None, read.others)
 
 
-def read_new_users(path: Path, users: IdMap, spec: ContentSpec, *, user: str = "user_id") -> Content:
-    """Read a table of user columns.
+def read_new_users(source: Any, users: IdMap, spec: ContentSpec, *, user: str = "user_id") -> Content:
+    """Return a table of user columns, each stored as its kind has it.
 
     Parameters
     ----------
-    path : Path
-        Table with a row for each user.
+    source : path, or table in memory
+        With a row for each user.
     users : IdMap
         The model's users, for the kind of the ids.
     spec : ContentSpec
@@ -65,16 +66,17 @@ def read_new_users(path: Path, users: IdMap, spec: ContentSpec, *, user: str = "
     Raises
     ------
     DataError
-        If a column is missing, or an id comes twice.
+        If a column is missing, an id comes twice, or a value does not fit the kind of its column.
     """
-    table = load_table(path).table
-    if user not in table.column_names:
-        raise DataError(f"{path} has no user column '{user}'; found {', '.join(table.column_names)}")
-    ids = of_kind(IdMap(table.column(user).to_pylist()), users, path, user)
-    return Content(ids, table.drop_columns([user]), spec)
+    loaded = load_source(source, "the users table")
+    if user not in loaded.table.column_names:
+        raise DataError(f"{loaded.name} has no user column '{user}'; found {', '.join(loaded.table.column_names)}")
+    found = of_kind(IdMap(ids_of(loaded, user, "user")), users, loaded.name, user)
+    table = cast_table(loaded.table.drop_columns([user]), spec.kinds, RowNames(found.key, loaded.place))
+    return Content(found, table, spec)
 
 
-def of_kind(found: IdMap, known: IdMap, path: Path, column: str) -> IdMap:
+def of_kind(found: IdMap, known: IdMap, path: Path | str, column: str) -> IdMap:
     """Return ids as integers or text, as those of a model are.
 
     Raises

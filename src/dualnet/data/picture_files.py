@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from pathlib import Path
 
 from ..errors import DataError
 
 LARGEST_FILE = 64 * 2**20
+DATA_URI = "data:;base64,"
+
+
+def is_data_uri(value: str) -> bool:
+    """Return whether text is a picture itself (``data:image/png;base64,...``), not the path of one."""
+    return value.startswith("data:") and ";base64," in value[:200]
+
+
+def as_data_uri(data: bytes) -> str:
+    """Return the bytes of a picture as text, for a column in which others are paths; `picture_bytes` reads it."""
+    return DATA_URI + base64.b64encode(data).decode()
 
 
 def picture_bytes(value: object, where: str) -> bytes | None:
@@ -26,6 +39,11 @@ def picture_bytes(value: object, where: str) -> bytes | None:
     """
     if value is None or value == "":
         return None
+    if isinstance(value, str) and is_data_uri(value):
+        try:
+            value = base64.b64decode(value.partition(",")[2], validate=True)
+        except binascii.Error as error:
+            raise DataError(f"{where}: the picture after 'data:' is not base64; write it again") from error
     if isinstance(value, bytes):
         data = value
     elif isinstance(value, str):

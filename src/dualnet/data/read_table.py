@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import DataError
+from .frames import table_of
 
 LINE_LIMIT = 2**20
 LARGEST_RATIO = 100  # unpacked / packed size of a gzip file; more is a bomb
@@ -93,7 +94,7 @@ def load_table(path: Path) -> LoadedTable:
         _read_lines if kind in (".jsonl", ".ndjson") else _read_delimited
     )
     columns, lines = reader(text, path)
-    return LoadedTable(_to_table(columns, path), path.name, lines)
+    return LoadedTable(table_of(columns), path.name, lines)
 
 
 def read_text(path: Path) -> str:
@@ -219,15 +220,3 @@ def _read_lines(text: str, path: Path) -> tuple[dict[str, list[Any]], list[int]]
 
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not a number in JSON")
-
-
-def _to_table(columns: dict[str, list[Any]], path: Path) -> pa.Table:
-    arrays = {}
-    for name, values in columns.items():
-        try:
-            arrays[name] = pa.array(values)
-        except (pa.ArrowException, OverflowError) as error:
-            raise DataError(
-                f"{path}: column '{name}' mixes kinds of values ({str(error).splitlines()[0]}); give it one kind"
-            ) from error
-    return pa.table(arrays)

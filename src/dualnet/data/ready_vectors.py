@@ -6,10 +6,12 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from scipy.sparse import csr_array, issparse, load_npz
 
 from ..errors import DataError
 from .content import Matrix
+from .kinds import RowNames, cast_table
 
 
 def read_matrix(source: Matrix | str | Path, name: str, n_rows: int) -> Matrix:
@@ -50,6 +52,32 @@ def read_matrix(source: Matrix | str | Path, name: str, n_rows: int) -> Matrix:
             f"{where} has {matrix.shape[0]:,} rows for {n_rows:,} rows of the table; they must be in the same order"
         )
     return matrix
+
+
+def ready_rows(table: pa.Table, name: str, like: Matrix, rows: RowNames) -> Matrix:
+    """Return a list column of new rows as a ready block of the form that was fitted.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    name : str
+        Column of lists of numbers; an empty cell is a row of zeros.
+    like : csr_array or ndarray, shape (n, width)
+        The block that was fitted.
+    rows : RowNames
+        For error texts.
+
+    Raises
+    ------
+    DataError
+        For a list of another length, or a value that is none.
+    """
+    found = np.zeros((table.num_rows, like.shape[1]), np.float32)
+    for row, value in enumerate(cast_table(table, {name: "vector"}, rows).column(name).to_pylist()):
+        if value is not None and len(value) != like.shape[1]:
+            raise DataError(f"{rows.cell(row, name)} has {len(value)} numbers, expected {like.shape[1]}")
+        found[row] = 0 if value is None else value
+    return csr_array(found) if issparse(like) else found
 
 
 def _read_file(path: Path, where: str) -> Matrix:

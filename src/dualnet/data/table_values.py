@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, DualNetWarning, nearest
+from .frames import cells_of
 from .read_table import LoadedTable
 
 MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138
@@ -23,7 +24,7 @@ def column_of(loaded: LoadedTable, column: str, what: str) -> list[Any]:
             f"{loaded.name} has no {what} column '{column}'; found {', '.join(loaded.table.column_names)}."
             f"{hint if 'Did you mean' in hint else ''} Say which it is with {what}= (--{what}-column on the command line)"
         )
-    return loaded.table.column(column).to_pylist()
+    return cells_of(loaded.table, column)
 
 
 def numbers_of(loaded: LoadedTable, column: str, *, allow_negative: bool, allow_missing: bool = False) -> NDArray[np.float64]:

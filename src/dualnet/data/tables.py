@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,22 +11,26 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..errors import DataError, DualNetWarning, UsageError, nearest
+from ..errors import CapabilityError, DataError, DualNetWarning, UsageError
 from ..ids import IdMap, Key
 from .content import Content, ContentSpec
+from .content_tables import beside, content_of_table, covering, one_kind_of_ids, with_empty_rows
 from .dataset import Dataset
 from .event_types import event_codes_of
+from .features import Featurizer
+from .frames import column_at, to_arrow
 from .interactions import Duplicates, Interactions
+from .kinds import RowNames
 from .other_events import EVENT_TYPES, LIKE
 from .read_table import LoadedTable, load_table, read_table
-from .ready_vectors import read_matrix
+from .ready_vectors import ready_rows
 from .table_values import column_of, numbers_of, times_of
 from .write_table import write_table
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
 
-__all__ = ["dataset_from_tables", "dataset_tables", "read_new_items", "read_table", "to_arrow", "write_table"]
+__all__ = ["dataset_from_tables", "dataset_tables", "new_items", "read_new_items", "read_table", "to_arrow", "write_table"]
 
 Names = str | Sequence[str]
 Ready = Mapping[str, Any]
@@ -69,8 +72,9 @@ def dataset_from_tables(
         raise UsageError(
             "a rating column needs a threshold (ratings from there on are positives), and a threshold a rating column"
         )
-    loaded = _load(events, "the events table")
-    user_keys, item_keys = _ids(loaded, user, "user"), _ids(loaded, item, "item")
+    user, item = str(user), str(item)
+    loaded = load_source(events, "the events table")
+    user_keys, item_keys = ids_of(loaded, user, "user"), ids_of(loaded, item, "item")
     kinds = event_codes_of(loaded, rating, threshold, event)
     likes = kinds == LIKE
     if need_likes and not likes.any():
@@ -89,17 +93,17 @@ def dataset_from_tables(
         )  # fmt: skip
         given = {**(vectors if isinstance(vectors, Mapping) else {}), **(bags or {})}
         ready = {block: source for block, source in given.items() if source is not None}  # None: a list column of the table
-        content = _content(_load(items, "the items table"), item, spec, ready)
+        content = _content(load_source(items, "the items table"), item, spec, ready)
         if isinstance(items, str | Path):
-            content = _beside(content, Path(items).parent)
-        item_keys, content = _one_kind(item_keys, content)
+            content = beside(content, Path(items).parent)
+        item_keys, content = one_kind_of_ids(item_keys, content)
         present = content.ids.find(item_keys) >= 0
         lost = likes & ~present
         if lost.any() and missing_content == "drop":
             dropped = int(lost.sum())
             warnings.warn(f"{dropped:,} events of items without a content row were left out", DualNetWarning, stacklevel=3)
         elif lost.any() and missing_content == "zero":
-            content = _with_empty_rows(content, item_keys[lost].tolist())
+            content = with_empty_rows(content, item_keys[lost].tolist())
             present = content.ids.find(item_keys) >= 0
         # an item that nobody likes and that has no row cannot be listed anyway
         keep = present if missing_content == "drop" else present | likes
@@ -108,14 +112,15 @@ def dataset_from_tables(
     profile: Content | None = None
     if users is not None:
         user_spec = ContentSpec(categories=_names(user_categories), numbers=_names(user_numbers))
-        profile = _content(_load(users, "the users table"), user, user_spec)
+        profile = _content(load_source(users, "the users table"), user, user_spec)
+        user_keys, profile = one_kind_of_ids(user_keys, profile)
         present = profile.ids.find(user_keys) >= 0
         if missing_content == "drop" and not present[keep].all():
             dropped = int((keep & ~present).sum())
             warnings.warn(f"{dropped:,} events of users without a row were left out", DualNetWarning, stacklevel=3)
             keep &= present
         elif missing_content == "zero" and not present.all():
-            profile = _with_empty_rows(profile, user_keys[~present].tolist())
+            profile = with_empty_rows(profile, user_keys[~present].tolist())
     if not keep.all():
         user_keys, item_keys = user_keys[keep], item_keys[keep]
     interactions = Interactions.from_pairs(
@@ -123,7 +128,7 @@ def dataset_from_tables(
         item_keys,
         weights=None if weights is None else weights[keep],
         times=None if times is None else times[keep],
-        item_ids=None if content is None else _covering(content, item_keys),
+        item_ids=None if content is None else covering(content, item_keys),
         types=kinds[keep],
         duplicates=duplicates,
     )
@@ -173,66 +178,83 @@ def dataset_tables(data: Dataset) -> dict[str, pa.Table]:
     return tables
 
 
-def read_new_items(path: Path, model: Any, item: str = "item_id") -> Content:
-    """Read a table of new items with an id column and the content columns of a fitted model.
+def new_items(source: Any, ids: IdMap, featurizer: Featurizer, fitted: Content | None, item: str = "item_id") -> Content:
+    """Return a table of new items as content whose columns have the kinds that were fitted, whatever type they come in.
 
     Parameters
     ----------
-    path : Path
-        The table.
-    model : Recommender
-        One that reads content.
+    source : path, or table in memory
+        With an id column and the fitted content columns; ready vectors that were fitted may be a list column here.
+    ids : IdMap
+        Of the items there are: new ids become text or integers as those are.
+    featurizer : Featurizer
+        What reads the content.
+    fitted : Content, optional
+        The content there is, for columns that are no content.
     item : str
         The id column; ``item_id`` is taken too.
 
     Raises
     ------
     DataError
-        If a column is missing.
+        If a column is missing, or a value does not fit the kind of its column.
+    """
+    loaded = load_source(source, "the new items")
+    found = loaded.table.column_names
+    if item not in found and "item_id" not in found:
+        raise DataError(
+            f"{loaded.name} need an id column '{item}'; found {', '.join(found)}. Call the column with the ids item_id"
+        )
+    item = item if item in found else "item_id"
+    keys: list[Key] = ids_of(loaded, item, "item").tolist()
+    if not ids.is_integer and len(ids):
+        keys = [str(key) for key in keys]
+    elif all(isinstance(key, str) for key in keys):
+        keys = [ids.parse(str(key)) for key in keys]
+    table, ready = loaded.table.drop_columns([item]), {}
+    for name, matrix in {} if fitted is None else fitted.matrices.items():
+        if name in table.column_names:
+            ready[name] = ready_rows(table, name, matrix, RowNames(keys.__getitem__, loaded.place))
+            table = table.drop_columns([name])
+    content = Content(IdMap(keys), table, featurizer.spec, ready)
+    content = featurizer.cast(content, fitted, loaded.place)
+    return beside(content, Path(source).parent) if isinstance(source, str | Path) else content
+
+
+def read_new_items(path: Path, model: Any, item: str = "item_id") -> Content:
+    """Return a file of new items as content for a fitted model; see `new_items`.
+
+    Raises
+    ------
     CapabilityError
         If the model reads no content.
     """
-    from ..errors import CapabilityError
-
     if model.featurizer_ is None:
         raise CapabilityError(
             f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
         )
-    loaded = load_table(path)
-    if item not in loaded.table.column_names and "item_id" in loaded.table.column_names:
-        item = "item_id"
-    elif item not in loaded.table.column_names:
-        found = ", ".join(loaded.table.column_names)
-        raise DataError(f"{path} has no item column '{item}'; found {found}. Call the column with the ids item_id")
-    keys: list[Key] = _ids(loaded, item, "item").tolist()
-    if model.catalogue_.ids.is_integer and all(isinstance(key, str) for key in keys):
-        keys = [model.catalogue_.ids.parse(str(key)) for key in keys]
-    elif not model.catalogue_.ids.is_integer:
-        keys = [str(key) for key in keys]
-    return _beside(Content(IdMap(keys), loaded.table.drop_columns([item]), model.featurizer_.spec), path.parent)
+    return new_items(path, model.catalogue_.ids, model.featurizer_, model.catalogue_.content, item)
 
 
-def to_arrow(frame: Any) -> pa.Table:
-    """Return a pandas, Polars or Arrow data frame as an Arrow table.
+def _content(loaded: LoadedTable, column: str, spec: ContentSpec, ready: Ready | None = None) -> Content:
+    return content_of_table(loaded, column, ids_of(loaded, column, "id").tolist(), spec, ready)
+
+
+def load_source(source: Any, name: str) -> LoadedTable:
+    """Return a table from a file or from memory.
+
+    Parameters
+    ----------
+    source : path, LoadedTable, or table in memory
+        As `frames.to_arrow` takes it.
+    name : str
+        What a table in memory is called in error texts.
 
     Raises
     ------
     DataError
-        If it is none of these.
+        If there is no such file or table, or it has no rows.
     """
-    if isinstance(frame, pa.Table):
-        return frame
-    import narwhals as nw
-
-    try:
-        eager = nw.from_native(frame, eager_only=True)
-    except TypeError as error:
-        raise DataError(f"expected a pandas, Polars or Arrow table or a file path, got {type(frame).__name__}") from error
-    table = eager.to_arrow()
-    return table.drop_columns([name for name in table.column_names if name.startswith("__index_level_")])
-
-
-def _load(source: Any, name: str) -> LoadedTable:
     if isinstance(source, LoadedTable):
         return source
     if isinstance(source, str | Path):
@@ -246,10 +268,12 @@ def _load(source: Any, name: str) -> LoadedTable:
     return LoadedTable(table, name)
 
 
-def _ids(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
+def ids_of(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
     """Return a column of ids: int64, or object with one text shared by all its rows; millions cost megabytes."""
     if column in loaded.table.column_names:
-        chunks = loaded.table.column(column)
+        chunks, mixed = column_at(loaded.table, column)
+        if mixed:
+            chunks = pa.chunked_array([], pa.null())
         if chunks.null_count == 0 and pa.types.is_integer(chunks.type):
             return np.asarray(chunks.to_numpy())
         if chunks.null_count == 0 and (pa.types.is_string(chunks.type) or pa.types.is_large_string(chunks.type)):
@@ -277,76 +301,7 @@ def _array(values: list[Key]) -> NDArray[Any]:
     return array
 
 
-def _content(loaded: LoadedTable, column: str, spec: ContentSpec, ready: Ready | None = None) -> Content:
-    keys: list[Key] = _ids(loaded, column, "id").tolist()
-    matrices = {name: read_matrix(source, name, len(keys)) for name, source in (ready or {}).items()}
-    first: dict[Key, int] = {}
-    table = loaded.table.drop_columns([column])
-    keep = []
-    for row, key in enumerate(keys):
-        if key not in first:
-            first[key] = row
-            keep.append(row)
-        elif table.slice(row, 1).to_pylist() != table.slice(first[key], 1).to_pylist():
-            raise DataError(f"{loaded.place(row)}: id {key!r} occurs again with other content; keep one row for each id")
-    if len(keep) < len(keys):
-        warnings.warn(
-            f"{loaded.name}: {len(keys) - len(keep):,} repeated rows of the same id were dropped", DualNetWarning, stacklevel=4
-        )
-        table = table.take(pa.array(keep))
-        matrices = {name: matrix[keep] for name, matrix in matrices.items()}
-    for name in spec.columns:
-        if name not in table.column_names and name not in matrices:
-            raise DataError(
-                f"{loaded.name} has no content column '{name}'; found {', '.join(table.column_names)}.{nearest(name, table.column_names)}"
-            )
-    if not spec.columns:
-        raise UsageError(
-            f"no content column of {loaded.name} was named; say which of {', '.join(table.column_names)} are text, tags, categories or numbers"
-        )
-    return Content(IdMap([keys[row] for row in keep]), table, spec, matrices)
-
-
-def _beside(content: Content, folder: Path) -> Content:
-    """Look for pictures with a relative path in the folder of the table that names them."""
-    table = content.table
-    for name in content.spec.images:
-        cells = table.column(name).to_pylist()
-        found = [str(folder / cell) if isinstance(cell, str) and cell else cell for cell in cells]
-        table = table.set_column(table.column_names.index(name), name, pa.array(found))
-    return replace(content, table=table)
-
-
-def _one_kind(item_keys: NDArray[Any], content: Content) -> tuple[NDArray[Any], Content]:
-    """Make ids text on both sides where one file has text and the other integers; 7 becomes '7', never '007'."""
-    events_are_text = isinstance(item_keys[0], str)
-    if events_are_text and content.ids.is_integer:
-        content = Content(IdMap([str(key) for key in content.ids]), content.table, content.spec, content.matrices)
-    elif not events_are_text and not content.ids.is_integer:
-        item_keys = _array([str(key) for key in item_keys.tolist()])
-    return item_keys, content
-
-
-def _covering(content: Content, keys: NDArray[Any]) -> IdMap:
-    """Return the sorted ids of the content, after making sure that every event's item is among them."""
-    ids, _ = IdMap.from_values(content.ids.keys)
-    missing = sorted(set(keys[ids.find(keys) < 0].tolist()))
-    if missing:
-        raise DataError(
-            f"{len(missing):,} items of the events have no row in the items table, such as {missing[0]!r}; add the rows, or pass"
-            " missing_content='zero' (empty content) or missing_content='drop' (leave their events out); on the command line"
-            " --missing-content"
-        )
-    return ids
-
-
-def _with_empty_rows(content: Content, keys: list[Key]) -> Content:
-    fresh = sorted(set(keys))
-    if content.matrices:
-        raise UsageError("missing_content='zero' cannot invent ready vectors; add the rows, or pass missing_content='drop'")
-    empty = pa.table({field.name: pa.nulls(len(fresh), field.type) for field in content.table.schema})
-    return Content(content.ids.extend(fresh), pa.concat_tables([content.table, empty]), content.spec, content.matrices)
-
-
 def _names(names: Names) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) and names else tuple(names)
+    if isinstance(names, str | int):  # a data frame without names of its own counts its columns
+        return (str(names),) if names != "" else ()
+    return tuple(str(name) for name in names)

@@ -50,22 +50,24 @@ class Difference:
 
     Parameters
     ----------
-    over_users : Interval
-        Of the mean difference; users are drawn again (paired bootstrap), the fitted models stay.
-    relative : Interval
+    over_users : Interval, optional
+        Of the mean difference; users are drawn again (paired bootstrap), the fitted models stay. None where only means are known.
+    relative : Interval, optional
         Of the ratio of the two means minus 1, from the same draws.
     over_runs : Interval, optional
         Of the mean difference over seeds or folds (paired t-interval); None for a single run.
     """
 
-    over_users: Interval
-    relative: Interval
+    over_users: Interval | None
+    relative: Interval | None
     over_runs: Interval | None
 
     @property
     def verdict(self) -> str:
         """Whether the difference is more than noise, in words."""
         runs = self.over_runs
+        if self.over_users is None:
+            return "within noise" if runs is None or not runs.excludes_zero else f"more than noise over {runs.n} runs"
         if runs is None:
             return "more than noise over users (one run)" if self.over_users.excludes_zero else "within noise (one run)"
         if self.over_users.excludes_zero and runs.excludes_zero:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +24,7 @@ from ..data.features import Featurizer
 from ..data.other_events import OtherEvents
 from ..data.replaced_folder import replaced_folder
 from ..data.space import ItemSpace
-from ..errors import ArtifactError, UsageError
+from ..errors import ArtifactError, DataError, UsageError
 from ..ids import IdMap
 from .core import Core
 
@@ -240,6 +242,11 @@ def _rebuild(manifest: dict[str, Any], files: dict[str, bytes], class_of: Callab
         content = Content(
             catalogue, _arrow_table(files["content.arrow"]), ContentSpec.from_json(state["content_spec"]), matrices
         )
+        with (
+            contextlib.suppress(DataError),
+            warnings.catch_warnings(action="ignore"),
+        ):  # of earlier versions: columns have the types of the table they came in
+            content = content.canonical()
     model.catalogue_ = ItemSpace(catalogue, known, features, content)
     model.info_ = manifest["info"]
     model._set_state(state["model"], _under(tensors, "model"))

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from threadpoolctl import threadpool_limits
 
+from ..data.kinds import comparable
 from ..errors import UsageError
 from ..ids import Key
 from ..retrieval.answering import Answering
@@ -46,7 +47,7 @@ class Asks(Core):
 
     def _answering(self) -> Answering[ModelCatalogue]:
         content = self.catalogue_.content
-        return Answering(Filters(None if content is None else content.table), TrainedUsers())
+        return Answering(Filters(None if content is None else content.table, align=comparable), TrainedUsers())
 
     def _batches(self, questions: Iterator[Question] | Sequence[Question], block: int | None = None) -> Iterator[list[Answer]]:
         """Yield the answers to many questions, so many at a time that their scores fit a budget of memory."""

@@ -206,7 +206,9 @@ def _objective(model: DualNet, known: Prepared, stage: Stage) -> DualObjective:
         known.features,
         known.user_features,
         item_zero(matrix, model.zero_popularity),
-        InputSettings(model.mask, model.fold, model.noise, model.history_noise, model.residual_dropout, stage.seed),
+        InputSettings(
+            model.mask, model.fold, model.noise, model.history_noise, model.residual_dropout, stage.seed, model.column_dropout
+        ),
         LossSettings(model.zero_weight, model.loss),
         known_zeros=_known_zeros(known, model.dislike_weight),
     )

@@ -43,6 +43,8 @@ class DualNet(LevelModel):
         A learned residual beside the content of each training item; matters for items with many events.
     residual_dropout : float
         Share of residuals left out of each step, so that content alone serves new items.
+    column_dropout : float
+        Share of users whose columns are left out of each step, so that the networks also answer a history without columns.
     factors : int
         Width of the solved levels beneath the networks (`models.solved`): factors by alternating least squares, with a prior
         from content, and the content itself, which are solved for together for each user. 0 leaves them out, as the paper does.
@@ -154,6 +156,7 @@ class DualNet(LevelModel):
         user_input: Literal["shared", "reference"] = "shared",
         item_residual: bool = True,
         residual_dropout: float = 0.3,
+        column_dropout: float = 0.8,
         factors: int = 300,
         factor_zero_weight: float | None = None,
         regularization: float | None = None,
@@ -204,6 +207,7 @@ class DualNet(LevelModel):
         self.user_input = user_input
         self.item_residual = item_residual
         self.residual_dropout = residual_dropout
+        self.column_dropout = column_dropout
         self.factors = factors
         self.factor_zero_weight = factor_zero_weight
         self.regularization = regularization
@@ -263,6 +267,7 @@ class DualNet(LevelModel):
             "user_input": "reference",
             "item_residual": False,
             "residual_dropout": 0.5,  # without a residual of no effect; as in the records of docs/results
+            "column_dropout": 0.0,
             "factors": 0,
             "content_weight": 0.0,
             "new_scale": 1.0,

@@ -54,7 +54,7 @@ def check_parameters(model: DualNet) -> None:
         value = getattr(model, name)
         if value not in choices:
             raise UsageError(f"{name}={value!r} is not known.{nearest(str(value), choices)}")
-    for name in ("noise", "history_noise", "dropout", "residual_dropout", "momentum"):
+    for name in ("noise", "history_noise", "dropout", "residual_dropout", "column_dropout", "momentum"):
         if not 0 <= getattr(model, name) < 1:
             raise UsageError(f"{name}={getattr(model, name)!r} must be at least 0 and below 1")
     if not 0 <= model.skip_empty <= 1:

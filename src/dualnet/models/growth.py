@@ -140,7 +140,7 @@ def _without_features(space: ItemSpace, ids: IdMap, items: Content | None) -> It
         elif items is not None and rows is not None and (rows >= 0).all():
             raw = raw.append(items.take(rows))
         else:
-            empty = pa.table({column.name: pa.nulls(len(fresh), column.type) for column in raw.table.schema})
+            empty = pa.table([pa.nulls(len(fresh), column.type) for column in raw.table.schema], schema=raw.table.schema)
             raw = raw.append(Content(fresh, empty, raw.spec))
     return ItemSpace(ids, known, None, raw)
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
+from ..data.content import Matrix
 from ..data.dataset import Dataset
 from ..data.protocols.serving import validation as serving_validation
 from ..data.tasks import RankingTask, Validation
@@ -17,19 +19,20 @@ from ..train.options import RunOptions
 from ..train.progress import EpochProgress
 from .base import Prepared, Recommender
 from .choosing import Phase, sample_users
-from .content_cosine import at_unit_length
 from .level_choice import Question, choose_standing, choose_weights
 from .levels import Levels, LevelWeights
 from .runtime import DualRuntime
 from .solved.choice import Search, Training
 from .solved.factors import FactorSettings
 from .solved.joint import FEW_FEATURES
-from .solved.levels import SolvedChoice, SolvedLevels
+from .solved.levels import SolvedChoice, SolvedLevels, read_content
 from .solved.ridge import ContentAxes
 
 if TYPE_CHECKING:
     from ..train.trainer import TrainingState
 
+LONG_AXES = 500  # axes that content is read along whose rows hold more than LONG numbers
+LONG = 200
 AXES = 200  # leading axes of the content that the solved levels keep dense
 SEARCH_USERS = 1_000  # of each validation task that the solved levels are chosen on
 WEIGHT_USERS = 3_000  # the same for the weights of the levels
@@ -79,8 +82,6 @@ class Learner(Recommender):
     content_weight: float | None
     new_scale: float | None
     unliked_scale: float | None
-    may_be_infinite = ("prior",)
-
     levels_: Levels
 
     def _train_networks(
@@ -167,7 +168,7 @@ def update_levels(
     solved, runtime = levels.solved, levels.runtime
     passes = UPDATE_EPOCHS if epochs is None else epochs
     if solved is not None:
-        training = _training(model, known)
+        training = _training(model, known, solved.axes)
         start = solved.start(training.content, n_old, known.data.interactions.n_items)
         if passes:
             _check_zero_weight(solved.choice.zero_weight, training)
@@ -211,14 +212,26 @@ def _check_zero_weight(weight: float, training: Training) -> None:
         )
 
 
-def _training(model: Learner, known: Prepared) -> Training:
-    content = None if known.features is None else at_unit_length(known.features)
-    axes = None
-    if content is not None and content.shape[1] > FEW_FEATURES:
-        axes = ContentAxes.of(content, AXES, model.seed_)
+def _training(model: Learner, known: Prepared, read_along: NDArray[np.float32] | None = None) -> Training:
+    """Return what the solved levels are solved from; content that a former fit read along axes is read along them again."""
+    axes = content = None
+    if known.features is not None:
+        content = read_content(known.features, read_along)
+        if read_along is None and is_long(content):
+            read_along = ContentAxes.of(content, LONG_AXES, model.seed_).directions
+            content = read_content(known.features, read_along)
+        if content.shape[1] > FEW_FEATURES:
+            axes = ContentAxes.of(content, AXES, model.seed_)
     matrix = csr_array(known.data.interactions.matrix)
     width = min(model.factors, *matrix.shape)  # more factors than users or items say nothing
-    return Training(matrix, content, axes, FactorSettings(width, 0.0, 0.0, random_state=model.seed_))
+    return Training(matrix, content, axes, FactorSettings(width, 0.0, 0.0, random_state=model.seed_), read_along)
+
+
+def is_long(content: Matrix) -> bool:
+    """Return whether rows of content hold so many numbers that their leading axes say nearly the same for less."""
+    if issparse(content):
+        return bool(content.shape[1] > FEW_FEATURES and content.nnz > LONG * content.shape[0])
+    return bool(content.shape[1] > FEW_FEATURES)
 
 
 def _default_weights(model: Learner, known: Prepared) -> LevelWeights:

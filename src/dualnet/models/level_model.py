@@ -31,6 +31,8 @@ class LevelModel(Learner):
     A subclass stores its parameters and checks them in `_check`.
     """
 
+    unbounded = frozenset({"prior"})  # infinity is no prior
+
     choice_: Chosen
 
     @abstractmethod

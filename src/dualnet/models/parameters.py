@@ -26,7 +26,8 @@ class Parameters:
     """
 
     name: ClassVar[str]
-    may_be_infinite: ClassVar[tuple[str, ...]] = ()
+    unbounded: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that may be infinity."""
 
     drawn_seed_: int
 
@@ -77,7 +78,7 @@ class Parameters:
         """
         hints = get_type_hints(cls.__init__, None, {"Sequence": Sequence, "Literal": Literal})
         return {
-            name: check_type(value, hints[name], f"{place}{name}", form, infinite=name in cls.may_be_infinite)
+            name: check_type(value, hints[name], f"{place}{name}", form, infinite=name in cls.unbounded)
             for name, value in parameters.items()
         }
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from scipy.sparse import issparse
 
 from ..data.content import Content, Matrix
 from ..data.features import Featurizer
+from ..data.frames import table_of
+from ..data.kinds import RowNames, cast_table
 from ..errors import CapabilityError, DataError, UsageError, nearest
 from ..ids import IdMap, Key
 from .core import Core
@@ -24,12 +25,12 @@ def cannot_score_new(model: Core) -> str:
 
 
 def as_content(content: Content | Any, model: Core) -> Content:
-    """Return new items as content with the model's columns.
+    """Return new items as content with the model's columns, each cast to the kind it was fitted with.
 
     Parameters
     ----------
-    content : Content or data frame
-        A data frame (pandas, Polars, Arrow) has the id column ``item_id``.
+    content : Content, table in memory, or path
+        A table (as `Dataset.from_tables` takes it) has the id column ``item_id``.
     model : Core
 
     Raises
@@ -37,19 +38,27 @@ def as_content(content: Content | Any, model: Core) -> Content:
     CapabilityError
         If the model reads no content.
     DataError
-        If there is no id column.
+        If a column is missing, or a value does not fit the kind of its column.
     """
-    if isinstance(content, Content):
-        return content
-    from ..data.tables import to_arrow
-
     if model.featurizer_ is None:
+        if isinstance(content, Content):
+            return content
         raise CapabilityError(cannot_score_new(model))
-    table = to_arrow(content)
-    if "item_id" not in table.column_names:
-        raise DataError(f"new items need an id column 'item_id'; found {', '.join(table.column_names)}")
-    ids = IdMap(table.column("item_id").to_pylist())
-    return Content(ids, table.drop_columns(["item_id"]), model.featurizer_.spec)
+    fitted = model.catalogue_.content
+    if isinstance(content, Content):
+        return model.featurizer_.cast(content, fitted)
+    from ..data.tables import new_items
+
+    return new_items(content, model.catalogue_.ids, model.featurizer_, fitted)
+
+
+def as_user_content(users: Content | Any, model: Core) -> Content:
+    """Return columns of users as content; arguments and errors as in `as_content`, with the id column ``user_id``."""
+    if isinstance(users, Content):
+        return users
+    from ..data.new_rows import read_new_users
+
+    return read_new_users(users, model.users_, _reads_columns(model).spec)
 
 
 def user_row(model: Core, columns: Any) -> Matrix:
@@ -124,9 +133,9 @@ def _reads_columns(model: Core) -> Featurizer:
 
 
 def _table_rows(table: Any, users: Sequence[Key] | None) -> list[dict[str, Any]]:
-    from ..data.tables import to_arrow
+    from ..data.frames import rows_of, to_arrow
 
-    rows: list[dict[str, Any]] = to_arrow(table).to_pylist()
+    rows = rows_of(to_arrow(table))
     if users is None or not rows or "user_id" not in rows[0]:
         return [{name: value for name, value in row.items() if name != "user_id"} for row in rows]
     place = {row.pop("user_id"): row for row in rows}
@@ -137,16 +146,6 @@ def _table_rows(table: Any, users: Sequence[Key] | None) -> list[dict[str, Any]]
 
 
 def _content(featurizer: Featurizer, rows: Sequence[Mapping[str, Any]]) -> Content:
-    table: dict[str, pa.Array] = {}
-    for name in featurizer.spec.columns:
-        values = [row.get(name) for row in rows]
-        if name in featurizer.spec.categories:  # a label is text, however it is written
-            values = [None if value is None else str(value) for value in values]
-        try:
-            table[name] = pa.array(values)
-        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-            example = next(value for value in values if value is not None)
-            raise DataError(
-                f"user column '{name}' has a value that does not fit it, such as {str(example)[:SHOWN]!r}"
-            ) from error
-    return Content(IdMap(np.arange(len(rows))), pa.table(table), featurizer.spec)
+    table = table_of({name: [row.get(name) for row in rows] for name in featurizer.spec.columns})
+    table = cast_table(table, featurizer.kinds, RowNames(what="user column"))
+    return Content(IdMap(np.arange(len(rows))), table, featurizer.spec)

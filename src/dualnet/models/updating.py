@@ -19,7 +19,7 @@ from .core import Core, Prepared
 from .growth import grow
 from .one_writer import one_writer
 from .parameter_types import plain
-from .question_content import as_content
+from .question_content import as_content, as_user_content
 
 
 class Updates(Core):
@@ -30,7 +30,7 @@ class Updates(Core):
         new: Interactions | Dataset | None = None,
         *,
         items: Content | Any = None,
-        users: Content | None = None,
+        users: Content | Any | None = None,
         epochs: int | None = None,
         learning_rate: float | None = None,
         run: RunOptions | None = None,
@@ -47,8 +47,8 @@ class Updates(Core):
             New pairs; of a data set also the content of its items. Without any, new items only join the catalogue.
         items : Content or data frame, optional
             Content of new items (as in `add_items`); needed for those that are not in the catalogue yet.
-        users : Content, optional
-            User columns, for models fitted with such.
+        users : Content or data frame, optional
+            User columns, for models fitted with such; a data frame has the id column ``user_id``.
         epochs : int, optional
             Passes over all pairs, old and new; the model's own default otherwise, and none at 0.
         learning_rate : float, optional
@@ -99,7 +99,12 @@ class Updates(Core):
             items = new.items if items is None else items
             users = new.users if users is None else users
             new = new.interactions
-        grown = grow(self, new, None if items is None else as_content(items, self), users)
+        grown = grow(
+            self,
+            new,
+            None if items is None else as_content(items, self),
+            None if users is None else as_user_content(users, self),
+        )
         updated = copy.copy(self)
         data = grown.prepared.data.interactions
         updated.users_, updated.items_, updated.histories_ = data.users, data.items, data.pattern()

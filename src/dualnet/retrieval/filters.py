@@ -6,8 +6,8 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,13 @@ OPERATIONS = ("is", "any", "min", "max", "contains")
 Mask = NDArray[np.bool_]
 
 
+class Align(Protocol):
+    """Gives a column and the values asked for one type; `ordered` where they bound a range."""
+
+    def __call__(self, cells: pa.ChunkedArray, asked: Sequence[Any], *, ordered: bool) -> tuple[pa.ChunkedArray, pa.Array]:
+        """Return both."""
+
+
 class Filters:
     """Answers filters for one model; the masks of its own rows are kept, those of live rows are cheap.
 
@@ -33,10 +40,13 @@ class Filters:
         Raw columns of the model's own catalogue.
     columns : collection of str
         What else content may have, for the hint of an error.
+    align : callable, optional
+        Gives a column and the values asked for one type, so that a number may be asked for as text and a date as ISO text
+        (`data.kinds.comparable`); it raises `ValueError`, `TypeError` or `ArrowException` for a value that does not fit.
     """
 
-    def __init__(self, table: pa.Table | None, columns: Collection[str] = ()) -> None:
-        self._table, self._columns = table, columns
+    def __init__(self, table: pa.Table | None, columns: Collection[str] = (), align: Align | None = None) -> None:
+        self._table, self._columns, self._align = table, columns, align or _same_type
         self._kept: OrderedDict[bytes, Mask] = OrderedDict()
         self._lock = threading.Lock()  # several scoring threads ask
 
@@ -48,7 +58,7 @@ class Filters:
         n_own : int
             Rows of the table.
         wanted : mapping
-            Column to ``{"is": v}``, ``{"any": [...]}``, ``{"min": n}``, ``{"max": n}`` or ``{"contains": "word"}``; several
+            Column to ``{"is": v}``, ``{"any": [...]}``, ``{"min": v}``, ``{"max": v}`` or ``{"contains": "word"}``; several
             columns, and several conditions of one, must all hold. A list column passes if one of its entries does. A missing
             value passes nothing.
         contents : sequence of mapping
@@ -82,7 +92,7 @@ class Filters:
                 self._kept.move_to_end(name)
                 return self._kept[name]
         assert self._table is not None
-        found = condition(self._table.column(column), column, operation, value)
+        found = condition(self._table.column(column), column, operation, value, self._align)
         with self._lock:
             self._kept[name] = found
             while len(self._kept) > min(KEPT, max(1, KEPT_BYTES // max(1, len(found)))):
@@ -93,10 +103,14 @@ class Filters:
         assert self._table is not None
         kind = self._table.schema.field(column).type
         values = [content.get(column) for content in contents]
-        return condition(pa.chunked_array([pa.array(values, kind)]), column, operation, value)
+        try:
+            cells = pa.array(values, kind)
+        except pa.ArrowInvalid:  # halves behind a column of whole numbers
+            cells = pa.array(values)
+        return condition(pa.chunked_array([cells]), column, operation, value, self._align)
 
 
-def condition(values: pa.ChunkedArray, column: str, operation: str, value: Any) -> Mask:
+def condition(values: pa.ChunkedArray, column: str, operation: str, value: Any, align: Align | None = None) -> Mask:
     """Return which entries of a column fulfil one condition, shape (len(values),); errors as in `Filters.mask`."""
     if operation not in OPERATIONS:
         raise UsageError(f"there is no filter '{str(operation)[:80]}'.{nearest(str(operation)[:80], OPERATIONS)}")
@@ -108,10 +122,11 @@ def condition(values: pa.ChunkedArray, column: str, operation: str, value: Any) 
     if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
         whole = values.combine_chunks()
         flat, rows = pc.list_flatten(whole), pc.list_parent_indices(whole).to_numpy()
+        flat = pa.chunked_array([flat])
     if pa.types.is_dictionary(flat.type):
         flat = flat.cast(flat.type.value_type)
     try:
-        passed = _TESTS[operation](flat, value)
+        passed = _passed(flat, operation, value, align or _same_type)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"the filter '{operation}' of '{column}' does not fit its values, which are {flat.type}") from error
     found = np.asarray(pc.fill_null(passed, False).to_numpy(zero_copy_only=False), bool) if len(passed) else np.zeros(0, bool)
@@ -122,25 +137,25 @@ def condition(values: pa.ChunkedArray, column: str, operation: str, value: Any) 
     return mask
 
 
-def _scalar(values: pa.ChunkedArray, value: Any) -> pa.Scalar:
-    text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
-    if value is None or text != isinstance(value, str) or isinstance(value, bool) != pa.types.is_boolean(values.type):
-        raise TypeError
-    if isinstance(value, float) and pa.types.is_integer(values.type):
-        return pa.scalar(value)
-    return pa.scalar(value, values.type)
+def _passed(values: pa.ChunkedArray, operation: str, value: Any, align: Align) -> Any:
+    if operation == "contains":
+        if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+            if not pa.types.is_temporal(values.type):
+                raise TypeError
+            values = values.cast(pa.string())  # 2005-01 is in 2005-01-31 00:00:00
+        return pc.match_substring(values, value, ignore_case=True)
+    values, asked = align(values, value if operation == "any" else [value], ordered=operation in ("min", "max"))
+    if operation in ("is", "any"):
+        return pc.is_in(values, asked)
+    return (pc.greater_equal if operation == "min" else pc.less_equal)(values, asked[0])
 
 
-def _words(values: pa.ChunkedArray, word: str) -> Any:
-    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-        raise TypeError
-    return pc.match_substring(values, word, ignore_case=True)
-
-
-_TESTS: dict[str, Callable[[Any, Any], Any]] = {
-    "is": lambda values, value: pc.equal(values, _scalar(values, value)),
-    "any": lambda values, wanted: pc.is_in(values, pa.array([_scalar(values, v).as_py() for v in wanted], values.type)),
-    "min": lambda values, value: pc.greater_equal(values, _scalar(values, value)),
-    "max": lambda values, value: pc.less_equal(values, _scalar(values, value)),
-    "contains": _words,
-}
+def _same_type(cells: pa.ChunkedArray, asked: Sequence[Any], *, ordered: bool) -> tuple[pa.ChunkedArray, pa.Array]:
+    """Return the values asked for as the type of the column; raises `TypeError` where they are of another."""
+    text = pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)
+    for value in asked:
+        if value is None or text != isinstance(value, str) or isinstance(value, bool) != pa.types.is_boolean(cells.type):
+            raise TypeError
+    if pa.types.is_integer(cells.type) and any(isinstance(value, float) for value in asked):
+        return cells.cast(pa.float64()), pa.array(asked, pa.float64())
+    return cells, pa.array(asked, cells.type)

@@ -23,6 +23,7 @@ BLOCK_BYTES = 48 * 2**20  # scores held at a time by one worker
 TILE = 512  # users a matrix product; smaller ones spend their time on preparing the items anew
 WORKERS = 4  # blocks worked on at a time
 FEW = 64  # sparse users that are cheaper to score as dense ones: sparse products transpose all items first
+LONG = 200  # numbers in a sparse row, on average, above which a dense block of users is faster
 GROUP = 32  # columns whose maximum stands for them in a first pass
 
 EXCLUDED = np.float32(-np.inf)  # may not be listed
@@ -56,10 +57,10 @@ def inner_products(users: Vectors, items: Vectors) -> Scores:
         scores += inner_products(users.sparse, items.sparse)
         return scores
     if issparse(users) or issparse(items):
-        if issparse(items) and issparse(users) and users.shape[0] <= FEW:
-            product = (items @ users.T.toarray()).T
-        else:
-            product = (items @ users.T).T if issparse(items) and not issparse(users) else users @ items.T
+        if issparse(items) and issparse(users) and (users.shape[0] <= FEW or items.nnz > LONG * items.shape[0]):
+            blocks = (users[start : start + TILE].T.toarray() for start in range(0, max(users.shape[0], 1), TILE))
+            return np.ascontiguousarray(np.vstack([(items @ block).T for block in blocks]), dtype=np.float32)
+        product = (items @ users.T).T if issparse(items) and not issparse(users) else users @ items.T
         return np.ascontiguousarray(product.toarray() if issparse(product) else product, dtype=np.float32)
     step = _tile(len(items))
     if len(users) <= step:

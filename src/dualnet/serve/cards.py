@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import math
+from datetime import date
 from typing import Any
 
 from ..data.picture_files import picture_bytes
+from ..data.values import date_text
 from ..errors import DataError
 from ..ids import Key
 from ..retrieval.questions import Columns, NewItem
@@ -86,6 +88,8 @@ def _plain(value: Any) -> Any:
     """Return a cell as strict JSON."""
     if value is None or isinstance(value, bool | int | str):
         return value
+    if isinstance(value, date):
+        return date_text(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list | tuple):

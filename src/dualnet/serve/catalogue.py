@@ -21,7 +21,7 @@ from ..retrieval.principal import PrincipalAxes
 from ..retrieval.questions import Columns, NewItem
 from ..retrieval.vectors import Vectors, norms, stack_vectors
 from .growing import GrowingArray, GrowingHeads, GrowingVectors, growing
-from .new_content import new_rows
+from .new_content import new_rows, stored_contents
 from .replies import ModelLabel
 
 SHOWN = 80  # characters of an id in an error text
@@ -262,7 +262,9 @@ class LiveCatalogue(ModelView):
 
     def bring(self, items: Sequence[NewItem]) -> Brought:
         """Return items for one question, encoded; errors as in `new_rows`."""
-        return brought(self.model, new_rows(self.model, items), [item.content for item in items])
+        space = new_rows(self.model, items)
+        assert space.content is not None
+        return brought(self.model, space, stored_contents(space.content, items))
 
     def content(self, row: int, columns: Collection[str]) -> Columns:
         """Return the raw content of a row, as far as it has these columns."""

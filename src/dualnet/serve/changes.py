@@ -14,7 +14,7 @@ from ..retrieval.questions import NewItem
 from ..retrieval.vectors import norms
 from .catalogue import LiveCatalogue
 from .live_state import Event, LiveState
-from .new_content import new_ids, new_rows
+from .new_content import new_ids, new_rows, stored_contents
 from .refusals import ConflictError
 
 Put = Literal["added", "replaced", "restored"]
@@ -196,7 +196,7 @@ def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace
     lineage.ids[start:] = [item.id for item in items]
     assert fresh.content is not None
     lineage.titles[start:] = [fresh.content.title(row) for row in range(len(items))]
-    lineage.contents[start - catalogue.n_base :] = [item.content for item in items]
+    lineage.contents[start - catalogue.n_base :] = stored_contents(fresh.content, items)
     again = {item.id: start + place for place, item in enumerate(items)}
     earlier = any(key in catalogue.index for key in again)
     index = dict(catalogue.index) if earlier else catalogue.index  # earlier views must still find the earlier row

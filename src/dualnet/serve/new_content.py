@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from scipy.sparse import csr_array, issparse
 
 from ..data.content import Content
+from ..data.frames import table_of
+from ..data.kinds import RowNames, cast_table, shown_kinds
 from ..data.space import ItemSpace
 from ..errors import CapabilityError, DataError, nearest
 from ..ids import IdMap, Key
 from ..models.base import Recommender
-from ..retrieval.questions import NewItem
+from ..retrieval.questions import Columns, NewItem
 
 SHOWN = 80  # characters of a value in an error text
 
@@ -48,11 +49,13 @@ def new_rows(model: Recommender, items: Sequence[NewItem]) -> ItemSpace:
 
 
 def content_columns(model: Recommender) -> dict[str, str]:
-    """Return the columns that content may have, each with its kind: text, tags, ..., or plain for those only shown."""
+    """Return the columns that content may have, each with its kind: text, tags, ..., dates, or plain for those only shown."""
     spec = None if model.featurizer_ is None else model.featurizer_.spec
     kinds: dict[str, str] = {}
     for kind in ("text", "tags", "categories", "numbers", "vectors", "bags", "images"):
         kinds |= dict.fromkeys(() if spec is None else getattr(spec, kind), kind)
+    fitted = {} if model.featurizer_ is None else model.featurizer_.kinds
+    kinds |= {name: "dates" for name, kind in fitted.items() if kind == "date"}
     raw = model.catalogue_.content
     for name in () if raw is None else raw.table.column_names:
         kinds.setdefault(name, "plain")
@@ -86,39 +89,27 @@ def _content(model: Recommender, items: Sequence[NewItem]) -> Content:
         if not any(item.content.get(name) is not None for name in spec.columns):
             raise DataError(f"item {_short(item.id)} has no content; give at least one of {', '.join(spec.columns)}")
     matrices = {} if raw is None else raw.matrices
-    table: dict[str, Any] = {}
+    columns: dict[str, list[Any]] = {}
     for name in known:
         if name not in matrices:
-            values = [item.content.get(name) for item in items]
+            columns[name] = [item.content.get(name) for item in items]
             if name in spec.images:
-                values = [_picture(value, item) for value, item in zip(values, items, strict=True)]
-            table[name] = _column(name, values, known[name], None if raw is None else _field_type(raw.table, name), items)
+                columns[name] = [_picture(value, item) for value, item in zip(columns[name], items, strict=True)]
+    # a request names its columns, so that a value that does not fit is refused even where nothing is learned from it
+    kinds = shown_kinds(None if raw is None else raw.table) | model.featurizer_.kinds
+    table = cast_table(table_of(columns), kinds, RowNames(ids.key, what="content"))
     ready = {name: _matrix(name, matrix, items) for name, matrix in matrices.items()}
-    return Content(ids, pa.table(table), spec, ready)
+    return model.featurizer_.cast(Content(ids, table, spec, ready), raw)
 
 
-def _column(name: str, values: list[Any], kind: str, wanted: pa.DataType | None, items: Sequence[NewItem]) -> pa.Array:
-    if kind == "text":
-        for value, item in zip(values, items, strict=True):
-            if value is not None and not isinstance(value, str):
-                raise DataError(f"content '{name}' of item {_short(item.id)} must be text, got {_short(value)}")
-    if kind == "images":
-        return pa.array(values, pa.binary())
-    try:
-        if wanted is not None and not pa.types.is_null(wanted):
-            return pa.array(values, wanted)
-        return pa.array(values)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        example = next((value for value in values if value is not None), None)
-        raise DataError(f"content '{name}' has a value that does not fit its kind ({wanted or kind}), such as"
-                        f" {_short(example)}") from error  # fmt: skip
-
-
-def _field_type(table: pa.Table, name: str) -> pa.DataType | None:
-    if name not in table.column_names:
-        return None
-    found = table.schema.field(name).type
-    return found.value_type if pa.types.is_dictionary(found) else found
+def stored_contents(content: Content, items: Sequence[NewItem]) -> list[Columns]:
+    """Return what is kept of new items: each column that was sent, as its kind has it, pictures in base64 as they came."""
+    kept = {name for name in content.table.column_names if name not in content.spec.images}
+    rows = content.table.select([name for name in content.table.column_names if name in kept]).to_pylist()
+    return [
+        {name: row[name] if name in kept else value for name, value in item.content.items()}
+        for item, row in zip(items, rows or [{}] * len(items), strict=True)
+    ]
 
 
 def _matrix(name: str, like: Any, items: Sequence[NewItem]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.kinds import comparable
 from ..errors import ArtifactError, DualNetError
 from ..models.artifact import MANIFEST, read_manifest
 from ..models.base import Recommender
@@ -82,7 +83,7 @@ def load_version(folder: Path, before: Version | None = None) -> Version:
         )
     base = open_catalogue(model, label)
     raw = model.catalogue_.content
-    answering = Answering(Filters(None if raw is None else raw.table, content_columns(model)), StoredUsers(model))
+    answering = Answering(Filters(None if raw is None else raw.table, content_columns(model), comparable), StoredUsers(model))
     version = Version(model, label, manifest, base, answering, Baselines(model), TitleSearch())
     try_out(version, base)
     return version

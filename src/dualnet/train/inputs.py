@@ -19,6 +19,8 @@ from ..rng import derive_seed
 
 Mask = Literal["none", "fold", "leave-one-out"]
 
+COLUMNS_ALONE = 0.5  # of the users who are shown with columns, so many are shown without a history
+
 
 @dataclass(frozen=True)
 class InputSettings:
@@ -36,6 +38,8 @@ class InputSettings:
         Share of items whose residual is left out of a step, so that content alone serves new items (decision 4).
     seed : int
         Seed of all noise.
+    column_dropout : float
+        Share of users whose columns are left out of a step, so that a history alone is answered too.
     """
 
     mask: Mask
@@ -44,6 +48,7 @@ class InputSettings:
     history_noise: float
     residual_dropout: float
     seed: int
+    column_dropout: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -153,25 +158,48 @@ class DualInputs:
             return Histories(matrix, None, None)
         kept = keep_mask(matrix.nnz, settings.history_noise, self.generator("history-noise", place))
         shown = None if kept is None else kept.numpy()
+        columns_alone = self._alone(rows, place)
+        if columns_alone is not None:
+            visible = np.repeat(~columns_alone, np.diff(matrix.indptr)).astype(np.float32)
+            shown = visible if shown is None else shown * visible
         if settings.mask != "fold":
             return Histories(matrix, None, shown)
         kept = keep_mask(matrix.nnz, settings.fold, self.generator("fold", place))
         visible = np.ones(matrix.nnz, np.float32) if kept is None else kept.numpy()
         return Histories(matrix, 1 - visible, visible if shown is None else shown * visible)
 
-    def users(self, rows: Rows, histories: Histories, table: Tensor) -> Tensor:
-        """Return the first-layer sums of some users: their shown items at unit length, and their columns."""
+    def users(self, rows: Rows, histories: Histories, table: Tensor, place: Place | None = None) -> Tensor:
+        """Return the first-layer sums of some users: their shown items at unit length, and their columns; clean without a place."""
         matrix = histories.matrix
         values = histories.visible() / np.repeat(np.sqrt(histories.counts()), np.diff(matrix.indptr))
         first = sparse_product(self.sparse(csr_array((values, matrix.indices, matrix.indptr), shape=matrix.shape)), table)
-        columns = self.columns(rows)
+        columns = self.columns(rows, place)
         return first if columns is None else first + columns
 
-    def columns(self, rows: Rows) -> Tensor | None:
-        """Return what the columns of some users add to their first-layer sums, shape (len(rows), levels[0]), if any."""
+    def columns(self, rows: Rows, place: Place | None) -> Tensor | None:
+        """Return what the columns of some users add to their first-layer sums, shape (len(rows), levels[0]), if any; clean without a place."""
         if self._user_features is None or self.network.user_columns is None:
             return None
-        return self.network.column_first(self._constant(self._user_features[rows]))
+        first = self.network.column_first(self._constant(self._user_features[rows]))
+        if place is None:
+            return first
+        kept = self._kept_columns(rows, place)
+        return first if kept is None else first * torch.from_numpy(kept).to(self.device, self.dtype)[:, None]
+
+    def _kept_columns(self, rows: Rows, place: Place) -> NDArray[np.float32] | None:
+        """Return 1 for each user who is shown with columns and 0 for the others, None where all are."""
+        kept = keep_mask(len(rows), self.settings.column_dropout, self.generator("user-columns", place))
+        return None if kept is None else kept.numpy()
+
+    def _alone(self, rows: Rows, place: Place) -> NDArray[np.bool_] | None:
+        """Return which users are shown with columns alone: half of those who are shown with any."""
+        if self._user_features is None or (kept := self._kept_columns(rows, place)) is None:
+            return None
+        features = self._user_features[rows]
+        given = np.asarray(abs(features).sum(axis=1)).ravel() > 0
+        drawn = keep_mask(len(rows), COLUMNS_ALONE, self.generator("columns-alone", place))
+        assert drawn is not None
+        return given & (kept > 0) & (drawn.numpy() == 0)
 
     def content_product(self, weight: Tensor) -> Tensor:
         """Return the clean content of all items times a first-layer weight, shape (n_items, width)."""

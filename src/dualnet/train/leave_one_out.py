@@ -8,11 +8,11 @@ from torch import Tensor
 
 from ..ids import Rows
 from ..nn.sparse import SparseMatrix, sparse_product
-from .inputs import DualInputs, Histories, columns_of
+from .inputs import DualInputs, Histories, Place, columns_of
 
 
 def without_one(
-    inputs: DualInputs, rows: Rows, histories: Histories, table: Tensor, item_rows: Rows
+    inputs: DualInputs, rows: Rows, histories: Histories, table: Tensor, item_rows: Rows, place: Place
 ) -> tuple[Tensor, SparseMatrix]:
     """Return the first-layer sums of each positive's user without that positive, and the positives as rows.
 
@@ -28,6 +28,8 @@ def without_one(
         From `DualInputs.table`.
     item_rows : ndarray of int64
         Items whose positives are asked for.
+    place : Place
+        Where noise of the columns is drawn.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def without_one(
     select = csr_array((scale, user, ones), shape=(n_pairs, matrix.shape[0]))
     remove = csr_array((shown[entry] * scale, matrix.indices[entry], ones), shape=(n_pairs, matrix.shape[1]))
     first = sparse_product(inputs.sparse(select), sums) - sparse_product(inputs.sparse(remove), table)
-    columns = inputs.columns(rows)
+    columns = inputs.columns(rows, place)
     if columns is not None:
         whole = csr_array((np.ones(n_pairs, np.float32), user, ones), shape=select.shape)
         first = first + sparse_product(inputs.sparse(whole), columns)

@@ -143,12 +143,12 @@ class DualObjective:
         whole = dense_logistic if logistic else dense_squares if self._is_dense(batch) else exact_squares
         items = self._encode_items(batch.item_rows, batch, 0)
         table, histories = self.inputs.table(place), self.inputs.histories(batch.user_rows, place)
-        first = self.inputs.users(batch.user_rows, histories, table)
+        first = self.inputs.users(batch.user_rows, histories, table, place)
         positives = self.inputs.sparse(histories.positives(batch.item_rows))
         zeros = self._user_zero, self._zero_of(batch.item_rows)
         dropout = self.inputs.generator("user-dropout", place, device=self.inputs.device)
         if self.inputs.settings.mask == "leave-one-out":
-            without, pairs = without_one(self.inputs, batch.user_rows, histories, table, batch.item_rows)
+            without, pairs = without_one(self.inputs, batch.user_rows, histories, table, batch.item_rows, place)
             users, alone = self.network.encode_users(torch.cat([first, without]), dropout).split([len(first), len(without)])
             silent = positives.with_values(torch.zeros_like(positives.values))
             error = whole(users, items, silent, *zeros) + (pair_logistic if logistic else pair_squares)(alone, items, pairs)
@@ -163,9 +163,12 @@ class DualObjective:
 
     @torch.no_grad()
     def calibrate(self, limit: int = 20_000) -> None:
-        """Set batch-norm statistics from a clean pass over the training data (at most `limit` evenly spaced rows a side)."""
+        """Set batch-norm statistics from a pass over the training data without noise (at most `limit` evenly spaced rows a side).
+
+        Columns are left out for as many users as in training: statistics of people with columns are not those of people without.
+        """
         user_rows, item_rows = (evenly_spaced(count, limit) for count in self.matrix.shape)
-        users = self.inputs.users(user_rows, self.inputs.histories(user_rows, None), self.inputs.table(None))
+        users = self.inputs.users(user_rows, self.inputs.histories(user_rows, None), self.inputs.table(None), Place(0, 0))
         self.network.calibrate(self.inputs.items(item_rows, None), users)
 
     def _backward_users(self, batch: DualBatch, side: ItemSide) -> None:
@@ -199,7 +202,7 @@ class DualObjective:
         self, rows: Rows, histories: Histories, place: Place, table: Tensor, batch: DualBatch, side: ItemSide, *, dense: bool
     ) -> tuple[Tensor, Tensor]:
         """Return what the user tower made of a part, with its graph, and the gradient of all but the zeros' Gram form."""
-        first = self.inputs.users(rows, histories, table)
+        first = self.inputs.users(rows, histories, table, place)
         positives = self.inputs.sparse(histories.positives(batch.item_rows))
         dropout = self.inputs.generator("user-dropout", place, device=self.inputs.device)
         logistic = self.settings.form == "logistic"
@@ -211,7 +214,7 @@ class DualObjective:
             if known is not None:
                 gradient = gradient + side.add_known_zeros(encoded.detach(), known, logistic=logistic)
             return encoded, gradient
-        without, pairs = without_one(self.inputs, rows, histories, table, batch.item_rows)
+        without, pairs = without_one(self.inputs, rows, histories, table, batch.item_rows, place)
         encoded = self.network.encode_users(torch.cat([first, without]), dropout)
         users, alone = encoded.detach().split([len(first), len(without)])
         silent = positives.with_values(torch.zeros_like(positives.values))

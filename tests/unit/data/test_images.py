@@ -190,7 +190,7 @@ def test_cells_that_are_no_picture(tmp_path, monkeypatch):
     ):
         with pytest.raises(DataError, match=text):
             features([cell])
-    with pytest.raises(DataError, match="column 'poster' of item 'i0' is a int"):
+    with pytest.raises(DataError, match="column 'poster' of 'i0' is 7, not a picture; give the path"):
         features([7])
     with pytest.raises(DataError, match="column 'poster' has no picture in any row"):
         features([None, None])

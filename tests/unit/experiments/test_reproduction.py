@@ -216,6 +216,41 @@ def test_reports_need_no_per_user_figures(tmp_path):
     assert report(plan, Results(tmp_path), pending, tmp_path) == text
 
 
+def test_where_only_means_are_kept_the_test_over_runs_stands_alone(tmp_path):
+    plan = study()
+    results, _, _ = run(plan, tmp_path)
+    whole = compare(plan, results, keep=False)
+    for file in (tmp_path / "per_user").iterdir():
+        file.unlink()
+    found = compare(plan, Results(tmp_path), keep=False)
+    key = ("known", "", "item-kNN", "popularity", 50)
+    assert found[key]["over_users"] is None
+    assert found[key]["relative"] is None
+    assert found[key]["over_runs"]["mean"] == pytest.approx(whole[key]["over_runs"]["mean"], abs=1e-5)
+    assert found[key]["verdict"] in ("within noise", "more than noise over 2 runs")
+    text = report(plan, Results(tmp_path), {}, tmp_path)
+    line = next(line for line in text.splitlines() if line.startswith("| item-kNN minus popularity | R@50"))
+    assert line.split("|")[3].strip() == ""
+
+
+def test_a_protocol_with_several_tasks_has_a_table_for_each(tmp_path):
+    tasks = ("known-known", "known-new", "new-known", "new-new")
+    rows = (Row("content profile", "content-profile"), Row("item-kNN", "item-knn"))
+    plan = study(
+        block(protocol="four-quadrants", rows=rows, tasks=tasks, contrasts=(), order=(), plots=(), repeats=((0, None),))
+    )
+    results, pending, _ = run(plan, tmp_path)
+    text = report(plan, results, pending, tmp_path)
+    for task, heading in (("known-new", "known users, new items"), ("new-known", "new users, known items")):
+        record = next(r for r in results.records if (r["label"], r["task"]) == ("content profile", task))
+        part = text.split(f"## demo, citeulike2; {heading}\n", 1)[1]
+        line = next(line for line in part.splitlines() if line.startswith("| content profile"))
+        assert f"{record['metrics']['recall@10']['mean']:.3f}" in line
+    served = [line for line in text.splitlines() if line.endswith("one list of all items, as it is served")]
+    assert [line.split("; ")[1].split(",")[0] for line in served] == ["known users", "new users"]
+    assert all(" 2/1 " not in line for line in text.splitlines())
+
+
 def test_one_fit_serves_both_candidate_sets(tmp_path, small_world):
     plan = study(
         block(

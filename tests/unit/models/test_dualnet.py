@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -97,6 +98,32 @@ def test_user_columns_serve_people_without_history():
     scores = inner_products(model.encode_users(nobody, model.catalogue_, someone), model.encode_items(model.catalogue_))
     best = [WORLD.interactions.items.key(int(row)) for row in scores.argmax(axis=1)]
     assert [str(key)[1] for key in best] == ["0", "1", "2", "3"]
+
+
+def test_a_history_without_columns_is_answered_as_well_where_the_columns_say_nothing_more():
+    rng = np.random.default_rng(1)
+    taken = [
+        [*rng.choice(20, 4, replace=False) + 20 * (user % 2), *rng.choice(20, 2, replace=False) + 40] for user in range(600)
+    ]
+    events = pa.table(
+        {"user_id": np.repeat([f"u{user}" for user in range(600)], 6), "item_id": [f"i{i}" for row in taken for i in row]}
+    )
+    items = pa.table({"item_id": [f"i{i}" for i in range(60)], "title": [f"thing {i % 8}" for i in range(60)]})
+    people = pa.table(
+        {"user_id": [f"u{user}" for user in range(600)], "country": ["de" if user % 2 else "jp" for user in range(600)]}
+    )
+    data = Dataset.from_tables(events, items, text="title", users=people, user_categories="country")
+    parts = splits.unknown_users(data, seed=0, folds=2)
+    model = DualNet(levels=(32, 16), epochs=20).fit(parts.train)
+    task = parts.tasks[0]
+    with_columns = evaluate(model, parts, at=(10,)).results[0].per_user["recall@10"].mean()
+    without = (
+        evaluate(model, replace(parts, tasks=(replace(task, user_content=None),)), at=(10,))
+        .results[0]
+        .per_user["recall@10"]
+        .mean()
+    )
+    assert without > 0.9 * with_columns
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from dualnet import Content, ContentSpec, Dataset, DualNet, Interactions, evalua
 from dualnet.data.other_events import SEEN, OtherEvents
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import CapabilityError, UsageError
+from dualnet.models import learning
 from dualnet.models.dualnet_reasons import dualnet_reasons
 from dualnet.models.learning import NETWORK_WEIGHT
 from dualnet.models.levels import Levels, LevelWeights
@@ -244,3 +245,21 @@ def test_what_was_chosen_is_said_in_one_line():
     assert said.endswith(
         f"new items times {model.levels_.weights.new:g}, items that nobody liked times {model.levels_.weights.unliked:g}"
     )
+
+
+def test_long_content_is_read_along_its_leading_axes(tmp_path, monkeypatch):
+    split = splits.four_quadrants(WORLD, seed=1)
+    whole = DualNet(levels=(), factors=8, relation=0.0).fit(split.train)
+    assert whole.levels_.solved.axes is None
+    monkeypatch.setattr(learning, "is_long", lambda content: True)
+    model = DualNet(levels=(), factors=8, relation=0.0).fit(split.train)
+    axes = model.levels_.solved.axes
+    assert axes is not None
+    np.testing.assert_allclose(axes.T @ axes, np.eye(axes.shape[1]), atol=1e-4)
+    assert "content_axes" in model.levels_.solved.get_state()[1]
+    user = model.users_.key(0)
+    ours = model.recommend(user, k=5)
+    again = load(model.save(tmp_path / "model")).recommend(user, k=5)
+    assert again.ids == ours.ids
+    reasons = model.explain(ours.ids[0], user=user)
+    assert reasons.score == pytest.approx(ours.scores[0], abs=1e-4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +12,7 @@ from scipy.sparse import csr_array
 
 from ...ids import Rows
 from ..content import Content, Matrix
+from ..values import UnfitError, label_of
 
 
 class Block(Protocol):
@@ -59,6 +62,16 @@ def inverse_document_frequency(counts: NDArray[np.int64], n_documents: int) -> N
         How many were fitted.
     """
     return (np.log((1.0 + n_documents) / (1.0 + counts)) + 1.0).astype(np.float32)
+
+
+def places_of(labels: Sequence[str]) -> dict[str, int]:
+    """Return the place of each label, and of its canonical form: models of earlier versions have ``1.0`` and ``True``."""
+    places = {label: place for place, label in enumerate(labels)}
+    for place, label in enumerate(labels):
+        with contextlib.suppress(UnfitError):
+            if (plain := label_of(label)) is not None:
+                places.setdefault(plain, place)
+    return places
 
 
 def column_values(content: Content, column: str, rows: Rows | None = None) -> list[Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
@@ -25,12 +27,14 @@ class NumberBlock:
         Name of the column.
     mean, deviation : float
         Of the fitted rows.
+    of_dates : bool
+        The column has dates; their number is that of the seconds since 1970.
     """
 
     kind: ClassVar[str] = "numbers"
 
-    def __init__(self, column: str, mean: float, deviation: float) -> None:
-        self.column, self.mean, self.deviation = column, mean, deviation
+    def __init__(self, column: str, mean: float, deviation: float, of_dates: bool = False) -> None:
+        self.column, self.mean, self.deviation, self.of_dates = column, mean, deviation, of_dates
 
     @classmethod
     def fit(cls, content: Content, column: str, rows: Rows | None) -> NumberBlock:
@@ -40,7 +44,8 @@ class NumberBlock:
         if len(present) == 0:
             raise DataError(f"content column '{column}' has no number in any row")
         deviation = float(present.std())
-        return cls(column, float(present.mean()), deviation if deviation > 0 else 1.0)
+        of_dates = pa.types.is_timestamp(content.table.schema.field(column).type)
+        return cls(column, float(present.mean()), deviation if deviation > 0 else 1.0, of_dates)
 
     def transform(self, content: Content) -> NDArray[np.float32]:
         """Return standardised values, shape (len(content), 1)."""
@@ -53,12 +58,13 @@ class NumberBlock:
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return description and arrays; `from_state` reads them."""
-        return {"kind": self.kind, "column": self.column, "mean": self.mean, "deviation": self.deviation}, {}
+        state = {"kind": self.kind, "column": self.column, "mean": self.mean, "deviation": self.deviation}
+        return state | ({"of_dates": True} if self.of_dates else {}), {}
 
     @classmethod
     def from_state(cls, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> NumberBlock:
         """Rebuild from `to_state`."""
-        return cls(config["column"], config["mean"], config["deviation"])
+        return cls(config["column"], config["mean"], config["deviation"], config.get("of_dates", False))
 
 
 class VectorBlock:
@@ -190,16 +196,7 @@ def _bag(content: Content, column: str) -> csr_array:
 
 
 def _numbers(content: Content, column: str) -> NDArray[np.float64]:
-    out = np.full(len(content), np.nan)
-    for row, value in enumerate(column_values(content, column)):
-        if value is None or value == "":
-            continue
-        try:
-            out[row] = float(value)
-        except (TypeError, ValueError):
-            raise DataError(f"column '{column}' of {content.ids.key(row)!r} is {value!r}, not a number") from None
-        if not np.isfinite(out[row]):
-            raise DataError(
-                f"column '{column}' of {content.ids.key(row)!r} is {value}; numbers must be finite, or empty if missing"
-            )
-    return out
+    cells = content.table.column(column)
+    if pa.types.is_timestamp(cells.type):
+        return np.asarray(pc.divide(cells.cast(pa.int64()).cast(pa.float64()), 1e6).to_numpy(), np.float64)
+    return np.asarray(cells.cast(pa.float64()).to_numpy(), np.float64)

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from ...errors import DataError, optional_package
 from ...ids import Rows
 from ..content import Content
-from .base import column_values, inverse_document_frequency, unit_rows
+from .base import column_values, inverse_document_frequency, places_of, unit_rows
 
 WORD = re.compile(r"\b\w\w+\b")
 
@@ -175,7 +175,9 @@ class TermBlock:
     def __init__(self, column: str, kind: str, vocabulary: Sequence[str], idf: NDArray[np.float32]) -> None:
         self.column, self.kind = column, kind
         self.vocabulary, self.idf = list(vocabulary), idf
-        self._index = {term: place for place, term in enumerate(self.vocabulary)}
+        self._index = (
+            places_of(self.vocabulary) if kind == "tags" else {term: place for place, term in enumerate(self.vocabulary)}
+        )
         self._terms: Callable[[Any], list[str]] = words if kind == "text" else labels
 
     @classmethod
@@ -274,7 +276,7 @@ class CategoryBlock:
 
     def __init__(self, column: str, labels: Sequence[str]) -> None:
         self.column, self.labels = column, list(labels)
-        self._index = {label: place for place, label in enumerate(self.labels)}
+        self._index = places_of(self.labels)
 
     @classmethod
     def fit(cls, content: Content, column: str, rows: Rows | None) -> CategoryBlock:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import UsageError
 from ..result_lines import Record, by_key, locked, read_lines, write_lines
-from ..significance import Difference, Interval, PerUser, paired_differences
+from ..significance import Difference, Interval, PerUser, interval_over_runs, paired_differences
 from ..studies.cells import CURVE, Block, Study
 from .results import Results
 
@@ -40,7 +40,7 @@ def compare(study: Study, results: Results, *, keep: bool = True) -> dict[Key, R
     stored = by_key(read_lines(path))
     found: dict[Key, Record] = {}
     for block in study.blocks:
-        for candidates in block.candidates or ("",):
+        for candidates in [view or "" for view in block.views]:
             for first, second in block.contrasts:
                 for record in _contrast(study, block, candidates, first, second, results, stored):
                     found[(block.name, candidates, first, second, record["cut"])] = record
@@ -72,16 +72,24 @@ def _contrast(
         return known
     users = [(results.users(one), results.users(other)) for one, other in pairs]
     complete = [(one, other) for one, other in users if one is not None and other is not None]
-    if len(complete) < len(pairs):
-        return []
+    differences = _differences(complete) if len(complete) == len(pairs) else _of_means(pairs)
     common: Record = {
         "key": name, "study": study.name, "block": block.name, "candidates": candidates, "first": first, "second": second,
         "runs": [[one["seed"], one["fold"]] for one, _ in pairs], "basis": basis,
     }  # fmt: skip
-    return [
-        {**common, "cut": cut, **difference_json(difference)}
-        for cut, difference in zip(CURVE, _differences(complete), strict=True)
-    ]
+    return [{**common, "cut": cut, **difference_json(difference)} for cut, difference in zip(CURVE, differences, strict=False)]
+
+
+def _of_means(pairs: list[tuple[Record, Record]]) -> list[Difference]:
+    """Return differences over runs, from the mean of each run: the figures of each user are not kept with the records."""
+    found = []
+    for cut in CURVE:
+        gains = [one["metrics"][f"recall@{cut}"]["mean"] - other["metrics"][f"recall@{cut}"]["mean"] for one, other in pairs]
+        over_runs = interval_over_runs(gains)
+        if over_runs is None:
+            return []
+        found.append(Difference(None, None, over_runs))
+    return found
 
 
 def _differences(runs: list[tuple[PerUser, PerUser]]) -> list[Difference]:
@@ -102,14 +110,18 @@ def difference_json(difference: Difference) -> dict[str, Any]:
     return {
         "over_users": _interval_json(difference.over_users),
         "relative": _interval_json(difference.relative),
-        "over_runs": None if difference.over_runs is None else _interval_json(difference.over_runs),
+        "over_runs": _interval_json(difference.over_runs),
         "verdict": difference.verdict,
     }
 
 
-def _interval_json(interval: Interval) -> dict[str, Any]:
-    return {
-        "mean": round(interval.mean, 6),
-        "ci95": [round(interval.low, 6), round(interval.high, 6)],
-        "n": interval.n,
-    }
+def _interval_json(interval: Interval | None) -> dict[str, Any] | None:
+    return (
+        None
+        if interval is None
+        else {
+            "mean": round(interval.mean, 6),
+            "ci95": [round(interval.low, 6), round(interval.high, 6)],
+            "n": interval.n,
+        }
+    )

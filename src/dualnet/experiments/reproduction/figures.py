@@ -67,7 +67,7 @@ def row_result(results: Results, block: Block, row: Row, candidates: str | None,
     row : Row
         The row.
     candidates : str, optional
-        Candidate set, where the block has several, or `SERVED`; see `Results.asked`.
+        Candidate set, where the block has several, or one of `SERVED`; see `Results.asked`.
     pending : mapping of key to str
         What is known of why a cell did not run.
     """

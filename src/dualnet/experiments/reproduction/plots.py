@@ -98,7 +98,7 @@ def gains(rows: Mapping[str, RowResult], block: Block, tested: Tested) -> str | 
     rows, block, tested
         As in `curves`; `tested` holds the paired tests of this block by (first, second, cut).
     """
-    pairs = [pair for pair in block.contrasts if (*pair, CURVE[0]) in tested]
+    pairs = [pair for pair in block.contrasts if tested.get((*pair, CURVE[0]), {}).get("over_users")]
     if not pairs:
         return None
     figure, axis = new_figure(1, 1, (8.4, 3.4))

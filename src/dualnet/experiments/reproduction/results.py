@@ -14,13 +14,12 @@ import pyarrow.parquet as pq
 
 from ...data.write_table import write_table
 from ...errors import UsageError
-from ...models.base import Recommender
 from ...report import FIRST, TaskResult
 from ..result_lines import Record, add_run, by_key, read_lines
 from ..significance import PerUser
 from ..studies.cells import CURVE, Cell
 
-SERVED = "served"
+SERVED = ("known-all", "new-all")  # tasks of one list of all items, as it is served
 RECALLS = tuple(f"recall@{cut}" for cut in CURVE)
 
 
@@ -60,12 +59,13 @@ class Results:
         cell : Cell
             A fit.
         candidates : str, optional
-            ``task`` or ``all``, where the block has both; `SERVED` for one list of all items, as it is served.
+            One of `Block.views`: a candidate set or a task; one of `SERVED`.
         """
         return [
             record
             for record in self.of(cell)
-            if (candidates == SERVED) == record["task"].endswith("-all") and candidates in (None, SERVED, record["candidates"])
+            if (candidates in SERVED) == (record["task"] in SERVED)
+            and candidates in (None, record["candidates"], record["task"])
         ]
 
     def outdated(self, cell: Cell) -> str | None:
@@ -136,15 +136,15 @@ class Results:
         return self.folder / "per_user" / f"{record['per_user']}.parquet"
 
 
-def plain_parameters(model: Recommender) -> dict[str, Any]:
-    """Return constructor arguments as JSON has them."""
-    plain: dict[str, Any] = json.loads(json.dumps(model.get_params(), default=str))
+def plain_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return constructor arguments as JSON has them; infinity is text there."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(parameters), default=str), parse_constant=str)
     return plain
 
 
 def _parameters_now(cell: Cell) -> dict[str, Any] | None:
     try:
-        return plain_parameters(cell.build())
+        return plain_parameters(cell.build().get_params())
     except UsageError:  # the model is not in this version: its results stand
         return None
 

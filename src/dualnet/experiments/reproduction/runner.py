@@ -175,7 +175,7 @@ def run_cell(study: str, row: Row, cell: Cell, results: Results, loader: Loader,
         If model or data cannot be had.
     """
     model = cell.build()
-    parameters = plain_parameters(model)
+    parameters = plain_parameters(model.get_params())
     divisions = loader.divisions(cell)
     started = time.perf_counter()
     with TemporaryDirectory() as scratch:
@@ -207,7 +207,7 @@ def run_cell(study: str, row: Row, cell: Cell, results: Results, loader: Loader,
                 "options": dict(cell.options),
                 "part": cell.users,
                 "preset": cell.preset,
-                "row_parameters": dict(cell.parameters),
+                "row_parameters": plain_parameters(cell.parameters),
                 "parameters": parameters,
                 "seconds": seconds,
                 "history": history if not records else [],

@@ -15,10 +15,19 @@ from .plots import PLOTS
 from .results import SERVED, Results
 
 Entry = tuple[str, str, bool]  # text, small print, whether best of its column
-CANDIDATES = {"task": "candidates: the new items alone", "all": "candidates: all items"}
+VIEWS = {
+    "task": "candidates: the new items alone",
+    "all": "candidates: all items",
+    "known-known": "known users, known items",
+    "known-new": "known users, new items",
+    "new-known": "new users, known items",
+    "new-new": "new users, new items",
+    "known-all": "known users, one list of all items, as it is served",
+    "new-all": "new users, one list of all items, as it is served",
+}
 TESTS_NOTE = (
     "Over users: paired bootstrap, each user's mean over the runs. Over runs: paired t-interval over seeds or folds. More than"
-    " noise where both 95 % intervals leave zero out."
+    " noise where both 95 % intervals leave zero out. Where the figures of each user are not kept, the test over runs stands alone."
 )
 
 
@@ -87,24 +96,25 @@ def sections(
     """
     parts: list[Table | Picture] = []
     for block in study.blocks:
-        for candidates in block.candidates or (None,):
+        for candidates in block.views:
             rows = {row.label: row_result(results, block, row, candidates, pending) for row in block.rows}
-            heading = block.title + (f"; {CANDIDATES[candidates]}" if candidates else "")
+            heading = block.title + (f"; {VIEWS.get(candidates, candidates)}" if candidates else "")
             parts.append(figures_table(heading, block, rows))
             tests = _tests_table(block, candidates or "", comparisons)
             if tests is not None:
                 parts.append(tests)
             if block.race and (raced := _race_table(rows)) is not None:
                 parts.append(raced)
-            name = block.name + (f"-{candidates}" if candidates and len(block.candidates) > 1 else "")
+            name = block.name + (f"-{candidates}" if candidates and len(block.views) > 1 else "")
             tested = {key[2:]: record for key, record in comparisons.items() if key[:2] == (block.name, candidates or "")}
             for kind in block.plots:
                 svg = PLOTS[kind](rows, block, tested)
                 if svg is not None:
                     parts.append(Picture(f"{heading}: {kind}", f"{name}-{kind}", svg))
-        served = {row.label: row_result(results, block, row, SERVED, pending) for row in block.rows}
-        if any(row.figures for row in served.values()):
-            parts.append(served_table(block, served))
+        for task in SERVED:
+            served = {row.label: row_result(results, block, row, task, pending) for row in block.rows}
+            if any(row.figures for row in served.values()):
+                parts.append(served_table(block, task, served))
     return parts
 
 
@@ -143,18 +153,20 @@ def figures_table(heading: str, block: Block, rows: Mapping[str, RowResult]) -> 
     return Table(heading, header, table, [note for note in notes if note])
 
 
-def served_table(block: Block, rows: Mapping[str, RowResult]) -> Table:
+def served_table(block: Block, task: str, rows: Mapping[str, RowResult]) -> Table:
     """Return the figures of one list of all items; rows that ran before such lists were measured are left out.
 
     Parameters
     ----------
     block : Block
         The plan of the table.
+    task : str
+        One of `SERVED`.
     rows : mapping of label to RowResult
-        From `row_result` with `SERVED`.
+        From `row_result` with that task.
     """
     done = {label: result for label, result in rows.items() if result.figures}
-    shown = figures_table(f"{block.title}; one list of all items, as it is served", replace(block, note="", order=()), done)
+    shown = figures_table(f"{block.title}; {VIEWS[task]}", replace(block, note="", order=()), done)
     shares = [
         (header, f"{name}@{FIRST}")
         for header, name in ((f"P@{FIRST}", "precision"), (f"new@{FIRST}", "new_share"), (f"unliked@{FIRST}", "unliked_share"))
@@ -196,12 +208,12 @@ def _tests_table(block: Block, candidates: str, comparisons: Mapping[Key, Record
                     (f"{first} minus {second}", "", False),
                     (f"R@{cut}", "", False),
                     _signed(record["over_users"], 3),
-                    _signed(record["over_runs"], 3) if record["over_runs"] else ("", "", False),
+                    _signed(record["over_runs"], 3),
                     _signed(record["relative"], 1, 100, " %"),
                     (record["verdict"], "", False),
                 ]
             )
-            if block.bar is not None:
+            if block.bar is not None and record["relative"] is not None:
                 notes.append(f"{first} against {second}, R@{cut}: {held(record['relative'], block.bar)}.")
     if not rows:
         return None
@@ -232,7 +244,9 @@ def held(interval: Mapping[str, Any], bar: float) -> str:
     return f"better by more than {bar:.0%}" if interval["mean"] > 0 else f"worse by more than {bar:.0%}"
 
 
-def _signed(interval: Mapping[str, Any], digits: int, scale: float = 1, unit: str = "") -> Entry:
+def _signed(interval: Mapping[str, Any] | None, digits: int, scale: float = 1, unit: str = "") -> Entry:
+    if interval is None:
+        return ("", "", False)
     mean, low, high = (round(scale * value, digits) + 0.0 for value in (interval["mean"], *interval["ci95"]))  # no "-0.000"
     return (f"{mean:+.{digits}f}{unit}", f"{low:+.{digits}f} to {high:+.{digits}f}", False)
 

@@ -15,10 +15,10 @@ from ...models.registry import model_class
 from .parameters import chosen_parameters
 
 Repeat = tuple[int, int | None]  # seed, fold
-Preset = Literal["chosen", "paper"]
+Preset = Literal["chosen", "paper", "default"]
 
 CURVE = (10, 20, 30, 50, 75, 100, 150, 200, 250, 300)  # cut-offs that every cell is measured at
-NETWORKS_ALONE = {"dualnet": {"factors": 0}}  # the studies are of the paper's method, and their records too
+NETWORKS_ALONE = {"dualnet": {"factors": 0}}  # what a preset of DualNet was chosen for: the paper's method
 CONTENT_FREE = frozenset({"popularity", "item-knn", "ease", "wmf", "bpr"})  # one fit serves whatever content stands above it
 
 
@@ -42,8 +42,8 @@ class Cell:
         Model name.
     parameters : mapping
         Constructor arguments.
-    preset : {"chosen", "paper"}
-        Start from what was found on validation, or from the class's ``paper()``.
+    preset : {"chosen", "paper", "default"}
+        Start from what was found on validation, from the class's ``paper()``, or from its defaults, which choose inside `fit`.
     seed : int
         Of division and model.
     fold : int, optional
@@ -92,7 +92,7 @@ class Cell:
             if not hasattr(cls, "paper"):
                 raise UsageError(f"model '{self.model}' has no paper preset")
             given = {**cls.paper().get_params(), **given}
-        else:
+        elif self.preset == "chosen":
             given = {
                 **NETWORKS_ALONE.get(self.model, {}),
                 **chosen_parameters(self.model, self.dataset, self.protocol),
@@ -122,7 +122,7 @@ class Row:
         Model name.
     parameters : mapping
         Constructor arguments that make the row what it is.
-    preset : {"chosen", "paper"}
+    preset : {"chosen", "paper", "default"}
         See `Cell`.
     options : mapping
         Options of the protocol on top of the block's.
@@ -164,6 +164,8 @@ class Block:
         Divisions.
     candidates : tuple of str
         As in `Cell`; one table for each.
+    tasks : tuple of str
+        Tasks of a protocol that has several; one table for each.
     contrasts : tuple of (label, label)
         Pairs to test.
     order : tuple of str
@@ -190,12 +192,18 @@ class Block:
     options: Mapping[str, Any] = field(default_factory=dict)
     users: int | None = None
     candidates: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
     contrasts: tuple[tuple[str, str], ...] = ()
     order: tuple[str, ...] = ()
     plots: tuple[str, ...] = ("curves",)
     bar: float | None = None
     race: bool = False
     note: str = ""
+
+    @property
+    def views(self) -> tuple[str | None, ...]:
+        """What there is a table for: each candidate set, each task, or the whole."""
+        return self.candidates or self.tasks or (None,)
 
     def row(self, label: str) -> Row:
         """Return the row of a label.

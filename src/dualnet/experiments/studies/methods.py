@@ -7,12 +7,21 @@ from collections.abc import Mapping
 from .cells import Row
 
 DUALNET = "DualNet"
+NETWORKS = "DualNet, networks alone"
+SOLVED = "solved levels alone"
+COUPLED = "coupled"
+JOINT = "fusion, solved jointly"
 DUALNET_PAPER = "DualNet, the paper's settings"
 CDL_PAPER = "CDL, the paper's preset"
 PAPER_REPEATS = 2
+NO_PRIOR = float("inf")
 Figures = Mapping[str, Mapping[int, float]]
 
-OURS = "Our defaults go beyond the paper: shared input, residuals, spectral start, Adam; see docs/decisions.md."
+OURS = "What the paper describes, beyond its settings: shared input, residuals, spectral start, Adam; see docs/decisions.md."
+WHOLE = "Networks and solved levels with their defaults, whose weights `fit` chooses on validation."
+LEVELS = "DualNet without networks, with its defaults."
+ROWS = "WMF whose matrix has a row for each word and tag."
+SHARED = "WMF and content beside it; each user is solved for over both at once. Weights are chosen on validation."
 SETTINGS = "DualNet.paper(): what the paper describes; what it leaves open (rates, noise, batch sizes) is ours."
 SMALL_CDL = "A small autoencoder on all divisions; the weights were chosen on validation, where content serves the matching."
 FULL_CDL = (
@@ -41,10 +50,20 @@ def paper_methods(paper: Figures, *, bpr: bool = True, full: bool = True) -> tup
     rows.append(Row("CDL", "cdl", paper=cdl, note=SMALL_CDL))
     if full:
         rows.append(Row(CDL_PAPER, "cdl", preset="paper", paper=cdl, note=FULL_CDL, repeats=1))
-    rows.append(Row(DUALNET, "dualnet", paper=dualnet, note=OURS))
+    rows.append(Row(NETWORKS, "dualnet", paper=dualnet, note=OURS))
     if full:
         rows.append(Row(DUALNET_PAPER, "dualnet", preset="paper", paper=dualnet, note=SETTINGS, repeats=PAPER_REPEATS))
     return tuple(rows)
+
+
+def whole_methods() -> tuple[Row, ...]:
+    """Return DualNet as it is given to people, its solved levels alone, and the strongest rivals without networks."""
+    return (
+        Row(COUPLED, "coupled", preset="default", note=ROWS),
+        Row(JOINT, "solved", {"relation": 0.0, "prior": NO_PRIOR}, preset="default", note=SHARED),
+        Row(SOLVED, "solved", preset="default", note=LEVELS),
+        Row(DUALNET, "dualnet", preset="default", note=WHOLE),
+    )
 
 
 def sceptic_methods(*, known_items: bool = True) -> tuple[Row, ...]:

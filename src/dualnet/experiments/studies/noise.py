@@ -8,7 +8,6 @@ from .table1 import NOTES
 
 PAPER_IN, PAPER_OUT = (0.712, 0.673), (0.475, 0.386)  # recall@300 in-matrix, recall@50 out-matrix: with noise, without
 WITH, WITHOUT = "noise", "no noise"
-PARTS = ("noise in the content alone", "noise in the histories alone")
 
 
 def noise(scope: Scope) -> Study:
@@ -21,9 +20,8 @@ def noise(scope: Scope) -> Study:
     """
     blocks = []
     for dataset in scope.choose_datasets(("citeulike-a",), ("citeulike-a",)):
-        for place, content in enumerate(scope.contents(dataset)):
-            for protocol in ("citeulike2", "out-matrix"):
-                blocks.append(_block(dataset, protocol, content, scope, parts=place == 0 and not scope.quick))
+        for protocol in ("citeulike2", "out-matrix"):
+            blocks.append(_block(dataset, protocol, scope.contents(dataset)[0], scope))
     return Study(
         "noise",
         "Noise injection",
@@ -33,7 +31,7 @@ def noise(scope: Scope) -> Study:
     )
 
 
-def _block(dataset: str, protocol: str, content: tuple[str, ...], scope: Scope, *, parts: bool) -> Block:
+def _block(dataset: str, protocol: str, content: tuple[str, ...], scope: Scope) -> Block:
     known = protocol == "citeulike2"
     cut, (with_noise, without) = (300, PAPER_IN) if known else (50, PAPER_OUT)
     real = dataset == "citeulike-a"
@@ -41,11 +39,6 @@ def _block(dataset: str, protocol: str, content: tuple[str, ...], scope: Scope, 
         Row(WITH, "dualnet", paper={cut: with_noise} if real else {}),
         Row(WITHOUT, "dualnet", {"noise": 0.0, "history_noise": 0.0}, paper={cut: without} if real else {}),
     ]
-    if parts:
-        rows += [
-            Row(PARTS[0], "dualnet", {"history_noise": 0.0}, repeats=2),
-            Row(PARTS[1], "dualnet", {"noise": 0.0}, repeats=2),
-        ]
     return Block(
         name=slug(dataset, protocol, content),
         title=f"{dataset}, {'known items (citeulike2)' if known else 'new items (a tenth)'}, content:"

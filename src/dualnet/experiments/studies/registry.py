@@ -9,6 +9,7 @@ from ...config import build_model
 from ...errors import UsageError, nearest
 from .cells import Study
 from .noise import noise
+from .quadrants import quadrants
 from .scope import Scope
 from .table1 import table1
 from .table2 import table2
@@ -23,6 +24,7 @@ STUDIES: dict[str, Callable[[Scope], Study]] = {
     "noise": noise,
     "tactics": tactics,
     "unknown-users": unknown_users,
+    "quadrants": quadrants,
 }
 QUICK_SETTINGS = {"dualnet": {"epochs": 5, "levels": (200, 200, 50)}}  # the paper's levels, half of our epochs
 

@@ -57,7 +57,7 @@ def _block(dataset: str, content: tuple[str, ...], scope: Scope, *, paper_settin
         protocol="citeulike2",
         rows=rows,
         cuts=CUTS,
-        repeats=scope.repeats(full=3 if paper_settings else 5, quick=3),
+        repeats=scope.repeats(full=2 if paper_settings else 5, quick=3),
         contrasts=(
             (LABELS["multi-level"], LABELS["basic"]),
             (LABELS["branching"], LABELS["multi-level"]),

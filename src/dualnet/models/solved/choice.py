@@ -53,12 +53,15 @@ class Training:
         Leading axes of the content, where it has many features.
     settings : FactorSettings
         Width, iterations and seed; weight and penalty come from the choice.
+    read_along : ndarray of float32, shape (n_features, n_axes), optional
+        Axes that the content was read along (`levels.read_content`).
     """
 
     matrix: csr_array
     content: Any | None
     axes: ContentAxes | None
     settings: FactorSettings
+    read_along: Array | None = None
 
     def zero_weight(self, multiple: float) -> float:
         """Return a weight of zeros: a multiple of the density of the matrix, at most half of the lightest positive."""
@@ -103,7 +106,7 @@ class Training:
         joint = JointSolution.of(
             items.items, self.content, self.axes, choice.content_scale, choice.zero_weight, choice.regularization
         )
-        return SolvedLevels(items, joint, choice)
+        return SolvedLevels(items, joint, choice, self.read_along)
 
 
 class Search:
@@ -135,18 +138,39 @@ class Search:
         choice = SolvedChoice(weight, penalty, 0.0, None, 0.0)
         if self._training.content is None:
             return choice, self._training.solve(choice)
-        readings = self._readings(relation, prior)
-        if len(readings) > 1:
-            scale = CONTENT_SCALES[len(CONTENT_SCALES) // 2] if content_scale is None else content_scale
+        scale = CONTENT_SCALES[len(CONTENT_SCALES) // 2] if content_scale is None else content_scale
+        tried = [replace(choice, relation=rows, prior=mu, content_scale=scale) for rows, mu in self._readings(relation, prior)]
+        if len(tried) > 1 or zero_weight is None or regularization is None:
             settings = replace(self._training.settings, factors=min(READING_FACTORS, self._training.settings.factors))
             narrow = replace(self._training, settings=settings)
-            tried = [replace(choice, relation=rows, prior=mu, content_scale=scale) for rows, mu in readings]
             recalls = [self._recall(narrow.solve(each), each) for each in tried]
-            readings = [readings[int(np.argmax(recalls))]]
-        (rows, mu), scale = readings[0], CONTENT_SCALES[len(CONTENT_SCALES) // 2] if content_scale is None else content_scale
-        choice = replace(choice, relation=rows, prior=mu, content_scale=scale)
+            best = int(np.argmax(recalls))
+            choice = self._beside_content(narrow, tried[best], recalls[best], zero_weight is None, regularization is None)
+        else:
+            choice = tried[0]
         _, choice, levels = self._content(self._training.factors(choice), choice, content_scale is None)
         return choice, levels
+
+    def _beside_content(
+        self, narrow: Training, choice: SolvedChoice, recall: float, search_weight: bool, search_penalty: bool
+    ) -> SolvedChoice:
+        """Return a choice whose weight of zeros and penalty are best beside the content: factors alone need other ones."""
+        for name, search in (("regularization", search_penalty), ("zero_weight", search_weight)):
+            if not search:
+                continue
+            for factor in (1 / STEP**2, STEP**2):
+                before = recall
+                while True:
+                    tried = replace(choice, **{name: getattr(choice, name) * factor})
+                    if tried.zero_weight > HEAVIEST * narrow.lightest:
+                        break
+                    found = self._recall(narrow.solve(tried), tried)
+                    if found <= recall + SAME:
+                        break
+                    choice, recall = tried, found
+                if recall > before:
+                    break
+        return choice
 
     def _readings(self, relation: float | None, prior: float | None) -> list[tuple[float, float | None]]:
         """Return the ways to read content that are tried: those of `READINGS` that agree with what is given."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
+from scipy.sparse.linalg import LinearOperator, cg
 
 from ...ids import Rows
 from ...retrieval.vectors import JoinedVectors, Vectors
@@ -18,6 +19,10 @@ Array = NDArray[np.float32]
 
 FEW_FEATURES = 600  # up to which the content is kept whole in the dense part
 BATCH_NUMBERS = 4_000_000  # gathered at a time
+LONG_HISTORY = 200  # items above which a history is solved for by conjugate gradients
+TOLERANCE = 1e-6
+FEW_ITEMS = 64
+STEPS = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +153,10 @@ class JointSolution:
         found = np.zeros(history.nnz, np.float32)
         inverse = np.where(is_new, np.float32(1), np.float32(1 / (1 - self.zero_weight)))
         counts = np.diff(history.indptr)
-        for rows in _batches(counts, dense.shape[1]):
+        for row in np.flatnonzero(counts > LONG_HISTORY):
+            part = slice(history.indptr[row], history.indptr[row + 1])
+            found[part] = self._descend(items[history.indices[part]], inverse[history.indices[part]])
+        for rows in _batches(np.where(counts > LONG_HISTORY, 0, counts), dense.shape[1]):
             longest = int(counts[rows[-1]])
             place = history.indptr[rows][:, None] + np.arange(longest)
             present = np.arange(longest) < counts[rows][:, None]
@@ -164,6 +172,26 @@ class JointSolution:
             solution = np.linalg.solve(system, own[:, :, None])[:, :, 0]
             found[place[present]] = solution[present]
         return found
+
+    def _descend(self, items: Vectors, own: Array) -> Array:
+        """Return y for one long history by conjugate gradients: a system as wide as the history would take its cube.
+
+        Parameters
+        ----------
+        items : Vectors
+            Of the history, n of them.
+        own : ndarray of float32, shape (n,)
+            The diagonal beside the kernel, and the right side.
+        """
+        dense = (items.dense if isinstance(items, JoinedVectors) else items).astype(np.float64)
+        sparse = items.sparse.astype(np.float64) if isinstance(items, JoinedVectors) else None
+
+        def times(y: NDArray[np.float64]) -> NDArray[np.float64]:
+            product = own * y + dense @ (self.signs * (dense.T @ y))
+            return product if sparse is None else product + self._beside * (sparse @ (sparse.T @ y))
+
+        system = LinearOperator((len(own), len(own)), matvec=times, dtype=np.float64)
+        return np.asarray(cg(system, own.astype(np.float64), rtol=TOLERANCE, maxiter=STEPS)[0], np.float32)
 
     def split(
         self, history: csr_array, items: Vectors, is_new: NDArray[np.bool_]
@@ -219,6 +247,11 @@ def _grams(content: csr_array, columns: Rows) -> Array:
     """Return the inner products of the content rows within each history, shape (n, longest, longest)."""
     n, longest = columns.shape
     rows = csr_array(content[columns.ravel()])
+    if n == 1 and longest <= FEW_ITEMS:  # one person waits for this: the features that occur, densely, cost less here
+        used, places = np.unique(rows.indices, return_inverse=True)
+        dense = np.zeros((longest, len(used)), np.float32)
+        dense[np.repeat(np.arange(longest), np.diff(rows.indptr)), places] = rows.data
+        return (dense @ dense.T)[None]
     owner = np.repeat(np.arange(n * longest) // longest, np.diff(rows.indptr)).astype(np.int64)
     # each history has columns of its own, so that one product has the blocks of all and nothing else
     apart = csr_array(

@@ -61,11 +61,14 @@ class SolvedLevels:
         The user's side.
     choice : SolvedChoice
         What decided them.
+    axes : ndarray of float32, shape (n_features, n_axes), optional
+        Directions that long content is read along, see `read_content`; None where content is read as it is.
     """
 
     items: ItemFactors
     joint: JointSolution
     choice: SolvedChoice
+    axes: Array | None = None
 
     def item_vectors(self, space: ItemSpace, rows: Rows) -> Vectors:
         """Return the vectors of some items of a space; new items have the factors that their content predicts."""
@@ -112,7 +115,8 @@ class SolvedLevels:
             factors[known < 0] = content[np.flatnonzero(known < 0)] @ self.items.content_map
         factors[known >= 0] = self.items.items[known[known >= 0]]
         others = factors @ dense[:, :width].T
-        if content is None:
+        features = space.features
+        if content is None or features is None:
             return Reasons(((FACTORS, others.sum(axis=1)),), Cut(np.zeros(len(rows)), others), None)
         about, weights = np.zeros_like(others), np.zeros(content.shape[1])
         if self.joint.reads_content:
@@ -125,18 +129,24 @@ class SolvedLevels:
                 about = about + (content @ sparse.T).toarray()
                 weights = weights + np.asarray(sparse.sum(axis=0)).ravel()
         levels = ((FACTORS, others.sum(axis=1)), (CONTENT, about.sum(axis=1)))
-        return Reasons(
-            levels, Cut(np.zeros(len(rows)), others + about), self._by_feature(content, known, dense, others, weights)
-        )
-
-    def _by_feature(
-        self, content: Any, known: Rows, dense: NDArray[np.float64], others: NDArray[np.float64], weights: NDArray[np.float64]
-    ) -> Cut:
-        """Return scores by content feature; the learned factors of training items are not content, and are the base."""
-        own = csr_array(content).astype(np.float64)
         predicted = np.zeros(content.shape[1])
         if self.items.content_map is not None:
-            predicted = self.items.content_map @ dense[:, : self.joint.width].sum(axis=0)
+            predicted = self.items.content_map @ dense[:, :width].sum(axis=0)
+        if self.axes is not None:  # a sum along the axes is a sum over the features
+            weights, predicted = self.axes @ weights, self.axes @ predicted
+        own = csr_array(read_content(features[rows], None)).astype(np.float64)
+        by_feature = self._by_feature(own, known, others, weights, predicted)
+        return Reasons(levels, Cut(np.zeros(len(rows)), others + about), by_feature)
+
+    @staticmethod
+    def _by_feature(
+        own: csr_array,
+        known: Rows,
+        others: NDArray[np.float64],
+        weights: NDArray[np.float64],
+        predicted: NDArray[np.float64],
+    ) -> Cut:
+        """Return scores by content feature; the learned factors of training items are not content, and are the base."""
         is_new = np.repeat(known < 0, np.diff(own.indptr))
         values = own.data * (weights[own.indices] + np.where(is_new, predicted[own.indices], 0))
         base = np.where(known < 0, 0, others.sum(axis=1))
@@ -145,12 +155,12 @@ class SolvedLevels:
     def _content(self, space: ItemSpace, rows: Rows) -> Any | None:
         if space.features is None or (self.items.content_map is None and not self.joint.reads_content):
             return None
-        return at_unit_length(space.features[rows])
+        return read_content(space.features[rows], self.axes)
 
     def get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return JSON-ready settings and arrays, for a model folder."""
         tensors = {"factors": self.items.items, "rotation": self.joint.rotation, "signs": self.joint.signs}
-        optional = {"content_map": self.items.content_map, "axes": self.joint.axes}
+        optional = {"content_map": self.items.content_map, "axes": self.joint.axes, "content_axes": self.axes}
         return asdict(self.choice), tensors | {name: value for name, value in optional.items() if value is not None}
 
     @classmethod
@@ -162,7 +172,7 @@ class SolvedLevels:
             choice.content_scale, choice.zero_weight, choice.regularization,
             tensors.get("axes"), np.asarray(tensors["rotation"]), np.asarray(tensors["signs"]), items.items.shape[1],
         )  # fmt: skip
-        return cls(items, joint, choice)
+        return cls(items, joint, choice, tensors.get("content_axes"))
 
     def start(self, content: Any | None, n_old: int, n_items: int) -> Array:
         """Return the factors of an update before its first step: learned ones, then what content predicts for items that follow.
@@ -178,6 +188,22 @@ class SolvedLevels:
         if self.items.content_map is not None and content is not None:
             new = np.asarray(content[np.arange(n_old, n_items)] @ self.items.content_map)
         return np.concatenate([self.items.items[:n_old], new]).astype(np.float32)
+
+
+def read_content(features: Any, axes: Array | None) -> Any:
+    """Return content as the solved levels read it: rows of unit length, along some axes where there are any.
+
+    Parameters
+    ----------
+    features : csr_array or ndarray, shape (n, n_features)
+    axes : ndarray of float32, shape (n_features, n_axes), optional
+
+    Returns
+    -------
+    csr_array or ndarray of float32, shape (n, n_features) or (n, n_axes)
+    """
+    rows = at_unit_length(features)
+    return rows if axes is None else np.asarray(rows @ axes, np.float32)
 
 
 def _taken(history: csr_array) -> tuple[Rows, csr_array]:

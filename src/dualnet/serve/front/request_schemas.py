@@ -84,8 +84,8 @@ class Condition(Strict):
     any: Annotated[
         list[Scalar], Field(default_factory=_absent, min_length=1, max_length=MOST_ITEMS, description="One of these.")
     ]
-    min: Annotated[Number, Field(default_factory=_absent, description="At least this.")]
-    max: Annotated[Number, Field(default_factory=_absent, description="At most this.")]
+    min: Annotated[Number | Label, Field(default_factory=_absent, description="At least this number, date or text.")]
+    max: Annotated[Number | Label, Field(default_factory=_absent, description="At most this number, date or text.")]
     contains: Annotated[
         str, Field(default_factory=_absent, min_length=1, max_length=200, description="Holds this word or label.")
     ]

@@ -5,6 +5,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from dualnet.models.content_cosine import at_unit_length
+from dualnet.models.solved import joint as joint_module
 from dualnet.models.solved.joint import FEW_FEATURES, JointSolution
 from dualnet.models.solved.ridge import ContentAxes
 from dualnet.retrieval.topk import inner_products
@@ -151,3 +152,31 @@ def test_the_split_by_item_sums_to_the_score_in_the_order_of_the_history(n_featu
     kernel = inner_products(joint.user_vectors(histories([[31]]), vectors, is_new), vectors)[0]
     alone = joint.weights(histories([[31]]), vectors, is_new)[0]
     np.testing.assert_allclose(parts[:, 0], kernel * (y[0] / alone), atol=2e-5)
+
+
+@pytest.mark.parametrize("n_features", [9, FEW_FEATURES + 40])
+def test_long_histories_and_one_history_alone_have_the_same_solution(n_features, monkeypatch):
+    factors, content = world(n_features)
+    axes = ContentAxes.of(content[:N_OLD], 5, 0) if n_features > FEW_FEATURES else None
+    joint = JointSolution.of(factors[:N_OLD], content[:N_OLD], axes, SCALE, B, L)
+    together = scores_of(joint, factors, content, histories())
+    alone = np.vstack([scores_of(joint, factors, content, histories([row])) for row in HISTORIES])
+    np.testing.assert_allclose(alone, together, atol=1e-5)
+    monkeypatch.setattr(joint_module, "LONG_HISTORY", 2)
+    monkeypatch.setattr(JointSolution, "_descend", counted := Counted(JointSolution._descend))
+    np.testing.assert_allclose(scores_of(joint, factors, content, histories()), together, atol=1e-5)
+    assert counted.calls == 3
+
+
+class Counted:
+    """A method that counts its calls."""
+
+    def __init__(self, method):
+        self.method, self.calls = method, 0
+
+    def __get__(self, owner, kind):
+        def call(*given):
+            self.calls += 1
+            return self.method(owner, *given)
+
+        return call

@@ -1,0 +1,267 @@
+"""Any table in memory as an Arrow table of plain types: pandas, Polars, Arrow, lazy frames, relations, readers, rows."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..errors import DataError
+from .values import as_list, is_missing, unboxed
+
+MIXED = {b"dualnet.cells": b"json"}  # of a column whose values are of several kinds: each cell is its JSON
+PART = 2**30  # bytes of text that surely fit the offsets of one Arrow array
+
+
+def to_arrow(frame: Any) -> pa.Table:
+    """Return a table in memory as an Arrow table whose columns have plain types.
+
+    Views, dictionaries, run-ends and large types become plain ones, nanoseconds become microseconds. A column that mixes
+    kinds of values is kept whatever it holds (`cells_of`), so that it troubles nobody who does not name it.
+
+    Parameters
+    ----------
+    frame : data frame, table, relation, reader, mapping of columns, or sequence of rows
+        pandas, Polars (lazy frames too), Arrow tables, batches and readers, DuckDB relations, whatever narwhals knows or
+        exports an Arrow stream (``__arrow_c_stream__``), ``{column: values}``, ``[{column: value}, ...]``.
+
+    Raises
+    ------
+    DataError
+        If it is none of these, or two of its columns have one name.
+    """
+    table = _table(frame)
+    if table is None:
+        raise DataError(f"expected a pandas, Polars or Arrow table or a file path, got {type(frame).__name__}")
+    names = [name for name in table.column_names if not name.startswith("__index_level_")]
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"the table has more than one column '{name}'; rename or drop one of them")
+    return plain_table(table.select(names) if len(names) < table.num_columns else table)
+
+
+class Column(NamedTuple):
+    """A column of plain type; where it mixes kinds of values, each cell is the JSON of its value."""
+
+    cells: pa.ChunkedArray
+    mixed: bool = False
+
+    def values(self) -> list[Any]:
+        """Return the values as Python has them; those of a mixed column as they came."""
+        found: list[Any] = self.cells.to_pylist()
+        return [None if cell is None else json.loads(cell) for cell in found] if self.mixed else found
+
+
+def table_of(columns: Mapping[Any, Sequence[Any]]) -> pa.Table:
+    """Return Python values by column as an Arrow table; a column may mix kinds of values."""
+    return _joined([(str(name), column_of_values(values)) for name, values in columns.items()])
+
+
+def column_of_values(values: Sequence[Any]) -> Column:
+    """Return Python values as a column: of one Arrow type where they have one, else as JSON."""
+    try:
+        made = pa.array(values, from_pandas=True)
+        if plain_type(made.type) is not None:
+            return Column(made if isinstance(made, pa.ChunkedArray) else pa.chunked_array([made]))
+    except (pa.ArrowException, TypeError, ValueError, OverflowError, AttributeError):
+        pass
+    cells = [None if is_missing(value) else json.dumps(value, default=_for_json, ensure_ascii=False) for value in values]
+    return Column(pa.chunked_array([pa.array(cells, pa.string())]), mixed=True)
+
+
+def _for_json(value: Any) -> Any:
+    """Return a value that JSON has not as one that it has."""
+    plain = unboxed(value)
+    if plain is not value:
+        return plain
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    listed = as_list(value)
+    return str(value) if listed is None else listed
+
+
+def column_at(table: pa.Table, name: str) -> Column:
+    """Return a column of a table as a plain type."""
+    plain = plain_column(table.column(name))
+    return Column(plain.cells, plain.mixed or is_mixed(table.schema.field(name)))
+
+
+def cells_of(table: pa.Table, name: str) -> list[Any]:
+    """Return the values of a column as Python has them; those of a mixed column as they came."""
+    return column_at(table, name).values()
+
+
+def rows_of(table: pa.Table) -> list[dict[str, Any]]:
+    """Return the rows of a table as dictionaries of Python values."""
+    columns = {name: cells_of(table, name) for name in table.column_names}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def is_mixed(field: pa.Field) -> bool:
+    """Return whether the cells of a column are the JSON of values of several kinds."""
+    return bool(field.metadata) and field.metadata.get(b"dualnet.cells") == b"json"
+
+
+def plain_table(table: pa.Table) -> pa.Table:
+    """Return a table without dictionaries, views, run-ends, large and extension types, and without notes of its library."""
+    return _joined([(name, column_at(table, name)) for name in table.column_names])
+
+
+def plain_column(cells: pa.ChunkedArray) -> Column:
+    """Return a column as a plain type."""
+    kind = cells.type
+    if pa.types.is_dictionary(kind):
+        return plain_column(_by_chunk(cells, lambda chunk: chunk.dictionary_decode(), kind.value_type))
+    if pa.types.is_run_end_encoded(kind):
+        return plain_column(_by_chunk(cells, pc.run_end_decode, kind.value_type))
+    wanted = plain_type(kind)
+    if wanted == kind:
+        return Column(cells)
+    if wanted is None:
+        return column_of_values(cells.to_pylist())
+    if pa.types.is_string(wanted) or pa.types.is_binary(wanted):
+        return Column(_by_chunk(cells, lambda chunk: _in_parts(chunk).cast(wanted), wanted))
+    if _casts(kind):
+        return Column(cells.cast(wanted, safe=False))
+    return Column(pa.chunked_array([pa.array(cells.to_pylist(), wanted)]))
+
+
+def _casts(kind: pa.DataType) -> bool:
+    """Return whether Arrow itself casts a type rightly: it does not for views and dictionaries inside of lists."""
+    if not pa.types.is_nested(kind):
+        return True
+    lists = pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return lists and plain_type(kind.value_type) == kind.value_type and not pa.types.is_nested(kind.value_type)
+
+
+def _by_chunk(cells: pa.ChunkedArray, change: Callable[[pa.Array], Any], kind: pa.DataType) -> pa.ChunkedArray:
+    """Return a column with each of its chunks changed."""
+    chunks: list[pa.Array] = []
+    for chunk in cells.chunks:
+        made = change(chunk)
+        chunks += made.chunks if isinstance(made, pa.ChunkedArray) else [made]
+    return pa.chunked_array(chunks, kind)
+
+
+def _in_parts(chunk: pa.Array) -> pa.ChunkedArray:
+    """Return an array in parts whose text surely fits the offsets of a plain type."""
+    step = max(1, len(chunk) * PART // max(PART, chunk.nbytes))
+    return pa.chunked_array([chunk.slice(start, step) for start in range(0, len(chunk), step)], chunk.type)
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType | None:
+    """Return the plain type of an Arrow type, None for extension types and unions, whose values say what they are."""
+    types = pa.types
+    if isinstance(kind, pa.BaseExtensionType) or types.is_union(kind):
+        return None
+    if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
+        return plain_type(kind.value_type)
+    if types.is_large_string(kind) or types.is_string_view(kind):
+        return pa.string()
+    if types.is_large_binary(kind) or types.is_binary_view(kind) or types.is_fixed_size_binary(kind):
+        return pa.binary()
+    if types.is_float16(kind):
+        return pa.float32()
+    if types.is_timestamp(kind) and kind.unit == "ns":
+        return pa.timestamp("us", kind.tz)
+    lists = (types.is_list, types.is_large_list, types.is_fixed_size_list, types.is_list_view, types.is_large_list_view)
+    if any(test(kind) for test in lists):
+        inner = plain_type(kind.value_type)
+        return kind if types.is_list(kind) and inner == kind.value_type else pa.list_(inner or pa.string())
+    if types.is_struct(kind):
+        fields = [(field.name, plain_type(field.type) or pa.string()) for field in kind]
+        return kind if all(wanted == field.type for (_, wanted), field in zip(fields, kind, strict=True)) else pa.struct(fields)
+    return kind
+
+
+def _table(frame: Any) -> pa.Table | None:
+    if isinstance(frame, pa.Table):
+        return frame
+    if isinstance(frame, pa.RecordBatch):
+        return pa.Table.from_batches([frame])
+    if isinstance(frame, pa.RecordBatchReader):
+        return frame.read_all()
+    if isinstance(frame, Mapping):
+        return _columns_or_none(frame)
+    if isinstance(frame, list | tuple):
+        return _table_of_rows(frame)
+    if type(frame).__module__.split(".")[0] == "pandas" and hasattr(frame, "columns"):
+        return _table_of_pandas(frame)
+    import narwhals as nw
+
+    try:
+        known = nw.from_native(frame)
+        eager = known.collect(backend="pyarrow") if isinstance(known, nw.LazyFrame) and not _is_polars(frame) else known
+        eager = eager.collect() if isinstance(eager, nw.LazyFrame) else eager
+    except TypeError:
+        return _table_of_stream(frame)
+    if nw.Object not in eager.schema.values():
+        with contextlib.suppress(Exception):  # what Arrow lacks, each library refuses with an error of its own
+            return eager.to_arrow()
+    return table_of({name: eager[name].to_list() for name in eager.columns})
+
+
+def _is_polars(frame: Any) -> bool:
+    return type(frame).__module__.split(".")[0] == "polars"
+
+
+def _table_of_stream(frame: Any) -> pa.Table | None:
+    if hasattr(frame, "__arrow_c_stream__"):
+        try:
+            return pa.RecordBatchReader.from_stream(frame).read_all()
+        except pa.ArrowException:  # a stream of values, not of rows
+            return None
+    for name in ("to_arrow", "to_arrow_table", "fetch_arrow_table", "to_pyarrow_table", "arrow"):
+        if callable(convert := getattr(frame, name, None)):
+            found = convert()
+            return found if isinstance(found, pa.Table) else found.read_all() if hasattr(found, "read_all") else None
+    return None
+
+
+def _columns_or_none(columns: Mapping[Any, Any]) -> pa.Table | None:
+    lists: dict[Any, Any] = {name: v.tolist() if hasattr(v, "tolist") else v for name, v in columns.items()}
+    if not all(isinstance(value, Sequence) and not isinstance(value, str | bytes) for value in lists.values()):
+        return None
+    lengths = {name: len(value) for name, value in lists.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"the columns of the table have different lengths ({lengths}); give each row a value, or None")
+    return table_of(lists)
+
+
+def _table_of_rows(rows: Sequence[Any]) -> pa.Table | None:
+    if not rows or not all(isinstance(row, Mapping) for row in rows):
+        return None
+    names = dict.fromkeys(name for row in rows for name in row)
+    return table_of({name: [row.get(name) for row in rows] for name in names})
+
+
+def _table_of_pandas(frame: Any) -> pa.Table:
+    """Return a pandas frame with its named index; what Arrow refuses as a whole is tried column by column."""
+    names = [str(name) for name in frame.columns]
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"the table has more than one column '{name}'; rename or drop one of them")
+    indexed = [name for name in frame.index.names if name is not None and str(name) not in names]
+    if indexed:
+        frame = frame.reset_index(level=indexed)
+    return _joined([(str(name), _column_of_pandas(frame[name])) for name in frame.columns])
+
+
+def _column_of_pandas(series: Any) -> Column:
+    try:
+        made = pa.array(series, from_pandas=True)
+        if plain_type(made.type) is not None:
+            return Column(made if isinstance(made, pa.ChunkedArray) else pa.chunked_array([made]))
+    except (pa.ArrowException, TypeError, ValueError, OverflowError, AttributeError):
+        pass
+    return column_of_values(series.tolist())
+
+
+def _joined(columns: Sequence[tuple[str, Column]]) -> pa.Table:
+    """Return named columns as a table; mixed ones carry a note that says so."""
+    fields = [pa.field(name, column.cells.type, metadata=MIXED if column.mixed else None) for name, column in columns]
+    return pa.table([column.cells for _, column in columns], schema=pa.schema(fields))
