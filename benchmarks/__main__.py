@@ -43,6 +43,7 @@ def tables() -> str:
     """Return all results as Markdown, one table a measurement, each with its machine and versions."""
     parts = [
         "# Results\n\nWritten by `python -m benchmarks --table`; the same figures, and more digits, are in the JSON lines.\n"
+        "What attacks met before and after: [attacks](attacks.md).\n"
     ]
     for name in NAMES:
         rows = read(name)

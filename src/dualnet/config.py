@@ -9,9 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .data.open_input import read_regular, reading
 from .data.write_text import write_text
 from .errors import DataError, UsageError, nearest
 from .models.registry import MODELS, create, model_class
+
+LARGEST_CONFIG = 2**18  # bytes; a person wrote it
+DEEPEST = 20  # parts of a key
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -24,15 +28,22 @@ def read_config(path: Path) -> dict[str, Any]:
     UsageError
         If there is an unknown section.
     """
-    try:
-        config = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"configuration {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"configuration {path} is not TOML: {error}") from error
+    data = read_regular(path, LARGEST_CONFIG, DataError, f"configuration {path}")
+    with reading(f"configuration {path}", DataError, "mend it", "is not TOML"):
+        text = data.decode("utf-8")
+        deep = next((n for n, line in enumerate(text.splitlines(), 1) if line.partition("=")[0].count(".") > DEEPEST), None)
+        if deep is not None:
+            raise DataError(
+                f"configuration {path}, line {deep}: a key has more than {DEEPEST} parts; sections are [data], [split], [model]"
+            )
+        config = tomllib.loads(text)
     for section in config:
         if section not in ("data", "split", "model"):
             raise UsageError(f"{path} has an unknown section '{section}'.{nearest(section, ('data', 'split', 'model'))}")
+        if not isinstance(config[section], dict):
+            raise UsageError(
+                f"{path}: '{section}' is {str(config[section])[:60]!r}, expected a section [{section}] with entries"
+            )
     return config
 
 
@@ -102,6 +113,8 @@ def parse_settings(settings: Sequence[str], flag: str = "--set") -> dict[str, An
             parsed[name] = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             parsed[name] = text
+        except (ValueError, RecursionError):  # a number of thousands of digits, brackets without end
+            raise UsageError(f"{flag} {name}: {text[:40]!r}... is too long or too deep to be a value") from None
     return parsed
 
 

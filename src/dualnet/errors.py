@@ -44,6 +44,12 @@ class TrainingError(DualNetError):
     exit_code = 4
 
 
+class DivergenceError(TrainingError):
+    """Training runs away: the loss is far above that of a model that scores nothing, or above its own median (exit code 7)."""
+
+    exit_code = 7
+
+
 class TrainingInterruptedError(DualNetError):
     """Training was asked to stop by a signal, and saved its state first (exit code 128 + signal, such as 143).
 

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from dualnet import load
 from dualnet.cli import main
 from dualnet.cli.update import _locked
+from dualnet.data import durable
 from dualnet.data.synthetic import blocks_world
 from dualnet.data.tables import dataset_tables, write_table
 from dualnet.models.base import Recommender
@@ -284,19 +284,16 @@ def test_an_interrupted_update_leaves_the_old_run_and_nothing_else(capsys, folde
 def test_a_swap_that_fails_puts_the_old_run_back(capsys, folder, tmp_path, monkeypatch):
     run = tmp_path / "run"
     shutil.copytree(folder / "run", run)
-    real = Path.rename
 
-    def fail(self, target):
-        if self.name.endswith(".tmp") and Path(target) == run:
-            raise OSError(28, "No space left on device")
-        return real(self, target)
+    def fail(*given):
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "rename", fail)
+    monkeypatch.setattr(durable, "_swap", fail)
     code, _, err = call(capsys, run, *new(folder), "--overwrite")
     assert code == 6
     assert "No space left" in err
     assert len(load(run / "model").users_) == 36
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert [path.name for path in (*tmp_path.iterdir(), *run.iterdir()) if path.name.startswith(".")] == []
 
 
 def test_what_was_tracked_goes_along(capsys, folder, tmp_path):

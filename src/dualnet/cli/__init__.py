@@ -13,15 +13,16 @@ from io import TextIOWrapper
 
 from ..errors import DualNetError, DualNetWarning
 from .spelling import as_options
+from .visible import visible
 
-INTERNAL = 1
+INTERNAL, OUTSIDE = 1, 6
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     Codes: 0 done, 1 a defect of ours, 2 usage, 3 bad data, 4 training failed, 5 bad model folder, 6 something outside is
-    missing (disk, permission, network, package), 128 + n stopped by signal n.
+    missing (disk, permission, network, package), 7 training diverged, 128 + n stopped by signal n.
 
     Parameters
     ----------
@@ -35,11 +36,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_each_warning_once()
         try:
             app(list(sys.argv[1:] if argv is None else argv), prog_name="dualnet")
+            sys.stdout.flush()
         except DualNetError as error:
-            sys.stderr.write(f"dualnet: {as_options(str(error))}\n")
+            sys.stderr.write(visible(f"dualnet: {as_options(str(error))}\n"))
             return error.exit_code
         except SystemExit as stop:
+            if not _flushed():
+                sys.stderr.write(
+                    "dualnet: the output cannot be written: no space is left or nobody reads it; write it elsewhere\n"
+                )
+                return OUTSIDE
             return stop.code if isinstance(stop.code, int) else 0
+        except BrokenPipeError:  # whoever reads has what it wants
+            _forget_output()
+            return 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else OUTSIDE
+        except (OSError, MemoryError) as error:
+            if os.environ.get("DUALNET_DEBUG"):
+                raise
+            sys.stderr.write(visible(f"dualnet: {_outside(error)}\n"))
+            return OUTSIDE
         except Exception as error:
             if os.environ.get("DUALNET_DEBUG"):
                 raise
@@ -51,6 +66,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _outside(error: OSError | MemoryError) -> str:
+    """Return one sentence on what the system refused."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this; use smaller settings or tables, or a larger machine"
+    where = "the output" if error.filename is None else str(error.filename)
+    return f"{where} cannot be read or written: {error.strerror or error}; free space, mend the permission, or choose another place"
+
+
+def _flushed() -> bool:
+    """Write out what waits, and say whether that went well."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_output()
+    except OSError:
+        _forget_output()
+        return False
+    return True
+
+
+def _forget_output() -> None:
+    """Let nothing more be written to a standard output that takes nothing: the interpreter would complain at its end."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # a test's own stream
+        return
+
+
 def run() -> None:
     """Entry point of the installed command."""
     sys.exit(main())
@@ -58,7 +101,7 @@ def run() -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end the command with code 130 and one line."""
+    """Let Ctrl-C and SIGTERM end the command with code 130 or 143 and one line, and nothing half written."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -67,11 +110,12 @@ def _interruptible() -> Iterator[None]:
         sys.stderr.write("dualnet: interrupted\n")
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGINT, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -97,6 +141,6 @@ def _show_each_warning_once() -> Callable[..., None]:
     def show(message: Warning | str, category: type[Warning], *rest: object, **more: object) -> None:
         if issubclass(category, DualNetWarning) and str(message) not in said:
             said.add(str(message))
-            sys.stderr.write(f"dualnet: warning: {as_options(str(message))}\n")
+            sys.stderr.write(visible(f"dualnet: warning: {as_options(str(message))}\n"))
 
     return show

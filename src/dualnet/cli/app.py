@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -42,10 +43,27 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _trust(context: typer.Context, wanted: bool) -> None:
+    from ..data.trusted_paths import VARIABLE
+
+    if wanted:
+        before = os.environ.get(VARIABLE, "")
+        os.environ[VARIABLE] = "1"  # also for the process of a served model
+        context.call_on_close(lambda: os.environ.update({VARIABLE: before}))
+
+
 @app.callback()
 def _options(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
+    ] = False,
+    trust_paths: Annotated[
+        bool,
+        typer.Option(
+            "--trust-paths",
+            help="Follow paths that a model or split folder names (a sentence model, weights for pictures); see DUALNET_TRUST_PATHS.",
+            callback=_trust,
+        ),
     ] = False,
 ) -> None:
     """Recommend anything to anyone, the first time you see either.
@@ -67,6 +85,7 @@ def _options(
       4  training failed, or an update made the model worse
       5  a model folder that is damaged, altered or too new
       6  something outside is missing: disk, permission, network, a package
+      7  training diverged; the state before that is kept
       128 + n  stopped by signal n (130 by Ctrl-C)
     """
 

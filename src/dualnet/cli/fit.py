@@ -13,6 +13,7 @@ from .given_options import refuse_given, refuse_tables
 from .output import JsonFlag, note, print_json, say
 from .run_division import division_origin, from_config
 from .run_folder import EventColumns, write_run_file
+from .run_start import run_of_fit
 
 CUTS = (10, 50, 100, 200, 300)
 
@@ -73,7 +74,6 @@ def fit(
     from ..config import build_model, parse_settings
     from ..data.event_types import say_events
     from ..data.split_files import load_split
-    from ..errors import ResourceError, UsageError
     from ..evaluation import evaluate
     from ..models.artifact import written_parameters
     from ..models.level_model import LevelModel
@@ -120,31 +120,23 @@ def fit(
     build_model(name, {}, str(source) if named_there else "--model")
     build_model(name, configured, str(source))
     built = build_model(name, {**configured, **parse_settings(settings or [])}, "--set")  # what is wrong now is said there
-    if out.exists() and any(out.iterdir()) and not (out / "run.json").exists():
-        raise UsageError(f"{out} exists and is not a run folder; choose another --out")
-    if (out / "model").exists() and not (resume or overwrite):
-        raise UsageError(f"{out} holds a fitted model already; choose another --out, or replace it with --overwrite")
     columns = EventColumns(tables.user, tables.item, tables.rating, tables.threshold, tables.event)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        if not (out / "model").exists():  # the file of one that is to be replaced stays right until it is
-            write_run_file(out, columns, None if division is None else test)
-    except OSError as error:
-        raise ResourceError(f"cannot write the run to {out}: {error.strerror or error}; choose another --out") from error
-    if resume:
-        stop = last_stop(out / "checkpoints")
-        note(f"no checkpoint in {out} yet: starting from nothing" if stop is None else f"going on from {stop}")
-    followers = arg.trackers(track, track_to, out)
-    run = RunOptions(log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers)
-    built.fit(train, division.validation if division is not None else None, run=run)
-    built.save(out / "model")
-    try:
-        write_run_file(out, columns, None if division is None else test)
-    except OSError as error:
-        raise ResourceError(f"cannot write the run to {out}: {error.strerror or error}") from error
-    report = None if division is None or not division.tasks else evaluate(built, division, at=CUTS)
-    if report is not None:
-        built.save(out / "model", metrics=report.to_json())  # a model that is there whatever becomes of the figures gets them
+    with run_of_fit(out, columns, name, resume=resume, overwrite=overwrite):
+        if resume:
+            stop = last_stop(out / "checkpoints")
+            note(f"no checkpoint in {out} yet: starting from nothing" if stop is None else f"going on from {stop}")
+        followers = arg.trackers(track, track_to, out)
+        run = RunOptions(
+            log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers
+        )
+        built.fit(train, division.validation if division is not None else None, run=run)
+        built.save(out / "model")
+        write_run_file(out, columns, None if division is None else test, name)
+        report = None if division is None or not division.tasks else evaluate(built, division, at=CUTS)
+        if report is not None:
+            built.save(
+                out / "model", metrics=report.to_json()
+            )  # a model that is there whatever becomes of the figures gets them
     summary = {"run": str(out), "model": name, "info": built.info_, "parameters": written_parameters(built)}
     if as_json:
         print_json(summary if report is None else {**summary, "test": report.to_json()})

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from .visible import visible
+
 PIPE_WIDTH = 160
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
@@ -22,12 +24,12 @@ def print_json(value: Any) -> None:
 
 def say(text: str) -> None:
     """Write a line for a person on standard output."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(visible(text) + "\n")
 
 
 def note(text: str) -> None:
     """Write a line of progress on standard error."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(visible(text) + "\n")
     sys.stderr.flush()
 
 
@@ -61,9 +63,9 @@ def print_table(
 
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for place, name in enumerate(header):
-        table.add_column(name, justify="left" if place == 0 else "right", no_wrap=False)
+        table.add_column(Text(visible(name)), justify="left" if place == 0 else "right", no_wrap=False)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(visible(cell)) for cell in row))
     # a pipe has no width of its own; a table cut off at 80 columns would lose figures
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
     cells = [cell for row in rows for cell in row[1:]]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import arguments as arg
+from .config_sections import checked_data, checked_division
 from .run_folder import read_test
 from .sql_options import FILES, SqlOptions
 
@@ -88,7 +89,7 @@ def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, di
     """
     from ..config import read_config
     from ..data.split_files import load_split
-    from ..errors import UsageError, nearest
+    from ..errors import DualNetError, UsageError
 
     config = read_config(path)
     model = dict(config.get("model", {}))
@@ -98,11 +99,10 @@ def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, di
             f'{path}: section [data] needs source = "..." (a data set\'s name or a table of events), or events_sql = "..." and'
             ' database_url_env = "..."'
         )
-    source, content = section.pop("source", None), section.pop("content", None)
-    known = [field.name for field in fields(arg.TableOptions)]
-    for key in section:
-        if key not in known:
-            raise UsageError(f"{path}: section [data] has no key '{key}'.{nearest(key, [*known, 'source', 'content'])}")
+    told = checked_data(section, path)
+    source, content = section.get("source"), section.get("content")
+    section = told
+    content = ",".join(content) if isinstance(content, list) else content
     listed: dict[str, Any] = {
         key: ",".join(value) if isinstance(value, list) and key != "sql_params" else value for key, value in section.items()
     }
@@ -130,9 +130,13 @@ def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, di
     division = dict(config.get("split", {}))
     if not division:
         return None, data, tables, model
-    if "protocol" not in division:
-        raise UsageError(f'{path}: section [split] needs protocol = "..."')
-    made = arg.make_split(data, division.pop("protocol"), int(division.pop("seed", 0)), division)
+    protocol, seed, options = checked_division(division, path)
+    try:
+        made = arg.make_split(data, protocol, seed, options)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, DualNetError):
+            raise
+        raise UsageError(f"{path}: section [split] has an option of another kind ({error})") from error
     return made, made.train, tables, model
 
 

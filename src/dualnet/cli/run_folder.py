@@ -61,7 +61,9 @@ class EventColumns:
         return f"{text}, ratings in '{self.rating}' that count from {self.threshold:g} on"
 
 
-def write_run_file(folder: Path, columns: EventColumns, test: Mapping[str, Any] | None = None) -> None:
+def write_run_file(
+    folder: Path, columns: EventColumns, test: Mapping[str, Any] | None = None, model: str | None = None
+) -> None:
     """Mark a folder as a run.
 
     Parameters
@@ -72,15 +74,21 @@ def write_run_file(folder: Path, columns: EventColumns, test: Mapping[str, Any] 
         How its events were read.
     test : mapping, optional
         Where its test comes from; see `dualnet.cli.run_division`. Left out for a run that trained on everything.
+    model : str, optional
+        Name of the model that is fitted.
 
     Raises
     ------
-    OSError
-        If it cannot be written.
+    ResourceError
+        If it cannot be written; the former file stays.
     """
+    from ..data.write_text import write_text
+
     told = {"format_version": 1, "events": asdict(columns)} | ({} if test is None else {"test": dict(test)})
-    text = json.dumps(told, ensure_ascii=False)
-    (folder / NAME).write_text(text + "\n", encoding="utf-8")
+    told |= {} if model is None else {"model": model}
+    if test is not None and (fitted := _fitted(folder)) is not None:
+        told["test_of"] = fitted
+    write_text(folder / NAME, json.dumps(told, ensure_ascii=False) + "\n", "choose another --out")
 
 
 def read_event_columns(run: Path) -> EventColumns:
@@ -112,16 +120,40 @@ def read_test(run: Path) -> Mapping[str, Any] | None:
     ArtifactError
         If the file is there and is not as `write_run_file` writes it.
     """
-    return _read(run, _test, None)
+    folder, test = _run_of(run), _read(run, _test, None)
+    of = _read(run, lambda told: told.get("test_of") if isinstance(told, Mapping) else None, None)
+    if of is not None and _fitted(folder) not in (None, of):
+        return None  # an update that was cut off: the model has changed, and may have trained on the test
+    return test
+
+
+def read_model_name(run: Path) -> str | None:
+    """Return the name of the model that a run fits or has fitted; None if it does not say."""
+    name = _read(run, lambda told: told.get("model") if isinstance(told, Mapping) else None, None)
+    return name if isinstance(name, str) else None
+
+
+def _fitted(folder: Path) -> str | None:
+    """Return what tells the fitted model of a run from others, whatever figures are noted beside it; None without one."""
+    import hashlib
+
+    path = folder / "model" / "manifest.json"
+    try:
+        files = json.loads(path.read_bytes())["files"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+
+
+def _run_of(run: Path) -> Path:
+    folder = run.resolve()
+    return folder.parent if not (folder / "model").is_dir() and folder.name == "model" else folder
 
 
 def _read(run: Path, what: Callable[[Any], T], default: T) -> T:
     from ..errors import ArtifactError
 
-    folder = run.resolve()
-    if not (folder / "model").is_dir() and folder.name == "model":
-        folder = folder.parent
-    path = folder / NAME
+    path = _run_of(run) / NAME
     if not path.is_file():
         return default
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -47,6 +47,10 @@ def serve(
         typer.Option("--make-key", metavar="NAME", help="Print a new API key and its line for the key file, and stop."),
     ] = None,
     admin: Annotated[bool, typer.Option("--admin", help="With --make-key: a key that may exchange the model.")] = False,
+    role: Annotated[
+        str | None,
+        typer.Option("--role", help="With --make-key: read, write (the default) or admin; see docs/how-to/serve.md."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Serve a model over HTTP, with a page to try it at the address printed.
@@ -64,12 +68,14 @@ def serve(
 
     if make_key is not None:
         others = [
-            parameter.name for parameter in context.command.params if parameter.name not in ("make_key", "admin", "as_json")
+            parameter.name
+            for parameter in context.command.params
+            if parameter.name not in ("make_key", "admin", "role", "as_json")
         ]
         refuse_given(
             context, [name for name in others if name is not None], "means nothing with --make-key, which serves nothing"
         )
-        _print_key(make_key, admin, as_json)
+        _print_key(make_key, "admin" if admin else role, as_json)
         return
     if run is None:
         raise UsageError("say what to serve: dualnet serve RUN, the folder of a run or of a model")
@@ -142,10 +148,10 @@ def _require_extra() -> None:
             raise MissingExtraError(package, "serve", "the HTTP server")
 
 
-def _print_key(name: str, admin: bool, as_json: bool) -> None:
+def _print_key(name: str, role: str | None, as_json: bool) -> None:
     from ..serve.front.keys import make_key
 
-    key, line = make_key(name, admin=admin)
+    key, line = make_key(name, role=cast(Any, role))
     if as_json:
         print_json({"key": key, "line": line})
         return

@@ -19,13 +19,12 @@ from . import arguments as arg
 from .evaluate import model_folder
 from .given_options import refuse_given
 from .output import JsonFlag, note, print_json, print_table, say
-from .run_folder import EventColumns, read_event_columns, write_run_file
+from .run_folder import EventColumns, read_event_columns, read_model_name, write_run_file
+from .run_lock import STAGED, alone, locked
 
 if TYPE_CHECKING:
     from ..models.base import Recommender
 
-# of a run that is replaced; whatever else lies in its folder is not ours to remove
-REPLACED = {"checkpoints", "log.jsonl", "mlflow.db", "model", "run.json", "tensorboard"}
 FEW_PAIRS = 30  # fewer held out say little of which model is better
 
 
@@ -95,7 +94,7 @@ def update(
     columns = fitted.overridden(user, item, rating, threshold, event)
     if columns != EventColumns():
         note(f"reading {columns}")
-    with _alone(target):
+    with alone(target, _locked):
         model = load(model_folder(run))
         n_old_items = len(model.items_)
         content = None if items is None else read_new_items(items, model, columns.item)
@@ -112,8 +111,7 @@ def update(
             number = int(model.info_.get("update", {}).get("number", 0))
             pairs, hidden = hide_pairs(model, pairs, hold_out, seed=number)
             before = load(model_folder(run)).update(pairs, items=content, users=user_table, epochs=0)
-        # a name of its own each time: MLflow keeps a database open under the name it first had
-        staged = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+        staged = _staging_place(target)
         with _removed(staged):
             log = _staged_log(run, staged, fitted, replaced=target == run)
             followers = arg.trackers(track, track_to, staged, target.resolve().name)
@@ -141,43 +139,12 @@ def update(
     say(f"{target / 'model'}: {model.info_['users']:,} users, {model.info_['items']:,} items, {model.info_['pairs']:,} pairs")
 
 
-@contextmanager
-def _alone(target: Path) -> Iterator[None]:
-    """Hold a run that will be replaced: of two updates from the same run, the later would undo the earlier.
-
-    The lock is on the folder itself, so it ends with the process and leaves nothing behind. Where folders cannot be locked
-    (Windows, some network file systems) the update goes on without.
-    """
-    descriptor = _locked(target) if target.is_dir() else None
-    try:
-        yield
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
-
-
 def _locked(target: Path) -> int | None:
-    """Return the descriptor of a folder that is locked as long as it is open, None where there are no such locks."""
     from ..errors import UsageError
 
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    while True:
-        descriptor = os.open(target, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # replaced between opening and locking: what is locked is no longer the run
-            if os.path.samestat(os.fstat(descriptor), target.stat()):
-                return descriptor
-        except BlockingIOError:
-            os.close(descriptor)
-            raise UsageError(f"another update of {target} is running; wait for its end, or choose another --out") from None
-        except OSError:
-            os.close(descriptor)
-            return None
-        os.close(descriptor)
+    return locked(
+        target, UsageError(f"another update of {target} is running, or a fit; wait for its end, or choose another --out")
+    )
 
 
 @contextmanager
@@ -194,6 +161,8 @@ def _removed(staged: Path) -> Iterator[None]:
         yield
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+        if staged.parent.name == STAGED:
+            shutil.rmtree(staged.parent, ignore_errors=True)
         if in_main:
             signal.signal(signal.SIGTERM, before)
 
@@ -231,37 +200,50 @@ def _staged_log(run: Path, staged: Path, columns: EventColumns, *, replaced: boo
             shutil.copyfile(run / "mlflow.db", staged / "mlflow.db")
         if replaced and (run / "tensorboard").is_dir():
             shutil.copytree(run / "tensorboard", staged / "tensorboard")
-        write_run_file(staged, columns)
+        write_run_file(staged, columns, model=read_model_name(run))
     except OSError as error:
         raise ResourceError(f"cannot write beside {run}: {error.strerror or error}; choose another --out") from error
     return log
 
 
+def _staging_place(target: Path) -> Path:
+    """Return where the new run is prepared: in the one that it replaces, so that no other file system comes between.
+
+    With a name of its own each time: MLflow keeps a database open under the name it first had.
+    """
+    token = f"{os.getpid()}-{secrets.token_hex(4)}"
+    if target.is_dir():
+        return target / STAGED / token
+    return target.with_name(f".{target.name}.{token}.tmp")
+
+
 def _write(model: Recommender, staged: Path, target: Path, metrics: dict[str, Any]) -> None:
-    """Save the model into the staged run, and put the run in its place."""
+    """Save the model, and put the new run in its place; what others keep in the old one is never touched.
+
+    The model is exchanged in one step. What follows may be cut off: `run.json` says of which model its test is, so that a test is
+    never asked of a model that trained on it.
+    """
+    from ..data.durable import exchange, sync, sync_tree
     from ..errors import ResourceError
 
-    model.save(staged / "model", metrics=metrics)
-    old = target.with_name(f".{target.name}.{os.getpid()}.old")
     try:
-        if target.exists():
-            target.rename(old)
-        staged.rename(target)
-        if old.exists():
-            _keep_others(old, target)
+        if not target.exists():
+            model.save(staged / "model", metrics=metrics)
+            sync_tree(staged)
+            staged.rename(target)
+            sync(target.parent)
+            return
+        model.save(target / "model", metrics=metrics)
+        sync_tree(staged)
+        for entry in sorted(staged.iterdir()):
+            if (target / entry.name).is_dir():
+                exchange(entry, target / entry.name)
+            else:
+                entry.replace(target / entry.name)
+        shutil.rmtree(target / "checkpoints", ignore_errors=True)  # of the model that is no more
+        sync(target)
     except OSError as error:
         raise ResourceError(f"cannot write the run to {target}: {error.strerror or error}; choose another --out") from error
-    finally:
-        if old.exists() and not target.exists():  # stopped between the two
-            old.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _keep_others(old: Path, target: Path) -> None:
-    """Move what others keep in a replaced run, such as the state of a server or a report, into the new one."""
-    for entry in old.iterdir():
-        if entry.name not in REPLACED and not (target / entry.name).exists():
-            entry.rename(target / entry.name)
 
 
 def _summary(added: dict[str, Any]) -> str:

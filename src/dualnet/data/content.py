@@ -14,6 +14,7 @@ from scipy.sparse import csr_array, issparse
 
 from ..errors import DataError, UsageError, nearest
 from ..ids import IdMap, Key, Rows
+from .entry_check import check_matrix
 from .frames import table_of
 from .kinds import Kind, RowNames, cast_table, joined_tables, like_table, noted_kind, shown_table
 from .picture_files import picture_bytes
@@ -104,7 +105,31 @@ class ContentSpec:
 
     @classmethod
     def from_json(cls, state: Mapping[str, object]) -> ContentSpec:
-        """Rebuild from `to_json`."""
+        """Rebuild from `to_json`.
+
+        Raises
+        ------
+        DataError
+            If an entry is unknown or of another kind.
+        """
+        for f in fields(cls):
+            value = state.get(f.name, f.default)
+            good = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+            if isinstance(f.default, tuple):
+                fits = good
+            elif isinstance(f.default, bool | int | float):
+                fits = type(value) is type(f.default)
+            else:
+                fits = isinstance(value, str) or (good if f.default is not None else value is None)
+            if not fits:
+                raise DataError(
+                    f"the description of content says {f.name}={value!r:.80}, which is of another kind; it was altered"
+                )
+        unknown = sorted(set(state) - {f.name for f in fields(cls)})
+        if unknown:
+            raise DataError(
+                f"the description of content has the unknown entry '{unknown[0][:80]}'; upgrade dualnet, or make it anew"
+            )
         return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in state.items()})  # type: ignore[arg-type]
 
 
@@ -142,6 +167,8 @@ class Content:
         if self.table.num_columns and self.table.num_rows != n:
             raise DataError(f"the content table has {self.table.num_rows} rows for {n} ids")
         for name, matrix in self.matrices.items():
+            if issparse(matrix):
+                check_matrix(matrix, (None, None), f"content '{name}'", canonical=False)
             if matrix.shape[0] != n:
                 raise DataError(f"content '{name}' has {matrix.shape[0]} rows for {n} ids; each id needs one row")
             values = matrix.data if issparse(matrix) else matrix

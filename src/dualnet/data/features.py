@@ -23,6 +23,7 @@ from .featurizers.numeric import BagBlock, NumberBlock, VectorBlock
 from .featurizers.sentences import SentenceBlock
 from .featurizers.terms import CategoryBlock, TermBlock
 from .kinds import Kind, RowNames, cast_table, like_table, shown_table
+from .saved_blocks import check_block
 
 
 class Featurizer:
@@ -187,21 +188,32 @@ class Featurizer:
         return config, tensors
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Featurizer:
+    def from_state(cls, config: dict[str, Any], tensors: dict[str, NDArray[Any]], *, trust_paths: bool = True) -> Featurizer:
         """Rebuild from `to_state`.
+
+        Parameters
+        ----------
+        config, tensors
+            From `to_state`.
+        trust_paths : bool
+            Whether paths in it may be followed; not where it came from a folder that somebody else may have made.
 
         Raises
         ------
         ArtifactError
-            If a block is of a kind this version does not know.
+            If a block is of a kind this version does not know, or does not fit its arrays.
         """
         blocks: list[Block] = []
         for place, description in enumerate(config["blocks"]):
+            arrays = {n.split(".", 1)[1]: v for n, v in tensors.items() if n.split(".", 1)[0] == str(place)}
+            check_block(description, arrays)
             kind = KINDS.get(description["kind"])
             if kind is None:
                 raise ArtifactError(f"content kind '{description['kind']}' is not known to this version of dualnet; upgrade it")
-            arrays = {n.split(".", 1)[1]: v for n, v in tensors.items() if n.split(".", 1)[0] == str(place)}
-            blocks.append(kind.from_state(description, arrays))
+            block = kind.from_state(description, arrays)
+            if isinstance(block, SentenceBlock | ImageBlock):
+                block.follow = trust_paths
+            blocks.append(block)
         return cls(ContentSpec.from_json(config["spec"]), blocks)
 
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..errors import DataError
-from .values import as_list, is_missing, unboxed
+from .list_text import as_list
+from .values import is_missing, unboxed
 
 MIXED = {b"dualnet.cells": b"json"}  # of a column whose values are of several kinds: each cell is its JSON
 PART = 2**30  # bytes of text that surely fit the offsets of one Arrow array

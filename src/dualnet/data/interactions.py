@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from ..errors import DataError, DualNetWarning, UsageError, listing
 from ..ids import IdMap, Key, Rows
 from .entries import csr_positions, keep_entries
+from .entry_check import check_matrix, checked_rows
 from .other_events import DISLIKE, LIKE, OtherEvents, event_codes
 
 Duplicates = Literal["error", "first", "last", "max", "sum"]
@@ -49,20 +50,22 @@ class Interactions:
     others: OtherEvents | None = None
 
     def __post_init__(self) -> None:
-        if self.matrix.shape != (len(self.users), len(self.items)):
+        if getattr(self.matrix, "shape", None) != (len(self.users), len(self.items)):
             raise DataError(
-                f"the matrix has shape {self.matrix.shape}, but there are {len(self.users)} users and {len(self.items)} items"
+                f"the matrix has shape {getattr(self.matrix, 'shape', None)}, but there are {len(self.users)} users and"
+                f" {len(self.items)} items"
             )
-        if not self.matrix.has_canonical_format:
-            raise DataError("the matrix has unsorted or repeated column indices; build it with Interactions.from_pairs")
+        check_matrix(self.matrix, (len(self.users), len(self.items)), "the matrix")
         data = self.matrix.data
+        if data.dtype.kind not in "fiub":
+            raise DataError(f"weights are of kind {data.dtype}; give numbers")
         if not (np.isfinite(data).all() and (data > 0).all()):
             bad = data[~(np.isfinite(data) & (data > 0))]
             raise DataError(
                 f"weights must be finite and above 0, got {listing(bad.tolist())}; drop those pairs or set a threshold"
             )
-        if self.times is not None and len(self.times) != self.matrix.nnz:
-            raise DataError(f"{len(self.times)} times for {self.matrix.nnz} pairs")
+        if self.times is not None and np.shape(self.times) != (self.matrix.nnz,):
+            raise DataError(f"{np.shape(self.times)} times for {self.matrix.nnz} pairs; give one for each")
         if self.others is not None and not len(self.others):
             object.__setattr__(self, "others", None)
         elif self.others is not None:
@@ -158,11 +161,21 @@ class Interactions:
             As in `from_pairs`.
         kinds : ndarray of uint8, shape (n_pairs,), optional
             `LIKE`, `SEEN` or `DISLIKE` of `dualnet.data.other_events`; likes when left out.
+
+        Raises
+        ------
+        DataError
+            As in `from_pairs`, and if a row number is out of range.
         """
         if duplicates not in ("error", "first", "last", "max", "sum"):
             raise UsageError(f"duplicates must be 'error', 'first', 'last', 'max' or 'sum', got {duplicates!r}")
+        user_rows = checked_rows(user_rows, len(users), "user rows")
+        item_rows = checked_rows(item_rows, len(items), "item rows")
         value = np.ones(len(user_rows), np.float32) if weights is None else np.asarray(weights, np.float32)
         when = None if times is None else np.asarray(times, np.int64)
+        for what, given in (("item rows", item_rows), ("weights", value), ("times", when), ("kinds", kinds)):
+            if given is not None and np.shape(given) != user_rows.shape:
+                raise DataError(f"{what} have shape {np.shape(given)} for {len(user_rows)} user rows; each pair needs one")
         others: OtherEvents | None = None
         if kinds is not None and (kinds != LIKE).any():
             others = _other_events((len(users), len(items)), user_rows, item_rows, kinds, when)
@@ -239,6 +252,8 @@ class Interactions:
         others : ndarray of bool, shape (len(others),), optional
             True for the other events to keep, in their order; all when left out.
         """
+        if np.shape(mask) != (self.n_pairs,):
+            raise DataError(f"the mask has shape {np.shape(mask)} for {self.n_pairs:,} pairs; give one value for each")
         kept = self.others if self.others is None or others is None else self.others.keep(others)
         times = None if self.times is None else self.times[mask]
         return Interactions(self.users, self.items, keep_entries(self.matrix, mask), times, kept)

@@ -13,10 +13,12 @@ import pyarrow as pa
 
 from ..errors import DataError, DualNetWarning
 from .frames import Column, column_at
-from .list_text import separator_of, tags_of
+from .list_text import separator_of
 from .picture_files import as_data_uri
+from .tag_values import tags_of
 from .values import (
     EXACT,
+    ISO_DATE,
     UnfitError,
     date_of,
     flag_of,
@@ -40,7 +42,6 @@ TYPES: Mapping[Kind, tuple[pa.DataType, ...]] = {
 }  # fmt: skip
 
 _PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d+)?")
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 
 
 @dataclass(frozen=True)
@@ -309,7 +310,7 @@ def _numbers(column: Column) -> pa.ChunkedArray:
     try:
         return _read(column, number_of, _number_array)
     except _UnfitCell as error:
-        if not (isinstance(error.value, str) and _ISO_DATE.fullmatch(error.value.strip())):
+        if not (isinstance(error.value, str) and ISO_DATE.fullmatch(error.value.strip())):
             raise
         try:
             return _read(column, date_of, _ARRAYS["date"])
@@ -371,7 +372,7 @@ def _inferred(column: Column) -> Kind:
     if all(text.casefold() in ("true", "false") for text in texts):
         return "flag"
     try:
-        return "date" if all(_ISO_DATE.fullmatch(text) and date_of(text) is not None for text in texts) else "text"
+        return "date" if all(ISO_DATE.fullmatch(text) and date_of(text) is not None for text in texts) else "text"
     except UnfitError:
         return "text"
 

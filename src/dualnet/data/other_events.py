@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from ..errors import DataError, UsageError, listing
 from ..ids import Rows
 from .entries import csr_positions, keep_entries
+from .entry_check import check_matrix, checked_rows
 
 EventType = Literal["like", "seen", "dislike"]
 
@@ -44,15 +45,14 @@ class OtherEvents:
     times: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
-        if not self.kinds.has_canonical_format:
-            raise DataError("other events have unsorted or repeated column indices; build them with Interactions.from_pairs")
+        check_matrix(self.kinds, (None, None), "the matrix of other events")
         wrong = ~np.isin(self.kinds.data, (SEEN, DISLIKE))
         if self.kinds.dtype != np.uint8 or wrong.any():
             raise DataError(
                 f"other events are {SEEN} (seen) or {DISLIKE} (dislike) as uint8, got {listing(self.kinds.data[wrong].tolist())}"
                 f" as {self.kinds.dtype}"
             )
-        if self.times is not None and len(self.times) != self.kinds.nnz:
+        if self.times is not None and np.shape(self.times) != (self.kinds.nnz,):
             raise DataError(f"{len(self.times)} times for {self.kinds.nnz} other events")
 
     @classmethod
@@ -72,6 +72,10 @@ class OtherEvents:
         times : ndarray of int64, shape (n_events,), optional
             Seconds since 1970.
         """
+        user_rows = checked_rows(user_rows, shape[0], "user rows of other events")
+        item_rows = checked_rows(item_rows, shape[1], "item rows of other events")
+        if not len(user_rows) == len(item_rows) == len(kinds) == (len(kinds) if times is None else len(times)):
+            raise DataError("other events need one user, one item, one kind and at most one time each")
         pair = user_rows * np.int64(max(shape[1], 1)) + item_rows
         strength = -kinds.astype(np.int64)
         order = np.lexsort((strength, pair) if times is None else (times, strength, pair))

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ..errors import DataError
 from .frames import table_of
+from .open_input import check_regular, read_regular, reading
+from .parquet_files import read_parquet
 
 LINE_LIMIT = 2**20
 LARGEST_RATIO = 100  # unpacked / packed size of a gzip file; more is a bomb
@@ -109,28 +110,18 @@ def read_text(path: Path) -> str:
 
 
 def _read_parquet(path: Path) -> pa.Table:
-    try:
-        table = pq.read_table(path, memory_map=True)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    except pa.ArrowException as error:
-        raise DataError(f"{path} is not a whole Parquet file ({str(error).splitlines()[0]}); write or copy it again") from error
+    table = read_parquet(path)
     if table.num_rows == 0:
         raise DataError(f"{path} has no rows")
     return table
 
 
 def _read_bytes(path: Path) -> bytes:
-    try:
-        if path.suffix.lower() != ".gz":
-            return path.read_bytes()
-        limit = max(path.stat().st_size * LARGEST_RATIO, SMALLEST_BOMB)
-        with gzip.open(path, "rb") as handle:
-            data = handle.read(limit + 1)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    except EOFError as error:
-        raise DataError(f"{path} is cut short; copy it again") from error
+    if path.suffix.lower() != ".gz":
+        return read_regular(path)
+    limit = max(check_regular(path) * LARGEST_RATIO, SMALLEST_BOMB)
+    with reading(path, DataError, "copy it again", "is cut short or damaged"), gzip.open(path, "rb") as handle:
+        data = handle.read(limit + 1)
     if len(data) > limit:
         raise DataError(f"{path} unpacks to more than {LARGEST_RATIO} times its size; unpack it yourself if that is right")
     return data

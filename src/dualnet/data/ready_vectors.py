@@ -11,7 +11,12 @@ from scipy.sparse import csr_array, issparse, load_npz
 
 from ..errors import DataError
 from .content import Matrix
+from .entry_check import check_matrix
 from .kinds import RowNames, cast_table
+from .open_input import check_regular, reading
+
+LARGEST_RATIO = 100  # unpacked / packed size; more is a bomb
+SMALLEST_BOMB = 256 * 2**20
 
 
 def read_matrix(source: Matrix | str | Path, name: str, n_rows: int) -> Matrix:
@@ -83,12 +88,20 @@ def ready_rows(table: pa.Table, name: str, like: Matrix, rows: RowNames) -> Matr
 def _read_file(path: Path, where: str) -> Matrix:
     if path.suffix not in (".npy", ".npz"):
         raise DataError(f"{where}: expected a .npy or .npz file")
-    try:
+    size = check_regular(path)
+    with reading(where, DataError, "write it again with numpy.save", "is not a whole numeric array file"):
         if path.suffix == ".npz":
             with zipfile.ZipFile(path) as archive:
                 names = archive.namelist()
+                unpacked = sum(member.file_size for member in archive.infolist())
+            if unpacked > max(size * LARGEST_RATIO, SMALLEST_BOMB):
+                raise DataError(
+                    f"{where} unpacks from {size:,} to {unpacked:,} bytes; save it without compression if that is right"
+                )
             if "format.npy" in names:
-                return csr_array(load_npz(path))
+                sparse = csr_array(load_npz(path))
+                check_matrix(sparse, (None, None), where, canonical=False)
+                return sparse
             if len(names) != 1:
                 raise DataError(
                     f"{where} holds {len(names)} arrays ({', '.join(sorted(names)[:4])}); keep one, or write it with scipy.sparse.save_npz"
@@ -96,8 +109,5 @@ def _read_file(path: Path, where: str) -> Matrix:
             with zipfile.ZipFile(path) as archive, archive.open(names[0]) as member:
                 return np.lib.format.read_array(member, allow_pickle=False)
         # a memory map compares the header's claim with the size of the file before anything is allocated
-        return np.array(np.lib.format.open_memmap(path, mode="r"))
-    except OSError as error:
-        raise DataError(f"{where} cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, zipfile.BadZipFile, EOFError, MemoryError, OverflowError) as error:
-        raise DataError(f"{where} is not a whole numeric array file ({error}); write it again with numpy.save") from error
+        np.lib.format.open_memmap(path, mode="r")
+        return np.load(path, allow_pickle=False)  # not the map: a file that is cut meanwhile would end the process

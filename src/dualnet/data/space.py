@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from ..errors import DataError
 from ..ids import IdMap, Rows
 from .content import Content, Matrix
 
@@ -26,12 +27,24 @@ class ItemSpace:
         Content features by the model's fitted featurizer; None for models without content.
     content : Content, optional
         The raw content, row-aligned with `ids`, for titles and filters.
+
+    Raises
+    ------
+    DataError
+        If there is not one row for each id.
     """
 
     ids: IdMap
     known: Rows
     features: Matrix | None = None
     content: Content | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.ids)
+        if np.shape(self.known) != (n,):
+            raise DataError(f"the known rows have shape {np.shape(self.known)} for {n} items; give one for each")
+        if self.features is not None and (getattr(self.features, "ndim", 0) != 2 or self.features.shape[0] != n):
+            raise DataError(f"the features have shape {np.shape(self.features)} for {n} items; give one row for each")
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,18 @@ import pyarrow.parquet as pq
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_array, issparse
 
-from ..errors import DataError, ResourceError, UsageError
+from ..errors import DataError, UsageError
 from ..ids import IdMap
+from .arrow_check import checked_table
 from .content import Content, ContentSpec, Matrix
 from .dataset import Dataset
+from .entry_check import check_matrix
+from .featurizers.sentences import find_model
 from .interactions import Interactions
 from .other_events import OtherEvents
+from .replaced_folder import replaced_folder
 from .tasks import RankingTask, Split, Validation
+from .trusted_paths import refuse_path, trusts_paths
 
 DESCRIPTION = "split.json"
 FORMAT_VERSION = 1
@@ -66,33 +69,33 @@ def save_split(split: Split, folder: str | Path) -> Path:
             "tasks": [writer.task(task) for task in split.validation.tasks],
             "served": [writer.task(task) for task in split.validation.served],
         }
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+    with replaced_folder(target, "the split to ") as temporary:
         for name, table in writer.tables.items():
-            pq.write_table(table, temporary / f"{name}.parquet")
+            pq.write_table(table, temporary / f"{name}.parquet", write_page_checksum=True)
         save_file(writer.arrays, temporary / "matrices.safetensors")
         description["files"] = {path.name: _sha256(path) for path in sorted(temporary.iterdir())}
         description["digest"] = _digest(description)
         (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
-        for path in temporary.iterdir():
-            _flush(path)
-        shutil.rmtree(target, ignore_errors=True)
-        temporary.replace(target)
-    except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise ResourceError(f"cannot write the split to {target}: {error.strerror or error}; choose another place") from error
     return target
 
 
-def load_split(folder: str | Path) -> Split:
+def load_split(folder: str | Path, *, trust_paths: bool | None = None) -> Split:
     """Read a division, and verify that it is the one that was written.
+
+    Parameters
+    ----------
+    folder : str or Path
+        From `save_split`.
+    trust_paths : bool, optional
+        Follow paths that it names, of a sentence model or of the weights of a network for pictures; by default what the
+        environment variable ``DUALNET_TRUST_PATHS`` says (``1``), else no.
 
     Raises
     ------
     DataError
         If the folder is damaged, altered or of a newer format.
+    UsageError
+        If it names a path that may not be followed.
     """
     source = Path(folder)
     try:
@@ -106,7 +109,7 @@ def load_split(folder: str | Path) -> Split:
         for name, digest in description["files"].items():
             if _sha256(source / Path(name).name) != digest:
                 raise DataError(f"{source / name} was altered after it was made; make the split again with `dualnet split`")
-        reader = _Reader(source)
+        reader = _Reader(source, trusts_paths(trust_paths))
         train = reader.dataset(description["train"])
         validation = None
         if description["validation"] is not None:
@@ -121,7 +124,7 @@ def load_split(folder: str | Path) -> Split:
             tuple(map(reader.task, description.get("served", []))),
         )  # fmt: skip
     except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
-        if isinstance(error, DataError):
+        if isinstance(error, DataError | UsageError):
             raise
         raise DataError(f"{source} is not a whole split folder ({error}); make it again with `dualnet split`") from error
     except Exception as error:  # safetensors raises its own kind
@@ -144,9 +147,11 @@ def _digest(description: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def _flush(path: Path) -> None:
-    with path.open("rb+") as handle:
-        os.fsync(handle.fileno())
+def _refuse_paths(spec: ContentSpec) -> None:
+    if spec.image_model is not None:
+        raise refuse_path("the network for pictures of the split", spec.image_model)
+    if spec.text_encoder not in ("tfidf", "hashing"):
+        find_model(spec.text_encoder, follow=False)
 
 
 class _Writer:
@@ -237,8 +242,8 @@ class _Writer:
 class _Reader:
     """Rebuilds what `_Writer` collected, each id map and content once."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, trust_paths: bool) -> None:
+        self._folder, self._trust_paths = folder, trust_paths
         self._arrays = load_file(folder / "matrices.safetensors")
         self._ids: dict[str, IdMap] = {}
         self._contents: dict[tuple[str, str], Content] = {}
@@ -255,6 +260,8 @@ class _Reader:
         if key not in self._contents:
             matrices = {name: self._matrix(f"{description['name']}/{name}") for name in description["matrices"]}
             spec = ContentSpec.from_json(description["spec"])
+            if not self._trust_paths:
+                _refuse_paths(spec)
             self._contents[key] = Content(self.ids(description["ids"]), self._table(description["name"]), spec, matrices)
         return self._contents[key]
 
@@ -292,12 +299,18 @@ class _Reader:
         )
 
     def _table(self, name: str) -> pa.Table:
-        return pq.read_table(self._folder / f"{Path(name).name}.parquet")
+        path = self._folder / f"{Path(name).name}.parquet"
+        return checked_table(pq.read_table(path, page_checksum_verification=True), path)
 
     def _matrix(self, name: str) -> Matrix:
         if f"{name}/dense" in self._arrays:
             return self._arrays[f"{name}/dense"]
         data, indices, indptr = (self._arrays[f"{name}/{part}"] for part in ("data", "indices", "indptr"))
-        matrix = csr_array((data, indices, indptr), shape=tuple(self._arrays[f"{name}/shape"]))
-        matrix.check_format(full_check=True)  # an index out of range would be read outside the array
+        if any(part.ndim != 1 for part in (data, indices, indptr)) or np.shape(self._arrays[f"{name}/shape"]) != (2,):
+            raise DataError(f"matrix {name} has parts of other shapes")
+        matrix = csr_array((data, indices, indptr), shape=tuple(self._arrays[f"{name}/shape"].tolist()))
+        try:
+            check_matrix(matrix, (None, None), f"matrix {name}", canonical=False)
+        except DataError as error:
+            raise ValueError(str(error)) from error  # a fault of the folder, which `load_split` names
         return matrix

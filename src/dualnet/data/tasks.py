@@ -15,6 +15,7 @@ from ..errors import DataError
 from ..ids import IdMap, Rows
 from .content import Content
 from .dataset import Dataset
+from .entry_check import check_matrix, checked_rows
 
 Quadrant = Literal["known-known", "known-new", "new-known", "new-new"]
 FitOn = Literal["train", "train+validation"]
@@ -79,8 +80,8 @@ class RankingTask:
         if self.kinds is not None and self.kinds.shape != shape[1:]:
             raise DataError(f"task {self.name}: kinds has shape {self.kinds.shape}, expected {shape[1:]}")
         for what in ("history", "seen", "truth"):
-            if getattr(self, what).shape != shape:
-                raise DataError(f"task {self.name}: {what} has shape {getattr(self, what).shape}, expected {shape}")
+            check_matrix(getattr(self, what), shape, f"task {self.name}: {what}", canonical=False)
+        checked_rows(self.candidates, shape[1], f"task {self.name}: candidate rows")
         if len(self.candidates) and (np.diff(self.candidates) <= 0).any():
             raise DataError(f"task {self.name}: candidate rows must be ascending and distinct")
         if self.history.multiply(self.truth).nnz:

@@ -18,12 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from .list_text import as_list, is_list_text, list_of_text
+
 SHOWN = 60  # characters of a value in an error text
 EXACT = 2**53  # whole numbers up to here are exact as floats
 
 _WHOLE_FLOAT = re.compile(r"([+-]?)(0|[1-9]\d*)\.0*")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d+")
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 _CURRENCY = "$€£¥₹₽₩"
 _MISSING_NUMBERS = frozenset(["", "na", "n/a", "nan", "null", "none", "nil", "<na>", "nat", "\\n"])
 _FLAGS = {"true": True, "false": False}
@@ -111,8 +113,6 @@ def label_of(value: object) -> str | None:
 
 
 def _label_of_text(value: str) -> str | None:
-    from .list_text import is_list_text
-
     text = unicodedata.normalize("NFC", value).strip()
     if not text:
         return None
@@ -122,7 +122,7 @@ def _label_of_text(value: str) -> str | None:
         return f"{'-' if whole[1] == '-' and whole[2] != '0' else ''}{whole[2]}"
     if text.casefold() in _FLAGS:
         return text.casefold()
-    if _ISO.fullmatch(text):
+    if ISO_DATE.fullmatch(text):
         try:
             return date_text(datetime.fromisoformat(text))
         except ValueError:
@@ -264,8 +264,6 @@ def vector_of(value: object) -> list[float] | None:
     UnfitError
         For anything else, such as one number or a list with text in it.
     """
-    from .list_text import list_of_text
-
     if is_missing(value):
         return None
     parts = as_list(value)
@@ -320,16 +318,6 @@ def plain_text_of(value: object) -> str | None:
     if isinstance(value, int | float | Decimal):
         return number_text(value)
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
-
-
-def as_list(value: object) -> list[Any] | None:
-    """Return a list, tuple, set or array as a list, None for anything else."""
-    if isinstance(value, list | tuple):
-        return list(value)
-    if isinstance(value, set | frozenset):
-        return sorted(value, key=str)
-    found = value.tolist() if hasattr(value, "tolist") and getattr(value, "ndim", 0) == 1 else None
-    return found if isinstance(found, list) else None
 
 
 def _decoded(value: bytes, what: str) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import ResourceError, UsageError
+from .durable import new_file
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs cells that start so
 
@@ -44,24 +43,10 @@ def write_table(table: pa.Table, path: str | Path) -> Path:
     kind = target.suffix.lower()
     if kind not in (".parquet", ".csv", ".tsv", ".jsonl"):
         raise UsageError(f"cannot tell the format of {target}; end its name in .parquet, .csv, .tsv or .jsonl")
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if kind == ".parquet":
-            pq.write_table(table, temporary)
-        elif kind == ".jsonl":
-            with temporary.open("w", encoding="utf-8") as handle:
-                handle.writelines(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in table.to_pylist())
-        else:
-            with temporary.open("w", encoding="utf-8", newline="") as handle:
-                writer = csv.writer(handle, delimiter="\t" if kind == ".tsv" else ",")
-                writer.writerow(table.column_names)
-                for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
-                    writer.writerow([_cell(value) for value in row])
-        temporary.replace(target)
+        with new_file(target) as temporary:
+            _write(table, temporary, kind)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise ResourceError(f"cannot write {target}: {error.strerror or error}; choose another place") from error
     return target
 
@@ -82,26 +67,35 @@ def write_tables(tables: Iterable[pa.Table], path: str | Path) -> int:
         If the file cannot be written; nothing is left behind.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     written = 0
     writer: pq.ParquetWriter | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            for table in tables:
-                writer = writer or pq.ParquetWriter(temporary, table.schema)
-                writer.write_table(table)
-                written += table.num_rows
-        finally:
-            if writer is not None:
-                writer.close()
-        temporary.replace(target)
+        with new_file(target) as temporary:
+            try:
+                for table in tables:
+                    writer = writer or pq.ParquetWriter(temporary, table.schema, write_page_checksum=True)
+                    writer.write_table(table)
+                    written += table.num_rows
+            finally:
+                if writer is not None:
+                    writer.close()
     except OSError as error:
         raise ResourceError(f"cannot write {target}: {error.strerror or error}; choose another place") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
     return written
+
+
+def _write(table: pa.Table, path: Path, kind: str) -> None:
+    if kind == ".parquet":
+        pq.write_table(table, path, write_page_checksum=True)
+    elif kind == ".jsonl":
+        with path.open("w", encoding="utf-8") as handle:
+            handle.writelines(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in table.to_pylist())
+    else:
+        with path.open("w", encoding="utf-8", newline="") as handle:
+            writer = csv.writer(handle, delimiter="\t" if kind == ".tsv" else ",")
+            writer.writerow(table.column_names)
+            for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
+                writer.writerow([_cell(value) for value in row])
 
 
 def _cell(value: object) -> object:

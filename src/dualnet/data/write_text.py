@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 
 from ..errors import ResourceError
+from .durable import new_file
 
 
 def write_text(path: Path, text: str, remedy: str = "choose another place") -> Path:
@@ -26,13 +25,9 @@ def write_text(path: Path, text: str, remedy: str = "choose another place") -> P
     ResourceError
         If it cannot be written; the former file stays, and nothing else is left behind.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        with new_file(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise ResourceError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error
     return path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 import zipfile
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from ..data.durable import new_file
 from ..errors import DataError, ResourceError, UsageError
 from .source import VectorSource
 
@@ -47,17 +47,11 @@ def write_npz(source: VectorSource, path: str | Path) -> int:
     if target.suffix.lower() != ".npz":
         raise UsageError(f"{target} does not end in .npz; give a name that does")
     ids = _fixed_width(source)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with new_file(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             _write(archive, ids, source, target.parent)
-        temporary.replace(target)
     except OSError as error:
         raise ResourceError(f"cannot write {target}: {error.strerror or error}; choose another place") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
     return len(source)
 
 

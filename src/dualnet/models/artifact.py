@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import math
-import os
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,21 +17,28 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as format_tensors
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import issparse
 
+from ..data.arrow_check import read_arrow
 from ..data.content import Content, ContentSpec, Matrix
 from ..data.features import Featurizer
+from ..data.open_input import read_regular, reading
 from ..data.other_events import OtherEvents
 from ..data.replaced_folder import replaced_folder
 from ..data.space import ItemSpace
+from ..data.trusted_paths import trusts_paths
 from ..errors import ArtifactError, DataError, UsageError
 from ..ids import IdMap
 from .core import Core
+from .saved_arrays import check_finite, check_written, saved_array, saved_matrix, written_arrays
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 INFINITY = "inf"  # of a parameter, in the manifest
-LARGEST_JSON = 512 * 2**20
+LARGEST_MANIFEST = 64 * 2**20
+FILES = ("ids.json", "state.json", "tensors.safetensors")  # every model has them
+CONTENT = "content.arrow"
 
 Tensors = dict[str, NDArray[Any]]
 Model = TypeVar("Model", bound=Core)
@@ -78,15 +85,12 @@ def save(model: Core, folder: str | Path, *, metrics: Mapping[str, Any] | None =
     files[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True, default=_plain).encode()
     with replaced_folder(target, "the model to ") as temporary:
         for name, data in files.items():
-            with (temporary / name).open("wb") as handle:
-                handle.write(data)
-                handle.flush()
-                os.fsync(handle.fileno())
+            (temporary / name).write_bytes(data)
     model.manifest_ = hashlib.sha256(files[MANIFEST]).hexdigest()
     return target
 
 
-def read_model(folder: str | Path, class_of: Callable[[str], type[Model]]) -> Model:
+def read_model(folder: str | Path, class_of: Callable[[str], type[Model]], *, trust_paths: bool | None = None) -> Model:
     """Read a saved model, after checking every byte of it.
 
     Parameters
@@ -95,6 +99,8 @@ def read_model(folder: str | Path, class_of: Callable[[str], type[Model]]) -> Mo
         From `save`.
     class_of : callable
         From the name of a model to its class, such as `registry.model_class`.
+    trust_paths : bool, optional
+        Follow paths that the folder names; see `dualnet.data.trusted_paths.trusts_paths`.
 
     Returns
     -------
@@ -106,33 +112,13 @@ def read_model(folder: str | Path, class_of: Callable[[str], type[Model]]) -> Mo
     ArtifactError
         If the folder is not a model, is damaged or altered, or was written by a newer version.
     """
-    source = Path(folder)
+    source, trusted = Path(folder), trusts_paths(trust_paths)
     manifest = read_manifest(source)
-    files: dict[str, bytes] = {}
-    for name, expected in manifest["files"].items():
-        if Path(name).name != name:
-            raise ArtifactError(
-                f"{source / MANIFEST} names the file {name!r} outside the model folder; do not trust this model"
-            )
-        try:
-            files[name] = (source / name).read_bytes()
-        except OSError as error:
-            raise ArtifactError(
-                f"model file {source / name} cannot be read ({error.strerror}); copy the whole folder again"
-            ) from error
-        if hashlib.sha256(files[name]).hexdigest() != expected["sha256"]:
-            raise ArtifactError(
-                f"model file {source / name} was altered or damaged: {len(files[name]):,} bytes do not match the manifest's SHA-256;"
-                " copy the whole folder again"
-            )
-    try:
-        model = _rebuild(manifest, files, class_of)
-        model.manifest_ = hashlib.sha256((source / MANIFEST).read_bytes()).hexdigest()
+    files = {name: _verified(source, name, expected) for name, expected in manifest["files"].items()}
+    with reading(f"model folder {source}", ArtifactError, "copy the whole folder again, or fit again", "is inconsistent"):
+        model = _rebuild(manifest, files, class_of, trusted)
+        model.manifest_ = hashlib.sha256(read_regular(source / MANIFEST, LARGEST_MANIFEST, ArtifactError)).hexdigest()
         return model
-    except (KeyError, IndexError, TypeError, ValueError, pa.ArrowException) as error:
-        if isinstance(error, ArtifactError):
-            raise
-        raise ArtifactError(f"model folder {source} is inconsistent: {error}") from error
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
@@ -146,18 +132,53 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
     path = Path(folder) / MANIFEST
     if not Path(folder).exists():
         raise ArtifactError(f"there is no folder {folder}; give the folder of a run or of a model")
-    try:
-        manifest = json.loads(path.read_bytes())
+    if not path.exists():
+        raise ArtifactError(f"{folder} is not a model folder: {MANIFEST} cannot be read (No such file or directory)")
+    data = read_regular(path, LARGEST_MANIFEST, ArtifactError)
+    with reading(path, ArtifactError, "copy the whole folder again", "is damaged: it is not a model manifest"):
+        manifest = json.loads(data)
         version = manifest["format_version"]
-    except OSError as error:
-        raise ArtifactError(f"{folder} is not a model folder: {MANIFEST} cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{path} is damaged: it is not a model manifest") from error
     if version != FORMAT_VERSION:
         raise ArtifactError(
-            f"{path} has format {version}, this version of dualnet reads format {FORMAT_VERSION}; upgrade dualnet"
+            f"{path} has format {version!r:.40}, this version of dualnet reads format {FORMAT_VERSION}; upgrade dualnet"
         )
+    fault = _fault(manifest)
+    if fault:
+        raise ArtifactError(f"{path} is damaged: {fault}; copy the whole folder again")
     return manifest
+
+
+def _fault(manifest: Mapping[str, Any]) -> str | None:
+    """Return what a manifest lacks, None for one that is as `save` writes it."""
+    kinds: dict[str, type] = {"model": str, "parameters": dict, "info": dict, "files": dict}
+    for key, kind in kinds.items():
+        if not isinstance(manifest.get(key), kind):
+            return f"its entry '{key}' is missing or of another kind"
+    files = manifest["files"]
+    for name, told in files.items():
+        if not PLAIN_NAME.fullmatch(name):
+            return f"it names the file {name!r:.120} outside the model folder, so do not trust this model"
+        good = isinstance(told, dict) and isinstance(told.get("sha256"), str) and type(told.get("bytes")) is int
+        if not good or told["bytes"] < 0:
+            return f"it gives no SHA-256 and size for the file {name!r:.120}"
+    for name in FILES:
+        if name not in files:
+            return f"it names no file {name}"
+    return None
+
+
+def _verified(source: Path, name: str, expected: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a file after comparing them with the manifest."""
+    path = source / name
+    if not path.exists():
+        raise ArtifactError(f"model file {path} cannot be read (No such file or directory); copy the whole folder again")
+    data = read_regular(path, max(expected["bytes"], 0), ArtifactError)
+    if len(data) != expected["bytes"] or hashlib.sha256(data).hexdigest() != expected["sha256"]:
+        raise ArtifactError(
+            f"model file {path} was altered or damaged: {len(data):,} bytes do not match the manifest's SHA-256;"
+            " copy the whole folder again"
+        )
+    return data
 
 
 def _content(model: Core) -> dict[str, bytes]:
@@ -196,52 +217,48 @@ def _content(model: Core) -> dict[str, bytes]:
         state["content_matrices"] = sorted(space.content.matrices)
         for name, matrix in space.content.matrices.items():
             tensors |= {f"content/{name}/{part}": value for part, value in _pack(matrix).items()}
-        files["content.arrow"] = _arrow_bytes(space.content.table)
+        files[CONTENT] = _arrow_bytes(space.content.table)
+    arrays = {name: np.asarray(value, order="C") for name, value in tensors.items()}
+    state["arrays"] = written_arrays(arrays)
     files["state.json"] = json.dumps(state, sort_keys=True, default=_plain).encode()
-    files["tensors.safetensors"] = format_tensors({name: np.asarray(value, order="C") for name, value in tensors.items()})
+    files["tensors.safetensors"] = format_tensors(arrays)
     return files
 
 
-def _rebuild(manifest: dict[str, Any], files: dict[str, bytes], class_of: Callable[[str], type[Model]]) -> Model:
-    state = json.loads(files["state.json"])
-    ids = json.loads(files["ids.json"])
+def _rebuild(
+    manifest: dict[str, Any], files: dict[str, bytes], class_of: Callable[[str], type[Model]], trust_paths: bool
+) -> Model:
+    state, ids = (_table(files[name], name) for name in ("state.json", "ids.json"))
     tensors: Tensors = parse_tensors(files["tensors.safetensors"])
-    for name, value in tensors.items():
-        if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
-            raise ArtifactError(f"weight '{name}' holds NaN or infinite numbers; the model diverged or was altered")
-    model = class_of(manifest["model"])(**{name: _read_parameter(value) for name, value in manifest["parameters"].items()})
-    model.users_, model.items_ = IdMap(ids["users"]), IdMap(ids["items"])
+    check_finite(tensors)
+    check_written(tensors, state.get("arrays"))
+    kind = class_of(manifest["model"])
+    kind.check_names(manifest["parameters"])
+    model = kind(**{name: _read_parameter(value) for name, value in manifest["parameters"].items()})
+    model.users_, model.items_, catalogue = (IdMap(ids[name]) for name in ("users", "items", "catalogue"))
     model.unliked_ = IdMap(ids.get("unliked", []))
-    model.histories_ = csr_array(_unpack(_under(tensors, "histories")))
-    model.popularity_ = tensors["popularity"]
-    model.weights_ = tensors.get("weights")
-    if model.histories_.shape != (len(model.users_), len(model.items_)) or len(model.popularity_) != len(model.items_):
-        raise ArtifactError("ids and histories of the model folder have different sizes")
-    packed_seen = _under(tensors, "seen")
-    model.seen_ = OtherEvents(csr_array(_unpack(packed_seen))).kinds if packed_seen else None
+    if catalogue.keys[: len(model.items_)] != model.items_.keys:
+        raise ArtifactError("the catalogue of the model folder does not begin with its training items; it was altered")
     model.featurizer_ = model.user_featurizer_ = None
     if "items_featurizer" in state:
-        model.featurizer_ = Featurizer.from_state(state["items_featurizer"], _under(tensors, "items_featurizer"))
+        arrays = _under(tensors, "items_featurizer")
+        model.featurizer_ = Featurizer.from_state(state["items_featurizer"], arrays, trust_paths=trust_paths)
     if "users_featurizer" in state:
-        model.user_featurizer_ = Featurizer.from_state(state["users_featurizer"], _under(tensors, "users_featurizer"))
-    columns = _under(tensors, "user_features")
-    model.user_features_ = _unpack(columns) if columns else None
-    if model.user_features_ is not None and model.user_features_.shape[0] != len(model.users_):
-        raise ArtifactError("ids and user columns of the model folder have different sizes")
-    catalogue = IdMap(ids["catalogue"])
-    if model.seen_ is not None and (
-        model.seen_.shape[0] != len(model.users_) or not len(model.items_) <= model.seen_.shape[1] <= len(catalogue)
-    ):
-        raise ArtifactError("ids and other events of the model folder have different sizes")
+        arrays = _under(tensors, "users_featurizer")
+        model.user_featurizer_ = Featurizer.from_state(state["users_featurizer"], arrays, trust_paths=trust_paths)
+    _restore_histories(model, tensors, len(catalogue))
     known = np.where(np.arange(len(catalogue)) < len(model.items_), np.arange(len(catalogue)), -1)
-    packed = _under(tensors, "features")
-    features = _unpack(packed) if packed else None
+    features = _features(tensors, "features", len(catalogue), model.featurizer_)
     content = None
     if "content_spec" in state:
-        matrices = {name: _unpack(_under(tensors, f"content/{name}")) for name in state["content_matrices"]}
-        content = Content(
-            catalogue, _arrow_table(files["content.arrow"]), ContentSpec.from_json(state["content_spec"]), matrices
-        )
+        matrices = {
+            name: saved_matrix(_under(tensors, f"content/{name}"), f"content '{name}'", (len(catalogue), None))
+            for name in state["content_matrices"]
+        }
+        table = read_arrow(files[CONTENT], CONTENT)
+        if table.num_columns and table.num_rows != len(catalogue):
+            raise ArtifactError(f"{CONTENT} has {table.num_rows:,} rows for {len(catalogue):,} items of the catalogue")
+        content = Content(catalogue, table, ContentSpec.from_json(state["content_spec"]), matrices)
         with (
             contextlib.suppress(DataError),
             warnings.catch_warnings(action="ignore"),
@@ -251,6 +268,48 @@ def _rebuild(manifest: dict[str, Any], files: dict[str, bytes], class_of: Callab
     model.info_ = manifest["info"]
     model._set_state(state["model"], _under(tensors, "model"))
     return model
+
+
+def _restore_histories(model: Core, tensors: Tensors, n_catalogue: int) -> None:
+    """Set what users did, and what is known of them."""
+    n_users, n_items = len(model.users_), len(model.items_)
+    model.histories_ = saved_matrix(_under(tensors, "histories"), "histories", (n_users, n_items), sparse=True)
+    model.popularity_ = saved_array(tensors, "popularity", n_items)
+    model.weights_ = None
+    if "weights" in tensors:
+        model.weights_ = saved_array(tensors, "weights", model.histories_.nnz)
+    lightest = min(model.histories_.data.min(initial=1), model.popularity_.min(initial=0) + 1)
+    if lightest <= 0 or (model.weights_ is not None and model.weights_.min(initial=1) <= 0):
+        raise ArtifactError("histories, weights or popularity of the model folder are below 0; it was altered")
+    model.seen_ = None
+    if packed := _under(tensors, "seen"):
+        seen = saved_matrix(packed, "other events", (n_users, None), sparse=True)
+        if not n_items <= seen.shape[1] <= n_catalogue:
+            raise ArtifactError("ids and other events of the model folder have different sizes")
+        model.seen_ = OtherEvents(seen).kinds
+    model.user_features_ = _features(tensors, "user_features", n_users, model.user_featurizer_)
+
+
+def _features(tensors: Tensors, name: str, rows: int, featurizer: Featurizer | None) -> Matrix | None:
+    """Return saved features, as wide as the featurizer that made them says."""
+    packed = _under(tensors, name)
+    if bool(packed) != (featurizer is not None):
+        raise ArtifactError(f"the model folder has {name} without a featurizer, or a featurizer without {name}; it was altered")
+    if featurizer is None:
+        return None
+    return saved_matrix(packed, name, (rows, featurizer.n_features))
+
+
+def _table(data: bytes, name: str) -> dict[str, Any]:
+    """Return a JSON object; NaN and infinite numbers are none."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not a number in JSON")
+
+    told = json.loads(data, parse_constant=refuse)
+    if not isinstance(told, dict):
+        raise ArtifactError(f"{name} of the model folder is no table")
+    return told
 
 
 def _pack(matrix: Matrix) -> Tensors:
@@ -264,20 +323,6 @@ def _pack(matrix: Matrix) -> Tensors:
     }
 
 
-def _unpack(parts: Tensors) -> Matrix:
-    if "dense" in parts:
-        return parts["dense"]
-    rows, columns = (int(size) for size in parts["shape"])
-    indptr, indices = parts["indptr"], parts["indices"]
-    if (
-        len(indptr) != rows + 1 or indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any()
-        or (len(indices) and (indices.min() < 0 or indices.max() >= columns))
-    ):  # fmt: skip
-        raise ArtifactError("a sparse matrix of the model folder has indices out of range")
-    narrow = np.int32 if max(len(indices), columns) < 2**31 else np.int64
-    return csr_array((parts["data"], indices.astype(narrow), indptr.astype(narrow)), shape=(rows, columns))
-
-
 def _under(tensors: Tensors, prefix: str) -> Tensors:
     start = prefix + "/"
     return {name[len(start) :]: value for name, value in tensors.items() if name.startswith(start)}
@@ -288,11 +333,6 @@ def _arrow_bytes(table: pa.Table) -> bytes:
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())
-
-
-def _arrow_table(data: bytes) -> pa.Table:
-    with pa.ipc.open_file(pa.BufferReader(data)) as reader:
-        return reader.read_all()
 
 
 def _versions() -> dict[str, str]:

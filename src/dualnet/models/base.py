@@ -123,8 +123,8 @@ class Recommender(Answers, Explains, Updates):
         return save(self, folder, metrics=metrics)
 
     @classmethod
-    def load(cls, folder: str | Path) -> Self:
-        """Load a model of this class; `dualnet.load` loads one of any.
+    def load(cls, folder: str | Path, *, trust_paths: bool | None = None) -> Self:
+        """Load a model of this class; `dualnet.load` loads one of any, and has the same parameters.
 
         Raises
         ------
@@ -137,4 +137,4 @@ class Recommender(Answers, Explains, Updates):
                 raise ArtifactError(f"{folder} holds a model '{name}', not a {cls.__name__}; use dualnet.load")
             return cls
 
-        return read_model(folder, named)
+        return read_model(folder, named, trust_paths=trust_paths)

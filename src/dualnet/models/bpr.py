@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
-from ..errors import UsageError
+from ..errors import ArtifactError, UsageError
 from ..ids import Rows
 from ..rng import RandomState, generator
 from ..train.options import RunOptions
@@ -24,6 +24,7 @@ from .bpr_steps import PairwiseSteps
 from .choosing import Phase, ValidationTasks, choose_then_refit
 from .pairwise import fold_in, fold_in_shares
 from .reasons import Reasons, linear
+from .saved_arrays import saved_array
 
 # validation recall@100 on citeulike2 (all users, 120 epochs, half-width .009): .461 with the users of training; folded in with
 # 1,024 negatives .464 after 1 step, .466 after 6, .463 after 12, .462 after 24; with 256 negatives .462 after 6
@@ -160,4 +161,7 @@ class BPR(Recommender):
 
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
         self.epochs_ = int(config["epochs"])
-        self.item_factors_, self.fold_sample_ = (np.asarray(tensors[name]) for name in ("item_factors", "fold_sample"))
+        self.item_factors_ = saved_array(tensors, "item_factors", len(self.items_), None)
+        self.fold_sample_ = saved_array(tensors, "fold_sample", None, integers=True)
+        if len(self.fold_sample_) and not 0 <= self.fold_sample_.min() <= self.fold_sample_.max() < len(self.items_):
+            raise ArtifactError("weight 'fold_sample' names items that the model has not; the model folder is damaged")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -9,6 +11,7 @@ from scipy.sparse import csr_array
 from ..errors import TrainingError
 from ..ids import Rows
 from ..rng import generator
+from ..train.divergence import check_loss
 from .pairwise import Array, pairwise_error, taken_of
 
 START = 0.02  # scale of the random factors; what is left of them is noise in the rows of rare items
@@ -61,7 +64,7 @@ class PairwiseSteps:
         Raises
         ------
         TrainingError
-            If the criterion is no longer a number.
+            If the criterion is no longer a number, or is far from that of a model that scores nothing.
         """
         rng = generator(self._seed, "bpr-epoch", number)
         order = rng.permutation(self._matrix.nnz)
@@ -74,6 +77,7 @@ class PairwiseSteps:
             raise TrainingError(
                 f"the criterion is {total} in epoch {number + 1}; training has diverged, so lower learning_rate={self._rate:g}"
             )
+        check_loss(abs(total) / len(order), math.log(2), (), f"epoch {number + 1}", f"lower learning_rate (now {self._rate:g})")
         return total / len(order)
 
     def _step(self, pairs: Rows, sample: Rows, rate: float) -> float:

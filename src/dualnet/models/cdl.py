@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
-from ..errors import CapabilityError, UsageError, nearest, optional_package
+from ..errors import ArtifactError, CapabilityError, UsageError, nearest, optional_package
 from ..ids import Rows
 from ..nn.spec import ACTIVATIONS, Activation
 from ..rng import RandomState
@@ -24,6 +24,7 @@ from .content_cosine import features_of
 from .content_encoder import ContentEncoder
 from .path_integral import content_cut
 from .reasons import Reasons, linear, only_new
+from .saved_arrays import saved_array
 
 if TYPE_CHECKING:
     from .alternation import AlternationSettings
@@ -242,9 +243,16 @@ class CDL(Recommender):
         return config, {"item_factors": self.item_factors_, **layers}
 
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
-        weights, biases = ([np.asarray(tensors[f"{n}{k}"]) for k in range(config["layers"])] for n in ("weight", "bias"))
+        self.item_factors_ = saved_array(tensors, "item_factors", len(self.items_), None)
+        layers = len([name for name in tensors if name.startswith("weight")])
+        if config["layers"] != layers or not layers:
+            raise ArtifactError(
+                f"the encoder has {layers} layers where its settings say {config['layers']!r:.40}; it is damaged"
+            )
+        widths = [self._n_features(), *(None for _ in range(layers - 1)), self.item_factors_.shape[1]]
+        weights = [saved_array(tensors, f"weight{k}", widths[k], widths[k + 1]) for k in range(layers)]
+        biases = [saved_array(tensors, f"bias{k}", None) for k in range(layers)]
         self.encoder_ = ContentEncoder(config["activation"], weights, biases)
-        self.item_factors_ = np.asarray(tensors["item_factors"])
 
     def _check(self) -> None:
         if not self.levels or any(not isinstance(width, int) or width < 1 for width in self.levels):

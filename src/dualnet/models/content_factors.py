@@ -20,6 +20,7 @@ from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
 from .content_cosine import features_of
 from .reasons import Cut, Reasons, linear, only_new, weigh
+from .saved_arrays import saved_array
 from .wmf import check_factors, factorise
 
 
@@ -102,4 +103,5 @@ class ContentFactors(Recommender):
         return {}, {"item_factors": self.item_factors_, "content_map": self.content_map_}
 
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
-        self.item_factors_, self.content_map_ = (np.asarray(tensors[name]) for name in ("item_factors", "content_map"))
+        self.item_factors_ = saved_array(tensors, "item_factors", len(self.items_), None)
+        self.content_map_ = saved_array(tensors, "content_map", self._n_features(), self.item_factors_.shape[1])

@@ -276,6 +276,11 @@ class Core(Parameters, ABC):
         """Return features of user columns, shape (n_users, n_user_features), or None for a model without them."""
         return None if self.user_featurizer_ is None else self.user_featurizer_.transform(user_content)
 
+    def _n_features(self) -> int:
+        """Return the width of the features of items, 0 without content."""
+        features = self.catalogue_.features
+        return 0 if features is None else int(features.shape[1])
+
     def _require_fitted(self) -> None:
         if not hasattr(self, "catalogue_"):
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit(data) or load a saved model")

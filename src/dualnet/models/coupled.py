@@ -25,6 +25,7 @@ from .als_rows import Array, SortedRows, blas_threads
 from .base import Capabilities, Prepared, Recommender
 from .content_cosine import features_of
 from .reasons import Cut, Reasons, linear, only_new
+from .saved_arrays import saved_array
 from .wmf import check_factorisation, check_factors, start_factors
 
 KINDS = ("text", "tags", "categories", "numbers", "vectors", "bags", "images")  # fields of `ContentSpec`
@@ -223,9 +224,13 @@ class Coupled(Recommender):
         }
 
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
-        for name in ("item_factors", "word_factors", "measured_factors", "feature_weights"):
-            setattr(self, f"{name}_", np.asarray(tensors[name]))
-        self.is_measured_ = np.asarray(tensors["is_measured"]).astype(bool)
+        n = self._n_features()
+        self.is_measured_ = saved_array(tensors, "is_measured", n, integers=True).astype(bool)
+        self.feature_weights_ = saved_array(tensors, "feature_weights", n)
+        self.item_factors_ = saved_array(tensors, "item_factors", len(self.items_), None)
+        measured, width = int(self.is_measured_.sum()), self.item_factors_.shape[1]
+        self.word_factors_ = saved_array(tensors, "word_factors", n - measured, width)
+        self.measured_factors_ = saved_array(tensors, "measured_factors", measured, width)
         self.content_factors_ = self._every(self.word_factors_, self.measured_factors_)
 
 

@@ -18,6 +18,7 @@ from ..ids import Rows
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
 from .reasons import Reasons, chosen_items, linear
+from .saved_arrays import saved_array
 
 MOST_ITEMS = 25_000  # the weights are items x items: 2.5 GB here, and as much again to invert
 
@@ -71,4 +72,4 @@ class EASE(Recommender):
         return {}, {"item_weights": self.item_weights_}
 
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
-        self.item_weights_ = np.asarray(tensors["item_weights"])
+        self.item_weights_ = saved_array(tensors, "item_weights", len(self.items_), len(self.items_))

@@ -22,6 +22,7 @@ from .base import Capabilities, Prepared, Recommender
 from .choosing import Phase, choose_then_refit
 from .content_level import Embedded, best_content_weight, items_with_content, users_with_content
 from .reasons import Reasons, linear, of_profile
+from .saved_arrays import saved_array, saved_number
 from .wmf import check_factors, factorise
 
 DEFAULT_WEIGHT = 0.5  # without a validation to choose on
@@ -108,5 +109,5 @@ class Fusion(Recommender):
         return {"weight": self.weight_}, {"item_factors": self.item_factors_}
 
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
-        self.weight_ = float(config["weight"])
-        self.item_factors_ = np.asarray(tensors["item_factors"])
+        self.weight_ = saved_number(config, "weight")
+        self.item_factors_ = saved_array(tensors, "item_factors", len(self.items_), None)

@@ -21,7 +21,7 @@ from .base import Capabilities, Prepared
 from .choosing import Phase, choose_then_refit
 from .dualnet_reasons import dualnet_reasons
 from .learning import Chosen, Learner, chosen_without_networks, drawn_validation, learn_levels, update_levels
-from .levels import Levels
+from .levels import Levels, LevelSizes
 from .reasons import Reasons
 
 
@@ -102,7 +102,11 @@ class LevelModel(Learner):
         return self.levels_.get_state()
 
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
-        self.levels_ = Levels.from_state(config, tensors, self.unliked_)
+        widths = LevelSizes(
+            len(self.items_), self._n_features(), 0 if self.user_features_ is None else int(self.user_features_.shape[1]),
+            shared=self.user_input == "shared",
+        )  # fmt: skip
+        self.levels_ = Levels.from_state(config, tensors, self.unliked_, widths)
 
     @property
     def _tables(self) -> weakref.WeakKeyDictionary[ItemSpace, NDArray[np.float32]]:

@@ -12,11 +12,13 @@ from scipy.sparse import csr_array
 
 from ..data.content import Matrix
 from ..data.space import ItemSpace
+from ..errors import ArtifactError
 from ..ids import IdMap, Rows
 from ..retrieval.vectors import JoinedVectors, Vectors, join
 from .content_cosine import unit_profile, unit_vectors
 from .reasons import Reasons, of_profile
 from .runtime import DualRuntime
+from .saved_arrays import saved_array, saved_number
 from .solved.levels import SolvedLevels
 
 Array = NDArray[np.float32]
@@ -44,6 +46,24 @@ class LevelWeights:
     content: float = 0.0
     new: float = 1.0
     unliked: float = 1.0
+
+
+@dataclass(frozen=True)
+class LevelSizes:
+    """What saved levels have to fit: the numbers of items, of features, of columns of users, and what reads histories.
+
+    Parameters
+    ----------
+    items, features, columns : int, optional
+        Training items; width of their features and of the features of users, 0 without. None where any number fits.
+    shared : bool
+        Whether the user network reads histories through content (``user_input="shared"``).
+    """
+
+    items: int | None = None
+    features: int | None = None
+    columns: int | None = None
+    shared: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,22 +213,54 @@ class Levels:
         return config, tensors
 
     @classmethod
-    def from_state(cls, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], unliked: IdMap) -> Levels:
-        """Take back what `get_state` returned, or what version 0.1 wrote: networks and the weight of the content."""
-        weights = (
-            LevelWeights(**config["weights"]) if "weights" in config else LevelWeights(content=float(config["content_weight"]))
-        )
+    def from_state(
+        cls, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], unliked: IdMap, sizes: LevelSizes | None = None
+    ) -> Levels:
+        """Take back what `get_state` returned, or what version 0.1 wrote: networks and the weight of the content.
+
+        Raises
+        ------
+        ArtifactError
+            If an array is missing or does not fit the items and columns of the model.
+        """
+        sizes = LevelSizes() if sizes is None else sizes
+        if "weights" in config:
+            told = config["weights"]
+            weights = LevelWeights(**{name: saved_number(told, name) for name in told})
+        else:
+            weights = LevelWeights(content=saved_number(config, "content_weight"))
+        if weights.content and sizes.features == 0:
+            raise ArtifactError("the content of the model folder has a weight, and there are no features; it was altered")
         own = {name: value for name, value in tensors.items() if not name.startswith(SOLVED)}
         solved = {name.removeprefix(SOLVED): value for name, value in tensors.items() if name.startswith(SOLVED)}
         return cls(
-            SolvedLevels.from_state(config["solved"], solved) if "solved" in config else None,
-            DualRuntime(config["runtime"], own) if "runtime" in config else None,
+            SolvedLevels.from_state(config["solved"], solved, sizes.items, sizes.features) if "solved" in config else None,
+            _runtime(config["runtime"], own, sizes) if "runtime" in config else None,
             weights,
             unliked,
         )
 
 
 SOLVED = "solved."  # before the names of arrays of the solved levels
+
+
+def _runtime(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], sizes: LevelSizes) -> DualRuntime:
+    """Return networks after checking the tables of their first layers, which the towers alone do not tell."""
+    runtime = DualRuntime(config, tensors)
+    first = runtime.levels[0]
+    wide = {
+        "item.content": sizes.features,
+        "user.content": sizes.features if sizes.shared else 0,
+        "user.columns": sizes.columns,
+    }
+    for name, rows in wide.items():
+        if rows or name in tensors:
+            saved_array(tensors, name, rows, first)
+    for name in ("item.residual", "user.table"):
+        alone = sizes.features == 0 or (name == "user.table" and not sizes.shared)
+        if name in tensors or alone:
+            saved_array(tensors, name, sizes.items, first)
+    return runtime
 
 
 def _beside(dense: list[Array], content: Any | None) -> Vectors:

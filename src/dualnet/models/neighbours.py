@@ -17,6 +17,7 @@ from ..ids import Rows
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
 from .reasons import Reasons, chosen_items, linear
+from .saved_arrays import saved_matrix
 
 BLOCK = 1024  # items whose similarities are held at a time
 
@@ -83,7 +84,7 @@ class ItemKNN(Recommender):
 
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
         n = len(self.items_)
-        self.similarity_ = csr_array((tensors["data"], tensors["indices"], tensors["indptr"]), shape=(n, n))
+        self.similarity_ = saved_matrix(tensors, "similarities", (n, n), sparse=True)
 
 
 def _keep_largest(matrix: csr_array, count: int) -> csr_array:

@@ -20,6 +20,7 @@ from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
 from .content_cosine import at_unit_length, features_of, unit_profile, unit_vectors
 from .reasons import Cut, Reasons, by_column, linear, of_profile, weigh
+from .saved_arrays import saved_array
 
 
 class ContentProfile(Recommender):
@@ -124,4 +125,4 @@ class LsaProfile(Recommender):
         return {}, {"projection": self.projection_}
 
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
-        self.projection_ = np.asarray(tensors["projection"])
+        self.projection_ = saved_array(tensors, "projection", self._n_features(), None)

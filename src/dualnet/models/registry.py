@@ -62,13 +62,16 @@ def create(name: str, **parameters: Any) -> Recommender:
     return cls(**parameters)
 
 
-def load(folder: str | Path) -> Recommender:
+def load(folder: str | Path, *, trust_paths: bool | None = None) -> Recommender:
     """Load any saved model, after checking every byte of it.
 
     Parameters
     ----------
     folder : str or Path
         From `Recommender.save`.
+    trust_paths : bool, optional
+        Follow paths that the folder names, of a sentence model or of the weights of a network for pictures. By default what
+        the environment variable ``DUALNET_TRUST_PATHS`` says (``1``), else no.
 
     Returns
     -------
@@ -80,4 +83,4 @@ def load(folder: str | Path) -> Recommender:
     ArtifactError
         If the folder is not a model, is damaged or altered, or was written by a newer version.
     """
-    return read_model(folder, model_class)
+    return read_model(folder, model_class, trust_paths=trust_paths)

@@ -20,6 +20,7 @@ from .als import contributions, half_step, row_penalty
 from .als_rows import SortedRows, blas_threads
 from .base import Capabilities, Prepared, Recommender
 from .reasons import Reasons, linear
+from .saved_arrays import saved_array
 
 START = 0.01  # scale of the random item factors
 UPDATE_ITERATIONS = 3  # alternations of an update
@@ -126,7 +127,7 @@ class WMF(Recommender):
         return {}, {"item_factors": self.item_factors_}
 
     def _set_state(self, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
-        self.item_factors_ = np.asarray(tensors["item_factors"])
+        self.item_factors_ = saved_array(tensors, "item_factors", len(self.items_), None)
 
 
 def factorise(

@@ -34,6 +34,8 @@ class Journal:
 
     Attributes
     ----------
+    is_new : bool
+        Whether there was no journal: the state is empty because nothing was ever kept here.
     dropped : int
         Bytes of an unfinished last line that were cut off when the journal was opened.
     model : str or None
@@ -47,6 +49,7 @@ class Journal:
         self._file: IO[bytes] | None = None
         self._sequence = self.lines = self.dropped = 0
         self.model: str | None = None
+        self.is_new = False
         self._size = 0
         self._broken: str | None = None
 
@@ -193,7 +196,8 @@ class Journal:
 
     def _recover(self) -> list[Record]:
         changes: list[Record] = []
-        if self._path.exists():
+        self.is_new = not self._path.exists()
+        if not self.is_new:
             for record in self._records():
                 if "model" in record:
                     self.model = record["model"]
@@ -214,7 +218,7 @@ class Journal:
             for number, line in enumerate(handle, 1):
                 record = _parse(line)
                 last = self._size + len(line) == total
-                if record is None and last:
+                if record is None and last and not _is_whole(line):
                     self.dropped = len(line)
                     return
                 if record is None or (self.lines and record.get("seq") != self._sequence + 1):
@@ -241,9 +245,20 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) and isinstance(record.get("seq"), int) else None
+
+
+def _is_whole(line: bytes) -> bool:
+    """Return whether a last line that is no record was written to its end, and so is damaged and not merely unfinished.
+
+    What a stopped machine leaves of a line is its beginning, or has zeros where pages did not reach the disk; a line that ends as
+    lines end, or that is right but for its last byte, was whole and confirmed.
+    """
+    if b"\0" in line:
+        return False
+    return line.endswith(b"\n") or (len(line) > OPENING and _parse(line[:-1] + b"\n") is not None)
 
 
 def _locked(folder: Path) -> IO[bytes]:

@@ -122,6 +122,8 @@ class Service:
     def notes(self) -> list[str]:
         """Return what whoever starts the server should know of its state folder, a sentence each."""
         notes, journal = [], self._writer.journal
+        if journal is not None and journal.is_new:
+            notes.append("the state folder is new: there are no added items and events yet")
         if journal is not None and journal.dropped:
             notes.append(
                 f"the journal ended in {journal.dropped:,} bytes of a change that was never confirmed; they were cut off"

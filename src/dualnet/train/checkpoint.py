@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as format_tensors
 
+from ..data.durable import new_folder
 from ..errors import DualNetWarning, ResourceError, UsageError
 
 KEEP_LAST = 2
@@ -51,26 +51,19 @@ def save_checkpoint(folder: Path, number: int, tensors: Mapping[str, NDArray[Any
         If the folder cannot be written; the text names the path and the cause.
     """
     final = folder / f"step-{number:010d}"
-    temporary = folder / f".tmp-{number}-{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
         files = {
             TENSORS: format_tensors({name: np.asarray(value, order="C") for name, value in tensors.items()}),
             STATE: json.dumps(state, sort_keys=True).encode(),
         }
         sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         files[MANIFEST] = json.dumps({"number": number, "sha256": sums}, sort_keys=True).encode()
-        for name, content in files.items():
-            _write_synced(temporary / name, content)
-        shutil.rmtree(final, ignore_errors=True)
-        temporary.rename(final)
-        _sync_folder(folder)
+        with new_folder(final) as temporary:
+            for name, content in files.items():
+                (temporary / name).write_bytes(content)
         for old in _checkpoints(folder)[KEEP_LAST:]:
             shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
         raise ResourceError(
             f"cannot save a checkpoint in {folder}: {error.strerror or error}; free space or choose another folder"
         ) from error
@@ -89,8 +82,6 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, An
     """
     if not folder.is_dir():
         return None
-    for leftover in folder.glob(".tmp-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
     for candidate in _checkpoints(folder):
         try:
             manifest = json.loads((candidate / MANIFEST).read_bytes())
@@ -169,23 +160,10 @@ def sole_writer(folder: Path) -> Iterator[None]:
             raise ResourceError(
                 f"another run is writing checkpoints in {folder}; wait for it or choose another folder"
             ) from error
+        for leftover in (*folder.glob(".tmp-*"), *folder.glob(".step-*")):  # of a writer that was killed: we are alone here
+            shutil.rmtree(leftover, ignore_errors=True)
         yield
 
 
 def _checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*"), reverse=True)
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +23,7 @@ from .device import full_precision
 from .gram_memory import GramMemory
 from .inputs import DualInputs, Histories, InputSettings, Place, columns_of, evenly_spaced
 from .leave_one_out import without_one
+from .signals import StoppedError
 
 LossForm = Literal["auto", "exact", "dense", "estimated", "logistic"]
 
@@ -99,12 +102,22 @@ class DualObjective:
         self.users_at_once, self.items_at_once = users_at_once, items_at_once
         self._memory = GramMemory() if settings.form == "estimated" else None
         self._item_zero = torch.from_numpy(item_zero).to(self.inputs.device, dtype) * settings.zero_weight
+        self.stopped: Callable[[], bool] = lambda: False  # asked between the parts of a block
         self._user_zero = torch.ones(1, dtype=dtype, device=self.inputs.device)
 
     @property
     def state(self) -> dict[str, Tensor]:
         """Running means that a checkpoint must keep; empty unless the form is ``"estimated"``."""
         return {} if self._memory is None else self._memory.state
+
+    @property
+    def zero_error(self) -> float:
+        """Error of the whole matrix if every score were 0, by which a run that diverges is told."""
+        positives = float(self.matrix.data.sum())
+        if self.settings.form != "logistic":
+            return positives
+        items = self._item_zero.sum() if len(self._item_zero) > 1 else self._item_zero * self.matrix.shape[1]
+        return math.log(2) * (positives + float(items) * self.matrix.shape[0])
 
     def backward(self, batch: DualBatch) -> float:
         """Add the gradient of one block to that of the parameters; return the block's weighted error.
@@ -183,6 +196,8 @@ class DualObjective:
         step_gram = None if item_gram is None else self._blended("item", item_gram, len(batch.item_rows))
         user_gram = side.vectors.new_zeros(width, width)
         for part, rows in enumerate(_parts(batch.user_rows, self.users_at_once)):
+            if part and self.stopped():
+                raise StoppedError
             place = Place(batch.epoch, batch.step, part)
             histories = self.inputs.histories(rows, place)
             encoded, gradient = self._user_part(rows, histories, place, leaf, batch, side, dense=dense)

@@ -8,6 +8,10 @@ from types import FrameType, TracebackType
 from typing import Any
 
 
+class StoppedError(Exception):
+    """A block was left because somebody asked to stop; for whoever called it, who saves the state before the block."""
+
+
 class StopRequest:
     """Context in which the first SIGTERM or SIGINT is noted, not acted on; a second SIGINT acts at once.
 

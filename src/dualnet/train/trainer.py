@@ -5,25 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NoReturn, Protocol
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..errors import TrainingError, TrainingInterruptedError, UsageError
+from ..errors import DivergenceError, TrainingError, TrainingInterruptedError, UsageError
 from .allocator import keep_freed_memory
 from .batches import DualBatch, DualBatches
 from .checkpoint import discard_checkpoints, load_checkpoint, refuse_other_run, save_checkpoint, sole_writer
 from .device import tensor_cores
+from .divergence import check_loss
 from .options import RunOptions
 from .progress import EpochLog, EpochProgress
 from .schedule import SCHEDULES, Schedule
-from .signals import StopRequest
+from .signals import StoppedError, StopRequest
 
 Optimizer = Literal["adam", "sgd"]
 
@@ -121,6 +123,8 @@ class Trainer:
         Name of this descent within the fit, such as ``"choose"``; its checkpoints live in a folder of that name.
     start : callable, optional
         Sets the weights before the first step; not called where a checkpoint has them.
+    zero_error : float, optional
+        Error of a whole epoch if every score were 0: a run that is far above diverges.
     """
 
     def __init__(
@@ -135,10 +139,11 @@ class Trainer:
         run: RunOptions,
         phase: str,
         start: Callable[[], None] | None = None,
+        zero_error: float | None = None,
     ) -> None:
         self.objective, self.batches, self.settings = objective, batches, settings
         self.n_pairs, self.validate, self.run, self.phase = n_pairs, validate, run, phase
-        self.start = start
+        self.start, self.zero_error = start, zero_error
         self.identity = dict(identity)
         self.state = TrainingState()
         self.best: dict[str, Tensor] = {}
@@ -157,6 +162,9 @@ class Trainer:
         ------
         TrainingError
             If the loss is no longer finite.
+        DivergenceError
+            If it is far above that of the zero model, or above its own median; the network then has the best weights that there
+            were, and the last checkpoint is the one before.
         TrainingInterruptedError
             If a signal asked to stop; the state was saved first.
         Exception
@@ -175,6 +183,8 @@ class Trainer:
             stop = stack.enter_context(StopRequest(enabled=self.folder is not None))
             last = self.settings.stop_after or self.settings.epochs
             total = last * len(self.batches)
+            if hasattr(self.objective, "stopped"):
+                self.objective.stopped = lambda: stop.signal is not None
             if self.start is not None and self._steps_done() == 0:
                 self.start()
             keep_freed_memory()
@@ -183,6 +193,7 @@ class Trainer:
             while not self.state.done:
                 started = time.perf_counter()
                 self._train_epoch(progress, stop)
+                self._check_error()
                 self._finish_epoch(last)
                 seconds = time.perf_counter() - started
                 log.write(self.state.history[-1], seconds)
@@ -191,6 +202,9 @@ class Trainer:
                     self.save()
                 if self.run.after_epoch is not None:
                     self.run.after_epoch(self.state.history[-1])
+                if stop.signal is not None and not self.state.done:
+                    self.save()
+                    raise TrainingInterruptedError(stop.signal, str(self.folder))
         if self.best:
             self.objective.network.load_state_dict(self.best)
         return self.state
@@ -199,7 +213,7 @@ class Trainer:
         """Write a checkpoint of weights, optimiser and state."""
         if self.folder is None:
             raise UsageError("this run has no checkpoint folder; pass RunOptions(checkpoint=...)")
-        state = {**vars(self.state), "identity": self.identity}
+        state = {**vars(self.state), "identity": self.identity, "threads": torch.get_num_threads()}
         state["best_figure"] = None if self.state.best_figure == -math.inf else self.state.best_figure
         save_checkpoint(self.folder, self._steps_done(), self._tensors(), state)
 
@@ -222,9 +236,13 @@ class Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             batch = self.batches.batch(state.epoch, state.step)
+            before = {name: value.clone() for name, value in self.objective.state.items()}
             network.train()
             self.optimizer.zero_grad(set_to_none=True)
-            error = self.objective.backward(batch)
+            try:
+                error = self.objective.backward(batch)
+            except StoppedError:  # in the middle of a block: nothing of it counts
+                self._stop_in_block(stop, before)
             if not math.isfinite(error):
                 raise TrainingError(
                     f"the loss became {error} in epoch {state.epoch + 1}, step {state.step + 1}, at learning rate {rate:.3g};"
@@ -239,6 +257,28 @@ class Trainer:
             if stop.signal is not None and state.step < len(self.batches):
                 self.save()
                 raise TrainingInterruptedError(stop.signal, str(self.folder))
+
+    def _stop_in_block(self, stop: StopRequest, before: dict[str, Tensor]) -> NoReturn:
+        """Save the state before a block that was left, and end."""
+        self.objective.state.clear()
+        self.objective.state.update(before)
+        self.save()
+        raise TrainingInterruptedError(stop.signal or signal.SIGTERM, str(self.folder))
+
+    def _check_error(self) -> None:
+        """Raise if the epoch that ends shows that training diverges."""
+        zero = None if self.zero_error is None else self.zero_error / self.n_pairs
+        kept = "" if self.folder is None else f"; the state before it is kept in {self.folder}"
+        try:
+            check_loss(
+                self.state.error / self.n_pairs, zero, [entry["loss"] for entry in self.state.history],
+                f"epoch {self.state.epoch + 1}",
+                f"lower learning_rate (now {self.settings.learning_rate:g}) and look for very large content values{kept}",
+            )  # fmt: skip
+        except DivergenceError:
+            if self.best:
+                self.objective.network.load_state_dict(self.best)
+            raise
 
     def _finish_epoch(self, last: int) -> None:
         state, settings = self.state, self.settings
@@ -273,6 +313,7 @@ class Trainer:
             return
         tensors, state = loaded
         refuse_other_run(self.identity, state.pop("identity"), self.folder)
+        self._take_threads(state.pop("threads", None))
         state["best_figure"] = -math.inf if state["best_figure"] is None else state["best_figure"]
         self.state = TrainingState(**state)
         parts: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "optimizer": {}, "objective": {}}
@@ -288,6 +329,18 @@ class Trainer:
             index, key = name.split("/")
             entries.setdefault(int(index), {})[key] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": entries})
+
+    def _take_threads(self, then: int | None) -> None:
+        """Go on with the threads of the checkpoint: sums of another number of threads have other last bits."""
+        now = torch.get_num_threads()
+        if then is None or then == now:
+            return
+        if self.run.threads is not None:
+            raise UsageError(
+                f"the checkpoint in {self.folder} was made with {then} threads, {now} now, and would end with other bits; go on with"
+                f" threads={then} (--threads {then}), or start afresh in another folder"
+            )
+        torch.set_num_threads(then)  # `threads` puts the former number back
 
 
 def _make_optimizer(network: nn.Module, settings: TrainerSettings) -> torch.optim.Optimizer:

@@ -15,8 +15,9 @@ import pytest
 from dualnet import Content, ContentProfile, ContentSpec, Dataset, IdMap
 from dualnet.data.frames import cells_of, to_arrow
 from dualnet.data.kinds import RowNames, cast_table, comparable
-from dualnet.data.list_text import separator_of, tags_of
+from dualnet.data.list_text import separator_of
 from dualnet.data.picture_files import picture_bytes
+from dualnet.data.tag_values import tags_of
 from dualnet.data.values import UnfitError, date_of, label_of, number_of, text_of, vector_of
 from dualnet.errors import DataError, DualNetWarning
 from dualnet.retrieval.filters import condition

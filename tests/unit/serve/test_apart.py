@@ -233,6 +233,30 @@ def test_a_process_that_hangs_is_told_from_one_that_works(folder_of, monkeypatch
     asyncio.run(asyncio.wait_for(main(), 60))
 
 
+def test_nobody_waits_long_for_a_process_that_hangs_and_no_answer_goes_astray(folder_of, monkeypatch):
+    service = RemoteService.open(folder_of())
+
+    async def main():
+        await service.start()
+        wanted = {user: (await service.ask(RecommendQuestion(user=user))).body for user in ("u0-0", "u1-1")}
+        monkeypatch.setattr(module, "DEADLINE", 0.05)
+        os.kill(service._process.pid, signal.SIGSTOP)
+        for ask in (
+            lambda: service.ask(RecommendQuestion(user="u0-0")),
+            lambda: service.ask(UsersQuestion(item="i0-0")),
+            service.map,
+        ):
+            with pytest.raises(BusyError, match="ask again later"):
+                await ask()
+        monkeypatch.setattr(module, "DEADLINE", 30.0)
+        os.kill(service._process.pid, signal.SIGCONT)
+        for user in ("u1-1", "u0-0"):
+            assert (await service.ask(RecommendQuestion(user=user))).body == wanted[user]
+        await service.close()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
 def test_a_process_that_no_longer_answers_is_ended_with_the_server(folder_of, monkeypatch):
     monkeypatch.setattr(module, "LAST", 0.5)
     service = RemoteService.open(folder_of())

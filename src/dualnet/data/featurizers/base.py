@@ -47,7 +47,7 @@ def unit_rows(matrix: csr_array) -> csr_array:
     counts = np.diff(matrix.indptr)
     squares = np.add.reduceat(np.append(matrix.data.astype(np.float64) ** 2, 0.0), matrix.indptr[:-1])
     squares[counts == 0] = 1.0
-    values = matrix.data / np.repeat(np.sqrt(np.where(squares > 0, squares, 1.0)), counts)
+    values = matrix.data.astype(np.float64) / np.repeat(np.sqrt(np.where(squares > 0, squares, 1.0)), counts)
     return csr_array((values.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
 
 

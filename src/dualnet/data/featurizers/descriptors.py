@@ -133,6 +133,8 @@ class PretrainedNetwork:
             )
         self.path = Path(path)
         try:
+            if not self.path.is_file():  # a pipe would hang, a device has no end
+                raise FileNotFoundError(2, "there is no such file")
             with self.path.open("rb") as handle:
                 digest = hashlib.file_digest(handle, "sha256").hexdigest()
         except OSError as error:

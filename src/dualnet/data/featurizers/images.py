@@ -12,6 +12,7 @@ from ...ids import Rows
 from ..cache import cache_key
 from ..content import Content
 from ..picture_files import picture_bytes
+from ..trusted_paths import refuse_path
 from .base import column_values
 from .cached import vectors_of
 from .descriptors import Descriptor, GradientsAndColours, PretrainedNetwork
@@ -37,9 +38,15 @@ class ImageBlock:
         Lengths of the descriptor's parts.
     mean, deviation : ndarray of float32, shape (width,)
         Of the fitted rows.
+
+    Attributes
+    ----------
+    follow : bool
+        Whether the file of weights that `model` names may be opened: the caller named it, or trusts who did.
     """
 
     kind: ClassVar[str] = "images"
+    follow: bool = True
 
     def __init__(
         self,
@@ -80,7 +87,11 @@ class ImageBlock:
         ------
         DataError
             If a picture cannot be read, or the network's weights are not those of the fit.
+        UsageError
+            If the weights may not be opened.
         """
+        if self.model is not None and not self.follow:
+            raise refuse_path(f"the network for pictures of '{self.column}'", self.model)
         descriptor = _descriptor(self.model)
         if descriptor.settings != self.settings:
             raise DataError(

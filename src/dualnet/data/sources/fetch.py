@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from ...errors import ResourceError, UsageError
+from ..durable import sync
 
 CHUNK = 256 * 1024
 LARGEST_DOWNLOAD = 2 * 2**30
@@ -66,7 +67,10 @@ def fetch_file(url: str, target: Path, *, sha256: str, limit: int = LARGEST_DOWN
         raise ResourceError(
             f"{url} sent a file with SHA-256 {found[:16]}..., expected {sha256[:16]}...; it is not the published file and was thrown away"
         )
-    return partial.replace(target)
+    sync(partial)
+    replaced = partial.replace(target)
+    sync(target.parent)
+    return replaced
 
 
 def _download(url: str, partial: Path, limit: int, progress: bool) -> None:

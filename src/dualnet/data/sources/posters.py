@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import tarfile
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from ...errors import DataError, ResourceError
 from ..cache import cache_folder
+from ..durable import new_folder
 
 PICTURE = re.compile(r"[\w-]+/(\d{1,9})\.(jpe?g|png)", re.ASCII | re.IGNORECASE)
 LARGEST_PICTURE = 8 * 2**20
@@ -40,19 +40,13 @@ def posters_of_archive(archive: Path) -> dict[int, str]:
         name = hashlib.file_digest(handle, "sha256").hexdigest()[:16]
     target = cache_folder() / "posters" / name
     if not target.is_dir():
-        temporary = target.with_name(f".{name}.{os.getpid()}.tmp")
         try:
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir(parents=True)
-            _unpack(archive, temporary)
-            if not target.is_dir():  # another process may have been faster
-                temporary.replace(target)
+            with new_folder(target) as temporary:
+                _unpack(archive, temporary)
         except OSError as error:
             raise ResourceError(
                 f"cannot unpack {archive} into {target} ({error.strerror or error}); set XDG_CACHE_HOME to a folder with space"
             ) from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
     return posters_in(target)
 
 

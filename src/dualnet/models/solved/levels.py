@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
 from ...data.space import ItemSpace
+from ...errors import ArtifactError
 from ...ids import Rows
 from ...retrieval.vectors import JoinedVectors, Vectors
 from ..content_cosine import at_unit_length
 from ..reasons import Cut, Reasons
+from ..saved_arrays import saved_array, saved_number
 from .factors import ItemFactors
 from .joint import JointSolution
 
@@ -164,15 +166,40 @@ class SolvedLevels:
         return asdict(self.choice), tensors | {name: value for name, value in optional.items() if value is not None}
 
     @classmethod
-    def from_state(cls, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> SolvedLevels:
-        """Take back what `get_state` returned."""
-        choice = SolvedChoice(**config)
-        items = ItemFactors(np.asarray(tensors["factors"]), tensors.get("content_map"))
+    def from_state(
+        cls, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], n_items: int | None, n_features: int | None
+    ) -> SolvedLevels:
+        """Take back what `get_state` returned, for so many items and features (any where None).
+
+        Raises
+        ------
+        ArtifactError
+            If a setting is no number, or an array is missing or does not fit.
+        """
+        numbers: dict[str, Any] = {
+            name: saved_number(config, name) for name in config if name != "prior" or config["prior"] is not None
+        }
+        choice = SolvedChoice(**{"prior": None, **numbers})
+        if not (0 <= choice.zero_weight < 1 and choice.regularization > 0):
+            raise ArtifactError("weight of zeros or penalty of the solved levels is out of range; the model folder was altered")
+        factors = saved_array(tensors, "factors", n_items, None)
+        width = factors.shape[1]
+        along = saved_array(tensors, "content_axes", n_features, None) if "content_axes" in tensors else None
+        n_read = n_features if along is None else along.shape[1]
+        content_map = saved_array(tensors, "content_map", n_read, width) if "content_map" in tensors or n_features else None
+        axes = saved_array(tensors, "axes", n_read, None) if "axes" in tensors else None
+        beside: int | None = 0
+        if choice.content_scale and n_features != 0:
+            beside = n_read if axes is None else axes.shape[1]
+        dense = None if beside is None else width + beside
+        saved_array(tensors, "rotation", dense, dense)
+        saved_array(tensors, "signs", dense)
+        items = ItemFactors(factors, content_map)
         joint = JointSolution(
             choice.content_scale, choice.zero_weight, choice.regularization,
-            tensors.get("axes"), np.asarray(tensors["rotation"]), np.asarray(tensors["signs"]), items.items.shape[1],
+            axes, np.asarray(tensors["rotation"]), np.asarray(tensors["signs"]), items.items.shape[1],
         )  # fmt: skip
-        return cls(items, joint, choice, tensors.get("content_axes"))
+        return cls(items, joint, choice, along)
 
     def start(self, content: Any | None, n_old: int, n_items: int) -> Array:
         """Return the factors of an update before its first step: learned ones, then what content predicts for items that follow.

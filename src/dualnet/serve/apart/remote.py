@@ -11,10 +11,10 @@ import socket
 import subprocess
 import sys
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pydantic_core import from_json, to_json
 
@@ -24,7 +24,7 @@ from ...retrieval.questions import Asker, Columns, NewItem, Question, UsersQuest
 from ..batcher import Batcher
 from ..live_state import Event
 from ..memory import give_back_memory
-from ..refusals import ClosedError
+from ..refusals import BusyError, ClosedError
 from ..replies import ModelLabel, Reply
 from ..settings import ServiceSettings
 from .codec import asker_to_json, error_from_json, items_to_json, question_to_json, reply_from_json
@@ -36,8 +36,13 @@ if TYPE_CHECKING:
 
 AnyService: TypeAlias = "Service | RemoteService"  # what the front can stand before
 
+T = TypeVar("T")
+
 PATIENCE = 30.0  # seconds for the other process to end after it has hung up
+DEADLINE = 20.0  # seconds for the answer to a question; the hardest take half a second
 RESPONSE = 2.0  # seconds for a word from it, however busy it is
+# seconds for other calls; what loads a model may take long, and what is asked at the end is waited for by who asks
+LIMITS: dict[str, float | None] = {"reload": 600.0, "rollback": 600.0, "gauges": RESPONSE, "ping": None, "close": None}
 LAST = 4.0  # seconds for it to end when it was told to; with the front's own 25 before, a supervisor that waits 30 sees its end
 
 
@@ -80,6 +85,7 @@ class RemoteService:
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
         self._ping: asyncio.Task[bool] | None = None
+        self._late: asyncio.Future[bytes | None] | None = None  # an answer that was waited for too long
         self._started = self._closing = self._lost = False
 
     @classmethod
@@ -194,7 +200,8 @@ class RemoteService:
         """See `Service.ask`."""
         if isinstance(question, UsersQuestion):
             return await self._reply("ask", question=question_to_json(question))
-        return await self._batcher.ask(to_json(question_to_json(question)))  # here: one that is no JSON fails alone
+        asked = to_json(question_to_json(question))  # here: one that is no JSON fails alone
+        return await in_time(self._batcher.ask(asked), DEADLINE)
 
     async def explain(self, asker: Asker, item: Key) -> Reply:
         """See `Service.explain`."""
@@ -271,8 +278,16 @@ class RemoteService:
         if self.on_batch is not None:
             self.on_batch(len(questions))
         assert self._batches is not None
+        if self._late is not None:  # the answer that nobody waits for any more comes first
+            await asyncio.wait([self._late], timeout=DEADLINE)
+            if not self._late.done():
+                raise BusyError("the model does not answer; ask again later")
         self._batches.write(b"[%b]" % b",".join(questions))
-        data = await self._batches.read()
+        self._late = asyncio.ensure_future(self._batches.read())
+        await asyncio.wait([self._late], timeout=DEADLINE)
+        if not self._late.done():
+            raise BusyError("the model does not answer; ask again later")
+        data, self._late = self._late.result(), None
         if data is None:
             raise self._gone()
         return [error_from_json(p["error"]) if "error" in p else self._read(p) for p in from_json(data, cache_strings="keys")]
@@ -286,7 +301,7 @@ class RemoteService:
         self._number += 1
         self._calls.write(to_json({"id": self._number, "call": call, "with": given}))
         future = self._asked[self._number] = asyncio.get_running_loop().create_future()
-        return await future
+        return await in_time(future, LIMITS.get(call, DEADLINE))
 
     async def _listen(self) -> None:
         """Hand out the answers to calls until the other process is gone."""
@@ -324,6 +339,20 @@ class RemoteService:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+async def in_time(answer: Awaitable[T], seconds: float | None) -> T:
+    """Return an answer that comes in time.
+
+    Raises
+    ------
+    BusyError
+        If it does not; a change that was asked for may still be made.
+    """
+    try:
+        return await asyncio.wait_for(answer, seconds)
+    except TimeoutError:
+        raise BusyError(f"no answer came in {seconds:g} seconds; ask again later (a change may still be made)") from None
 
 
 @contextlib.contextmanager

@@ -16,14 +16,15 @@ from .keys import ApiKeys
 from .meters import Meters
 from .rate_limit import RateLimit
 from .request_ids import request_id
+from .roles import may, role_for
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/docs", "/docs.css", "/openapi.json", "/favicon.ico"})
 OPEN_FOLDER = "/web/"
-ADMIN_PATHS = frozenset({"/v1/model:reload"})
 CLIENT_GONE = 499
+WRONG_KEYS = 20.0  # a second that are told so
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
 
 
@@ -73,6 +74,7 @@ class Gate:
 
     def __init__(self, app: App, exact: Mapping[tuple[str, str], App], guards: Guards, meters: Meters, log: AccessLog) -> None:
         self._app, self._exact, self._guards, self._meters, self._log = app, exact, guards, meters, log
+        self._strangers = RateLimit(WRONG_KEYS)  # of all together: a right key is never held up by it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -81,10 +83,13 @@ class Gate:
             return
         started = perf_counter()
         host = authorization = given_id = None
+        twice = False
         for name, value in scope["headers"]:
             if name == b"host":
+                twice |= host is not None
                 host = value
             elif name == b"authorization":
+                twice |= authorization is not None
                 authorization = value
             elif name == b"x-request-id":
                 given_id = value
@@ -104,6 +109,8 @@ class Gate:
             await send(message)
 
         try:
+            if twice:  # a proxy before us may believe the other one
+                raise Refusal(400, "bad-http", "the header Host or Authorization comes twice; send each once")
             holder = self._admit(scope, host, authorization)
             await self._exact.get((scope["method"], scope["path"]), self._app)(scope, receive, marked)
         except Refusal as refusal:
@@ -139,14 +146,22 @@ class Gate:
             return None
         key = guards.keys.holder(authorization)
         if key is None:
+            wait = self._strangers.wait("") if authorization is not None else 0.0
+            if wait > 0:
+                raise Refusal(429, "too-many-requests", "too many wrong keys are sent; wait", retry_after(wait))
             raise Refusal(
                 401,
                 "no-key",
                 "this needs a valid key in the header Authorization: Bearer KEY",
                 ((b"www-authenticate", b"Bearer"),),
             )
-        if path in ADMIN_PATHS and not key.admin:
-            raise Refusal(403, "not-admin", "this needs an admin key")
+        needed = role_for(scope["method"], path)
+        if not may(key.role, needed):
+            if needed == "admin":
+                raise Refusal(403, "not-admin", "this needs an admin key")
+            raise Refusal(
+                403, "read-only", "this changes something or tells of users, and the key may only ask; it needs a write key"
+            )
         if guards.rate is not None:
             wait = guards.rate.wait(key.name)
             if wait > 0:

@@ -11,6 +11,7 @@ from pydantic_core import to_json
 LONGEST_VALUE = 80
 LONGEST_MESSAGE = 500  # bytes; with code, request id and escapes the whole answer stays under 1 kB
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.){0,80})((?:[^'\\]|\\.)*)('?)")  # matches at every quote, so that no text is read twice
+_PATH = re.compile(r"(^|[\s(])(?:/[^/\s'\"]+)+/([^/\s'\"]+)")  # a path in a text of ours; quoted ids stay as they are
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 
 
@@ -35,7 +36,12 @@ class Refusal(Exception):  # noqa: N818  it is an answer, not a defect
 
     def body(self, request_id: str) -> bytes:
         """Return the JSON body."""
-        return error_body(self.code, self.message, request_id)
+        return error_body(self.code, _without_paths(self.message), request_id)
+
+
+def _without_paths(text: str) -> str:
+    """Return a text without the folders of this server; the log has them under the request id."""
+    return _PATH.sub(lambda found: f"{found[1]}{found[2]}", text)
 
 
 def retry_after(seconds: float) -> tuple[tuple[bytes, bytes], ...]:

@@ -1,4 +1,4 @@
-"""API keys: only their SHA-256 is stored, comparison takes the same time for all, one kind may administer."""
+"""API keys: only their SHA-256 is stored, comparison takes the same time for all, each has a role."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from pathlib import Path
 
-from ...errors import ResourceError, UsageError
+from ...data.open_input import LARGEST_SETTINGS, read_regular, reading
+from ...errors import ResourceError, UsageError, nearest
+from .roles import ROLES, Role
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -25,13 +27,18 @@ class ApiKey:
         Who it was given to; may be written to logs.
     digest : bytes
         SHA-256 of the key.
-    admin : bool
-        May exchange the model.
+    role : {"read", "write", "admin"}
+        What it may do; see `dualnet.serve.front.roles`.
     """
 
     name: str
     digest: bytes
-    admin: bool
+    role: Role = "write"
+
+    @property
+    def admin(self) -> bool:
+        """Whether it may exchange the model."""
+        return self.role == "admin"
 
 
 class ApiKeys:
@@ -65,7 +72,7 @@ class ApiKeys:
 
     @classmethod
     def read(cls, path: str | Path) -> ApiKeys:
-        """Read a file with lines ``name sha256-hex [admin]``; empty lines and lines with ``#`` are left out.
+        """Read a file with lines ``name sha256-hex [read|write|admin]``, ``write`` if nothing is said; empty lines and lines with ``#`` are left out.
 
         Raises
         ------
@@ -74,29 +81,29 @@ class ApiKeys:
         UsageError
             For a line of another form, a name twice, or no key at all; the text names the line, never a key.
         """
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ResourceError(f"the key file {path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        with reading(f"the key file {path}", ResourceError, "mend its permission or name another", "cannot be read"):
+            data = read_regular(Path(path), LARGEST_SETTINGS, ResourceError, f"the key file {path}")
+            text = data.decode("utf-8")
         keys: list[ApiKey] = []
         for number, line in enumerate(text.splitlines(), 1):
             words = line.split()
             if not words or words[0].startswith("#"):
                 continue
             good = len(words) in (2, 3) and _NAME.fullmatch(words[0]) and _DIGEST.fullmatch(words[1].lower())
-            if not good or words[2:] not in ([], ["admin"]):
+            role = next((role for role in ROLES if words[2:] == [role]), None)
+            if not good or (words[2:] and role is None):
                 raise UsageError(
-                    f"{path} line {number} is not of the form 'name sha256-hex [admin]'; make one with dualnet serve --make-key"
+                    f"{path} line {number} is not of the form 'name sha256-hex [read|write|admin]'; make one with dualnet serve --make-key"
                 )
             if any(words[0] == key.name for key in keys):
                 raise UsageError(f"{path} line {number}: the name '{words[0]}' is there twice; each key needs its own")
-            keys.append(ApiKey(words[0], bytes.fromhex(words[1]), words[2:] == ["admin"]))
+            keys.append(ApiKey(words[0], bytes.fromhex(words[1]), role or "write"))
         if not keys:
             raise UsageError(f"the key file {path} holds no key; make one with dualnet serve --make-key NAME")
         return cls(keys)
 
 
-def make_key(name: str, *, admin: bool = False) -> tuple[str, str]:
+def make_key(name: str, *, admin: bool = False, role: Role | None = None) -> tuple[str, str]:
     """Return a new key, and the line for the key file.
 
     Parameters
@@ -104,15 +111,20 @@ def make_key(name: str, *, admin: bool = False) -> tuple[str, str]:
     name : str
         Who it is for: letters, digits, ``.``, ``_``, ``-``; at most 64.
     admin : bool
-        May exchange the model.
+        Short for the role ``"admin"``.
+    role : {"read", "write", "admin"}, optional
+        What it may do; ``write`` if nothing is said.
 
     Raises
     ------
     UsageError
-        If the name has other characters.
+        If the name has other characters, or the role is none.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"the name of a key has letters, digits, '.', '_' and '-' only, at most 64, got {name[:80]!r}")
+    role = "admin" if admin else role
+    if role not in (None, *ROLES):
+        raise UsageError(f"role {role!r:.80} is not known.{nearest(str(role), ROLES)}")
     key = f"dn_{secrets.token_urlsafe(32)}"
     digest = hashlib.sha256(key.encode()).hexdigest()
-    return key, f"{name} {digest}" + (" admin" if admin else "")
+    return key, f"{name} {digest}" + ("" if role is None else f" {role}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.routing import Route
 
-from ..refusals import ClosedError
+from ..refusals import BusyError, ClosedError
 from . import answer_schemas as answers
 from .answer import JSON_HEADERS, NO_SNIFF, Send, send_bytes
 from .body import Receive
@@ -69,6 +69,8 @@ def add_routes(table: RouteTable, draining: Draining, document: Callable[[], byt
     async def metrics(scope: Any, receive: Receive, send: Send) -> None:
         try:
             numbers = await service.gauges()
+        except BusyError:  # it hangs: what is counted here is told all the same
+            numbers = {}
         except ClosedError as error:  # the process with the model has gone, or is told to
             raise Refusal(503, "not-ready", str(error), WAIT) from None
         await send_bytes(send, 200, meters.text(numbers), ((b"content-type", CONTENT_TYPE), NO_SNIFF))

@@ -1,4 +1,4 @@
-"""Connections that take too long are closed: to send a header, to send a body, or to read an answer."""
+"""What a connection may cost: time to send a header, a body, or to read an answer; requests and bytes that wait for their turn."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from uvicorn.server import ServerState
 from .http_errors import error_body
 
 LONGEST_HEADER = 64 * 1024
+MOST_QUEUED = 4  # requests of a connection that wait behind the one that is answered; a client may send more ahead
+MOST_HELD = 2**20  # bytes of a connection that are not looked at yet
+END_OF_HEADER = b"\r\n\r\n"
 REASONS = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
 
 
@@ -36,7 +39,10 @@ class Patience:
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with deadlines; uvicorn itself waits for ever.
+    """uvicorn's protocol with deadlines and a bounded queue; uvicorn itself waits for ever, and parses all that has arrived.
+
+    What is sent ahead is parsed a request at a time, and only while few of them wait: the rest stays as bytes, and reading is
+    paused.
 
     A connection only notes its deadline; one sweep over all connections each second, run by the server, closes what is
     late. So a request pays for two assignments and no timer.
@@ -57,6 +63,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         self._in_header = True
         self._in_body = False
+        self._held, self._at = b"", 0  # bytes that wait, and how many of them are done
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start waiting for a header; refuse one connection too many."""
@@ -72,6 +79,39 @@ class PatientProtocol(HttpToolsProtocol):
             return
         if self.deadline is None and not self._in_body and (self.cycle is None or self.cycle.response_complete):
             self.deadline = self.loop.time() + self.patience.header  # also for blank lines, which begin no message
+        if self._at < len(self._held):  # what was under way when reading was paused
+            self._held, self._at = self._held[self._at :] + data, 0
+            self.flow.pause_reading()
+            if len(self._held) > MOST_HELD:
+                self.transport.abort()
+            return
+        self._held, self._at = data, 0
+        self._take()
+
+    def _take(self) -> None:
+        """Parse what has arrived, at most one further header at a time, as long as the queue has room."""
+        while self._at < len(self._held) and not self.transport.is_closing():
+            if len(self.pipeline) >= MOST_QUEUED:
+                self.flow.pause_reading()
+                return
+            end = self._held.find(END_OF_HEADER, self._at)
+            end = len(self._held) if end < 0 else end + len(END_OF_HEADER)
+            data, self._at = self._held[self._at : end], end
+            self._parse(data)
+        self._held, self._at = b"", 0
+
+    def on_response_complete(self) -> None:
+        """Go on with what waits."""
+        super().on_response_complete()
+        if self._at < len(self._held):
+            self._take()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; what comes after the body is none: a trailer could otherwise be taken for a key or a Host."""
+        if not self._in_body:
+            super().on_header(name, value)
+
+    def _parse(self, data: bytes) -> None:
         if self._in_header:
             self._header_bytes += len(data)
             if self._header_bytes > LONGEST_HEADER:

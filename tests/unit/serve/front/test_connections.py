@@ -11,8 +11,10 @@ import pytest
 
 from dualnet.errors import ResourceError
 from dualnet.serve.front.gate import Draining, Guards
+from dualnet.serve.front.hosts import HostCheck
+from dualnet.serve.front.keys import ApiKeys, make_key
 from dualnet.serve.front.server import Server, ServerOptions, address, bind
-from dualnet.serve.front.slow_clients import Patience
+from dualnet.serve.front.slow_clients import MOST_HELD, MOST_QUEUED, Patience, PatientProtocol
 
 SHORT = Patience(header=0.2, body=0.2, reading=0.2)
 
@@ -22,9 +24,9 @@ def serving(make_front):
     """Return a function that starts a server in a thread and returns it with its port."""
     with contextlib.ExitStack() as stack:
 
-        def start(patience=SHORT, grace=0.0, keep_alive=5):
+        def start(patience=SHORT, grace=0.0, keep_alive=5, **guards):
             draining = Draining()
-            front = make_front(guards=Guards(draining=draining))
+            front = make_front(guards=Guards(draining=draining, **guards))
             listener = bind("127.0.0.1", 0)
             server = Server(front.app, draining, ServerOptions(patience=patience, grace=grace, keep_alive=keep_alive, drain=5))
             opened = threading.Event()
@@ -232,3 +234,81 @@ def test_a_taken_port_and_a_foreign_host_are_told():
             bind("127.0.0.1", port)
     with pytest.raises(ResourceError, match="cannot be"):
         bind("203.0.113.7", 0)
+
+
+@pytest.mark.parametrize("number", [1, MOST_QUEUED + 1, 3000])
+def test_requests_that_are_sent_ahead_wait_as_bytes_and_are_all_answered(serving, monkeypatch, number):
+    longest, real = [0], PatientProtocol.on_headers_complete
+
+    def counted(self):
+        real(self)
+        longest[0] = max(longest[0], len(self.pipeline))
+        assert len(self._held) <= MOST_HELD
+
+    monkeypatch.setattr(PatientProtocol, "on_headers_complete", counted)
+    _, port = serving(Patience())
+    ask = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    sock = connect(port)
+    sender = threading.Thread(
+        target=sock.sendall, args=(ask * (number - 1) + ask.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),)
+    )
+    sender.start()
+    assert read_all(sock).count(b"HTTP/1.1 200") == number
+    sender.join()
+    assert longest[0] <= MOST_QUEUED
+
+
+def test_bodies_that_are_sent_ahead_go_to_their_own_requests(serving):
+    _, port = serving(Patience())
+    users = [b"u%04d" % (k % 3) for k in range(60)]
+    sock = connect(port)
+    sock.sendall(b"".join(request(b'{"user": "%s", "k": %d}' % (user, 1 + k % 4)) for k, user in enumerate(users)))
+    sock.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    answers = read_all(sock)
+    assert answers.count(b"HTTP/1.1 200") == 61
+
+
+CHUNKED = b"POST /v1/recommend HTTP/1.1\r\n%sContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "trailer", [b"Authorization: Bearer %s", b"authorization: bearer %s", b"Host: 127.0.0.1\r\nAuthorization: Bearer %s"]
+)
+def test_a_trailer_is_no_header(serving, trailer):
+    key, line = make_key("k")
+    _, port = serving(Patience(), keys=_keys(line))
+    body = b'{"user": "u0000"}'
+    sock = connect(port)
+    sock.sendall(
+        CHUNKED % b"Host: 127.0.0.1\r\n" + b"%x\r\n%s\r\n0\r\n" % (len(body), body) + trailer % key.encode() + b"\r\n\r\n"
+    )
+    assert b" 401 " in read_all(sock).split(b"\r\n")[0]
+
+
+def _keys(line):
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write(line + "\n")
+        file.flush()
+        return ApiKeys.read(file.name)
+
+
+@pytest.mark.parametrize("more", [b"Host: evil\r\n", b"Host: 127.0.0.1\r\n"])
+def test_two_hosts_are_refused(serving, more):
+    _, port = serving(Patience(), hosts=HostCheck("127.0.0.1"))
+    sock = connect(port)
+    sock.sendall(b"GET /v1/model HTTP/1.1\r\nHost: 127.0.0.1\r\n" + more + b"Connection: close\r\n\r\n")
+    assert b" 400 " in read_all(sock).split(b"\r\n")[0]
+
+
+def test_wrong_keys_are_limited_and_right_ones_are_not_held_up(serving):
+    key, line = make_key("k")
+    _, port = serving(Patience(), keys=_keys(line))
+    ask = b"GET /v1/model HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n%s\r\n"
+    sock = connect(port)
+    sock.sendall(ask % (b"wrong", b"") * 200 + ask % (key.encode(), b"Connection: close\r\n"))
+    answers = read_all(sock)
+    assert answers.count(b"HTTP/1.1 429") > 100
+    assert answers.count(b"HTTP/1.1 401") >= 20
+    assert answers.count(b"HTTP/1.1 200") == 1

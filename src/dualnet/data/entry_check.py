@@ -1,0 +1,87 @@
+"""Whether a sparse matrix and row numbers stay inside: compiled code that reads them believes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import issparse
+
+from ..errors import DataError, listing
+from ..ids import Rows
+
+
+def check_matrix(matrix: Any, shape: tuple[int | None, int | None], what: str, *, canonical: bool = True) -> None:
+    """Refuse a CSR matrix whose parts do not fit each other, before anything reads by its indices.
+
+    Flags that SciPy keeps of a matrix say how it was made, not what it holds now, so nothing is taken from them.
+
+    Parameters
+    ----------
+    matrix : csr_array or csr_matrix
+        Made by somebody else.
+    shape : tuple of int or None
+        What it must have; None where any number does.
+    what : str
+        For the text of an error, such as ``the matrix``.
+    canonical : bool
+        Whether the indices of a row must be ascending and distinct.
+
+    Raises
+    ------
+    DataError
+        If it is none, its shape is another, row pointers or indices lead outside, or rows are unsorted or repeat.
+    """
+    if not issparse(matrix) or matrix.format != "csr" or matrix.ndim != 2:
+        raise DataError(
+            f"{what} is a {type(matrix).__name__}, expected a scipy.sparse.csr_array; convert it with csr_array(...)"
+        )
+    if any(want not in (None, have) for want, have in zip(shape, matrix.shape, strict=True)):
+        raise DataError(f"{what} has shape {tuple(matrix.shape)}, expected {shape}")
+    indptr, indices, (rows, columns) = matrix.indptr, matrix.indices, matrix.shape
+    if indptr.dtype.kind not in "iu" or indices.dtype.kind not in "iu":
+        raise DataError(f"{what} has indices of kind {indices.dtype}, expected whole numbers")
+    if len(indptr) != rows + 1 or indptr[0] != 0 or indptr[-1] != len(indices) or len(indices) != len(matrix.data):
+        raise DataError(f"{what} has row pointers that do not fit {rows:,} rows and {len(matrix.data):,} values; build it anew")
+    if (np.diff(indptr) < 0).any():
+        raise DataError(f"{what} has row pointers that go back; build it anew")
+    if len(indices):
+        least, largest = int(indices.min()), int(indices.max())
+        if least < 0 or largest >= columns:
+            bad = least if least < 0 else largest
+            raise DataError(f"{what} has column index {bad}, and there are {columns:,} columns; number them from 0")
+    if canonical and len(indices) > 1:
+        rising = indices[1:] > indices[:-1]
+        starts = indptr[1:-1]
+        starts = starts[(starts > 0) & (starts < len(indices))]
+        rising[starts - 1] = True  # a new row may begin anywhere
+        if not rising.all():
+            raise DataError(f"{what} has unsorted or repeated column indices; build it with Interactions.from_pairs")
+
+
+def checked_rows(rows: ArrayLike, size: int, what: str) -> Rows:
+    """Return row numbers as int64, each at least 0 and below a size.
+
+    Parameters
+    ----------
+    rows : array of int
+        One-dimensional.
+    size : int
+        How many there are to choose from.
+    what : str
+        For the text of an error, such as ``user rows``.
+
+    Raises
+    ------
+    DataError
+        If they are no whole numbers, have more than one dimension, or one is out of range.
+    """
+    found = np.asarray(rows)
+    if found.ndim != 1 or (found.dtype.kind not in "iu" and len(found)):
+        raise DataError(f"{what} have {found.ndim} dimensions and kind {found.dtype}; give a list of whole numbers")
+    if len(found):
+        wrong = (found < 0) | (found >= size)
+        if wrong.any():
+            raise DataError(f"{what} {listing(found[wrong].tolist())} are out of range: there are {size:,}, numbered from 0")
+    return found.astype(np.int64, copy=False)

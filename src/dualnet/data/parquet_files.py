@@ -1,0 +1,76 @@
+"""Parquet files that somebody else wrote: regular, bounded also after decompression, with checksums, validated in full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ..errors import DataError
+from .arrow_check import checked_table
+from .open_input import check_regular, reading
+
+LARGEST_RATIO = 100  # decoded / stored size; more is a bomb
+SMALLEST_BOMB = 256 * 2**20  # bytes, decoded, that any file may have
+MOST_ROWS_A_BYTE = 20  # of the file; a million rows are always fine
+ROWS_ALWAYS_FINE = 1_000_000
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """Return the table of one Parquet file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    DataError
+        If it is none, is damaged (pages with checksums are compared with them), or is far larger decoded than stored.
+    """
+    size = check_regular(path)
+    with reading(path, DataError, "write or copy it again", "is not a whole Parquet file"):
+        _refuse_bomb(path, size)
+        table = pq.read_table(path, page_checksum_verification=True)
+    return checked_table(table, path)
+
+
+def _refuse_bomb(path: Path, size: int) -> None:
+    """Refuse a file that decodes to far more than it holds; few pages can stand for any number of rows."""
+    with pq.ParquetFile(path) as opened:
+        metadata, schema = opened.metadata, opened.schema_arrow
+        limit = max(size * LARGEST_RATIO, SMALLEST_BOMB)
+        if metadata.num_rows > max(size * MOST_ROWS_A_BYTE, ROWS_ALWAYS_FINE):
+            raise _bomb(path, f"claims {metadata.num_rows:,} rows in {size:,} bytes")
+        claimed = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+        if claimed > limit:
+            raise _bomb(path, f"claims {claimed:,} bytes, unpacked, in {size:,}")
+        texts = [field.name for field in schema if _is_text(field.type)]
+    # one text may stand for all rows: its lengths are summed before it is written out a row at a time
+    if not texts or claimed * metadata.num_rows <= limit:
+        return
+    decoded = 0
+    with pq.ParquetFile(path, read_dictionary=texts) as opened:
+        for group in range(opened.num_row_groups):
+            for column in opened.read_row_group(group, columns=texts).columns:
+                decoded += sum(_decoded(chunk) for chunk in column.chunks)
+                if decoded > limit:
+                    raise _bomb(path, f"has texts of more than {limit:,} bytes, unpacked, in {size:,}")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_binary(kind)
+
+
+def _decoded(chunk: pa.Array) -> int:
+    if not pa.types.is_dictionary(chunk.type):
+        return int(chunk.nbytes)
+    lengths = pc.take(pc.cast(pc.binary_length(chunk.dictionary), pa.int64()), chunk.indices)
+    return int(pc.sum(lengths).as_py() or 0)
+
+
+def _bomb(path: Path, what: str) -> DataError:
+    return DataError(f"{path} {what}: far more than it holds; if that is right, write it again in parts of a plain size")
