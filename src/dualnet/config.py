@@ -7,7 +7,7 @@ import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 from .data.open_input import read_regular, reading
 from .data.write_text import write_text
@@ -138,46 +138,5 @@ def build_model(name: str, parameters: Mapping[str, Any], place: str) -> Any:
     if name not in MODELS:
         raise UsageError(f"{place}: there is no model '{name}'.{nearest(name, MODELS)}")
     cls = model_class(name)
-    hints = get_type_hints(cls.__init__, None, {"Sequence": Sequence, "Literal": Literal})
     cls.check_names(parameters, f"{place}: ")
-    checked = {
-        key: value if key in cls.unbounded and value == math.inf else _check(value, hints[key], f"{place}: {key}")
-        for key, value in parameters.items()
-    }
-    return create(name, **checked)
-
-
-_KINDS = {
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    bool: "true or false",
-    Mapping: "a table such as {title = 0.3}",
-}
-
-
-def _check(value: Any, hint: Any, place: str) -> Any:
-    """Return a value of the hinted type; numbers in quotes, or booleans for numbers, are not guessed at."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        if value not in arguments:
-            raise UsageError(f"{place} = {value!r} is not known.{nearest(str(value), arguments)}")
-        return value
-    if origin is not None and isinstance(origin, type) and issubclass(origin, Sequence):
-        if not isinstance(value, list | tuple):
-            raise UsageError(f"{place} = {value!r} should be a list, such as [200, 200, 50]")
-        return tuple(_check(entry, arguments[0], place) for entry in value)
-    options = arguments or (hint,)
-    if value is None and type(None) in options:
-        return None
-    for option in options:
-        if option is float and isinstance(value, int | float) and not isinstance(value, bool):
-            if not math.isfinite(value):
-                raise UsageError(f"{place} = {value!r} should be a finite number")
-            return float(value)
-        if get_origin(option) is Mapping and isinstance(value, Mapping):
-            return {key: _check(entry, get_args(option)[1], f"{place}.{key}") for key, entry in value.items()}
-        if option in (int, str, bool) and type(value) is option:
-            return value
-    kinds = " or ".join(_KINDS[get_origin(option) or option] for option in options if option is not type(None))
-    raise UsageError(f"{place} = {value!r} should be {kinds}")
+    return create(name, **cls.check_types(parameters, f"{place}: "))

@@ -6,7 +6,7 @@ import pytest
 from dualnet import Content
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import UnknownIdError, UsageError
-from dualnet.models import answers
+from dualnet.models import asking
 from dualnet.models.registry import MODELS, create
 
 WORLD = blocks_world()
@@ -40,7 +40,7 @@ def same(one, other):
 
 
 def test_many_users_at_once(fitted, monkeypatch):
-    monkeypatch.setattr(answers, "MOST_TOGETHER", 7)  # several batches, side by side
+    monkeypatch.setattr(asking, "MOST_TOGETHER", 7)  # several batches, side by side
     users = WORLD.interactions.users.keys[::-3]
     found = fitted.recommend(users=users, k=4, exclude=["i0-1"])
     assert found.users == users
@@ -79,7 +79,7 @@ def test_no_user_is_an_empty_table(fitted):
 def test_bad_batches(fitted):
     with pytest.raises(UsageError, match="users= or histories= for many"):
         fitted.recommend("u0-0", users=["u0-1"])
-    with pytest.raises(UsageError, match="must be lists"):
+    with pytest.raises(UsageError, match="users must be a list of ids, got the text"):
         fitted.recommend(users="u0-0")
     with pytest.raises(UnknownIdError, match="unknown user 'nobody'"):
         fitted.recommend(users=["u0-0", "nobody"])

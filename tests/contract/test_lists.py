@@ -132,7 +132,7 @@ def test_what_somebody_saw_is_not_listed_and_not_in_the_history(fitted):
     assert found.ids == [key for key in plain.ids if key not in ("i0-5", "i3-3")]
     assert "i0-5" in fitted.recommend(history=HISTORY, k=100, seen=["i0-5"], filter_seen=False).ids
     with pytest.raises(UnknownIdError, match="unknown seen item 'nothing'"):
-        fitted.recommend(history=HISTORY, seen=["nothing"])
+        fitted.recommend(history=HISTORY, seen=["nothing"], unknown="error")
 
 
 def test_what_a_known_user_saw_is_not_listed(fitted, monkeypatch):
@@ -163,7 +163,7 @@ def test_filters_and_users(fitted):
         "u3-1"
     ]
     with pytest.raises(UnknownIdError, match="unknown user 'nobody'"):
-        fitted.recommend_users("i3-0", exclude=["nobody"])
+        fitted.recommend_users("i3-0", exclude=["nobody"], unknown="error")
 
 
 def test_user_columns_count_in_every_answer(fitted, tmp_path):

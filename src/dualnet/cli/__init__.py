@@ -9,8 +9,10 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 
 from ..errors import DualNetError, DualNetWarning
+from .spelling import as_options
 from .visible import visible
 
 INTERNAL, OUTSIDE = 1, 6
@@ -29,14 +31,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     from .app import app
 
-    with warnings.catch_warnings(), _interruptible():
+    with warnings.catch_warnings(), _interruptible(), _any_console():
         warnings.simplefilter("default", DualNetWarning)
         warnings.showwarning = _show_each_warning_once()
         try:
             app(list(sys.argv[1:] if argv is None else argv), prog_name="dualnet")
             sys.stdout.flush()
         except DualNetError as error:
-            sys.stderr.write(visible(f"dualnet: {error}\n"))
+            sys.stderr.write(visible(f"dualnet: {as_options(str(error))}\n"))
             return error.exit_code
         except SystemExit as stop:
             if not _flushed():
@@ -116,6 +118,22 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def _any_console() -> Iterator[None]:
+    """Show what the console's encoding lacks, such as an emoji of a title where there is Latin-1, as a question mark."""
+    changed = []
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
+            changed.append(stream)
+    try:
+        yield
+    finally:
+        for stream in changed:
+            if not stream.closed:
+                stream.reconfigure(errors="strict")
+
+
 def _show_each_warning_once() -> Callable[..., None]:
     """Return what prints our warnings; a command that fits many models says the same of its data once."""
     said: set[str] = set()
@@ -123,6 +141,6 @@ def _show_each_warning_once() -> Callable[..., None]:
     def show(message: Warning | str, category: type[Warning], *rest: object, **more: object) -> None:
         if issubclass(category, DualNetWarning) and str(message) not in said:
             said.add(str(message))
-            sys.stderr.write(visible(f"dualnet: warning: {message}\n"))
+            sys.stderr.write(visible(f"dualnet: warning: {as_options(str(message))}\n"))
 
     return show

@@ -13,6 +13,7 @@ import typer
 
 from ..errors import UsageError
 from . import completion
+from .given_options import refuse_tables
 from .sql_options import SqlOptions, load_sql
 
 if TYPE_CHECKING:
@@ -28,13 +29,14 @@ DataArgument = Annotated[
     ),
 ]
 ContentOption = Annotated[str | None, typer.Option("--content", help="Use only these content columns, separated by commas.")]
+PROTOCOL_NAMES = "citeulike1, citeulike2, out-matrix, unknown-users, four-quadrants"
 ProtocolOption = Annotated[
     str,
-    typer.Option(
-        "--protocol",
-        help="citeulike1, citeulike2, out-matrix, unknown-users, four-quadrants, temporal or files.",
-        autocompletion=completion.protocols,
-    ),
+    typer.Option("--protocol", help=f"{PROTOCOL_NAMES} or temporal.", autocompletion=completion.drawn_protocols),
+]
+SplitProtocolOption = Annotated[
+    str,
+    typer.Option("--protocol", help=f"{PROTOCOL_NAMES}, temporal or files.", autocompletion=completion.protocols),
 ]
 ColdOption = Annotated[float | None, typer.Option("--cold", help="out-matrix: share of new items.")]
 FoldsOption = Annotated[int | None, typer.Option("--folds", help="out-matrix, unknown-users: number of folds.")]
@@ -56,6 +58,18 @@ HeaderOption = Annotated[
     bool | None, typer.Option("--header/--no-header", help="files: whether the first line names the columns.")
 ]
 KindOption = Annotated[str | None, typer.Option("--kind", help="files: refuse what is not `warm` (or `cold`).")]
+
+UserColumnsOption = Annotated[
+    str | None, typer.Option("--user-columns", help="What is known of the user: COLUMN=VALUE,COLUMN=VALUE.")
+]
+UnknownOption = Annotated[
+    str | None,
+    typer.Option(
+        "--unknown",
+        help="Ids that the catalogue does not know: error, or ignore. By default those of --history are an error, the others are"
+        " left out with a note.",
+    ),
+]
 
 TrackOption = Annotated[
     list[str] | None,
@@ -127,6 +141,13 @@ class TableOptions(SqlOptions):
     event: Annotated[
         str | None, typer.Option("--event-column", help="Column with like, seen or dislike, instead of ratings.")
     ] = None
+    weight: Annotated[
+        str | None, typer.Option("--weight", help="Column with the weight of an event, such as a play count.")
+    ] = None
+    duplicates: Annotated[
+        str,
+        typer.Option("--duplicates", help="Pairs that occur again: error, first, last, max or sum (of their weights)."),
+    ] = "error"
     time: Annotated[str | None, typer.Option("--time", help="Time column of the events.")] = None
     time_format: Annotated[
         str, typer.Option("--time-format", help="auto, s, ms, us or ns since 1970, or a pattern such as %m/%d/%Y.")
@@ -202,7 +223,7 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
         "images": words(tables.images), "image_model": tables.image_model, "text_encoder": tables.text_encoder,
         "tokenizer": tables.tokenizer, "stop_words": tables.stop_words, "token_pattern": tables.token_pattern,
         "rating": tables.rating, "threshold": tables.threshold, "unrated": tables.unrated, "event": tables.event, "time": tables.time,
-        "time_format": tables.time_format,
+        "time_format": tables.time_format, "weight": tables.weight, "duplicates": tables.duplicates,
         "user_categories": words(tables.user_categories), "user_numbers": words(tables.user_numbers),
         "missing_content": tables.missing_content, "separator": tables.separator, "encoding": tables.encoding,
         "comment": tables.comment, "column_names": words(tables.column_names), "item_column_names": words(tables.item_column_names),
@@ -214,10 +235,9 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
                 "give either tables (DATA, --items, --users) or queries (--sql, --items-sql, --users-sql), not both"
             )
         loaded = load_sql(tables, columns)
-    elif data == "demo":
-        loaded = synthetic.library()
-    elif data in sources.known():
-        loaded = sources.load(data)
+    elif data == "demo" or data in sources.known():
+        refuse_tables(tables, f"means nothing for '{data}', a named data set that comes with tables of its own")
+        loaded = synthetic.library() if data == "demo" else sources.load(data)
     elif Path(data).exists() or tables.items is not None or "." in data or "/" in data:
         loaded = Dataset.from_tables(data, tables.items, users=tables.users, name=Path(data).name, **columns)
     else:
@@ -235,6 +255,12 @@ def split_folder(data: str | None) -> Path | None:
 def make_split(data: Dataset, protocol: str, seed: int, options: dict[str, Any]) -> Split:
     """Divide data by a protocol with the options that were given."""
     from ..data import splits
+
+    if protocol == "files" and "train" not in options:
+        raise UsageError(
+            "protocol 'files' takes a division that somebody else made: make its folder with `dualnet split DATA --protocol files"
+            " --train FILE --test FILE --out split`, and give that folder in place of DATA"
+        )
 
     return splits.make(protocol, data, seed=seed, **options)
 
@@ -265,20 +291,21 @@ def words(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
-def pairs(text: str, option: str) -> dict[str, str] | None:
-    """Return the NAME=VALUE parts of a comma-separated argument, None for an empty one; raises `UsageError` for others."""
+def pairs(text: str | None, option: str) -> dict[str, str] | None:
+    """Return the NAME=VALUE parts of a comma-separated argument, None where it was not given; raises `UsageError` for others."""
+    if text is None:
+        return None
     parts = [part.partition("=") for part in words(text)]
-    for name, sign, _ in parts:
-        if not (name.strip() and sign):
-            raise UsageError(f"{option} takes NAME=VALUE,NAME=VALUE, got {text!r}")
-    return {name.strip(): value.strip() for name, _, value in parts} or None
+    if not parts or not all(name.strip() and sign for name, sign, _ in parts):
+        raise UsageError(f"{option} takes NAME=VALUE,NAME=VALUE, got {text!r}")
+    return {name.strip(): value.strip() for name, _, value in parts}
 
 
-def json_object(text: str, option: str) -> dict[str, Any] | None:
-    """Return an argument that is a JSON object, None for an empty one; raises `UsageError` for anything else."""
+def json_object(text: str | None, option: str) -> dict[str, Any] | None:
+    """Return an argument that is a JSON object, None where it was not given; raises `UsageError` for anything else."""
     import json
 
-    if not text:
+    if text is None:
         return None
     try:
         found = json.loads(text)

@@ -9,11 +9,13 @@ import typer
 
 from . import arguments as arg
 from . import completion
+from .given_options import refuse_given, refuse_tables
 from .output import JsonFlag, note, print_json, print_table, say
 
 
 @arg.with_table_options
 def bench(
+    context: typer.Context,
     data: Annotated[
         str | None,
         typer.Argument(
@@ -73,6 +75,10 @@ def bench(
     for name in chosen:
         model_class(name)  # an unknown name is not the fault of --set
     kept = arg.split_folder(data)
+    from ..data import sources
+
+    if kept is not None or data not in ("demo", *sources.known()):
+        refuse_given(context, ["presets"], "means nothing for data without a name, for which there are no presets")
     named = presets and kept is None and data is not None
     changes = arg.model_settings(settings or [], chosen)
     parameters: dict[str, dict[str, Any]] = {name: preset(name, data or "", protocol) if named else {} for name in chosen}
@@ -97,6 +103,9 @@ def bench(
     options = {"cold": cold, "folds": folds, "candidates": candidates, "fit_on": fit_on}
     loaded: Dataset
     if kept is not None:
+        refuse_tables(tables, f"means nothing for {data}, a split whose tables were read when it was made")
+        dividing = ["protocol", "cold", "folds", "fold", "candidates", "fit_on"]
+        refuse_given(context, dividing, f"means nothing for {data}, which is divided already")
         given = load_split(kept)
         given = given if content is None else given.with_content(arg.words(content))
         loaded, protocol, folds, fold = given.train, given.protocol, None, given.fold

@@ -26,6 +26,11 @@ def protocols(incomplete: str) -> list[str]:
     return _starting(incomplete, PROTOCOLS)
 
 
+def drawn_protocols(incomplete: str) -> list[str]:
+    """Return names of protocols that divide one data set, all but ``files``."""
+    return [name for name in protocols(incomplete) if name != "files"]
+
+
 def data_sets(incomplete: str) -> list[str]:
     """Return names of data sets that start so; the shell adds files where there is none."""
     from ..data import sources

@@ -9,6 +9,7 @@ import typer
 
 from . import arguments as arg
 from . import completion
+from .given_options import refuse_tables
 from .output import JsonFlag, print_json, print_table, say
 
 app = typer.Typer(help="Named data sets and tables of your own.", no_args_is_help=True, rich_markup_mode=None)
@@ -84,6 +85,7 @@ def check(
     kept = arg.split_folder(data)
     told = ""
     if kept is not None:
+        refuse_tables(tables, f"means nothing for {data}, a split whose tables were read when it was made")
         report = check_split(load_split(kept))
     else:
         loaded = arg.load_data(data, tables)

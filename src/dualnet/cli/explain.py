@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from . import arguments as arg
 from .asker import check_one_asker, stored_user
 from .evaluate import model_folder
+from .given_options import refuse_given
+from .id_lists import id_list
 from .output import JsonFlag, print_json, say
 
 
 def explain(
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
     item: Annotated[str, typer.Option("--item", help="The item to explain.")],
     user: Annotated[str | None, typer.Option("--user", help="A user seen in training.")] = None,
     history: Annotated[str | None, typer.Option("--history", help="Items somebody took, separated by commas.")] = None,
-    columns: Annotated[str, typer.Option("--user-columns", help="What is known of the user: COLUMN=VALUE,COLUMN=VALUE.")] = "",
+    columns: arg.UserColumnsOption = None,
     new_items: Annotated[
         Path | None, typer.Option("--new-items", help="Table of new items (column item_id and content), for this question.")
     ] = None,
@@ -27,6 +30,7 @@ def explain(
         typer.Option("--method", help="integrated-gradients: parts that sum to the score; leave-one-out: what it would lose."),
     ] = "integrated-gradients",
     top: Annotated[int, typer.Option("--top", help="Parts of each view to name; the rest is summed.", min=1)] = 10,
+    unknown: arg.UnknownOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Say why someone gets an item: by level, by item of the history, by content term.
@@ -43,8 +47,12 @@ def explain(
     from ..errors import UnknownIdError
     from ..models.explanation import Method
     from ..models.registry import load
+    from ..retrieval.unknown_ids import check_unknown
 
-    if user is not None or history is not None or not columns:  # columns alone are a question too
+    if as_json:
+        refuse_given(context, ["top"], "means nothing with --json, which has all parts")
+    check_unknown(unknown)
+    if user is not None or history is not None or columns is None:  # columns alone are a question too
         check_one_asker({"--user": user is not None, "--history": history is not None})
     model = load(model_folder(run))
     fresh = None
@@ -60,10 +68,11 @@ def explain(
     found = model.explain(
         wanted,
         user=stored_user(model, user) if user is not None else None,
-        history=[ids.parse(part) for part in arg.words(history)] if history is not None else None,
+        history=id_list(history, ids, "--history") if history is not None else None,
         user_columns=arg.pairs(columns, "--user-columns"),
         new_items=fresh,
         method=cast(Method, method),
+        unknown=cast(Any, unknown),
     )
     if as_json:
         print_json(found.to_json())

@@ -9,6 +9,7 @@ import typer
 
 from . import arguments as arg
 from . import completion
+from .given_options import refuse_given, refuse_tables
 from .output import JsonFlag, note, print_json, say
 from .run_division import division_origin, from_config
 from .run_folder import EventColumns, write_run_file
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 @arg.with_table_options
 def fit(
+    context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="Folder of the run: model/, log.jsonl, checkpoints/.")],
     source: Annotated[
         str | None,
@@ -44,7 +46,9 @@ def fit(
     protocol: Annotated[
         str | None,
         typer.Option(
-            "--protocol", help="With DATA: choose the number of epochs on this protocol.", autocompletion=completion.protocols
+            "--protocol",
+            help="With DATA: choose the number of epochs on this protocol.",
+            autocompletion=completion.drawn_protocols,
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the division.")] = 0,
@@ -82,13 +86,26 @@ def fit(
     division: Split | None = None
     train: Dataset
     if source is not None and Path(source).suffix == ".toml":
+        why = f"means nothing beside {source}, which says what to train on in its sections [data] and [split]"
+        refuse_tables(tables, why)
+        refuse_given(context, ["protocol", "seed", "content"], why)
         division, train, tables, configured = from_config(Path(source))
         test = {"config": str(Path(source).resolve())}
     elif kept is not None:
+        refuse_tables(tables, f"means nothing for {source}, a split whose tables were read when it was made")
+        refuse_given(context, ["protocol", "seed"], f"means nothing for {source}, which is divided already")
         division = load_split(kept)
         train = division.train
         test = {"split": str(kept.resolve()), "content": content}
     else:
+        if protocol is None:
+            refuse_given(
+                context,
+                ["seed"],
+                "means nothing without --protocol, whose draw it is (that of the model is --set random_state=1)",
+            )
+        elif protocol == "temporal":
+            refuse_given(context, ["seed"], "means nothing for protocol 'temporal', which draws nothing")
         train = arg.load_data(source, tables, content)
         if protocol is not None:
             division = arg.make_split(train, protocol, seed, {})

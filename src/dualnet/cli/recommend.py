@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
 from . import arguments as arg
 from .asker import check_one_asker, stored_user
 from .evaluate import model_folder
+from .given_options import refuse_given
+from .id_lists import id_list
 from .output import JsonFlag, print_json, say
 from .output_file import check_output_file
 
 
 def recommend(
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
     user: Annotated[str | None, typer.Option("--user", help="A user seen in training.")] = None,
     history: Annotated[str | None, typer.Option("--history", help="Items somebody took, separated by commas.")] = None,
@@ -24,10 +27,10 @@ def recommend(
         Path | None, typer.Option("--new-items", help="Table of new items (column item_id and content), for this question.")
     ] = None,
     exclude: Annotated[str, typer.Option("--exclude", help="Items not to list.")] = "",
-    candidates: Annotated[str, typer.Option("--candidates", help="List only these items.")] = "",
+    candidates: Annotated[str | None, typer.Option("--candidates", help="List only these items.")] = None,
     conditions: Annotated[
-        str, typer.Option("--filter", help='Conditions on item columns, as JSON: {"year": {"min": 2000}}.')
-    ] = "",
+        str | None, typer.Option("--filter", help='Conditions on item columns, as JSON: {"year": {"min": 2000}}.')
+    ] = None,
     only: Annotated[
         str | None, typer.Option("--only", help="List only items seen in training (known), or only others (new).")
     ] = None,
@@ -37,11 +40,12 @@ def recommend(
     popularity: Annotated[
         float, typer.Option("--popularity", help="How much of the average user's score stays in the scores, 0 to 1.")
     ] = 1.0,
-    columns: Annotated[str, typer.Option("--user-columns", help="What is known of the user: COLUMN=VALUE,COLUMN=VALUE.")] = "",
+    columns: arg.UserColumnsOption = None,
     seen: Annotated[str, typer.Option("--seen", help="Items not to list that are no part of the history: dismissed.")] = "",
     keep_seen: Annotated[
         bool, typer.Option("--keep-seen", help="Also list items of the history, and those seen or disliked.")
     ] = False,
+    unknown: arg.UnknownOption = None,
     out: Annotated[Path | None, typer.Option("--out", help="With --all: file to write, NAME.parquet.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="With --all: replace the file at --out.")] = False,
     as_json: JsonFlag = False,
@@ -49,7 +53,8 @@ def recommend(
     """Recommend items to someone, or to everyone.
 
     To someone known (--user), someone new (--history), or all known users (--all, to a Parquet file). New items of a table
-    can be part of the answer and of the history, without training.
+    can be part of the answer and of the history, without training. Ids are separated by commas; one that has a comma stands in
+    quotes: --history '"Dune, Part Two",p9'.
 
     Examples
     --------
@@ -61,28 +66,24 @@ def recommend(
     """
     from ..errors import UsageError
     from ..models.registry import load
+    from ..retrieval.unknown_ids import check_unknown
 
-    if user is not None or history is not None or everyone or not columns:  # columns alone are a question too
+    if user is not None or history is not None or everyone or columns is None:  # columns alone are a question too
         check_one_asker({"--user": user is not None, "--history": history is not None, "--all": everyone})
+    if everyone:
+        refuse_given(context, ["columns"], "means nothing with --all, where everybody has columns of their own")
+    else:
+        refuse_given(context, ["overwrite"], "means nothing without --all")
     if everyone != (out is not None):
         raise UsageError("--all and --out belong together: recommendations for everyone go to a Parquet file")
-    if overwrite and not everyone:
-        raise UsageError("--overwrite means nothing without --all; leave it out")
-    wanted: dict[str, object] = {"--new-items": new_items, "--exclude": exclude, "--candidates": candidates}
-    wanted |= {"--filter": conditions, "--only": only, "--new-share": new_share, "--user-columns": columns, "--seen": seen}
-    idle = [name for name, value in wanted.items() if value not in (None, "")] + (["--popularity"] if popularity != 1 else [])
-    if everyone and idle:
-        raise UsageError(f"{idle[0]} means nothing with --all; leave it out")
+    if candidates is not None and not candidates.strip(" ,"):
+        raise UsageError(
+            f"--candidates {candidates!r} names no item, so that nothing could be listed; leave it out to list from all"
+        )
+    check_unknown(unknown)
     if out is not None:
         check_output_file(out, ".parquet", overwrite=overwrite)
     model = load(model_folder(run))
-    if everyone:
-        written = model.recommend_all(out, k=k, filter_seen=not keep_seen)
-        if as_json:
-            print_json({"rows": written, "users": len(model.users_), "file": str(out)})
-        else:
-            say(f"wrote {written:,} rows for {len(model.users_):,} users to {out}")
-        return
     fresh = None
     ids = model.catalogue_.ids
     if new_items is not None:
@@ -90,20 +91,31 @@ def recommend(
 
         fresh = read_new_items(new_items, model)
         ids = ids.extend([key for key in fresh.ids if key not in ids])
+    wanted: Any = {
+        "k": k,
+        "exclude": id_list(exclude, ids, "--exclude"),
+        "candidates": None if candidates is None else id_list(candidates, ids, "--candidates"),
+        "filter": arg.json_object(conditions, "--filter"),
+        "only": only,
+        "new_share": new_share,
+        "popularity": popularity,
+        "seen": id_list(seen, ids, "--seen"),
+        "filter_seen": not keep_seen,
+        "new_items": fresh,
+        "unknown": unknown,
+    }
+    if everyone:
+        written = model.recommend_all(out, **wanted)
+        if as_json:
+            print_json({"rows": written, "users": len(model.users_), "file": str(out)})
+        else:
+            say(f"wrote {written:,} rows for {len(model.users_):,} users to {out}")
+        return
     found = model.recommend(
         stored_user(model, user) if user is not None else None,
-        history=[ids.parse(part) for part in arg.words(history)] if history is not None else None,
-        k=k,
-        exclude=[ids.parse(part) for part in arg.words(exclude)],
-        candidates=[ids.parse(part) for part in arg.words(candidates)] or None,
-        filter=arg.json_object(conditions, "--filter"),
-        only=cast(Any, only),
-        new_share=new_share,
-        popularity=popularity,
+        history=None if history is None else id_list(history, ids, "--history"),
         user_columns=arg.pairs(columns, "--user-columns"),
-        seen=[ids.parse(part) for part in arg.words(seen)],
-        filter_seen=not keep_seen,
-        new_items=fresh,
+        **wanted,
     )
     if as_json:
         print_json(found.to_json())

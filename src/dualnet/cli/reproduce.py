@@ -10,6 +10,7 @@ import typer
 
 from . import arguments as arg
 from . import completion
+from .given_options import refuse_given
 from .output import JsonFlag, note, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 def reproduce(
+    context: typer.Context,
     studies: Annotated[
         list[str],
         typer.Argument(
@@ -62,6 +64,8 @@ def reproduce(
     from ..experiments.studies.scope import Scope
     from ..train.options import RunOptions
 
+    if report_only:
+        refuse_given(context, ["hours", "threads"], "means nothing with --report-only, which runs nothing")
     chosen = None if datasets is None else arg.words(datasets)
     scope = Scope(chosen, None if seeds is None else tuple(arg.whole_numbers(seeds, "--seeds")), quick)
     extra = arg.model_settings(settings or [])

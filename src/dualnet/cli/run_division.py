@@ -117,6 +117,12 @@ def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, di
     tables = arg.TableOptions(**listed)
     folder = arg.split_folder(chosen)
     if folder is not None:
+        dropped = [*section, *(["[split]"] if config.get("split") else [])]
+        if dropped:
+            raise UsageError(
+                f"{path}: {', '.join(dropped)} would change nothing, for {chosen} is a split whose tables were read and divided"
+                " when it was made; leave it out"
+            )
         kept = load_split(folder)
         kept = kept if content is None else kept.with_content(arg.words(content))
         return kept, kept.train, tables, model

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from .evaluate import model_folder
+from .given_options import refuse_given
 from .output import JsonFlag, note, print_json, say
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ KEYS_FILE = "DUALNET_API_KEYS_FILE"
 
 
 def serve(
+    context: typer.Context,
     run: Annotated[Path | None, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")] = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port; 0 for any free one.", min=0, max=65535)] = 8080,
@@ -65,6 +67,14 @@ def serve(
     from ..errors import ResourceError, UsageError
 
     if make_key is not None:
+        others = [
+            parameter.name
+            for parameter in context.command.params
+            if parameter.name not in ("make_key", "admin", "role", "as_json")
+        ]
+        refuse_given(
+            context, [name for name in others if name is not None], "means nothing with --make-key, which serves nothing"
+        )
         _print_key(make_key, "admin" if admin else role, as_json)
         return
     if run is None:
@@ -77,7 +87,10 @@ def serve(
     from ..serve.front.server import run as serve_on
     from ..serve.front.slow_clients import Patience
 
+    refuse_given(context, ["admin"], "means nothing without --make-key")
     keys = _read_keys()
+    if keys is None:
+        refuse_given(context, ["rate"], f"means nothing without keys ({KEYS_FILE}), each of which it limits")
     if keys is None and not insecure and not is_loopback(host):
         raise UsageError(
             f"{host} can be reached from other machines, and there are no keys: make one with dualnet serve --make-key NAME,"

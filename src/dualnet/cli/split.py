@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import arguments as arg
+from .given_options import refuse_given
 from .output import JsonFlag, print_json, say
 
 if TYPE_CHECKING:
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
 
 @arg.with_table_options
 def split(
+    context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="Folder to write.")],
     data: arg.DataArgument = None,
-    protocol: arg.ProtocolOption = "four-quadrants",
+    protocol: arg.SplitProtocolOption = "four-quadrants",
     seed: Annotated[int, typer.Option("--seed", help="Seed of the division.")] = 0,
     content: arg.ContentOption = None,
     cold: arg.ColdOption = None,
@@ -52,6 +54,8 @@ def split(
     """
     from ..data.split_files import save_split
 
+    if protocol in ("files", "temporal"):
+        refuse_given(context, ["seed"], f"means nothing for protocol '{protocol}', which draws nothing")
     loaded = arg.load_data(data, tables, content)
     options: dict[str, object] = {
         "cold": cold, "folds": folds, "fold": fold, "candidates": candidates, "fit_on": fit_on, "train": train, "test": test,

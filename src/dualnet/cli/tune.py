@@ -10,6 +10,7 @@ import typer
 
 from . import arguments as arg
 from . import completion
+from .given_options import refuse_given, refuse_tables
 from .output import JsonFlag, note, print_json, say
 
 TRIALS = 30
@@ -17,6 +18,7 @@ TRIALS = 30
 
 @arg.with_table_options
 def tune(
+    context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="Folder for trials.jsonl and best.toml; a search found there goes on.")],
     data: Annotated[
         str | None,
@@ -89,6 +91,8 @@ def tune(
     from ..experiments.spaces import default_space, read_space, size
     from ..experiments.trials import best_trial
 
+    if method == "grid":
+        refuse_given(context, ["prune"], "means nothing with --method grid, which tries every combination")
     fixed = parse_settings(settings or [])
     build_model(model, fixed, "--set")  # complain before anything runs
     space = read_space(parse_settings(grid or [], "--grid")) if grid else default_space(model)
@@ -104,6 +108,9 @@ def tune(
     sections: dict[str, dict[str, Any]]
     kept = arg.split_folder(data)
     if kept is not None:
+        refuse_tables(tables, f"means nothing for {data}, a split whose tables were read when it was made")
+        dividing = ["protocol", "cold", "folds", "fold", "candidates", "fit_on"]
+        refuse_given(context, dividing, f"means nothing for {data}, which is divided already")
         given = load_split(kept)
         given = given if content is None else given.with_content(arg.words(content))
         loaded = given.train

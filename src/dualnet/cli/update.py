@@ -17,6 +17,7 @@ import typer
 
 from . import arguments as arg
 from .evaluate import model_folder
+from .given_options import refuse_given
 from .output import JsonFlag, note, print_json, print_table, say
 from .run_folder import EventColumns, read_event_columns, read_model_name, write_run_file
 from .run_lock import STAGED, alone, locked
@@ -28,6 +29,7 @@ FEW_PAIRS = 30  # fewer held out say little of which model is better
 
 
 def update(
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
     events: Annotated[Path | None, typer.Option("--events", help="Table of new events.")] = None,
     items: Annotated[Path | None, typer.Option("--items", help="Table of new items: item_id and content columns.")] = None,
@@ -84,6 +86,9 @@ def update(
         raise UsageError("there is nothing to update from: give --events, --items or both")
     if hold_out is not None and events is None:
         raise UsageError("--hold-out hides new pairs, so it needs --events")
+    if events is None:
+        of_events = ["user", "rating", "threshold", "event", "weight", "epochs", "learning_rate"]
+        refuse_given(context, of_events, "means nothing without --events, the table of new events")
     target = _target(run, out, overwrite)
     fitted = read_event_columns(run)
     columns = fitted.overridden(user, item, rating, threshold, event)

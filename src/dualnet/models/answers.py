@@ -5,66 +5,39 @@ How they are answered is in `retrieval.answering`; here they are asked of a mode
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self, TypedDict, Unpack, cast, overload
+from typing import Any, Self, Unpack, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from ..data.content import Content
-from ..data.kinds import comparable
 from ..data.space import ItemSpace
-from ..errors import CapabilityError, DataError, DualNetWarning, UsageError, listing
+from ..errors import CapabilityError, DataError, UsageError, listing
 from ..ids import Key
-from ..retrieval.answering import Answering, check_k
+from ..retrieval.answering import check_k
 from ..retrieval.askers import check_one_asker
-from ..retrieval.filters import Filters
 from ..retrieval.questions import (
-    Answer,
     Filter,
     ItemKind,
-    Question,
-    RecommendQuestion,
     ScoreQuestion,
     Scores,
     SimilarQuestion,
     UsersQuestion,
 )
 from ..retrieval.recommendations import RecommendationLists, Recommendations
-from ..retrieval.topk import WORKERS, block_rows, cores
+from ..retrieval.unknown_ids import Unknown, check_list
 from ..retrieval.vectors import stack_vectors
-from .catalogue import ModelCatalogue, TrainedUsers, catalogue_of, kept_vectors
-from .core import Core
+from .asking import Asks, askers_of
+from .catalogue import kept_vectors
+from .one_writer import one_writer
 from .question_content import as_content, cannot_score_new, user_rows
-
-Fallback = Literal["popularity", "error"]
-
-MOST_TOGETHER = 512  # questions of one batch
+from .wanted import Fallback, Listed, Others, Wanted, say_what_was_not_as_asked, warn_of_unknown
 
 
-class Wanted(TypedDict, total=False):
-    """What may be said of a list besides for whom it is; see `Answers.recommend`."""
-
-    user_columns: Any
-    seen: Sequence[Key]
-    k: int
-    exclude: Sequence[Key]
-    candidates: Sequence[Key] | None
-    filter: Filter | None
-    only: ItemKind | None
-    new_share: float | None
-    popularity: float
-    filter_seen: bool
-    new_items: Content | Any | None
-    fallback: Fallback
-
-
-class Answers(Core):
+class Answers(Asks):
     """Everything that follows from two encoders and a catalogue; written once for every model."""
 
     @overload
@@ -80,7 +53,7 @@ class Answers(Core):
 
     def recommend(
         self,
-        user: Key | None = None,
+        user: Key | Sequence[Key] | None = None,
         *,
         history: Sequence[Key] | None = None,
         users: Sequence[Key] | None = None,
@@ -97,13 +70,14 @@ class Answers(Core):
         filter_seen: bool = True,
         new_items: Content | Any | None = None,
         fallback: Fallback = "popularity",
+        unknown: Unknown | None = None,
     ) -> Recommendations | RecommendationLists:
         """Return the best items for someone known or never seen, or for many at once.
 
         Parameters
         ----------
         user : str or int, optional
-            A user seen in training: short for that user's stored history.
+            A user seen in training: short for that user's stored history. A list of them stands for `users`.
         history : sequence of str or int, optional
             What someone did, instead of `user`; items of the catalogue or of `new_items`.
         users : sequence of str or int, optional
@@ -139,6 +113,9 @@ class Answers(Core):
             Items for this question only, as for `add_items`; they can be recommended and can be part of the history.
         fallback : {"popularity", "error"}
             What to do when nothing is known of the user.
+        unknown : {"error", "ignore"}, optional
+            What becomes of ids that are not in the catalogue. By default those of a history are refused; those of `exclude`,
+            `candidates` and `seen` are left out with a warning. Under ``"ignore"`` all are left out and told as `ignored`.
 
         Returns
         -------
@@ -158,53 +135,61 @@ class Answers(Core):
             For an empty history under ``fallback="error"``.
         """
         self._require_fitted()
-        check_k(k)
+        if users is None and not isinstance(user, str | bytes) and isinstance(user, Iterable):
+            user, users = None, user
         one = users is None and histories is None
         if not (one and user is None and history is None and user_columns is not None):
             check_one_asker(user, history, users, histories)
-        fresh: Any = () if new_items is None else as_content(new_items, self)
-
-        def question(user: Key | None, history: Sequence[Key] | None, columns: Any) -> Question:
-            return RecommendQuestion(
-                user=user, history=history, new_items=fresh, user_columns=columns, seen=seen, k=k, exclude=exclude,
-                candidates=candidates, filter=filter, only=only, new_share=new_share, popularity=popularity,
-                keep_seen=not filter_seen, fallback=fallback,
-            )  # fmt: skip
-
+        wanted = Listed(
+            seen=seen, k=k, exclude=exclude, candidates=candidates, filter=filter, only=only, new_share=new_share,
+            popularity=popularity, filter_seen=filter_seen, new_items=new_items, fallback=fallback, unknown=unknown,
+        )  # fmt: skip
+        question = self._question(wanted)
         if one:
-            found = cast(Recommendations, self._ask([question(user, history, user_columns)])[0])
-            _warn_if_shorter([found], k)
+            asked = replace(question, user=cast(Key, user), history=history, user_columns=user_columns)
+            found = cast(Recommendations, self._ask([asked])[0])
+            say_what_was_not_as_asked(question, [found])
             return found
-        if isinstance(users, str) or isinstance(histories, str):
-            raise UsageError("users and histories must be lists, got a text")
-        askers = [(key, None) for key in users or ()] + [(None, taken) for taken in histories or ()]
+        askers = askers_of(users, histories)
         columns = [None] * len(askers)
         if user_columns is not None:
             rows = user_rows(self, user_columns, users)
             if rows.shape[0] != len(askers):
                 raise UsageError(f"user_columns has {rows.shape[0]:,} rows for {len(askers):,} users; give one row each")
             columns = [rows[[at]] for at in range(len(askers))]
-        questions = [question(key, taken, row) for (key, taken), row in zip(askers, columns, strict=True)]
+        questions = [
+            replace(question, user=key, history=taken, user_columns=row)
+            for (key, taken), row in zip(askers, columns, strict=True)
+        ]
         lists = [cast(Recommendations, answer) for part in self._batches(questions) for answer in part]
-        _warn_if_shorter(lists, k)
-        return RecommendationLists(list(range(len(lists))) if users is None else list(users), lists)
+        say_what_was_not_as_asked(question, lists)
+        return RecommendationLists(list(range(len(lists))) if users is None else _listed_ids(users), lists)
 
     def recommend_all(
-        self, path: str | Path | None = None, *, k: int = 10, filter_seen: bool = True, block: int | None = None
+        self,
+        path: str | Path | None = None,
+        *,
+        users: Sequence[Key] | None = None,
+        exclude: Sequence[Key] = (),
+        candidates: Sequence[Key] | None = None,
+        block: int | None = None,
+        **wanted: Unpack[Others],
     ) -> int | list[dict[str, Any]]:
-        """Recommend for every user seen in training, streamed.
+        """Recommend for every user seen in training, or for some of them, streamed.
 
         Parameters
         ----------
         path : str or Path, optional
             Parquet file to write (columns user, rank, item, score), in bounded memory, whole or not at all. Without it a
             list of row dictionaries is returned.
-        k : int
-            Length of each list.
-        filter_seen : bool
-            Do not list items of the stored history, nor what the user saw or disliked.
+        users : sequence of str or int, optional
+            Only these, in this order.
+        exclude, candidates
+            As in `recommend`, for everybody.
         block : int, optional
             Users at a time.
+        **wanted
+            The other arguments of `recommend` that are of lists, for everybody: `k`, `filter_seen`, `filter`, `only` and so on.
 
         Returns
         -------
@@ -215,18 +200,30 @@ class Answers(Core):
         ------
         ResourceError
             If the file cannot be written.
+        UnknownIdError, UsageError
+            As `recommend`.
         """
         from ..data.write_table import write_tables
 
         self._require_fitted()
-        check_k(k)
-        questions = (RecommendQuestion(user=user, k=k, keep_seen=not filter_seen) for user in self.users_)
-        parts = self._batches(questions, block)
-        users = iter(self.users_)
+        question = self._question(cast(Listed, {"exclude": exclude, "candidates": candidates, **wanted}))
+        check_k(question.k)
+        everybody = list(self.users_) if users is None else _listed_ids(users)
+        self.users_.rows(everybody, "user")
+        said = iter([True])
+        names = iter(everybody)
+
+        def told(part: list[Recommendations]) -> list[Recommendations]:
+            if next(said, False):
+                warn_of_unknown(question, part)  # the ids are the same for all
+            return part
+
+        parts = (
+            told(cast("list[Recommendations]", part))
+            for part in self._batches((replace(question, user=user) for user in everybody), block)
+        )
         tables = (
-            RecommendationLists([next(users) for _ in part], cast("list[Recommendations]", part)).to_arrow().select(
-                ["user", "rank", "item", "score"]
-            )
+            RecommendationLists([next(names) for _ in part], part).to_arrow().select(["user", "rank", "item", "score"])
             for part in parts
         )  # fmt: skip
         return [row for table in tables for row in table.to_pylist()] if path is None else write_tables(tables, Path(path))
@@ -241,6 +238,7 @@ class Answers(Core):
         filter: Filter | None = None,  # noqa: A002  # the word that HTTP has
         only: ItemKind | None = None,
         new_share: float | None = None,
+        unknown: Unknown | None = None,
     ) -> Recommendations:
         """Return the items nearest to one item of the catalogue by cosine of their vectors.
 
@@ -250,7 +248,7 @@ class Answers(Core):
             An item of the catalogue.
         k : int
             Length of the list.
-        exclude, candidates, filter, only, new_share
+        exclude, candidates, filter, only, new_share, unknown
             As in `recommend`.
 
         Raises
@@ -261,10 +259,11 @@ class Answers(Core):
             If the model has no vector for it.
         """
         question = SimilarQuestion(
-            item=item, k=k, exclude=exclude, candidates=candidates, filter=filter, only=only, new_share=new_share
-        )
+            item=item, k=k, exclude=exclude, candidates=candidates, filter=filter, only=only, new_share=new_share,
+            unknown=unknown,
+        )  # fmt: skip
         found = cast(Recommendations, self._ask([question])[0])
-        _warn_if_shorter([found], k)
+        say_what_was_not_as_asked(question, [found])
         return found
 
     def recommend_users(
@@ -275,6 +274,7 @@ class Answers(Core):
         exclude: Sequence[Key] = (),
         candidates: Sequence[Key] | None = None,
         filter_seen: bool = True,
+        unknown: Unknown | None = None,
     ) -> Recommendations:
         """Return the users seen in training who would want an item of the catalogue most, known or new.
 
@@ -290,14 +290,24 @@ class Answers(Core):
             List only these users.
         filter_seen : bool
             Leave out users whose history holds the item, and those who saw or disliked it.
+        unknown : {"error", "ignore"}, optional
+            As in `recommend`, for the users of `exclude` and `candidates`.
         """
-        question = UsersQuestion(item=item, k=k, exclude=exclude, candidates=candidates, keep_seen=not filter_seen)
+        question = UsersQuestion(
+            item=item, k=k, exclude=exclude, candidates=candidates, keep_seen=not filter_seen, unknown=unknown
+        )
         found = cast(Recommendations, self._ask([question])[0])
-        _warn_if_shorter([found], k)
+        say_what_was_not_as_asked(question, [found])
         return found
 
     def score(
-        self, items: Sequence[Key], *, user: Key | None = None, history: Sequence[Key] | None = None, user_columns: Any = None
+        self,
+        items: Sequence[Key],
+        *,
+        user: Key | None = None,
+        history: Sequence[Key] | None = None,
+        user_columns: Any = None,
+        unknown: Unknown | None = None,
     ) -> NDArray[np.float32]:
         """Return the score of each given item for one user or history; shape (len(items),).
 
@@ -305,8 +315,8 @@ class Answers(Core):
         ----------
         items : sequence of str or int
             Items of the catalogue.
-        user, history, user_columns
-            As in `recommend`.
+        user, history, user_columns, unknown
+            As in `recommend`; an item to score must be known.
 
         Raises
         ------
@@ -315,12 +325,15 @@ class Answers(Core):
         """
         if user is not None or history is not None or user_columns is None:
             check_one_asker(user, history)
-        question = ScoreQuestion(user=user, history=history, user_columns=user_columns, items=list(items))
+        check_list(items, "items")
+        question = ScoreQuestion(user=user, history=history, user_columns=user_columns, items=list(items), unknown=unknown)
         found = cast(Scores, self._ask([question])[0])
         return np.array(found.scores, np.float32)
 
     def add_items(self, content: Content | Any) -> Self:
         """Put new items into the catalogue from their content: recommendable at once, without training.
+
+        Several threads may add at once: one waits for the other. Questions do not wait.
 
         Parameters
         ----------
@@ -341,50 +354,25 @@ class Answers(Core):
             If an id is already in the catalogue, or a column is missing.
         """
         self._require_fitted()
-        before = self.catalogue_
         content = as_content(content, self)
         if not self.capabilities.new_items or self.featurizer_ is None:
             raise CapabilityError(cannot_score_new(self))
-        present = [key for key in content.ids if key in before.ids]
-        if present:
-            raise DataError(f"item {listing(present)} is already in the catalogue; give a new item a new id")
-        fresh = stack_vectors(before.features, self.featurizer_.transform(content))
-        known = np.concatenate([before.known, np.full(len(content), -1)])
-        raw = None if before.content is None else before.content.append(content)
-        self.catalogue_ = ItemSpace(before.ids.extend(content.ids), known, fresh, raw)
-        kept_vectors(self).extend(self, before)
+        with one_writer(self):
+            before = self.catalogue_
+            present = [key for key in content.ids if key in before.ids]
+            if present:
+                raise DataError(f"item {listing(present)} is already in the catalogue; give a new item a new id")
+            fresh = stack_vectors(before.features, self.featurizer_.transform(content))
+            known = np.concatenate([before.known, np.full(len(content), -1)])
+            raw = None if before.content is None else before.content.append(content)
+            after = ItemSpace(before.ids.extend(content.ids), known, fresh, raw)
+            vectors = kept_vectors(self)
+            kept = vectors.extended(self, before, after)
+            self.catalogue_ = after  # at once: whoever asks meanwhile has the one catalogue or the other
+            vectors.keep(kept)
         return self
 
-    def _ask(self, questions: Sequence[Question]) -> list[Answer]:
-        """Return the answers to some questions together; the first that fails raises its error."""
-        self._require_fitted()
-        answers = self._answering()(catalogue_of(self), questions)
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
-        return cast("list[Answer]", answers)
 
-    def _answering(self) -> Answering[ModelCatalogue]:
-        content = self.catalogue_.content
-        return Answering(Filters(None if content is None else content.table, align=comparable), TrainedUsers())
-
-    def _batches(self, questions: Iterator[Question] | Sequence[Question], block: int | None = None) -> Iterator[list[Answer]]:
-        """Yield the answers to many questions, so many at a time that their scores fit a budget of memory."""
-        step = block_rows(len(self.catalogue_), block) if block else min(block_rows(len(self.catalogue_)), MOST_TOGETHER)
-        workers = min(WORKERS, cores())
-        kept_vectors(self).of(self)  # once, before several threads ask for it
-        left = iter(questions)
-        with ThreadPoolExecutor(workers) as pool:
-            while group := [part for _ in range(workers) if (part := list(islice(left, step)))]:
-                # each worker multiplies and searches a part of its own; one product on all cores would leave the search to one
-                with threadpool_limits(limits=max(cores() // len(group), 1), user_api="blas"):
-                    yield from pool.map(self._ask, group)
-
-
-def _warn_if_shorter(lists: Sequence[Recommendations], k: int) -> None:
-    """Say that a list has fewer entries than were asked for."""
-    shortest = min((len(found) for found in lists), default=k)
-    if shortest < k:
-        warnings.warn(
-            f"k={k:,} is more than the {shortest:,} that may be listed; the list is shorter", DualNetWarning, stacklevel=4
-        )
+def _listed_ids(users: Sequence[Key]) -> list[Key]:
+    check_list(users, "users")
+    return list(users)

@@ -347,7 +347,7 @@ def _versions() -> dict[str, str]:
 
 def written_parameters(model: Core) -> dict[str, Any]:
     """Return the parameters of a model as strict JSON has them: infinity, which it lacks, as the text ``"inf"``."""
-    return {name: INFINITY if value == math.inf else value for name, value in model.get_params().items()}
+    return {name: INFINITY if value == math.inf else value for name, value in model.written_params().items()}
 
 
 def _read_parameter(value: Any) -> Any:

@@ -19,6 +19,8 @@ from .answers import Answers
 from .artifact import read_model, save
 from .core import Capabilities, Prepared
 from .explaining import Explains
+from .fit_arguments import check_fit_arguments
+from .one_writer import one_writer
 from .updating import Updates
 
 __all__ = ["Capabilities", "Prepared", "Recommender"]  # what a model is written with
@@ -82,15 +84,24 @@ class Recommender(Answers, Explains, Updates):
 
         Raises
         ------
+        UsageError
+            For a parameter of a wrong type or outside its range, before anything is trained; for anything but a `Dataset`.
         DataError
             If the data cannot be used.
         CapabilityError
             If the model needs content and there is none.
         """
+        check_fit_arguments(train, validation, run)
+        with one_writer(self):
+            return self._fit_now(train, validation, run or RunOptions())
+
+    def _fit_now(self, train: Dataset, validation: Validation | None, run: RunOptions) -> Self:
+        """Fit with nobody else writing; arguments and errors as `fit`."""
         started = time.perf_counter()
+        self._settle()
         known, fingerprint = self._prepare(train), train.fingerprint()
-        described = {"model": self.name, "data": train.name, "fingerprint": fingerprint, **self.get_params()}
-        with tracked(run or RunOptions(), described) as tracked_run:
+        described = {"model": self.name, "data": train.name, "fingerprint": fingerprint, **self.written_params()}
+        with tracked(run, described) as tracked_run:
             self._fit(known, validation, tracked_run)
         self.info_ = {
             "data": train.name,

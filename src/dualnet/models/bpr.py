@@ -16,7 +16,7 @@ from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import ArtifactError, UsageError
 from ..ids import Rows
-from ..rng import generator
+from ..rng import RandomState, generator
 from ..train.options import RunOptions
 from ..train.progress import EpochLog
 from .base import Capabilities, Prepared, Recommender
@@ -60,7 +60,7 @@ class BPR(Recommender):
         Looks without a better figure after which training stops.
     validation_users : int
         Users ranked at each look.
-    random_state : int
+    random_state : int, RandomState, Generator or None
         Seed of the first factors, the order of the pairs and the negatives.
     """
 
@@ -78,7 +78,7 @@ class BPR(Recommender):
         validate_every: int = 10,
         patience: int = 2,
         validation_users: int = 1000,
-        random_state: int = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.factors = factors
         self.learning_rate = learning_rate
@@ -97,7 +97,6 @@ class BPR(Recommender):
         return Capabilities.known_items()
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
-        self._check()
         if run.log is not None:
             run.log.unlink(missing_ok=True)
         choose_then_refit(self, known, validation, run, type(self)._descend)
@@ -107,14 +106,14 @@ class BPR(Recommender):
         last, run = self.epochs if phase.chosen is None else phase.chosen, phase.run
         asked = None
         if phase.tasks:
-            asked = ValidationTasks(self, phase.tasks, users=self.validation_users, seed=self.random_state)
+            asked = ValidationTasks(self, phase.tasks, users=self.validation_users, seed=self.seed_)
         matrix = known.data.interactions.pattern()
         n_items = matrix.shape[1]
-        drawn = generator(self.random_state, "bpr-fold-in").permutation(n_items)[:FOLD_SAMPLE]
+        drawn = generator(self.seed_, "bpr-fold-in").permutation(n_items)[:FOLD_SAMPLE]
         self.fold_sample_ = np.sort(drawn)
         steps = PairwiseSteps(
             matrix, factors=self.factors, learning_rate=self.learning_rate, regularization=self.regularization,
-            negatives=self.negatives, batch=self.batch, epochs=self.epochs, seed=self.random_state,
+            negatives=self.negatives, batch=self.batch, epochs=self.epochs, seed=self.seed_,
         )  # fmt: skip
         self.item_factors_, self.epochs_ = steps.items, last
         kept, best = steps.items, -np.inf

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -19,7 +18,8 @@ from ..ids import IdMap, Key, Rows
 from ..retrieval.catalogue import Brought, Catalogue, ScoredUsers
 from ..retrieval.principal import PrincipalAxes
 from ..retrieval.topk import block_rows, inner_products
-from ..retrieval.vectors import Vectors, largest, mean_vector, norms, stack_vectors
+from ..retrieval.vectors import Vectors, largest, mean_vector, stack_vectors
+from .catalogue_vectors import CatalogueVectors
 from .core import Core
 from .question_content import as_content, cannot_score_new, user_row
 
@@ -187,12 +187,12 @@ class ModelCatalogue(ModelView):
     @cached_property
     def vectors(self) -> Vectors:
         """Vectors of all rows."""
-        return self._kept.of(self._model)
+        return self._kept.of(self._model, self._space).vectors
 
     @cached_property
     def lengths(self) -> NDArray[np.float64]:
         """Euclidean lengths of the vectors."""
-        return self._kept.lengths(self._model)
+        return self._kept.of(self._model, self._space).lengths
 
     @cached_property
     def listed(self) -> NDArray[np.bool_]:
@@ -267,36 +267,6 @@ class ModelCatalogue(ModelView):
             return own
         known = np.concatenate([own.known, extra.space.known])
         return ItemSpace(IdMap(np.arange(len(known))), known, stack_vectors(own.features, extra.space.features))
-
-
-class CatalogueVectors:
-    """The vectors of one catalogue and no other: memory does not grow with the number of questions."""
-
-    def __init__(self) -> None:
-        self._space: weakref.ref[ItemSpace] | None = None
-        self._vectors: Vectors = None
-        self._lengths: NDArray[np.float64] | None = None
-
-    def of(self, model: Core) -> Vectors:
-        """Return the vectors of `model.catalogue_`, shape (len(catalogue_), width)."""
-        if self._space is None or self._space() is not model.catalogue_:
-            self._vectors, self._lengths = model.encode_items(model.catalogue_), None
-            self._space = weakref.ref(model.catalogue_)
-        return self._vectors
-
-    def extend(self, model: Core, before: ItemSpace) -> None:
-        """Encode only what `model.catalogue_` has behind the items of the catalogue before it."""
-        if self._space is not None and self._space() is before:
-            fresh = model.encode_items(model.catalogue_, np.arange(len(before), len(model.catalogue_)))
-            self._vectors, self._lengths = stack_vectors(self._vectors, fresh), None
-            self._space = weakref.ref(model.catalogue_)
-
-    def lengths(self, model: Core) -> NDArray[np.float64]:
-        """Return their Euclidean lengths, shape (len(catalogue_),)."""
-        vectors = self.of(model)
-        if self._lengths is None:
-            self._lengths = norms(vectors)
-        return self._lengths
 
 
 class TrainedUsers:

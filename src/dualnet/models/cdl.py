@@ -15,6 +15,7 @@ from ..data.tasks import Validation
 from ..errors import ArtifactError, CapabilityError, UsageError, nearest, optional_package
 from ..ids import Rows
 from ..nn.spec import ACTIVATIONS, Activation
+from ..rng import RandomState
 from ..train.options import RunOptions
 from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
@@ -76,7 +77,7 @@ class CDL(Recommender):
         Of Adam.
     device : {"auto", "cpu", "cuda"}
         Where the autoencoder trains; by default on the GPU where torch sees one.
-    random_state : int
+    random_state : int, RandomState, Generator or None
         Seed of weights, order and noise; the same seed gives the same bits on one machine and thread count.
 
     Attributes
@@ -115,7 +116,7 @@ class CDL(Recommender):
         batch: int = 1024,
         learning_rate: float = 3e-3,
         device: Literal["auto", "cpu", "cuda"] = "auto",
-        random_state: int = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.levels = levels
         self.zero_weight = zero_weight
@@ -163,7 +164,7 @@ class CDL(Recommender):
         return Capabilities.all_quadrants()
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
-        self._check(known.data.interactions.matrix)
+        self._check_zero_weight(known.data.interactions.matrix)
         if run.log is not None:
             run.log.unlink(missing_ok=True)
         self.figures_ = choose_then_refit(self, known, validation, run, type(self)._learn)
@@ -173,7 +174,7 @@ class CDL(Recommender):
         with optional_package("torch", "train", "fitting CDL"):
             from .alternation import alternate
         rounds = self.alternations if phase.chosen is None else best_round(phase.chosen)
-        asked = ValidationTasks(self, phase.tasks, users=VALIDATION_USERS, seed=self.random_state)
+        asked = ValidationTasks(self, phase.tasks, users=VALIDATION_USERS, seed=self.seed_)
 
         def figures(items: NDArray[np.float32], encoder: ContentEncoder) -> dict[str, float]:
             self.item_factors_, self.encoder_ = items, encoder
@@ -204,7 +205,7 @@ class CDL(Recommender):
                 joint_epochs=self.pretraining_epochs,
                 batch=self.batch,
                 learning_rate=self.learning_rate,
-                seed=self.random_state,
+                seed=self.seed_,
             ),
             self.epochs,
             self.device,
@@ -253,7 +254,7 @@ class CDL(Recommender):
         biases = [saved_array(tensors, f"bias{k}", None) for k in range(layers)]
         self.encoder_ = ContentEncoder(config["activation"], weights, biases)
 
-    def _check(self, matrix: csr_array) -> None:
+    def _check(self) -> None:
         if not self.levels or any(not isinstance(width, int) or width < 1 for width in self.levels):
             raise UsageError(f"levels={self.levels!r}: give one or more positive widths, such as (200, 200)")
         for name, choices in CHOICES.items():
@@ -268,6 +269,8 @@ class CDL(Recommender):
                 raise UsageError(f"{name}={getattr(self, name)!r} must be above 0")
         if not self.weight_penalty >= 0:
             raise UsageError(f"weight_penalty={self.weight_penalty!r} must be at least 0")
+
+    def _check_zero_weight(self, matrix: csr_array) -> None:
         lightest = min(float(matrix.data.min()), 1.0)  # new users are folded in with weight 1
         if not 0 < self.zero_weight < lightest:
             raise UsageError(

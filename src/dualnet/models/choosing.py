@@ -88,7 +88,7 @@ def choose_then_refit(
     """
     if validation is None or needs_no_refit(validation, known):
         return learn(model, known, Phase("train", *_asked(validation), None, run))
-    twin = type(model)(**model.get_params())
+    twin = model.twin()
     chosen = learn(twin, twin._prepare(validation.train), Phase("choose", *_asked(validation), None, run))
     learn(model, known, Phase("final", (), (), chosen, run))
     return chosen

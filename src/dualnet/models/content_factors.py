@@ -14,13 +14,14 @@ from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import CapabilityError, UsageError, optional_package
 from ..ids import Rows
+from ..rng import RandomState
 from ..train.options import RunOptions
 from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
 from .content_cosine import features_of
 from .reasons import Cut, Reasons, linear, only_new, weigh
 from .saved_arrays import saved_array
-from .wmf import factorise
+from .wmf import check_factors, factorise
 
 
 class ContentFactors(Recommender):
@@ -45,7 +46,7 @@ class ContentFactors(Recommender):
         regularization: float = 1.0,
         iterations: int = 15,
         ridge: float = 1.0,
-        random_state: int = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.factors = factors
         self.zero_weight = zero_weight
@@ -59,9 +60,12 @@ class ContentFactors(Recommender):
         """All four quadrants."""
         return Capabilities.all_quadrants()
 
-    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
+    def _check(self) -> None:
+        check_factors(self)
         if not self.ridge > 0:
             raise UsageError(f"ridge={self.ridge!r} must be above 0")
+
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         features = known.content(self.name)
         with optional_package("scikit-learn", "train", "fitting content-factors", module="sklearn"):
             from sklearn.linear_model import Ridge

@@ -18,6 +18,7 @@ from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import UsageError, nearest
 from ..ids import Rows
+from ..rng import RandomState
 from ..train.options import RunOptions
 from .als import Gram, contributions, half_step, row_penalty
 from .als_rows import Array, SortedRows, blas_threads
@@ -25,7 +26,7 @@ from .base import Capabilities, Prepared, Recommender
 from .content_cosine import features_of
 from .reasons import Cut, Reasons, linear, only_new
 from .saved_arrays import saved_array
-from .wmf import check_factorisation, start_factors
+from .wmf import check_factorisation, check_factors, start_factors
 
 KINDS = ("text", "tags", "categories", "numbers", "vectors", "bags", "images")  # fields of `ContentSpec`
 MEASURED = (
@@ -52,7 +53,7 @@ class Coupled(Recommender):
         ``tags``, ``categories``, ``numbers``, ``vectors``, ``bags``, ``images``) for those that are not named; the rest is left out.
     iterations : int
         Alternations, as in `WMF`.
-    random_state : int
+    random_state : int, RandomState, Generator or None
         Seed of the first item factors.
 
     References
@@ -72,7 +73,7 @@ class Coupled(Recommender):
         regularization_power: float = 0.0,
         content_weight: float | Mapping[str, float] = 0.5,
         iterations: int = 15,
-        random_state: int = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.factors = factors
         self.zero_weight = zero_weight
@@ -87,6 +88,9 @@ class Coupled(Recommender):
         """All four quadrants."""
         return Capabilities.all_quadrants()
 
+    def _check(self) -> None:
+        check_factors(self, self.regularization_power)
+
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         features = known.content(self.name)
         assert self.featurizer_ is not None  # there is content
@@ -96,7 +100,7 @@ class Coupled(Recommender):
         matrix = csr_array(vstack([known.data.interactions.matrix, has.T], format="csr"))
         check_factorisation(self, matrix, self.regularization_power)
         rows, columns, threads = SortedRows.of(matrix), SortedRows.of(csr_array(matrix.T)), run.threads or blas_threads()
-        items = start_factors(matrix.shape[1], self.factors, self.random_state)
+        items = start_factors(matrix.shape[1], self.factors, self.seed_)
         owners = np.zeros((matrix.shape[0], self.factors), np.float32)  # users and words
         for _ in range(self.iterations):
             owners = half_step(

@@ -90,7 +90,7 @@ def descend(
         pretrain_epochs=model.pretrain_epochs,
         refine_epochs=model.refine_epochs,
         epochs=model.epochs,
-        seed=model.random_state,
+        seed=model.seed_,
     )
     encoder: PretrainedEncoder | None = None
     network: DualNetwork | None = None
@@ -154,7 +154,7 @@ def descend_further(
     phase : str
         Name in the log, and of the random numbers.
     """
-    stage = Stage("optimise", phase, len(model.levels), epochs, derive_seed(model.random_state, phase))
+    stage = Stage("optimise", phase, len(model.levels), epochs, derive_seed(model.seed_, phase))
     with threads(run.threads):
         objective = _objective(model, known, stage)
         restore_network(objective.inputs, tensors)
@@ -201,7 +201,7 @@ def _pretrain(
 def _objective(model: DualNet, known: Prepared, stage: Stage) -> DualObjective:
     """Return the networks of a stage with their loss."""
     matrix = known.data.interactions.matrix
-    weights = torch.Generator().manual_seed(derive_seed(model.random_state, "weights"))
+    weights = torch.Generator().manual_seed(derive_seed(model.seed_, "weights"))
     return DualObjective(
         DualNetwork(_shape(model, known, stage.depth), weights).to(choose_device(model.device)),
         matrix,
@@ -270,7 +270,7 @@ def _start(model: DualNet, objective: DualObjective, before: DualNetwork | None,
     if before is not None:
         stack(before, objective.network)
     elif model.init == "spectral":
-        generator = torch.Generator().manual_seed(derive_seed(model.random_state, "spectral"))
+        generator = torch.Generator().manual_seed(derive_seed(model.seed_, "spectral"))
         spectral_start(objective.inputs, model.zero_weight, generator)
     if encoder is not None:
         install_encoder(encoder, objective.inputs, since=0 if before is None else len(before.shape.levels))
@@ -280,7 +280,7 @@ def _start(model: DualNet, objective: DualObjective, before: DualNetwork | None,
 
 def _validator(model: DualNet, tasks: Sequence[RankingTask], network: DualNetwork) -> Callable[[], dict[str, float]]:
     """Return a function that ranks validation users with the weights of the moment; they are calibrated before each call."""
-    asked = ValidationTasks(model, tasks, users=model.validation_users, seed=model.random_state)
+    asked = ValidationTasks(model, tasks, users=model.validation_users, seed=model.seed_)
     return lambda: asked.figures(partial(_encode, DualRuntime(*export_network(network))))
 
 
@@ -290,7 +290,7 @@ def _encode(runtime: DualRuntime, task: RankingTask, space: ItemSpace, columns: 
 
 
 def _identity(model: DualNet, data: Dataset, stop_after: int | None) -> dict[str, Any]:
-    parameters = {name: list(v) if isinstance(v, tuple) else v for name, v in model.get_params().items()}
+    parameters = {name: list(v) if isinstance(v, tuple) else v for name, v in model.written_params().items()}
     return {**parameters, "data": data.fingerprint(), "stop_after": stop_after}
 
 

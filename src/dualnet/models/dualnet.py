@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import CapabilityError, optional_package
 from ..nn.spec import Activation
+from ..rng import RandomState
 from ..train.options import RunOptions
 from .base import Prepared
 from .choosing import Phase
@@ -132,7 +133,7 @@ class DualNet(LevelModel):
         Users and items of a dual mini-batch; by default square blocks, about 25 an epoch (`train.regime.choose_blocks`).
     device : {"auto", "cpu", "cuda"}
         Where to train; by default on the GPU where torch sees one.
-    random_state : int
+    random_state : int, RandomState, Generator or None
         Seed of weights, order and noise; the same seed gives the same bits on one machine and thread count.
 
     Raises
@@ -199,7 +200,7 @@ class DualNet(LevelModel):
         user_batch: int | None = None,
         item_batch: int | None = None,
         device: Literal["auto", "cpu", "cuda"] = "auto",
-        random_state: int = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.levels = levels
         self.design = design

@@ -42,9 +42,11 @@ class EASE(Recommender):
         """Known items, any history."""
         return Capabilities.known_items()
 
-    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
+    def _check(self) -> None:
         if not self.regularization > 0:
             raise UsageError(f"regularization={self.regularization!r} must be above 0")
+
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         n = len(self.items_)
         if n > MOST_ITEMS:
             raise CapabilityError(

@@ -16,6 +16,7 @@ from ..ids import IdMap, Key, Rows
 from ..retrieval.askers import check_one_asker, resolve
 from ..retrieval.questions import Asker
 from ..retrieval.recommendations import UserPath
+from ..retrieval.unknown_ids import Unknown, check_list
 from .catalogue import ReadableCatalogue, catalogue_of
 from .core import Core
 from .explanation import METHODS, ContentPart, Explanation, HistoryPart, Method, View
@@ -36,6 +37,7 @@ class Explains(Core):
         user_columns: Any = None,
         new_items: Content | Any | None = None,
         method: Method = "integrated-gradients",
+        unknown: Unknown | None = None,
     ) -> Explanation:
         """Return why someone gets an item: its score by level, by item of the history and by content term.
 
@@ -43,7 +45,7 @@ class Explains(Core):
         ----------
         item : str or int
             An item of the catalogue or of `new_items`.
-        user, history, user_columns, new_items
+        user, history, user_columns, new_items, unknown
             As in `recommend`.
         method : {"integrated-gradients", "leave-one-out"}
             Parts that sum to the score, or what the score loses when one thing is left out.
@@ -60,7 +62,7 @@ class Explains(Core):
             If the model cannot score the item.
         """
         return self.explain_many(
-            [item], user=user, history=history, user_columns=user_columns, new_items=new_items, method=method
+            [item], user=user, history=history, user_columns=user_columns, new_items=new_items, method=method, unknown=unknown
         )[0]
 
     def explain_many(
@@ -72,6 +74,7 @@ class Explains(Core):
         user_columns: Any = None,
         new_items: Content | Any | None = None,
         method: Method = "integrated-gradients",
+        unknown: Unknown | None = None,
     ) -> list[Explanation]:
         """Return one explanation for each of some items, such as a whole list of recommendations; faster than one by one.
 
@@ -79,16 +82,15 @@ class Explains(Core):
         ----------
         items : sequence of str or int
             As `item` in `explain`.
-        user, history, user_columns, new_items, method
+        user, history, user_columns, new_items, method, unknown
             As in `explain`.
         """
         self._require_fitted()
         if user is not None or history is not None or user_columns is None:
             check_one_asker(user, history)
-        if isinstance(items, str):
-            raise UsageError(f"items must be a list of item ids, got the text {items!r}")
+        check_list(items, "items")
         fresh: Any = () if new_items is None else as_content(new_items, self)
-        asker = Asker(user=user, history=history, user_columns=user_columns, new_items=fresh)
+        asker = Asker(user=user, history=history, user_columns=user_columns, new_items=fresh, unknown=unknown)
         return explain(catalogue_of(self), asker, items, method)
 
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:

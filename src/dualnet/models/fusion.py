@@ -15,6 +15,7 @@ from ..data.tasks import RankingTask, Validation
 from ..errors import UsageError
 from ..ids import Rows
 from ..retrieval.vectors import Vectors
+from ..rng import RandomState
 from ..train.options import RunOptions
 from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
@@ -22,7 +23,7 @@ from .choosing import Phase, choose_then_refit
 from .content_level import Embedded, best_content_weight, items_with_content, users_with_content
 from .reasons import Reasons, linear, of_profile
 from .saved_arrays import saved_array, saved_number
-from .wmf import factorise
+from .wmf import check_factors, factorise
 
 DEFAULT_WEIGHT = 0.5  # without a validation to choose on
 
@@ -51,7 +52,7 @@ class Fusion(Recommender):
         regularization: float = 1.0,
         iterations: int = 15,
         weight: float | None = None,
-        random_state: int = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.factors = factors
         self.zero_weight = zero_weight
@@ -65,9 +66,12 @@ class Fusion(Recommender):
         """All four quadrants."""
         return Capabilities.all_quadrants()
 
-    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
+    def _check(self) -> None:
+        check_factors(self)
         if self.weight is not None and not self.weight >= 0:
             raise UsageError(f"weight={self.weight!r} must be at least 0")
+
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         known.content(self.name)
         choose_then_refit(self, known, validation if self.weight is None else None, run, type(self)._learn)
 
@@ -76,7 +80,7 @@ class Fusion(Recommender):
         if phase.chosen is not None:
             self.weight_ = phase.chosen
         elif phase.tasks:
-            self.weight_ = best_content_weight((*phase.tasks, *phase.served), self._embed, self.random_state)
+            self.weight_ = best_content_weight((*phase.tasks, *phase.served), self._embed, self.seed_)
         else:
             self.weight_ = DEFAULT_WEIGHT if self.weight is None else self.weight
         return self.weight_

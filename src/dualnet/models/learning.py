@@ -82,8 +82,6 @@ class Learner(Recommender):
     content_weight: float | None
     new_scale: float | None
     unliked_scale: float | None
-    random_state: int
-
     levels_: Levels
 
     def _train_networks(
@@ -141,7 +139,7 @@ def chosen_without_networks(model: Learner, drawn: Validation, run: RunOptions) 
         Drawn from data that nobody divided.
     run : RunOptions
     """
-    twin = type(model)(**({**model.get_params(), "levels": ()} if model.levels else model.get_params()))
+    twin = model.twin(levels=()) if model.levels else model.twin()
     chosen = learn_levels(twin, twin._prepare(drawn.train), Phase("choose", drawn.tasks, drawn.served, None, run))
     network = 0.0 if not model.levels else NETWORK_WEIGHT if model.network_weight is None else model.network_weight
     return replace(chosen, weights=replace(chosen.weights, network=network))
@@ -220,13 +218,13 @@ def _training(model: Learner, known: Prepared, read_along: NDArray[np.float32] |
     if known.features is not None:
         content = read_content(known.features, read_along)
         if read_along is None and is_long(content):
-            read_along = ContentAxes.of(content, LONG_AXES, model.random_state).directions
+            read_along = ContentAxes.of(content, LONG_AXES, model.seed_).directions
             content = read_content(known.features, read_along)
         if content.shape[1] > FEW_FEATURES:
-            axes = ContentAxes.of(content, AXES, model.random_state)
+            axes = ContentAxes.of(content, AXES, model.seed_)
     matrix = csr_array(known.data.interactions.matrix)
     width = min(model.factors, *matrix.shape)  # more factors than users or items say nothing
-    return Training(matrix, content, axes, FactorSettings(width, 0.0, 0.0, random_state=model.random_state), read_along)
+    return Training(matrix, content, axes, FactorSettings(width, 0.0, 0.0, random_state=model.seed_), read_along)
 
 
 def is_long(content: Matrix) -> bool:
@@ -263,7 +261,7 @@ def _weigh(model: Learner, levels: Levels, phase: Phase[Chosen]) -> LevelWeights
 
 def _questions(model: Learner, tasks: tuple[RankingTask, ...], users: int) -> list[Question]:
     found = []
-    for task in (sample_users(task, users, model.random_state) for task in tasks):
+    for task in (sample_users(task, users, model.seed_) for task in tasks):
         columns = None if task.user_content is None else model.user_features(task.user_content)
         found.append(Question(task, model.space(task.items, task.content), columns))
     return found

@@ -46,11 +46,13 @@ class ItemKNN(Recommender):
         """Known items, any history."""
         return Capabilities.known_items()
 
-    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
+    def _check(self) -> None:
         if not isinstance(self.neighbours, int) or self.neighbours < 1:
             raise UsageError(f"neighbours={self.neighbours!r} must be a whole number of at least 1")
         if self.shrinkage < 0:
             raise UsageError(f"shrinkage={self.shrinkage!r} must not be negative")
+
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         by_item = csr_array(self.histories_.T)
         lengths = np.sqrt(np.diff(by_item.indptr))
         blocks = []

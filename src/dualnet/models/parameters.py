@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Self, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_type_hints
 
 from ..errors import UsageError, nearest
+from ..rng import draw_seed
+from .parameter_types import IN_PYTHON, WRITTEN, Form, check_type, plain
 
 T = TypeVar("T")
 
@@ -14,12 +16,20 @@ T = TypeVar("T")
 class Parameters:
     """Base of everything whose constructor takes keywords and only stores them: they are the configuration.
 
-    `get_params` and `set_params` behave as in scikit-learn, so ``sklearn.base.clone`` returns an unfitted twin.
+    `get_params` and `set_params` behave as in scikit-learn, so ``sklearn.base.clone`` returns an unfitted twin. `fit` replaces
+    NumPy's scalars and arrays by plain values, and checks all types before it begins.
+
+    Attributes
+    ----------
+    drawn_seed_ : int
+        What the last `fit` drew from `random_state`; of a number the number itself.
     """
 
     name: ClassVar[str]
     unbounded: ClassVar[frozenset[str]] = frozenset()
     """Parameters that may be infinity."""
+
+    drawn_seed_: int
 
     @classmethod
     def parameter_names(cls) -> list[str]:
@@ -47,6 +57,70 @@ class Parameters:
             if name not in known:
                 hint = nearest(name, known) if known else " It has none."
                 raise UsageError(f"{place}model '{cls.name}' has no parameter '{name}'.{hint}")
+
+    @classmethod
+    def check_types(cls, parameters: Mapping[str, Any], place: str = "", *, form: Form = WRITTEN) -> dict[str, Any]:
+        """Return values of parameters as the constructor's annotations have them.
+
+        Parameters
+        ----------
+        parameters : mapping
+            Values by name.
+        place : str
+            Where they came from, such as ``"dualnet.toml: "``, for the text.
+        form : Form
+            How the text puts a name and its value.
+
+        Raises
+        ------
+        UsageError
+            For a value of another type; the text names it.
+        """
+        hints = get_type_hints(cls.__init__, None, {"Sequence": Sequence, "Literal": Literal})
+        return {
+            name: check_type(value, hints[name], f"{place}{name}", form, infinite=name in cls.unbounded)
+            for name, value in parameters.items()
+        }
+
+    @property
+    def seed_(self) -> int:
+        """The seed of the last fit: drawn from `random_state`, or that number itself."""
+        if "drawn_seed_" in vars(self):
+            return self.drawn_seed_
+        return draw_seed(vars(self).get("random_state", 0))
+
+    def twin(self, **changes: Any) -> Self:
+        """Return an unfitted model with the same parameters, but for some, and the same seed."""
+        made = type(self)(**{**self.get_params(), **changes})
+        made.drawn_seed_ = self.seed_
+        return made
+
+    def written_params(self) -> dict[str, Any]:
+        """Return the parameters as they are kept with what was learned: instead of a generator the seed that it gave."""
+        return self.get_params() | ({"random_state": self.seed_} if "random_state" in self.parameter_names() else {})
+
+    def _settle(self) -> None:
+        """Make the parameters ready for a fit: plain values of the right types, and a seed.
+
+        Raises
+        ------
+        UsageError
+            For a value of another type, or out of its range (`_check`).
+        """
+        for name, value in self.get_params().items():
+            setattr(self, name, plain(value))
+        parameters = self.get_params()
+        random_state = parameters.pop("random_state", 0)
+        try:
+            self._check()  # a range says more than a type
+        except (TypeError, AttributeError):
+            self.check_types(parameters, form=IN_PYTHON)
+            raise
+        self.check_types(parameters, form=IN_PYTHON)
+        self.drawn_seed_ = draw_seed(random_state)
+
+    def _check(self) -> None:
+        """Refuse values outside their range, as far as that can be told without data; raises `UsageError`."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the constructor's arguments of this model.
@@ -86,7 +160,8 @@ class Parameters:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle holds: parameters and what was learned. Caches (`_cached`) are made anew."""
-        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        # a copy first, for another thread may add to the attributes
+        return {name: value for name, value in dict(vars(self)).items() if not name.startswith("_")}
 
     def _cached(self, name: str, make: Callable[[], T]) -> T:
         """Return a cache, made on first use: an attribute whose name begins with an underscore."""

@@ -15,6 +15,7 @@ from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import UsageError
 from ..ids import Rows
+from ..rng import RandomState
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
 from .content_cosine import at_unit_length, features_of, unit_profile, unit_vectors
@@ -72,14 +73,14 @@ class LsaProfile(Recommender):
     ----------
     width : int
         Number of singular vectors; clipped to what the features allow.
-    random_state : int
+    random_state : int, RandomState, Generator or None
         Seed of the starting vector of the solver.
     """
 
     name: ClassVar[str] = "lsa-profile"
     uses_content: ClassVar[bool] = True
 
-    def __init__(self, *, width: int = 200, random_state: int = 0) -> None:
+    def __init__(self, *, width: int = 200, random_state: RandomState = 0) -> None:
         self.width = width
         self.random_state = random_state
 
@@ -88,15 +89,17 @@ class LsaProfile(Recommender):
         """All four quadrants."""
         return Capabilities.all_quadrants()
 
-    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
+    def _check(self) -> None:
         if not isinstance(self.width, int) or self.width < 1:
             raise UsageError(f"width={self.width!r} must be a whole number of at least 1")
+
+    def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         matrix = known.content(self.name).astype(np.float64)
         width = min(self.width, min(matrix.shape) - 1)
         if width < 1:
             self.projection_ = np.eye(matrix.shape[1], dtype=np.float32)
             return
-        start = np.random.Generator(np.random.Philox(self.random_state)).normal(size=min(matrix.shape))
+        start = np.random.Generator(np.random.Philox(self.seed_)).normal(size=min(matrix.shape))
         _, _, right = svds(matrix, k=width, v0=start)
         self.projection_ = np.ascontiguousarray(right.T, np.float32)
 

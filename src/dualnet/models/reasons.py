@@ -85,7 +85,8 @@ class Reasons:
 
     def __add__(self, other: Reasons) -> Reasons:
         """Return the reasons of a sum of two scores; where one side reads no content, its score is part of the base."""
-        return Reasons(self.levels + other.levels, self.history + other.history, _both(self, other))
+        method: Method = self.method if self.method == other.method else "leave-one-out"  # which says less of how parts sum
+        return Reasons(self.levels + other.levels, self.history + other.history, _both(self, other), method)
 
 
 def _both(one: Reasons, other: Reasons) -> Cut | None:

@@ -17,6 +17,8 @@ from ..train.options import RunOptions
 from ..train.tracking.guard import tracked
 from .core import Core, Prepared
 from .growth import grow
+from .one_writer import one_writer
+from .parameter_types import plain
 from .question_content import as_content, as_user_content
 
 
@@ -67,6 +69,21 @@ class Updates(Core):
             If the new rows cannot be used.
         """
         self._require_fitted()
+        with one_writer(self):
+            self._update_now(new, items, users, epochs, learning_rate, run)
+        return self
+
+    def _update_now(
+        self,
+        new: Interactions | Dataset | None,
+        items: Content | Any,
+        users: Content | None,
+        epochs: int | None,
+        learning_rate: float | None,
+        run: RunOptions | None,
+    ) -> None:
+        """Update with nobody else writing; arguments and errors as `update`."""
+        epochs, learning_rate = plain(epochs), plain(learning_rate)
         if not self.capabilities.updates:
             raise CapabilityError(
                 f"model '{self.name}' cannot be updated; fit it again on all data, which gives the same and is as fast"
@@ -100,7 +117,7 @@ class Updates(Core):
         idle = grown.added["pairs"] == 0 and np.array_equal(data.matrix.data, weights)  # no pair is new, and none is heavier
         fingerprint = grown.prepared.data.fingerprint()
         described = {"model": self.name, "data": self.info_["data"], "fingerprint": fingerprint, "update": number}
-        described |= self.get_params()
+        described |= self.written_params()
         with tracked(run or RunOptions(), described) as options:
             trained = updated._update(
                 grown.prepared, number, len(self.items_),
@@ -122,9 +139,7 @@ class Updates(Core):
             },
         }
         vars(updated).pop("manifest_", None)
-        vars(self).clear()
-        vars(self).update(vars(updated))
-        return self
+        self.__dict__ = dict(vars(updated))  # at once: nobody who asks meanwhile finds half a model
 
     def _update(
         self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions

@@ -14,7 +14,7 @@ from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import UsageError
 from ..ids import Rows
-from ..rng import generator
+from ..rng import RandomState, generator
 from ..train.options import RunOptions
 from .als import contributions, half_step, row_penalty
 from .als_rows import SortedRows, blas_threads
@@ -49,7 +49,7 @@ class WMF(Recommender):
     iterations : int
         Alternations; each brings all users, then all items, nearer to their minimisers by three steps of conjugate gradients from
         where the last one left them, which ranks as exact steps do at a third of their time.
-    random_state : int
+    random_state : int, RandomState, Generator or None
         Seed of the first item factors.
     """
 
@@ -63,7 +63,7 @@ class WMF(Recommender):
         regularization: float = 1.0,
         regularization_power: float = 0.0,
         iterations: int = 15,
-        random_state: int = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.factors = factors
         self.zero_weight = zero_weight
@@ -87,6 +87,9 @@ class WMF(Recommender):
     def capabilities(self) -> Capabilities:
         """Known items, any history."""
         return Capabilities.known_items(updates=True)
+
+    def _check(self) -> None:
+        check_factors(self, self.regularization_power)
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         self.item_factors_ = factorise(
@@ -149,7 +152,7 @@ def factorise(
         If a parameter is outside its range.
     """
     check_factorisation(model, matrix, regularization_power)
-    items = start_factors(matrix.shape[1], model.factors, model.random_state)
+    items = start_factors(matrix.shape[1], model.factors, model.seed_)
     users = np.zeros((matrix.shape[0], model.factors), np.float32)
     return alternate(model, matrix, users, items, model.iterations, regularization_power, threads)
 
@@ -185,7 +188,7 @@ def factorise_further(
         If a new pair weighs no more than a zero.
     """
     check_factorisation(model, matrix, regularization_power)
-    factors = start_factors(matrix.shape[1], items.shape[1], model.random_state)
+    factors = start_factors(matrix.shape[1], items.shape[1], model.seed_)
     factors[: len(items)] = items
     return alternate(model, matrix, None, factors, iterations, regularization_power, threads)
 
@@ -221,8 +224,8 @@ def start_factors(n_items: int, width: int, seed: int) -> NDArray[np.float32]:
     return generator(seed, "wmf").random((n_items, width), dtype=np.float32) * np.float32(START)
 
 
-def check_factorisation(model: Any, matrix: csr_array, regularization_power: float = 0.0) -> None:
-    """Check the parameters that `factorise` reads.
+def check_factors(model: Any, regularization_power: float = 0.0) -> None:
+    """Check the parameters that `factorise` reads, as far as that can be told without data.
 
     Raises
     ------
@@ -239,9 +242,18 @@ def check_factorisation(model: Any, matrix: csr_array, regularization_power: flo
         raise UsageError(
             f"regularization_power={regularization_power!r} must be between 0 (one penalty for all) and 1 (in proportion to the data)"
         )
-    lightest = min(float(matrix.data.min()), 1.0)  # new users are folded in with weight 1
-    if not 0 < model.zero_weight < lightest:
+    _check_zero_weight(model.zero_weight, 1.0)
+
+
+def check_factorisation(model: Any, matrix: csr_array, regularization_power: float = 0.0) -> None:
+    """Check the parameters that `factorise` reads, and the weight of zeros against those of the pairs; errors as `check_factors`."""
+    check_factors(model, regularization_power)
+    _check_zero_weight(model.zero_weight, min(float(matrix.data.min()), 1.0))  # new users are folded in with weight 1
+
+
+def _check_zero_weight(weight: float, lightest: float) -> None:
+    if not 0 < weight < lightest:
         raise UsageError(
-            f"zero_weight={model.zero_weight!r} must be above 0 and below the lightest positive ({lightest:g}): zeros cannot be as"
+            f"zero_weight={weight!r} must be above 0 and below the lightest positive ({lightest:g}): zeros cannot be as"
             " sure as positives"
         )

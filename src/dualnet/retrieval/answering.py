@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from scipy.sparse import issparse
 
 from ..errors import CapabilityError, DataError, DualNetError, UsageError
 from ..ids import Key, Rows
-from .askers import Asked, bring, check_list, resolve
+from .askers import Asked, bring, resolve
 from .catalogue import Brought, Catalogue, ScoredUsers
 from .filters import Filters
 from .questions import (
@@ -35,9 +35,11 @@ from .questions import (
 from .recommendations import ItemPath, Recommendations
 from .selection import Found, Wanted, best_rows
 from .topk import inner_products
+from .unknown_ids import OTHERS, check_id, check_list, check_unknown, find_known
 from .vectors import JoinedVectors, Vectors, largest, stack_vectors, subtract
 
 NAMELESS = "content of a question"
+REMEDY = "; leave such ids out with unknown='ignore'"
 NOT_FINITE = "the model has no finite vector for this history; its weights are damaged"
 
 C = TypeVar("C", bound=Catalogue)
@@ -121,13 +123,14 @@ class Answering(Generic[C]):
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
             raise UsageError(f"popularity must be a number from 0 to 1, got {share!r}")
         away = who.rows[:0] if question.keep_seen else who.barred
-        only, away = self._listing(catalogue, question, who, away)
+        ignored = list(who.ignored)
+        only, away = self._listing(catalogue, question, who, away, ignored)
         return Wanted(
             question.k,
             away,
             only,
             who.resolved if who.readable else "fallback",
-            who.ignored,
+            ignored,
             who=who,
             new_share=question.new_share,
             popularity=float(share) if who.readable else 1.0,
@@ -136,18 +139,27 @@ class Answering(Generic[C]):
     def _wanted_similar(self, catalogue: C, question: SimilarQuestion) -> Wanted:
         row, _ = _item_vector(catalogue, question.item, None)
         assert row is not None
-        only, away = self._listing(catalogue, question, None, np.array([row]))
-        return Wanted(question.k, away, only, "item", [], similar_to=row, new_share=question.new_share)
+        ignored: list[Key] = []
+        only, away = self._listing(catalogue, question, None, np.array([row]), ignored)
+        return Wanted(question.k, away, only, "item", ignored, similar_to=row, new_share=question.new_share)
 
-    def _listing(self, catalogue: C, question: ListQuestion, who: Asked | None, away: Rows) -> tuple[Rows | None, Rows]:
-        """Return the only rows that may be on a list (None for all), and `away` with the rows that are excluded."""
+    def _listing(
+        self, catalogue: C, question: ListQuestion, who: Asked | None, away: Rows, ignored: list[Key]
+    ) -> tuple[Rows | None, Rows]:
+        """Return the only rows that may be on a list (None for all), and `away` with the rows that are excluded.
+
+        `ignored` gets the ids that are not in the catalogue.
+        """
         check_k(question.k)
         _check_kinds(question)
+        check_unknown(question.unknown)
         check_list(question.exclude, "exclude")
-        check_list(question.candidates, "candidates")
+        if question.candidates is not None:
+            check_list(question.candidates, "candidates")
 
         def rows_of(keys: Sequence[Key], what: str) -> Rows:
-            return catalogue.rows(keys, what) if who is None else who.find(catalogue, keys, what)
+            find = partial(catalogue.rows, what=what) if who is None else partial(who.find, catalogue, what=what)
+            return find_known(find, keys, question.unknown or OTHERS, ignored, REMEDY)
 
         size, extra = catalogue.size, None if who is None else who.extra
         if len(question.exclude):
@@ -171,21 +183,25 @@ class Answering(Generic[C]):
     def _users_for(self, catalogue: C, question: UsersQuestion) -> Recommendations:
         check_k(question.k)
         check_list(question.exclude, "exclude")
-        check_list(question.candidates, "candidates")
+        check_unknown(question.unknown)
+        if question.candidates is not None:
+            check_list(question.candidates, "candidates")
         row, vector = _item_vector(catalogue, question.item, question.content)
         found = self.users.scores(catalogue, vector, row)
+        ignored: list[Key] = []
+        policy = question.unknown or OTHERS
         allowed = np.ones(len(found.scores), bool)
         if question.candidates is not None:
             allowed[:] = False
-            allowed[found.find(question.candidates)] = True
-        allowed[found.find(question.exclude)] = False
+            allowed[find_known(found.find, question.candidates, policy, ignored, REMEDY)] = True
+        allowed[find_known(found.find, question.exclude, policy, ignored, REMEDY)] = False
         if not question.keep_seen:
             allowed[found.readers] = False
         places = np.flatnonzero(allowed)
         places = places[np.argsort(-found.scores[places], kind="stable")[: question.k]]
         keys = found.keys(places)
         titles = [str(key) for key in keys]
-        return Recommendations(keys, found.scores[places].tolist(), titles, ["known"] * len(keys), "item", [], "user")
+        return Recommendations(keys, found.scores[places].tolist(), titles, ["known"] * len(keys), "item", ignored, "user")
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,6 +286,7 @@ def _item_vector(catalogue: Catalogue, item: Key | None, content: Any) -> tuple[
     if item is None:
         vector = catalogue.bring([NewItem(-1 if catalogue.integer_ids else NAMELESS, content)]).vectors
         return None, vector
+    check_id(item, "item")
     row = int(catalogue.rows([item])[0])
     if catalogue.deleted(row):
         raise DataError(f"item {str(item)[:80]!r} was deleted")
@@ -291,6 +308,7 @@ def _scored_or_encoded(
         raise DataError(who.why_unreadable)
     if isinstance(question, EncodeUserQuestion):
         return Encoded("user", who.resolved, *_numbers(vector), ignored=who.ignored)
+    check_list(question.items, "items")
     rows = who.find(catalogue, question.items, "item")
     own = rows < catalogue.size
     silent = np.flatnonzero(own)[~catalogue.listed[rows[own]]]

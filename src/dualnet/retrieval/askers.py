@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ..ids import Key, Rows
 from .catalogue import Brought, Catalogue
 from .questions import Asker
 from .recommendations import UserPath
+from .unknown_ids import HISTORY, OTHERS, check_id, check_list, check_unknown, find_known
 from .vectors import Matrix
 
 NONE: Rows = np.empty(0, np.int64)
@@ -29,7 +31,7 @@ class Asked:
     readable : bool
         Whether the model can make something of the history or the columns; otherwise popularity answers.
     ignored : list
-        Entries that the model cannot take account of.
+        Entries that the model cannot take account of, and ids that are not in the catalogue (`retrieval.unknown_ids`).
     extra : Brought, optional
         Items for this question only.
     seen : ndarray of int64
@@ -54,7 +56,7 @@ class Asked:
     @property
     def why_unreadable(self) -> str:
         """One sentence for a question that popularity may not answer."""
-        why = "the history is empty" if len(self.rows) == 0 else "no item of the history is known"
+        why = "no item of the history is known" if len(self.rows) or self.ignored else "the history is empty"
         return f"nothing is known of this user: {why}"
 
     def find(self, catalogue: Catalogue, keys: Sequence[Key], what: str) -> Rows:
@@ -88,9 +90,14 @@ def resolve(catalogue: Catalogue, asker: Asker, extra: Brought | None = None) ->
         extra = bring(catalogue, asker)
     resolved: UserPath = "history"
     columns = None if asker.user_columns is None else catalogue.read_columns(asker.user_columns)
+    check_unknown(asker.unknown)
     check_list(asker.seen, "seen")
-    seen = _find(catalogue, extra, asker.seen, "seen item") if len(asker.seen) else NONE
+    missing: list[Key] = []
+    seen = NONE
+    if len(asker.seen):
+        seen = find_known(partial(_find, catalogue, extra, what="seen item"), asker.seen, asker.unknown or OTHERS, missing)
     if asker.user is not None:
+        check_id(asker.user, "user", "; give several with users=[...]")
         rows, resolved = catalogue.history(asker.user), "known"
         columns = catalogue.stored_columns(asker.user) if columns is None else columns
         stored = catalogue.seen(asker.user)
@@ -99,7 +106,10 @@ def resolve(catalogue: Catalogue, asker: Asker, extra: Brought | None = None) ->
         rows = NONE
     else:
         check_list(asker.history, "history")
-        found = _find(catalogue, extra, asker.history, "item in the history")
+        found = find_known(
+            partial(_find, catalogue, extra, what="item in the history"), asker.history, asker.unknown or HISTORY, missing,
+            "; give its content with new_items, or leave such ids out with unknown='ignore'",
+        )  # fmt: skip
         rows = np.array(sorted(set(found.tolist())), np.int64)  # for a few rows faster than np.unique
     ignored: list[Key] = []
     if catalogue.reads_new:
@@ -113,13 +123,7 @@ def resolve(catalogue: Catalogue, asker: Asker, extra: Brought | None = None) ->
             ignored += extra.ids.take(rows[rows >= catalogue.size] - catalogue.size)
     if not readable and columns is not None and abs(columns).sum() > 0:
         readable, resolved = True, "columns"
-    return Asked(rows, resolved, readable, ignored, extra, seen, columns)
-
-
-def check_list(keys: object, what: str) -> None:
-    """Refuse one text where a list of ids is wanted, which would be read letter by letter; raises `UsageError`."""
-    if isinstance(keys, str):
-        raise UsageError(f"{what} must be a list of ids, got the text {keys[:80]!r}")
+    return Asked(rows, resolved, readable, [*ignored, *missing], extra, seen, columns)
 
 
 def check_one_asker(*given: object) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from ..ids import Key
 from .recommendations import ItemPath, Recommendations, UserPath
+from .unknown_ids import Unknown
 
 Columns: TypeAlias = Mapping[str, Any]  # content of one item: column -> JSON value
 ItemKind: TypeAlias = Literal["known", "new"]
@@ -46,6 +47,9 @@ class Asker:
     new_items : sized collection
         Can be recommended and be part of the history. What may stand here is for the catalogue to say: a sequence of
         `NewItem`, or a table of content.
+    unknown : {"error", "ignore"}, optional
+        What becomes of ids that are not in the catalogue: by default those of a history are refused, all others are left
+        out and told as `ignored`.
     """
 
     user: Key | None = None
@@ -53,6 +57,7 @@ class Asker:
     new_items: Any = ()
     seen: Sequence[Key] = ()
     user_columns: Any = None
+    unknown: Unknown | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +79,8 @@ class ListQuestion:
     new_share : float, optional
         Share of the k places for the best new items, from 0 to 1, rounded half up; the others are for the best known ones.
         Where one kind runs out, the other fills the list. The order is by score. Not together with `only`.
+    unknown : {"error", "ignore"}, optional
+        What becomes of ids that are not in the catalogue; by default they are left out and told as `ignored`.
     """
 
     k: int = 10
@@ -82,6 +89,7 @@ class ListQuestion:
     filter: Filter | None = None
     only: ItemKind | None = None
     new_share: float | None = None
+    unknown: Unknown | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +128,7 @@ class UsersQuestion:
     keep_seen: bool = False
     exclude: Sequence[Key] = ()
     candidates: Sequence[Key] | None = None
+    unknown: Unknown | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +158,7 @@ class Scores:
     resolved : str
         ``known``, ``history`` or ``columns``.
     ignored : list
-        History entries the model could not take account of.
+        History entries the model could not take account of, and ids that are not in the catalogue.
     items, scores, paths : list
         Row by row.
     """
@@ -184,7 +193,7 @@ class Encoded:
     content_index, content_value : list, optional
         The sparse part, where content is matched as it is.
     ignored : list
-        History entries the model could not take account of.
+        History entries the model could not take account of, and ids that are not in the catalogue.
     """
 
     of: Literal["user", "item"]

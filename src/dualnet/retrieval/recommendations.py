@@ -46,7 +46,7 @@ class Recommendations:
         How the asking side was resolved: ``known`` (a stored id), ``history`` (given with the question), ``columns``,
         ``item``, or ``fallback`` (nothing known: the most popular items).
     ignored : list of str or int
-        History entries that the model could not take account of.
+        History entries that the model could not take account of, and ids of the question that are not in the catalogue.
     what : str
         ``item`` or ``user``.
     popularity : float

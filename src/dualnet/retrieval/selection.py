@@ -244,6 +244,12 @@ def _scarce(catalogue: Catalogue, want: Wanted) -> bool:
 
 
 def _most_popular(catalogue: Catalogue, want: Wanted) -> Found:
+    """Return the most popular of what may be listed; items that nobody took yet come last, in the order of their rows."""
+    if want.new_share is not None:
+        rows = _allowed(catalogue, want)
+        counts = _popularity(catalogue, rows)
+        chosen = _mixed(counts, _is_new(catalogue, rows), want)
+        return rows[chosen], counts[chosen]
     allowed = catalogue.listed.copy()
     if want.only is not None:
         allowed[:] = False
@@ -251,7 +257,18 @@ def _most_popular(catalogue: Catalogue, want: Wanted) -> Found:
         allowed[own] = catalogue.listed[own]
     allowed[want.away[want.away < catalogue.size]] = False
     rows = catalogue.by_popularity[allowed[catalogue.by_popularity]][: want.k]
-    return rows, catalogue.popularity[rows]
+    if len(rows) < want.k:
+        others = _allowed(catalogue, want)
+        rows = np.concatenate([rows, others[_is_new(catalogue, others)][: want.k - len(rows)]])
+    return rows, _popularity(catalogue, rows)
+
+
+def _popularity(catalogue: Catalogue, rows: Rows) -> Scores:
+    """Return the training events of some rows, 0 for what came with a question."""
+    counts = np.zeros(len(rows), np.float32)
+    own = rows < catalogue.size
+    counts[own] = catalogue.popularity[rows[own]]
+    return counts
 
 
 def _rows(values: Any, rows: list[int]) -> Any:

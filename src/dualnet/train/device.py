@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -9,7 +10,8 @@ from typing import Literal
 import torch
 from threadpoolctl import threadpool_limits
 
-from ..errors import UsageError
+from ..errors import DualNetWarning, UsageError
+from .forks import forked_from_torch
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -20,9 +22,16 @@ def choose_device(wanted: Device) -> torch.device:
     Raises
     ------
     UsageError
-        If a GPU was asked for and torch sees none.
+        If a GPU was asked for and torch sees none, or cannot use it in a process that was forked from one that does.
     """
     available = torch.cuda.is_available()
+    if available and forked_from_torch() and torch.cuda._is_in_bad_fork():
+        if wanted == "cuda":
+            raise UsageError(
+                "device='cuda', but this process was forked from one that uses the GPU, which torch cannot share; start it with"
+                " multiprocessing.get_context('spawn')"
+            )
+        available = False
     if wanted == "cuda" and not available:
         raise UsageError("device='cuda', but torch sees no GPU here; use device='auto' or a torch build for your GPU")
     return torch.device("cuda" if available and wanted != "cpu" else "cpu")
@@ -52,8 +61,21 @@ def full_precision() -> Iterator[None]:
 
 @contextmanager
 def threads(count: int | None) -> Iterator[None]:
-    """Run with a number of threads in torch and in the products of NumPy, and put the former numbers back."""
+    """Run with a number of threads in torch and in the products of NumPy, and put the former numbers back.
+
+    In a process that was forked from one with torch it is one thread, with a warning: more would never end.
+    """
     before = torch.get_num_threads()
+    if forked_from_torch():
+        if (count or before) > 1:
+            warnings.warn(
+                "this process was forked from one that had loaded torch, so it trains in one thread, for more would never end; use"
+                " multiprocessing.get_context('spawn') for more, or set threads=1",
+                DualNetWarning,
+                stacklevel=4,
+            )
+        count = before = 1
+        threadpool_limits(limits=1, user_api="openmp")  # and it stays so: what is exported behind this block would wait too
     with threadpool_limits(limits=count):
         if count is not None:
             torch.set_num_threads(count)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import forks  # noqa: F401  # it has to be there when a process forks
 from .tracking.tracker import Tracker
 
 
@@ -25,7 +26,8 @@ class RunOptions:
     resume : bool
         Go on from the newest verified checkpoint in `checkpoint`, if there is one.
     threads : int, optional
-        Threads for matrix products; by default what the machine offers.
+        Threads for matrix products; by default what the machine offers, and one in a process that was forked from one with
+        torch (`train.forks`).
     checkpoint_every : int
         Epochs between two checkpoints.
     trackers : tuple of Tracker

@@ -151,8 +151,8 @@ def test_all_quadrants_are_served_and_a_saved_model_is_the_same(tmp_path, weight
     [
         ({"titel": 0.5}, "names 'titel', which is no content column and no kind of one"),
         ({"title": -0.5}, "content_weight=-0.5 of 'title' must be a number of at least 0"),
-        ("much", "content_weight='much' of 'text' must be a number"),
-        (True, "content_weight=True of 'text' must be a number"),
+        ("much", "content_weight='much' must be a number or a table"),
+        (True, "content_weight=True must be a number or a table"),
         (0.005, "zero_weight=0.01 must be above 0 and below the lightest positive"),
     ],
 )

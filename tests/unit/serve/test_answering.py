@@ -218,8 +218,8 @@ def test_questions_that_fail_fail_alone(served):
         (RecommendQuestion(user="u0-0", history=[]), UsageError, "give either user"),
         (RecommendQuestion(user="u0-0", k=0), UsageError, "k must be a whole number"),
         (RecommendQuestion(history=[], fallback="error"), DataError, "the history is empty"),
-        (RecommendQuestion(user="u0-0", candidates=["x"]), UnknownIdError, "unknown candidate item 'x'"),
-        (RecommendQuestion(user="u0-0", exclude=["x"]), UnknownIdError, "unknown excluded item 'x'"),
+        (RecommendQuestion(user="u0-0", candidates=["x"], unknown="error"), UnknownIdError, "unknown candidate item 'x'"),
+        (RecommendQuestion(user="u0-0", exclude=["x"], unknown="error"), UnknownIdError, "unknown excluded item 'x'"),
         (RecommendQuestion(user="u0-0", filter={"year": {"is": 1}}), UsageError, "no item column 'year'"),
         (ScoreQuestion(user="u0-0", items=["x"]), UnknownIdError, "unknown item 'x'"),
         (SimilarQuestion(item="x"), UnknownIdError, "unknown item 'x'"),
@@ -370,7 +370,7 @@ def test_users_to_list_and_not_to_list(served):
         later,
         [
             UsersQuestion(item="i0-5", k=9, candidates=["u0-1", "fresh", "u2-2"], exclude=["u2-2"], keep_seen=True),
-            UsersQuestion(item="i0-5", exclude=["nobody"]),
+            UsersQuestion(item="i0-5", exclude=["nobody"], unknown="error"),
         ],
     )
     assert set(found.ids) == {"u0-1", "fresh"}

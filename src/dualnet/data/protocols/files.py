@@ -15,6 +15,8 @@ from ..pair_texts import align_texts
 from ..pairs import Layout, PairFormat, read_pairs
 from ..tasks import RankingTask, Split, Validation
 from .parts import Mask, as_trained, items_of, listed_items, make_task, row_mask, served_task, training_set, users_of
+from .serving import validation as draw_validation
+from .shifted_ids import counts_from_one
 
 Kind: TypeAlias = Literal["auto", "warm", "cold"]
 
@@ -40,7 +42,8 @@ def from_files(
     train, test : Interactions
         Training and test pairs.
     validation : Interactions, optional
-        Validation pairs; they are neither input nor candidates at test time.
+        Validation pairs; they are neither input nor candidates at test time. Without any, some training pairs are set aside
+        to choose on (`dualnet.data.protocols.serving`); the fit that is measured learns from them too.
     shown : Interactions, optional
         What users without training pairs show at test time; otherwise they are ranked from an empty history.
     data : Dataset, optional
@@ -103,6 +106,8 @@ def from_files(
     choose = None
     if validation is not None:
         choose = Validation(outer, *_quadrants(whole, training, training | showing, testing & False, validating, candidates))
+    else:
+        choose = _set_aside(outer)
     options: dict[str, object] = {"kind": kind, "candidates": candidates}
     return Split("files", outer, tasks, choose, options=options, served=served)
 
@@ -148,15 +153,30 @@ def read_files(
     """
     if train is None or test is None:
         raise UsageError("protocol 'files' needs a file of training pairs and one of test pairs; give train and test")
-    if base is None and data is not None and data.interactions.items.is_integer:
+    guessed = base is None and data is not None and data.interactions.items.is_integer
+    if guessed:
         base = 0
     form = PairFormat(layout, base, header, user, item)
     choosing, showing = (None if path is None else read_pairs(path, form) for path in (validation, shown))
     name = "files" if data is None else data.name
+    learned = read_pairs(train, form)
+    if guessed and data is not None and data.items is not None and counts_from_one(learned, data.items):
+        raise DataError(
+            f"the items of {train} fit the content of '{data.name}' better when their ids count from 1; say base=1, or base=0 if"
+            " they do count from 0"
+        )
     return from_files(
-        read_pairs(train, form), read_pairs(test, form), choosing, shown=showing, data=data, kind=kind, candidates=candidates,
+        learned, read_pairs(test, form), choosing, shown=showing, data=data, kind=kind, candidates=candidates,
         name=name,
     )  # fmt: skip
+
+
+def _set_aside(train: Dataset) -> Validation | None:
+    """Return a validation drawn from training data, None where they are too small for one."""
+    try:
+        return draw_validation(train)
+    except DataError:
+        return None
 
 
 def _check_kind(data: Dataset, train: Mask, held: Mask, kind: Kind) -> None:

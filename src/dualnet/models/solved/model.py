@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ...errors import UsageError
+from ...rng import RandomState
 from ..level_model import LevelModel
 from .parameters import check_solved
 
@@ -19,7 +20,7 @@ class Solved(LevelModel):
     ----------
     factors, factor_zero_weight, regularization, relation, prior, content_scale, content_weight, new_scale, unliked_scale
         As in `DualNet`.
-    random_state : int
+    random_state : int, RandomState, Generator or None
         Seed of the first factors and of what is held out.
 
     References
@@ -41,7 +42,7 @@ class Solved(LevelModel):
         content_weight: float | None = None,
         new_scale: float | None = None,
         unliked_scale: float | None = None,
-        random_state: int = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.factors = factors
         self.factor_zero_weight = factor_zero_weight

@@ -101,6 +101,7 @@ class UsersAnswer(Answer, Generic[UserId]):
     """Users, best first."""
 
     resolved: str
+    ignored: list[UserId]
     users: list[ListedUser[UserId]]
 
 

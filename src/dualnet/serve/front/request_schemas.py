@@ -34,14 +34,25 @@ Seen: TypeAlias = Annotated[
     Field(default_factory=list, max_length=MOST_IDS, description="Not listed, and no part of the history: dismissed."),
 ]
 
-_NAMED: Any = [{"required": ["user"]}, {"required": ["history"]}]
-EITHER: Any = {"oneOf": [*_NAMED, {"required": ["user_columns"], "not": {"anyOf": _NAMED}}]}
-ITEM_OR_CONTENT: Any = {"oneOf": [{"required": ["item"]}, {"required": ["content"]}]}
-
 
 def _absent() -> Any:
     """Return None: a field that may be left out, but not be null."""
     return None
+
+
+Unknown: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern="^(error|ignore)$"),
+    Field(
+        default_factory=_absent,
+        description="Ids that the catalogue does not know: error, or ignore, which tells them as `ignored`. By default those of a"
+        " history are an error, the others are ignored.",
+    ),
+]
+
+_NAMED: Any = [{"required": ["user"]}, {"required": ["history"]}]
+EITHER: Any = {"oneOf": [*_NAMED, {"required": ["user_columns"], "not": {"anyOf": _NAMED}}]}
+ITEM_OR_CONTENT: Any = {"oneOf": [{"required": ["item"]}, {"required": ["content"]}]}
 
 
 class Strict(BaseModel):
@@ -129,6 +140,7 @@ class Asked(Strict, Generic[UserId, ItemId, NewItemId]):
             description="Columns of somebody, in place of stored ones; alone they are a question too.",
         ),
     ]
+    unknown: Unknown
 
     @model_validator(mode="after")
     def _either(self) -> Self:
@@ -163,6 +175,7 @@ class _Listing(Strict, Generic[ItemId]):
             description="Share of the list for new items, rounded half up; the order stays by score. Not with `only`.",
         ),
     ]
+    unknown: Unknown
 
     @model_validator(mode="after")
     def _one_word_on_kinds(self) -> Self:
@@ -179,6 +192,7 @@ class _Listing(Strict, Generic[ItemId]):
             "filter": {name: condition.plain() for name, condition in self.filter.items()} or None,
             "only": self.only,
             "new_share": self.new_share,
+            "unknown": self.unknown,
         }
 
 
@@ -258,6 +272,7 @@ class UsersForItemRequest(_ItemOrContent[ItemId], Generic[UserId, ItemId]):
         list[UserId], FailFast(), Field(default_factory=_absent, max_length=MOST_IDS, description="List only these users.")
     ]
     keep_seen: Annotated[bool, Field(description="Also list users who took, saw or disliked it.")] = False
+    unknown: Unknown
 
 
 class EncodeItemRequest(_ItemOrContent[ItemId], Generic[ItemId]):

@@ -46,8 +46,7 @@ def add_routes(table: RouteTable) -> None:
         if body.explain and body.k > MOST_EXPLAINED:
             raise Refusal(422, "bad-request", f"body.k: with explain at most {MOST_EXPLAINED} items are listed")
         question = RecommendQuestion(
-            **_who(body),
-            **body.listing(),
+            **{**_who(body), **body.listing()},
             seen=body.seen,
             popularity=body.popularity,
             keep_seen=body.keep_seen,
@@ -86,6 +85,7 @@ def add_routes(table: RouteTable) -> None:
         question = UsersQuestion(
             item=body.item, content=body.content, k=body.k, keep_seen=body.keep_seen, exclude=body.exclude,
             candidates=body.candidates,
+            unknown=body.unknown,  # type: ignore[arg-type]  # its pattern lets no other word pass
         )  # fmt: skip
         return labelled(await service.ask(question))
 
@@ -127,4 +127,6 @@ def add_routes(table: RouteTable) -> None:
 
 def _who(body: Any) -> dict[str, Any]:
     fresh = [NewItem(entry.id, entry.content) for entry in body.new_items]
-    return {"user": body.user, "history": body.history, "new_items": fresh, "user_columns": body.user_columns}
+    return {
+        "user": body.user, "history": body.history, "new_items": fresh, "user_columns": body.user_columns, "unknown": body.unknown,
+    }  # fmt: skip

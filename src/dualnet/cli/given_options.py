@@ -1,0 +1,59 @@
+"""Options that somebody gave and that mean nothing where they stand: refused, never dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+import typer
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+def refuse_given(context: typer.Context, names: Iterable[str], why: str) -> None:
+    """Refuse options of a command that were given on the command line.
+
+    Parameters
+    ----------
+    context : typer.Context
+        Of the command.
+    names : iterable of str
+        Arguments of its function.
+    why : str
+        Follows the options, such as ``"means nothing without --protocol"``.
+
+    Raises
+    ------
+    UsageError
+        If one of them was given, even as its default.
+    """
+    flags = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+    given = []
+    for name in names:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            given.append(flags[name])
+    _refuse(given, why)
+
+
+def refuse_tables(tables: DataclassInstance, why: str) -> None:
+    """Refuse options of tables that are not at their defaults; raises `UsageError` as `refuse_given`."""
+    hints = get_type_hints(type(tables), include_extras=True)
+    changed = [field.name for field in fields(tables) if getattr(tables, field.name) != field.default]
+    _refuse([_flag(hints[name].__metadata__[0]) for name in changed], why)
+
+
+def _flag(option: Any) -> str:
+    """Return the name of an option; Typer keeps the first one where an option without annotation has its default."""
+    names = (option.default, *(option.param_decls or ()))
+    return next(name for name in names if isinstance(name, str) and name.startswith("--"))
+
+
+def _refuse(flags: list[str], why: str) -> None:
+    if flags:
+        verb = "mean" if len(flags) > 1 else "means"
+        raise UsageError(f"{', '.join(flags)} {why.replace('means', verb, 1)}; leave {'them' if len(flags) > 1 else 'it'} out")

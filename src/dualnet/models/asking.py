@@ -1,0 +1,80 @@
+"""How questions are put to a model in memory: one, several together, or many in batches that fit a budget of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, cast
+
+from threadpoolctl import threadpool_limits
+
+from ..data.kinds import comparable
+from ..errors import UsageError
+from ..ids import Key
+from ..retrieval.answering import Answering
+from ..retrieval.filters import Filters
+from ..retrieval.questions import Answer, Question, RecommendQuestion
+from ..retrieval.topk import WORKERS, block_rows, cores
+from ..retrieval.unknown_ids import check_list
+from .catalogue import ModelCatalogue, TrainedUsers, catalogue_of, kept_vectors
+from .core import Core
+from .question_content import as_content
+from .wanted import Listed
+
+MOST_TOGETHER = 512  # questions of one batch
+
+
+class Asks(Core):
+    """Puts questions to the catalogue of a fitted model."""
+
+    def _question(self, wanted: Listed) -> RecommendQuestion:
+        """Return a question for nobody yet."""
+        given: dict[str, Any] = dict(wanted)
+        fresh = given.pop("new_items", None)
+        return RecommendQuestion(
+            new_items=() if fresh is None else as_content(fresh, self), keep_seen=not given.pop("filter_seen", True), **given
+        )
+
+    def _ask(self, questions: Sequence[Question]) -> list[Answer]:
+        """Return the answers to some questions together; the first that fails raises its error."""
+        self._require_fitted()
+        answers = self._answering()(catalogue_of(self), questions)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return cast("list[Answer]", answers)
+
+    def _answering(self) -> Answering[ModelCatalogue]:
+        content = self.catalogue_.content
+        return Answering(Filters(None if content is None else content.table, align=comparable), TrainedUsers())
+
+    def _batches(self, questions: Iterator[Question] | Sequence[Question], block: int | None = None) -> Iterator[list[Answer]]:
+        """Yield the answers to many questions, so many at a time that their scores fit a budget of memory."""
+        step = block_rows(len(self.catalogue_), block) if block else min(block_rows(len(self.catalogue_)), MOST_TOGETHER)
+        workers = min(WORKERS, cores())
+        kept_vectors(self).of(self, self.catalogue_)  # once, before several threads ask for it
+        left = iter(questions)
+        with ThreadPoolExecutor(workers) as pool:
+            while group := [part for _ in range(workers) if (part := list(islice(left, step)))]:
+                # each worker multiplies and searches a part of its own; one product on all cores would leave the search to one
+                with threadpool_limits(limits=max(cores() // len(group), 1), user_api="blas"):
+                    yield from pool.map(self._ask, group)
+
+
+def askers_of(
+    users: Sequence[Key] | None, histories: Sequence[Sequence[Key]] | None
+) -> list[tuple[Key | None, Sequence[Key] | None]]:
+    """Return user and history of each of several who ask.
+
+    Raises
+    ------
+    UsageError
+        If one of them is no list.
+    """
+    if users is not None:
+        check_list(users, "users")
+        return [(key, None) for key in users]
+    if isinstance(histories, str | bytes | Mapping) or not isinstance(histories, Iterable):
+        raise UsageError(f"histories must be a list of lists of ids, got {str(histories)[:80]!r}")
+    return [(None, taken) for taken in histories]

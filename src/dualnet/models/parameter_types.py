@@ -1,0 +1,109 @@
+"""Values of parameters: plain Python ones for NumPy's, and of the type that the constructor names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+import numpy as np
+
+from ..errors import UsageError, nearest
+
+KINDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    Mapping: "a table such as {title = 0.3}",
+    np.random.RandomState: "a RandomState",
+    np.random.Generator: "a Generator",
+}
+
+
+def plain(value: Any) -> Any:
+    """Return a value with NumPy's scalars and arrays as Python's numbers, texts and tuples; what holds none is returned as it is.
+
+    Parameters
+    ----------
+    value : object
+        Such as ``np.int64(8)`` or ``np.array([8, 4])``, from a grid of parameters or from Optuna.
+    """
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        return value.item()
+    if isinstance(value, np.ndarray | range):
+        return tuple(value.tolist() if isinstance(value, np.ndarray) else value)
+    if isinstance(value, list | tuple):
+        made = [plain(entry) for entry in value]
+        return value if all(new is old for new, old in zip(made, value, strict=True)) else type(value)(made)
+    if isinstance(value, Mapping):
+        made_map = {plain(key): plain(entry) for key, entry in value.items()}
+        return value if all(made_map.get(key) is entry for key, entry in value.items()) else made_map
+    return value
+
+
+@dataclass(frozen=True)
+class Form:
+    """How an error text puts a name and its value: ``epochs = 2.5 should be ...`` or ``epochs=2.5 must be ...``."""
+
+    equals: str
+    verb: str
+
+
+WRITTEN = Form(" = ", "should")
+IN_PYTHON = Form("=", "must")
+
+
+def check_type(value: Any, hint: Any, place: str, form: Form = WRITTEN, *, infinite: bool = False) -> Any:
+    """Return a value of the hinted type; numbers in quotes, or booleans for numbers, are not guessed at.
+
+    Parameters
+    ----------
+    value : object
+        What somebody gave.
+    hint : type
+        Annotation of the parameter.
+    place : str
+        What to call it, such as ``"--set: epochs"``.
+    form : Form
+        Of the text.
+    infinite : bool
+        Whether infinity is a value of it.
+
+    Returns
+    -------
+    object
+        The value; a whole number where any number may stand becomes a float, a list a tuple.
+
+    Raises
+    ------
+    UsageError
+        For a value of another type, a number that is not finite, or a word that is not among the choices.
+    """
+    origin, arguments = get_origin(hint), get_args(hint)
+    told = f"{place}{form.equals}{value!r}"
+    if origin is Literal:
+        if not isinstance(value, str) or value not in arguments:
+            raise UsageError(f"{told} is not known.{nearest(str(value), arguments)}")
+        return value
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Sequence):
+        if not isinstance(value, list | tuple):
+            raise UsageError(f"{told} {form.verb} be a list, such as [200, 200, 50]")
+        return tuple(check_type(entry, arguments[0], place, form) for entry in value)
+    options = arguments or (hint,)
+    if value is None and type(None) in options:
+        return None
+    for option in options:
+        if option is float and isinstance(value, int | float) and not isinstance(value, bool):
+            if math.isnan(value) or (math.isinf(value) and not infinite):
+                raise UsageError(f"{told} {form.verb} be a finite number")
+            return float(value)
+        if get_origin(option) is Mapping and isinstance(value, Mapping):
+            return {key: check_type(entry, get_args(option)[1], f"{place}.{key}", form) for key, entry in value.items()}
+        if option in (int, str, bool) and type(value) is option:
+            return value
+        if isinstance(option, type) and option not in (int, float, str, bool) and isinstance(value, option):
+            return value
+    kinds = " or ".join(KINDS[get_origin(option) or option] for option in options if option is not type(None))
+    raise UsageError(f"{told} {form.verb} be {kinds}")
