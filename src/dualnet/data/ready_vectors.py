@@ -110,5 +110,5 @@ def _read_file(path: Path, where: str) -> Matrix:
                 return np.lib.format.read_array(member, allow_pickle=False)
         # a memory map compares the header's claim with the size of the file before anything is allocated
         np.lib.format.open_memmap(path, mode="r")
-        with open(path, "rb") as file:  # not the map: a file that is cut meanwhile would end the process
+        with path.open("rb") as file:  # not the map: a file that is cut meanwhile would end the process
             return np.lib.format.read_array(file, allow_pickle=False)
