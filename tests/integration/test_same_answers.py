@@ -185,11 +185,6 @@ def test_similar_items_over_http(folder):
         (["--history", "p001", "--only", "old"], "only must be 'known' or 'new', got 'old'"),
         (["--history", "p001", "--only", "new", "--new-share", "0.5"], "give one of them"),
         (["--history", "p001", "--popularity", "2"], "popularity must be a number from 0 to 1"),
-        (["--all", "--out", "all.parquet", "--only", "new"], "--only means nothing with --all"),
-        (["--all", "--out", "all.parquet", "--exclude", "p0001"], "--exclude means nothing with --all"),
-        (["--all", "--out", "all.parquet", "--candidates", "p0001"], "--candidates means nothing with --all"),
-        (["--all", "--out", "all.parquet", "--new-items", "new.csv"], "--new-items means nothing with --all"),
-        (["--all", "--out", "all.parquet", "--popularity", "0.5"], "--popularity means nothing with --all"),
     ],
 )
 def test_options_that_cannot_be(folder, capsys, options, text):

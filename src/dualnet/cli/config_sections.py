@@ -47,7 +47,9 @@ def checked_data(section: Mapping[str, Any], path: Path) -> dict[str, Any]:
         if name not in (*known, "source", "content"):
             raise UsageError(f"{path}: section [data] has no key '{name}'.{nearest(name, [*known, 'source', 'content'])}")
     return {
-        name: _check(value, _kinds(hints[name]), f"{path}: [data] {name}")
+        name: value  # a table of values of any kind, which the reader of queries checks
+        if name == "sql_params"
+        else _check(value, _kinds(hints[name]), f"{path}: [data] {name}")
         for name, value in section.items() if name not in ("source", "content")
     }  # fmt: skip
 

@@ -80,7 +80,8 @@ class Parameters:
         return {
             name: check_type(value, hints[name], f"{place}{name}", form, infinite=name in cls.unbounded)
             for name, value in parameters.items()
-        }
+            if name in hints  # a model of somebody's own may say no types
+        } | {name: value for name, value in parameters.items() if name not in hints}
 
     @property
     def seed_(self) -> int:

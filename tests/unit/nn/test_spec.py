@@ -4,7 +4,7 @@ import itertools
 import subprocess
 import sys
 from dataclasses import replace
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from dualnet.data.synthetic import blocks_world
 from dualnet.errors import ArtifactError
 from dualnet.exports import onnx_graph
 from dualnet.models import cdl, dualnet_parameters
+from dualnet.models import dualnet as dualnet_module
 from dualnet.models.cdl import CDL
 from dualnet.models.content_encoder import ContentEncoder
 from dualnet.models.runtime import DualRuntime
@@ -133,6 +134,8 @@ def test_a_new_activation_is_one_row(monkeypatch, tmp_path):
     monkeypatch.setitem(ACTIVATIONS, "arctan", ARCTAN)
     for choices in (dualnet_parameters.CHOICES, cdl.CHOICES):  # made from the table when they are imported
         monkeypatch.setitem(choices, "activation", tuple(ACTIVATIONS))
+    for module in (dualnet_module, cdl):  # the constructors' annotations
+        monkeypatch.setattr(module, "Activation", Literal["tanh", "arctan"])
     for norm in ("batch", "layer", "none"):
         agrees("branching", "arctan", norm)
     world = blocks_world(groups=2, users=5, items=6)

@@ -111,7 +111,7 @@ async def answers_or_unknown(service):
 
 def test_what_is_wrong_with_a_state_folder_is_told(folder_of, tmp_path, serving):
     async def first(service):
-        assert service.notes() == []
+        assert service.notes() == ["the state folder is new: there are no added items and events yet"]
         await service.put_items([NewItem("n1", TITLE), NewItem("n2", TITLE)])
 
     async def notes(service):

@@ -75,8 +75,12 @@ def folded(text: str) -> str:
 
 
 def search_words(text: str) -> list[tuple[str, bool]]:
-    """Return the words of a title or a query in order, and whether a word may begin anywhere: its script has no blanks."""
-    text = folded(plain_text(text))
+    """Return the words of a title or a query in order, and whether a word may begin anywhere: its script has no blanks.
+
+    Markup is left out, unless the text is nothing else.
+    """
+    plain = plain_text(text)
+    text = folded(plain if plain.strip() else text)
     return [(word, False) for word in re.findall(r"\w+", text)] if text.isascii() else list(_parts(text))
 
 

@@ -93,7 +93,7 @@ def test_a_kept_table_changes_no_answer(kind):
 def test_what_is_written_is_read_back(kind, changes):
     space, levels = solved(kind, **changes)
     config, tensors = levels.get_state()
-    again = SolvedLevels.from_state(config, {name: np.array(value) for name, value in tensors.items()})
+    again = SolvedLevels.from_state(config, {name: np.array(value) for name, value in tensors.items()}, None, None)
     assert again.choice == levels.choice
     history = history_of(2, 7, 11)
     np.testing.assert_array_equal(scores(again, space, history), scores(levels, space, history))

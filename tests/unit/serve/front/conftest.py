@@ -65,7 +65,12 @@ class StandIn(Service):
         self.on_batch(1)
         if self.fails_with is not None:
             raise self.fails_with
-        for name in ("history", "items", "exclude", "candidates"):
+        names = (
+            ("history", "items")
+            if getattr(question, "unknown", None) == "ignore"
+            else ("history", "items", "exclude", "candidates")
+        )
+        for name in names:
             fresh = {new.id for new in getattr(question, "new_items", ())}
             self._known(getattr(question, name, None), {*self.items, *fresh}, "item")
         if getattr(question, "user", None) is not None:
