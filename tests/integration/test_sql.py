@@ -87,7 +87,7 @@ def test_fit_from_a_configuration(capsys, folder):
     assert as_json(capsys, "fit", sub / "c.toml", "--out", "run")["info"]["users"] == 40
     assert as_json(capsys, "recommend", "run", "--user", "u1-1", "-k", 2)["resolved"] == "known"
     for line, text in [
-        ("sql_timeout = '5'", "sql_timeout a number"),
+        ("sql_timeout = '5'", "sql_timeout = '5' should be a number"),
         ("sql_params = 'nobody=x'", "sql_params must be a table"),
         ("source = 'demo'", "give either tables"),
         ("event_sql = 'x'", "Did you mean 'events_sql'"),
