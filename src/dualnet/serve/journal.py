@@ -15,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
+from ..data.durable import sync
 from ..errors import DataError, ResourceError, UsageError
 
 FILE = "journal.jsonl"
@@ -81,7 +82,7 @@ class Journal:
             made = [place for place in (folder, *folder.parents) if not place.exists()]
             folder.mkdir(parents=True, exist_ok=True)
             for place in made:  # a folder whose name is not on the disk is lost with all that is in it
-                _sync_folder(place.parent)
+                sync(place.parent)
             lock = _locked(folder)
         except OSError as error:
             raise ResourceError(
@@ -153,7 +154,7 @@ class Journal:
             self._file.close()
         self._file, self._sequence, self.lines, self._size, self._broken = replaced, sequence, lines, size, None
         try:
-            _sync_folder(self._folder)
+            sync(self._folder)
         except OSError as error:  # after a crash the old file may have the name again, without what would be written now
             self._broken = f"synchronising the folder failed: {error.strerror}"
             raise ResourceError(f"{self._path} could not be synchronised ({error.strerror}); restart the server") from error
@@ -209,7 +210,7 @@ class Journal:
             os.fsync(self._file.fileno())
         if not self.lines:
             self._write({"format": FORMAT, "model": None})
-        _sync_folder(self._folder)  # also of a file that is there: its maker may have stopped before this
+        sync(self._folder)  # also of a file that is there: its maker may have stopped before this
         return changes
 
     def _records(self) -> Iterator[dict[str, Any]]:
@@ -273,11 +274,3 @@ def _locked(folder: Path) -> IO[bytes]:
         handle.close()
         raise UsageError(f"state folder {folder} is in use by another server; give each its own with --state") from None
     return handle
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -184,7 +184,7 @@ def test_after_a_compaction_whose_folder_is_not_synchronised_nothing_is_acknowle
         raise OSError(errno.EIO, "I/O error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_sync_folder", failing)
+        patch.setattr(module, "sync", failing)
         with pytest.raises(ResourceError, match="restart the server"):
             journal.compact([put("a")])
     with pytest.raises(ResourceError, match="takes no more changes"):  # it would be written to a file without a name
@@ -194,8 +194,8 @@ def test_after_a_compaction_whose_folder_is_not_synchronised_nothing_is_acknowle
 
 
 def test_new_folders_are_synchronised_with_those_above_them(tmp_path, monkeypatch):
-    plain, seen = module._sync_folder, []
-    monkeypatch.setattr(module, "_sync_folder", lambda folder: (seen.append(folder), plain(folder)))
+    plain, seen = module.sync, []
+    monkeypatch.setattr(module, "sync", lambda folder: (seen.append(folder), plain(folder)))
     read(tmp_path / "a" / "b")
     assert set(seen) == {tmp_path, tmp_path / "a", tmp_path / "a" / "b"}
     seen.clear()
