@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -52,9 +52,12 @@ class TableForm:
     columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("separator", "encoding", "comment"):
+            if not isinstance(getattr(self, name), str | None):
+                raise UsageError(f"{name} must be text, got {getattr(self, name)!r}")
         if self.separator is not None:
             object.__setattr__(self, "separator", NAMED.get(self.separator.lower(), self.separator.replace("\\t", "\t")))
-            if not self.separator or "\n" in self.separator or '"' in self.separator:
+            if not self.separator or "\n" in self.separator or "\r" in self.separator or '"' in self.separator:
                 raise UsageError(f"separator {self.separator!r} cannot stand between fields; use one such as ';' or 'tab'")
         if self.encoding is not None:
             try:
@@ -155,13 +158,14 @@ def read_delimited(text: str, path: Path, suffix: str, form: TableForm = STANDAR
         rows = _rows(text, path, separator, form, None)
     except _QuoteError as error:
         if separator == "\t":  # programs that write tabs rarely quote: a quote is a character then
-            return read_delimited(text, path, suffix, replace(form, separator=UNQUOTED_TAB))
-        if '\\"' not in text:
+            rows = _rows(text, path, UNQUOTED_TAB, form, None)
+        elif '\\"' not in text:
             raise DataError(str(error)) from error
-        try:
-            rows = _rows(text, path, separator, form, "\\")  # quotes inside of fields may be written as \\"
-        except _QuoteError:
-            raise DataError(str(error)) from error
+        else:
+            try:
+                rows = _rows(text, path, separator, form, "\\")  # quotes inside of fields may be written as \\"
+            except _QuoteError:
+                raise DataError(str(error)) from error
     header = list(form.columns)
     if not header:
         if not rows:

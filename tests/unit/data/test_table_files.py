@@ -310,3 +310,35 @@ def test_what_is_no_regular_file(tmp_path):
         load_table(tmp_path / "e.csv")
     with pytest.raises(DataError, match="no file is called"):
         load_table(tmp_path / "x*.csv")
+
+
+def test_lines_of_a_table_whose_quotes_are_characters_count_what_stands_before_the_header(tmp_path):
+    path = tmp_path / "t.tsv"
+    path.write_text('# made by x\n# again\nuser\titem\tt\n1\t2\tsay "x"\n3\t"4" a\tb\n5\t6\n')
+    with pytest.raises(
+        DataError, match=r"line 6: 2 fields where the header has 3; quote fields that hold the separator '\\t',"
+    ):
+        load_table(path)
+
+
+def test_a_table_in_parts_has_the_types_of_the_same_table_in_one_file(tmp_path):
+    (tmp_path / "parts").mkdir()
+    rows = [f"{item},{year},2020-01-0{day},some words" for item, year, day in (("x", 2000, 1), ("y", 2001, 2))]
+    for place, row in enumerate(rows):
+        (tmp_path / "parts" / f"part-{place}.csv").write_text(f"item_id,year,day,text\n{row}\n")
+    (tmp_path / "one.csv").write_text("item_id,year,day,text\n" + "\n".join(rows) + "\n")
+    events = {"user_id": [1, 1], "item_id": ["x", "y"]}
+    parts, one = (Dataset.from_tables(events, tmp_path / name, text="text").items.table for name in ("parts", "one.csv"))
+    assert parts.equals(one, check_metadata=True)
+
+
+@pytest.mark.parametrize("name", ["x" * 5_000 + ".csv", "~nobody-of-this-name/x.csv", "http://" + "x" * 5_000])
+def test_names_that_cannot_be_files(name):
+    with pytest.raises(DataError):
+        load_table(name)
+
+
+@pytest.mark.parametrize("given", [{"separator": 5}, {"encoding": 5}, {"comment": 5}, {"separator": "\r"}])
+def test_forms_of_another_type(given):
+    with pytest.raises(UsageError):
+        TableForm(**given)
