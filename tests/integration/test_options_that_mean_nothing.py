@@ -68,6 +68,8 @@ SPLIT_OPTIONS = [["--protocol", "citeulike2"], ["--rating", "rating"], ["--items
         ["explain", "run", "--user", "u1", "--item", "i1", "--top", "3", "--json"],
         ["update", "run", "--items", "i.csv", "--weight", "plays", "--out", "x"],
         ["serve", "run", "--admin"],
+        ["serve", "run", "--role", "write"],
+        ["serve", "--make-key", "me", "--admin", "--role", "read"],
         ["serve", "run", "--make-key", "me"],
         ["serve", "run", "--rate", "3"],
         ["reproduce", "table1", "--report-only", "--hours", "2", "--datasets", "demo"],
