@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -291,7 +292,7 @@ def _width(line: str, separator: str) -> int:
 
 
 def _check_header(header: Sequence[str], path: Path) -> None:
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
     if twice:
         raise DataError(
             f"{path}: the header names column '{twice[0]}' more than once; rename one of them, or, if the first line is no header,"

@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -42,8 +43,8 @@ def to_arrow(frame: Any) -> pa.Table:
     if table is None:
         raise DataError(f"expected a pandas, Polars or Arrow table or a file path, got {type(frame).__name__}")
     names = [name for name in table.column_names if not name.startswith("__index_level_")]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(names).items():
+        if count > 1:
             raise DataError(f"the table has more than one column '{name}'; rename or drop one of them")
     return plain_table(table.select(names) if len(names) < table.num_columns else table)
 
@@ -269,8 +270,8 @@ def _table_of_rows(rows: Sequence[Any]) -> pa.Table | None:
 def _table_of_pandas(frame: Any) -> pa.Table:
     """Return a pandas frame with its named index; what Arrow refuses as a whole is tried column by column."""
     names = [str(name) for name in frame.columns]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(names).items():
+        if count > 1:
             raise DataError(f"the table has more than one column '{name}'; rename or drop one of them")
     indexed = [name for name in frame.index.names if name is not None and str(name) not in names]
     if indexed:

@@ -93,7 +93,7 @@ def dataset_from_tables(
     form = TableForm(separator, encoding, comment)
     user, item = str(user), str(item)
     if user == item:
-        raise UsageError(f"user and item are both column '{user}'; say which column holds which ids")
+        raise UsageError(f"user and item name the same column '{user}'; name the column of each (--user-column, --item-column)")
     loaded = load_source(events, "the events table", replace(form, columns=_names(column_names)))
     user_keys, item_keys = ids_of(loaded, user, "user"), ids_of(loaded, item, "item")
     kinds = event_codes_of(loaded, rating, threshold, event, unrated)

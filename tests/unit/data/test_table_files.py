@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dualnet import DataError, Dataset, DualNetWarning, UsageError
-from dualnet.data.delimited import TableForm
+from dualnet.data.delimited import TableForm, _check_header
 from dualnet.data.read_table import load_table
 
 ROWS = [("ann", "x", "red wine"), ("ann", "y", "hat, blue"), ("bob", "x", "Straße")]
@@ -274,6 +274,8 @@ def test_folders_that_are_no_table(tmp_path, files, message):
         ("e.zip", zipped(("a.csv", b"\n" * (70 * 2**20))), {}, "unpacks to more than 100 times its size"),
         ("e.json", '{\n "user_id": 1\n}\n', {}, "write each object on one line, or all of them as an array"),
         ("e.json", '[{"user_id": 1}, 2]', {}, "entry 2 is not a JSON object"),
+        ("e.jsonl", '{"user_id": 1}\n{"user_id": 1, "a": 2, "a": 3}\n', {}, "line 2 .*the key 'a' occurs twice in one object"),
+        ("e.json", '[{"user_id": 1, "a": 2, "a": 2}]', {}, "the key 'a' occurs twice in one object"),
         ("e.feather", arrow()[:-20], {}, "is not a whole Feather file"),
         ("e.docx", b"x", {}, "unknown table format '.docx'"),
         ("e.joblib", b"x", {}, "is a pickle"),
@@ -342,3 +344,18 @@ def test_names_that_cannot_be_files(name):
 def test_forms_of_another_type(given):
     with pytest.raises(UsageError):
         TableForm(**given)
+
+
+def test_a_wide_header_is_checked_without_comparing_all_pairs():
+    compared = []
+
+    class Name(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            compared.append(other)
+            return str.__eq__(self, other)
+
+    _check_header([Name(f"c{n}") for n in range(500)], Path("e.csv"))
+    assert len(compared) < 5_000

@@ -116,6 +116,11 @@ def test_bad_ratings(tmp_path, rating, text):
         Dataset.from_tables(path, rating="rating", threshold=1)
 
 
+def test_users_and_items_are_not_one_column(events):
+    with pytest.raises(UsageError, match="user and item name the same column 'user_id'"):
+        Dataset.from_tables(events, item="user_id")
+
+
 def test_duplicates(tmp_path):
     path = tmp_path / "e.csv"
     path.write_text("user_id,item_id,w\n1,a,1\n1,a,1\n")
