@@ -206,9 +206,12 @@ def test_user_columns_count_in_every_answer(fitted, tmp_path):
         ({"grup": "1"}, "no user column 'grup'.*Did you mean 'group'"),
         ({"age": "old"}, "not a number"),
         ({}, "no user column has a value"),
+        ({"group": None, "age": float("nan")}, "no user column has a value"),
     ):
         with pytest.raises(DataError, match=text):
             fitted.recommend(history=HISTORY, user_columns=bad)
+    with pytest.raises(DataError, match="user 'u0-1' has more than one row in user_columns"):
+        fitted.recommend(users=["u2-3", "u0-1"], user_columns=pa.concat_tables([table, table[:1]]))
     with pytest.raises(UsageError, match="1 rows for 2 users"):
         fitted.recommend(users=["u2-3", "u0-1"], user_columns=[{"group": "1"}])
 

@@ -66,6 +66,10 @@ def test_fit_recommend_encode_inspect(capsys, run, tmp_path):
     events = tmp_path / "h.csv"
     events.write_text("user_id,item_id\nx,i0-1\ny,i1-1\n")
     assert as_json(capsys, "encode", run, "--histories", events, "--out", tmp_path / "u.parquet")["vectors"] == 2
+    events.write_text("user_id,item_id\nx,i0-1\ny,gone\n")
+    code, _, err = call(capsys, "encode", run, "--histories", events, "--out", tmp_path / "w.parquet")
+    assert code == 3, err
+    assert "h.csv: unknown item 'gone'; leave out its rows" in err
     manifest = as_json(capsys, "inspect", run)
     assert manifest["verified"]
     assert manifest["model"] == "dualnet"

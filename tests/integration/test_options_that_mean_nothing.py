@@ -68,6 +68,8 @@ SPLIT_OPTIONS = [["--protocol", "citeulike2"], ["--rating", "rating"], ["--items
         ["explain", "run", "--user", "u1", "--item", "i1", "--top", "3", "--json"],
         ["update", "run", "--items", "i.csv", "--weight", "plays", "--out", "x"],
         ["serve", "run", "--admin"],
+        ["serve", "run", "--role", "write"],
+        ["serve", "--make-key", "me", "--admin", "--role", "read"],
         ["serve", "run", "--make-key", "me"],
         ["serve", "run", "--rate", "3"],
         ["reproduce", "table1", "--report-only", "--hours", "2", "--datasets", "demo"],
@@ -75,6 +77,7 @@ SPLIT_OPTIONS = [["--protocol", "citeulike2"], ["--rating", "rating"], ["--items
 )  # fmt: skip
 def test_what_means_nothing_is_refused_in_a_sentence(capsys, folder, monkeypatch, words):
     monkeypatch.chdir(folder)
+    monkeypatch.setattr("dualnet.serve.front.server.bind", lambda *_: pytest.fail("the server would start"))
     before = sorted(path.name for path in folder.iterdir())
     code, out, err = call(capsys, *words)
     assert (code, out) == (2, ""), err

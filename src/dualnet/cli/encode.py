@@ -67,11 +67,14 @@ def encode(
 def _read_histories(path: Path, model: Recommender) -> Interactions:
     from ..data.interactions import Interactions
     from ..data.tables import read_table
-    from ..errors import DataError
+    from ..errors import DataError, UnknownIdError
 
     table = read_table(path, strings=("user_id", "item_id"))
     missing = [name for name in ("user_id", "item_id") if name not in table.column_names]
     if missing:
         raise DataError(f"{path} has no column '{missing[0]}'; found {', '.join(table.column_names)}")
     keys = [model.catalogue_.ids.parse(str(key)) for key in table.column("item_id").to_pylist()]
-    return Interactions.from_pairs(table.column("user_id").to_pylist(), keys, item_ids=model.catalogue_.ids)
+    try:
+        return Interactions.from_pairs(table.column("user_id").to_pylist(), keys, item_ids=model.catalogue_.ids)
+    except UnknownIdError as error:
+        raise UnknownIdError(f"{path}: {error}; leave out its rows, or update the model with it first") from None

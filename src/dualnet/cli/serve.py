@@ -67,6 +67,8 @@ def serve(
     from ..errors import ResourceError, UsageError
 
     if make_key is not None:
+        if admin and role not in (None, "admin"):
+            raise UsageError(f"--admin and --role {role} contradict each other; give one of them")
         others = [
             parameter.name
             for parameter in context.command.params
@@ -87,7 +89,7 @@ def serve(
     from ..serve.front.server import run as serve_on
     from ..serve.front.slow_clients import Patience
 
-    refuse_given(context, ["admin"], "means nothing without --make-key")
+    refuse_given(context, ["admin", "role"], "means nothing without --make-key")
     keys = _read_keys()
     if keys is None:
         refuse_given(context, ["rate"], f"means nothing without keys ({KEYS_FILE}), each of which it limits")

@@ -57,7 +57,8 @@ def content_of_table(
         raise UsageError(
             f"no content column of {loaded.name} was named; say which of {', '.join(table.column_names)} are text, tags, categories or numbers"
         )
-    untyped = loaded.lines is not None and all(pa.types.is_string(kind) for kind in table.schema.types)
+    written = all(part.lines is not None for part in loaded.parts or (loaded,))  # as text, in one file or in parts
+    untyped = written and all(pa.types.is_string(kind) for kind in table.schema.types)
     table = cast_table(table, spec.kinds, RowNames(keys.__getitem__, loaded.place))
     table = shown_table(table, spec.kinds, () if spec.title is None else (spec.title,), untyped=untyped)
     first: dict[Key, int] = {}

@@ -6,8 +6,9 @@ import codecs
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -52,9 +53,12 @@ class TableForm:
     columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("separator", "encoding", "comment"):
+            if not isinstance(getattr(self, name), str | None):
+                raise UsageError(f"{name} must be text, got {getattr(self, name)!r}")
         if self.separator is not None:
             object.__setattr__(self, "separator", NAMED.get(self.separator.lower(), self.separator.replace("\\t", "\t")))
-            if not self.separator or "\n" in self.separator or '"' in self.separator:
+            if not self.separator or "\n" in self.separator or "\r" in self.separator or '"' in self.separator:
                 raise UsageError(f"separator {self.separator!r} cannot stand between fields; use one such as ';' or 'tab'")
         if self.encoding is not None:
             try:
@@ -155,13 +159,14 @@ def read_delimited(text: str, path: Path, suffix: str, form: TableForm = STANDAR
         rows = _rows(text, path, separator, form, None)
     except _QuoteError as error:
         if separator == "\t":  # programs that write tabs rarely quote: a quote is a character then
-            return read_delimited(text, path, suffix, replace(form, separator=UNQUOTED_TAB))
-        if '\\"' not in text:
+            rows = _rows(text, path, UNQUOTED_TAB, form, None)
+        elif '\\"' not in text:
             raise DataError(str(error)) from error
-        try:
-            rows = _rows(text, path, separator, form, "\\")  # quotes inside of fields may be written as \\"
-        except _QuoteError:
-            raise DataError(str(error)) from error
+        else:
+            try:
+                rows = _rows(text, path, separator, form, "\\")  # quotes inside of fields may be written as \\"
+            except _QuoteError:
+                raise DataError(str(error)) from error
     header = list(form.columns)
     if not header:
         if not rows:
@@ -287,7 +292,7 @@ def _width(line: str, separator: str) -> int:
 
 
 def _check_header(header: Sequence[str], path: Path) -> None:
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
     if twice:
         raise DataError(
             f"{path}: the header names column '{twice[0]}' more than once; rename one of them, or, if the first line is no header,"

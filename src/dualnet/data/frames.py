@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..errors import DataError
+from ..errors import DataError, DualNetWarning
 from .list_text import as_list
 from .values import is_missing, unboxed
 
 MIXED = {b"dualnet.cells": b"json"}  # of a column whose values are of several kinds: each cell is its JSON
+HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 PART = 2**30  # bytes of text that surely fit the offsets of one Arrow array
 
 
@@ -39,8 +43,8 @@ def to_arrow(frame: Any) -> pa.Table:
     if table is None:
         raise DataError(f"expected a pandas, Polars or Arrow table or a file path, got {type(frame).__name__}")
     names = [name for name in table.column_names if not name.startswith("__index_level_")]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(names).items():
+        if count > 1:
             raise DataError(f"the table has more than one column '{name}'; rename or drop one of them")
     return plain_table(table.select(names) if len(names) < table.num_columns else table)
 
@@ -53,7 +57,12 @@ class Column(NamedTuple):
 
     def values(self) -> list[Any]:
         """Return the values as Python has them; those of a mixed column as they came."""
-        found: list[Any] = self.cells.to_pylist()
+        try:
+            found: list[Any] = self.cells.to_pylist()
+        except (OverflowError, ValueError):
+            if not pa.types.is_temporal(self.cells.type):
+                raise
+            found = self.cells.cast(pa.string()).to_pylist()  # years that Python has not, as text
         return [None if cell is None else json.loads(cell) for cell in found] if self.mixed else found
 
 
@@ -70,8 +79,23 @@ def column_of_values(values: Sequence[Any]) -> Column:
             return Column(made if isinstance(made, pa.ChunkedArray) else pa.chunked_array([made]))
     except (pa.ArrowException, TypeError, ValueError, OverflowError, AttributeError):
         pass
-    cells = [None if is_missing(value) else json.dumps(value, default=_for_json, ensure_ascii=False) for value in values]
+    cells = [None if is_missing(value) else _json_of(value) for value in values]
+    halves = sum(cell is not None and HALF_CHARACTER.search(cell) is not None for cell in cells)
+    if halves:
+        warnings.warn(
+            f"{halves:,} values hold half a character (a lone surrogate, as text that was cut has it), which became U+FFFD",
+            DualNetWarning, stacklevel=4,
+        )  # fmt: skip
+        whole = [None if cell is None else cell.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for cell in cells]
+        return column_of_values([None if cell is None else json.loads(cell) for cell in whole])
     return Column(pa.chunked_array([pa.array(cells, pa.string())]), mixed=True)
+
+
+def _json_of(value: Any) -> str:
+    try:
+        return json.dumps(value, default=_for_json, ensure_ascii=False)
+    except (TypeError, ValueError):  # an object whose names are no text
+        return json.dumps(str(value), ensure_ascii=False)
 
 
 def _for_json(value: Any) -> Any:
@@ -128,7 +152,10 @@ def plain_column(cells: pa.ChunkedArray) -> Column:
         return Column(_by_chunk(cells, lambda chunk: _in_parts(chunk).cast(wanted), wanted))
     if _casts(kind):
         return Column(cells.cast(wanted, safe=False))
-    return Column(pa.chunked_array([pa.array(cells.to_pylist(), wanted)]))
+    try:
+        return Column(pa.chunked_array([pa.array(cells.to_pylist(), wanted)]))
+    except (pa.ArrowException, TypeError, ValueError):  # lists of what Arrow has no plain type for
+        return column_of_values(cells.to_pylist())
 
 
 def _casts(kind: pa.DataType) -> bool:
@@ -243,8 +270,8 @@ def _table_of_rows(rows: Sequence[Any]) -> pa.Table | None:
 def _table_of_pandas(frame: Any) -> pa.Table:
     """Return a pandas frame with its named index; what Arrow refuses as a whole is tried column by column."""
     names = [str(name) for name in frame.columns]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(names).items():
+        if count > 1:
             raise DataError(f"the table has more than one column '{name}'; rename or drop one of them")
     indexed = [name for name in frame.index.names if name is not None and str(name) not in names]
     if indexed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def _array(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _decoded(text: str, path: Path, place: str, remedy: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         if text.strip() == "{":
             remedy = "write each object on one line, or all of them as an array"
@@ -82,6 +83,14 @@ def _literal(line: str, path: Path, number: int) -> Any:
         return ast.literal_eval(line.strip())
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError) as error:
         raise DataError(f"{path}, line {number} is neither JSON nor a Python literal ({error}); write it as JSON") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key '{twice[:80]}' occurs twice in one object")
+    return made
 
 
 def _refuse(name: str) -> None:

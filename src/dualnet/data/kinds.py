@@ -272,7 +272,7 @@ def _read(column: Column, read: Read, arrange: Callable[[list[Any]], pa.ChunkedA
     coded = cells.dictionary_encode().unify_dictionaries()
     codes = [chunk.indices for chunk in coded.chunks]
     try:
-        made = arrange(_each(coded.chunk(0).dictionary.to_pylist(), read)).combine_chunks()
+        made = arrange(_each(Column(pa.chunked_array([coded.chunk(0).dictionary])).values(), read)).combine_chunks()
     except _UnfitCell as error:
         first = int(np.flatnonzero(pa.chunked_array(codes).to_numpy() == error.row)[0])
         raise _UnfitCell(first, error.value, error.why) from None

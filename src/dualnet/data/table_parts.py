@@ -47,16 +47,19 @@ def find_parts(source: str | Path) -> list[Part]:
         If there is nothing there, it is a URL, or a folder that is no plain table.
     """
     url = URL.fullmatch(str(source))
-    if url and not Path(source).exists():
+    if url and not _exists(source):
         raise DataError(
             f"{url[1]}://{url[2]} is an address, and tables are read from files only; copy it here first (databases: --sql, or"
             " Dataset.from_sql)"
         )
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return _parts_of(path)
-    if path.exists():
-        return [Part(path, {})]
+    try:
+        path = Path(source).expanduser()
+        if path.is_dir():
+            return _parts_of(path)
+        if path.exists():
+            return [Part(path, {})]
+    except (OSError, RuntimeError) as error:  # a name too long, a home folder that is not known, a folder that is closed
+        raise DataError(f"{str(source)[:200]} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if any(mark in str(path) for mark in "*?["):
         found = sorted(Path(name) for name in glob.glob(str(path)))  # noqa: PTH207 - Path.glob takes no pattern that begins at the root
         if not found:
@@ -64,6 +67,13 @@ def find_parts(source: str | Path) -> list[Part]:
         filled = [one for one in found if one.is_dir() or one.stat().st_size] or found
         return [part for one in filled for part in (_parts_of(one) if one.is_dir() else [Part(one, {})])]
     raise DataError(f"there is no file {path}")
+
+
+def _exists(source: str | Path) -> bool:
+    try:
+        return Path(source).exists()
+    except OSError:  # a name too long
+        return False
 
 
 def _parts_of(folder: Path) -> list[Part]:

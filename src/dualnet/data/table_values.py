@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import DataError, nearest
 from .frames import cells_of, column_at, is_mixed
 from .read_table import LoadedTable
+from .values import is_missing
 
 
 def column_of(loaded: LoadedTable, column: str, what: str) -> list[Any]:
@@ -39,22 +40,26 @@ def numbers_of(loaded: LoadedTable, column: str, *, allow_missing: bool = False)
         return at_once
     values = column_of(loaded, column, "number")
     out = np.full(len(values), np.nan)
-    lost = [row for row, value in enumerate(values) if value is None or value == ""]
+    lost = [row for row, value in enumerate(values) if is_missing(value) or value == ""]
     if lost and not allow_missing:
         raise DataError(
             f"{loaded.place(lost[0])}: the number in column '{column}' is missing ({len(lost):,} such rows); fill or remove them"
         )
     for row, value in enumerate(values):
-        if value is None or value == "":
+        if is_missing(value) or value == "":
             continue
         try:
+            if isinstance(value, str) and "_" in value:  # Python reads 1_000
+                raise ValueError
             out[row] = float(value)
+        except OverflowError:
+            out[row] = np.inf
         except (TypeError, ValueError):
             hint = "; write decimals with a point" if isinstance(value, str) and "," in value else ""
             raise DataError(f"{loaded.place(row)}: {value!r} in column '{column}' is not a number{hint}") from None
         if not np.isfinite(out[row]):
             raise DataError(
-                f"{loaded.place(row)}: {value} in column '{column}' must be a finite number; mend or remove the row"
+                f"{loaded.place(row)}: {str(value)[:60]} in column '{column}' must be a finite number; mend or remove the row"
             )
     return out
 

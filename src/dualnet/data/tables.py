@@ -87,9 +87,13 @@ def dataset_from_tables(
         raise UsageError(
             "a rating column needs a threshold (ratings from there on are positives), and a threshold a rating column"
         )
+    if threshold is not None and not (isinstance(threshold, int | float | np.number) and np.isfinite(threshold)):
+        raise UsageError(f"threshold must be a finite number, got {threshold!r}")
     check_time_format(time_format)
     form = TableForm(separator, encoding, comment)
     user, item = str(user), str(item)
+    if user == item:
+        raise UsageError(f"user and item name the same column '{user}'; name the column of each (--user-column, --item-column)")
     loaded = load_source(events, "the events table", replace(form, columns=_names(column_names)))
     user_keys, item_keys = ids_of(loaded, user, "user"), ids_of(loaded, item, "item")
     kinds = event_codes_of(loaded, rating, threshold, event, unrated)
@@ -237,7 +241,7 @@ def new_items(source: Any, ids: IdMap, featurizer: Featurizer, fitted: Content |
             table = table.drop_columns([name])
     content = Content(IdMap(keys), table, featurizer.spec, ready)
     content = featurizer.cast(content, fitted, loaded.place)
-    return beside(content, Path(source).parent) if isinstance(source, str | Path) else content
+    return beside(content, Path(source).expanduser().parent) if isinstance(source, str | Path) else content
 
 
 def read_new_items(path: Path, model: Any, item: str = "item_id") -> Content:

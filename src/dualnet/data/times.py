@@ -12,8 +12,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..errors import DataError, DualNetWarning, UsageError
+from .frames import cells_of, column_at, is_mixed
 from .read_table import LoadedTable
 from .table_values import chunks_of
+from .values import shown
 
 Numbers = NDArray[np.int64] | NDArray[np.float64]
 
@@ -73,6 +75,9 @@ def times_of(loaded: LoadedTable, column: str, form: str = "auto") -> NDArray[np
     """
     check_time_format(form)
     cells = chunks_of(loaded, column, "time")
+    if is_mixed(loaded.table.schema.field(column)):
+        texts = [value if value is None or isinstance(value, str) else str(value) for value in cells_of(loaded.table, column)]
+        cells = pa.chunked_array([pa.array(texts, pa.string())])
     if pa.types.is_dictionary(cells.type):
         cells = pc.cast(cells, cells.type.value_type)
     elif pa.types.is_large_string(cells.type) or str(cells.type) == "string_view":
@@ -95,7 +100,10 @@ def times_of(loaded: LoadedTable, column: str, form: str = "auto") -> NDArray[np
             return _of_numbers(where, _parsed_numbers(where, cells), form)
         if numeric.any():
             row = int(np.flatnonzero(numeric if numeric.sum() * 2 < len(numeric) else ~numeric)[0])
-            raise where.error(row, f"numbers and dates are mixed; {REMEDY}, or bring them to one form")
+            raise where.error(
+                row,
+                f"numbers and dates are mixed; {REMEDY}, or bring them to one form",
+            )
         return where.checked(_of_text(where, cells, form), form)
     where.refuse_missing(pc.is_null(cells, nan_is_null=True))
     if pa.types.is_timestamp(cells.type):
@@ -118,8 +126,8 @@ class _Where:
         self.loaded, self.column = loaded, column
 
     def error(self, row: int, text: str) -> DataError:
-        value = self.loaded.table.column(self.column)[row].as_py()
-        return DataError(f"{self.loaded.place(row)}: {value!r} in column '{self.column}' {text}")
+        value = column_at(self.loaded.table.slice(row, 1), self.column).values()[0]
+        return DataError(f"{self.loaded.place(row)}: {shown(value)} in column '{self.column}' {text}")
 
     def warn(self, text: str) -> None:
         warnings.warn(f"times in column '{self.column}' {text}", DualNetWarning, stacklevel=6)

@@ -30,6 +30,7 @@ _CURRENCY = "$€£¥₹₽₩"
 _MISSING_NUMBERS = frozenset(["", "na", "n/a", "nan", "null", "none", "nil", "<na>", "nat", "\\n"])
 _FLAGS = {"true": True, "false": False}
 _BANDS = ((10**11, 1), (10**14, 10**3), (10**17, 10**6), (10**20, 10**9))  # seconds, milli-, micro-, nanoseconds by size
+_CALENDAR = ((1900_01_01, 2199_12_31, "%Y%m%d"), (1900_01_01_000000, 2199_12_31_235959, "%Y%m%d%H%M%S"))
 _EPOCH = datetime(1970, 1, 1)
 
 
@@ -132,7 +133,7 @@ def _label_of_text(value: str) -> str | None:
 
 def number_text(value: Any) -> str:
     """Return a number as text, the same for 1, 1.0 and Decimal("1.00")."""
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float | Decimal) and not math.isfinite(value):
         return str(value)
     if value == int(value):
         return str(int(value))
@@ -159,7 +160,10 @@ def number_of(value: object) -> float | int | None:
     if isinstance(value, int | float | Decimal | Fraction):
         if isinstance(value, int) and -(2**63) <= value < 2**63:
             return value
-        return _finite(float(value))
+        try:
+            return _finite(float(value))
+        except OverflowError:  # whole numbers and fractions beyond every float
+            return _finite(math.inf)
     raise UnfitError("not a number; leave the cell empty where there is none")
 
 
@@ -194,8 +198,8 @@ def _finite(value: float) -> float:
 def date_of(value: object) -> datetime | None:
     """Return a point in time as a date without a zone, in UTC; None for a missing one.
 
-    Numbers are seconds since 1970, or milli-, micro- or nanoseconds by their size, or a date such as 20050131; text is an ISO
-    date with or without time and zone, or such a number.
+    Numbers are seconds since 1970, or milli-, micro- or nanoseconds by their size, or a date such as 20050131 or
+    20050131235959; text is an ISO date with or without time and zone, or such a number.
 
     Raises
     ------
@@ -206,7 +210,10 @@ def date_of(value: object) -> datetime | None:
     if is_missing(value):
         return None
     if isinstance(value, datetime):
-        naive = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        try:
+            naive = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        except OverflowError:  # the first or last day that there is, in another zone
+            raise UnfitError(NO_DATE) from None
         return datetime(*naive.timetuple()[:6], naive.microsecond)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day)
@@ -229,13 +236,14 @@ NO_DATE = "not a date; write an ISO date such as 2005-01-31, or seconds since 19
 
 
 def _date_of_number(value: Any) -> datetime:
-    if not math.isfinite(value) or 1500 <= value <= 2200:  # a year, which would be the first hour of 1970
+    if not -(10**20) < value < 10**20 or 1500 <= value <= 2200:  # a year, which would be the first hour of 1970
         raise UnfitError(NO_DATE)
-    if value == int(value) and 1900_01_01 <= value <= 2199_12_31:
-        try:
-            return datetime.strptime(str(int(value)), "%Y%m%d")
-        except ValueError:
-            pass  # seconds of 1970
+    for first, last, form in _CALENDAR:
+        if value == int(value) and first <= value <= last:
+            try:
+                return datetime.strptime(str(int(value)), form)
+            except ValueError:
+                pass  # seconds of 1970, milliseconds of the year 2600
     for largest, parts in _BANDS:
         if abs(value) < largest:
             try:
@@ -277,7 +285,7 @@ def vector_of(value: object) -> list[float] | None:
     try:
         if parts is not None and not any(isinstance(part, bool) or is_missing(part) for part in parts):
             return [float(part) for part in parts] or None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     raise UnfitError("not a vector; write a list of numbers such as [0.1, 0.2], the same count in every row")
 

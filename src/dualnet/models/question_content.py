@@ -12,6 +12,7 @@ from ..data.content import Content, Matrix
 from ..data.features import Featurizer
 from ..data.frames import table_of
 from ..data.kinds import RowNames, cast_table
+from ..data.values import is_missing
 from ..errors import CapabilityError, DataError, UsageError, nearest
 from ..ids import IdMap, Key
 from .core import Core
@@ -120,7 +121,7 @@ def user_rows(model: Core, columns: Any, users: Sequence[Key] | None = None) -> 
                 raise DataError(
                     f"there is no user column {str(name)[:SHOWN]!r} in this model.{nearest(str(name)[:SHOWN], known)}"
                 )
-        if all(row.get(name) is None for name in known):
+        if all(is_missing(row.get(name)) for name in known):
             raise DataError(f"no user column has a value; give at least one of {', '.join(known)}")
     return featurizer.transform(_content(featurizer, columns), quiet=True)  # an unknown label is the caller's choice
 
@@ -138,7 +139,12 @@ def _table_rows(table: Any, users: Sequence[Key] | None) -> list[dict[str, Any]]
     rows = rows_of(to_arrow(table))
     if users is None or not rows or "user_id" not in rows[0]:
         return [{name: value for name, value in row.items() if name != "user_id"} for row in rows]
-    place = {row.pop("user_id"): row for row in rows}
+    place: dict[Key, dict[str, Any]] = {}
+    for row in rows:
+        user = row.pop("user_id")
+        if user in place:
+            raise DataError(f"user {str(user)[:SHOWN]!r} has more than one row in user_columns; keep one")
+        place[user] = row
     missing = [user for user in users if user not in place]
     if missing:
         raise DataError(f"user {str(missing[0])[:SHOWN]!r} has no row in user_columns; add the row")

@@ -409,3 +409,51 @@ def test_columns_of_users_have_kinds_too(first, tmp_path):
             np.testing.assert_allclose(found.scores, alone.scores, rtol=1e-4, atol=1e-6)
     with pytest.raises(DataError, match="^user column 'age' is 'old', not a number"):
         model.recommend(user_columns={"age": "old"}, k=3)
+
+
+@pytest.mark.parametrize(
+    ("read", "value"),
+    [
+        (number_of, 10**400), (vector_of, [10**400]), (date_of, 10**400), (date_of, "0001-01-01T00:00:00+10:00"),
+        (date_of, dt.datetime(9999, 12, 31, 23, tzinfo=dt.timezone(dt.timedelta(hours=-5)))),
+    ],
+)  # fmt: skip
+def test_values_beyond_what_python_can_count_do_not_fit(read, value):
+    with pytest.raises(UnfitError):
+        read(value)
+
+
+@pytest.mark.parametrize("asked", [10**400, "0001-01-01T00:00:00+10:00"])
+@pytest.mark.parametrize("cells", [pa.array([1, 2]), pa.array([dt.datetime(2024, 1, 1)])])
+def test_a_filter_beyond_what_python_can_count_does_not_fit(cells, asked):
+    with pytest.raises(UnfitError):
+        comparable(pa.chunked_array([cells]), [asked], ordered=True)
+
+
+def test_labels_of_the_edges():
+    assert label_of(decimal.Decimal("Infinity")) == "Infinity"
+    assert label_of("0001-01-01T00:00:00+10:00") == "0001-01-01T00:00:00+10:00"
+
+
+@pytest.mark.parametrize("value", [20050131120000, "20050131120000", 20050131120000.0])
+def test_a_date_with_a_clock_in_one_number_is_what_the_times_of_events_take_it_for(value):
+    assert date_of(value) == dt.datetime(2005, 1, 31, 12)
+
+
+def test_half_characters_and_odd_objects_trouble_nobody():
+    with pytest.warns(DualNetWarning, match="2 values hold half a character"):
+        table = to_arrow({"a": ["\ud800 x", "\ud83d\ude00", "y"]})
+    assert cells_of(table, "a") == ["\ufffd x", "\U0001f600", "y"]
+    assert cells_of(to_arrow({"a": [{(1, 2): 3}, {"x": 1}]}), "a")[1] == {"x": 1}
+    uuids = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"0" * 16], pa.binary(16)))
+    (found,) = cells_of(to_arrow(pa.table({"a": pa.ListArray.from_arrays([0, 1], uuids)})), "a")
+    assert found == ["30303030-3030-3030-3030-303030303030"]
+
+
+def test_years_that_python_has_not():
+    table = pa.table({"a": pa.array([900_000_000_000, 0], pa.timestamp("s"))})
+    content = Content(IdMap([1, 2]), table.append_column("t", pa.array(["red", "blue"])), ContentSpec(text=("t",)))
+    assert content.canonical().table.num_rows == 2
+    assert cast_table(table, {"a": "category"}, RowNames()).column("a").to_pylist()[1] == "1970-01-01"
+    with pytest.raises(DataError, match="column 'a' is '30489"):
+        cast_table(table, {"a": "number"}, RowNames())

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dualnet import DataError, Dataset, DualNetWarning, UsageError
-from dualnet.data.delimited import TableForm
+from dualnet.data.delimited import TableForm, _check_header
 from dualnet.data.read_table import load_table
 
 ROWS = [("ann", "x", "red wine"), ("ann", "y", "hat, blue"), ("bob", "x", "Straße")]
@@ -274,6 +274,8 @@ def test_folders_that_are_no_table(tmp_path, files, message):
         ("e.zip", zipped(("a.csv", b"\n" * (70 * 2**20))), {}, "unpacks to more than 100 times its size"),
         ("e.json", '{\n "user_id": 1\n}\n', {}, "write each object on one line, or all of them as an array"),
         ("e.json", '[{"user_id": 1}, 2]', {}, "entry 2 is not a JSON object"),
+        ("e.jsonl", '{"user_id": 1}\n{"user_id": 1, "a": 2, "a": 3}\n', {}, "line 2 .*the key 'a' occurs twice in one object"),
+        ("e.json", '[{"user_id": 1, "a": 2, "a": 2}]', {}, "the key 'a' occurs twice in one object"),
         ("e.feather", arrow()[:-20], {}, "is not a whole Feather file"),
         ("e.docx", b"x", {}, "unknown table format '.docx'"),
         ("e.joblib", b"x", {}, "is a pickle"),
@@ -310,3 +312,50 @@ def test_what_is_no_regular_file(tmp_path):
         load_table(tmp_path / "e.csv")
     with pytest.raises(DataError, match="no file is called"):
         load_table(tmp_path / "x*.csv")
+
+
+def test_lines_of_a_table_whose_quotes_are_characters_count_what_stands_before_the_header(tmp_path):
+    path = tmp_path / "t.tsv"
+    path.write_text('# made by x\n# again\nuser\titem\tt\n1\t2\tsay "x"\n3\t"4" a\tb\n5\t6\n')
+    with pytest.raises(
+        DataError, match=r"line 6: 2 fields where the header has 3; quote fields that hold the separator '\\t',"
+    ):
+        load_table(path)
+
+
+def test_a_table_in_parts_has_the_types_of_the_same_table_in_one_file(tmp_path):
+    (tmp_path / "parts").mkdir()
+    rows = [f"{item},{year},2020-01-0{day},some words" for item, year, day in (("x", 2000, 1), ("y", 2001, 2))]
+    for place, row in enumerate(rows):
+        (tmp_path / "parts" / f"part-{place}.csv").write_text(f"item_id,year,day,text\n{row}\n")
+    (tmp_path / "one.csv").write_text("item_id,year,day,text\n" + "\n".join(rows) + "\n")
+    events = {"user_id": [1, 1], "item_id": ["x", "y"]}
+    parts, one = (Dataset.from_tables(events, tmp_path / name, text="text").items.table for name in ("parts", "one.csv"))
+    assert parts.equals(one, check_metadata=True)
+
+
+@pytest.mark.parametrize("name", ["x" * 5_000 + ".csv", "~nobody-of-this-name/x.csv", "http://" + "x" * 5_000])
+def test_names_that_cannot_be_files(name):
+    with pytest.raises(DataError):
+        load_table(name)
+
+
+@pytest.mark.parametrize("given", [{"separator": 5}, {"encoding": 5}, {"comment": 5}, {"separator": "\r"}])
+def test_forms_of_another_type(given):
+    with pytest.raises(UsageError):
+        TableForm(**given)
+
+
+def test_a_wide_header_is_checked_without_comparing_all_pairs():
+    compared = []
+
+    class Name(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            compared.append(other)
+            return str.__eq__(self, other)
+
+    _check_header([Name(f"c{n}") for n in range(500)], Path("e.csv"))
+    assert len(compared) < 5_000

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from dualnet import Dataset
-from dualnet.data.tables import dataset_tables, read_table, to_arrow, write_table
+from dualnet import ContentSpec, Dataset, IdMap
+from dualnet.data.tables import dataset_tables, new_items, read_table, to_arrow, write_table
 from dualnet.errors import DataError, DualNetWarning, ResourceError, UsageError
 
 EVENTS = "user_id,item_id,rating\n007,a,5\n7,b,4\nNA,a,2\n007,b,5\n"
@@ -113,6 +114,11 @@ def test_bad_ratings(tmp_path, rating, text):
     path.write_text(f"user_id\titem_id\trating\n1\t2\t{rating}\n")
     with pytest.raises(DataError, match=text):
         Dataset.from_tables(path, rating="rating", threshold=1)
+
+
+def test_users_and_items_are_not_one_column(events):
+    with pytest.raises(UsageError, match="user and item name the same column 'user_id'"):
+        Dataset.from_tables(events, item="user_id")
 
 
 def test_duplicates(tmp_path):
@@ -258,3 +264,36 @@ def test_columns_of_text_integers_and_categories_give_the_same_data():
     )
     assert numbers.interactions.users.keys == [1, 2]
     assert (numbers.interactions.matrix.toarray() == plain.interactions.matrix.toarray()).all()
+
+
+@pytest.mark.parametrize("make", [pl.DataFrame, pd.DataFrame, pa.table, dict])
+def test_a_rating_that_is_nan_is_missing_in_every_library(make):
+    table = make({"user_id": [1, 1, 2], "item_id": [1, 2, 1], "r": [5.0, float("nan"), 4.0]})
+    with pytest.warns(DualNetWarning, match="1 of 3 events have no rating"):
+        data = Dataset.from_tables(table, rating="r", threshold=3)
+    assert data.interactions.others.n_seen == 1
+
+
+@pytest.mark.parametrize("value", ["1_000", 10**400])
+def test_a_weight_that_only_python_reads_is_refused(value):
+    with pytest.raises(DataError, match="in column 'w'"):
+        Dataset.from_tables({"user_id": [1, 2], "item_id": [1, 1], "w": [1, value]}, weight="w")
+
+
+@pytest.mark.parametrize("threshold", ["3", float("nan"), float("inf")])
+def test_a_threshold_is_a_number(threshold):
+    with pytest.raises(UsageError, match="threshold must be a finite number"):
+        Dataset.from_tables({"user_id": [1], "item_id": [1], "r": [1]}, rating="r", threshold=threshold)
+
+
+def test_users_and_items_stand_in_two_columns():
+    with pytest.raises(UsageError, match="both column 'item_id'"):
+        Dataset.from_tables({"user_id": [1], "item_id": [1]}, user="item_id")
+
+
+def test_pictures_of_new_items_lie_beside_a_file_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "new.csv").write_text("item_id,picture\nz,z.png\n")
+    reader = SimpleNamespace(spec=ContentSpec(images=("picture",)), cast=lambda content, *_: content)
+    found = new_items("~/new.csv", IdMap(["a"]), reader, None)
+    assert found.table.column("picture").to_pylist() == [str(tmp_path / "z.png")]

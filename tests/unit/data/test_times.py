@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from dualnet import DataError, Dataset, DualNetWarning, UsageError
+from dualnet.data.frames import to_arrow
 from dualnet.data.read_table import LoadedTable
 from dualnet.data.times import times_of
 
@@ -154,3 +155,20 @@ def test_formats_that_are_wrong_or_do_not_fit():
         Dataset.from_tables(pa.table({"user_id": ["a"], "item_id": ["x"]}), time_format="weeks")
     with pytest.raises(DataError, match="row 2: '2020-13-01' in column 't' is not a time as '%Y-%m-%d'"):
         seconds(["2020-12-01", "2020-13-01"], "%Y-%m-%d")
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["1700000000", 1_700_000_001], [1_700_000_000, 1_700_000_001]),
+        ([dt.datetime(2020, 1, 1, tzinfo=dt.UTC), "2020-01-02"], [FIRST, FIRST + 86_400]),
+        ([dt.datetime(2020, 1, 1), dt.date(2020, 1, 2)], [FIRST, FIRST + 86_400]),
+    ],
+)
+def test_a_column_that_mixes_types_is_read_by_its_values(values, expected):
+    assert seconds(to_arrow({"t": values})) == expected
+
+
+def test_an_error_shows_the_value_of_a_mixed_column_as_it_came():
+    with pytest.raises(DataError, match="row 2: '2024-01-02' in column 't'"):
+        seconds(to_arrow({"t": [1_700_000_000, "2024-01-02"]}))
