@@ -286,11 +286,6 @@ def test_a_threshold_is_a_number(threshold):
         Dataset.from_tables({"user_id": [1], "item_id": [1], "r": [1]}, rating="r", threshold=threshold)
 
 
-def test_users_and_items_stand_in_two_columns():
-    with pytest.raises(UsageError, match="both column 'item_id'"):
-        Dataset.from_tables({"user_id": [1], "item_id": [1]}, user="item_id")
-
-
 def test_pictures_of_new_items_lie_beside_a_file_in_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "new.csv").write_text("item_id,picture\nz,z.png\n")
