@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from ..errors import DataError, DualNetWarning
 from .list_text import as_list
+from .nested import is_deep, json_of
 from .values import is_missing, unboxed
 
 MIXED = {b"dualnet.cells": b"json"}  # of a column whose values are of several kinds: each cell is its JSON
@@ -73,13 +74,9 @@ def table_of(columns: Mapping[Any, Sequence[Any]]) -> pa.Table:
 
 def column_of_values(values: Sequence[Any]) -> Column:
     """Return Python values as a column: of one Arrow type where they have one, else as JSON."""
-    try:
-        made = pa.array(values, from_pandas=True)
-        if plain_type(made.type) is not None:
-            return Column(made if isinstance(made, pa.ChunkedArray) else pa.chunked_array([made]))
-    except (pa.ArrowException, TypeError, ValueError, OverflowError, AttributeError):
-        pass
-    cells = [None if is_missing(value) else _json_of(value) for value in values]
+    if (made := _of_one_type(values)) is not None:
+        return made
+    cells = [None if is_missing(value) else json_of(value, _for_json) for value in values]
     halves = sum(cell is not None and HALF_CHARACTER.search(cell) is not None for cell in cells)
     if halves:
         warnings.warn(
@@ -91,11 +88,17 @@ def column_of_values(values: Sequence[Any]) -> Column:
     return Column(pa.chunked_array([pa.array(cells, pa.string())]), mixed=True)
 
 
-def _json_of(value: Any) -> str:
+def _of_one_type(values: Any) -> Column | None:
+    """Return values, or a series of pandas, as a column of the one Arrow type that they have; None where they have none."""
+    if getattr(values, "dtype", object) == object and is_deep(values):
+        return None
     try:
-        return json.dumps(value, default=_for_json, ensure_ascii=False)
-    except (TypeError, ValueError):  # an object whose names are no text
-        return json.dumps(str(value), ensure_ascii=False)
+        made = pa.array(values, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError, AttributeError):
+        return None
+    if plain_type(made.type) is None:
+        return None
+    return Column(made if isinstance(made, pa.ChunkedArray) else pa.chunked_array([made]))
 
 
 def _for_json(value: Any) -> Any:
@@ -280,13 +283,8 @@ def _table_of_pandas(frame: Any) -> pa.Table:
 
 
 def _column_of_pandas(series: Any) -> Column:
-    try:
-        made = pa.array(series, from_pandas=True)
-        if plain_type(made.type) is not None:
-            return Column(made if isinstance(made, pa.ChunkedArray) else pa.chunked_array([made]))
-    except (pa.ArrowException, TypeError, ValueError, OverflowError, AttributeError):
-        pass
-    return column_of_values(series.tolist())
+    made = _of_one_type(series)
+    return column_of_values(series.tolist()) if made is None else made
 
 
 def _joined(columns: Sequence[tuple[str, Column]]) -> pa.Table:
