@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
+SHOWN = 60  # characters of a value in an error text
+
 
 class DualNetError(Exception):
     """Base of every error that a user can cause or meet; the command line prints its text and exits with `exit_code`."""
@@ -121,6 +123,23 @@ def optional_package(package: str, extra: str, purpose: str, *, module: str | No
 
 class DualNetWarning(UserWarning):
     """Something odd that was handled by a stated rule; the text counts it and names the rule."""
+
+
+def shown(value: object, most: int = SHOWN) -> str:
+    """Return a value for an error text, cut to `most` characters; nothing fails.
+
+    Parameters
+    ----------
+    value : object
+        What was given.
+    most : int
+        Characters.
+    """
+    try:
+        text = repr(value)
+    except RecursionError:  # nested without end
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= most else text[:most] + "..."
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -90,7 +90,7 @@ def column_of_values(values: Sequence[Any]) -> Column:
 
 def _of_one_type(values: Any) -> Column | None:
     """Return values, or a series of pandas, as a column of the one Arrow type that they have; None where they have none."""
-    if getattr(values, "dtype", object) == object and is_deep(values):
+    if str(getattr(values, "dtype", "object")) == "object" and is_deep(values):
         return None
     try:
         made = pa.array(values, from_pandas=True)

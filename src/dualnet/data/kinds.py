@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, cast
 import numpy as np
 import pyarrow as pa
 
-from ..errors import DataError, DualNetWarning
+from ..errors import DataError, DualNetWarning, shown
 from .frames import Column, column_at
 from .list_text import separator_of
 from .picture_files import as_data_uri
@@ -26,7 +26,6 @@ from .values import (
     number_of,
     picture_of,
     plain_text_of,
-    shown,
     text_of,
     vector_of,
 )

@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..errors import DataError, DualNetWarning, UsageError
+from ..errors import DataError, DualNetWarning, UsageError, shown
 from .frames import cells_of, column_at, is_mixed
 from .read_table import LoadedTable
 from .table_values import chunks_of
-from .values import shown
 
 Numbers = NDArray[np.int64] | NDArray[np.float64]
 

@@ -20,7 +20,6 @@ import numpy as np
 
 from .list_text import as_list, is_list_text, list_of_text
 
-SHOWN = 60  # characters of a value in an error text
 EXACT = 2**53  # whole numbers up to here are exact as floats
 
 _WHOLE_FLOAT = re.compile(r"([+-]?)(0|[1-9]\d*)\.0*")
@@ -36,12 +35,6 @@ _EPOCH = datetime(1970, 1, 1)
 
 class UnfitError(ValueError):
     """A value that its column's kind cannot take; the text says what it is not, and the remedy."""
-
-
-def shown(value: object) -> str:
-    """Return a value for an error text, cut to `SHOWN` characters."""
-    text = repr(value)
-    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
 
 
 def unboxed(value: object) -> object:

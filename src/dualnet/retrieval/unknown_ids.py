@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from ..errors import UnknownIdError, UsageError
+from ..errors import UnknownIdError, UsageError, shown
 from ..ids import Key, Rows
 
 Unknown: TypeAlias = Literal["error", "ignore"]
@@ -78,6 +78,4 @@ def find_known(
 
 
 def _short(value: object) -> str:
-    text = repr(value)
-    kind = type(value).__name__
-    return f"the {kind} {text if len(text) <= 80 else text[:80] + '...'}"
+    return f"the {type(value).__name__} {shown(value, 80)}"

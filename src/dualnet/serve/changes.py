@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from ..data.space import ItemSpace
-from ..errors import DataError, UnknownIdError, listing
+from ..errors import DataError, UnknownIdError, listing, shown
 from ..ids import Key
 from ..models.catalogue import check_finite
 from ..retrieval.questions import NewItem
@@ -48,7 +48,7 @@ def put(catalogue: LiveCatalogue, items: Sequence[NewItem]) -> tuple[LiveCatalog
         trained = row >= 0 and catalogue.known[row] >= 0
         if trained and row not in catalogue.hidden:
             raise ConflictError(
-                f"item {_short(item.id)} is one that the model was trained on; its content changes by training anew"
+                f"item {shown(item.id, 80)} is one that the model was trained on; its content changes by training anew"
             )
         outcome.append("restored" if row >= 0 and row in catalogue.hidden and trained else "replaced" if row >= 0 else "added")
     fresh = [item for item, how in zip(items, outcome, strict=True) if how != "restored"]
@@ -72,7 +72,7 @@ def delete(catalogue: LiveCatalogue, key: Key) -> tuple[LiveCatalogue, list[dict
     """
     row = catalogue.row(key)
     if row in catalogue.hidden:
-        raise UnknownIdError(f"item {_short(key)} was deleted before; PUT lists it again")
+        raise UnknownIdError(f"item {shown(key, 80)} was deleted before; PUT lists it again")
     if row < catalogue.n_base:
         return replace(catalogue, hidden=catalogue.hidden | {row}), [{"delete": key}], "hidden"
     return _without(catalogue, {row}), [{"delete": key}], "deleted"
@@ -220,8 +220,3 @@ def _without(catalogue: LiveCatalogue, rows: set[int]) -> LiveCatalogue:
     if not rows:
         return catalogue
     return replace(catalogue, dead=catalogue.dead | rows, moved={**catalogue.moved, **dict.fromkeys(rows, -1)})
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:80] + "..."

@@ -14,7 +14,7 @@ from ..data.content import Content
 from ..data.frames import table_of
 from ..data.kinds import RowNames, cast_table, shown_kinds
 from ..data.space import ItemSpace
-from ..errors import CapabilityError, DataError, nearest
+from ..errors import CapabilityError, DataError, nearest, shown
 from ..ids import IdMap, Key
 from ..models.base import Recommender
 from ..retrieval.questions import Columns, NewItem
@@ -72,7 +72,9 @@ def new_ids(keys: Sequence[Key], like: IdMap, what: str) -> IdMap:
     """Return ids that came with a request; raises `DataError` if one is not of the kind of those that are there."""
     for key in keys:
         if isinstance(key, bool) or (len(like) and isinstance(key, int) != like.is_integer):
-            raise DataError(f"{what} ids of this model are {'whole numbers' if like.is_integer else 'text'}, got {_short(key)}")
+            raise DataError(
+                f"{what} ids of this model are {'whole numbers' if like.is_integer else 'text'}, got {shown(key, 80)}"
+            )
     return IdMap(list(keys))
 
 
@@ -84,10 +86,10 @@ def _content(model: Recommender, items: Sequence[NewItem]) -> Content:
     for item in items:
         for name in item.content:
             if name not in known:
-                raise DataError(f"item {_short(item.id)} has the content column {_short(name)}, which this model has not."
+                raise DataError(f"item {shown(item.id, 80)} has the content column {shown(name, 80)}, which this model has not."
                                 f"{nearest(name[:SHOWN], known)}")  # fmt: skip
         if not any(item.content.get(name) is not None for name in spec.columns):
-            raise DataError(f"item {_short(item.id)} has no content; give at least one of {', '.join(spec.columns)}")
+            raise DataError(f"item {shown(item.id, 80)} has no content; give at least one of {', '.join(spec.columns)}")
     matrices = {} if raw is None else raw.matrices
     columns: dict[str, list[Any]] = {}
     for name in known:
@@ -119,7 +121,7 @@ def _matrix(name: str, like: Any, items: Sequence[NewItem]) -> Any:
         if value is None:
             continue
         if not isinstance(value, list) or len(value) != like.shape[1] or not all(_is_number(entry) for entry in value):
-            raise DataError(f"content '{name}' of item {_short(item.id)} must be a list of {like.shape[1]} numbers")
+            raise DataError(f"content '{name}' of item {shown(item.id, 80)} must be a list of {like.shape[1]} numbers")
         rows[row] = value
     return csr_array(rows) if issparse(like) else rows
 
@@ -130,13 +132,8 @@ def _picture(value: Any, item: NewItem) -> bytes | None:
     try:
         return base64.b64decode(value, validate=True)
     except (TypeError, ValueError, binascii.Error) as error:
-        raise DataError(f"the picture of item {_short(item.id)} must be the bytes of a file in base64") from error
+        raise DataError(f"the picture of item {shown(item.id, 80)} must be the bytes of a file in base64") from error
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
