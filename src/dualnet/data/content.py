@@ -17,8 +17,9 @@ from ..ids import IdMap, Key, Rows
 from .entry_check import check_matrix
 from .featurizers.words import Words
 from .frames import table_of
-from .kinds import Kind, RowNames, cast_table, joined_tables, like_table, noted_kind, shown_table
+from .kinds import Kind, RowNames, cast_table, joined_tables, like_table, noted_kind, noted_separators, shown_table
 from .picture_files import picture_bytes
+from .tag_values import KnownTags
 
 Matrix: TypeAlias = Any  # csr_array or ndarray of float32; SciPy has no types to say so
 
@@ -285,7 +286,8 @@ class Content:
         stored = {field.name: noted_kind(field) for field in fitted.table.schema}
         kinds = {name: stored.get(name) or kind for name, kind in self.spec.kinds.items()}  # numbers may be dates there
         rows = RowNames(self.ids.key)
-        return replace(self, table=like_table(cast_table(self.table, kinds, rows), fitted.table, kinds, rows))
+        known = {field.name: KnownTags((), noted_separators(field)) for field in fitted.table.schema}
+        return replace(self, table=like_table(cast_table(self.table, kinds, rows, known), fitted.table, kinds, rows))
 
     def append(self, other: Content) -> Content:
         """Return this content with the rows of another after its own; those are cast to the kinds of the columns here.

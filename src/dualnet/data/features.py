@@ -25,6 +25,7 @@ from .featurizers.terms import CategoryBlock, TermBlock
 from .featurizers.words import OLD
 from .kinds import Kind, RowNames, cast_table, like_table, shown_table
 from .saved_blocks import check_block
+from .tag_values import KnownTags
 
 
 class Featurizer:
@@ -117,7 +118,7 @@ class Featurizer:
         if not content.table.num_columns:
             return content
         rows = RowNames(content.ids.key, place)
-        table = cast_table(content.table, self.kinds, rows, self._known_tags)
+        table = cast_table(content.table, self.kinds, rows, self.known_tags)
         if fitted is not None and fitted.table.num_columns:
             table = like_table(table, fitted.table, self.kinds, rows)
         else:
@@ -125,8 +126,13 @@ class Featurizer:
         return content if table is content.table else replace(content, table=table)
 
     @cached_property
-    def _known_tags(self) -> dict[str, frozenset[str]]:
-        return {block.column: frozenset(block.names()) for block in self.blocks if _block_kind(block) == "tags"}
+    def known_tags(self) -> dict[str, KnownTags]:
+        """What is known of each column of tags, so that those of new items are divided as the fitted ones were."""
+        return {
+            block.column: KnownTags(frozenset(block.names()), block.separators)
+            for block in self.blocks
+            if isinstance(block, TermBlock) and block.kind == "tags"
+        }
 
     def transform(self, content: Content, *, quiet: bool = False) -> Matrix:
         """Return the features of every row.
@@ -154,7 +160,7 @@ class Featurizer:
                 f"content column '{missing[0]}' is missing; the model was fitted with {', '.join(self.spec.columns)}"
             )
         if content.table.num_columns:
-            table = cast_table(content.table, self.kinds, RowNames(content.ids.key), self._known_tags)
+            table = cast_table(content.table, self.kinds, RowNames(content.ids.key), self.known_tags)
             content = content if table is content.table else replace(content, table=table)
         parts = [block.transform(content) for block in self.blocks]
         if all(not issparse(part) for part in parts):

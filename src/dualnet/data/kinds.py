@@ -13,9 +13,8 @@ import pyarrow as pa
 
 from ..errors import DataError, DualNetWarning, shown
 from .frames import Column, column_at
-from .list_text import separator_of
 from .picture_files import as_data_uri
-from .tag_values import tags_of
+from .tag_values import KnownTags, separators_for, tags_of
 from .values import (
     EXACT,
     ISO_DATE,
@@ -34,6 +33,7 @@ Kind: TypeAlias = Literal["text", "category", "tags", "number", "date", "vector"
 Read: TypeAlias = Callable[[Any], Any]
 
 NOTE = b"dualnet.kind"  # of a column that is stored as its kind has it
+SEPARATORS = b"dualnet.separators"  # of a column of tags that were text: what divided them
 DATE = pa.timestamp("us")  # in UTC
 TYPES: Mapping[Kind, tuple[pa.DataType, ...]] = {
     "text": (pa.string(),), "category": (pa.string(),), "tags": (pa.list_(pa.string()),), "number": (pa.int64(), pa.float64()),
@@ -77,8 +77,13 @@ def noted_kind(field: pa.Field) -> Kind | None:
     return cast(Kind, found) if field.type in TYPES.get(cast(Kind, found), ()) else None
 
 
+def noted_separators(field: pa.Field) -> str:
+    """Return what divided the tags of a column when they were text, empty where they were lists or nothing did."""
+    return (field.metadata or {}).get(SEPARATORS, b"").decode("utf-8", "replace") if noted_kind(field) == "tags" else ""
+
+
 def cast_table(
-    table: pa.Table, kinds: Mapping[str, Kind], rows: RowNames, known: Mapping[str, Collection[str]] | None = None
+    table: pa.Table, kinds: Mapping[str, Kind], rows: RowNames, known: Mapping[str, KnownTags] | None = None
 ) -> pa.Table:
     """Return a table whose columns of the given names are stored as their kinds have them.
 
@@ -90,8 +95,8 @@ def cast_table(
         Kind of each column. A column of numbers whose values are all dates becomes one of dates.
     rows : RowNames
         For error texts.
-    known : mapping of str to collection of str, optional
-        Tags by column that text is not divided at.
+    known : mapping of str to KnownTags, optional
+        Of columns of tags that were fitted; the others note what divides them, for `noted_separators`.
 
     Raises
     ------
@@ -104,11 +109,12 @@ def cast_table(
             "date" if kind == "number" else kind,
         ):
             continue
+        column, tags = column_at(table, name), (known or {}).get(name, KnownTags())
         try:
-            cells = _cast(column_at(table, name), kind, name, (known or {}).get(name, ()))
+            cells, separators = _tags(column, name, tags) if kind == "tags" else (_cast(column, kind), "")
         except _UnfitCell as error:
             raise DataError(f"{rows.cell(error.row, name)} is {shown(error.value)}, {error.why}") from None
-        table = _with(table, name, cells, kind)
+        table = _with(table, name, cells, kind, separators)
     return table
 
 
@@ -230,7 +236,7 @@ def comparable(cells: pa.ChunkedArray, asked: Sequence[Any], *, ordered: bool) -
         raise UnfitError("true or false, which this column has not")
     if kind == "text" and not any(isinstance(value, str | bool) for value in asked):
         try:
-            cells = _cast(Column(cells), "number", "", ())
+            cells = _cast(Column(cells), "number")
             kind = "date" if cells.type == DATE else "number"
         except _UnfitCell as error:
             if ordered:
@@ -253,11 +259,9 @@ class _UnfitCell(Exception):  # noqa: N818  # becomes an error with a name where
         self.row, self.value, self.why = row, value, why
 
 
-def _cast(column: Column, kind: Kind, name: str, known: Collection[str]) -> pa.ChunkedArray:
+def _cast(column: Column, kind: Kind) -> pa.ChunkedArray:
     if not column.mixed and kind in ("text", "flag") and column.cells.type in TYPES[kind]:
         return column.cells
-    if kind == "tags":
-        return _tags(column, name, known)
     if kind == "number":
         return _numbers(column)
     return _read(column, _READ[kind], _ARRAYS[kind])
@@ -288,16 +292,9 @@ def _each(values: list[Any], read: Read) -> list[Any]:
     return made
 
 
-def _tags(column: Column, name: str, known: Collection[str]) -> pa.ChunkedArray:
-    values = column.values()
-    separators = separator_of(cell for cell in values if isinstance(cell, str) and cell.strip() not in known)
-    if separators and separators[0] not in "|\n\t":
-        warnings.warn(
-            f"tags of column '{name}' are text with {separators[0]!r} in it, and were divided there; write them as lists, or"
-            " with '|' between them, where that is wrong",
-            DualNetWarning, stacklevel=6,
-        )  # fmt: skip
-    return _read(Column(column.cells, column.mixed), lambda value: tags_of(value, separators, known), _ARRAYS["tags"])
+def _tags(column: Column, name: str, known: KnownTags) -> tuple[pa.ChunkedArray, str]:
+    separators = separators_for(column.values(), name, known)
+    return _read(column, lambda value: tags_of(value, separators, known.labels), _ARRAYS["tags"]), separators
 
 
 def _numbers(column: Column) -> pa.ChunkedArray:
@@ -376,9 +373,11 @@ def _inferred(column: Column) -> Kind:
         return "text"
 
 
-def _with(table: pa.Table, name: str, cells: pa.ChunkedArray, kind: Kind) -> pa.Table:
-    noted = "date" if kind == "number" and cells.type == DATE else kind
-    return table.set_column(table.column_names.index(name), pa.field(name, cells.type, metadata={NOTE: noted.encode()}), cells)
+def _with(table: pa.Table, name: str, cells: pa.ChunkedArray, kind: Kind, separators: str = "") -> pa.Table:
+    noted = {NOTE: b"date" if kind == "number" and cells.type == DATE else kind.encode()}
+    if separators:
+        noted[SEPARATORS] = separators.encode()
+    return table.set_column(table.column_names.index(name), pa.field(name, cells.type, metadata=noted), cells)
 
 
 def _wider(first: pa.DataType, second: pa.DataType) -> pa.DataType:

@@ -42,7 +42,7 @@ def check_block(told: Any, arrays: Arrays) -> None:
             raise ArtifactError(f"{what}: {key} is {told[key]!r:.60}, expected a number; it was altered")
     if "width" in told and not (type(told["width"]) is int and 0 < told["width"] <= WIDEST):
         raise ArtifactError(f"{what}: the width is {told['width']!r:.60}, expected a whole number; it was altered")
-    for key in ("model", "settings"):
+    for key in ("model", "settings", "separators"):
         if not isinstance(told.get(key), str | None):
             raise ArtifactError(f"{what}: {key} is no text; it was altered")
     for name, values in arrays.items():

@@ -5,16 +5,79 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+import warnings
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from .list_text import as_list, list_of_text, quoted_text
+from ..errors import DualNetWarning
+from .list_text import as_list, list_of_text, quoted_text, separator_of
 from .values import UnfitError, is_missing, label_of
 
 NAMES = ("name", "label", "title", "tag", "term", "text", "value", "description")  # fields of an object that name it
 _ARRAY = re.compile(r"array\((\[.*\])(,\s*dtype=[^)]*)?\)", re.DOTALL)
 _BROKEN = re.compile(r"[\[({]\s*[\"'\[{]")
 _ANGLES = re.compile(r"(?:<[^<>]+>){2,}|<[^<>/ ]+>")
+
+
+@dataclass(frozen=True)
+class KnownTags:
+    """What is known of a column of tags since it was fitted.
+
+    Parameters
+    ----------
+    labels : collection of str
+        The tags; text that is one of them is not divided.
+    separators : str
+        What divides text, empty where nothing did or where that is not known.
+    """
+
+    labels: Collection[str] = ()
+    separators: str = ""
+
+
+def separators_for(values: Sequence[object], name: str, known: KnownTags) -> str:
+    """Return the characters that divide the texts of a column: those that did when it was fitted, else those found in it.
+
+    Parameters
+    ----------
+    values : sequence
+        Values of the column.
+    name : str
+        The column, for warnings.
+    known : KnownTags
+        From the fit; by default nothing is known.
+
+    Warns
+    -----
+    DualNetWarning
+        Where a guess divides, or where text is not divided that another separator would divide into known tags.
+    """
+    texts = [cell for cell in values if isinstance(cell, str) and cell.strip() not in known.labels]
+    if known.separators:
+        _warn_of_others(texts, name, known)
+        return known.separators
+    found = separator_of(texts)
+    if found and found[0] not in "|\n\t":
+        warnings.warn(
+            f"tags of column '{name}' are text with {found[0]!r} in it, and were divided there; write them as lists, or"
+            " with '|' between them, where that is wrong",
+            DualNetWarning, stacklevel=7,
+        )  # fmt: skip
+    return found
+
+
+def _warn_of_others(texts: Sequence[str], name: str, known: KnownTags) -> None:
+    other = separator_of(texts)
+    if other in ("", known.separators) or any(character in text for text in texts for character in known.separators):
+        return
+    parts = {part.strip() for text in texts for part in re.split(f"[{re.escape(other)}]", text)}
+    if parts & set(known.labels):
+        warnings.warn(
+            f"tags of column '{name}' are divided at {known.separators[0]!r} as when the model was fitted, and the new ones have"
+            f" {other[0]!r} instead; write them as lists, or with {known.separators[0]!r} between them",
+            DualNetWarning, stacklevel=8,
+        )  # fmt: skip
 
 
 def tags_of(value: object, separators: str = "|", known: Collection[str] = ()) -> list[str] | None:
@@ -26,7 +89,7 @@ def tags_of(value: object, separators: str = "|", known: Collection[str] = ()) -
         A list of labels or of objects with a name, or text: a list as JSON, Python, NumPy, Java or PostgreSQL writes it, or
         labels with separators between them.
     separators : str
-        Characters that divide text, from `separator_of`.
+        Characters that divide text, from `separators_for`.
     known : collection of str
         Tags that are known: text that is one of them is not divided.
 

@@ -99,7 +99,7 @@ def _content(model: Recommender, items: Sequence[NewItem]) -> Content:
                 columns[name] = [_picture(value, item) for value, item in zip(columns[name], items, strict=True)]
     # a request names its columns, so that a value that does not fit is refused even where nothing is learned from it
     kinds = shown_kinds(None if raw is None else raw.table) | model.featurizer_.kinds
-    table = cast_table(table_of(columns), kinds, RowNames(ids.key, what="content"))
+    table = cast_table(table_of(columns), kinds, RowNames(ids.key, what="content"), model.featurizer_.known_tags)
     ready = {name: _matrix(name, matrix, items) for name, matrix in matrices.items()}
     return model.featurizer_.cast(Content(ids, table, spec, ready), raw)
 

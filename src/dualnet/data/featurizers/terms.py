@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from ...errors import DataError, optional_package
 from ...ids import Rows
 from ..content import Content
+from ..kinds import noted_separators
 from .base import column_values, inverse_document_frequency, places_of, unit_rows
 from .stop_words import STOP_WORDS
 from .words import Words
@@ -53,11 +54,15 @@ class TermBlock:
         Weight of each term.
     words : Words, optional
         How text becomes words.
+    separators : str
+        What divided the fitted tags where they were text, empty where nothing did.
     """
 
     def __init__(
-        self, column: str, kind: str, vocabulary: Sequence[str], idf: NDArray[np.float32], words: Words = STANDARD
-    ) -> None:
+        self, column: str, kind: str, vocabulary: Sequence[str], idf: NDArray[np.float32], words: Words = STANDARD,
+        separators: str = "",
+    ) -> None:  # fmt: skip
+        self.separators = separators
         self.column, self.kind, self.words = column, kind, words
         self.vocabulary, self.idf = list(vocabulary), idf
         self._index = (
@@ -115,7 +120,9 @@ class TermBlock:
         if len(kept) > max_features:
             kept = np.sort(kept[np.argsort(-total[kept], kind="stable")[:max_features]])
         idf = inverse_document_frequency(frequency[kept], len(documents))
-        return cls(column, kind, [str(terms[place]) for place in kept], idf, words)
+        names = content.table.column_names
+        separators = noted_separators(content.table.schema.field(column)) if kind == "tags" and column in names else ""
+        return cls(column, kind, [str(terms[place]) for place in kept], idf, words, separators)
 
     def transform(self, content: Content) -> csr_array:
         """Return TF-IDF rows of unit length, shape (len(content), len(vocabulary))."""
@@ -143,14 +150,17 @@ class TermBlock:
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return description and arrays; `from_state` reads them."""
-        words = {"words": self.words.to_json()} if self.kind == "text" else {}
-        return {"kind": self.kind, "column": self.column, "vocabulary": self.vocabulary, **words}, {"idf": self.idf}
+        how: dict[str, Any] = {"words": self.words.to_json()} if self.kind == "text" else {}
+        if self.separators:
+            how["separators"] = self.separators
+        return {"kind": self.kind, "column": self.column, "vocabulary": self.vocabulary, **how}, {"idf": self.idf}
 
     @classmethod
     def from_state(cls, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> TermBlock:
         """Rebuild from `to_state`."""
         words = Words.from_json(config.get("words")) if config["kind"] == "text" else STANDARD
-        return cls(config["column"], config["kind"], config["vocabulary"], tensors["idf"], words)
+        separators = config.get("separators", "")  # models of before have none: what divides is told by each new table
+        return cls(config["column"], config["kind"], config["vocabulary"], tensors["idf"], words, separators)
 
 
 class CategoryBlock:
