@@ -140,7 +140,7 @@ def of_the_page(rows, columns):
             if name == "item_id" or kind == "vectors":
                 typed[name] = value
             elif kind == "tags":
-                typed[name] = value.split("|") if isinstance(value, str) else value
+                typed[name] = value if isinstance(value, str) else "|".join(value)
             elif kind == "numbers":
                 typed[name] = float(value)
             else:

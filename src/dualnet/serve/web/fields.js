@@ -36,7 +36,7 @@ function field(name, kind, isTitle) {
   const long = kind === "text" && !isTitle;
   const input = long
     ? el("textarea", { ...common, rows: 6 })
-    : el("input", { ...common, type: kind === "numbers" ? "number" : kind === "images" ? "file" : "text", step: kind === "numbers" ? "any" : null, accept: kind === "images" ? "image/*" : null, placeholder: kind === "tags" ? "separated by commas" : null });
+    : el("input", { ...common, type: kind === "numbers" ? "number" : kind === "images" ? "file" : "text", step: kind === "numbers" ? "any" : null, accept: kind === "images" ? "image/*" : null, placeholder: kind === "tags" ? "tags, written as in the table of items" : null });
   const node = el("div", { class: "field" }, el("label", { for: id }, named(name)), input);
   return { name, node, input, value: async () => valueOf(input, kind) };
 }
@@ -46,8 +46,7 @@ async function valueOf(input, kind) {
   const text = input.value.trim();
   if (text === "") return null;
   if (kind === "numbers") return Number(text);
-  if (kind === "tags") return text.split(/[,|]/).map((tag) => tag.trim()).filter(Boolean);
-  return text;
+  return text; // also tags: the server divides them at what divided those of the table
 }
 
 function base64(buffer) {
