@@ -41,10 +41,12 @@ class Dataset:
         What users wrote about items, such as reviews; see `with_pair_texts`. The item columns of these names are made
         anew, from the pairs of this very object, whenever a `Dataset` is made: fewer pairs, less text.
 
+    Content is stored canonically: every column as its kind has it, once, so that no later step reads it again.
+
     Raises
     ------
     DataError
-        If the ids of content and interactions differ, or texts are not one a pair.
+        If the ids of content and interactions differ, texts are not one a pair, or a kind cannot take a value of its column.
     """
 
     interactions: Interactions
@@ -65,6 +67,9 @@ class Dataset:
             texts = {name: as_texts(values, name, self.interactions.n_pairs) for name, values in self.pair_texts.items()}
             object.__setattr__(self, "pair_texts", texts)
             object.__setattr__(self, "items", content_of_pairs(self.items, self.interactions, texts))
+        for name, content in (("items", self.items), ("users", self.users)):
+            if content is not None:
+                object.__setattr__(self, name, content.canonical())
 
     @classmethod
     def from_tables(

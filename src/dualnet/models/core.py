@@ -181,15 +181,14 @@ class Core(Parameters, ABC):
         self.popularity_ = np.bincount(self.histories_.indices, minlength=len(self.items_)).astype(np.float32)
         self.featurizer_ = self.user_featurizer_ = None
         features = user_features = None
-        items = None if data.items is None else data.items.canonical()
-        if self.uses_content and items is not None:
-            self.featurizer_ = Featurizer.fit(items)
-            features = self.featurizer_.transform(items)
+        if self.uses_content and data.items is not None:
+            self.featurizer_ = Featurizer.fit(data.items)
+            features = self.featurizer_.transform(data.items)
         if self.capabilities.user_columns and data.users is not None:
             self.user_featurizer_ = Featurizer.fit(data.users)
             user_features = self.user_featurizer_.transform(data.users)
         self.user_features_ = user_features
-        self.catalogue_ = ItemSpace(self.items_, np.arange(len(self.items_)), features, items)
+        self.catalogue_ = ItemSpace(self.items_, np.arange(len(self.items_)), features, data.items)
         return Prepared(data, features, user_features, train)
 
     def space(self, ids: IdMap, content: Content | None = None) -> ItemSpace:

@@ -43,6 +43,10 @@ RELATION = 0.5
 CONTENT_SCALE = 0.5
 NETWORK_WEIGHT = 0.6
 CONTENT_WEIGHT = 0.3  # of networks without solved levels
+OPEN = (  # numbers that are chosen on validation where they are None
+    "factor_zero_weight", "regularization", "relation", "prior", "content_scale", "network_weight", "content_weight", "new_scale",
+    "unliked_scale",
+)  # fmt: skip
 UPDATE_EPOCHS = 2  # of a warm update; measured in docs/decisions.md
 
 
@@ -143,6 +147,16 @@ def chosen_without_networks(model: Learner, drawn: Validation, run: RunOptions) 
     chosen = learn_levels(twin, twin._prepare(drawn.train), Phase("choose", drawn.tasks, drawn.served, None, run))
     network = 0.0 if not model.levels else NETWORK_WEIGHT if model.network_weight is None else model.network_weight
     return replace(chosen, weights=replace(chosen.weights, network=network))
+
+
+def leaves_open(model: Learner) -> bool:
+    """Return whether any number of the levels is to be chosen on validation.
+
+    Parameters
+    ----------
+    model : Learner
+    """
+    return any(getattr(model, name) is None for name in OPEN if model.levels or name != "network_weight")
 
 
 def drawn_validation(train: Dataset, seed: int) -> Validation | None:

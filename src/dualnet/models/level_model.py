@@ -20,7 +20,7 @@ from ..train.options import RunOptions
 from .base import Capabilities, Prepared
 from .choosing import Phase, choose_then_refit
 from .dualnet_reasons import dualnet_reasons
-from .learning import Chosen, Learner, chosen_without_networks, drawn_validation, learn_levels, update_levels
+from .learning import Chosen, Learner, chosen_without_networks, drawn_validation, learn_levels, leaves_open, update_levels
 from .levels import Levels, LevelSizes
 from .reasons import Reasons
 
@@ -60,10 +60,11 @@ class LevelModel(Learner):
         return self.levels_.n_numbers
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
-        """Learn; without a validation one is drawn, on which the solved levels choose, and the networks are trained once."""
+        """Learn; without a validation one is drawn where anything is left open: the solved levels choose on it, once."""
         if run.log is not None and not run.resume:
             run.log.unlink(missing_ok=True)
-        drawn = drawn_validation(known.undivided, self.seed_) if validation is None and self.factors else None
+        draws = validation is None and bool(self.factors) and leaves_open(self)
+        drawn = drawn_validation(known.undivided, self.seed_) if draws else None
         if drawn is None:
             self.choice_ = choose_then_refit(self, known, validation, run, learn_levels)
         else:

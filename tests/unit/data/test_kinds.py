@@ -13,8 +13,9 @@ import pyarrow as pa
 import pytest
 
 from dualnet import Content, ContentProfile, ContentSpec, Dataset, IdMap
+from dualnet.data import kinds
 from dualnet.data.frames import cells_of, to_arrow
-from dualnet.data.kinds import RowNames, cast_table, comparable
+from dualnet.data.kinds import RowNames, cast_table, comparable, noted_kind
 from dualnet.data.list_text import separator_of
 from dualnet.data.picture_files import picture_bytes
 from dualnet.data.tag_values import tags_of
@@ -457,3 +458,13 @@ def test_years_that_python_has_not():
     assert cast_table(table, {"a": "category"}, RowNames()).column("a").to_pylist()[1] == "1970-01-01"
     with pytest.raises(DataError, match="column 'a' is '30489"):
         cast_table(table, {"a": "number"}, RowNames())
+
+
+def test_content_is_read_once_however_often_it_is_used(monkeypatch):
+    raw = pa.table({"genres": [["a", "b"], ["b"], ["a"]]})
+    content = Content(IdMap(["x", "y", "z"]), raw, ContentSpec(tags=("genres",)))
+    data = Dataset(Dataset.from_tables(EVENTS).interactions, content)
+    assert noted_kind(data.items.table.schema.field("genres")) == "tags"
+    monkeypatch.setattr(kinds, "_read", None)  # a second reading would call it
+    model = ContentProfile().fit(data)
+    model.encode_items(model.space(data.items.ids, data.items.take(np.array([2, 0, 1])).align(data.items.ids)))

@@ -10,7 +10,7 @@ from dualnet import Content, ContentSpec, Dataset, DualNet, Interactions, evalua
 from dualnet.data.other_events import SEEN, OtherEvents
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import CapabilityError, UsageError
-from dualnet.models import learning
+from dualnet.models import learning, level_model
 from dualnet.models.dualnet_reasons import dualnet_reasons
 from dualnet.models.learning import NETWORK_WEIGHT
 from dualnet.models.levels import Levels, LevelWeights
@@ -263,3 +263,14 @@ def test_long_content_is_read_along_its_leading_axes(tmp_path, monkeypatch):
     assert again.ids == ours.ids
     reasons = model.explain(ours.ids[0], user=user)
     assert reasons.score == pytest.approx(ours.scores[0], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "left_open", [None, *(name for name in (*GIVEN, "content_weight", "new_scale", "unliked_scale") if name != "factors")]
+)
+def test_pairs_are_held_out_only_where_something_is_left_to_choose(monkeypatch, left_open):
+    drawn = []
+    monkeypatch.setattr(level_model, "drawn_validation", lambda *given: drawn.append(given))
+    settings = {**ALONE, "content_weight": 0.0, **({} if left_open is None else {left_open: None})}
+    DualNet(**settings).fit(with_content("dense"))
+    assert len(drawn) == (left_open is not None)
