@@ -240,7 +240,10 @@ class Answers(Asks):
         new_share: float | None = None,
         unknown: Unknown | None = None,
     ) -> Recommendations:
-        """Return the items nearest to one item of the catalogue by cosine of their vectors.
+        """Return the items most similar to one item of the catalogue.
+
+        Models with solved levels say how likely who likes the one is to like the other: the correlation of two likes, as the
+        joint solution has it. All others give the cosine of two vectors.
 
         Parameters
         ----------

@@ -18,7 +18,7 @@ from ..ids import IdMap, Key, Rows
 from ..retrieval.catalogue import Brought, Catalogue, ScoredUsers
 from ..retrieval.principal import PrincipalAxes
 from ..retrieval.topk import block_rows, inner_products
-from ..retrieval.vectors import Vectors, largest, mean_vector, stack_vectors
+from ..retrieval.vectors import Vectors, largest, mean_vector, norms, stack_vectors
 from .catalogue_vectors import CatalogueVectors
 from .core import Core
 from .question_content import as_content, cannot_score_new, user_row
@@ -50,6 +50,7 @@ class ModelView(ABC):
         Rows.
     known : ndarray of int64, shape (size,)
         The model's own row of each item, -1 for those it was not trained on.
+    vectors : Vectors, shape (size, width)
     lengths : ndarray of float64, shape (size,)
         Euclidean lengths of the vectors.
     """
@@ -57,6 +58,7 @@ class ModelView(ABC):
     model: Any
     size: Any
     known: Any
+    vectors: Any
     lengths: Any
 
     @abstractmethod
@@ -90,6 +92,10 @@ class ModelView(ABC):
     def longest(self) -> float:
         """Length of the longest vector."""
         return float(self.lengths.max(initial=0))
+
+    def similar_query(self, row: int) -> Vectors:
+        """Return the vector that an item asks with for similar ones, shape (1, width)."""
+        return self.model.similar_queries(self.vectors[row : row + 1])
 
     @cached_property
     def popularity(self) -> NDArray[np.float32]:
@@ -192,7 +198,12 @@ class ModelCatalogue(ModelView):
     @cached_property
     def lengths(self) -> NDArray[np.float64]:
         """Euclidean lengths of the vectors."""
-        return self._kept.of(self._model, self._space).lengths
+        return norms(self.vectors)
+
+    @cached_property
+    def similar_lengths(self) -> NDArray[np.float64]:
+        """What the product of two items is divided by (`Core.similar_lengths`)."""
+        return self._kept.of(self._model, self._space).similar_lengths(self._model, self._space)
 
     @cached_property
     def listed(self) -> NDArray[np.bool_]:

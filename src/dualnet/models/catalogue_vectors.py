@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data.space import ItemSpace
-from ..retrieval.vectors import Vectors, norms, stack_vectors
+from ..retrieval.vectors import Vectors, stack_vectors
 from .core import Core
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class KeptVectors:
-    """Vectors of one catalogue, and their lengths once somebody has asked for them."""
+    """Vectors of one catalogue, and their lengths for similar items once somebody has asked for them."""
 
     space: weakref.ref[ItemSpace]
     vectors: Vectors
+    _lengths: NDArray[np.float64] | None = None
 
-    @cached_property
-    def lengths(self) -> NDArray[np.float64]:
-        """Euclidean lengths, shape (n,)."""
-        return norms(self.vectors)
+    def similar_lengths(self, model: Core, space: ItemSpace) -> NDArray[np.float64]:
+        """Return `Core.similar_lengths` of the catalogue, shape (n,)."""
+        if self._lengths is None:
+            self._lengths = model.similar_lengths(self.vectors, space.known)
+        return self._lengths
 
 
 class CatalogueVectors:

@@ -19,7 +19,7 @@ from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import CapabilityError, DataError, NotFittedError
 from ..ids import IdMap, Rows
-from ..retrieval.vectors import Vectors
+from ..retrieval.vectors import Vectors, norms
 from ..train.options import RunOptions
 from .parameters import Parameters
 from .reasons import Reasons
@@ -270,6 +270,30 @@ class Core(Parameters, ABC):
 
     def use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
         """Take rows of `history_rows` back for a space made of the same items, instead of computing them anew."""
+
+    def similar_queries(self, vectors: Vectors) -> Vectors:
+        """Return the vectors that items ask with for similar ones: for the cosine the items' own.
+
+        How similar two items are is the product of the one's query and the other's vector, over the `similar_lengths` of both.
+
+        Parameters
+        ----------
+        vectors : Vectors, shape (n, width)
+            From `encode_items`.
+        """
+        return vectors
+
+    def similar_lengths(self, vectors: Vectors, known: Rows) -> NDArray[np.float64]:
+        """Return what the product of two items is divided by, one number of each: for the cosine their Euclidean lengths.
+
+        Parameters
+        ----------
+        vectors : Vectors, shape (n, width)
+            From `encode_items`.
+        known : ndarray of int64, shape (n,)
+            The model's own row of each item, -1 for new ones.
+        """
+        return norms(vectors)
 
     def user_features(self, user_content: Content) -> Matrix | None:
         """Return features of user columns, shape (n_users, n_user_features), or None for a model without them."""

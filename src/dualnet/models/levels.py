@@ -14,7 +14,7 @@ from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..errors import ArtifactError
 from ..ids import IdMap, Rows
-from ..retrieval.vectors import JoinedVectors, Vectors, join
+from ..retrieval.vectors import JoinedVectors, Vectors, join, norms, row_products
 from .content_cosine import unit_profile, unit_vectors
 from .reasons import Reasons, of_profile
 from .runtime import DualRuntime
@@ -156,6 +156,51 @@ class Levels:
             profile = unit_profile(space, history) * np.float32(self.weights.content)
             content = profile if content is None else csr_array(content + profile)
         return _beside(dense, content)
+
+    def similar_queries(self, vectors: Vectors) -> Vectors:
+        """Return the vectors that items ask with for similar ones, shape (n, width).
+
+        The inner product of the query of i and the vector of j is k(i, j), what the score of j gains from i in a history before
+        the rest of the history takes its share (`JointSolution`): the kernel of the solved levels, and the content as it is
+        times its weight. The networks have no such kernel; they add the covariance of the scores of i and j over users that are
+        drawn in all directions alike. Without solved levels the query is the vector itself, for the cosine.
+
+        Parameters
+        ----------
+        vectors : Vectors, shape (n, width)
+            From `item_vectors`.
+        """
+        if self.solved is None:
+            return vectors
+        joined = isinstance(vectors, JoinedVectors)
+        dense = vectors.dense if joined else vectors
+        factors = np.full(dense.shape[1], self.weights.content, np.float32)
+        first = len(self.solved.joint.signs)
+        factors[:first] = self.solved.joint.signs
+        if self.network is not None:
+            factors[first : first + self.network.width] = self.weights.network**2
+        if not joined:
+            return dense * factors
+        return JoinedVectors(dense * factors, vectors.sparse * np.float32(self.solved.beside + self.weights.content))
+
+    def similar_lengths(self, vectors: Vectors, known: Rows) -> NDArray[np.float64]:
+        """Return what k(i, j) is divided by, one number of each item, so that it becomes the correlation of two likes.
+
+        To the joint solution a like is the score and noise beside it, whose variance is the diagonal of its system. So the
+        length of an item is the root of k(j, j) and that variance: with k(j, j) alone, items of which little is known, whose
+        scores hardly vary, would be the nearest to everything that has their words.
+
+        Parameters
+        ----------
+        vectors : Vectors, shape (n, width)
+            From `item_vectors`.
+        known : ndarray of int64, shape (n,)
+            Training row of each item, -1 for new ones.
+        """
+        if self.solved is None:
+            return norms(vectors)
+        own = row_products(self.similar_queries(vectors), vectors)
+        return np.sqrt(self.solved.joint.noise(known < 0) + np.maximum(own, 0))
 
     def history_table(self, space: ItemSpace) -> Array:
         """Return what each item is in a history: in the first layer of the user network, then in the solved levels.

@@ -271,7 +271,7 @@ def _queries(catalogue: Catalogue, pending: list[tuple[int, Wanted]], vectors: U
     else:
         found = stack_vectors(
             *(
-                vectors.of(place) if wanted.similar_to is None else catalogue.vectors[wanted.similar_to : wanted.similar_to + 1]
+                vectors.of(place) if wanted.similar_to is None else catalogue.similar_query(wanted.similar_to)
                 for place, wanted in asking
             )
         )

@@ -64,10 +64,6 @@ class Catalogue(Protocol):
         """Vectors of all rows, shape (size, width)."""
 
     @property
-    def lengths(self) -> NDArray[np.float64]:
-        """Euclidean lengths of the vectors."""
-
-    @property
     def longest(self) -> float:
         """Length of the longest vector."""
 
@@ -98,6 +94,13 @@ class Catalogue(Protocol):
     @property
     def by_popularity(self) -> Rows:
         """Rows of the items the model was trained on, most popular first, ties by row."""
+
+    def similar_query(self, row: int) -> Vectors:
+        """Return the vector that an item asks with for similar ones, shape (1, width); see `similar_lengths`."""
+
+    @property
+    def similar_lengths(self) -> NDArray[np.float64]:
+        """What the product of two items is divided by, one number of each, so that it says how similar they are."""
 
     def find(self, key: Key) -> int:
         """Return the row of an item that is there, -1 for others."""

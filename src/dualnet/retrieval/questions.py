@@ -110,7 +110,7 @@ class ScoreQuestion(Asker):
 
 @dataclass(frozen=True, kw_only=True)
 class SimilarQuestion(ListQuestion):
-    """The items nearest to one item by cosine; answered by `Recommendations`."""
+    """The items most similar to one item, as `Recommender.similar_items` says; answered by `Recommendations`."""
 
     item: Key
 

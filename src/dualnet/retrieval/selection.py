@@ -100,7 +100,7 @@ def _by_all_scores(catalogue: Catalogue, wanted: Sequence[Wanted], asking: list[
     for row, place in enumerate(asking):
         want = wanted[place]
         if want.similar_to is not None:
-            lengths = catalogue.lengths
+            lengths = catalogue.similar_lengths
             scores[row] = scores[row] / np.maximum(lengths * lengths[want.similar_to], 1e-12)
         if _among_all(catalogue, want):
             searched[want.k <= SHORT].append(row)

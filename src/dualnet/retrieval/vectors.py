@@ -118,6 +118,15 @@ def norms(vectors: Vectors) -> NDArray[np.float64]:
     return np.sqrt(np.asarray(squares, dtype=np.float64)).ravel()
 
 
+def row_products(vectors: Vectors, others: Vectors) -> NDArray[np.float64]:
+    """Return the inner product of each vector with the other one of its row, shape (n,)."""
+    if isinstance(vectors, JoinedVectors):
+        return row_products(vectors.dense, others.dense) + row_products(vectors.sparse, others.sparse)
+    if issparse(vectors):
+        return np.asarray(vectors.astype(np.float64).multiply(others).sum(axis=1), np.float64).ravel()
+    return np.einsum("ij,ij->i", vectors, others, dtype=np.float64)
+
+
 def largest(vectors: Vectors) -> float:
     """Return the largest absolute number in any of the vectors; 0 for none, NaN if one is NaN."""
     if isinstance(vectors, JoinedVectors):

@@ -37,8 +37,8 @@ class Lineage:
         Item vectors, their content features, and what each adds to a history (models that sum such rows).
     heads : GrowingHeads, optional
         Bounds of their scores, where searching through those is faster.
-    lengths, known : GrowingArray
-        Euclidean lengths of the vectors; the model's own row or -1.
+    lengths, similar_lengths, known : GrowingArray
+        Euclidean lengths of the vectors; what similar items are divided by; the model's own row or -1.
     ids, titles, contents : list
         By row; `contents` begins behind the model's own catalogue.
     """
@@ -48,6 +48,7 @@ class Lineage:
     features: GrowingVectors | None
     table: GrowingArray | None
     lengths: GrowingArray
+    similar_lengths: GrowingArray
     known: GrowingArray
     ids: list[Key]
     titles: list[str]
@@ -145,6 +146,11 @@ class LiveCatalogue(ModelView):
     def lengths(self) -> NDArray[np.float64]:
         """Euclidean lengths of the vectors."""
         return self.lineage.lengths.view(self.size)
+
+    @cached_property
+    def similar_lengths(self) -> NDArray[np.float64]:
+        """What the product of two items is divided by (`Core.similar_lengths`)."""
+        return self.lineage.similar_lengths.view(self.size)
 
     @cached_property
     def known(self) -> Rows:
@@ -305,7 +311,8 @@ def reopened(catalogue: LiveCatalogue) -> LiveCatalogue:
         heads=None if old.heads is None else GrowingHeads(old.heads.axes, old.heads.view(base)),
         features=None if old.features is None else GrowingVectors(old.features.view(base)),
         table=None if old.table is None else GrowingArray(old.table.view(base)),
-        lengths=GrowingArray(old.lengths.view(base)), known=GrowingArray(old.known.view(base)),
+        lengths=GrowingArray(old.lengths.view(base)),
+        similar_lengths=GrowingArray(old.similar_lengths.view(base)), known=GrowingArray(old.known.view(base)),
         ids=old.ids[:base], titles=old.titles[:base], contents=[],
     )  # fmt: skip
     index = {key: row for row, key in enumerate(lineage.ids)}
@@ -340,6 +347,7 @@ def _encoded(model: Recommender, space: ItemSpace, *, with_features: bool) -> di
         "features": GrowingVectors(space.features) if with_features else None,
         "table": None if table is None else GrowingArray(table),
         "lengths": GrowingArray(norms(vectors)),
+        "similar_lengths": GrowingArray(model.similar_lengths(vectors, np.asarray(space.known, np.int64))),
     }
 
 

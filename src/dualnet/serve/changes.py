@@ -186,6 +186,7 @@ def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace
     if lineage.heads is not None:
         lineage.heads.write(start, vectors)
     lineage.lengths.write(start, norms(vectors))
+    lineage.similar_lengths.write(start, catalogue.model.similar_lengths(vectors, fresh.known))
     lineage.known.write(start, fresh.known)
     if lineage.features is not None:
         lineage.features.write(start, fresh.features)

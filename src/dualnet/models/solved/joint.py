@@ -106,9 +106,19 @@ class JointSolution:
         return self.content_scale > 0
 
     @property
-    def _beside(self) -> float:
+    def beside(self) -> float:
         """Weight c^2 / l of the products of content across the axes."""
         return self.content_scale**2 / self.regularization
+
+    def noise(self, is_new: NDArray[np.bool_]) -> Array:
+        """Return the diagonal of D^-1 for some items: the variance of a like beside that of its score.
+
+        Parameters
+        ----------
+        is_new : ndarray of bool, shape (n,)
+            Items that were not among the training items.
+        """
+        return np.where(is_new, np.float32(1), np.float32(1 / (1 - self.zero_weight)))
 
     def item_vectors(self, factors: Array, content: Any | None) -> Vectors:
         """Return the vectors of items, dense with the content beside it where that is sparse and long.
@@ -141,7 +151,7 @@ class JointSolution:
         dense = items.dense if isinstance(items, JoinedVectors) else items
         summed = np.asarray(weights @ dense, np.float32) * self.signs
         if isinstance(items, JoinedVectors):
-            return JoinedVectors(summed, csr_array(weights @ items.sparse) * np.float32(self._beside))
+            return JoinedVectors(summed, csr_array(weights @ items.sparse) * np.float32(self.beside))
         return summed
 
     def weights(self, history: csr_array, items: Vectors, is_new: NDArray[np.bool_]) -> Array:
@@ -151,7 +161,7 @@ class JointSolution:
         """
         dense = items.dense if isinstance(items, JoinedVectors) else items
         found = np.zeros(history.nnz, np.float32)
-        inverse = np.where(is_new, np.float32(1), np.float32(1 / (1 - self.zero_weight)))
+        inverse = self.noise(is_new)
         counts = np.diff(history.indptr)
         for row in np.flatnonzero(counts > LONG_HISTORY):
             part = slice(history.indptr[row], history.indptr[row + 1])
@@ -164,7 +174,7 @@ class JointSolution:
             taken = dense[columns]
             system = (taken * self.signs) @ taken.transpose(0, 2, 1)
             if isinstance(items, JoinedVectors):
-                system += np.float32(self._beside) * _grams(items.sparse, columns)
+                system += np.float32(self.beside) * _grams(items.sparse, columns)
             system *= present[:, :, None] & present[:, None, :]
             own = np.where(present, inverse[columns], np.float32(1))
             diagonal = np.arange(longest)
@@ -188,7 +198,7 @@ class JointSolution:
 
         def times(y: NDArray[np.float64]) -> NDArray[np.float64]:
             product = own * y + dense @ (self.signs * (dense.T @ y))
-            return product if sparse is None else product + self._beside * (sparse @ (sparse.T @ y))
+            return product if sparse is None else product + self.beside * (sparse @ (sparse.T @ y))
 
         system = LinearOperator((len(own), len(own)), matvec=times, dtype=np.float64)
         return np.asarray(cg(system, own.astype(np.float64), rtol=TOLERANCE, maxiter=STEPS)[0], np.float32)
@@ -217,7 +227,7 @@ class JointSolution:
         rotated = (dense.astype(np.float64) * weights[:, None] * self.signs) @ self.rotation.T.astype(np.float64)
         if not isinstance(taken, JoinedVectors):
             return rotated, None
-        return rotated, csr_array(taken.sparse.astype(np.float64).multiply(weights[:, None])) * self._beside
+        return rotated, csr_array(taken.sparse.astype(np.float64).multiply(weights[:, None])) * self.beside
 
 
 def _blocks(factors: Array, content: Any | None, axes: Array | None, scale: float) -> Array:

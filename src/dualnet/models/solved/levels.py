@@ -72,6 +72,11 @@ class SolvedLevels:
     choice: SolvedChoice
     axes: Array | None = None
 
+    @property
+    def beside(self) -> float:
+        """Weight in a score of the products of the sparse content that vectors have beside their dense part; 0 where they have none."""
+        return self.joint.beside if self.joint.axes is not None and self.axes is None else 0.0
+
     def item_vectors(self, space: ItemSpace, rows: Rows) -> Vectors:
         """Return the vectors of some items of a space; new items have the factors that their content predicts."""
         known = space.known[rows]
