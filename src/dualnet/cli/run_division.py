@@ -89,7 +89,7 @@ def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, di
     """
     from ..config import read_config
     from ..data.split_files import load_split
-    from ..errors import DualNetError, UsageError
+    from ..errors import UsageError
 
     config = read_config(path)
     model = dict(config.get("model", {}))
@@ -133,10 +133,8 @@ def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, di
     protocol, seed, options = checked_division(division, path)
     try:
         made = arg.make_split(data, protocol, seed, options)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, DualNetError):
-            raise
-        raise UsageError(f"{path}: section [split] has an option of another kind ({error})") from error
+    except UsageError as error:
+        raise UsageError(f"{path}: section [split]: {error}") from error
     return made, made.train, tables, model
 
 

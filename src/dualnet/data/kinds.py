@@ -21,6 +21,7 @@ from .values import (
     UnfitError,
     date_of,
     flag_of,
+    is_date_text,
     label_of,
     number_of,
     picture_of,
@@ -306,7 +307,7 @@ def _numbers(column: Column) -> pa.ChunkedArray:
     try:
         return _read(column, number_of, _number_array)
     except _UnfitCell as error:
-        if not (isinstance(error.value, str) and ISO_DATE.fullmatch(error.value.strip())):
+        if not (isinstance(error.value, str) and is_date_text(error.value)):
             raise
         try:
             return _read(column, date_of, _ARRAYS["date"])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import warnings
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..errors import DataError, DualNetWarning, UsageError, shown
+from .dates import AFTER_LAST_DAY, CALENDARS, EDGES, FIRST_DAY, NUMBER, calendar_seconds, moment_of_text
 from .frames import cells_of, column_at, is_mixed
 from .read_table import LoadedTable
 from .table_values import chunks_of
@@ -20,23 +20,13 @@ Numbers = NDArray[np.int64] | NDArray[np.float64]
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # to a second
 NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
-EDGES = (1e8, 1e11, 1e14, 1e17)  # as seconds 1973 and the year 5138; the same in each smaller unit
 BANDS = ("small numbers", *NAMES.values())
 ORDER_BELOW = 1900  # what is smaller can be no year: numbers that only order events
 DAY, YEAR = 86_400, 365 * 86_400
 EARLIEST = 10 * YEAR  # events that a computer counted in seconds are younger, or the unit is another
 REMEDY = "say how times are written with time_format= (--time-format on the command line)"
-MONTHS = {
-    name: n for n, name in enumerate(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1)
-}
-
-_NUMBER = r"^[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?$"
+_NUMBER = f"^{NUMBER}$"
 _ZONE = r"[T ]\d{2}.*(?:[Zz]|[+-]\d{2}:?\d{2}|[+-]\d{2})$"
-_NAMED = (  # months by name: unambiguous in any order
-    re.compile(r"(?:[a-z]{3},? )?(?P<month>[a-z]{3}) +(?P<day>\d{1,2}) (?P<clock>[\d:]+) (?:(?P<zone>[+-]\d{4}|utc|gmt) )?(?P<year>\d{4})"),
-    re.compile(r"(?:[a-z]{3}, )?(?P<day>\d{1,2}) (?P<month>[a-z]{3})[a-z.]* (?P<year>\d{4})(?: (?P<clock>[\d:]+)(?: (?P<zone>[+-]\d{4}|utc|gmt|z))?)?"),
-    re.compile(r"(?P<month>[a-z]{3})[a-z.]* (?P<day>\d{1,2}), (?P<year>\d{4})(?P<clock>)(?P<zone>)"),
-)  # fmt: skip
 
 
 def check_time_format(form: str) -> None:
@@ -196,7 +186,7 @@ def _of_numbers(where: _Where, numbers: Numbers, form: str) -> NDArray[np.int64]
 def _unit_of_all(size: Numbers) -> str | None:
     """Return the unit that the smallest and the largest number have, None where they differ or could be days."""
     smallest, largest = np.searchsorted(EDGES, [float(size.min()), float(size.max())], side="right")
-    if smallest != largest or smallest == 0 or (smallest == 2 and size.max() < 21010101000000):
+    if smallest != largest or smallest == 0 or (smallest == 2 and size.max() < AFTER_LAST_DAY * 10**6):
         return None
     return list(UNITS)[smallest - 1]
 
@@ -223,25 +213,19 @@ def _of_small(where: _Where, numbers: Numbers, size: Numbers) -> NDArray[np.int6
 
 def _of_calendar(where: _Where, numbers: Numbers, size: Numbers) -> NDArray[np.int64] | None:
     """Return seconds of numbers such as 20200131, 202001312359 or 20200131235959; None for others."""
-    for digits, form in ((8, "YYYYMMDD"), (12, "YYYYMMDDhhmm"), (14, "YYYYMMDDhhmmss")):
+    for digits, form in CALENDARS:
         scale = 10 ** (digits - 8)
-        if len(size) == 0 or size.min() < 19000101 * scale or size.max() >= 21010101 * scale:
+        if len(size) == 0 or size.min() < FIRST_DAY * scale or size.max() >= AFTER_LAST_DAY * scale:
             continue
         if len(size) < len(numbers) or (numbers.dtype.kind == "f" and (numbers % 1).any()) or numbers.min() < 0:
             continue
-        whole = numbers.astype(np.int64)
-        day, clock = whole // scale, whole % scale * 10 ** (14 - digits)
-        month = day // 100 % 100
-        start = ((day // 10_000 - 1970) * 12 + month - 1).astype("M8[M]")
-        date = start.astype("M8[D]") + (day % 100 - 1)
-        hour, minute, second = clock // 10_000, clock // 100 % 100, clock % 100
-        wrong = (month < 1) | (month > 12) | (date.astype("M8[M]") != start) | (hour > 23) | (minute > 59) | (second > 60)
+        seconds, wrong = calendar_seconds(numbers.astype(np.int64), digits)
         if wrong.any():
             if digits == 12:
                 continue  # milliseconds of the seventies are told below
             raise where.error(int(wrong.argmax()), f"is no date, though the column looks like {form}; mend it, or {REMEDY}")
         where.warn(f"look like {form} and were read as dates")
-        return date.astype("M8[s]").astype(np.int64) + hour * 3600 + minute * 60 + second
+        return seconds
     return None
 
 
@@ -280,7 +264,8 @@ def _of_text(where: _Where, cells: pa.ChunkedArray, form: str) -> NDArray[np.int
 def _of_iso(cells: pa.ChunkedArray) -> NDArray[np.int64]:
     """Return seconds of ISO text in one go; raises `pyarrow.ArrowInvalid` where Arrow cannot read one."""
     for pattern, plain in (
-        (r"^(\d{4})[/.](\d{2})[/.](\d{2})", r"\1-\2-\3"),
+        (r"^(\d{4})/(\d{2})/(\d{2})", r"\1-\2-\3"),
+        (r"^(\d{4})\.(\d{2})\.(\d{2})", r"\1-\2-\3"),
         (r"(:\d{2})[.,]\d+", r"\1"),
         (r" ?(?:UTC|GMT|z)$", "Z"),
         (r" ([+-]\d{2}:?\d{2})$", r"\1"),
@@ -303,25 +288,7 @@ def _seconds(text: str, form: str) -> int:
     """Return the seconds of one text; raises `ValueError` for what is no date."""
     if "%" in form:
         return _since_1970(datetime.strptime(text, form))
-    try:
-        return _since_1970(datetime.fromisoformat(text))
-    except ValueError:
-        pass
-    for pattern in _NAMED:
-        found = pattern.fullmatch(text.lower().removeprefix("posted ").rstrip("."))
-        if found:
-            return _since_1970(_of_parts(found))
-    raise ValueError(text)
-
-
-def _of_parts(found: re.Match[str]) -> datetime:
-    if found["month"] not in MONTHS:
-        raise ValueError(found[0])
-    hour, minute, second = ([int(part) for part in (found["clock"] or "0").split(":")] + [0, 0])[:3]
-    offset = found["zone"] or "+0000"
-    minutes = int(offset[1:3]) * 60 + int(offset[3:5]) if offset[0] in "+-" else 0
-    zone = timezone(timedelta(minutes=-minutes if offset[0] == "-" else minutes))
-    return datetime(int(found["year"]), MONTHS[found["month"]], int(found["day"]), hour, minute, second, tzinfo=zone)
+    return _since_1970(moment_of_text(text))
 
 
 def _since_1970(when: datetime) -> int:

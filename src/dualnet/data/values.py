@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .dates import NUMBER, moment_of_number, moment_of_text
 from .list_text import as_list, is_list_text, list_of_text
 
 EXACT = 2**53  # whole numbers up to here are exact as floats
@@ -28,9 +29,6 @@ ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 _CURRENCY = "$€£¥₹₽₩"
 _MISSING_NUMBERS = frozenset(["", "na", "n/a", "nan", "null", "none", "nil", "<na>", "nat", "\\n"])
 _FLAGS = {"true": True, "false": False}
-_BANDS = ((10**11, 1), (10**14, 10**3), (10**17, 10**6), (10**20, 10**9))  # seconds, milli-, micro-, nanoseconds by size
-_CALENDAR = ((1900_01_01, 2199_12_31, "%Y%m%d"), (1900_01_01_000000, 2199_12_31_235959, "%Y%m%d%H%M%S"))
-_EPOCH = datetime(1970, 1, 1)
 
 
 class UnfitError(ValueError):
@@ -191,8 +189,7 @@ def _finite(value: float) -> float:
 def date_of(value: object) -> datetime | None:
     """Return a point in time as a date without a zone, in UTC; None for a missing one.
 
-    Numbers are seconds since 1970, or milli-, micro- or nanoseconds by their size, or a date such as 20050131 or
-    20050131235959; text is an ISO date with or without time and zone, or such a number.
+    Numbers are as `dates.moment_of_number` reads them, text as `dates.moment_of_text` does, or such a number.
 
     Raises
     ------
@@ -215,35 +212,28 @@ def date_of(value: object) -> datetime | None:
         if text.casefold() in _MISSING_NUMBERS:
             return None
         try:
-            if re.fullmatch(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", text):
-                return _date_of_number(float(text) if not text.isdecimal() else int(text))
-            return date_of(datetime.fromisoformat(text))
+            if re.fullmatch(NUMBER, text):
+                return moment_of_number(int(text) if text.isdecimal() else float(text))
+            return date_of(moment_of_text(text))
         except ValueError:
             raise UnfitError(NO_DATE) from None
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        return _date_of_number(value)
+        try:
+            return moment_of_number(value)
+        except ValueError:
+            pass
     raise UnfitError(NO_DATE)
 
 
 NO_DATE = "not a date; write an ISO date such as 2005-01-31, or seconds since 1970"
 
 
-def _date_of_number(value: Any) -> datetime:
-    if not -(10**20) < value < 10**20 or 1500 <= value <= 2200:  # a year, which would be the first hour of 1970
-        raise UnfitError(NO_DATE)
-    for first, last, form in _CALENDAR:
-        if value == int(value) and first <= value <= last:
-            try:
-                return datetime.strptime(str(int(value)), form)
-            except ValueError:
-                pass  # seconds of 1970, milliseconds of the year 2600
-    for largest, parts in _BANDS:
-        if abs(value) < largest:
-            try:
-                return _EPOCH + timedelta(microseconds=int(value * 1_000_000) // parts)
-            except OverflowError:
-                break
-    raise UnfitError(NO_DATE)
+def is_date_text(text: str) -> bool:
+    """Return whether a text names a point in time in other ways than by a number."""
+    try:
+        return bool(moment_of_text(text))
+    except ValueError:
+        return False
 
 
 def date_text(value: date) -> str:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar, get_type_hints
 
 from ..errors import UsageError, nearest
 from ..rng import draw_seed
-from .parameter_types import IN_PYTHON, WRITTEN, Form, check_type, plain
+from ..typed_values import IN_PYTHON, WRITTEN, Form, check_type, plain
 
 T = TypeVar("T")
 

@@ -15,10 +15,10 @@ from ..data.other_events import count_kinds
 from ..errors import CapabilityError, UsageError
 from ..train.options import RunOptions
 from ..train.tracking.guard import tracked
+from ..typed_values import plain
 from .core import Core, Prepared
 from .growth import grow
 from .one_writer import one_writer
-from .parameter_types import plain
 from .question_content import as_content, as_user_content
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import DataError, UsageError
 from ...ids import IdMap
+from ...typed_values import typed
 from ..dataset import Dataset
 from ..interactions import Interactions
 from ..pair_texts import align_texts
@@ -21,6 +22,7 @@ from .shifted_ids import counts_from_one
 Kind: TypeAlias = Literal["auto", "warm", "cold"]
 
 
+@typed
 def from_files(
     train: Interactions,
     test: Interactions,
@@ -112,6 +114,7 @@ def from_files(
     return Split("files", outer, tasks, choose, options=options, served=served)
 
 
+@typed
 def read_files(
     data: Dataset | None = None,
     *,

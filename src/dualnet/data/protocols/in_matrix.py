@@ -6,6 +6,7 @@ import numpy as np
 
 from ...errors import UsageError
 from ...rng import generator
+from ...typed_values import typed
 from ..dataset import Dataset
 from ..tasks import FitOn, RankingTask, Split, Validation
 from .parts import (
@@ -26,6 +27,7 @@ from .parts import (
 Tasks = tuple[tuple[RankingTask, ...], tuple[RankingTask, ...]]  # of the protocol, and as they are served
 
 
+@typed
 def citeulike2(data: Dataset, *, seed: int = 0, fit_on: FitOn = "train") -> Split:
     """Divide pairs 3 : 1 : 1 at random; every validation and test item occurs in training (Wang & Blei; section 5.1).
 
@@ -65,6 +67,7 @@ def citeulike2(data: Dataset, *, seed: int = 0, fit_on: FitOn = "train") -> Spli
     return Split("citeulike2", outer, tasks, choose, seed=seed, fit_on=fit_on, options=options, served=served)
 
 
+@typed
 def citeulike1(data: Dataset, *, seed: int = 0, per_user: int = 10) -> Split:
     """Train on a fixed number of random positives of each user, test on the rest (Wang, Wang & Yeung).
 

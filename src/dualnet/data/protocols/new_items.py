@@ -9,6 +9,7 @@ import numpy as np
 from ...errors import DataError, UsageError
 from ...ids import Rows
 from ...rng import generator
+from ...typed_values import typed
 from ..dataset import Dataset
 from ..tasks import RankingTask, Split, Validation
 from .parts import (
@@ -27,6 +28,7 @@ from .parts import (
 VALIDATION_SHARE = 0.1  # of the training items play the new ones while choosing
 
 
+@typed
 def out_matrix(
     data: Dataset,
     *,

@@ -6,6 +6,7 @@ import numpy as np
 
 from ...ids import Rows
 from ...rng import generator
+from ...typed_values import typed
 from ..dataset import Dataset
 from ..tasks import RankingTask, Split, Validation
 from .parts import (
@@ -26,6 +27,7 @@ from .parts import (
 VALIDATION_SHARE = 0.1  # of the training users play the new ones while choosing
 
 
+@typed
 def unknown_users(data: Dataset, *, seed: int = 0, folds: int = 10, fold: int = 0, trained: bool = False) -> Split:
     """Keep a tenth of the users out of training; show 3/5 of their history, hide 1/5, leave 1/5 unused.
 

@@ -7,6 +7,7 @@ import numpy as np
 from ...errors import DataError, UsageError
 from ...ids import Rows
 from ...rng import generator
+from ...typed_values import typed
 from ..dataset import Dataset
 from ..tasks import RankingTask, Split, Validation
 from .parts import (
@@ -25,6 +26,7 @@ from .parts import (
 )
 
 
+@typed
 def four_quadrants(data: Dataset, *, seed: int = 0, new_items: float = 0.2, new_users: float = 0.1) -> Split:
     """Make a share of the items and of the users new; within the rest divide pairs 3 : 1 : 1.
 
@@ -62,6 +64,7 @@ def four_quadrants(data: Dataset, *, seed: int = 0, new_items: float = 0.2, new_
     return Split("four-quadrants", training_set(data, train), tasks, validation, seed=seed, options=options, served=served)
 
 
+@typed
 def temporal(data: Dataset, *, test: float = 0.2) -> Split:
     """Train on the past, test on the future: the latest share of the pairs is hidden.
 

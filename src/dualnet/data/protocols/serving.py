@@ -7,6 +7,7 @@ import numpy as np
 from ...errors import DataError
 from ...ids import Rows
 from ...rng import generator
+from ...typed_values import typed
 from ..dataset import Dataset
 from ..tasks import RankingTask, Validation
 from .other_share import visible_others
@@ -29,6 +30,7 @@ ASKED_SHARE = 0.2  # of the pairs of a user are to be found
 LEAST_PAIRS = 5  # of a user who is asked; 2 where nobody has so many
 
 
+@typed
 def validation(data: Dataset, *, seed: int = 0, users: int = 2000) -> Validation:
     """Return something to choose on for data that nobody divided: it mirrors a list that is served.
 

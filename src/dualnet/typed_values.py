@@ -1,15 +1,21 @@
-"""Values of parameters: plain Python ones for NumPy's, and of the type that the constructor names."""
+"""Values that somebody gave: plain Python ones for NumPy's, and of the type that the annotation names."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+from functools import wraps
+from inspect import signature
+from pathlib import Path
+from typing import Any, Literal, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from ..errors import UsageError, nearest
+from .errors import UsageError, nearest, shown
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 KINDS: dict[Any, str] = {
     int: "a whole number",
@@ -17,6 +23,7 @@ KINDS: dict[Any, str] = {
     str: "text",
     bool: "true or false",
     Mapping: "a table such as {title = 0.3}",
+    Path: "the path of a file",
     np.random.RandomState: "a RandomState",
     np.random.Generator: "a Generator",
 }
@@ -82,10 +89,10 @@ def check_type(value: Any, hint: Any, place: str, form: Form = WRITTEN, *, infin
         For a value of another type, a number that is not finite, or a word that is not among the choices.
     """
     origin, arguments = get_origin(hint), get_args(hint)
-    told = f"{place}{form.equals}{value!r}"
+    told = f"{place}{form.equals}{shown(value)}"
     if origin is Literal:
-        if not isinstance(value, str) or value not in arguments:
-            raise UsageError(f"{told} is not known.{nearest(str(value), arguments)}")
+        if not any(type(value) is type(choice) and value == choice for choice in arguments):
+            raise UsageError(f"{told} is not known.{nearest(str(value)[:60], map(str, arguments))}")
         return value
     if origin is not None and isinstance(origin, type) and issubclass(origin, Sequence):
         if not isinstance(value, list | tuple):
@@ -99,11 +106,44 @@ def check_type(value: Any, hint: Any, place: str, form: Form = WRITTEN, *, infin
             if math.isnan(value) or (math.isinf(value) and not infinite):
                 raise UsageError(f"{told} {form.verb} be a finite number")
             return float(value)
+        if get_origin(option) is Literal:
+            return check_type(value, option, place, form)
         if get_origin(option) is Mapping and isinstance(value, Mapping):
             return {key: check_type(entry, get_args(option)[1], f"{place}.{key}", form) for key, entry in value.items()}
         if option in (int, str, bool) and type(value) is option:
             return value
         if isinstance(option, type) and option not in (int, float, str, bool) and isinstance(value, option):
             return value
-    kinds = " or ".join(KINDS[get_origin(option) or option] for option in options if option is not type(None))
+    kinds = " or ".join(_kind(get_origin(option) or option) for option in options if option is not type(None))
     raise UsageError(f"{told} {form.verb} be {kinds}")
+
+
+def _kind(option: Any) -> str:
+    name = str(getattr(option, "__name__", option))
+    return KINDS.get(option) or f"{'an' if name[0] in 'AEIO' else 'a'} {name}"
+
+
+def typed(function: Callable[P, R]) -> Callable[P, R]:
+    """Return a function that refuses arguments of another type than it names, with a sentence, before it does anything.
+
+    Parameters
+    ----------
+    function : callable
+        With an annotation for each argument.
+    """
+    known, hints = signature(function), dict[str, Any]()
+
+    @wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not hints:
+            hints.update(get_type_hints(function))
+        given = known.bind(*args, **kwargs).arguments
+        made = {
+            name: value  # which words there are, the function itself says best
+            if isinstance(value, str) and get_origin(hints[name]) is Literal
+            else check_type(plain(value), hints[name], name, IN_PYTHON)
+            for name, value in given.items()
+        }
+        return function(**made)  # type: ignore[call-arg]
+
+    return checked
