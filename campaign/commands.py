@@ -115,6 +115,7 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self.world, self.place, self._before = folder / "world", folder / "place", folder / "before"
+        self.spoil: Callable[[], None] = lambda: None  # in each process before its work: a control puts a fault back there
         self.known: dict[str, tuple[State, State, set[str]]] = {}
         self._calls: dict[str, int] = {}
         self.world.mkdir(parents=True)
@@ -131,16 +132,26 @@ class Stage:
     def work(self, arguments: Arguments) -> Callable[[], int]:
         """Return what runs a command, for a process of its own."""
         filled = self.filled(arguments)
-        return lambda: _main(filled)
+
+        def work() -> int:
+            self.spoil()
+            return _main(filled)
+
+        return work
+
+    def empty(self) -> None:
+        """Make the place an empty folder."""
+        shutil.rmtree(self.place, ignore_errors=True)
+        self.place.mkdir()
 
     def prepare(self, name: str) -> None:
         """Make the place as it is before a command."""
-        shutil.rmtree(self.place, ignore_errors=True)
         kept = self._before / name
         if kept.is_dir():
+            shutil.rmtree(self.place, ignore_errors=True)
             shutil.copytree(kept, self.place)
             return
-        self.place.mkdir()
+        self.empty()
         command = COMMANDS[name]
         if command.before is not None:
             warm(self.work(command.before))
@@ -171,6 +182,14 @@ class Stage:
     def state(self, name: str) -> State:
         """Return the state of the products of a command."""
         return state_of(self.place, COMMANDS[name].products)
+
+    def names(self) -> set[str]:
+        """Return all names in the place."""
+        return names_in(self.place)
+
+    def names_before(self, name: str) -> set[str]:
+        """Return all names in the place as they are before a command."""
+        return names_in(self._before / name)
 
     def faults_of(self, name: str) -> list[str]:
         """Return what of the place is neither as before the command nor as after it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -54,10 +55,8 @@ class Ended:
         return self.code == -signal.SIGKILL
 
 
-def forked(
-    work: Callable[[], int], folder: Path, fault: Fault | None = None, *, kill_after: float = 0.0, trace: Path | None = None
-) -> Ended:
-    """Run something in a process of its own, with a fault.
+class Running:
+    """A process that was forked to do something, with a fault.
 
     Parameters
     ----------
@@ -67,26 +66,40 @@ def forked(
         Under which calls count.
     fault : Fault, optional
         None counts only.
-    kill_after : float
-        Seconds after which it is killed; 0 for never.
     trace : Path, optional
         File for the trace, with `Mode.TRACE`.
     """
-    told, hits, numbers = (os.memfd_create(name) for name in ("told", "hits", "numbers"))
-    report = hits if trace is None else os.open(trace, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_TRUNC, 0o600)
-    began = time.perf_counter()
-    child = os.fork()
-    if child == 0:
-        _child(work, folder, fault or Fault(), (told, report, numbers))
-    code = _end_of(child, kill_after)
-    seconds = time.perf_counter() - began
-    hit, count = _text(hits), _text(numbers)
-    ended = Ended(
-        code, _text(told), hit.partition(" ")[2].strip(), Call(int(hit.split(" ")[0])) if hit else Call(0), int(count or 0), seconds
-    )
-    for descriptor in {told, hits, numbers, report}:
-        os.close(descriptor)
-    return ended
+
+    def __init__(self, work: Callable[[], int], folder: Path, fault: Fault | None = None, trace: Path | None = None) -> None:
+        self._told, self._hits, self._numbers = (os.memfd_create(name) for name in ("told", "hits", "numbers"))
+        flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_TRUNC
+        self._report = self._hits if trace is None else os.open(trace, flags, 0o600)
+        self._began = time.perf_counter()
+        self.child = os.fork()
+        if self.child == 0:
+            _child(work, folder, fault or Fault(), (self._told, self._report, self._numbers))
+
+    def kill(self) -> None:
+        """Kill it, if it still runs."""
+        os.kill(self.child, signal.SIGKILL)
+
+    def end(self, kill_after: float = 0.0) -> Ended:
+        """Wait for its end, or kill it after so many seconds."""
+        code = _end_of(self.child, kill_after)
+        seconds = time.perf_counter() - self._began
+        hit, count = _text(self._hits), _text(self._numbers)
+        call = Call(int(hit.split(" ")[0])) if hit else Call(0)
+        ended = Ended(code, _text(self._told), hit.partition(" ")[2].strip(), call, int(count or 0), seconds)
+        for descriptor in {self._told, self._hits, self._numbers, self._report}:
+            os.close(descriptor)
+        return ended
+
+
+def forked(
+    work: Callable[[], int], folder: Path, fault: Fault | None = None, *, kill_after: float = 0.0, trace: Path | None = None
+) -> Ended:
+    """Run something in a process of its own, with a fault, to its end; killed after some seconds where `kill_after` says so."""
+    return Running(work, folder, fault, trace).end(kill_after)
 
 
 def warm(*works: Callable[[], int]) -> None:
@@ -105,6 +118,8 @@ def warm(*works: Callable[[], int]) -> None:
         for name in json.loads(ended.told.rpartition("\n#")[2]):
             with suppress(Exception):
                 importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # else each child looks through all that was imported, and copies its pages
 
 
 def _child(work: Callable[[], int], folder: Path, fault: Fault, outputs: tuple[int, int, int]) -> None:

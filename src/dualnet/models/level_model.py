@@ -61,8 +61,10 @@ class LevelModel(Learner):
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         """Learn; without a validation one is drawn, on which the solved levels choose, and the networks are trained once."""
-        if run.log is not None and not run.resume:
-            run.log.unlink(missing_ok=True)
+        from ..train.progress import begin_log
+
+        if not run.resume:
+            begin_log(run.log)
         drawn = drawn_validation(known.undivided, self.seed_) if validation is None and self.factors else None
         if drawn is None:
             self.choice_ = choose_then_refit(self, known, validation, run, learn_levels)
