@@ -22,6 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m campaign", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PARTS)}; all by default")
     parser.add_argument("--table", action="store_true", help="play nothing, only write the table")
+    parser.add_argument("--only", default="", metavar="TEXT", help="play the cases whose name begins so")
     given = parser.parse_args()
     unknown = sorted(set(given.names) - set(PARTS))
     if unknown:
@@ -29,7 +30,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dualnet-campaign-") as folder:
         for name in () if given.table else given.names or PARTS:
             sys.stderr.write(f"{name} ...\n")
-            importlib.import_module(f"campaign.{name}").run(Ledger(name), Stage(Path(folder) / name))
+            importlib.import_module(f"campaign.{name}").run(Ledger(name, given.only), Stage(Path(folder) / name))
     write_table(PARTS)
     forget_library()
 

@@ -19,9 +19,12 @@ class Ledger:
     ----------
     name : str
         Of the part; its file is ``benchmarks/results/campaign_NAME.jsonl``. None keeps nothing, for tests and controls.
+    only : str
+        Play no case but those whose name begins so.
     """
 
-    def __init__(self, name: str | None) -> None:
+    def __init__(self, name: str | None, only: str = "") -> None:
+        self._only = only
         self._name = None if name is None else f"campaign_{name}"
         self.rows: list[Row] = [] if self._name is None else read(self._name)
         self._done = {row["case"] for row in self.rows}
@@ -31,7 +34,7 @@ class Ledger:
 
         A row has the counts of the case and ``faults``: sentences, of which some are written out; none is good.
         """
-        if case in self._done:
+        if case in self._done or not case.startswith(self._only):
             return None
         row = {"case": case, **play()}
         faults = row.pop("faults")
