@@ -40,7 +40,7 @@ def new_file(target: Path) -> Iterator[Path]:
     OSError
         If it cannot be written; nothing is left behind.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     sweep(target)
     temporary = _beside(target)
     try:
@@ -73,7 +73,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     OSError
         If it cannot be written; nothing is left behind.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     sweep(target)
     temporary = _beside(target)
     whole = temporary.with_suffix(WHOLE)
@@ -88,6 +88,14 @@ def new_folder(target: Path) -> Iterator[Path]:
     finally:
         for left in (temporary, whole):
             _remove(left)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those that it lies in, each on the disk: one whose name is not is lost with all that is in it."""
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in made:
+        sync(place.parent)
 
 
 def exchange(new: Path, target: Path) -> None:

@@ -18,7 +18,7 @@ from ..errors import ArtifactError, UsageError
 from ..ids import Rows
 from ..rng import RandomState, generator
 from ..train.options import RunOptions
-from ..train.progress import EpochLog
+from ..train.progress import EpochLog, begin_log
 from .base import Capabilities, Prepared, Recommender
 from .bpr_steps import PairwiseSteps
 from .choosing import Phase, ValidationTasks, choose_then_refit
@@ -97,8 +97,7 @@ class BPR(Recommender):
         return Capabilities.known_items()
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
-        if run.log is not None:
-            run.log.unlink(missing_ok=True)
+        begin_log(run.log)
         choose_then_refit(self, known, validation, run, type(self)._descend)
 
     def _descend(self, known: Prepared, phase: Phase[int]) -> int:

@@ -164,9 +164,10 @@ class CDL(Recommender):
         return Capabilities.all_quadrants()
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
+        from ..train.progress import begin_log
+
         self._check_zero_weight(known.data.interactions.matrix)
-        if run.log is not None:
-            run.log.unlink(missing_ok=True)
+        begin_log(run.log)
         self.figures_ = choose_then_refit(self, known, validation, run, type(self)._learn)
 
     def _learn(self, known: Prepared, phase: Phase[list[float]]) -> list[float]:

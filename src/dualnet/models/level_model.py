@@ -61,8 +61,10 @@ class LevelModel(Learner):
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         """Learn; without a validation one is drawn where anything is left open: the solved levels choose on it, once."""
-        if run.log is not None and not run.resume:
-            run.log.unlink(missing_ok=True)
+        from ..train.progress import begin_log
+
+        if not run.resume:
+            begin_log(run.log)
         draws = validation is None and bool(self.factors) and leaves_open(self)
         drawn = drawn_validation(known.undivided, self.seed_) if draws else None
         if drawn is None:

@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
-from ..data.durable import sync
+from ..data.durable import make_folder, sync
 from ..errors import DataError, ResourceError, UsageError
 
 FILE = "journal.jsonl"
@@ -79,10 +79,7 @@ class Journal:
             If the folder cannot be read or written.
         """
         try:
-            made = [place for place in (folder, *folder.parents) if not place.exists()]
-            folder.mkdir(parents=True, exist_ok=True)
-            for place in made:  # a folder whose name is not on the disk is lost with all that is in it
-                sync(place.parent)
+            make_folder(folder)
             lock = _locked(folder)
         except OSError as error:
             raise ResourceError(

@@ -61,8 +61,7 @@ def save_checkpoint(folder: Path, number: int, tensors: Mapping[str, NDArray[Any
         with new_folder(final) as temporary:
             for name, content in files.items():
                 (temporary / name).write_bytes(content)
-        for old in _checkpoints(folder)[KEEP_LAST:]:
-            shutil.rmtree(old, ignore_errors=True)
+        _remove_old(folder)
     except OSError as error:
         raise ResourceError(
             f"cannot save a checkpoint in {folder}: {error.strerror or error}; free space or choose another folder"
@@ -137,7 +136,7 @@ def discard_checkpoints(folder: Path) -> None:
 
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """Hold a lock on a checkpoint folder, so that two runs never write into one.
+    """Hold a lock on a checkpoint folder, so that two runs never write into one; where all goes well, no old checkpoint stays.
 
     Raises
     ------
@@ -163,6 +162,12 @@ def sole_writer(folder: Path) -> Iterator[None]:
         for leftover in (*folder.glob(".tmp-*"), *folder.glob(".step-*")):  # of a writer that was killed: we are alone here
             shutil.rmtree(leftover, ignore_errors=True)
         yield
+        _remove_old(folder)  # a writer that was killed while it did so may have had nothing else to write
+
+
+def _remove_old(folder: Path) -> None:
+    for old in _checkpoints(folder)[KEEP_LAST:]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _checkpoints(folder: Path) -> list[Path]:

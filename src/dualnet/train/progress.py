@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -13,6 +14,7 @@ from typing import IO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from ..data.write_text import write_text
 from ..errors import ResourceError
 from .batches import DualBatch
 from .tracking.tracker import Tracker
@@ -91,6 +93,36 @@ class EpochProgress:
             sys.stderr.flush()
 
 
+@contextmanager
+def writing_log(path: Path) -> Iterator[None]:
+    """Turn what the system says of a log into an error of ours.
+
+    Raises
+    ------
+    ResourceError
+        If the log cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ResourceError(
+            f"cannot write the log {path}: {error.strerror or error}; free space or choose another place"
+        ) from error
+
+
+def begin_log(path: Path | None) -> None:
+    """Remove the log of a former run.
+
+    Raises
+    ------
+    ResourceError
+        If it cannot be removed.
+    """
+    if path is not None:
+        with writing_log(path):
+            path.unlink(missing_ok=True)
+
+
 class EpochLog:
     """One JSON line for each epoch, flushed at once; a resumed run rewrites the lines it inherits.
 
@@ -111,20 +143,17 @@ class EpochLog:
     ) -> None:
         self._path, self._phase, self._done = path, phase, len(history)
         self._trackers = trackers
-        self._handle: IO[str] | None = None
+        self._handle: IO[bytes] | None = None
 
     def __enter__(self) -> EpochLog:
         if self._path is not None:
-            try:
+            with writing_log(self._path):
+                there = self._path.read_text(encoding="utf-8", errors="replace") if self._path.exists() else ""
+                kept = "".join(f"{line}\n" for line in self._inherited(there))
+                if kept != there:
+                    write_text(self._path, kept)
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                lines = self._inherited()
-                self._handle = self._path.open("w", encoding="utf-8")
-            except OSError as error:
-                raise ResourceError(
-                    f"cannot write the log {self._path}: {error.strerror or error}; choose another place"
-                ) from error
-            self._handle.writelines(line + "\n" for line in lines)
-            self._handle.flush()
+                self._handle = self._path.open("ab", buffering=0)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -133,19 +162,19 @@ class EpochLog:
 
     def write(self, figures: dict[str, float], seconds: float) -> None:
         """Append one epoch."""
-        if self._handle is not None:
-            self._handle.write(json.dumps({"phase": self._phase, **figures, "seconds": round(seconds, 3)}) + "\n")
-            self._handle.flush()
+        if self._handle is not None and self._path is not None:
+            line = json.dumps({"phase": self._phase, **figures, "seconds": round(seconds, 3)}).encode() + b"\n"
+            with writing_log(self._path):
+                while line:  # a disk that is nearly full takes a part, and says so at the next
+                    line = line[self._handle.write(line) or 0 :]
         numbers = {f"{self._phase}/{name}": float(value) for name, value in figures.items() if name != "epoch"}
         for tracker in self._trackers:
             tracker.log({**numbers, f"{self._phase}/seconds": seconds}, int(figures["epoch"]))
 
-    def _inherited(self) -> list[str]:
+    def _inherited(self, there: str) -> list[str]:
         """Return the lines of earlier phases, and of this phase's epochs that are not run again."""
-        if self._path is None or not self._path.exists():
-            return []
         kept = []
-        for line in self._path.read_text(encoding="utf-8").splitlines():
+        for line in there.splitlines():
             try:
                 entry = json.loads(line)
             except json.JSONDecodeError:
