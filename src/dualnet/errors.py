@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
+LONGEST_VALUE = 80  # characters of a value in a text
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")  # of torch
+
 
 class DualNetError(Exception):
     """Base of every error that a user can cause or meet; the command line prints its text and exits with `exit_code`."""
@@ -119,6 +122,30 @@ def optional_package(package: str, extra: str, purpose: str, *, module: str | No
         raise MissingExtraError(package, extra, purpose) from error
 
 
+@contextmanager
+def memory_told(purpose: str) -> Iterator[None]:
+    """Turn want of memory, in whatever words a library has for it, into one error of ours.
+
+    Parameters
+    ----------
+    purpose : str
+        What needed it, the subject of the text, such as ``"fitting WMF"``.
+
+    Raises
+    ------
+    ResourceError
+        If memory was wanting; any other error passes as it is.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(words in str(error) for words in _NO_MEMORY):
+            raise
+        raise ResourceError(
+            f"{purpose} needs more memory than there is; use smaller settings or tables, or a larger machine"
+        ) from error
+
+
 class DualNetWarning(UserWarning):
     """Something odd that was handled by a stated rule; the text counts it and names the rule."""
 
@@ -161,5 +188,10 @@ def listing(values: Iterable[object], limit: int = 5) -> str:
         Such as ``"'a', 'b' and 3 more"``.
     """
     items = list(values)
-    shown = ", ".join(repr(value) if isinstance(value, str) else str(value) for value in items[:limit])
+    shown = ", ".join(_short(value) for value in items[:limit])
     return shown if len(items) <= limit else f"{shown} and {len(items) - limit:,} more"
+
+
+def _short(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 
-from ..errors import DualNetError, DualNetWarning
+from ..errors import DualNetError, DualNetWarning, UsageError
 from .spelling import as_options
 from .visible import visible
 
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if os.environ.get("DUALNET_DEBUG"):
                 raise
             sys.stderr.write(visible(f"dualnet: {_outside(error)}\n"))
-            return OUTSIDE
+            return UsageError.exit_code if getattr(error, "errno", None) == errno.ENAMETOOLONG else OUTSIDE
         except Exception as error:
             if os.environ.get("DUALNET_DEBUG"):
                 raise
@@ -71,6 +72,8 @@ def _outside(error: OSError | MemoryError) -> str:
     if isinstance(error, MemoryError):
         return "there is not enough memory for this; use smaller settings or tables, or a larger machine"
     where = "the output" if error.filename is None else str(error.filename)
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{where[:80]}... is too long for the name of a file ({len(where):,} characters); give a shorter one"
     return f"{where} cannot be read or written: {error.strerror or error}; free space, mend the permission, or choose another place"
 
 

@@ -79,5 +79,7 @@ def find_known(
 
 def _short(value: object) -> str:
     text = repr(value)
+    if value is None:
+        return "None"
     kind = type(value).__name__
     return f"the {kind} {text if len(text) <= 80 else text[:80] + '...'}"
