@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,18 @@ def faults(case: Case, place: Path, model: Path) -> list[str]:
     if case.policy == "refused" and left:
         found.append(f"left behind: {left[:5]}")
     found += [f"left behind: {name}" for name in left if LEFTOVERS.search(name)]
+    return found
+
+
+def faults_of_row(cases: Sequence[Case], place: Path, model: Path) -> list[str]:
+    """Return the faults of some cases, each in a folder of its own that is removed afterwards."""
+    found: list[str] = []
+    for number, case in enumerate(cases):
+        own = place / str(number)
+        own.mkdir()
+        found += [f"{case.name}: {fault}" for fault in faults(case, own, model)]
+        os.chdir(place)
+        shutil.rmtree(own, ignore_errors=True)
     return found
 
 
