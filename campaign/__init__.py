@@ -1,4 +1,6 @@
-"""The campaign: kills, disk faults and power cuts at every call of every command that writes, with controls that must fail.
+"""The campaign: long trials of what must never happen.
 
-Long and resumable; `python -m campaign NAME` runs a part and writes ``benchmarks/results/campaign_NAME.jsonl``.
+Kills, disk faults and power cuts at every call of every command that writes, with controls that must fail; altered bytes for every
+parser; bad inputs; mixed requests against a real server. Each part can be stopped and goes on; `python -m campaign NAME` runs one and
+writes ``benchmarks/results/campaign_NAME.jsonl``.
 """

@@ -10,31 +10,49 @@ from pathlib import Path
 
 from .disk import forget_library, start_again
 
-PARTS = ("kills", "server_kills", "disk_faults", "power_cuts", "controls")
+ON_A_FAULTY_DISK = ("kills", "server_kills", "disk_faults", "power_cuts", "controls")
+OTHERS = ("bad_inputs", "fuzz", "soak")  # each has options of its own
 
 
-def main() -> None:
-    """Play one part after another in a folder of its own, which is removed at the end."""
-    from .commands import Stage
-    from .ledger import Ledger
-    from .table import write_table
-
+def main() -> int:
+    """Play one part after another; returns 1 if one of them found a fault."""
     parser = argparse.ArgumentParser(prog="python -m campaign", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PARTS)}; all by default")
+    known = (*ON_A_FAULTY_DISK, *OTHERS)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}; all by default")
     parser.add_argument("--table", action="store_true", help="play nothing, only write the table")
     parser.add_argument("--only", default="", metavar="TEXT", help="play the cases whose name begins so")
-    given = parser.parse_args()
-    unknown = sorted(set(given.names) - set(PARTS))
+    given, options = parser.parse_known_args()
+    unknown = sorted(set(given.names) - set(known))
     if unknown:
-        parser.error(f"there is no part '{unknown[0]}'; choose from {', '.join(PARTS)}")
+        parser.error(f"there is no part '{unknown[0]}'; choose from {', '.join(known)}")
+    names = () if given.table else given.names or known
+    if options and not set(names) & set(OTHERS):
+        parser.error(f"'{options[0]}' is an option of none of {', '.join(names)}")
+    on_disk = [name for name in names if name in ON_A_FAULTY_DISK]
+    failed = False
+    if on_disk:
+        start_again()
+        _play_on_disk(on_disk, given.only)
+    for name in names:
+        if name in OTHERS:
+            failed |= bool(importlib.import_module(f"campaign.{name}").run(options))
+    from .table import write_table
+
+    write_table(ON_A_FAULTY_DISK)
+    return int(failed)
+
+
+def _play_on_disk(names: list[str], only: str) -> None:
+    """Play parts in a folder of their own, which is removed at the end."""
+    from .commands import Stage
+    from .ledger import Ledger
+
     with tempfile.TemporaryDirectory(prefix="dualnet-campaign-") as folder:
-        for name in () if given.table else given.names or PARTS:
+        for name in names:
             sys.stderr.write(f"{name} ...\n")
-            importlib.import_module(f"campaign.{name}").run(Ledger(name, given.only), Stage(Path(folder) / name))
-    write_table(PARTS)
+            importlib.import_module(f"campaign.{name}").run(Ledger(name, only), Stage(Path(folder) / name))
     forget_library()
 
 
 if __name__ == "__main__":
-    start_again()
-    main()
+    sys.exit(main())

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 SHOWN = 60  # characters of a value in an error text
+LONGEST_VALUE = 80  # of one in a list of values
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")  # of torch
 
 
 class DualNetError(Exception):
@@ -121,6 +123,30 @@ def optional_package(package: str, extra: str, purpose: str, *, module: str | No
         raise MissingExtraError(package, extra, purpose) from error
 
 
+@contextmanager
+def memory_told(purpose: str) -> Iterator[None]:
+    """Turn want of memory, in whatever words a library has for it, into one error of ours.
+
+    Parameters
+    ----------
+    purpose : str
+        What needed it, the subject of the text, such as ``"fitting WMF"``.
+
+    Raises
+    ------
+    ResourceError
+        If memory was wanting; any other error passes as it is.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(words in str(error) for words in _NO_MEMORY):
+            raise
+        raise ResourceError(
+            f"{purpose} needs more memory than there is; use smaller settings or tables, or a larger machine"
+        ) from error
+
+
 class DualNetWarning(UserWarning):
     """Something odd that was handled by a stated rule; the text counts it and names the rule."""
 
@@ -180,5 +206,5 @@ def listing(values: Iterable[object], limit: int = 5) -> str:
         Such as ``"'a', 'b' and 3 more"``.
     """
     items = list(values)
-    shown = ", ".join(repr(value) if isinstance(value, str) else str(value) for value in items[:limit])
-    return shown if len(items) <= limit else f"{shown} and {len(items) - limit:,} more"
+    first = ", ".join(shown(value, LONGEST_VALUE) if isinstance(value, str) else str(value) for value in items[:limit])
+    return first if len(items) <= limit else f"{first} and {len(items) - limit:,} more"

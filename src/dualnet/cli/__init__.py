@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -11,11 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 
-from ..errors import DualNetError, DualNetWarning
+from ..errors import DualNetError, DualNetWarning, UsageError
 from .spelling import as_options
 from .visible import visible
 
 INTERNAL, OUTSIDE = 1, 6
+_ENDLESS = re.compile(r"\S{400,}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             app(list(sys.argv[1:] if argv is None else argv), prog_name="dualnet")
             sys.stdout.flush()
         except DualNetError as error:
-            sys.stderr.write(visible(f"dualnet: {as_options(str(error))}\n"))
+            sys.stderr.write(visible(f"dualnet: {_readable(as_options(str(error)))}\n"))
             return error.exit_code
         except SystemExit as stop:
             if not _flushed():
@@ -54,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if os.environ.get("DUALNET_DEBUG"):
                 raise
             sys.stderr.write(visible(f"dualnet: {_outside(error)}\n"))
-            return OUTSIDE
+            return UsageError.exit_code if getattr(error, "errno", None) == errno.ENAMETOOLONG else OUTSIDE
         except Exception as error:
             if os.environ.get("DUALNET_DEBUG"):
                 raise
@@ -71,7 +74,14 @@ def _outside(error: OSError | MemoryError) -> str:
     if isinstance(error, MemoryError):
         return "there is not enough memory for this; use smaller settings or tables, or a larger machine"
     where = "the output" if error.filename is None else str(error.filename)
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{where[:80]}... is too long for the name of a file ({len(where):,} characters); give a shorter one"
     return f"{where} cannot be read or written: {error.strerror or error}; free space, mend the permission, or choose another place"
+
+
+def _readable(text: str) -> str:
+    """Return a message in which names and values that nobody reads to their end are cut."""
+    return _ENDLESS.sub(lambda found: f"{found[0][:80]}...", text)
 
 
 def _flushed() -> bool:

@@ -81,6 +81,7 @@ def export(
       dualnet export run --to onnx --out encoders
     """
     from ..errors import UsageError
+    from ..exports.store_names import check_store_name
     from ..models.registry import load
 
     options: dict[str, Any] = {
@@ -102,6 +103,9 @@ def export(
         raise UsageError(f"--to {to} needs --out, the file or folder to write")
     if out is not None and to in FILES:
         check_output_file(out, f".{to}", overwrite=overwrite)
+    for option in {"lancedb": ("--table",), "qdrant": ("--collection",)}.get(to, ()):
+        if option in given:
+            check_store_name(given[option], option)  # before the store makes a folder
     model = load(model_folder(run))
     if to == "onnx":
         from ..exports.onnx_folder import write_onnx

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array, issparse
 
 from ..errors import DualNetError
 from .check_text import RARE_SHARE, report_text
+from .check_values import decimal_ids, odd_numbers
 from .content import Content
 from .dataset import Dataset
 from .featurizers.base import unit_rows
@@ -134,6 +135,8 @@ def check_dataset(data: Dataset) -> CheckReport:
         "items were taken by every user, so they tell nothing",
     )
     for what, ids in (("user", interactions.users), ("item", interactions.items)):
+        text = f"{what} ids are written as decimals, such as 1.0; write whole numbers without a point if that is what they are"
+        _count(found, "warning", f"decimal-{what}-ids", decimal_ids(ids), text)
         if not ids.is_integer:
             keys = [str(key) for key in ids]
             plain = {"".join(folded(key).split()).lstrip("0") for key in keys}
@@ -147,6 +150,8 @@ def check_dataset(data: Dataset) -> CheckReport:
     if data.items is not None:
         totals |= _content_totals(data.items)
         _text(found, totals, data.items)
+        for code, count, text in odd_numbers(data.items):
+            _count(found, "warning", code, count, text)
         for column, empty in _empty_content(data.items).items():
             _count(
                 found, "warning" if empty == len(data.items) else "info", f"empty-{column}", empty, f"items have no {column}"

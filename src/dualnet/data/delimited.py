@@ -17,6 +17,7 @@ from ..errors import DataError, UsageError
 Columns: TypeAlias = "tuple[dict[str, list[Any]], list[int]]"  # values by name, and the line of each row
 
 LINE_LIMIT = 2**20
+LONGEST_LINE = 2**24  # bytes
 UNQUOTED_TAB = "\t unquoted"
 SAMPLE = 20  # lines that tell the separator
 ALIKE = 0.7  # share of them that must have as many fields as the first
@@ -94,7 +95,7 @@ def decoded(data: bytes, path: Path, form: TableForm = STANDARD) -> str:
         raise DataError(f"{path} is empty")
     encoding = form.encoding
     if encoding is None:
-        marked = data[:2] in (b"\xff\xfe", b"\xfe\xff") and b"\0" in data[:LINE_LIMIT]
+        marked = data[:2] in (b"\xff\xfe", b"\xfe\xff") and b"\0" in data
         encoding = "utf-16" if marked else "utf-8-sig"
         if not marked:
             _refuse_nul(data, path)
@@ -115,17 +116,34 @@ def decoded(data: bytes, path: Path, form: TableForm = STANDARD) -> str:
         ) from error
     except UnicodeError as error:
         raise DataError(f"{path} is not {encoding} ({error}); say another encoding") from error
-    if "\0" in text[:LINE_LIMIT]:
+    if "\0" in text:
         _refuse_nul(data, path)
     return text.removeprefix("\ufeff")
 
 
 def _refuse_nul(data: bytes, path: Path) -> None:
-    if b"\0" in data[:LINE_LIMIT]:
+    if b"\0" in data:
         raise DataError(
             f"{path} holds NUL bytes at offset {data.index(0)}, so it is not a text table; check the file or its suffix, or say"
             " its encoding if it is UTF-16"
         )
+
+
+def refuse_long_line(data: bytes, path: Path) -> None:
+    """Refuse a text table with a line that no table has, before memory is spent on it.
+
+    Raises
+    ------
+    DataError
+        If a line is longer than 16 MiB.
+    """
+    start = 0
+    while len(data) - start > LONGEST_LINE:
+        end = max(data.rfind(mark, start, start + LONGEST_LINE) for mark in (b"\n", b"\r"))
+        if end < 0:
+            line = data[:start].count(b"\n") + 1
+            raise DataError(f"{path}, line {line} is longer than 16 MiB, so this is no table with separators; check the file")
+        start = end + 1
 
 
 def lines_of(text: str) -> list[str]:

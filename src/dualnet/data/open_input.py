@@ -101,6 +101,8 @@ def _reason(cause: BaseException) -> str:
         return "it needs more memory than there is"
     if isinstance(cause, KeyError):
         return f"{cause} is missing"
+    if isinstance(cause, TypeError | AttributeError):  # our own insides: something is of another kind than it should be
+        return "a part of it is of another kind than it should be"
     return _first_line(cause) or type(cause).__name__
 
 

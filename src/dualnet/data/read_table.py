@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from ..errors import DataError
 from .arrow_check import checked_table
-from .delimited import STANDARD, TEXT_SUFFIXES, TableForm, decoded, read_delimited
+from .delimited import STANDARD, TEXT_SUFFIXES, TableForm, decoded, read_delimited, refuse_long_line
 from .frames import cells_of, is_mixed, table_of
 from .json_lines import SUFFIXES as JSON_SUFFIXES
 from .json_lines import read_json
@@ -139,6 +139,8 @@ def _load_file(path: Path, form: TableForm) -> LoadedTable:
         return LoadedTable(_filled(_read_feather(data, path), path), path.name)
     if kind in PARQUET or data.startswith(b"PAR1"):
         return LoadedTable(_filled(_parquet_of(data, path), path), path.name)
+    if kind not in JSON_SUFFIXES and data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
+        refuse_long_line(data, path)
     text = decoded(data, path, form)
     if kind in JSON_SUFFIXES or (kind not in TEXT_SUFFIXES and not form.is_said and text.lstrip()[:1] in ("{", "[")):
         columns, lines = read_json(text, path)

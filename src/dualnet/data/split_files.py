@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ FORMAT_VERSION = 1
 
 def is_split(folder: Path) -> bool:
     """Whether a path is a folder made by `save_split`."""
-    return (folder / DESCRIPTION).is_file()
+    return os.path.isfile(folder / DESCRIPTION)  # noqa: PTH113 - a Path raises for a name that is too long
 
 
 def save_split(split: Split, folder: str | Path) -> Path:

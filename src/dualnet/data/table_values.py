@@ -32,8 +32,21 @@ def chunks_of(loaded: LoadedTable, column: str, what: str) -> pa.ChunkedArray:
     return column_at(loaded.table, column).cells
 
 
-def numbers_of(loaded: LoadedTable, column: str, *, allow_missing: bool = False) -> NDArray[np.float64]:
-    """Return a column of numbers, NaN for missing ones where they are allowed."""
+def numbers_of(
+    loaded: LoadedTable, column: str, *, allow_missing: bool = False, largest: float = np.inf
+) -> NDArray[np.float64]:
+    """Return a column of numbers, NaN for missing ones where they are allowed; one above `largest` is refused with its place."""
+    found = _numbers_of(loaded, column, allow_missing)
+    over = np.flatnonzero(np.abs(found) > largest)
+    if len(over):
+        raise DataError(
+            f"{loaded.place(int(over[0]))}: {found[over[0]]:g} in column '{column}' is larger than {largest:.3g}, the most there may"
+            " be; scale the column or mend the row"
+        )
+    return found
+
+
+def _numbers_of(loaded: LoadedTable, column: str, allow_missing: bool) -> NDArray[np.float64]:
     cells = chunks_of(loaded, column, "number")
     at_once = None if is_mixed(loaded.table.schema.field(column)) else _finite_or_none(cells, allow_missing)
     if at_once is not None:

@@ -103,7 +103,7 @@ def dataset_from_tables(
             raise DataError(f"{loaded.name}: no event in column '{event}' is a like; nothing can be learned without any")
         raise DataError(f"{loaded.name}: no rating in column '{rating}' reaches the threshold {threshold:g}; lower it")
     keep = np.ones(len(user_keys), bool)
-    weights = None if weight is None else numbers_of(loaded, weight)
+    weights = None if weight is None else numbers_of(loaded, weight, largest=float(np.finfo(np.float32).max))
     times = None if time is None else times_of(loaded, time, time_format)
     content: Content | None = None
     if items is not None:

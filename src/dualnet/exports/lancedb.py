@@ -14,6 +14,7 @@ from ..errors import CapabilityError, ResourceError, UsageError, optional_packag
 from ..ids import Key
 from .parquet import vector_schema, vector_tables
 from .source import VectorBlock, VectorSource
+from .store_names import check_store_name
 
 if TYPE_CHECKING:
     import lancedb
@@ -64,6 +65,7 @@ def write_lancedb(source: VectorSource, database: lancedb.DBConnection, table: s
         raise CapabilityError(
             f"vectors of model '{source.model.name}' are sparse, and LanceDB searches dense ones; export to pgvector or Qdrant"
         )
+    check_store_name(table, "--table")
     present = _existing(database, table)
     if present is not None:
         if b"dualnet" not in (present.schema.metadata or {}):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ResourceError, UsageError, optional_package
 from ..ids import Key
 from .source import VectorBlock, VectorSource
+from .store_names import check_store_name
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -96,8 +97,7 @@ def write_qdrant(source: VectorSource, client: QdrantClient, collection: str, *,
     """
     from qdrant_client import models
 
-    if not collection or "/" in collection:
-        raise UsageError(f"--collection {collection!r} is not a name; use letters, digits, '-' and '_'")
+    check_store_name(collection, "--collection")
     layout, fresh = source.layout, f"{collection}{MARK}{secrets.token_hex(6)}"
     dense = {"embedding": models.VectorParams(size=layout.width, distance=models.Distance.DOT)} if layout.width else {}
     sparse = {layout.sparse_name: models.SparseVectorParams()} if layout.sparse_width else None

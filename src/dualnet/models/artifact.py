@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import math
+import os
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -130,8 +131,8 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         If there is none, it is not JSON, or it is of a newer format.
     """
     path = Path(folder) / MANIFEST
-    if not Path(folder).exists():
-        raise ArtifactError(f"there is no folder {folder}; give the folder of a run or of a model")
+    if not os.path.exists(folder):  # noqa: PTH110 - a Path raises for a name that is too long
+        raise ArtifactError(f"there is no folder {str(folder)[:400]}; give the folder of a run or of a model")
     if not path.exists():
         raise ArtifactError(f"{folder} is not a model folder: {MANIFEST} cannot be read (No such file or directory)")
     data = read_regular(path, LARGEST_MANIFEST, ArtifactError)

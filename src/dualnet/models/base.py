@@ -12,7 +12,7 @@ import numpy as np
 from ..data.dataset import Dataset
 from ..data.other_events import count_kinds
 from ..data.tasks import Validation
-from ..errors import ArtifactError
+from ..errors import ArtifactError, memory_told
 from ..train.options import RunOptions
 from ..train.tracking.guard import tracked
 from .answers import Answers
@@ -90,9 +90,11 @@ class Recommender(Answers, Explains, Updates):
             If the data cannot be used.
         CapabilityError
             If the model needs content and there is none.
+        ResourceError
+            If there is not enough memory for these settings.
         """
         check_fit_arguments(train, validation, run)
-        with one_writer(self):
+        with one_writer(self), memory_told(f"fitting {type(self).__name__}"):
             return self._fit_now(train, validation, run or RunOptions())
 
     def _fit_now(self, train: Dataset, validation: Validation | None, run: RunOptions) -> Self:

@@ -30,6 +30,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 
 
+WIDEST = 2**20
+
+
 def check_parameters(model: DualNet) -> None:
     """Check every constructor argument of a DualNet before anything is fitted.
 
@@ -40,6 +43,12 @@ def check_parameters(model: DualNet) -> None:
     """
     if any(not isinstance(width, int) or width < 1 for width in model.levels):
         raise UsageError(f"levels={model.levels!r}: give positive widths, such as (450, 200, 50)")
+    if any(width > WIDEST for width in model.levels):
+        raise UsageError(f"levels={model.levels!r}: a level is at most {WIDEST:,} wide; give widths such as (450, 200, 50)")
+    for name in ("user_batch", "item_batch"):
+        size = getattr(model, name)
+        if size is not None and size < 1:
+            raise UsageError(f"{name}={size!r} must be at least 1; leave it out for the rule that chooses it")
     if not model.levels and not model.factors:
         raise UsageError(
             "levels=() and factors=0 leave nothing to fit: give widths, such as (450, 200, 50), or factors, such as 300"

@@ -78,4 +78,4 @@ def find_known(
 
 
 def _short(value: object) -> str:
-    return f"the {type(value).__name__} {shown(value, 80)}"
+    return "None" if value is None else f"the {type(value).__name__} {shown(value, 80)}"

@@ -28,7 +28,10 @@ def choose_blocks(n_users: int, n_items: int, user_batch: int | None, item_batch
         Users and items of a block.
     """
     side = max(SMALLEST, round(math.sqrt(n_users * n_items / BLOCKS)))
-    return user_batch or _even(n_users, side), item_batch or _even(n_items, side)
+    return (
+        _even(n_users, side) if user_batch is None else user_batch,
+        _even(n_items, side) if item_batch is None else item_batch,
+    )
 
 
 def _even(count: int, side: int) -> int:
