@@ -165,6 +165,10 @@ def shown(value: object, most: int = SHOWN) -> str:
         text = repr(value)
     except RecursionError:  # nested without end
         text = f"<{type(value).__name__}>"
+    return _cut(text, most)
+
+
+def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[:most] + "..."
 
 
@@ -206,5 +210,5 @@ def listing(values: Iterable[object], limit: int = 5) -> str:
         Such as ``"'a', 'b' and 3 more"``.
     """
     items = list(values)
-    first = ", ".join(shown(value, LONGEST_VALUE) if isinstance(value, str) else str(value) for value in items[:limit])
+    first = ", ".join(_cut(repr(value) if isinstance(value, str) else str(value), LONGEST_VALUE) for value in items[:limit])
     return first if len(items) <= limit else f"{first} and {len(items) - limit:,} more"

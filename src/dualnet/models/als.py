@@ -10,8 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from ..errors import TrainingError
 from .als_rows import STEPS, Array, SortedRows, Systems, solve_rows
 
+TOO_LARGE = (
+    "the factors are no longer finite numbers; look for very large weights of pairs, a weight of zeros close to that of"
+    " positives, or a penalty close to 0"
+)
 FEW_POSITIVES = 20_000  # of a matrix that is a question, not a step of training
 
 
@@ -69,6 +74,11 @@ def half_step(
     ndarray of float32, shape (n_rows, width)
         Rows without positives are zero or, with a prior, a prior that the zeros have shrunk. Source: equation 2 of the paper,
         with C_i also before r_i.
+
+    Raises
+    ------
+    TrainingError
+        If a factor is not a finite number.
     """
     summed = other if of_all is None else of_all
     if isinstance(matrix, SortedRows):
@@ -89,8 +99,14 @@ def half_step(
         is_new,
         None if prior is None else prior @ gram.basis,
     )
-    found = solve_rows(systems, rows, None if start is None else start @ gram.basis, steps, threads)
-    return np.asarray(found @ gram.basis.T)
+    try:
+        found = solve_rows(systems, rows, None if start is None else start @ gram.basis, steps, threads)
+    except np.linalg.LinAlgError as error:
+        raise TrainingError(TOO_LARGE) from error
+    solution = np.asarray(found @ gram.basis.T)
+    if not np.isfinite(solution).all():
+        raise TrainingError(TOO_LARGE)
+    return solution
 
 
 def row_penalty(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, get_args
 
 from ..errors import UsageError, nearest
@@ -68,8 +67,6 @@ def check_parameters(model: DualNet) -> None:
             raise UsageError(f"{name}={getattr(model, name)!r} must be at least 0 and below 1")
     if not 0 <= model.skip_empty <= 1:
         raise UsageError(f"skip_empty={model.skip_empty!r} must be at least 0 and at most 1")
-    if model.content_weight is not None and not 0 <= model.content_weight < math.inf:
-        raise UsageError(f"content_weight={model.content_weight!r} must be a number of at least 0")
     if not 0 < model.fold < 1:
         raise UsageError(f"fold={model.fold!r} must be above 0 and below 1")
     if not 0 <= model.dislike_weight < float("inf"):

@@ -200,7 +200,10 @@ def _solve(model: Learner, known: Prepared, phase: Phase[Chosen]) -> tuple[Solve
     if model.factor_zero_weight is not None:
         _check_zero_weight(model.factor_zero_weight, training)
     if phase.chosen is not None and phase.chosen.solved is not None:
-        return phase.chosen.solved, training.solve(phase.chosen.solved)
+        choice = phase.chosen.solved
+        if model.factor_zero_weight is None:
+            choice = training.lighter(choice)
+        return choice, training.solve(choice)
     asked = _questions(model, phase.tasks, SEARCH_USERS)
     if not asked:
         weight = training.zero_weight(DENSITIES) if model.factor_zero_weight is None else model.factor_zero_weight

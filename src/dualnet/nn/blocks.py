@@ -107,9 +107,10 @@ def keep_mask(count: int, rate: float, generator: Generator | None, dtype: torch
     """Return a 0/1 mask of `count` entries that drops a share `rate` (section 5.3, noise injection), or None for no noise.
 
     Sixteen random bits decide each entry, four entries a random word: a draw costs a third of `bernoulli_`, and the share is
-    met to 1/65536.
+    met to 1/65536; so much is kept at least.
     """
     if rate == 0.0 or generator is None:
         return None
     words = torch.empty(-(-count // 4), dtype=torch.int64, device=generator.device).random_(-(2**63), None, generator=generator)
-    return (words.view(torch.int16)[:count] >= round(rate * 65536) - 32768).to(dtype)
+    dropped = min(round(rate * 65536), 65535)  # 65536 would be beyond int16, and keep everything
+    return (words.view(torch.int16)[:count] >= dropped - 32768).to(dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ CONTENT_RIDGE = 0.006  # for each item
 RIDGE_STEPS = 10
 ROUNDS = 4
 OVERSAMPLING = 10
+TINY = 1e-12  # a row that is no longer is empty
 HISTORIES_AT_MOST = 200_000  # a sample of users fixes the leading directions
 
 
@@ -98,17 +100,23 @@ def _histories(matrix: csr_array) -> csr_array:
 
 
 def _unit_rows(features: csr_array | NDArray[np.float32]) -> tuple[SparseMatrix | Tensor, float]:
-    """Return content with rows of unit length, and the typical length that they had."""
+    """Return content with rows of unit length, and the typical length that they had; rows without content have none."""
     if not issparse(features):
         dense = torch.from_numpy(np.ascontiguousarray(features, np.float32))
-        lengths = torch.linalg.vector_norm(dense, dim=1).clamp(min=1e-12)
-        return dense / lengths[:, None], float(lengths.median())
+        lengths = torch.linalg.vector_norm(dense, dim=1)
+        return dense / lengths.clamp(min=TINY)[:, None], _typical(lengths.numpy())
     sparse = csr_array(features)
     rows = np.repeat(np.arange(sparse.shape[0]), np.diff(sparse.indptr))
     squares = np.bincount(rows, sparse.data.astype(np.float64) ** 2, minlength=sparse.shape[0])
-    norms = np.sqrt(squares).clip(min=1e-12)
-    unit = csr_array((sparse.data / norms[rows], sparse.indices, sparse.indptr), shape=sparse.shape)
-    return SparseMatrix(unit), float(np.median(norms))
+    norms = np.sqrt(squares)
+    unit = csr_array((sparse.data / norms.clip(min=TINY)[rows], sparse.indices, sparse.indptr), shape=sparse.shape)
+    return SparseMatrix(unit), _typical(norms)
+
+
+def _typical(lengths: NDArray[Any]) -> float:
+    """Return the median length of the rows that have content; 1 where none has."""
+    filled = lengths[lengths > TINY]
+    return float(np.median(filled)) if len(filled) else 1.0
 
 
 def _ridge(content: SparseMatrix | Tensor, targets: Tensor) -> Tensor:

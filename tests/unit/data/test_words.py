@@ -13,7 +13,8 @@ from dualnet import Content, ContentProfile, ContentSpec, DataError, Dataset, Id
 from dualnet.data.check import check_dataset
 from dualnet.data.check_text import script_of
 from dualnet.data.features import Featurizer
-from dualnet.data.featurizers.words import Words, search_words, stop_words_of
+from dualnet.data.featurizers import words as words_module
+from dualnet.data.featurizers.words import Words, plain_text, search_words, stop_words_of
 
 # love and war in ten languages, and what stands between words
 LANGUAGES = {
@@ -197,3 +198,38 @@ def test_scripts(letter, script):
 
 def test_words_of_a_search():
     assert search_words("Das Große 战争与和平 R!") == [("das", False), ("grosse", False), ("战争与和平", True), ("r", False)]
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("a<script>b</script>c", "a c"),
+        ("a<SCRIPT src=x>b</script\n>c<script>d</Script>e", "a c e"),
+        ("a<style>b<i></style>c<!-- d <script> -->e</script>f", "a c e f"),
+        ("a<!--b--><!---->c<!-->d", "a  c<!-->d"),
+        ("a<script>b", "a b"),  # never closed: only the tag goes
+        ("a<script>b</scripts>c</script>d", "a d"),
+        ("a<script>b</style>c", "a b c"),
+    ],
+)
+def test_scripts_styles_and_comments_are_no_text(text, plain):
+    assert plain_text(text) == plain
+
+
+@pytest.mark.parametrize("begin", ["<script ", "<script>", "<style ", "<!--", "&lt;script "])
+@pytest.mark.parametrize("end", ["", "</script x", "</style x"])
+def test_text_full_of_beginnings_costs_no_more_than_its_length(begin, end, monkeypatch):
+    calls = 0
+    ends = {}
+    for kind, pattern in words_module._SHOWING.items():
+
+        class Counted:
+            def search(self, text, place, pattern=pattern):
+                nonlocal calls
+                calls += 1
+                return pattern.search(text, place)
+
+        ends[kind] = Counted()
+    monkeypatch.setattr(words_module, "_SHOWING", ends)
+    plain_text(begin * 3_000 + end)  # each beginning looked through the rest of the text: minutes for 100 kB
+    assert 0 < calls <= 6

@@ -1,6 +1,7 @@
 """DualNet's levels: solved ones alone and beside networks, in files old and new, in updates, on little data."""
 
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +12,13 @@ from dualnet.data.other_events import SEEN, OtherEvents
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import CapabilityError, UsageError
 from dualnet.models import learning, level_model
+from dualnet.models.choosing import Phase
 from dualnet.models.dualnet_reasons import dualnet_reasons
 from dualnet.models.learning import NETWORK_WEIGHT
 from dualnet.models.levels import Levels, LevelWeights
+from dualnet.models.solved.levels import SolvedChoice
+from dualnet.models.solved.model import Solved
+from dualnet.train.options import RunOptions
 
 WORLD = blocks_world()
 IDS = WORLD.interactions.items
@@ -173,12 +178,21 @@ def test_an_update_without_content_learns_items_that_start_at_nothing():
         ({"new_scale": -1}, "new_scale=-1 must be a number"),
         ({"unliked_scale": "much"}, "unliked_scale='much' must be a number"),
         ({"content_weight": -1.0}, "content_weight=-1.0 must be a number"),
+        ({"content_weight": 1e30}, "content_weight=1e+30 must be a number of at least 0 and at most 1,000,000"),
+        ({"network_weight": 1e30}, "network_weight=1e+30 must be a number of at least 0 and at most 1,000,000"),
+        ({"content_scale": 1e20}, "content_scale=1e+20 must be a number"),
+        ({"relation": 1e30}, "relation=1e+30 must be a number"),
+        ({"new_scale": 1e38}, "new_scale=1e+38 must be a number"),
     ],
     ids=str,
 )
 def test_parameters_out_of_range_are_refused(changes, sentence):
-    with pytest.raises(UsageError, match=sentence.replace("(", r"\(")):
+    with pytest.raises(UsageError, match=re.escape(sentence)):
         DualNet(**{**ALONE, **changes}).fit(WORLD)
+    own = {name: value for name, value in changes.items() if name in Solved().get_params()}
+    if own == changes:  # and the model without networks, which took any content_weight
+        with pytest.raises(UsageError, match=re.escape(sentence)):
+            Solved(**changes).fit(WORLD)
 
 
 @pytest.mark.parametrize("items", [WORLD.items, None], ids=["content", "no content"])
@@ -274,3 +288,15 @@ def test_pairs_are_held_out_only_where_something_is_left_to_choose(monkeypatch, 
     settings = {**ALONE, "content_weight": 0.0, **({} if left_open is None else {left_open: None})}
     DualNet(**settings).fit(with_content("dense"))
     assert len(drawn) == (left_open is not None)
+
+
+@pytest.mark.parametrize("given", [None, 0.004])
+def test_zeros_that_were_weighed_on_a_part_stay_below_the_lightest_positive_of_all(given):
+    """The light pairs were held out where the weight was chosen; zeros as heavy as positives have no solution."""
+    rows, columns = WORLD.interactions.matrix.nonzero()
+    weights = np.where(np.arange(len(rows)) < 5, 0.01, 1.0)
+    data = Dataset(Interactions.from_rows(WORLD.interactions.users, IDS, rows, columns, weights=weights), WORLD.items)
+    model = Solved(factors=6, factor_zero_weight=given)
+    chosen = learning.Chosen(SolvedChoice(0.4 if given is None else given, 2.0, 0.0, None, 0.5), LevelWeights(), None)
+    learning.learn_levels(model, model._prepare(data), Phase("final", (), (), chosen, RunOptions()))
+    assert model.levels_.solved.choice.zero_weight == pytest.approx(0.005 if given is None else given)

@@ -7,14 +7,16 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array, csr_matrix
 
 from dualnet import Dataset, evaluate, splits, synthetic
+from dualnet.data.interactions import Interactions
 from dualnet.data.synthetic import blocks_world
-from dualnet.errors import CapabilityError, UsageError
+from dualnet.errors import CapabilityError, TrainingError, UsageError
 from dualnet.models import ease
 from dualnet.models.als import half_step, weighted_error
 from dualnet.models.als_rows import SortedRows
 from dualnet.models.content_factors import ContentFactors
 from dualnet.models.ease import EASE
 from dualnet.models.fusion import Fusion
+from dualnet.models.registry import create
 from dualnet.models.wmf import PAPER_FACTORS, WMF, start_factors
 
 WORLD = blocks_world()
@@ -228,3 +230,20 @@ def test_a_positive_on_a_new_item_replaces_no_zero(width):
             left += (weights[row, column] - replaced) * np.outer(columns[column], columns[column])
         expected = np.linalg.solve(left, columns.T @ weights[row])
         np.testing.assert_allclose(found[row], expected, atol=2e-4, rtol=2e-3)
+
+
+@pytest.mark.parametrize("weight", [1e20, 1e30, 3e38])
+@pytest.mark.parametrize("name", ["wmf", "solved", "fusion", "coupled", "content-factors"])
+def test_weights_too_large_to_solve_with_are_told(name, weight):
+    """Not `LinAlgError: Eigenvalues did not converge`."""
+    matrix = WORLD.interactions.matrix
+    heavy = csr_array((np.full(matrix.nnz, weight, np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
+    data = Dataset(Interactions(WORLD.interactions.users, WORLD.interactions.items, heavy), WORLD.items, name="heavy")
+    with np.errstate(all="ignore"), pytest.raises(TrainingError, match="very large weights"):
+        create(name, factors=6).fit(data)
+
+
+@pytest.mark.parametrize("start", [None, np.full((2, 3), 1e30, np.float32)])
+def test_factors_that_are_not_finite_end_a_half_step(start):
+    with np.errstate(all="ignore"), pytest.raises(TrainingError, match="no longer finite"):
+        half_step(np.full((4, 3), 1e30, np.float32), csr_array(np.full((2, 4), 1e30, np.float32)), 0.1, 1.0, start=start)

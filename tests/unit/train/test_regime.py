@@ -44,6 +44,12 @@ def test_mask_drops_the_share_it_is_asked_to(rate):
     assert abs(float(torch.corrcoef(pairs.T)[0, 1])) < 0.02  # four entries share one random word
 
 
+@pytest.mark.parametrize("rate", [0.999, 0.99999, 0.999995, 0.9999999, 1 - 2**-53])
+def test_noise_close_to_everything_drops_nearly_everything(rate):
+    mask = keep_mask(400_003, rate, torch.Generator().manual_seed(0))
+    assert mask.mean().item() < max(2 * (1 - rate), 4e-5)  # it kept everything where the share rounds to 1
+
+
 def test_no_noise_is_no_mask():
     assert keep_mask(10, 0.0, torch.Generator()) is None
     assert keep_mask(10, 0.5, None) is None

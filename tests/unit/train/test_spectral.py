@@ -110,3 +110,16 @@ def test_item_factors_are_the_leading_singular_vectors():
 def test_fewer_directions_than_levels_are_wide():
     matrix = csr_array(np.tile(np.eye(3, dtype=np.float32), (4, 1)))
     assert item_factors(matrix, None, 10, torch.Generator().manual_seed(0)).items.shape == (3, 3)
+
+
+@pytest.mark.parametrize("kind", [csr_array, np.asarray])
+@pytest.mark.parametrize("empty", [0.3, 0.6, 0.95, 1.0])
+def test_items_without_content_do_not_decide_how_long_content_is(empty, kind):
+    """The typical length was the median over all rows: 0 where most have no content, and the map was 1e12 times too large."""
+    matrix, features, _ = world()
+    dense = features.toarray()
+    dense[: int(empty * ITEMS)] = 0
+    found = item_factors(matrix, kind(dense), 8, torch.Generator().manual_seed(0))
+    assert torch.isfinite(found.items).all()
+    assert found.content.abs().max() < 1
+    assert (found.content.abs().max() > 0) == (empty < 1)

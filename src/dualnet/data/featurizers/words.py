@@ -27,7 +27,12 @@ _TAGS = (
     "form|script|style|h[1-6]|head|header|hr|html|i|iframe|img|input|ins|label|li|link|main|mark|meta|nav|object|ol|option|p|pre|q|s|section|"
     "select|small|source|span|strike|strong|sub|sup|svg|table|tbody|td|textarea|tfoot|th|thead|title|tr|tt|u|ul|video|wbr"
 )
-_HIDDEN = re.compile(r"<(script|style)\b[^<]*(?:<(?!/\1\b)[^<]*)*</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_HIDING = re.compile(r"<(?:(script)|(style))\b|<!--", re.IGNORECASE)
+_SHOWING = {
+    "script": re.compile(r"</script\b(\s*>)?", re.IGNORECASE),
+    "style": re.compile(r"</style\b(\s*>)?", re.IGNORECASE),
+    "comment": re.compile("-->()"),
+}
 _MARKUP = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]*)?/?>|<!doctype[^<>]*>", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 _ADDRESS = re.compile(r"\b(?:https?://|www\.)+", re.IGNORECASE)
@@ -54,11 +59,27 @@ def plain_text(text: str) -> str:
     """
     for _ in range(2):
         if "<" in text:
-            text = _MARKUP.sub(" ", _HIDDEN.sub(" ", text))
+            text = _MARKUP.sub(" ", _without_hidden(text))
         if "&" not in text or not _ENTITY.search(text):
             break
         text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
     return _MARKUP.sub(" ", text) if "<" in text else text
+
+
+def _without_hidden(text: str) -> str:
+    """Return a text with a blank for each script, style sheet and comment, in time that grows with its length alone."""
+    kept, copied, place = [], 0, 0
+    ends: dict[str, re.Match[str] | None] = {}  # the next end of each kind: one search for all beginnings before it
+    while found := _HIDING.search(text, place):
+        place = found.end()
+        kind = "script" if found[1] else "style" if found[2] else "comment"
+        end = ends.get(kind)
+        if kind not in ends or (end is not None and end.start() < place):
+            end = ends[kind] = _SHOWING[kind].search(text, place)
+        if end is not None and end[1] is not None:
+            kept += [text[copied : found.start()], " "]
+            copied = place = end.end()
+    return "".join([*kept, text[copied:]])
 
 
 def folded(text: str) -> str:
@@ -289,13 +310,8 @@ def _letters(text: str) -> list[str]:
     """Return characters with the marks on them."""
     if text.isalnum():  # no marks
         return list(text)
-    found: list[str] = []
-    for character in text:
-        if found and unicodedata.category(character)[0] == "M":
-            found[-1] += character
-        else:
-            found.append(character)
-    return found
+    starts = [at for at, character in enumerate(text) if at == 0 or unicodedata.category(character)[0] != "M"]
+    return [text[start:stop] for start, stop in pairwise([*starts, len(text)])]
 
 
 @cache

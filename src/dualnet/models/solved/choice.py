@@ -73,6 +73,10 @@ class Training:
         """The least weight of a positive; a history that is folded in has weight 1."""
         return min(float(self.matrix.data.min(initial=1.0)), 1.0)
 
+    def lighter(self, choice: SolvedChoice) -> SolvedChoice:
+        """Return a choice made on a part of the data, whose positives may all be heavier, with zeros below all of these."""
+        return replace(choice, zero_weight=min(choice.zero_weight, HEAVIEST * self.lightest))
+
     def solve(self, choice: SolvedChoice, start: Array | None = None) -> SolvedLevels:
         """Return the solved levels for a choice, from the start or from factors of a former fit, in fewer alternations."""
         return self.join(self.factors(choice, start), choice)

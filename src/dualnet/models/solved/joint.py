@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 from scipy.sparse.linalg import LinearOperator, cg
 
+from ...errors import TrainingError
 from ...ids import Rows
 from ...retrieval.vectors import JoinedVectors, Vectors
 from .ridge import ContentAxes
@@ -83,6 +84,11 @@ class JointSolution:
             Leading axes of the content; needed for more than 600 features.
         scale, zero_weight, regularization : float
             c, b and l.
+
+        Raises
+        ------
+        TrainingError
+            If the penalty is so small that nothing can be solved for.
         """
         directions = None
         if content is not None and scale > 0 and content.shape[1] > FEW_FEATURES:
@@ -91,7 +97,7 @@ class JointSolution:
         blocks = _blocks(factors, content, directions, scale)
         gram = zero_weight * (blocks.T.astype(np.float64) @ blocks)
         gram[np.diag_indices_from(gram)] += regularization
-        inverse = np.linalg.inv(gram)
+        inverse = _inverse(gram, scale**2 / regularization)
         if directions is not None and issparse(content):
             across = np.arange(factors.shape[1], len(inverse))
             inverse[across, across] -= 1 / regularization
@@ -228,6 +234,18 @@ class JointSolution:
         if not isinstance(taken, JoinedVectors):
             return rotated, None
         return rotated, csr_array(taken.sparse.astype(np.float64).multiply(weights[:, None])) * self.beside
+
+
+def _inverse(gram: NDArray[np.float64], beside: float) -> NDArray[np.float64]:
+    """Return the inverse of B; raises `TrainingError` where it, or the weight of content, is beyond single precision."""
+    most = np.finfo(np.float32).max
+    try:
+        inverse = np.linalg.inv(gram)
+        if beside < most and np.abs(inverse).max(initial=0) < most:
+            return inverse
+    except np.linalg.LinAlgError:
+        pass
+    raise TrainingError("the solved levels have no solution: the penalty (regularization) is too close to 0 for these data")
 
 
 def _blocks(factors: Array, content: Any | None, axes: Array | None, scale: float) -> Array:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from ..learning import Learner
 
 
+HEAVIEST = 1_000_000  # of a level beside another: what is heavier leaves nothing of the other in single precision
+
+
 def check_solved(model: Learner) -> None:
     """Check the parameters of the solved levels before anything is fitted.
 
@@ -32,10 +35,12 @@ def check_solved(model: Learner) -> None:
         )
     if model.factor_zero_weight is not None and not model.factor_zero_weight < 1:
         raise UsageError(f"factor_zero_weight={model.factor_zero_weight!r} must be below the weight 1 of positives")
-    for name in ("relation", "content_scale", "network_weight", "new_scale", "unliked_scale"):
+    for name in ("relation", "content_scale", "content_weight", "network_weight", "new_scale", "unliked_scale"):
         value = getattr(model, name)
-        if value is not None and not (_is_number(value) and 0 <= value < math.inf):
-            raise UsageError(f"{name}={value!r} must be a number of at least 0, or None to have it chosen")
+        if value is not None and not (_is_number(value) and 0 <= value <= HEAVIEST):
+            raise UsageError(
+                f"{name}={value!r} must be a number of at least 0 and at most {HEAVIEST:,}, or None to have it chosen"
+            )
 
 
 def _is_number(value: object) -> bool:

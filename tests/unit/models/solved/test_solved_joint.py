@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from dualnet.errors import TrainingError
 from dualnet.models.content_cosine import at_unit_length
 from dualnet.models.solved import joint as joint_module
 from dualnet.models.solved.joint import FEW_FEATURES, JointSolution
@@ -180,3 +181,14 @@ class Counted:
             return self.method(owner, *given)
 
         return call
+
+
+@pytest.mark.parametrize(("regularization", "scale"), [(1e-300, 0.0), (1e-300, SCALE), (1e-45, SCALE), (1e-36, 100.0)])
+@pytest.mark.parametrize("n_features", [9, FEW_FEATURES + 50])
+def test_a_penalty_too_close_to_zero_is_told(regularization, scale, n_features):
+    """Not `LinAlgError: Singular matrix`, nor scores that are not numbers."""
+    factors, content = world(n_features)
+    factors[:, 1] = factors[:, 0]
+    axes = ContentAxes.of(content[:N_OLD], 5, 0)
+    with pytest.raises(TrainingError, match="penalty \\(regularization\\) is too close to 0"):
+        JointSolution.of(factors[:N_OLD], content[:N_OLD], axes, scale, B, regularization)
