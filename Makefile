@@ -27,6 +27,9 @@ format: $(READY)  ## rewrite files in the house format
 	$(BIN)/ruff format src tests benchmarks campaign
 	$(BIN)/ruff check --fix src tests benchmarks campaign
 
+campaign: $(READY)  ## kills, disk faults, altered bytes, bad inputs, soak: long, and goes on where it stopped
+	$(BIN)/python -m campaign
+
 docs: $(READY)  ## the documentation site in build/docs; a warning is an error
 	$(BIN)/python -m sphinx -b html -q -E -W --keep-going docs build/docs
 

@@ -1,10 +1,11 @@
-"""WMF beside implicit's ALS on a large world, by turns; and what an alternation costs on citeulike-a, exact and by steps.
+"""Ours beside implicit's ALS on a large world, by turns; and what an alternation costs on citeulike-a, exact and by steps.
 
 The world is that of `scale` with 200,000 users, 20,000 items and 4 million pairs. implicit weighs zeros 1 and positives alpha; divided
 by alpha that is our zero_weight = 1 / alpha, and regularization / alpha. Each takes as many threads as there are cores, as either does
-when it is installed. Seconds are those of a clock, beside those of the process: where others use the machine too, the latter are the
-steadier; ratios are taken between neighbours in time, and their median is told. The load (processes that wanted a core, over five
-minutes) says how busy it was.
+when it is installed. The solved levels and DualNet read the words of the items too, and are given their numbers as ALS is: nothing is
+searched for, all pairs are trained on, and what the networks weigh is chosen on the validation users. Seconds are those of a clock,
+beside those of the process: where others use the machine too, the latter are the steadier; ratios are taken between neighbours in
+time, and their median is told. The load (processes that wanted a core, over five minutes) says how busy it was.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from implicit.cpu.als import AlternatingLeastSquares
 from scipy.sparse import csr_array, csr_matrix
 from threadpoolctl import threadpool_limits
 
-from dualnet import Dataset, IdMap, Interactions, RunOptions
+from dualnet import Content, ContentSpec, Dataset, DualNet, IdMap, Interactions, RunOptions, Solved, Validation
 from dualnet.data.sources import registry
 from dualnet.data.tasks import RankingTask
 from dualnet.evaluation import quick_recall
@@ -34,8 +36,15 @@ from .world import make_world
 
 USERS, ITEMS, PAIRS_PER_USER = 200_000, 20_000, 20
 FACTORS, ITERATIONS, ALPHA, PENALTY = 64, 8, 100.0, 100.0
+WIDER = 200  # factors of the ALS that levels are compared with
+LEVELS = {  # given, so that nothing is searched for
+    "factors": 100, "factor_zero_weight": 0.008, "regularization": 16.0, "relation": 0.0, "prior": float("inf"), "content_scale": 1.0,
+    "content_weight": 0.0, "new_scale": 1.0, "unliked_scale": 1.0,
+}  # fmt: skip
+NETWORKS = {"levels": (200, 50), "epochs": 1}
 WIDTH = 300  # of an alternation on citeulike-a
 TURNS = 5
+Model = Callable[[], tuple[Any, Any]]  # vectors of users and items
 
 
 def run(turns: int = TURNS) -> None:
@@ -44,34 +53,69 @@ def run(turns: int = TURNS) -> None:
 
 
 def beside_implicit(turns: int) -> list[dict[str, Any]]:
-    """Return a row of ours and one of implicit's: median seconds, recall of the validation users, ratio of the seconds."""
+    """Return a row for each model: median seconds, recall of the validation users, ratio of the seconds to the ALS beside it."""
+    data, task = _world()
+    threads = len(os.sched_getaffinity(0))
+    run, validation = RunOptions(progress=False, threads=threads), Validation(data, (task,))
+
+    def als(factors: int) -> Model:
+        with threadpool_limits(1, "blas"):  # as implicit advises: its own threads do the work
+            peer = AlternatingLeastSquares(
+                factors=factors, alpha=ALPHA, regularization=PENALTY, iterations=ITERATIONS, num_threads=threads, random_state=0
+            )
+            peer.fit(csr_matrix(data.interactions.matrix), show_progress=False)
+        return lambda: (peer.user_factors[: len(task.users)], peer.item_factors)
+
+    def fitted(model: Any, *given: Any) -> Model:
+        model.fit(data, *given, run=run)
+
+        def vectors() -> tuple[Any, Any]:
+            space = model.space(task.items, task.content)
+            return model.encode_users(task.history, space), model.encode_items(space)
+
+        return vectors
+
+    def wmf() -> Model:
+        return fitted(WMF(factors=FACTORS, iterations=ITERATIONS, zero_weight=1 / ALPHA, regularization=PENALTY / ALPHA))
+
+    rows = []
+    for peer, others in (
+        (FACTORS, {f"WMF, {FACTORS} factors": wmf}),
+        (
+            WIDER,
+            {
+                "solved levels, 100 factors": lambda: fitted(Solved(**LEVELS)),
+                "DualNet, 100 factors, one epoch": lambda: fitted(DualNet(**LEVELS, **NETWORKS), validation),
+            },
+        ),
+    ):
+        name = f"implicit, {peer} factors"
+        fits: dict[str, Callable[[], Model]] = {**others, name: partial(als, peer)}
+        spent: dict[str, list[tuple[float, float]]] = {by: [] for by in fits}
+        for turn in range(turns):
+            for by, fit in fits.items():
+                spent[by].append(_seconds(fit, last := []))
+                if turn == turns - 1:
+                    recall = quick_recall(*last[0](), task, [100])[100].mean
+                    rows.append({"what": "fit, large world", "by": by, "threads": threads, **_medians(spent[by]), "recall@100": recall})
+        for row in rows:
+            if row["by"] in others:
+                row |= _ratios(spent[row["by"]], spent[name], "implicit")
+    return rows
+
+
+def _world() -> tuple[Dataset, RankingTask]:
+    """Return the large world with the words of its items, and the question of its validation users, who come first."""
     world = make_world(USERS, ITEMS, PAIRS_PER_USER, words=50, vocabulary=ITEMS // 2)
     users, items = IdMap(list(range(USERS))), IdMap(list(range(ITEMS)))
-    data, threads = Dataset(Interactions(users, items, world.matrix)), len(os.sched_getaffinity(0))
+    content = Content(items, pa.table({}), ContentSpec(bags=("words",)), {"words": world.content})
+    data = Dataset(Interactions(users, items, world.matrix), content)
     asked = np.arange(world.held_out.shape[0])
     history = csr_array(world.matrix[asked])
     task = RankingTask(
-        "known-known", users.subset(asked), items, history, history, np.arange(ITEMS), world.held_out, content=None
+        "known-known", users.subset(asked), items, history, history, np.arange(ITEMS), world.held_out, content=data.items
     )
-    spent: dict[str, list[tuple[float, float]]] = {"WMF": [], "implicit": []}
-    recalls: dict[str, float] = {}
-    for _ in range(turns):
-        ours = WMF(factors=FACTORS, iterations=ITERATIONS, zero_weight=1 / ALPHA, regularization=PENALTY / ALPHA)
-        spent["WMF"].append(_seconds(partial(ours.fit, data, run=RunOptions(progress=False, threads=threads))))
-        space = ours.space(items)
-        recalls["WMF"] = quick_recall(ours.encode_users(history, space), ours.encode_items(space), task, [100])[100].mean
-        with threadpool_limits(1, "blas"):  # as implicit advises: its own threads do the work
-            peer = AlternatingLeastSquares(
-                factors=FACTORS, alpha=ALPHA, regularization=PENALTY, iterations=ITERATIONS, num_threads=threads, random_state=0
-            )
-            spent["implicit"].append(_seconds(partial(peer.fit, csr_matrix(world.matrix), show_progress=False)))
-        recalls["implicit"] = quick_recall(peer.user_factors[asked], peer.item_factors, task, [100])[100].mean
-    rows = [
-        {"what": f"fit, {FACTORS} factors", "by": by, "threads": threads, **_medians(spent[by]), "recall@100": recalls[by]}
-        for by in spent
-    ]
-    rows[0] |= _ratios(spent["WMF"], spent["implicit"], "implicit")
-    return rows
+    return data, task
 
 
 def alternation(turns: int) -> list[dict[str, Any]]:
@@ -99,10 +143,12 @@ def _both(items: Any, rows: SortedRows, columns: SortedRows, user_start: Any, it
     half_step(users, columns, 0.01, 1.0, prior=items, start=item_start)
 
 
-def _seconds(work: Callable[[], Any]) -> tuple[float, float]:
-    """Return seconds of the clock and of the process."""
+def _seconds(work: Callable[[], Any], found: list[Any] | None = None) -> tuple[float, float]:
+    """Return seconds of the clock and of the process; what the work returns is put into a list."""
     clock, process = time.perf_counter(), time.process_time()
-    work()
+    result = work()
+    if found is not None:
+        found.append(result)
     return time.perf_counter() - clock, time.process_time() - process
 
 
