@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 RUN    ?= demo
 PORT   ?= 8080
 
-.PHONY: demo serve test lint format docs bench wheel clean
+.PHONY: demo serve test lint format docs campaign bench wheel clean
 
 demo: $(READY)  ## train on the embedded world, print four quadrants, write demo/report.html
 	$(BIN)/dualnet demo --out demo

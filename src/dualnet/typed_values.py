@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -48,6 +49,27 @@ def plain(value: Any) -> Any:
         made_map = {plain(key): plain(entry) for key, entry in value.items()}
         return value if all(made_map.get(key) is entry for key, entry in value.items()) else made_map
     return value
+
+
+def path_of(value: object, name: str) -> Path:
+    """Return a path that was given as text or as any `os.PathLike`; ``~`` is the home folder.
+
+    Parameters
+    ----------
+    value : str or os.PathLike
+        What was given.
+    name : str
+        The argument, for the text.
+
+    Raises
+    ------
+    UsageError
+        For anything else, such as a number or an empty text, which would be the folder one is in.
+    """
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise UsageError(f"{name} must be the path of a file or folder, as text or pathlib.Path, got {shown(value)}")
+    return Path(text).expanduser() if text[0] == "~" else Path(text)
 
 
 @dataclass(frozen=True)

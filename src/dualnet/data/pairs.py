@@ -12,6 +12,7 @@ from typing import Literal
 
 from ..errors import DataError, DualNetWarning, UsageError, listing
 from ..ids import Key, clean_id
+from ..typed_values import path_of
 from .delimited import BY_SUFFIX, lines_of
 from .interactions import Interactions
 from .packed import format_of
@@ -78,7 +79,7 @@ def read_pairs(path: str | Path, form: PairFormat | None = None) -> Interactions
     UsageError
         If the layout has to be said.
     """
-    path, form = Path(path).expanduser(), form or PairFormat()
+    path, form = path_of(path, "path"), form or PairFormat()
     if not path.exists():
         raise DataError(f"there is no file {path}")
     kind = format_of(path)

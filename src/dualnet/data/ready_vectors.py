@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 from scipy.sparse import csr_array, issparse, load_npz
 
 from ..errors import DataError
+from ..typed_values import path_of
 from .content import Matrix
 from .entry_check import check_matrix
 from .kinds import RowNames, cast_table
@@ -42,9 +44,9 @@ def read_matrix(source: Matrix | str | Path, name: str, n_rows: int) -> Matrix:
         number of rows.
     """
     where = f"content '{name}'"
-    if isinstance(source, str | Path):
+    if isinstance(source, str | os.PathLike):
         where = f"content '{name}' from {source}"
-        source = _read_file(Path(source), where)
+        source = _read_file(path_of(source, name), where)
     matrix: Matrix = csr_array(source, dtype=np.float32) if issparse(source) else np.asarray(source)
     if not issparse(matrix):
         if matrix.dtype.kind not in "fiub":

@@ -17,6 +17,7 @@ from scipy.sparse import csr_array, issparse
 
 from ..errors import DataError, UsageError
 from ..ids import IdMap
+from ..typed_values import path_of
 from .arrow_check import checked_table
 from .content import Content, ContentSpec, Matrix
 from .dataset import Dataset
@@ -47,7 +48,7 @@ def save_split(split: Split, folder: str | Path) -> Path:
     ResourceError
         If it cannot be written; nothing is left behind.
     """
-    target = Path(folder)
+    target = path_of(folder, "folder")
     if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not is_split(target))):
         raise UsageError(f"{target} exists and is not a split folder; choose another place")
     writer = _Writer()
@@ -98,7 +99,7 @@ def load_split(folder: str | Path, *, trust_paths: bool | None = None) -> Split:
     UsageError
         If it names a path that may not be followed.
     """
-    source = Path(folder)
+    source = path_of(folder, "folder")
     try:
         description = json.loads((source / DESCRIPTION).read_text(encoding="utf-8"))
         if description["format_version"] != FORMAT_VERSION:

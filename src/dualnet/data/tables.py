@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from ..errors import CapabilityError, DataError, DualNetWarning, UsageError
 from ..ids import IdMap, Key
+from ..typed_values import path_of
 from .content import Content, ContentSpec
 from .content_tables import beside, content_of_table, covering, one_kind_of_ids, with_empty_rows
 from .dataset import Dataset
@@ -116,8 +118,8 @@ def dataset_from_tables(
         ready = {block: source for block, source in given.items() if source is not None}  # None: a list column of the table
         listed = load_source(items, "the items table", replace(form, columns=_names(item_column_names)))
         content = _content(listed, item, spec, ready)
-        if isinstance(items, str | Path):
-            content = beside(content, Path(items).expanduser().parent)
+        if isinstance(items, str | os.PathLike):
+            content = beside(content, path_of(items, "items").parent)
         item_keys, content = one_kind_of_ids(item_keys, content)
         present = content.ids.find(item_keys) >= 0
         lost = likes & ~present
@@ -241,7 +243,7 @@ def new_items(source: Any, ids: IdMap, featurizer: Featurizer, fitted: Content |
             table = table.drop_columns([name])
     content = Content(IdMap(keys), table, featurizer.spec, ready)
     content = featurizer.cast(content, fitted, loaded.place)
-    return beside(content, Path(source).expanduser().parent) if isinstance(source, str | Path) else content
+    return beside(content, path_of(source, "items").parent) if isinstance(source, str | os.PathLike) else content
 
 
 def read_new_items(path: Path, model: Any, item: str = "item_id") -> Content:
@@ -282,8 +284,8 @@ def load_source(source: Any, name: str, form: TableForm = STANDARD) -> LoadedTab
     """
     if isinstance(source, LoadedTable):
         return source
-    if isinstance(source, str | Path):
-        return load_table(source, form)
+    if isinstance(source, str | os.PathLike):
+        return load_table(path_of(source, name), form) if isinstance(source, os.PathLike) else load_table(source, form)
     table = to_arrow(source)
     if table.num_rows == 0:
         raise DataError(f"{name} has no rows")

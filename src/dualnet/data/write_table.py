@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import ResourceError, UsageError
+from ..typed_values import path_of
 from .durable import new_file
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs cells that start so
@@ -39,7 +40,7 @@ def write_table(table: pa.Table, path: str | Path) -> Path:
     ResourceError
         If the file cannot be written; nothing is left behind.
     """
-    target = Path(path)
+    target = path_of(path, "path")
     kind = target.suffix.lower()
     if kind not in (".parquet", ".csv", ".tsv", ".jsonl"):
         raise UsageError(f"cannot tell the format of {target}; end its name in .parquet, .csv, .tsv or .jsonl")
@@ -66,7 +67,7 @@ def write_tables(tables: Iterable[pa.Table], path: str | Path) -> int:
     ResourceError
         If the file cannot be written; nothing is left behind.
     """
-    target = Path(path)
+    target = path_of(path, "path")
     written = 0
     writer: pq.ParquetWriter | None = None
     try:

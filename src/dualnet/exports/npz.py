@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..data.durable import new_file
 from ..errors import DataError, ResourceError, UsageError
+from ..typed_values import path_of
 from .source import VectorSource
 
 
@@ -43,7 +44,7 @@ def write_npz(source: VectorSource, path: str | Path) -> int:
     ResourceError
         If the file cannot be written; nothing is left behind.
     """
-    target = Path(path)
+    target = path_of(path, "path")
     if target.suffix.lower() != ".npz":
         raise UsageError(f"{target} does not end in .npz; give a name that does")
     ids = _fixed_width(source)

@@ -12,6 +12,7 @@ from ..data.replaced_folder import replaced_folder
 from ..errors import CapabilityError, UsageError, optional_package
 from ..models.base import Recommender
 from ..models.dualnet import DualNet
+from ..typed_values import path_of
 from .onnx_graph import IR_VERSION, OPSET, item_graph, user_graph
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def write_onnx(model: Recommender, folder: str | Path, *, overwrite: bool = Fals
     model._require_fitted()
     with optional_package("onnx", "export", "writing ONNX"):
         import onnx  # noqa: F401
-    target = Path(folder)
+    target = path_of(folder, "folder")
     _check_target(target, overwrite)
     runtime, space = model.runtime_, model.catalogue_
     graphs = {

@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from .. import __version__
 from ..data.write_table import write_tables
 from ..errors import UsageError
+from ..typed_values import path_of
 from .source import VectorBlock, VectorSource
 
 
@@ -37,7 +38,7 @@ def write_parquet(source: VectorSource, path: str | Path) -> int:
     ResourceError
         If the file cannot be written; nothing is left behind.
     """
-    if Path(path).suffix.lower() != ".parquet":
+    if path_of(path, "path").suffix.lower() != ".parquet":
         raise UsageError(f"{path} does not end in .parquet; vectors are written as Parquet")
     return write_tables(vector_tables(source), path)
 

@@ -30,6 +30,7 @@ from ..retrieval.questions import (
 from ..retrieval.recommendations import RecommendationLists, Recommendations
 from ..retrieval.unknown_ids import Unknown, check_list
 from ..retrieval.vectors import stack_vectors
+from ..typed_values import path_of
 from .asking import Asks, askers_of
 from .catalogue import kept_vectors
 from .one_writer import one_writer
@@ -226,7 +227,11 @@ class Answers(Asks):
             RecommendationLists([next(names) for _ in part], part).to_arrow().select(["user", "rank", "item", "score"])
             for part in parts
         )  # fmt: skip
-        return [row for table in tables for row in table.to_pylist()] if path is None else write_tables(tables, Path(path))
+        return (
+            [row for table in tables for row in table.to_pylist()]
+            if path is None
+            else write_tables(tables, path_of(path, "path"))
+        )
 
     def similar_items(
         self,

@@ -30,6 +30,7 @@ from ..data.space import ItemSpace
 from ..data.trusted_paths import trusts_paths
 from ..errors import ArtifactError, DataError, UsageError
 from ..ids import IdMap
+from ..typed_values import path_of
 from .core import Core
 from .saved_arrays import check_finite, check_written, saved_array, saved_matrix, written_arrays
 
@@ -70,7 +71,7 @@ def save(model: Core, folder: str | Path, *, metrics: Mapping[str, Any] | None =
         If it cannot be written; nothing is left behind.
     """
     model._require_fitted()
-    target = Path(folder)
+    target = path_of(folder, "folder")
     if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / MANIFEST).exists())):
         raise UsageError(f"{target} exists and is not a model folder; choose another place")
     files = _content(model)
@@ -113,7 +114,7 @@ def read_model(folder: str | Path, class_of: Callable[[str], type[Model]], *, tr
     ArtifactError
         If the folder is not a model, is damaged or altered, or was written by a newer version.
     """
-    source, trusted = Path(folder), trusts_paths(trust_paths)
+    source, trusted = path_of(folder, "folder"), trusts_paths(trust_paths)
     manifest = read_manifest(source)
     files = {name: _verified(source, name, expected) for name, expected in manifest["files"].items()}
     with reading(f"model folder {source}", ArtifactError, "copy the whole folder again, or fit again", "is inconsistent"):
@@ -130,8 +131,8 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
     ArtifactError
         If there is none, it is not JSON, or it is of a newer format.
     """
-    path = Path(folder) / MANIFEST
-    if not os.path.exists(folder):  # noqa: PTH110 - a Path raises for a name that is too long
+    path = path_of(folder, "folder") / MANIFEST
+    if not os.path.exists(path.parent):  # noqa: PTH110 - a Path raises for a name that is too long
         raise ArtifactError(f"there is no folder {str(folder)[:400]}; give the folder of a run or of a model")
     if not path.exists():
         raise ArtifactError(f"{folder} is not a model folder: {MANIFEST} cannot be read (No such file or directory)")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import UsageError, shown
+from ..typed_values import IN_PYTHON, check_type, path_of, plain
 from . import forks  # noqa: F401  # it has to be there when a process forks
 from .tracking.tracker import Tracker
 
@@ -19,9 +21,9 @@ class RunOptions:
     progress : bool, optional
         Show a progress bar on standard error. By default only when standard error is a terminal; elsewhere a long training
         writes a line every half minute.
-    log : Path, optional
-        File that gets one JSON line for every epoch.
-    checkpoint : Path, optional
+    log : path, optional
+        File that gets one JSON line for every epoch; text or any `os.PathLike`, as for `checkpoint`.
+    checkpoint : path, optional
         Folder for checkpoints; without it a killed run starts again from nothing.
     resume : bool
         Go on from the newest verified checkpoint in `checkpoint`, if there is one.
@@ -36,6 +38,11 @@ class RunOptions:
     after_epoch : callable, optional
         Called with the figures of each epoch (of a fit in stages: of the last one), once they are logged and saved; what
         it raises ends the fit. Models that do not train by epochs never call it.
+
+    Raises
+    ------
+    UsageError
+        For a value of another type or out of its range: nothing is found wrong after minutes of training.
     """
 
     progress: bool | None = None
@@ -46,3 +53,24 @@ class RunOptions:
     checkpoint_every: int = 1
     trackers: tuple[Tracker, ...] = ()
     after_epoch: Callable[[Mapping[str, float]], None] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("log", "checkpoint"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, path_of(getattr(self, name), name))
+        if self.log is not None and self.log.is_dir():
+            raise UsageError(f"log={str(self.log)!r} is a folder; name a file in it, such as log.jsonl")
+        if self.checkpoint is not None and self.checkpoint.exists() and not self.checkpoint.is_dir():
+            raise UsageError(f"checkpoint={str(self.checkpoint)!r} is a file; name a folder")
+        hints = {"progress": bool | None, "resume": bool, "threads": int | None, "checkpoint_every": int}
+        for name, hint in hints.items():
+            object.__setattr__(self, name, check_type(plain(getattr(self, name)), hint, name, IN_PYTHON))
+        for name in ("threads", "checkpoint_every"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name}={value} must be at least 1")
+        if not isinstance(self.trackers, list | tuple):
+            raise UsageError(f"trackers must be a tuple of trackers, got {shown(self.trackers)}; write trackers=(one,)")
+        object.__setattr__(self, "trackers", tuple(self.trackers))
+        if self.after_epoch is not None and not callable(self.after_epoch):
+            raise UsageError(f"after_epoch must be a function of the figures of an epoch, got {shown(self.after_epoch)}")

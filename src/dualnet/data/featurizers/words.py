@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ...errors import DataError, UsageError, listing, nearest
+from ...typed_values import path_of
 from .stop_words import BY_LANGUAGE
 
 Split: TypeAlias = Callable[[str], list[str]]
@@ -249,9 +251,11 @@ def stop_words_of(given: str | Path | Sequence[str]) -> str | tuple[str, ...]:
     UsageError
         If the file cannot be read.
     """
-    if isinstance(given, Path) or (isinstance(given, str) and given.endswith(".txt")):
+    if isinstance(given, os.PathLike) or (isinstance(given, str) and given.endswith(".txt")):
         try:
-            return tuple(line.strip() for line in Path(given).read_text("utf-8-sig").split("\n") if line.strip())
+            return tuple(
+                line.strip() for line in path_of(given, "stop_words").read_text("utf-8-sig").split("\n") if line.strip()
+            )
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"the stop words in {given} cannot be read as UTF-8 text: {error}") from None
     if isinstance(given, str):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -12,9 +14,11 @@ from ...ids import IdMap
 from ...typed_values import typed
 from ..dataset import Dataset
 from ..interactions import Interactions
+from ..other_events import OtherEvents
 from ..pair_texts import align_texts
 from ..pairs import Layout, PairFormat, read_pairs
 from ..tasks import RankingTask, Split, Validation
+from .other_share import visible_others
 from .parts import Mask, as_trained, items_of, listed_items, make_task, row_mask, served_task, training_set, users_of
 from .serving import validation as draw_validation
 from .shifted_ids import counts_from_one
@@ -95,19 +99,24 @@ def from_files(
             f" {items.key(int(columns[at]))!r}; a test pair that trains is a leak, remove it from one of them"
         )
     everything = Interactions.from_rows(users, items, rows, columns, weights=np.concatenate(weights))
+    told = [part for number, part in present if number in (0, 3)]
+    asked = [part for number, part in present if number in (1, 2)]
+    everything, of_training = _with_others(everything, told, [*asked, *([] if data is None else [data.interactions])])
     user_content = None if data is None or data.users is None else data.users.align(users, "user")
     texts = {} if data is None else align_texts(data.pair_texts, data.interactions, everything)
     whole = Dataset(everything, content, user_content, name, pair_texts=texts)
     part_of = source[order]  # Interactions sorts its pairs the same way
     training, testing, validating, showing = (part_of == number for number in range(4))
     _check_kind(whole, training, testing | validating, kind)
-    tasks, served = _quadrants(whole, training, training | showing, validating, testing, candidates)
+    visible = visible_others(whole, training, training | showing) | of_training
+    tasks, served = _quadrants(whole, training, training | showing, validating, testing, candidates, visible)
     if not tasks:
         raise DataError("the test file has no pair to find")
-    outer = training_set(whole, training)
+    outer = training_set(whole, training, visible)
     choose = None
     if validation is not None:
-        choose = Validation(outer, *_quadrants(whole, training, training | showing, testing & False, validating, candidates))
+        held_out = (testing & False, validating, candidates, visible)
+        choose = Validation(outer, *_quadrants(whole, training, training | showing, *held_out))
     else:
         choose = _set_aside(outer)
     options: dict[str, object] = {"kind": kind, "candidates": candidates}
@@ -182,6 +191,33 @@ def _set_aside(train: Dataset) -> Validation | None:
         return None
 
 
+def _with_others(likes: Interactions, shown: Sequence[Interactions], rest: Sequence[Interactions]) -> tuple[Interactions, Mask]:
+    """Return pairs with the other events (dismissed, seen, rated low) of all parts, and which of those came with training.
+
+    A pair that a file holds is a like, whatever else is told of it; events of users and items that no file names are left out.
+    """
+    found = []
+    liked_rows, liked_columns = likes.pairs()
+    liked = liked_rows * likes.n_items + liked_columns
+    for part in (*shown, *rest):
+        if part.others is None:
+            continue
+        rows, columns = part.others.pairs()
+        rows, columns = likes.users.find(part.users)[rows], likes.items.find(part.items)[columns]
+        free = (rows >= 0) & (columns >= 0)
+        free &= ~np.isin(rows * likes.n_items + columns, liked)
+        first = np.full(int(free.sum()), any(part is one for one in shown))
+        found.append((rows[free], columns[free], part.others.kinds.data[free], first))
+    if not found:
+        return likes, np.zeros(0, bool)
+    rows, columns, kinds, first = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    shape = (likes.n_users, likes.n_items)
+    others = OtherEvents.from_rows(shape, rows, columns, kinds, None)
+    told = OtherEvents.from_rows(shape, rows[first], columns[first], kinds[first], None).pattern()
+    users, items = others.pairs()
+    return replace(likes, others=others), np.asarray(told[users, items]).ravel() > 0
+
+
 def _check_kind(data: Dataset, train: Mask, held: Mask, kind: Kind) -> None:
     if kind == "auto":
         return
@@ -197,14 +233,14 @@ def _check_kind(data: Dataset, train: Mask, held: Mask, kind: Kind) -> None:
 
 
 def _quadrants(
-    data: Dataset, train: Mask, visible: Mask, held: Mask, hidden: Mask, candidates: Literal["task", "all"]
+    data: Dataset, train: Mask, visible: Mask, held: Mask, hidden: Mask, candidates: Literal["task", "all"], others: Mask
 ) -> tuple[tuple[RankingTask, ...], tuple[RankingTask, ...]]:
     """Return the tasks of the quadrants that have hidden pairs, and the lists of all items that are served."""
     users, items = data.interactions.pairs()
     known_items = items_of(data, train)
     known = row_mask(known_items, data.interactions.n_items)[items]
     known_user = row_mask(users_of(data, train), data.interactions.n_users)[users]
-    view = as_trained(data, train)
+    view = as_trained(data, train, others)
     tasks = []
     for name, chosen in (
         ("known-known", hidden & known_user & known),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import ResourceError, UsageError, nearest
+from ...typed_values import path_of
 from ..cache import cache_folder
 from ..dataset import Dataset
 from ..filters import CIAO, MOVIELENS, NONE, CountFilter
@@ -247,7 +248,7 @@ def load(name: str, *, folder: str | Path | None = None, filtered: bool | CountF
     info = find(name)
     given = os.environ.get(FOLDER_VARIABLE)
     if folder is not None:
-        source = SourceFolder(Path(folder))
+        source = SourceFolder(path_of(folder, "folder"))
     elif given and (Path(given) / info.folder).is_dir():
         source = SourceFolder(Path(given) / info.folder)
     else:

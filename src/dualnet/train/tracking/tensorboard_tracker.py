@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import optional_package
+from ...typed_values import path_of
 from .tracker import Status, as_text
 
 
@@ -29,7 +30,7 @@ class TensorBoardTracker:
     def __init__(self, folder: Path) -> None:
         with optional_package("tensorboard", "track", "tracking with TensorBoard"):
             from tensorboard.summary.writer.event_file_writer import EventFileWriter
-        self._make, self.folder = EventFileWriter, folder
+        self._make, self.folder = EventFileWriter, path_of(folder, "folder")
         self._writer: Any = None
 
     def start(self, parameters: Mapping[str, Any]) -> None:
