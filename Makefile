@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 RUN    ?= demo
 PORT   ?= 8080
 
-.PHONY: demo serve test lint format docs bench wheel clean
+.PHONY: demo serve test lint format docs bench campaign wheel clean
 
 demo: $(READY)  ## train on the embedded world, print four quadrants, write demo/report.html
 	$(BIN)/dualnet demo --out demo
@@ -19,13 +19,13 @@ test: lint  ## everything that must hold before a change lands
 	$(BIN)/python -m pytest -rs
 
 lint: $(READY)  ## format, style, types
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks campaign
+	$(BIN)/ruff check src tests benchmarks campaign
 	$(BIN)/mypy
 
 format: $(READY)  ## rewrite files in the house format
-	$(BIN)/ruff format src tests benchmarks
-	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks campaign
+	$(BIN)/ruff check --fix src tests benchmarks campaign
 
 docs: $(READY)  ## the documentation site in build/docs; a warning is an error
 	$(BIN)/python -m sphinx -b html -q -E -W --keep-going docs build/docs
@@ -33,6 +33,9 @@ docs: $(READY)  ## the documentation site in build/docs; a warning is an error
 bench: $(READY)  ## speed, memory and scale against floors and peers; writes benchmarks/results (about an hour and a half)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench]'
 	$(BIN)/python -m benchmarks
+
+campaign: $(READY)  ## kills, disk faults and power cuts of everything that writes (half an hour; what is done is not done again)
+	$(BIN)/python -m campaign
 
 wheel: $(READY)  ## one pure-Python wheel in dist/
 	$(BIN)/python -m build --wheel --outdir dist

@@ -59,7 +59,18 @@ class Command:
 
 
 def _fit(seed: int, *more: str) -> Arguments:
-    return ["fit", "{world}/events.csv", *FIT, "--set", "epochs=2", "--set", f"random_state={seed}", "--out", "{place}/out", *more]
+    return [
+        "fit",
+        "{world}/events.csv",
+        *FIT,
+        "--set",
+        "epochs=2",
+        "--set",
+        f"random_state={seed}",
+        "--out",
+        "{place}/out",
+        *more,
+    ]
 
 
 def _file(command: str, name: str, digest: Digest, *options: str) -> Command:

@@ -85,7 +85,7 @@ def after_fault(stage: Stage, name: str, ended: Ended, *, removes: bool) -> list
     removes : bool
         Whether the disk still removes, so that nothing may be left.
     """
-    old, new, names = stage.known[name]
+    _, new, names = stage.known[name]
     state = stage.state(name)
     wrong = stage.faults_of(name)
     if ended.code == 0:
@@ -102,7 +102,12 @@ def after_fault(stage: Stage, name: str, ended: Ended, *, removes: bool) -> list
 
 def _is_one_sentence(told: str) -> bool:
     lines = [line for line in told.splitlines() if line.startswith("dualnet: ") and not line.startswith("dualnet: warning: ")]
-    return len(lines) == 1 and "; " in lines[0] and "Traceback" not in told and not any(word in told for word in (FOREIGN, "should not have"))
+    return (
+        len(lines) == 1
+        and "; " in lines[0]
+        and "Traceback" not in told
+        and not any(word in told for word in (FOREIGN, "should not have"))
+    )
 
 
 FOREIGN = "is no error of ours"

@@ -129,8 +129,8 @@ def _child(work: Callable[[], int], folder: Path, fault: Fault, outputs: tuple[i
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.dup2(told, 1)
         os.dup2(told, 2)
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115, PTH123 - for the rest of this process
-        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115, PTH123
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for the rest of this process
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         fault.arm(folder, report)
         code = work()
     except BaseException:

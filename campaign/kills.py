@@ -63,7 +63,7 @@ def at_each_call(stage: Stage, name: str, mode: Mode, calls: Call) -> Row:
 
 def at_random_times(stage: Stage, name: str, kills: int = RANDOM_TIMES) -> Row:
     """Kill a command at moments drawn evenly over the time that it takes."""
-    began, draw, faults, done = time.perf_counter(), random.Random(name), [], 0  # noqa: S311 - no secret
+    began, draw, faults, done = time.perf_counter(), random.Random(name), [], 0
     stage.learn_once(name)
     stage.prepare(name)
     usual = forked(stage.work(COMMANDS[name].arguments), stage.place).seconds
@@ -87,7 +87,7 @@ def after_kill(stage: Stage, name: str) -> list[str]:
 
 def long_fit(stage: Stage, number: int) -> Row:
     """Kill a fit with many checkpoints until it gets through, and compare its bits with those of a fit that was never killed."""
-    began, draw, faults = time.perf_counter(), random.Random(number), []  # noqa: S311 - no secret
+    began, draw, faults = time.perf_counter(), random.Random(number), []
     counts = dict.fromkeys(("kills", "in checkpoints", "in model saves", "at random times"), 0)
     usual = stage.learn_once(LONG_FIT)
     stage.prepare(LONG_FIT)

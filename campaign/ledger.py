@@ -39,7 +39,9 @@ class Ledger:
         row = {"case": case, **play()}
         faults = row.pop("faults")
         row |= {"faults": len(faults), "told": faults[:MOST_TOLD]}
-        sys.stderr.write(f"{case}: {', '.join(f'{key} {value}' for key, value in row.items() if key not in ('case', 'told'))}\n")
+        sys.stderr.write(
+            f"{case}: {', '.join(f'{key} {value}' for key, value in row.items() if key not in ('case', 'told'))}\n"
+        )
         for fault in faults[:MOST_TOLD]:
             sys.stderr.write(f"  {fault}\n")
         if self._name is not None:

@@ -124,7 +124,11 @@ class Disk:
         return disk
 
     def _read(self, path: Path) -> Node:
-        node = Node(names={entry.name: self._read(entry) for entry in path.iterdir()}) if path.is_dir() else Node(path.read_bytes())
+        node = (
+            Node(names={entry.name: self._read(entry) for entry in path.iterdir()})
+            if path.is_dir()
+            else Node(path.read_bytes())
+        )
         self.inodes[path.stat().st_ino] = node
         return node
 

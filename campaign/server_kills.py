@@ -55,7 +55,7 @@ def warm_up(stage: Stage) -> None:
 
 def one_state(stage: Stage, number: int, kills: int = KILLS_OF_A_CASE) -> Row:
     """Kill the servers of one state folder one after another, and compare what they know with what was confirmed."""
-    began, draw, state = time.perf_counter(), random.Random(number), stage.place / "state"  # noqa: S311 - no secret
+    began, draw, state = time.perf_counter(), random.Random(number), stage.place / "state"
     stage.empty()
     clients, counts, faults = Clients(draw), {"kills": 0, "in the journal's calls": 0}, []
     for _ in range(kills):
@@ -108,7 +108,9 @@ class Clients:
         connections = [HTTPConnection("127.0.0.1", port, timeout=60) for _ in range(CLIENTS)]
         with suppress(OSError, HTTPException):
             for left in range(rounds, -1, -1):
-                asked = [(connection, *self._ask(connection, key)) for connection, key in zip(connections, self._some(), strict=True)]
+                asked = [
+                    (connection, *self._ask(connection, key)) for connection, key in zip(connections, self._some(), strict=True)
+                ]
                 if left == 0:
                     time.sleep(self._draw.uniform(0, 0.01))
                     server.kill()
