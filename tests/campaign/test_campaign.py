@@ -69,4 +69,5 @@ def test_a_name_that_was_not_synchronised_may_be_lost(tmp_path):
     assert left(tmp_path, trace) == {None, b"", b"x"}
     before.after(trace, Cut(len(trace), 0, data=True)).write(tmp_path)
     assert not list(tmp_path.iterdir())
-    assert {cut.names for cut in cuts_of([*trace, *changes(tmp_path, ("s", 1, ".", "", b""))]) if cut.changes == 4} == {1}
+    synced = [*trace, *changes(tmp_path, ("s", 1, ".", "", b""))]
+    assert all(cut.names >= 1 for cut in cuts_of(synced) if cut.changes == len(synced))
