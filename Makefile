@@ -37,6 +37,9 @@ bench: $(READY)  ## speed, memory and scale against floors and peers; writes ben
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench]'
 	$(BIN)/python -m benchmarks
 
+campaign: $(READY)  ## kills, disk faults and power cuts of everything that writes (half an hour; what is done is not done again)
+	$(BIN)/python -m campaign
+
 wheel: $(READY)  ## one pure-Python wheel in dist/
 	$(BIN)/python -m build --wheel --outdir dist
 
