@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 RUN    ?= demo
 PORT   ?= 8080
 
-.PHONY: demo serve test lint format docs campaign bench wheel clean
+.PHONY: demo serve test lint format docs campaign bench wheel sbom audit clean
 
 demo: $(READY)  ## train on the embedded world, print four quadrants, write demo/report.html
 	$(BIN)/dualnet demo --out demo
@@ -42,6 +42,15 @@ campaign: $(READY)  ## kills, disk faults and power cuts of everything that writ
 
 wheel: $(READY)  ## one pure-Python wheel in dist/
 	$(BIN)/python -m build --wheel --outdir dist
+
+sbom:  ## the software bill of materials in src/dualnet.cdx.json, which the wheel carries; after constraints.txt changes
+	.ci/sbom
+
+audit:  ## known vulnerabilities of the pinned packages, where the service of pip-audit can be reached
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet pip-audit
+	grep -v '^torch==' constraints.txt > build/audit/requirements.txt
+	build/audit/bin/pip-audit --no-deps --disable-pip --requirement build/audit/requirements.txt
 
 clean:  ## remove what these commands made
 	rm -rf $(VENV) dist build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -97,7 +97,9 @@ def beside_implicit(turns: int) -> list[dict[str, Any]]:
                 spent[by].append(_seconds(fit, last := []))
                 if turn == turns - 1:
                     recall = quick_recall(*last[0](), task, [100])[100].mean
-                    rows.append({"what": "fit, large world", "by": by, "threads": threads, **_medians(spent[by]), "recall@100": recall})
+                    rows.append(
+                        {"what": "fit, large world", "by": by, "threads": threads, **_medians(spent[by]), "recall@100": recall}
+                    )
         for row in rows:
             if row["by"] in others:
                 row |= _ratios(spent[row["by"]], spent[name], "implicit")

@@ -1,6 +1,7 @@
 """The table of bad inputs: each by library, command line and server, a row in a process of its own with bounds."""
 
 import pytest
+
 from campaign.bad_cases import ALL
 from campaign.bad_cases.doors import faults_of_row, make_model, warm_up
 from campaign.bounded import bounded
@@ -32,6 +33,7 @@ def test_names_are_distinct():
 def test_a_fault_that_is_put_back_is_found(monkeypatch, small_model, tmp_path, fault):
     """The negative control: with each kind of fault in the readers, the same check speaks."""
     import os
+    import signal
 
     import numpy as np
 
@@ -44,7 +46,7 @@ def test_a_fault_that_is_put_back_is_found(monkeypatch, small_model, tmp_path, f
         elif fault == "memory":
             np.ones(2**25).sum()
         elif fault == "death":
-            os.abort()
+            os.kill(os.getpid(), signal.SIGKILL)
         elif fault == "command":
             raise DataError("two\nlines with an <class 'X'>")
         raise KeyError("title") if fault == "library" else DataError("empty")
