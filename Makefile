@@ -27,9 +27,6 @@ format: $(READY)  ## rewrite files in the house format
 	$(BIN)/ruff format src tests benchmarks campaign
 	$(BIN)/ruff check --fix src tests benchmarks campaign
 
-campaign: $(READY)  ## kills, disk faults, altered bytes, bad inputs, soak: long, and goes on where it stopped
-	$(BIN)/python -m campaign
-
 docs: $(READY)  ## the documentation site in build/docs; a warning is an error
 	$(BIN)/python -m sphinx -b html -q -E -W --keep-going docs build/docs
 
@@ -37,7 +34,7 @@ bench: $(READY)  ## speed, memory and scale against floors and peers; writes ben
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench]'
 	$(BIN)/python -m benchmarks
 
-campaign: $(READY)  ## kills, disk faults and power cuts of everything that writes (half an hour; what is done is not done again)
+campaign: $(READY)  ## kills, disk faults, altered bytes, bad inputs, soak: long, and goes on where it stopped
 	$(BIN)/python -m campaign
 
 wheel: $(READY)  ## one pure-Python wheel in dist/

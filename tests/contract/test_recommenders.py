@@ -237,6 +237,13 @@ def test_everyone_at_once_equals_one_by_one(fitted, tmp_path):
         fitted.recommend_all(tmp_path / "file" / "all.parquet")
 
 
+@pytest.mark.parametrize("block", [0, -3, 2.5, True, "7", float("nan")], ids=str)
+def test_blocks_that_cannot_be(fitted, block, tmp_path):
+    with pytest.raises(UsageError, match="block must be a whole number of at least 1, or None, got"):
+        fitted.recommend_all(tmp_path / "all.parquet", k=2, block=block)  # -3 wrote a file without a row
+    assert not list(tmp_path.iterdir())
+
+
 def test_save_and_load_answer_alike(fitted, tmp_path):
     folder = fitted.save(tmp_path / "model", metrics={"recall@50": 0.5})
     again = load(folder)

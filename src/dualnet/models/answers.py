@@ -31,7 +31,7 @@ from ..retrieval.recommendations import RecommendationLists, Recommendations
 from ..retrieval.unknown_ids import Unknown, check_list
 from ..retrieval.vectors import stack_vectors
 from ..typed_values import path_of
-from .asking import Asks, askers_of
+from .asking import Asks, askers_of, check_block
 from .catalogue import kept_vectors
 from .one_writer import one_writer
 from .question_content import as_content, cannot_score_new, user_rows
@@ -209,6 +209,7 @@ class Answers(Asks):
         self._require_fitted()
         question = self._question(cast(Listed, {"exclude": exclude, "candidates": candidates, **wanted}))
         check_k(question.k)
+        check_block(block)
         everybody = list(self.users_) if users is None else _listed_ids(users)
         self.users_.rows(everybody, "user")
         said = iter([True])

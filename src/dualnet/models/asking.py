@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, cast
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..data.kinds import comparable
@@ -60,6 +61,12 @@ class Asks(Core):
                 # each worker multiplies and searches a part of its own; one product on all cores would leave the search to one
                 with threadpool_limits(limits=max(cores() // len(group), 1), user_api="blas"):
                     yield from pool.map(self._ask, group)
+
+
+def check_block(block: object) -> None:
+    """Refuse a number of users at a time that is not a whole number of at least 1, or None; raises `UsageError`."""
+    if block is not None and (isinstance(block, bool) or not isinstance(block, int | np.integer) or block < 1):
+        raise UsageError(f"block must be a whole number of at least 1, or None, got {block!r}")
 
 
 def askers_of(
