@@ -40,7 +40,7 @@ SCENARIOS = {
     "full from there on": Scenario(Mode.FAIL_ON, SPACE, errno.ENOSPC),
     "input/output error": Scenario(Mode.FAIL_ONCE, ALL, errno.EIO),
     "short write": Scenario(Mode.SHORT_ONCE, Call.WRITE, 0),
-    "short write, then full": Scenario(Mode.SHORT_THEN_FULL, Call.WRITE, errno.ENOSPC),
+    "short write and then full": Scenario(Mode.SHORT_THEN_FULL, Call.WRITE, errno.ENOSPC),
 }
 
 
