@@ -246,13 +246,15 @@ def _rows(text: str, path: Path, separator: str, form: TableForm, escape: str | 
     csv.field_size_limit(LINE_LIMIT)
     source: Iterator[str] = io.StringIO(text, newline="")
     offsets: list[int] = []
+    rows_read = [0]
     if form.comment:
-        source = _kept(source, form.comment, offsets)
+        source = _kept(source, form.comment, offsets, rows_read)
     reader = csv.reader(
         source, delimiter=separator, strict=True, escapechar=escape, skipinitialspace=_blank_quotes(text, separator)
     )
     try:
         for row in reader:
+            rows_read[0] += 1
             if row:
                 number = reader.line_num
                 rows.append((offsets[number - 1] if offsets else number, row))
@@ -261,10 +263,15 @@ def _rows(text: str, path: Path, separator: str, form: TableForm, escape: str | 
     return rows
 
 
-def _kept(source: Iterator[str], comment: str, offsets: list[int]) -> Iterator[str]:
-    """Yield the lines that are no comments, and note the number of each."""
+def _kept(source: Iterator[str], comment: str, offsets: list[int], rows_read: list[int]) -> Iterator[str]:
+    """Yield the lines that are no comments, and note the number of each.
+
+    A line that the reader asks for before it has made a row of the one before goes on in a quoted field: it is no comment.
+    """
+    begun = -1
     for number, line in enumerate(source, 1):
-        if not line.startswith(comment):
+        if begun == rows_read[0] or not line.startswith(comment):
+            begun = rows_read[0]
             offsets.append(number)
             yield line
 

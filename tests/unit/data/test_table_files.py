@@ -359,3 +359,18 @@ def test_a_wide_header_is_checked_without_comparing_all_pairs():
 
     _check_header([Name(f"c{n}") for n in range(500)], Path("e.csv"))
     assert len(compared) < 5_000
+
+
+@pytest.mark.parametrize("comment", ["#", "//", "%"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_line_of_a_quoted_field_is_no_comment(tmp_path, comment, end):
+    lines = [
+        f"{comment} a remark", "item_id,title", f'a,"one{end}{comment} two{end}{end}{comment}three"', f"{comment} b,left out",
+        f'c,"{comment} four"', f'd,"""{end}{comment} five"', f"{comment}", "e,six",
+    ]  # fmt: skip
+    (tmp_path / "i.csv").write_text(end.join(lines) + end, newline="")
+    found = load_table(tmp_path / "i.csv", TableForm(comment=comment))
+    titles = [title.replace("\r", "") for title in found.table.column("title").to_pylist()]
+    assert found.table.column("item_id").to_pylist()[::3] == ["a", "e"]
+    assert titles == [f"one\n{comment} two\n\n{comment}three", f"{comment} four", f'"\n{comment} five', "six"]
+    assert found.place(3).endswith("line 12")
