@@ -19,13 +19,13 @@ test: lint  ## everything that must hold before a change lands
 	$(BIN)/python -m pytest -rs
 
 lint: $(READY)  ## format, style, types
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks campaign
+	$(BIN)/ruff check src tests benchmarks campaign
 	$(BIN)/mypy
 
 format: $(READY)  ## rewrite files in the house format
-	$(BIN)/ruff format src tests benchmarks
-	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks campaign
+	$(BIN)/ruff check --fix src tests benchmarks campaign
 
 docs: $(READY)  ## the documentation site in build/docs; a warning is an error
 	$(BIN)/python -m sphinx -b html -q -E -W --keep-going docs build/docs
