@@ -166,6 +166,6 @@ def typed(function: Callable[P, R]) -> Callable[P, R]:
             else check_type(plain(value), hints[name], name, IN_PYTHON)
             for name, value in given.items()
         }
-        return function(**made)  # type: ignore[arg-type]
+        return function(**made)  # type: ignore[arg-type, call-arg]
 
     return checked
