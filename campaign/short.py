@@ -29,7 +29,9 @@ CASES: dict[str, Callable[[Stage], Row]] = {
     ),
     "server kills": lambda stage: server_kills.one_state(stage, 1, kills=3),
     "disk faults: full once": lambda stage: disk_faults.at_each_call(stage, "encode", "full once"),
-    "disk faults: short write and then full": lambda stage: disk_faults.at_each_call(stage, "split", "short write, then full"),
+    "disk faults: short write and then full": lambda stage: disk_faults.at_each_call(
+        stage, "split", "short write and then full"
+    ),
     "disk faults: full from there on": lambda stage: disk_faults.at_each_call(stage, "fit wmf", "full from there on"),
     "power cuts: a file": lambda stage: power_cuts.one_command(stage, "encode", mended=1),
     "power cuts: a fit": lambda stage: power_cuts.one_command(stage, "fit wmf", mended=1),

@@ -73,7 +73,7 @@ def test_a_history_is_refused_and_its_remedy_works(fitted):
         ({"exclude": 5}, "exclude must be a list of ids, got the int 5"),
         ({"candidates": {"i0-1": 1}}, "candidates must be a list of ids, got the dict"),
         ({"candidates": [["i0-1"]]}, "each a text or a whole number; got the list"),
-        ({"seen": [None]}, "each a text or a whole number; got the NoneType None in it"),
+        ({"seen": [None]}, "each a text or a whole number; got None in it"),
         ({"history": [1.5]}, "each a text or a whole number; got the float 1.5 in it"),
         ({"history": [True]}, "each a text or a whole number; got the bool True in it"),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 
 _TWICE = re.compile(r"\b\w+=[^\s,;()]* \((--[^()]*?)(?: on the command line)?\)")  # items= (--items on the command line)
 _ARGUMENT = re.compile(r"(?<![\w.\-(\[/=])([a-z]\w*)=('[^']*'|[\w.-]*)(?!\w)")
-_NAME = re.compile(r"(?<![\w.\-('\"\[/=])([a-z]+(?:_[a-z]+)+)(?![\w.='\"/(\]])")
+_NAME = re.compile(r"(?<!\] )(?<![\w.\-('\"\[/=])([a-z]+(?:_[a-z]+)+)(?![\w.='\"/(\]])")
 _CALL = re.compile(r"(\b[\w.]+\([^()]*\))")  # DualNet(epochs=2) is Python, and meant so
 _ADVICE = re.compile(r"\b(?:set|give|use|say|pass|with|or|write) $")
 
@@ -59,5 +59,5 @@ def _flags() -> Mapping[str, tuple[str, bool]]:
         for inner in getattr(command, "commands", {}).values():
             walk(inner)
 
-    walk(typer.main.get_command(app))
+    walk(typer.main.get_command(app) if isinstance(app, typer.Typer) else app)  # a program may have made the tree already
     return found
