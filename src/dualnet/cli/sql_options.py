@@ -93,7 +93,7 @@ def _parameters(given: list[str] | Mapping[str, Any] | None) -> dict[str, Any]:
     if isinstance(given, Mapping):
         return dict(given)
     if isinstance(given, str):
-        raise UsageError("sql_params must be a table, such as {since = 2024-01-01}")
+        raise UsageError("[data] sql_params must be a table, such as {since = 2024-01-01}")
     values: dict[str, Any] = {}
     for entry in given or ():
         name, found, text = entry.partition("=")
