@@ -29,7 +29,7 @@ def run() -> None:
             _child("write", folder, *sizes)
             found = _child("train", folder, "--epochs", "3")
         vocabulary = max(2000, items // 2)
-        planned = plan(Workload(users, items, users * PAIRS_PER_USER, 50, vocabulary), machine)
+        planned = plan(Workload(users, items, users * PAIRS_PER_USER, 50, vocabulary, factors=0), machine)
         seconds = statistics.median(epoch["seconds"] for epoch in found["epochs"])
         rows.append({
             "users": users, "items": items, "pairs": found["pairs"], "seconds an epoch": seconds,

@@ -17,6 +17,9 @@ def plan(
     terms: Annotated[float, typer.Option("--terms", help="Non-zeros in the content of an item; 0 for no content.")] = 50,
     vocabulary: Annotated[float, typer.Option("--vocabulary", help="Width of the content.")] = 50_000,
     levels: Annotated[str, typer.Option("--levels", help="Widths of the embedding levels.")] = "450,200,50",
+    factors: Annotated[
+        int, typer.Option("--factors", help="Width of the solved levels beneath the networks; 0 for none.", min=0)
+    ] = 300,
     epochs: Annotated[int, typer.Option("--epochs", help="Epochs of training.", min=1)] = 10,
     gpus: Annotated[
         int, typer.Option("--gpus", help="Plan for so many H100 GPUs, at assumed rates; 0 measures this machine.", min=0)
@@ -25,9 +28,9 @@ def plan(
 ) -> None:
     """Say what training will cost, before it starts.
 
-    Prints memory, arithmetic, memory traffic and time, and which of them limits it. The formulas are in
-    docs/explanation/speed.md. Training runs on one device; with several GPUs the plan assumes that work and tables divide
-    evenly.
+    Prints memory, arithmetic, memory traffic and time of the solved levels and of the networks, and what limits an epoch.
+    The formulas are in docs/explanation/speed.md. Training runs on one device; with several GPUs the plan assumes that work
+    and tables divide evenly.
 
     Examples
     --------
@@ -53,14 +56,17 @@ def plan(
     work = Workload(
         int(users), int(items), int(pairs), int(terms) if vocabulary else 0, int(vocabulary) if terms else 0,
         tuple(arg.whole_numbers(levels, "--levels", repeats=True)), epochs=epochs,
+        factors=factors,
     )  # fmt: skip
     machine = Machine.of_gpus(gpus) if gpus else measure_machine()
     made = make_plan(work, machine)
     if as_json:
         print_json({"workload": asdict(work), "machine": asdict(machine), "plan": {**asdict(made), "peak": made.peak}})
         return
-    rows = [[f"memory: {name}", _bytes(size)] for name, size in made.memory.items() if name != "reading"]
-    rows.append(["memory: training", _bytes(sum(made.memory.values()) - made.memory["reading"])])
+    rows = [[f"memory: {name}", _bytes(size)] for name, size in made.memory.items() if name not in ("reading", "solving")]
+    rows.append(["memory: training", _bytes(made.training)])
+    if factors:
+        rows.append(["memory: solving the levels", _bytes(made.solving)])
     rows.append(["memory: reading the tables", _bytes(made.memory["reading"])])
     rows += [[f"FLOP an epoch: {name}", f"{count:.2e}"] for name, count in made.flop.items()]
     rows += [[f"bytes an epoch: {name}", f"{count:.2e}"] for name, count in made.traffic.items()]
@@ -72,6 +78,11 @@ def plan(
     say(f"{kind}: {machine.flops / 1e9:,.0f} GFLOP/s, {machine.bandwidth / 1e9:,.0f} GB/s")
     say(f"{made.steps} blocks of {made.user_batch:,} users x {made.item_batch:,} items an epoch")
     say(f"peak memory {_bytes(made.peak)}")
+    if factors:
+        say(
+            f"the solved levels take about {_time(made.solve_seconds)} with numbers that are given; the search for them on a validation"
+            f" about {_time(made.search_seconds)} more, and the ranking of its users"
+        )
     say(
         f"an epoch takes about {_time(made.seconds)} (no less than {_time(made.seconds_floor)}; {made.bottleneck} is the"
         f" limit), {epochs} epochs about {_time(made.seconds * epochs)}"

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Literal
 
 from .regime import choose_blocks
+from .solving_plan import Solving, solving
 
 FLOAT = 4
 INTERPRETER = 580e6  # Python with torch, SciPy, Arrow and scikit-learn loaded, and small change
@@ -40,6 +41,8 @@ class Workload:
         Of a dual mini-batch; by the rule of `train.regime` otherwise.
     epochs : int
         Length of training.
+    factors : int
+        Width of the solved levels beneath the networks; 0 for none.
     """
 
     users: int
@@ -51,6 +54,7 @@ class Workload:
     user_batch: int | None = None
     item_batch: int | None = None
     epochs: int = 10
+    factors: int = 300
 
 
 @dataclass(frozen=True)
@@ -89,13 +93,15 @@ class Plan:
     user_batch, item_batch, steps : int
         Dual mini-batch, and how many make an epoch.
     memory : dict of str to float
-        Bytes by purpose; the peak is the larger of ``reading`` and all others together.
+        Bytes by purpose; the peak is the largest of ``reading``, ``solving`` with what is there then, and training, which is all others.
     flop : dict of str to float
         Operations of an epoch by purpose.
     traffic : dict of str to float
         Bytes moved in an epoch by purpose.
     seconds_floor, seconds : float
         An epoch at the machine's own rates, and as expected.
+    solve_seconds, search_seconds : float
+        The solved levels once, and the search for their numbers, as expected.
     bottleneck : {"arithmetic", "memory traffic"}
         Which of the two takes longer.
     """
@@ -109,11 +115,23 @@ class Plan:
     seconds_floor: float
     seconds: float
     bottleneck: Literal["arithmetic", "memory traffic"]
+    solve_seconds: float = 0.0
+    search_seconds: float = 0.0
+
+    @property
+    def training(self) -> float:
+        """Bytes while the networks are trained."""
+        return sum(self.memory.values()) - self.memory["reading"] - self.memory["solving"]
+
+    @property
+    def solving(self) -> float:
+        """Bytes while the solved levels are solved: the networks are not there yet."""
+        return self.memory["solving"] + sum(self.memory[name] for name in ("interpreter", "pairs and ids", "content"))
 
     @property
     def peak(self) -> float:
         """Bytes at the peak."""
-        return max(self.memory["reading"], sum(self.memory.values()) - self.memory["reading"])
+        return max(self.memory["reading"], self.solving, self.training)
 
 
 def plan(work: Workload, machine: Machine) -> Plan:
@@ -162,28 +180,33 @@ def plan(work: Workload, machine: Machine) -> Plan:
     }
     floor = max(times.values())
     slowest: Literal["arithmetic", "memory traffic"] = "arithmetic" if times["arithmetic"] == floor else "memory traffic"
+    solved = solving(work.users, work.items, work.pairs, work.terms, work.vocabulary, work.factors)
     return Plan(
         user_batch,
         item_batch,
         steps,
-        _memory(work, user_batch, item_batch, tables),
+        _memory(work, user_batch, item_batch, tables, solved),
         flop,
         traffic,
         floor,
         sum(times.values()) / machine.fraction,
         slowest,
+        (solved.flop / machine.flops + solved.traffic / machine.bandwidth) / machine.fraction,
+        (solved.search_flop / machine.flops + solved.search_traffic / machine.bandwidth) / machine.fraction,
     )
 
 
-def _memory(work: Workload, user_batch: int, item_batch: int, tables: int) -> dict[str, float]:
+def _memory(work: Workload, user_batch: int, item_batch: int, tables: int, solved: Solving) -> dict[str, float]:
     first, width = work.levels[0], sum(work.levels)
     row = ACTIVATIONS * FLOAT * first
     ids = ID * (work.users + work.items)
     return {
         "reading": INTERPRETER / 3 + READ_PAIR * work.pairs + ids,
+        "solving": solved.peak,
         "interpreter": INTERPRETER,
         "pairs and ids": KEEP_PAIR * work.pairs + ids,
         "content": CONTENT_ENTRY * work.items * work.terms,
+        "solved levels": solved.kept,
         "weights, gradients, optimiser": TABLE_COPIES * FLOAT * tables,
         "what items add to histories": 3 * FLOAT * work.items * first,
         "item vectors of a block": 3 * FLOAT * item_batch * width,

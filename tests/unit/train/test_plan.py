@@ -5,8 +5,11 @@ import json
 import pytest
 
 from dualnet.cli import main
-from dualnet.train import objective
+from dualnet.models import als_rows, learning
+from dualnet.models.solved import choice, factors, ridge
+from dualnet.train import objective, solving_plan
 from dualnet.train.plan import ITEMS_AT_ONCE, USERS_AT_ONCE, Machine, Workload, plan
+from dualnet.train.solving_plan import solving
 
 MACHINE = Machine(1e11, 2e10)
 
@@ -27,6 +30,34 @@ def test_one_block_costs_what_the_formulas_say():
     assert made.seconds_floor == pytest.approx(max(sum(made.flop.values()) / 1e11, sum(made.traffic.values()) / 2e10))
 
 
+def test_numbers_of_the_solved_levels_are_those_that_they_are_solved_with():
+    settings = factors.FactorSettings(1, 0.0, 0.0)
+    assert (settings.iterations, settings.rounds) == (solving_plan.ITERATIONS, solving_plan.ROUNDS)
+    assert (solving_plan.STEPS, solving_plan.AXES) == (als_rows.STEPS, learning.AXES)
+    assert (solving_plan.OVERSAMPLING, solving_plan.AXIS_ROUNDS) == (ridge.OVERSAMPLING, ridge.ROUNDS)
+    assert (solving_plan.NARROW, solving_plan.NARROW_ITERATIONS) == (choice.SEARCH_FACTORS, choice.SEARCH_ITERATIONS)
+    assert (solving_plan.WIDER, solving_plan.NARROW_PAIRS) == (choice.READING_FACTORS, choice.SEARCH_PAIRS)
+
+
+def test_the_solved_levels_cost_what_the_formulas_say():
+    made = solving(3000, 2000, 30_000, 0, 0, 20)
+    assert made.flop == 8 * (2 * 4 * 20**2 * 5000 + 2 * 4 * 4 * 30_000 * 20)
+    assert made.kept == 4 * 2000 * 20
+    assert made.peak == 2 * 8 * 30_000 + 4 * 20 * (3 * 3000 + 2000) + made.kept
+    whole = plan(Workload(3000, 2000, 30_000, 0, 0, factors=20), MACHINE)
+    assert whole.solve_seconds == pytest.approx((made.flop / 1e11 + made.traffic / 2e10) / 0.8)
+    assert whole.solving - whole.memory["interpreter"] - whole.memory["pairs and ids"] == made.peak
+    none = plan(Workload(3000, 2000, 30_000, 0, 0, factors=0), MACHINE)
+    assert none.solve_seconds == none.search_seconds == none.memory["solving"] == none.memory["solved levels"] == 0
+    assert whole.training == none.training + made.kept
+
+
+def test_a_wide_solution_can_be_the_peak():
+    work = {"users": 10**7, "items": 10**4, "pairs": 10**8, "terms": 0, "vocabulary": 0, "levels": (8,)}
+    wide, narrow = (plan(Workload(**work, factors=factors), MACHINE) for factors in (500, 10))
+    assert wide.peak == wide.solving > narrow.peak > narrow.solving
+
+
 def test_cost_grows_with_the_pairs_not_with_the_cells():
     small, large = (plan(Workload(u, i, 20 * u), MACHINE) for u, i in ((10**5, 10**4), (10**7, 10**6)))
     assert sum(large.flop.values()) < 150 * sum(small.flop.values())
@@ -37,6 +68,7 @@ def test_command_prints_and_refuses(capsys):
     assert main(["plan", "--users", "1e6", "--items", "1e5", "--pairs", "2e7"]) == 0
     text = capsys.readouterr().out
     assert "peak memory" in text
+    assert "the solved levels take about" in text
     assert "limit" in text
     assert main(["plan", "--users", "1e9", "--items", "1e8", "--pairs", "1e11", "--gpus", "64", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
