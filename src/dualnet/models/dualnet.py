@@ -63,6 +63,9 @@ class DualNet(LevelModel):
     new_scale, unliked_scale : float, optional
         What the score of an item that came after the fit, or that nobody liked at the fit, is multiplied by: how such items
         stand beside known ones in one list.
+    trials : int, optional
+        Most solutions that are tried in the search for the numbers of the solved levels, each narrower than `factors`; by default
+        about 30, as many as gain something. After the last one the best so far is taken. 0 searches for none of them.
     mask : {"none", "fold", "leave-one-out"}
         How the pairs to predict are kept out of the history they are predicted from.
     fold : float
@@ -167,6 +170,7 @@ class DualNet(LevelModel):
         content_weight: float | None = None,
         new_scale: float | None = None,
         unliked_scale: float | None = None,
+        trials: int | None = None,
         mask: Literal["none", "fold", "leave-one-out"] = "none",
         fold: float = 0.3,
         noise: float = 0.5,
@@ -218,6 +222,7 @@ class DualNet(LevelModel):
         self.content_weight = content_weight
         self.new_scale = new_scale
         self.unliked_scale = unliked_scale
+        self.trials = trials
         self.mask = mask
         self.fold = fold
         self.noise = noise

@@ -37,7 +37,7 @@ AXES = 200  # leading axes of the content that the solved levels keep dense
 SEARCH_USERS = 1_000  # of each validation task that the solved levels are chosen on
 WEIGHT_USERS = 3_000  # the same for the weights of the levels
 TRIALS = 30  # about so many are made; for the progress bar
-DENSITIES = 4.0  # without a validation: weight of zeros as a multiple of the density, penalty, rows, content, networks, cosine
+DENSITIES = 4.0  # without a validation, or trials: weight of zeros as a multiple of the density, penalty, rows, content, networks, cosine
 PENALTY = 1.4
 RELATION = 0.5
 CONTENT_SCALE = 0.5
@@ -86,6 +86,7 @@ class Learner(Recommender):
     content_weight: float | None
     new_scale: float | None
     unliked_scale: float | None
+    trials: int | None = None
     levels_: Levels
 
     def _train_networks(
@@ -205,7 +206,7 @@ def _solve(model: Learner, known: Prepared, phase: Phase[Chosen]) -> tuple[Solve
             choice = training.lighter(choice)
         return choice, training.solve(choice)
     asked = _questions(model, phase.tasks, SEARCH_USERS)
-    if not asked:
+    if not asked or model.trials == 0:
         weight = training.zero_weight(DENSITIES) if model.factor_zero_weight is None else model.factor_zero_weight
         rows = RELATION if model.relation is None else model.relation
         choice = SolvedChoice(
@@ -216,8 +217,9 @@ def _solve(model: Learner, known: Prepared, phase: Phase[Chosen]) -> tuple[Solve
             0.0 if training.content is None else CONTENT_SCALE if model.content_scale is None else model.content_scale,
         )
         return choice, training.solve(choice)
-    with EpochProgress(phase.run.progress, "solved levels", TRIALS, 0) as progress:
-        search = Search(training, [(question.task, question.space) for question in asked], progress.round)
+    trials = TRIALS if model.trials is None else min(TRIALS, model.trials)
+    with EpochProgress(phase.run.progress, "solved levels", trials, 0) as progress:
+        search = Search(training, [(question.task, question.space) for question in asked], progress.round, model.trials)
         return search(model.factor_zero_weight, model.regularization, model.relation, model.prior, model.content_scale)
 
 

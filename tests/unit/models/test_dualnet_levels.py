@@ -165,6 +165,9 @@ def test_an_update_without_content_learns_items_that_start_at_nothing():
         ({"factors": 2.5}, "factors=2.5 must be a whole number"),
         ({"levels": (), "factors": 0}, "leave nothing to fit"),
         ({"levels": (8,), "factors": 0, "network_weight": 0.0}, "leave nothing that counts"),
+        ({"trials": -1}, "trials=-1 must be a whole number of at least 0"),
+        ({"trials": True}, "trials=True must be a whole number"),
+        ({"trials": 0.5}, "trials=0.5 must be a whole number"),
         ({"factor_zero_weight": 0.0}, "factor_zero_weight=0.0 must be above 0"),
         ({"factor_zero_weight": 1.0}, "below the weight 1 of positives"),
         ({"regularization": 0}, "regularization=0 must be above 0"),
@@ -288,6 +291,13 @@ def test_pairs_are_held_out_only_where_something_is_left_to_choose(monkeypatch, 
     settings = {**ALONE, "content_weight": 0.0, **({} if left_open is None else {left_open: None})}
     DualNet(**settings).fit(with_content("dense"))
     assert len(drawn) == (left_open is not None)
+
+
+def test_no_trials_take_the_numbers_that_a_fit_without_anything_to_choose_on_takes(monkeypatch):
+    data, nothing = with_content("sparse"), {**dict.fromkeys(GIVEN), "factors": 6, "new_scale": 1.0, "unliked_scale": 1.0}
+    drawn = Solved(**nothing, content_weight=0.0, trials=0).fit(data).levels_.solved.choice
+    monkeypatch.setattr(level_model, "drawn_validation", lambda *given: None)
+    assert Solved(**nothing, content_weight=0.0).fit(data).levels_.solved.choice == drawn
 
 
 @pytest.mark.parametrize("given", [None, 0.004])

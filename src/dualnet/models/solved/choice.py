@@ -36,6 +36,7 @@ READING_FACTORS = 100  # wide enough to compare those
 CONTENT_SCALES = (0.0, 0.3, 0.5, 1.0, 1.5, 2.0)
 UPDATE_ITERATIONS = 2  # alternations of an update, without a prior, before those with one
 NEW_PENALTY = 1.0  # of the map that predicts new items' factors, where the others have no prior
+UNTRIED = -np.inf  # recall of a trial that is not made
 SAME = 0.001  # gains of recall below this do not count while the search goes on
 
 
@@ -124,10 +125,18 @@ class Search:
         Validation tasks.
     told : callable
         Is told each trial with its recall, and how many there were.
+    limit : int, optional
+        Most trials; those beyond are not made, and the best before them is taken.
     """
 
-    def __init__(self, training: Training, asked: Sequence[Asked], told: Callable[[dict[str, float], int], None]) -> None:
-        self._training, self._asked, self._told, self._trials = training, asked, told, 0
+    def __init__(
+        self,
+        training: Training,
+        asked: Sequence[Asked],
+        told: Callable[[dict[str, float], int], None],
+        limit: int | None = None,
+    ) -> None:
+        self._training, self._asked, self._told, self._limit, self._trials = training, asked, told, limit, 0
 
     def __call__(
         self,
@@ -147,7 +156,7 @@ class Search:
         if len(tried) > 1 or zero_weight is None or regularization is None:
             settings = replace(self._training.settings, factors=min(READING_FACTORS, self._training.settings.factors))
             narrow = replace(self._training, settings=settings)
-            recalls = [self._recall(narrow.solve(each), each) for each in tried]
+            recalls = [self._try(narrow, each) for each in tried]
             best = int(np.argmax(recalls))
             choice = self._beside_content(narrow, tried[best], recalls[best], zero_weight is None, regularization is None)
         else:
@@ -168,7 +177,7 @@ class Search:
                     tried = replace(choice, **{name: getattr(choice, name) * factor})
                     if tried.zero_weight > HEAVIEST * narrow.lightest:
                         break
-                    found = self._recall(narrow.solve(tried), tried)
+                    found = self._try(narrow, tried)
                     if found <= recall + SAME:
                         break
                     choice, recall = tried, found
@@ -187,13 +196,15 @@ class Search:
     def _content(self, items: ItemFactors, choice: SolvedChoice, search: bool) -> tuple[float, SolvedChoice, SolvedLevels]:
         """Return the best weight of the content for some factors, by going up and down from the one that is given."""
         levels = self._training.join(items, choice)
+        if not search or self._is_spent:
+            return UNTRIED, choice, levels
         best = (self._recall(levels, choice), choice, levels)
-        if not search:
-            return best
         place = CONTENT_SCALES.index(choice.content_scale)
         for scales in (CONTENT_SCALES[place + 1 :], CONTENT_SCALES[:place][::-1]):
             before = best[0]
             for scale in scales:
+                if self._is_spent:
+                    return best
                 tried = replace(choice, content_scale=scale)
                 levels = self._training.join(items, tried)
                 recall = self._recall(levels, tried)
@@ -203,6 +214,14 @@ class Search:
             if best[0] > before:
                 break
         return best
+
+    @property
+    def _is_spent(self) -> bool:
+        return self._limit is not None and self._trials >= self._limit
+
+    def _try(self, training: Training, choice: SolvedChoice) -> float:
+        """Return the recall of a solution, `UNTRIED` if no trial is left for it."""
+        return UNTRIED if self._is_spent else self._recall(training.solve(choice), choice)
 
     def _recall(self, levels: SolvedLevels, choice: SolvedChoice) -> float:
         recall = recall_of(levels, self._asked)
@@ -225,6 +244,8 @@ class Search:
 
         def recall(weight: float, penalty: float) -> float:
             place = (weight, round(penalty, 6))
+            if place not in found and self._is_spent:
+                return UNTRIED
             if place not in found:
                 choice = SolvedChoice(weight, penalty, 0.0, None, 0.0)
                 found[place] = recall_of(narrow.solve(choice), known)

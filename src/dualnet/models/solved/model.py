@@ -18,7 +18,7 @@ class Solved(LevelModel):
 
     Parameters
     ----------
-    factors, factor_zero_weight, regularization, relation, prior, content_scale, content_weight, new_scale, unliked_scale
+    factors, factor_zero_weight, regularization, relation, prior, content_scale, content_weight, new_scale, unliked_scale, trials
         As in `DualNet`.
     random_state : int, RandomState, Generator or None
         Seed of the first factors and of what is held out.
@@ -42,6 +42,7 @@ class Solved(LevelModel):
         content_weight: float | None = None,
         new_scale: float | None = None,
         unliked_scale: float | None = None,
+        trials: int | None = None,
         random_state: RandomState = 0,
     ) -> None:
         self.factors = factors
@@ -53,6 +54,7 @@ class Solved(LevelModel):
         self.content_weight = content_weight
         self.new_scale = new_scale
         self.unliked_scale = unliked_scale
+        self.trials = trials
         self.random_state = random_state
 
     def _check(self) -> None:

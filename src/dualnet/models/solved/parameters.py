@@ -25,6 +25,8 @@ def check_solved(model: Learner) -> None:
     """
     if isinstance(model.factors, bool) or not isinstance(model.factors, int) or model.factors < 0:
         raise UsageError(f"factors={model.factors!r} must be a whole number of at least 0")
+    if model.trials is not None and (isinstance(model.trials, bool) or not isinstance(model.trials, int) or model.trials < 0):
+        raise UsageError(f"trials={model.trials!r} must be a whole number of at least 0, or None for as many as are useful")
     for name in ("factor_zero_weight", "regularization", "prior"):
         value = getattr(model, name)
         if value is not None and not (_is_number(value) and value > 0):

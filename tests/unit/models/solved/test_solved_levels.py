@@ -8,6 +8,7 @@ import pytest
 from scipy.sparse import csr_array, issparse
 
 from dualnet.data.space import ItemSpace
+from dualnet.data.tasks import RankingTask
 from dualnet.ids import IdMap
 from dualnet.models.content_cosine import at_unit_length
 from dualnet.models.solved.choice import READINGS, Search, Training, thinned
@@ -174,6 +175,36 @@ def test_weights_of_zeros_stay_below_the_lightest_positive():
 def test_readings_that_agree_with_what_is_given_are_tried(kind, relation, prior, expected):
     search = Search(world(kind)[1], (), lambda trial, number: None)
     assert search._readings(relation, prior) == expected
+
+
+def searched(limit):
+    """Return what a search with so many trials chooses, and the trials with their recalls."""
+    space, training = world("few")
+    seen = csr_array((training.matrix.data, training.matrix.indices, training.matrix.indptr), shape=(N_USERS, len(space)))
+    hidden = np.random.default_rng(1).random((N_USERS, len(space))) < 0.1
+    hidden[:, N_OLD:] = False
+    hidden &= seen.toarray() == 0
+    users = IdMap([f"u{k}" for k in range(N_USERS)])
+    task = RankingTask("known-known", users, space.ids, seen, seen, np.arange(N_OLD), csr_array(hidden.astype(np.float32)))
+    trials = []
+    search = Search(training, [(task, space)], lambda trial, number: trials.append(trial), limit)
+    choice, levels = search(None, None, None, None, None)
+    assert levels.choice == choice
+    return choice, trials
+
+
+def test_a_search_makes_no_more_trials_than_it_may_and_takes_the_best_of_them():
+    whole, trials = searched(None)
+    assert searched(len(trials)) == (whole, trials)
+    for limit in (1, 2, 5, len(trials) - 1):
+        choice, some = searched(limit)
+        assert some == trials[:limit]  # those that are made are the first ones of a whole search
+        narrow = [trial for trial in some if "relation" not in trial]
+        best = max(narrow, key=lambda trial: trial["recall"])
+        assert {choice.zero_weight} <= {trial["zero_weight"] for trial in some}
+        if len(narrow) == limit:  # none was left for the content
+            assert (choice.zero_weight, choice.regularization) == pytest.approx((best["zero_weight"], best["regularization"]))
+            assert (choice.relation, choice.prior) == READINGS[0]
 
 
 def test_thinning_leaves_every_kth_user():
