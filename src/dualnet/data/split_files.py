@@ -20,7 +20,7 @@ from ..errors import DataError, UsageError
 from ..ids import IdMap
 from ..typed_values import path_of
 from .arrow_check import checked_table
-from .content import Content, ContentSpec, Matrix
+from .content import WORD_ENCODERS, Content, ContentSpec, Matrix
 from .dataset import Dataset
 from .entry_check import check_matrix
 from .featurizers.sentences import find_model
@@ -154,8 +154,9 @@ def _digest(description: Mapping[str, Any]) -> str:
 def _refuse_paths(spec: ContentSpec) -> None:
     if spec.image_model is not None:
         raise refuse_path("the network for pictures of the split", spec.image_model)
-    if spec.text_encoder not in ("tfidf", "hashing"):
-        find_model(spec.text_encoder, follow=False)
+    for encoder in spec.text_encoders:
+        if encoder not in WORD_ENCODERS:
+            find_model(encoder, follow=False)
 
 
 class _Writer:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
 from ..data.content import Matrix
@@ -23,16 +22,14 @@ from .level_choice import Question, choose_standing, choose_weights
 from .levels import Levels, LevelWeights
 from .runtime import DualRuntime
 from .solved.choice import Search, Training
+from .solved.content import AS_IT_IS, FEW_FEATURES, LONG_AXES, MANY_FEATURES, ContentReader, WordsAndVectors, is_long, words_of
 from .solved.factors import FactorSettings
-from .solved.joint import FEW_FEATURES
-from .solved.levels import SolvedChoice, SolvedLevels, read_content
+from .solved.levels import SolvedChoice, SolvedLevels
 from .solved.ridge import ContentAxes
 
 if TYPE_CHECKING:
     from ..train.trainer import TrainingState
 
-LONG_AXES = 500  # axes that content is read along whose rows hold more than LONG numbers
-LONG = 200
 AXES = 200  # leading axes of the content that the solved levels keep dense
 SEARCH_USERS = 1_000  # of each validation task that the solved levels are chosen on
 WEIGHT_USERS = 3_000  # the same for the weights of the levels
@@ -125,6 +122,11 @@ def learn_levels(model: Learner, known: Prepared, phase: Phase[Chosen]) -> Chose
     solved_choice, solved = _solve(model, known, phase) if model.factors else (None, None)
     stop = None if chosen is None or chosen.training is None else chosen.training.best_epoch
     state, runtime = model._train_networks(known, phase, stop)
+    if solved is not None and solved.reader.vectors is not None and model.content_weight:
+        raise UsageError(
+            f"content_weight={model.content_weight:g} has no meaning where vectors are read beside words, each by a kernel of its own; leave"
+            " it None or 0"
+        )
     levels = Levels(solved, runtime, _default_weights(model, known), model.unliked_)
     if chosen is not None:
         weights = chosen.weights
@@ -183,7 +185,7 @@ def update_levels(
     solved, runtime = levels.solved, levels.runtime
     passes = UPDATE_EPOCHS if epochs is None else epochs
     if solved is not None:
-        training = _training(model, known, solved.axes)
+        training = _training(model, known, solved.reader)
         start = solved.start(training.content, n_old, known.data.interactions.n_items)
         if passes:
             _check_zero_weight(solved.choice.zero_weight, training)
@@ -212,7 +214,7 @@ def _solve(model: Learner, known: Prepared, phase: Phase[Chosen]) -> tuple[Solve
         choice = SolvedChoice(
             weight,
             PENALTY if model.regularization is None else model.regularization,
-            rows if issparse(training.content) else 0.0,
+            0.0 if words_of(training.content) is None else rows,
             None if model.prior is None or np.isinf(model.prior) or training.content is None else model.prior,
             0.0 if training.content is None else CONTENT_SCALE if model.content_scale is None else model.content_scale,
         )
@@ -231,26 +233,33 @@ def _check_zero_weight(weight: float, training: Training) -> None:
         )
 
 
-def _training(model: Learner, known: Prepared, read_along: NDArray[np.float32] | None = None) -> Training:
-    """Return what the solved levels are solved from; content that a former fit read along axes is read along them again."""
-    axes = content = None
-    if known.features is not None:
-        content = read_content(known.features, read_along)
-        if read_along is None and is_long(content):
-            read_along = ContentAxes.of(content, LONG_AXES, model.seed_).directions
-            content = read_content(known.features, read_along)
+def _training(model: Learner, known: Prepared, reader: ContentReader | None = None) -> Training:
+    """Return what the solved levels are solved from; what a former fit decided about reading content is kept."""
+    content = axes = ridge_axes = None
+    if known.features is None:
+        reader = AS_IT_IS
+    else:
+        reader = _reader(model, known.features) if reader is None else reader
+        content = reader(known.features)
         if content.shape[1] > FEW_FEATURES:
             axes = ContentAxes.of(content, AXES, model.seed_)
+            if isinstance(content, WordsAndVectors):
+                axes, ridge_axes = ContentAxes.of(content.words, AXES, model.seed_), axes
     matrix = csr_array(known.data.interactions.matrix)
     width = min(model.factors, *matrix.shape)  # more factors than users or items say nothing
-    return Training(matrix, content, axes, FactorSettings(width, 0.0, 0.0, random_state=model.seed_), read_along)
+    settings = FactorSettings(width, 0.0, 0.0, random_state=model.seed_)
+    return Training(matrix, content, axes, settings, reader, ridge_axes)
 
 
-def is_long(content: Matrix) -> bool:
-    """Return whether rows of content hold so many numbers that their leading axes say nearly the same for less."""
-    if issparse(content):
-        return bool(content.shape[1] > FEW_FEATURES and content.nnz > LONG * content.shape[0])
-    return bool(content.shape[1] > FEW_FEATURES)
+def _reader(model: Learner, features: Matrix) -> ContentReader:
+    """Return how the content of a fit is read."""
+    vectors = None if model.featurizer_ is None else model.featurizer_.vector_columns
+    if vectors is not None and len(vectors) and issparse(features) and features.shape[1] > MANY_FEATURES:
+        apart = ContentReader(vectors=vectors)
+        if not is_long(apart(features)):
+            return apart
+    content = AS_IT_IS(features)
+    return ContentReader(ContentAxes.of(content, LONG_AXES, model.seed_).directions) if is_long(content) else AS_IT_IS
 
 
 def _default_weights(model: Learner, known: Prepared) -> LevelWeights:
@@ -269,8 +278,10 @@ def _weigh(model: Learner, levels: Levels, phase: Phase[Chosen]) -> LevelWeights
     asked = _questions(model, phase.tasks, WEIGHT_USERS)
     if not asked:
         return levels.weights
+    apart = levels.solved is not None and levels.solved.reader.vectors is not None  # then content has levels enough
+    reads_content = model.featurizer_ is not None and not apart
     weights = choose_weights(
-        levels, asked, network=model.network_weight, content=model.content_weight, reads_content=model.featurizer_ is not None
+        levels, asked, network=model.network_weight, content=model.content_weight, reads_content=reads_content
     )
     weighed = replace(levels, weights=weights)
     return choose_standing(

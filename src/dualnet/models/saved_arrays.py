@@ -98,6 +98,21 @@ def saved_array(tensors: Tensors, name: str, *shape: int | None, integers: bool 
     return value
 
 
+def saved_columns(tensors: Tensors, name: str, count: int | None) -> NDArray[np.int64]:
+    """Return places of columns, after checking that they ascend and are inside.
+
+    Raises
+    ------
+    ArtifactError
+        If they do not, or the array is missing or of another kind.
+    """
+    value = saved_array(tensors, name, None, integers=True).astype(np.int64)
+    inside = not len(value) or (value[0] >= 0 and (count is None or value[-1] < count))
+    if not inside or (np.diff(value) <= 0).any():
+        raise ArtifactError(f"weight '{name}' should hold ascending places of {count} columns; the model folder was altered")
+    return value
+
+
 def saved_number(config: Mapping[str, Any], name: str, *, least: float = -math.inf) -> float:
     """Return a finite number of the settings of a model folder.
 

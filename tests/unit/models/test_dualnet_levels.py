@@ -267,10 +267,10 @@ def test_what_was_chosen_is_said_in_one_line():
 def test_long_content_is_read_along_its_leading_axes(tmp_path, monkeypatch):
     split = splits.four_quadrants(WORLD, seed=1)
     whole = DualNet(levels=(), factors=8, relation=0.0).fit(split.train)
-    assert whole.levels_.solved.axes is None
+    assert whole.levels_.solved.reader.axes is None
     monkeypatch.setattr(learning, "is_long", lambda content: True)
     model = DualNet(levels=(), factors=8, relation=0.0).fit(split.train)
-    axes = model.levels_.solved.axes
+    axes = model.levels_.solved.reader.axes
     assert axes is not None
     np.testing.assert_allclose(axes.T @ axes, np.eye(axes.shape[1]), atol=1e-4)
     assert "content_axes" in model.levels_.solved.get_state()[1]

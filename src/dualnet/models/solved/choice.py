@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, issparse, vstack
+from scipy.sparse import csr_array, vstack
 
 from ...data.space import ItemSpace
 from ...data.tasks import RankingTask
 from ..choosing import Scorer, mean_recalls
 from ..wmf import start_factors
+from .content import AS_IT_IS, ContentReader, words_of
 from .factors import FactorSettings, ItemFactors, factors_with_prior, plain_factors
 from .joint import JointSolution
 from .levels import SolvedChoice, SolvedLevels
@@ -48,21 +49,24 @@ class Training:
     ----------
     matrix : csr_array, shape (n_users, n_items)
         Weights of the positives.
-    content : csr_array or ndarray of float32, shape (n_items, n_features), optional
+    content : csr_array, ndarray of float32 or WordsAndVectors, shape (n_items, n_features), optional
         Rows of unit length.
     axes : ContentAxes, optional
-        Leading axes of the content, where it has many features.
+        Leading axes of the content, where it has many features; of its words alone, where vectors are beside them.
     settings : FactorSettings
         Width, iterations and seed; weight and penalty come from the choice.
-    read_along : ndarray of float32, shape (n_features, n_axes), optional
-        Axes that the content was read along (`levels.read_content`).
+    reader : ContentReader
+        How the content was read.
+    ridge_axes : ContentAxes, optional
+        Leading axes of all of the content, where they are not those of its words.
     """
 
     matrix: csr_array
     content: Any | None
     axes: ContentAxes | None
     settings: FactorSettings
-    read_along: Array | None = None
+    reader: ContentReader = AS_IT_IS
+    ridge_axes: ContentAxes | None = None
 
     def zero_weight(self, multiple: float) -> float:
         """Return a weight of zeros: a multiple of the density of the matrix, at most half of the lightest positive."""
@@ -94,14 +98,15 @@ class Training:
         if self.content is None:
             return ItemFactors(plain, None)
         if choice.prior is not None:
-            return factors_with_prior(matrix, self.content, self.axes, choice.prior, plain, settings)
-        return ItemFactors(plain, ContentRidge(self.content, NEW_PENALTY, self.axes).fit(plain))
+            return factors_with_prior(matrix, self.content, self.ridge_axes or self.axes, choice.prior, plain, settings)
+        return ItemFactors(plain, ContentRidge(self.content, NEW_PENALTY, self.ridge_axes or self.axes).fit(plain))
 
     def _with_rows(self, choice: SolvedChoice) -> csr_array:
         """Return the matrix with a row for each feature of the content, which weighs more than a zero where an item has it."""
-        if choice.relation == 0 or self.content is None:
+        words = words_of(self.content)
+        if choice.relation == 0 or words is None:
             return self.matrix
-        features = csr_array(self.content.T)
+        features = csr_array(words.T)
         weights = np.full(features.nnz, choice.zero_weight + choice.relation, np.float32)
         rows = csr_array((weights, features.indices, features.indptr), shape=features.shape)
         return csr_array(vstack([self.matrix, rows], format="csr"))
@@ -111,7 +116,7 @@ class Training:
         joint = JointSolution.of(
             items.items, self.content, self.axes, choice.content_scale, choice.zero_weight, choice.regularization
         )
-        return SolvedLevels(items, joint, choice, self.read_along)
+        return SolvedLevels(items, joint, choice, self.reader)
 
 
 class Search:
@@ -187,7 +192,7 @@ class Search:
 
     def _readings(self, relation: float | None, prior: float | None) -> list[tuple[float, float | None]]:
         """Return the ways to read content that are tried: those of `READINGS` that agree with what is given."""
-        if not issparse(self._training.content):
+        if words_of(self._training.content) is None:
             relation = 0.0  # dense content has no words to be rows
         rows = list(dict.fromkeys(rows for rows, _ in READINGS)) if relation is None else [relation]
         mus = list(dict.fromkeys(mu for _, mu in READINGS)) if prior is None else [None if np.isinf(prior) else prior]

@@ -14,11 +14,11 @@ from scipy.sparse.linalg import LinearOperator, cg
 from ...errors import TrainingError
 from ...ids import Rows
 from ...retrieval.vectors import JoinedVectors, Vectors
+from .content import FEW_FEATURES, WordsAndVectors, words_of
 from .ridge import ContentAxes
 
 Array = NDArray[np.float32]
 
-FEW_FEATURES = 600  # up to which the content is kept whole in the dense part
 BATCH_NUMBERS = 4_000_000  # gathered at a time
 LONG_HISTORY = 200  # items above which a history is solved for by conjugate gradients
 TOLERANCE = 1e-6
@@ -98,8 +98,8 @@ class JointSolution:
         gram = zero_weight * (blocks.T.astype(np.float64) @ blocks)
         gram[np.diag_indices_from(gram)] += regularization
         inverse = _inverse(gram, scale**2 / regularization)
-        if directions is not None and issparse(content):
-            across = np.arange(factors.shape[1], len(inverse))
+        if directions is not None and words_of(content) is not None:
+            across = factors.shape[1] + np.arange(directions.shape[1])
             inverse[across, across] -= 1 / regularization
         values, vectors = np.linalg.eigh((inverse + inverse.T) / 2)
         rotation = np.ascontiguousarray(vectors * np.sqrt(np.abs(values)), np.float32)
@@ -137,9 +137,8 @@ class JointSolution:
             Rows of unit length.
         """
         dense = _blocks(factors, content, self.axes, self.content_scale) @ self.rotation
-        if self.axes is None or not issparse(content):
-            return dense
-        return JoinedVectors(dense, csr_array(content))
+        words = words_of(content)
+        return dense if self.axes is None or words is None else JoinedVectors(dense, csr_array(words))
 
     def user_vectors(self, history: csr_array, items: Vectors, is_new: NDArray[np.bool_]) -> Vectors:
         """Return the vectors of users: their inner product with `item_vectors` is the score.
@@ -249,12 +248,15 @@ def _inverse(gram: NDArray[np.float64], beside: float) -> NDArray[np.float64]:
 
 
 def _blocks(factors: Array, content: Any | None, axes: Array | None, scale: float) -> Array:
-    """Return [v | c Q'x], or [v | c x] where there are no axes; v alone without content."""
+    """Return [v | c Q'x | c e], e the vectors beside words x; [v | c x] where there are no axes; v alone without content."""
     if content is None or scale == 0:
         return factors
-    beside = content if axes is None else content @ axes
-    beside = beside.toarray() if issparse(beside) else np.asarray(beside)
-    return np.hstack([factors, np.float32(scale) * beside]).astype(np.float32, copy=False)
+    words = content.words if isinstance(content, WordsAndVectors) else content
+    along = words if axes is None else words @ axes
+    blocks = [factors, np.float32(scale) * (along.toarray() if issparse(along) else np.asarray(along))]
+    if isinstance(content, WordsAndVectors):
+        blocks.append(np.float32(scale) * content.vectors)
+    return np.hstack(blocks).astype(np.float32, copy=False)
 
 
 def _batches(counts: NDArray[np.integer[Any]], width: int) -> Iterator[Rows]:

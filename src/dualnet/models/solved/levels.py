@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array
 
 from ...data.space import ItemSpace
 from ...errors import ArtifactError
 from ...ids import Rows
 from ...retrieval.vectors import JoinedVectors, Vectors
-from ..content_cosine import at_unit_length
 from ..reasons import Cut, Reasons
-from ..saved_arrays import saved_array, saved_number
+from ..saved_arrays import saved_array, saved_columns, saved_number
+from .content import AS_IT_IS, ContentReader, WordsAndVectors, words_of
 from .factors import ItemFactors
 from .joint import JointSolution
 
@@ -63,19 +63,19 @@ class SolvedLevels:
         The user's side.
     choice : SolvedChoice
         What decided them.
-    axes : ndarray of float32, shape (n_features, n_axes), optional
-        Directions that long content is read along, see `read_content`; None where content is read as it is.
+    reader : ContentReader
+        How content is read.
     """
 
     items: ItemFactors
     joint: JointSolution
     choice: SolvedChoice
-    axes: Array | None = None
+    reader: ContentReader = AS_IT_IS
 
     @property
     def beside(self) -> float:
         """Weight in a score of the products of the sparse content that vectors have beside their dense part; 0 where they have none."""
-        return self.joint.beside if self.joint.axes is not None and self.axes is None else 0.0
+        return self.joint.beside if self.joint.axes is not None and self.reader.axes is None else 0.0
 
     def item_vectors(self, space: ItemSpace, rows: Rows) -> Vectors:
         """Return the vectors of some items of a space; new items have the factors that their content predicts."""
@@ -103,8 +103,8 @@ class SolvedLevels:
         if table is None:
             items = self.item_vectors(space, taken)
         else:
-            content = self._content(space, taken) if self.joint.axes is not None else None
-            items = JoinedVectors(table[taken], csr_array(content)) if issparse(content) else table[taken]
+            words = words_of(self._content(space, taken)) if self.joint.axes is not None else None
+            items = table[taken] if words is None else JoinedVectors(table[taken], csr_array(words))
         return self.joint.user_vectors(part, items, ~space.is_known[taken])
 
     def table(self, space: ItemSpace) -> Array:
@@ -127,23 +127,34 @@ class SolvedLevels:
             return Reasons(((FACTORS, others.sum(axis=1)),), Cut(np.zeros(len(rows)), others), None)
         about, weights = np.zeros_like(others), np.zeros(content.shape[1])
         if self.joint.reads_content:
-            scale, beside = self.joint.content_scale, dense[:, width:]
-            along = content if self.joint.axes is None else content @ self.joint.axes
-            about = scale * np.asarray(along @ beside.T)
-            back = beside.sum(axis=0) if self.joint.axes is None else self.joint.axes @ beside.sum(axis=0)
-            weights = scale * back
-            if sparse is not None:
-                about = about + (content @ sparse.T).toarray()
-                weights = weights + np.asarray(sparse.sum(axis=0)).ravel()
+            about, weights = self._about(content, dense[:, width:], sparse)
         levels = ((FACTORS, others.sum(axis=1)), (CONTENT, about.sum(axis=1)))
         predicted = np.zeros(content.shape[1])
         if self.items.content_map is not None:
             predicted = self.items.content_map @ dense[:, :width].sum(axis=0)
-        if self.axes is not None:  # a sum along the axes is a sum over the features
-            weights, predicted = self.axes @ weights, self.axes @ predicted
-        own = csr_array(read_content(features[rows], None)).astype(np.float64)
+        if self.reader.axes is not None:  # a sum along the axes is a sum over the features
+            weights, predicted = self.reader.axes @ weights, self.reader.axes @ predicted
+        own = self.reader.by_feature(features[rows]).astype(np.float64)
         by_feature = self._by_feature(own, known, others, weights, predicted)
         return Reasons(levels, Cut(np.zeros(len(rows)), others + about), by_feature)
+
+    def _about(
+        self, content: Any, beside: NDArray[np.float64], sparse: csr_array | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what content gives items by each item of a history, and the weight of each feature, from `JointSolution.split`."""
+        scale, axes = self.joint.content_scale, self.joint.axes
+        words = content.words if isinstance(content, WordsAndVectors) else content
+        n_along = words.shape[1] if axes is None else axes.shape[1]
+        along, total = beside[:, :n_along], beside.sum(axis=0)
+        about = scale * np.asarray((words if axes is None else words @ axes) @ along.T)
+        weights = scale * (total[:n_along] if axes is None else axes @ total[:n_along])
+        if sparse is not None:
+            about = about + (words @ sparse.T).toarray()
+            weights = weights + np.asarray(sparse.sum(axis=0)).ravel()
+        if isinstance(content, WordsAndVectors):
+            about = about + scale * content.vectors @ beside[:, n_along:].T
+            weights[content.columns] += scale * total[n_along:]
+        return about, weights
 
     @staticmethod
     def _by_feature(
@@ -162,12 +173,17 @@ class SolvedLevels:
     def _content(self, space: ItemSpace, rows: Rows) -> Any | None:
         if space.features is None or (self.items.content_map is None and not self.joint.reads_content):
             return None
-        return read_content(space.features[rows], self.axes)
+        return self.reader(space.features[rows])
 
     def get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return JSON-ready settings and arrays, for a model folder."""
         tensors = {"factors": self.items.items, "rotation": self.joint.rotation, "signs": self.joint.signs}
-        optional = {"content_map": self.items.content_map, "axes": self.joint.axes, "content_axes": self.axes}
+        optional = {
+            "content_map": self.items.content_map,
+            "axes": self.joint.axes,
+            "content_axes": self.reader.axes,
+            "vector_columns": self.reader.vectors,
+        }
         return asdict(self.choice), tensors | {name: value for name, value in optional.items() if value is not None}
 
     @classmethod
@@ -193,9 +209,10 @@ class SolvedLevels:
         n_read = n_features if along is None else along.shape[1]
         content_map = saved_array(tensors, "content_map", n_read, width) if "content_map" in tensors or n_features else None
         axes = saved_array(tensors, "axes", n_read, None) if "axes" in tensors else None
+        vectors = saved_columns(tensors, "vector_columns", n_features) if "vector_columns" in tensors else None
         beside: int | None = 0
         if choice.content_scale and n_features != 0:
-            beside = n_read if axes is None else axes.shape[1]
+            beside = n_read if axes is None else axes.shape[1] + (0 if vectors is None else len(vectors))
         dense = None if beside is None else width + beside
         saved_array(tensors, "rotation", dense, dense)
         saved_array(tensors, "signs", dense)
@@ -204,7 +221,7 @@ class SolvedLevels:
             choice.content_scale, choice.zero_weight, choice.regularization,
             axes, np.asarray(tensors["rotation"]), np.asarray(tensors["signs"]), items.items.shape[1],
         )  # fmt: skip
-        return cls(items, joint, choice, along)
+        return cls(items, joint, choice, ContentReader(along, vectors))
 
     def start(self, content: Any | None, n_old: int, n_items: int) -> Array:
         """Return the factors of an update before its first step: learned ones, then what content predicts for items that follow.
@@ -220,22 +237,6 @@ class SolvedLevels:
         if self.items.content_map is not None and content is not None:
             new = np.asarray(content[np.arange(n_old, n_items)] @ self.items.content_map)
         return np.concatenate([self.items.items[:n_old], new]).astype(np.float32)
-
-
-def read_content(features: Any, axes: Array | None) -> Any:
-    """Return content as the solved levels read it: rows of unit length, along some axes where there are any.
-
-    Parameters
-    ----------
-    features : csr_array or ndarray, shape (n, n_features)
-    axes : ndarray of float32, shape (n_features, n_axes), optional
-
-    Returns
-    -------
-    csr_array or ndarray of float32, shape (n, n_features) or (n, n_axes)
-    """
-    rows = at_unit_length(features)
-    return rows if axes is None else np.asarray(rows @ axes, np.float32)
 
 
 def _taken(history: csr_array) -> tuple[Rows, csr_array]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
 from ...rng import generator
+from .content import WordsAndVectors
 
 Array = NDArray[np.float32]
 
@@ -28,7 +29,7 @@ class ContentRidge:
 
     Parameters
     ----------
-    content : csr_array or ndarray of float32, shape (n_items, n_features)
+    content : csr_array, ndarray of float32 or WordsAndVectors, shape (n_items, n_features)
         Rows of unit length, or zero.
     penalty : float
         The strength of the ridge, above 0.
@@ -41,12 +42,13 @@ class ContentRidge:
         self.map: Array | None = None
         self._inverse: Array | None = None
         if content.shape[1] <= DIRECT or axes is None:
-            gram = content.T @ content
+            rows = content.to_csr() if isinstance(content, WordsAndVectors) else content
+            gram = rows.T @ rows
             dense = (gram.toarray() if issparse(gram) else gram).astype(np.float64)
             dense[np.diag_indices_from(dense)] += penalty
             self._inverse = np.linalg.inv(dense).astype(np.float32)
         else:
-            self._transposed = csr_array(content.T)
+            self._transposed = csr_array(content.T) if issparse(content) else content.T
 
     def fit(self, factors: Array) -> Array:
         """Return the map from content to factors, shape (n_features, width).

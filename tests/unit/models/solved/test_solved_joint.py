@@ -7,6 +7,7 @@ from scipy.sparse import csr_array
 from dualnet.errors import TrainingError
 from dualnet.models.content_cosine import at_unit_length
 from dualnet.models.solved import joint as joint_module
+from dualnet.models.solved.content import WordsAndVectors
 from dualnet.models.solved.joint import FEW_FEATURES, JointSolution
 from dualnet.models.solved.ridge import ContentAxes
 from dualnet.retrieval.topk import inner_products
@@ -85,6 +86,20 @@ def test_with_many_sparse_features_zeros_count_along_the_axes_alone(count):
     if count == 36:  # all axes there are: nothing is left out
         whole = B * items[:N_OLD].T @ items[:N_OLD] + L * np.eye(items.shape[1])
         np.testing.assert_allclose(found, exact(items, whole), atol=3e-5)
+
+
+def test_vectors_beside_words_count_whole():
+    """With all axes of the words the solution is the exact one over factors, words and vectors side by side."""
+    n_features = FEW_FEATURES + 100
+    factors, words = world(n_features)
+    columns = np.array([1, 5, 600])
+    vectors = at_unit_length(np.random.default_rng(4).normal(size=(N_OLD + N_NEW, 3)).astype(np.float32))
+    words = csr_array(words.multiply(~np.isin(np.arange(n_features), columns)[None, :]))
+    content = WordsAndVectors(words, vectors, columns)
+    joint = JointSolution.of(factors[:N_OLD], content[:N_OLD], ContentAxes.of(words[:N_OLD], 36, 0), SCALE, B, L)
+    items = np.hstack([beside(factors, words), SCALE * vectors.astype(np.float64)])
+    whole = B * items[:N_OLD].T @ items[:N_OLD] + L * np.eye(items.shape[1])
+    np.testing.assert_allclose(scores_of(joint, factors, content, histories()), exact(items, whole), atol=3e-5)
 
 
 def test_many_dense_features_count_along_the_axes():

@@ -12,13 +12,15 @@ from dualnet.data.tasks import RankingTask
 from dualnet.ids import IdMap
 from dualnet.models.content_cosine import at_unit_length
 from dualnet.models.solved.choice import READINGS, Search, Training, thinned
+from dualnet.models.solved.content import ContentReader
 from dualnet.models.solved.factors import FactorSettings, ItemFactors
 from dualnet.models.solved.levels import SolvedChoice, SolvedLevels
 from dualnet.models.solved.ridge import ContentAxes
 from dualnet.retrieval.topk import inner_products
 
 N_OLD, N_NEW, N_USERS = 30, 5, 40
-KINDS = ("few", "many", "dense", "many-dense", "none")
+KINDS = ("few", "many", "dense", "many-dense", "beside", "none")
+VECTORS = np.array([2, 3, 4, 698, 699])  # features of a kind of content that are columns of vectors beside words
 CHOICE = SolvedChoice(zero_weight=0.1, regularization=0.7, relation=0.0, prior=1.0, content_scale=0.6)
 
 
@@ -28,15 +30,25 @@ def world(kind, seed=0):
     matrix = csr_array((rng.random((N_USERS, N_OLD)) < 0.25).astype(np.float32))
     features = None
     if kind != "none":
-        n = 700 if kind.startswith("many") else 12
+        n = 700 if kind.startswith(("many", "beside")) else 12
         features = rng.normal(size=(N_OLD + N_NEW, n)).astype(np.float32)
         if not kind.endswith("dense"):
-            features = csr_array(np.where(rng.random(features.shape) < 6 / n, np.abs(features), 0).astype(np.float32))
+            words = np.where(rng.random(features.shape) < 6 / n, np.abs(features), 0)
+            if kind == "beside":
+                words[:, VECTORS] = features[:, VECTORS]
+                words[[3, 33]] *= ~np.isin(np.arange(n), VECTORS)  # without a vector
+                words[[4, 34]] *= np.isin(np.arange(n), VECTORS)  # without a word
+            features = csr_array(words.astype(np.float32))
     known = np.where(np.arange(N_OLD + N_NEW) < N_OLD, np.arange(N_OLD + N_NEW), -1)
     space = ItemSpace(IdMap([f"i{k}" for k in range(N_OLD + N_NEW)]), known, features)
-    content = None if features is None else at_unit_length(features[np.arange(N_OLD)])
-    axes = None if content is None or content.shape[1] <= 600 else ContentAxes.of(content, 9, 0)
-    return space, Training(matrix, content, axes, FactorSettings(6, 0.0, 0.0, iterations=3, rounds=2))
+    reader = ContentReader(vectors=VECTORS) if kind == "beside" else ContentReader()
+    content = None if features is None else reader(features[np.arange(N_OLD)])
+    axes = all_axes = None
+    if content is not None and content.shape[1] > 600:
+        axes = all_axes = ContentAxes.of(content, 9, 0)
+        axes = ContentAxes.of(content.words, 9, 0) if kind == "beside" else axes
+    settings = FactorSettings(6, 0.0, 0.0, iterations=3, rounds=2)
+    return space, Training(matrix, content, axes, settings, reader, all_axes)
 
 
 @cache
@@ -72,6 +84,25 @@ def test_every_cut_of_the_reasons_sums_to_the_score(kind, taken, changes):
     if reasons.content is not None:
         np.testing.assert_allclose(reasons.content.total(), expected, atol=2e-5)
         assert not reasons.content.base[[0, 3]].any()  # all that is known of a new item is its content
+
+
+@pytest.mark.parametrize("changes", [{}, {"content_scale": 0.0}], ids=str)
+def test_reasons_by_feature_are_the_score_of_an_item_with_these_features_alone(changes):
+    """Of a new item all is content, and its score is linear in it: words, and vectors beside them."""
+    space, levels = solved("beside", **changes)
+    history, unlike = history_of(2, 7, 11), []
+    for row in range(N_OLD, N_OLD + N_NEW):
+        reasons = levels.reasons(history, space, np.array([row]))
+        parts = csr_array(reasons.content.parts).toarray()[0]
+        unit = levels.reader.by_feature(space.features[[row]]).toarray()[0]
+        for columns in (VECTORS, np.setdiff1d(np.flatnonzero(unit), VECTORS)):
+            alone = np.where(np.isin(np.arange(len(unit)), columns), unit, 0).astype(np.float32)
+            features = csr_array(np.vstack([space.features[:N_OLD].toarray(), alone]))
+            smaller = ItemSpace(IdMap(list(range(N_OLD + 1))), np.array([*range(N_OLD), -1]), features)
+            taken = csr_array((history.data, history.indices, history.indptr), shape=(1, N_OLD + 1))
+            assert parts[columns].sum() == pytest.approx(scores(levels, smaller, taken)[N_OLD], abs=2e-5)
+            unlike.append(abs(parts[columns].sum()))
+    assert min(max(unlike[0::2]), max(unlike[1::2])) > 1e-3  # of vectors, and of words
 
 
 def test_a_part_of_the_reasons_belongs_to_its_item_of_the_history():
