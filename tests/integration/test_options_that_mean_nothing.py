@@ -5,6 +5,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
+import dualnet
 from dualnet.cli import main
 
 EVENTS = "".join(f"u{n % 10},i{n * 7 % 20},{n % 5 - 2},{1 + n % 3}\n" for n in range(60) if n % 3)
@@ -145,3 +146,19 @@ def test_negative_ratings_and_missing_ones(capsys, tmp_path):
     assert code == 0
     assert "2 users, 2 items" in out
     assert "1 of 5 events have no rating" in err
+
+
+def test_a_named_data_set_takes_a_text_encoder_and_keeps_it_for_evaluate(tmp_path, capsys):
+    out = tmp_path / "run"
+    fit = ["fit", "demo", "--model", "content-profile", "--protocol", "citeulike2", "--out", str(out)]
+    code, printed, told = call(capsys, *fit, "--text-encoder", "hashing")
+    assert code == 0, told
+    assert {block.kind for block in dualnet.load(out / "model").featurizer_.blocks} >= {"hashed"}
+    code, again, told = call(capsys, "evaluate", out)
+    assert code == 0, told
+    figures = [line for line in again.splitlines() if "recall" in line]
+    assert figures
+    assert all(line in printed for line in figures)
+    code, _, told = call(capsys, *fit[:-1], tmp_path / "other", "--text", "title", "--text-encoder", "hashing")
+    assert code == 2
+    assert "--text means nothing for 'demo'" in told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -240,8 +240,11 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
             )
         loaded = load_sql(tables, columns)
     elif data == "demo" or data in sources.known():
-        refuse_tables(tables, f"means nothing for '{data}', a named data set that comes with tables of its own")
+        own = replace(tables, text_encoder=TableOptions.text_encoder)
+        refuse_tables(own, f"means nothing for '{data}', a named data set that comes with tables of its own")
         loaded = synthetic.library() if data == "demo" else sources.load(data)
+        if tables.text_encoder != TableOptions.text_encoder:
+            loaded = loaded.with_text_encoder(tables.text_encoder)
     elif os.path.exists(data) or tables.items is not None or "." in data or "/" in data:  # noqa: PTH110 - a Path raises for a name that is too long
         loaded = Dataset.from_tables(data, tables.items, users=tables.users, name=Path(data).name, **columns)
     else:

