@@ -13,7 +13,6 @@ COUPLED = "coupled"
 JOINT = "fusion, solved jointly"
 DUALNET_PAPER = "DualNet, the paper's settings"
 CDL_PAPER = "CDL, the paper's preset"
-PAPER_REPEATS = 2
 NO_PRIOR = float("inf")
 Figures = Mapping[str, Mapping[int, float]]
 
@@ -29,7 +28,7 @@ FULL_CDL = (
 )
 
 
-def paper_methods(paper: Figures, *, bpr: bool = True, full: bool = True) -> tuple[Row, ...]:
+def paper_methods(paper: Figures, *, bpr: bool = True, own_settings: int = 0) -> tuple[Row, ...]:
     """Return WMF, BPR, CDL and DualNet with the paper's figures.
 
     The rows of the paper's own settings are dear, so that they run on few divisions, and on the fullest content alone.
@@ -40,19 +39,19 @@ def paper_methods(paper: Figures, *, bpr: bool = True, full: bool = True) -> tup
         Names ``wmf``, ``bpr``, ``cdl``, ``dualnet``.
     bpr : bool
         Whether BPR is asked for.
-    full : bool
-        Whether the rows of the paper's own settings are.
+    own_settings : int
+        On how many divisions DualNet runs with the paper's own settings; 0 for no such rows.
     """
     wmf, bpr_row, cdl, dualnet = (paper.get(name, {}) for name in ("wmf", "bpr", "cdl", "dualnet"))
     rows = [Row("WMF", "wmf", paper=wmf)]
     if bpr:
         rows.append(Row("BPR", "bpr", paper=bpr_row))
     rows.append(Row("CDL", "cdl", paper=cdl, note=SMALL_CDL))
-    if full:
+    if own_settings:
         rows.append(Row(CDL_PAPER, "cdl", preset="paper", paper=cdl, note=FULL_CDL, repeats=1))
     rows.append(Row(NETWORKS, "dualnet", paper=dualnet, note=OURS))
-    if full:
-        rows.append(Row(DUALNET_PAPER, "dualnet", preset="paper", paper=dualnet, note=SETTINGS, repeats=PAPER_REPEATS))
+    if own_settings:
+        rows.append(Row(DUALNET_PAPER, "dualnet", preset="paper", paper=dualnet, note=SETTINGS, repeats=own_settings))
     return tuple(rows)
 
 

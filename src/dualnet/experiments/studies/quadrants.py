@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .cells import Block, Row, Study, against
-from .methods import COUPLED, DUALNET, JOINT, NETWORKS, SOLVED, whole_methods
+from .methods import DUALNET, NETWORKS, whole_methods
 from .scope import Scope, slug
 from .table1 import NOTES
 
