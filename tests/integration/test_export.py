@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from dualnet import load
 from dualnet.cli import main
 from dualnet.data.synthetic import blocks_world
 from dualnet.models.dualnet import DualNet
@@ -75,8 +76,10 @@ def test_qdrant_folder_and_onnx(capsys, run, tmp_path):
     code, out, _ = call(capsys, run / "knn", "--to", "qdrant", "--out", tmp_path / "q", "--collection", "shop", "--json")
     assert (code, json.loads(out)["where"]) == (0, "shop")
     code, out, err = call(capsys, run, "--to", "onnx", "--out", tmp_path / "encoders")
-    assert (code, out) == (0, f"wrote item and user encoders (opset 17, 24 numbers) to {tmp_path / 'encoders'}\n")
-    assert "0.5 x cosine" in err
+    n_features = load(run / "model").catalogue_.features.shape[1]
+    pieces = f"{24 + 40} dense numbers and {n_features} sparse numbers"
+    assert (code, out) == (0, f"wrote item and user encoders (opset 17, {pieces}) to {tmp_path / 'encoders'}\n")
+    assert "score = inner product of the vectors of item and user + inner product of their content outputs" in err
     assert (tmp_path / "encoders" / "item-encoder.onnx").exists()
 
 

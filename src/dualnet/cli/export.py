@@ -111,12 +111,12 @@ def export(
         from ..exports.onnx_folder import write_onnx
 
         report = {"to": to, "where": str(out), **write_onnx(model, given["--out"], overwrite=overwrite)}
-        line = f"wrote item and user encoders (opset {report['opset']}, {report['width']} numbers) to {out}"
-        remark = report["score"] if report["content_weight"] else None
+        pieces = _pieces(report["width"], report["content_width"])
+        line = f"wrote item and user encoders (opset {report['opset']}, {pieces}) to {out}"
+        remark = report["score"] if report["content_width"] else None
     else:
         report = {"to": to, **_write_vectors(model, to, what or "items", given)}
-        widths = (("width", "dense"), ("sparse_width", "sparse"))
-        pieces = " and ".join(f"{report[width]:,} {kind} numbers" for width, kind in widths if report[width])
+        pieces = _pieces(report["width"], report["sparse_width"])
         line = f"wrote the vectors of {report['written']:,} {report['what']} ({pieces}) to {report['where']}"
         remark = None
         if report["embedding_overlap"] is not None:
@@ -130,6 +130,10 @@ def export(
         print_json(report)
     else:
         say(line)
+
+
+def _pieces(dense: int, sparse: int) -> str:
+    return " and ".join(f"{width:,} {kind} numbers" for width, kind in ((dense, "dense"), (sparse, "sparse")) if width)
 
 
 def _write_vectors(model: Recommender, to: str, what: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A DualNet as a folder of ONNX encoders, with all that another program needs to feed them."""
+"""A model made of levels as a folder of ONNX encoders, with all that another program needs to feed them."""
 
 from __future__ import annotations
 
@@ -11,30 +11,33 @@ from ..data.features import Featurizer
 from ..data.replaced_folder import replaced_folder
 from ..errors import CapabilityError, UsageError, optional_package
 from ..models.base import Recommender
-from ..models.dualnet import DualNet
+from ..models.level_model import LevelModel
 from ..typed_values import path_of
-from .onnx_graph import IR_VERSION, OPSET, item_graph, user_graph
+from .onnx_graph import graph_layout, item_graph, user_graph
+from .onnx_nodes import IR_VERSION, OPSET
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 MANIFEST = "export.json"
-FORMAT = 1
+FORMAT = 2  # 1 had the networks alone
 LARGEST = 2**30  # bytes of constants in one file; protobuf ends at 2 GiB, so that larger ones go to a file beside it
 
 
 def write_onnx(model: Recommender, folder: str | Path, *, overwrite: bool = False) -> dict[str, Any]:
-    """Write both encoders of a DualNet as ONNX, whole or not at all; return the manifest.
+    """Write both encoders of a model as ONNX, whole or not at all; return the manifest.
+
+    The inner product of what they return is the score of `recommend`, with all levels: solved ones, networks, content.
 
     Files: ``item-encoder.onnx`` and ``user-encoder.onnx`` (inputs and outputs as in `item_graph` and `user_graph`),
     ``items.json`` (the ids of the catalogue; position = row), ``features.json`` (names of the features, and the fitted
     blocks that make them), ``user-features.json`` where user columns are read, and ``export.json``: version, opset, widths,
-    and what the content level adds to the score.
+    and how the outputs make the score.
 
     Parameters
     ----------
     model : Recommender
-        A fitted DualNet.
+        A fitted DualNet or Solved.
     folder : str or Path
         Must not exist, or be empty.
     overwrite : bool
@@ -43,26 +46,23 @@ def write_onnx(model: Recommender, folder: str | Path, *, overwrite: bool = Fals
     Raises
     ------
     CapabilityError
-        For a model that is not a DualNet.
+        For a model that is not made of levels.
     UsageError
         If the folder holds something.
     ResourceError
         If it cannot be written; nothing is left behind.
     """
-    if not isinstance(model, DualNet):
+    if not isinstance(model, LevelModel):
         raise CapabilityError(
-            f"model '{model.name}' has no networks to write as ONNX, only tables; export its vectors as Parquet or npz"
+            f"model '{model.name}' has no networks to write as ONNX, nor solved levels; export its vectors as Parquet or npz"
         )
     model._require_fitted()
     with optional_package("onnx", "export", "writing ONNX"):
         import onnx  # noqa: F401
     target = path_of(folder, "folder")
     _check_target(target, overwrite)
-    runtime, space = model.runtime_, model.catalogue_
-    graphs = {
-        "item-encoder.onnx": item_graph(runtime, len(space)),
-        "user-encoder.onnx": user_graph(runtime, runtime.history_table(space.features, space.known)),
-    }
+    levels, space = model.levels_, model.catalogue_
+    graphs = {"item-encoder.onnx": item_graph(levels, space), "user-encoder.onnx": user_graph(levels, space)}
     manifest = _manifest(model)
     documents: dict[str, Any] = {MANIFEST: manifest, "items.json": space.ids.keys}
     for name, featurizer in (("features.json", model.featurizer_), ("user-features.json", model.user_featurizer_)):
@@ -76,18 +76,11 @@ def write_onnx(model: Recommender, folder: str | Path, *, overwrite: bool = Fals
     return manifest
 
 
-def _manifest(model: DualNet) -> dict[str, Any]:
-    weights = model.levels_.weights
-    terms = ["inner product of the vectors" if weights.network == 1 else f"{weights.network:g} x inner product of the vectors"]
-    if weights.content:
-        terms.append(
-            f"{weights.content:g} x cosine of the item's features and the mean of the features of the history's items, each scaled"
-            " to unit length first"
-        )
-    if model.levels_.solved is not None:
-        terms.append("what the solved levels give, which are no network: export vectors as Parquet or npz for the whole score")
-    content = "score = " + " + ".join(terms) + ("; the graphs give the vectors alone" if len(terms) > 1 else "")
-    weight = weights.content
+def _manifest(model: LevelModel) -> dict[str, Any]:
+    layout = graph_layout(model.levels_, model.catalogue_)
+    score = "score = inner product of the vectors of item and user"
+    if layout.sparse_width:
+        score += " + inner product of their content outputs"
     return {
         "format_version": FORMAT,
         "dualnet": __version__,
@@ -96,10 +89,10 @@ def _manifest(model: DualNet) -> dict[str, Any]:
         "fingerprint": model.info_["fingerprint"],
         "opset": OPSET,
         "ir_version": IR_VERSION,
-        "width": model.runtime_.width,
+        "width": layout.width,
+        "content_width": layout.sparse_width,
         "items": len(model.catalogue_),
-        "content_weight": weight,
-        "score": content,
+        "score": score,
     }
 
 
@@ -116,7 +109,7 @@ def _featurizer(featurizer: Featurizer) -> dict[str, Any]:
 def _write_graph(graph: ModelProto, path: Path, manifest: dict[str, Any]) -> None:
     import onnx
 
-    for key in ("dualnet", "model", "fingerprint", "width", "content_weight", "score"):
+    for key in ("dualnet", "model", "fingerprint", "width", "content_width", "score"):
         entry = graph.metadata_props.add()
         entry.key, entry.value = key, str(manifest[key])
     if sum(len(constant.raw_data) for constant in graph.graph.initializer) > LARGEST:

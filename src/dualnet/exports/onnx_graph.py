@@ -1,164 +1,117 @@
-"""The encoders of a DualNet as ONNX graphs, node for node what the NumPy runtime computes."""
+"""The two encoders of a model made of levels as ONNX graphs; the inner product of what they return is the score."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.sparse import issparse
 
-from ..models.numpy_tower import EPSILON, NumpyTower
-from ..models.runtime import DualRuntime
-from ..nn.spec import ACTIVATIONS, walk
+from ..data.space import ItemSpace
+from ..models.content_cosine import at_unit_length
+from ..models.levels import Levels
+from .onnx_nodes import DOUBLE, FLOAT, INT64, Graph
+from .onnx_rows import Rows, each_once, rows_of
+from .onnx_solved import history_weights, solved_items, solved_users
+from .onnx_tower import item_network, user_network
+from .source import Layout
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, ValueInfoProto
-
-OPSET = 17  # the first with LayerNormalization; read by ONNX Runtime from 1.12
-IR_VERSION = 8  # of the file format, the one that came with opset 17
+    from onnx import ModelProto
 
 
-def item_graph(runtime: DualRuntime, catalogue: int) -> ModelProto:
+def graph_layout(levels: Levels, space: ItemSpace) -> Layout:
+    """Return the widths of the outputs ``vectors`` and ``content``; 0 where there is no ``content``."""
+    return Layout.of(levels.item_vectors(space, np.arange(min(1, len(space)))))
+
+
+def item_graph(levels: Levels, space: ItemSpace) -> ModelProto:
     """Return the item encoder.
 
-    Inputs: ``features`` (float32, (n, n_features)), if the model reads content; ``item_row`` (int64, (n,)), if it has
-    residuals: the row of an item of the catalogue, -1 for any other. Output: ``vectors`` (float32, (n, width)).
+    Inputs: ``features`` (float32, (n, n_features)), if any level reads content; ``item_row`` (int64, (n,)), if the model has
+    numbers of single items: the row of an item of the catalogue, -1 for any other, which counts as new. Outputs: ``vectors``
+    (float32, (n, width)), and ``content`` (float32, (n, n_features)) where sparse content is part of the score as it is.
 
     Parameters
     ----------
-    runtime : DualRuntime
-        The trained networks.
-    catalogue : int
-        Items that have a row.
+    levels : Levels
+        Of a fitted model.
+    space : ItemSpace
+        Its catalogue.
     """
-    graph, inputs, firsts = _Graph(), [], []
-    if "item.content" in runtime.tensors:
-        weight = runtime.tensors["item.content"]
-        inputs.append(_value("features", "FLOAT", ["n", weight.shape[0]]))
-        firsts.append(graph.add("MatMul", "features", graph.keep(weight)))
-    if "item.residual" in runtime.tensors:
-        inputs.append(_value("item_row", "INT64", ["n"]))
-        residual = runtime.tensors["item.residual"]
-        firsts.append(graph.rows_or_zero(_padded(residual, catalogue), "item_row"))
-    return graph.model("item-encoder", inputs, _tower(graph, runtime.towers["item"], graph.sum(firsts)), runtime.width)
+    graph, layout = Graph(), graph_layout(levels, space)
+    network, scale, every = levels.network, levels.scale(space, np.arange(len(space))), np.arange(len(space))
+    has_residuals = network is not None and "item.residual" in network.tensors
+    stands = scale is not None or levels.weights.new != 1  # otherwise no item is multiplied by anything
+    features = rows = unit = ""
+    if space.features is not None and levels.reads_content:
+        features = graph.ask("features", FLOAT, "n", space.features.shape[1])
+        if levels.weights.content or (levels.solved is not None and levels.solved.reads_content):
+            unit = _unit(graph, features)
+    if levels.solved is not None or has_residuals or stands:
+        rows = graph.ask("item_row", INT64, "n")
+    parts = []
+    if levels.solved is not None:
+        parts.append(solved_items(graph, levels.solved, space, rows, unit))
+    if network is not None:
+        residuals = (space.known_rows(network.tensors["item.residual"], every), rows) if has_residuals else None
+        parts.append(item_network(graph, network, features, residuals))
+    outputs = {"content": unit} if layout.sparse_width else {}
+    if levels.weights.content and not outputs:
+        parts.append(unit)
+    outputs = {"vectors": graph.beside(parts), **outputs}
+    if stands:
+        factors = np.ones(len(space), np.float32) if scale is None else scale
+        factor = graph.rows_or(factors[:, None], rows, otherwise=levels.weights.new)
+        outputs = {name: graph.add("Mul", result, factor) for name, result in outputs.items()}
+    return graph.model("item-encoder", outputs, layout)
 
 
-def user_graph(runtime: DualRuntime, table: NDArray[np.float32]) -> ModelProto:
+def user_graph(levels: Levels, space: ItemSpace) -> ModelProto:
     """Return the user encoder.
 
-    Inputs: ``item_rows`` (int64, (n, length)), the rows of the different items of each history, filled up with -1;
-    ``columns`` (float32, (n, n_user_features)), if the model reads user columns (zeros if nothing is known). Output:
-    ``vectors`` (float32, (n, width)).
+    Inputs: ``item_rows`` (int64, (n, length)), the rows of the items of each history in any order, filled up with -1; an item
+    that stands there twice counts once. ``columns`` (float32, (n, n_user_features)), if the model reads user columns (zeros
+    if nothing is known). Outputs as in `item_graph`.
 
     Parameters
     ----------
-    runtime : DualRuntime
-        The trained networks.
-    table : ndarray of float32, shape (n_items, levels[0])
-        What each item of the catalogue adds to a history, from `DualRuntime.history_table`.
+    levels, space
+        As in `item_graph`.
     """
-    graph = _Graph()
-    inputs = [_value("item_rows", "INT64", ["n", "length"])]
-    taken = graph.rows_or_zero(table, "item_rows")  # (n, length, width of the first level)
-    total = graph.add("ReduceSum", taken, graph.keep(np.array([1])), keepdims=0)
-    present = graph.add("GreaterOrEqual", "item_rows", graph.keep(np.array(0)))
-    counts = graph.add("ReduceSum", graph.add("Cast", present, to=1), graph.keep(np.array([1])), keepdims=1)
-    length = graph.add("Sqrt", graph.add("Max", counts, graph.keep(np.array(1, np.float32))))
-    firsts = [graph.add("Div", total, length)]
-    if "user.columns" in runtime.tensors:
-        weight = runtime.tensors["user.columns"]
-        inputs.append(_value("columns", "FLOAT", ["n", weight.shape[0]]))
-        firsts.append(graph.add("MatMul", "columns", graph.keep(weight)))
-    return graph.model("user-encoder", inputs, _tower(graph, runtime.towers["user"], graph.sum(firsts)), runtime.width)
+    graph, layout = Graph(), graph_layout(levels, space)
+    rows = each_once(graph, graph.ask("item_rows", INT64, "n", "length"))
+    solved, network, table = levels.solved, levels.network, levels.history_table(space)
+    first = 0 if network is None else network.levels[0]
+    beside = solved.beside if solved is not None and issparse(space.features) else 0.0
+    content: Rows | None = None
+    if beside or levels.weights.content:
+        content = rows_of(graph, at_unit_length(space.features), rows)
+    parts, pieces = [], []
+    if solved is not None:
+        dense = rows_of(graph, table[:, first:], rows)
+        weights = history_weights(graph, solved, space, rows, dense, content if beside else None)
+        parts.append(solved_users(graph, solved, dense, weights))
+        if content is not None and beside:
+            pieces.append(graph.times(graph.cast(content.total(weights), FLOAT), beside))
+    if network is not None:
+        columns = ""
+        if "user.columns" in network.tensors:
+            columns = graph.ask("columns", FLOAT, "n", network.tensors["user.columns"].shape[0])
+        embeddings = user_network(graph, network, table[:, :first], rows, columns)
+        parts.append(graph.times(embeddings, levels.weights.network))
+    if content is not None and levels.weights.content:
+        present = graph.cast(graph.add("GreaterOrEqual", rows, graph.keep(np.int64(0))), DOUBLE)
+        pieces.append(graph.times(_unit(graph, content.total(present)), levels.weights.content))
+    outputs = {"content": graph.sum(pieces)} if layout.sparse_width else {}
+    if pieces and not outputs:
+        parts.append(graph.sum(pieces))
+    return graph.model("user-encoder", {"vectors": graph.beside(parts), **outputs}, layout)
 
 
-def _tower(graph: _Graph, tower: NumpyTower, first: str) -> str:
-    """Add the levels of one side and return the name of the joined embeddings."""
-    return walk(tower.spec, _Nodes(graph, tower), first)
-
-
-class _Nodes:
-    """The steps of a tower as nodes of a graph; what flows is the name of a result."""
-
-    def __init__(self, graph: _Graph, tower: NumpyTower) -> None:
-        self.graph, self.tower = graph, tower
-
-    def mapped(self, level: int, below: str) -> str:
-        layer = self.tower.layers[level]
-        sums = below if layer.weight is None else self.graph.add("MatMul", below, self.graph.keep(layer.weight))
-        return self.graph.add("Add", sums, self.graph.keep(layer.bias))
-
-    def normed(self, level: int, sums: str) -> str:
-        norm = self.tower.layers[level].norm
-        if norm is None:
-            return sums
-        scale, shift = (self.graph.keep(array) for array in norm)
-        return self.graph.add("LayerNormalization", sums, scale, shift, axis=-1, epsilon=float(EPSILON))
-
-    def activated(self, level: int, sums: str) -> str:
-        return self.graph.add(ACTIVATIONS[self.tower.spec.activation].onnx, sums)
-
-    def matched(self, level: int, output: str) -> str:
-        branch = self.tower.layers[level].branch
-        if branch is None:
-            return output
-        return self.graph.add("Add", self.graph.add("MatMul", output, self.graph.keep(branch[0])), self.graph.keep(branch[1]))
-
-    def joined(self, embeddings: Sequence[str]) -> str:
-        return self.graph.add("Mul", self.graph.add("Concat", *embeddings, axis=1), self.graph.keep(self.tower.scale))
-
-
-class _Graph:
-    """Nodes and constants of one graph; every result gets a name of its own."""
-
-    def __init__(self) -> None:
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
-
-    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node and return the name of its result."""
-        from onnx import helper
-
-        name = f"{operator.lower()}{len(self._nodes)}"
-        self._nodes.append(helper.make_node(operator, list(inputs), [name], name=name, **attributes))
-        return name
-
-    def keep(self, array: NDArray[Any]) -> str:
-        """Add a constant and return its name."""
-        from onnx import numpy_helper
-
-        name = f"constant{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name))
-        return name
-
-    def rows_or_zero(self, table: NDArray[np.float32], rows: str) -> str:
-        """Look up rows of a table, zeros for -1: a row of zeros stands first, and all rows are one further."""
-        behind = np.concatenate([np.zeros((1, table.shape[1]), np.float32), table])
-        further = self.add("Add", rows, self.keep(np.array(1)))
-        return self.add("Gather", self.keep(behind), further, axis=0)
-
-    def sum(self, names: Sequence[str]) -> str:
-        """Return the sum of one or two results."""
-        return names[0] if len(names) == 1 else self.add("Add", *names)
-
-    def model(self, name: str, inputs: list[ValueInfoProto], result: str, width: int) -> ModelProto:
-        """Return the whole as a model with the output ``vectors``."""
-        from onnx import helper
-
-        self._nodes.append(helper.make_node("Identity", [result], ["vectors"], name="vectors"))
-        output = _value("vectors", "FLOAT", ["n", width])
-        graph = helper.make_graph(self._nodes, name, inputs, [output], initializer=self._constants)
-        return helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="dualnet"
-        )
-
-
-def _value(name: str, kind: str, shape: list[int | str]) -> ValueInfoProto:
-    from onnx import TensorProto, helper
-
-    return helper.make_tensor_value_info(name, getattr(TensorProto, kind), shape)
-
-
-def _padded(table: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
-    return np.concatenate([table, np.zeros((rows - len(table), table.shape[1]), np.float32)])
+def _unit(graph: Graph, name: str) -> str:
+    """Return rows at unit length, in single precision; rows of zeros stay."""
+    wide = graph.cast(name, DOUBLE)
+    squares = graph.add("ReduceSum", graph.add("Mul", wide, wide), graph.axes(1), keepdims=1)
+    least = graph.keep(np.float64(np.finfo(np.float64).tiny))
+    return graph.cast(graph.add("Div", wide, graph.add("Sqrt", graph.add("Max", squares, least))), FLOAT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,13 @@ class Layout:
 
     width: int
     sparse_width: int
+
+    @classmethod
+    def of(cls, vectors: Vectors) -> Self:
+        """Return the layout of some vectors."""
+        if isinstance(vectors, JoinedVectors):
+            return cls(vectors.dense.shape[1], vectors.sparse.shape[1])
+        return cls(0, vectors.shape[1]) if issparse(vectors) else cls(vectors.shape[1], 0)
 
     @property
     def sparse_name(self) -> str:
@@ -134,10 +142,7 @@ class VectorSource:
 
 def layout_of(model: Recommender) -> Layout:
     """Return in which pieces the vectors of a model come."""
-    vectors = model.encode_items(model.catalogue_, np.arange(min(1, len(model.catalogue_))))
-    if isinstance(vectors, JoinedVectors):
-        return Layout(vectors.dense.shape[1], vectors.sparse.shape[1])
-    return Layout(0, vectors.shape[1]) if issparse(vectors) else Layout(vectors.shape[1], 0)
+    return Layout.of(model.encode_items(model.catalogue_, np.arange(min(1, len(model.catalogue_)))))
 
 
 def items_of(model: Recommender, content: Content | None = None) -> VectorSource:

@@ -109,7 +109,7 @@ class Levels:
     def reads_content(self) -> bool:
         """Whether content says anything of an item, so that new ones can be scored."""
         by_network = self.network is not None and "item.content" in self.network.tensors
-        by_solution = self.solved is not None and (self.solved.items.content_map is not None or self.solved.joint.reads_content)
+        by_solution = self.solved is not None and self.solved.reads_content
         return by_network or by_solution or bool(self.weights.content)
 
     @property

@@ -1,4 +1,4 @@
-"""ONNX: the graphs compute what the runtime computes, for every design, activation and normalisation."""
+"""ONNX: the graphs compute what the networks compute, for every design, activation and normalisation; and the folder."""
 
 import json
 from pathlib import Path
@@ -9,11 +9,14 @@ from scipy.sparse import csr_array
 
 from dualnet import DualNet
 from dualnet.data.features import Featurizer
+from dualnet.data.space import ItemSpace
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import CapabilityError, ResourceError, UsageError
 from dualnet.exports import onnx_folder
 from dualnet.exports.onnx_folder import write_onnx
 from dualnet.exports.onnx_graph import item_graph, user_graph
+from dualnet.ids import IdMap
+from dualnet.models.levels import Levels, LevelWeights
 from dualnet.models.runtime import DualRuntime
 from dualnet.nn.spec import ACTIVATIONS, TowerSpec
 
@@ -40,6 +43,11 @@ def random_runtime(design, activation, norm, *, content=True, residual=True, col
     return DualRuntime(spec.to_config(), tensors)
 
 
+def alone(runtime):
+    """The networks and no other level."""
+    return Levels(None, runtime, LevelWeights(), IdMap([]))
+
+
 @pytest.mark.parametrize("design", ["basic", "multi-level", "branching"])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("norm", ["layer", "none"])  # batch normalisation is in the weights already
@@ -49,7 +57,8 @@ def test_graphs_equal_the_runtime(design, activation, norm, kind):
     rng = np.random.default_rng(1)
     features = rng.normal(size=(10, 9)).astype(np.float32) if kind.get("content", True) else None
     known = np.array([0, 1, 2, 3, 4, 5, 6, -1, -1, -1])  # three items of the catalogue came after training
-    graph = item_graph(runtime, 10)
+    levels, space = alone(runtime), ItemSpace(IdMap(np.arange(10)), known, features)
+    graph = item_graph(levels, space)
     onnx.checker.check_model(graph, full_check=True)
     inputs = {"features": features, "item_row": np.arange(10)}
     encoder = session(graph)
@@ -62,7 +71,7 @@ def test_graphs_equal_the_runtime(design, activation, norm, kind):
         assert np.abs(fresh - found)[:7].max() > 1e-3
 
     table = runtime.history_table(features, known)
-    graph = user_graph(runtime, table)
+    graph = user_graph(levels, space)
     onnx.checker.check_model(graph, full_check=True)
     histories = [[3, 1, 9], [], [0], [2, 4, 5, 6, 7]]
     matrix = csr_array(np.array([[row in history for row in range(10)] for history in histories], np.float32))
@@ -74,21 +83,29 @@ def test_graphs_equal_the_runtime(design, activation, norm, kind):
 
 
 def test_nobody_and_no_history():
-    graph = session(user_graph(random_runtime("branching", "tanh", "none"), np.ones((7, 8), np.float32)))
+    runtime = random_runtime("branching", "tanh", "none", content=False)
+    graph = session(user_graph(alone(runtime), ItemSpace(IdMap(np.arange(7)), np.arange(7))))
     assert graph.run(None, {"item_rows": np.empty((0, 4), np.int64)})[0].shape == (0, 18)
     empty = graph.run(None, {"item_rows": np.empty((2, 0), np.int64)})[0]
     np.testing.assert_array_equal(empty, graph.run(None, {"item_rows": np.full((2, 3), -1)})[0])
 
 
-@pytest.mark.parametrize("parameters", [{"norm": "batch"}, {"norm": "layer", "design": "basic"}, {"user_input": "reference"}])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"norm": "batch"},
+        {"norm": "layer", "design": "basic"},
+        {"user_input": "reference"},
+        {"factors": 6, "content_scale": 0.5},
+    ],
+)
 def test_a_trained_model_as_a_folder(tmp_path, parameters):
     world = blocks_world()
-    model = DualNet(levels=(16, 8), epochs=2, user_batch=20, content_weight=0.5, factors=0, new_scale=1.0, **parameters).fit(
-        world
-    )
+    settings = {"levels": (16, 8), "epochs": 2, "user_batch": 20, "content_weight": 0.5, "factors": 0, "new_scale": 1.0}
+    model = DualNet(**{**settings, **parameters}).fit(world)
     manifest = write_onnx(model, tmp_path / "encoders")
-    assert manifest["content_weight"] == 0.5
-    assert manifest["score"].startswith("score = inner product of the vectors + 0.5 x cosine")
+    assert manifest["content_width"] == model.catalogue_.features.shape[1]
+    assert manifest["score"] == "score = inner product of the vectors of item and user + inner product of their content outputs"
     ids = json.loads((tmp_path / "encoders" / "items.json").read_text())
     assert ids == model.catalogue_.ids.keys
     described = json.loads((tmp_path / "encoders" / "features.json").read_text())
@@ -104,21 +121,13 @@ def test_a_trained_model_as_a_folder(tmp_path, parameters):
     }
     features = Featurizer.from_state(described, arrays).transform(world.items).toarray()
     items = session(str(tmp_path / "encoders" / "item-encoder.onnx"))
-    assert items.get_modelmeta().custom_metadata_map["content_weight"] == "0.5"
-    found = items.run(None, {"features": features, "item_row": np.arange(len(ids))})[0]
-    own = model.encode_items(model.catalogue_)
-    np.testing.assert_allclose(found, own.dense, atol=1e-5)
+    assert items.get_modelmeta().custom_metadata_map["score"] == manifest["score"]
+    found = items.run(["vectors", "content"], {"features": features, "item_row": np.arange(len(ids))})
+    assert [part.shape[1] for part in found] == [manifest["width"], manifest["content_width"]]
     rows = np.array([[ids.index("i1-0"), ids.index("i1-1"), -1]])
-    users = session(str(tmp_path / "encoders" / "user-encoder.onnx")).run(None, {"item_rows": rows})[0]
-    content = own.sparse @ (own.sparse[[rows[0, 0]]] + own.sparse[[rows[0, 1]]]).toarray()[0]
-    cosine = content / np.linalg.norm((own.sparse[[rows[0, 0]]] + own.sparse[[rows[0, 1]]]).toarray())
-    np.testing.assert_allclose((found @ users.T)[:, 0] + 0.5 * cosine, model.score(ids, history=["i1-0", "i1-1"]), atol=1e-5)
-
-
-def test_what_the_graphs_do_not_hold_is_said(tmp_path):
-    model = DualNet(levels=(8,), epochs=1, user_batch=20, factors=4, network_weight=0.5, content_weight=0.0).fit(blocks_world())
-    manifest = write_onnx(model, tmp_path / "encoders")
-    assert manifest["score"].startswith("score = 0.5 x inner product of the vectors + what the solved levels give")
+    user = session(str(tmp_path / "encoders" / "user-encoder.onnx")).run(["vectors", "content"], {"item_rows": rows})
+    score = (found[0] @ user[0].T + found[1] @ user[1].T)[:, 0]
+    np.testing.assert_allclose(score, model.score(ids, history=["i1-0", "i1-1"]), atol=1e-5)
 
 
 def test_large_tables_go_to_a_file_beside(tmp_path, dualnet_model, monkeypatch):
@@ -142,7 +151,7 @@ def test_only_our_folders_are_replaced_and_only_if_asked(tmp_path, dualnet_model
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     with pytest.raises(UsageError, match="was not written by dualnet export"):
         write_onnx(dualnet_model, tmp_path / "mine", overwrite=True)
-    with pytest.raises(CapabilityError, match="model 'item-knn' has no networks to write as ONNX"):
+    with pytest.raises(CapabilityError, match="model 'item-knn' has no networks to write as ONNX, nor solved levels"):
         write_onnx(neighbour_model, tmp_path / "knn")
     monkeypatch.setattr(onnx, "save_model", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(ResourceError, match="No space left on device; choose another place"):

@@ -12,13 +12,16 @@ import torch
 from scipy.sparse import csr_array
 
 from dualnet import DualNet, load
+from dualnet.data.space import ItemSpace
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import ArtifactError
 from dualnet.exports import onnx_graph
+from dualnet.ids import IdMap
 from dualnet.models import cdl, dualnet_parameters
 from dualnet.models import dualnet as dualnet_module
 from dualnet.models.cdl import CDL
 from dualnet.models.content_encoder import ContentEncoder
+from dualnet.models.levels import Levels, LevelWeights
 from dualnet.models.runtime import DualRuntime
 from dualnet.nn.blocks import activation_function
 from dualnet.nn.dual import DualNetwork, DualShape
@@ -88,7 +91,10 @@ def agrees(design, activation, norm, top_branch=False):
             rise = double.forward(first + step).sum(1) - double.forward(first - step).sum(1)
             np.testing.assert_allclose(slopes[:, column], rise / 2e-6, atol=1e-6)
     features = np.random.default_rng(2).normal(size=(4, 9)).astype(np.float32)
-    session = pytest.importorskip("onnxruntime").InferenceSession(onnx_graph.item_graph(runtime, 15).SerializeToString())
+    levels = Levels(None, runtime, LevelWeights(), IdMap([]))
+    space = ItemSpace(IdMap(np.arange(15)), np.arange(15), np.zeros((15, 9), np.float32))
+    graph = onnx_graph.item_graph(levels, space)
+    session = pytest.importorskip("onnxruntime").InferenceSession(graph.SerializeToString())
     found = session.run(None, {"features": features, "item_row": np.array([0, 3, 14, -1])})[0]
     entered = features.astype(np.float64) @ runtime.tensors["item.content"]
     entered[:3] += runtime.tensors["item.residual"][[0, 3, 14]]

@@ -77,6 +77,11 @@ class SolvedLevels:
         """Weight in a score of the products of the sparse content that vectors have beside their dense part; 0 where they have none."""
         return self.joint.beside if self.joint.axes is not None and self.reader.axes is None else 0.0
 
+    @property
+    def reads_content(self) -> bool:
+        """Whether content says anything of an item: its factors, or a part of the score as it is."""
+        return self.items.content_map is not None or self.joint.reads_content
+
     def item_vectors(self, space: ItemSpace, rows: Rows) -> Vectors:
         """Return the vectors of some items of a space; new items have the factors that their content predicts."""
         known = space.known[rows]
@@ -171,7 +176,7 @@ class SolvedLevels:
         return Cut(base, csr_array((values, own.indices, own.indptr), shape=own.shape))
 
     def _content(self, space: ItemSpace, rows: Rows) -> Any | None:
-        if space.features is None or (self.items.content_map is None and not self.joint.reads_content):
+        if space.features is None or not self.reads_content:
             return None
         return self.reader(space.features[rows])
 
