@@ -37,7 +37,7 @@ def half_step(
     """Return the minimiser of one side, given the factors of the other: exact, or a few steps from a start.
 
     Row i is (V'C_iV + l_i I)^-1 (V'C_i r_i + l_i p_i), where the prior p_i is zero unless given, with C_i = diag(a_ij on
-    positives, b elsewhere). The part b V'V + l_i I is diagonal in the basis of the eigenvectors of V'V; to it come as many rank-one
+    positives, b elsewhere); of zeros that are known C_i has b + c_ij. The part b V'V + l_i I is diagonal in the basis of the eigenvectors of V'V; to it come as many rank-one
     terms as i has positives. With few positives the system to solve is as small as they are few (Woodbury), and with many it is as
     wide as the factors; both are exact. An alternation, which solves the same rows again and again, gives `start`: then conjugate
     gradients, preconditioned by that diagonal, go some steps towards the minimiser, at a fraction of the cost.
@@ -47,7 +47,8 @@ def half_step(
     other : ndarray of float32, shape (n_columns, width)
         Factors V of the columns.
     matrix : csr_array of float32, shape (n_rows, n_columns), or SortedRows
-        Weights a_ij > b of the positives; sorted once by whoever calls this more than once.
+        Weights a_ij > b of the positives, and -c_ij where a zero is known (`known_zeros.with_known_zeros`); sorted once by
+        whoever calls this more than once.
     zero_weight : float
         Weight b of everything else.
     regularization : float
@@ -148,7 +149,7 @@ def weighted_error(
     ----------
     users, items : ndarray of float32, shape (n_users, width), (n_items, width)
     matrix : csr_array, shape (n_users, n_items)
-        Weights a_ij.
+        As in `half_step`.
     zero_weight : float
         Weight b.
     user_regularization, item_regularization : float
@@ -161,7 +162,8 @@ def weighted_error(
         part = slice(start, start + 2**17)
         scores[part] = np.einsum("nk,nk->n", u[rows[part]], v[matrix.indices[part]])
     zeros = zero_weight * float(np.sum((u.T @ u) * (v.T @ v)))
-    positives = float((matrix.data * (1 - scores) ** 2 - zero_weight * scores**2).sum())
+    data = matrix.data.astype(np.float64)
+    positives = float(np.where(data > 0, data * (1 - scores) ** 2 - zero_weight * scores**2, -data * scores**2).sum())
     return zeros + positives + user_regularization * float((u * u).sum()) + item_regularization * float((v * v).sum())
 
 

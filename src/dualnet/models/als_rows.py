@@ -30,7 +30,8 @@ class SortedRows:
     order : ndarray of int, shape (n,)
         Which rows have entries, the shortest first.
     bounds, columns, weights : ndarray
-        Those rows in that order, as a CSR matrix has them.
+        Those rows in that order, as a CSR matrix has them. Positives weigh above 0; an entry below 0 is a known zero, which
+        weighs so much more than the others.
     n_rows : int
         Of the whole matrix.
     """
@@ -51,10 +52,10 @@ class SortedRows:
         return cls(order, rows.indptr, rows.indices, rows.data.astype(np.float32, copy=False), len(counts))
 
     def totals(self) -> NDArray[np.float64]:
-        """Return the sum of the weights of every row of the whole matrix."""
+        """Return the sum of the weights of the positives of every row of the whole matrix."""
         found = np.zeros(self.n_rows)
         if len(self.order):
-            found[self.order] = np.add.reduceat(self.weights, self.bounds[:-1], dtype=np.float64)
+            found[self.order] = np.add.reduceat(targets(self.weights), self.bounds[:-1], dtype=np.float64)
         return found
 
     def batches(self, width: int, *, square: bool) -> list[slice]:
@@ -129,9 +130,9 @@ class Systems:
         return np.asarray(self.prior[rows] * (penalty / (self.zeros + penalty)))
 
     def above_zero(self, columns: Rows, weights: Array) -> Array:
-        """Return by how much positives weigh more than the zeros they replace; 0 where there is padding."""
+        """Return by how much positives, and known zeros, weigh more than the zeros they replace; 0 where there is padding."""
         replaced = np.float32(self.zero_weight) if self.is_new is None else np.where(self.is_new[columns], 0, self.zero_weight)
-        return np.where(weights > 0, weights - replaced, 0).astype(np.float32)
+        return np.where(weights > 0, weights - replaced, -weights).astype(np.float32)
 
     def exact(self, rows: Rows, columns: Rows, weights: Array) -> Array:
         """Return the minimisers of a batch.
@@ -139,15 +140,15 @@ class Systems:
         With fewer positives than factors the system is as small as they are few (Woodbury); else it is as wide as the factors.
         """
         factors = np.take(self.factors, columns, axis=0)
-        extra, target = self.above_zero(columns, weights), weights
+        extra, target = self.above_zero(columns, weights), targets(weights)
         diagonal = self.zeros + self.penalties[rows, None]
         found = self.without_positives(rows)
         if self.prior is not None:
-            target = weights - extra * _times(factors, found)
+            target = target - extra * _times(factors, found)
         longest = columns.shape[1]
         if longest < len(self.zeros):  # (D^-1 + V M^-1 V') y = D^-1 a; padding is a row of the identity
             factors *= (1 / np.sqrt(diagonal))[:, None, :]
-            present = weights > 0
+            present = weights != 0
             if not present.all():
                 factors *= present[:, :, None]
             inverse = np.divide(1, extra, out=np.ones_like(extra), where=present)
@@ -169,7 +170,7 @@ class Systems:
         extra = self.above_zero(columns, weights)
         diagonal = self.zeros + self.penalties[rows, None]
         found = start.copy()
-        residual = _sum(weights - extra * _times(factors, found), factors) - diagonal * found
+        residual = _sum(targets(weights) - extra * _times(factors, found), factors) - diagonal * found
         if self.prior is not None:
             residual += self.penalties[rows, None] * self.prior[rows]
         inverse = np.reciprocal(diagonal)
@@ -185,6 +186,11 @@ class Systems:
                 last, square = square, _dots(residual, scaled)
                 direction = scaled + (square / np.maximum(last, TINY))[:, None] * direction
         return found
+
+
+def targets(weights: Array) -> Array:
+    """Return weight times what is aimed at, 1 for positives and 0 for known zeros and padding."""
+    return np.maximum(weights, 0)
 
 
 def _times(factors: Array, vectors: Array) -> Array:

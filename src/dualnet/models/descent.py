@@ -15,7 +15,6 @@ from scipy.sparse import csr_array
 
 from ..data.content import Matrix
 from ..data.dataset import Dataset
-from ..data.other_events import DISLIKE
 from ..data.space import ItemSpace
 from ..data.tasks import RankingTask
 from ..errors import UsageError
@@ -38,6 +37,7 @@ from ..train.trainer import Trainer, TrainerSettings, TrainingState
 from ..train.warm_start import restore_network, start_new_rows
 from .base import Prepared
 from .choosing import ValidationTasks
+from .known_zeros import known_zeros
 from .runtime import DualRuntime
 
 if TYPE_CHECKING:
@@ -212,17 +212,8 @@ def _objective(model: DualNet, known: Prepared, stage: Stage) -> DualObjective:
             model.mask, model.fold, model.noise, model.history_noise, model.residual_dropout, stage.seed, model.column_dropout
         ),
         LossSettings(model.zero_weight, model.loss),
-        known_zeros=_known_zeros(known, model.dislike_weight),
+        known_zeros=known_zeros(known.data.interactions, model.dislike_weight),
     )
-
-
-def _known_zeros(known: Prepared, weight: float) -> csr_array | None:
-    """Return what each dislike of a training item weighs beyond other zeros."""
-    others = known.data.interactions.others
-    if others is None or weight == 0:
-        return None
-    disliked = others.keep(others.kinds.data == DISLIKE)
-    return disliked.pattern() * np.float32(weight) if len(disliked) else None
 
 
 def _shape(model: DualNet, known: Prepared, depth: int) -> DualShape:

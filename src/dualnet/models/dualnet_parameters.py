@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, get_args
 from ..errors import UsageError, nearest
 from ..nn.spec import ACTIVATIONS, Design, Norm
 from .choosing import FIGURES
+from .known_zeros import check_dislike_weight
 from .solved.parameters import check_solved
 
 if TYPE_CHECKING:
@@ -69,8 +70,7 @@ def check_parameters(model: DualNet) -> None:
         raise UsageError(f"skip_empty={model.skip_empty!r} must be at least 0 and at most 1")
     if not 0 < model.fold < 1:
         raise UsageError(f"fold={model.fold!r} must be above 0 and below 1")
-    if not 0 <= model.dislike_weight < float("inf"):
-        raise UsageError(f"dislike_weight={model.dislike_weight!r} must be a number of at least 0")
+    check_dislike_weight(model)
     if not 0 < model.zero_weight < 1:
         raise UsageError(
             f"zero_weight={model.zero_weight!r} must be above 0 and below the weight 1 of positives: without zeros, or with"

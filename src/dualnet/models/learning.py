@@ -18,6 +18,7 @@ from ..train.options import RunOptions
 from ..train.progress import EpochProgress
 from .base import Prepared, Recommender
 from .choosing import Phase, sample_users
+from .known_zeros import known_zeros
 from .level_choice import Question, choose_standing, choose_weights
 from .levels import Levels, LevelWeights
 from .runtime import DualRuntime
@@ -84,6 +85,7 @@ class Learner(Recommender):
     new_scale: float | None
     unliked_scale: float | None
     trials: int | None = None
+    dislike_weight: float = 0.0
     levels_: Levels
 
     def _train_networks(
@@ -246,9 +248,10 @@ def _training(model: Learner, known: Prepared, reader: ContentReader | None = No
             if isinstance(content, WordsAndVectors):
                 axes, ridge_axes = ContentAxes.of(content.words, AXES, model.seed_), axes
     matrix = csr_array(known.data.interactions.matrix)
+    zeros = known_zeros(known.data.interactions, model.dislike_weight)
     width = min(model.factors, *matrix.shape)  # more factors than users or items say nothing
     settings = FactorSettings(width, 0.0, 0.0, random_state=model.seed_)
-    return Training(matrix, content, axes, settings, reader, ridge_axes)
+    return Training(matrix, content, axes, settings, reader, ridge_axes, zeros)
 
 
 def _reader(model: Learner, features: Matrix) -> ContentReader:

@@ -18,6 +18,7 @@ from ..train.tracking.guard import tracked
 from ..typed_values import plain
 from .core import Core, Prepared
 from .growth import grow
+from .known_zeros import learned_dislikes
 from .one_writer import one_writer
 from .question_content import as_content, as_user_content
 
@@ -114,7 +115,9 @@ class Updates(Core):
         updated.user_features_ = grown.prepared.user_features
         number = int(self.info_.get("update", {}).get("number", 0)) + 1
         weights = np.ones(self.histories_.nnz, np.float32) if self.weights_ is None else self.weights_
-        idle = grown.added["pairs"] == 0 and np.array_equal(data.matrix.data, weights)  # no pair is new, and none is heavier
+        dislikes = (learned_dislikes(self, self.seen_, len(self.items_)), learned_dislikes(self, grown.seen, len(data.items)))
+        # no pair is new, none is heavier, and no dislike that counts is new
+        idle = grown.added["pairs"] == 0 and np.array_equal(data.matrix.data, weights) and dislikes[0] == dislikes[1]
         fingerprint = grown.prepared.data.fingerprint()
         described = {"model": self.name, "data": self.info_["data"], "fingerprint": fingerprint, "update": number}
         described |= self.written_params()

@@ -19,6 +19,7 @@ from ..train.options import RunOptions
 from .als import contributions, half_step, row_penalty
 from .als_rows import SortedRows, blas_threads
 from .base import Capabilities, Prepared, Recommender
+from .known_zeros import check_dislike_weight, known_zeros, with_known_zeros
 from .reasons import Reasons, linear
 from .saved_arrays import saved_array
 
@@ -46,6 +47,9 @@ class WMF(Recommender):
         How the penalty of a user or an item grows with its data: l (sum of weights of the positives + b n)^v, with the weight b of
         the n zeros. 0 is the same penalty for all; 1 one in proportion to the data, with a `regularization` that is smaller by about
         that sum (Rendle et al. 2021).
+    dislike_weight : float
+        What a dislike weighs beyond other zeros, b + dislike_weight in all, when the factors are learned. 0 takes it for any
+        zero. An answer is the half-step of the likes, with it or without.
     iterations : int
         Alternations; each brings all users, then all items, nearer to their minimisers by three steps of conjugate gradients from
         where the last one left them, which ranks as exact steps do at a third of their time.
@@ -62,6 +66,7 @@ class WMF(Recommender):
         zero_weight: float = 0.01,
         regularization: float = 1.0,
         regularization_power: float = 0.0,
+        dislike_weight: float = 0.0,
         iterations: int = 15,
         random_state: RandomState = 0,
     ) -> None:
@@ -69,6 +74,7 @@ class WMF(Recommender):
         self.zero_weight = zero_weight
         self.regularization = regularization
         self.regularization_power = regularization_power
+        self.dislike_weight = dislike_weight
         self.iterations = iterations
         self.random_state = random_state
 
@@ -90,11 +96,13 @@ class WMF(Recommender):
 
     def _check(self) -> None:
         check_factors(self, self.regularization_power)
+        check_dislike_weight(self)
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         self.item_factors_ = factorise(
-            self, known.data.interactions.matrix, regularization_power=self.regularization_power, threads=run.threads
-        )
+            self, known.data.interactions.matrix, regularization_power=self.regularization_power, threads=run.threads,
+            zeros=known_zeros(known.data.interactions, self.dislike_weight),
+        )  # fmt: skip
 
     def _update(
         self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions
@@ -103,6 +111,7 @@ class WMF(Recommender):
         self.item_factors_ = factorise_further(
             self, known.data.interactions.matrix, self.item_factors_, rounds,
             regularization_power=self.regularization_power, threads=run.threads,
+            zeros=known_zeros(known.data.interactions, self.dislike_weight),
         )  # fmt: skip
         return {"epochs": rounds}
 
@@ -131,7 +140,12 @@ class WMF(Recommender):
 
 
 def factorise(
-    model: Any, matrix: csr_array, *, regularization_power: float = 0.0, threads: int | None = None
+    model: Any,
+    matrix: csr_array,
+    *,
+    regularization_power: float = 0.0,
+    threads: int | None = None,
+    zeros: csr_array | None = None,
 ) -> NDArray[np.float32]:
     """Return item factors of a training matrix, shape (n_items, factors).
 
@@ -145,6 +159,8 @@ def factorise(
         How the penalty of a row grows with its data, as in `half_step`.
     threads : int, optional
         Threads; by default as many as matrix products use.
+    zeros : csr_array, shape (n_users, n_items), optional
+        What known zeros weigh beyond others.
 
     Raises
     ------
@@ -154,7 +170,7 @@ def factorise(
     check_factorisation(model, matrix, regularization_power)
     items = start_factors(matrix.shape[1], model.factors, model.seed_)
     users = np.zeros((matrix.shape[0], model.factors), np.float32)
-    return alternate(model, matrix, users, items, model.iterations, regularization_power, threads)
+    return alternate(model, with_known_zeros(matrix, zeros), users, items, model.iterations, regularization_power, threads)
 
 
 def factorise_further(
@@ -165,6 +181,7 @@ def factorise_further(
     *,
     regularization_power: float = 0.0,
     threads: int | None = None,
+    zeros: csr_array | None = None,
 ) -> NDArray[np.float32]:
     """Return item factors after more alternations, new items included, shape (n_items, factors).
 
@@ -179,7 +196,7 @@ def factorise_further(
         stay zero with them.
     iterations : int
         Alternations.
-    regularization_power, threads
+    regularization_power, threads, zeros
         As in `factorise`.
 
     Raises
@@ -190,7 +207,7 @@ def factorise_further(
     check_factorisation(model, matrix, regularization_power)
     factors = start_factors(matrix.shape[1], items.shape[1], model.seed_)
     factors[: len(items)] = items
-    return alternate(model, matrix, None, factors, iterations, regularization_power, threads)
+    return alternate(model, with_known_zeros(matrix, zeros), None, factors, iterations, regularization_power, threads)
 
 
 def alternate(

@@ -14,6 +14,7 @@ from scipy.sparse import csr_array, vstack
 from ...data.space import ItemSpace
 from ...data.tasks import RankingTask
 from ..choosing import Scorer, mean_recalls
+from ..known_zeros import with_known_zeros
 from ..wmf import start_factors
 from .content import AS_IT_IS, ContentReader, words_of
 from .factors import FactorSettings, ItemFactors, factors_with_prior, plain_factors
@@ -59,6 +60,8 @@ class Training:
         How the content was read.
     ridge_axes : ContentAxes, optional
         Leading axes of all of the content, where they are not those of its words.
+    known_zeros : csr_array, shape (n_users, n_items), optional
+        What dislikes weigh beyond other zeros.
     """
 
     matrix: csr_array
@@ -67,6 +70,7 @@ class Training:
     settings: FactorSettings
     reader: ContentReader = AS_IT_IS
     ridge_axes: ContentAxes | None = None
+    known_zeros: csr_array | None = None
 
     def zero_weight(self, multiple: float) -> float:
         """Return a weight of zeros: a multiple of the density of the matrix, at most half of the lightest positive."""
@@ -103,13 +107,13 @@ class Training:
 
     def _with_rows(self, choice: SolvedChoice) -> csr_array:
         """Return the matrix with a row for each feature of the content, which weighs more than a zero where an item has it."""
-        words = words_of(self.content)
+        matrix, words = with_known_zeros(self.matrix, self.known_zeros), words_of(self.content)
         if choice.relation == 0 or words is None:
-            return self.matrix
+            return matrix
         features = csr_array(words.T)
         weights = np.full(features.nnz, choice.zero_weight + choice.relation, np.float32)
         rows = csr_array((weights, features.indices, features.indptr), shape=features.shape)
-        return csr_array(vstack([self.matrix, rows], format="csr"))
+        return csr_array(vstack([matrix, rows], format="csr"))
 
     def join(self, items: ItemFactors, choice: SolvedChoice) -> SolvedLevels:
         """Return solved levels with the user's side of some factors."""
@@ -244,7 +248,8 @@ class Search:
         known = [(task, space) for task, space in self._asked if space.is_known[task.candidates].any()] or self._asked
         whole = self._training
         small = replace(whole.settings, factors=min(SEARCH_FACTORS, whole.settings.factors), iterations=SEARCH_ITERATIONS)
-        narrow = Training(thinned(whole.matrix, SEARCH_PAIRS), None, None, small)
+        zeros = None if whole.known_zeros is None else thinned(whole.known_zeros, SEARCH_PAIRS, whole.matrix)
+        narrow = Training(thinned(whole.matrix, SEARCH_PAIRS), None, None, small, known_zeros=zeros)
         found: dict[tuple[float, float], float] = {}
 
         def recall(weight: float, penalty: float) -> float:
@@ -286,7 +291,7 @@ def _climb(value: Callable[[float], float], start: float) -> float:
     return place
 
 
-def thinned(matrix: csr_array, pairs: int) -> csr_array:
-    """Return every k-th user of a matrix, so that about so many pairs are left."""
-    every = -(-matrix.nnz // pairs)
+def thinned(matrix: csr_array, pairs: int, likes: csr_array | None = None) -> csr_array:
+    """Return every k-th user of a matrix, so that about so many pairs are left of it, or of the likes of the same users."""
+    every = -(-(matrix if likes is None else likes).nnz // pairs)
     return matrix if every <= 1 else csr_array(matrix[::every])

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ...errors import UsageError
 from ...rng import RandomState
+from ..known_zeros import check_dislike_weight
 from ..level_model import LevelModel
 from .parameters import check_solved
 
@@ -18,7 +19,9 @@ class Solved(LevelModel):
 
     Parameters
     ----------
-    factors, factor_zero_weight, regularization, relation, prior, content_scale, content_weight, new_scale, unliked_scale, trials
+    factors, factor_zero_weight, regularization, relation, prior, content_scale, content_weight, new_scale, unliked_scale
+        As in `DualNet`.
+    trials, dislike_weight
         As in `DualNet`.
     random_state : int, RandomState, Generator or None
         Seed of the first factors and of what is held out.
@@ -43,6 +46,7 @@ class Solved(LevelModel):
         new_scale: float | None = None,
         unliked_scale: float | None = None,
         trials: int | None = None,
+        dislike_weight: float = 0.0,
         random_state: RandomState = 0,
     ) -> None:
         self.factors = factors
@@ -55,9 +59,11 @@ class Solved(LevelModel):
         self.new_scale = new_scale
         self.unliked_scale = unliked_scale
         self.trials = trials
+        self.dislike_weight = dislike_weight
         self.random_state = random_state
 
     def _check(self) -> None:
         check_solved(self)
+        check_dislike_weight(self)
         if self.factors == 0:
             raise UsageError("factors=0 leaves nothing to fit: give a width, such as 300")
