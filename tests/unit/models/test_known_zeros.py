@@ -193,12 +193,15 @@ def test_an_answer_is_solved_from_the_likes():
     np.testing.assert_allclose(found, half_step(model.item_factors_, model.histories_, 0.1, 0.5), atol=1e-6)
 
 
+@pytest.mark.parametrize("alone", [True, False])
 @pytest.mark.parametrize("name", ["wmf", "solved"])
-def test_an_update_learns_from_new_dislikes(name):
+def test_an_update_learns_from_new_dislikes(name, alone):
     def updated(kind, weight):
         model = create(name, **MODELS[name], dislike_weight=weight).fit(world())
-        users = model.users_.keys[:9]
-        news = Interactions.from_pairs(users, ["i20"] * len(users), types=[kind] * len(users), item_ids=ITEMS)
+        users, kinds = model.users_.keys[:9], [kind] * 9
+        if not alone:  # a new like: both are trained further
+            users, kinds = [*users, "somebody new"], [*kinds, "like"]
+        news = Interactions.from_pairs(users, ["i20"] * len(users), types=kinds, item_ids=ITEMS)
         return model.update(news).encode_items(model.space(ITEMS))
 
     assert np.abs(updated("dislike", 2.0) - updated("seen", 2.0)).max() > 1e-3
