@@ -8,10 +8,12 @@ import numpy as np
 from scipy.sparse import issparse
 
 from ..data.space import ItemSpace
-from ..models.content_cosine import at_unit_length
+from ..models.content_cosine import at_unit_length as unit_rows
 from ..models.levels import Levels
+from ..models.solved.content import words_of
+from .onnx_content import at_unit_length, read_content
 from .onnx_nodes import DOUBLE, FLOAT, INT64, Graph
-from .onnx_rows import Rows, each_once, rows_of
+from .onnx_rows import each_once, rows_of
 from .onnx_solved import history_weights, solved_items, solved_users
 from .onnx_tower import item_network, user_network
 from .source import Layout
@@ -43,22 +45,25 @@ def item_graph(levels: Levels, space: ItemSpace) -> ModelProto:
     network, scale, every = levels.network, levels.scale(space, np.arange(len(space))), np.arange(len(space))
     has_residuals = network is not None and "item.residual" in network.tensors
     stands = scale is not None or levels.weights.new != 1  # otherwise no item is multiplied by anything
-    features = rows = unit = ""
+    features, rows, content = "", "", None
     if space.features is not None and levels.reads_content:
         features = graph.ask("features", FLOAT, "n", space.features.shape[1])
-        if levels.weights.content or (levels.solved is not None and levels.solved.reads_content):
-            unit = _unit(graph, features)
+        if levels.solved is not None and levels.solved.reads_content:
+            content = read_content(graph, levels.solved.reader, features, space.features.shape[1])
     if levels.solved is not None or has_residuals or stands:
         rows = graph.ask("item_row", INT64, "n")
     parts = []
     if levels.solved is not None:
-        parts.append(solved_items(graph, levels.solved, space, rows, unit))
+        parts.append(solved_items(graph, levels.solved, space, rows, content))
     if network is not None:
         residuals = (space.known_rows(network.tensors["item.residual"], every), rows) if has_residuals else None
         parts.append(item_network(graph, network, features, residuals))
-    outputs = {"content": unit} if layout.sparse_width else {}
-    if levels.weights.content and not outputs:
-        parts.append(unit)
+    outputs = {}
+    if content is not None and _are_joined(levels, space):
+        outputs = {"content": content.rows}
+    elif levels.weights.content:
+        unit = at_unit_length(graph, features)
+        outputs, parts = ({"content": unit}, parts) if layout.sparse_width else ({}, [*parts, unit])
     outputs = {"vectors": graph.beside(parts), **outputs}
     if stands:
         factors = np.ones(len(space), np.float32) if scale is None else scale
@@ -83,35 +88,33 @@ def user_graph(levels: Levels, space: ItemSpace) -> ModelProto:
     rows = each_once(graph, graph.ask("item_rows", INT64, "n", "length"))
     solved, network, table = levels.solved, levels.network, levels.history_table(space)
     first = 0 if network is None else network.levels[0]
-    beside = solved.beside if solved is not None and issparse(space.features) else 0.0
-    content: Rows | None = None
-    if beside or levels.weights.content:
-        content = rows_of(graph, at_unit_length(space.features), rows)
+    beside = None
+    if solved is not None and _are_joined(levels, space):
+        beside = rows_of(graph, words_of(solved.reader(space.features)), rows)
     parts, pieces = [], []
     if solved is not None:
         dense = rows_of(graph, table[:, first:], rows)
-        weights = history_weights(graph, solved, space, rows, dense, content if beside else None)
+        weights = history_weights(graph, solved, space, rows, dense, beside)
         parts.append(solved_users(graph, solved, dense, weights))
-        if content is not None and beside:
-            pieces.append(graph.times(graph.cast(content.total(weights), FLOAT), beside))
+        if beside is not None:
+            pieces.append(graph.times(graph.cast(beside.total(weights), FLOAT), solved.beside))
     if network is not None:
         columns = ""
         if "user.columns" in network.tensors:
             columns = graph.ask("columns", FLOAT, "n", network.tensors["user.columns"].shape[0])
         embeddings = user_network(graph, network, table[:, :first], rows, columns)
         parts.append(graph.times(embeddings, levels.weights.network))
-    if content is not None and levels.weights.content:
+    if levels.weights.content:
+        shared = beside is not None and solved is not None and solved.reader.vectors is None
+        every = beside if shared else rows_of(graph, unit_rows(space.features), rows)
         present = graph.cast(graph.add("GreaterOrEqual", rows, graph.keep(np.int64(0))), DOUBLE)
-        pieces.append(graph.times(_unit(graph, content.total(present)), levels.weights.content))
+        pieces.append(graph.times(at_unit_length(graph, every.total(present)), levels.weights.content))
     outputs = {"content": graph.sum(pieces)} if layout.sparse_width else {}
     if pieces and not outputs:
         parts.append(graph.sum(pieces))
     return graph.model("user-encoder", {"vectors": graph.beside(parts), **outputs}, layout)
 
 
-def _unit(graph: Graph, name: str) -> str:
-    """Return rows at unit length, in single precision; rows of zeros stay."""
-    wide = graph.cast(name, DOUBLE)
-    squares = graph.add("ReduceSum", graph.add("Mul", wide, wide), graph.axes(1), keepdims=1)
-    least = graph.keep(np.float64(np.finfo(np.float64).tiny))
-    return graph.cast(graph.add("Div", wide, graph.add("Sqrt", graph.add("Max", squares, least))), FLOAT)
+def _are_joined(levels: Levels, space: ItemSpace) -> bool:
+    """Return whether the solved vectors have sparse content beside their dense part."""
+    return levels.solved is not None and levels.solved.beside > 0 and issparse(space.features)

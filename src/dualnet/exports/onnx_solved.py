@@ -8,6 +8,7 @@ import numpy as np
 
 from ..data.space import ItemSpace
 from ..models.solved.levels import SolvedLevels
+from .onnx_content import ReadContent
 from .onnx_nodes import DOUBLE, FLOAT, Graph
 from .onnx_rows import Rows
 
@@ -15,7 +16,7 @@ TOLERANCE = 1e-8  # of the right side
 STEPS = 1_000  # a few dozen are usual
 
 
-def solved_items(graph: Graph, solved: SolvedLevels, space: ItemSpace, rows: str, content: str) -> str:
+def solved_items(graph: Graph, solved: SolvedLevels, space: ItemSpace, rows: str, content: ReadContent | None) -> str:
     """Add the dense part of the solved vectors of items, (n, dense width).
 
     Parameters
@@ -26,22 +27,23 @@ def solved_items(graph: Graph, solved: SolvedLevels, space: ItemSpace, rows: str
         The catalogue.
     rows : str
         Rows of the items in it, below 0 for others.
-    content : str
-        Features of the items at unit length, empty without; read where the solved levels read content.
+    content : ReadContent, optional
+        Of the items, where the solved levels read it.
     """
     joint = solved.joint
     factors = graph.rows_or(space.known_rows(solved.items.items, np.arange(len(space))), rows)
-    if not content or not solved.reads_content:
+    if content is None:
         return graph.add("MatMul", factors, graph.keep(joint.rotation))
-    read = content if solved.axes is None else graph.add("MatMul", content, graph.keep(solved.axes))
     if solved.items.content_map is not None:
-        predicted = graph.add("MatMul", read, graph.keep(solved.items.content_map))
+        predicted = [graph.add("MatMul", content.rows, graph.keep(solved.items.content_map))]
+        if content.vectors:
+            predicted.append(graph.add("MatMul", content.vectors, graph.keep(solved.items.content_map[content.columns])))
         learned = graph.rows_or(space.is_known[:, None], rows)
-        factors = graph.add("Where", learned, factors, predicted)
+        factors = graph.add("Where", learned, factors, graph.sum(predicted))
     parts = [factors]
     if joint.reads_content:
-        along = read if joint.axes is None else graph.add("MatMul", read, graph.keep(joint.axes))
-        parts.append(graph.times(along, joint.content_scale))
+        along = content.rows if joint.axes is None else graph.add("MatMul", content.rows, graph.keep(joint.axes))
+        parts += [graph.times(part, joint.content_scale) for part in (along, content.vectors) if part]
     return graph.add("MatMul", graph.beside(parts), graph.keep(joint.rotation))
 
 

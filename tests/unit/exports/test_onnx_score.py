@@ -51,6 +51,12 @@ def content(kind):
     if kind == "tags":
         words = [["red", "blue"][: k % 3] + [f"t{k % 7}"] for k in range(N_ITEMS)]
         return Content(ITEMS, pa.table({"tags": words}), ContentSpec(tags=("tags",), min_df=1))
+    if kind == "words and vectors":
+        spec, matrices = (
+            ContentSpec(bags=("x",), vectors=("y",), min_df=1),
+            {"x": bags(2_300, 9, share=0.8), "y": rng.normal(size=(N_ITEMS, 5))},
+        )
+        return Content(ITEMS, pa.table({}), spec, {name: value.astype(np.float32) for name, value in matrices.items()})
     dense = kind.startswith("dense")
     spec = ContentSpec(vectors=("x",)) if dense else ContentSpec(bags=("x",), min_df=1)
     return Content(ITEMS, pa.table({}), spec, {"x": matrix[kind]()})
@@ -142,7 +148,10 @@ def agree(found, wanted):
 @cache
 def fitted(name, kind, *, columns=False):
     """A model whose catalogue has items that nobody liked at the fit, and others that came later."""
-    model = MODELS[name]().fit(world(kind, columns=columns))
+    model = MODELS[name]()
+    if kind == "words and vectors" and name != "networks":
+        model.set_params(content_weight=0.0)  # each has a kernel of its own, and there is no cosine
+    model.fit(world(kind, columns=columns))
     if kind != "none":
         late = content(kind).take(np.arange(N_ITEMS - NEW, N_ITEMS))
         model.add_items(Content(IdMap([f"new-{k}" for k in range(NEW)]), late.table, late.spec, late.matrices))
@@ -156,7 +165,7 @@ def drawn_histories(size):
     return [[], [5], [5, 7, 5, 5], [size - 1], [size - 1, 3, size - 2], *some]
 
 
-CONTENTS = ["none", "dense few", "dense wide", "sparse few", "sparse wide", "sparse long", "tags"]
+CONTENTS = ["none", "dense few", "dense wide", "sparse few", "sparse wide", "sparse long", "tags", "words and vectors"]
 
 
 @pytest.mark.parametrize("kind", CONTENTS)
@@ -175,7 +184,7 @@ def test_the_graphs_give_the_whole_score(name, kind):
             np.testing.assert_allclose(array[0], users[part][row], rtol=1e-5, atol=1e-6 * np.abs(users[part]).max())
 
 
-@pytest.mark.parametrize("kind", ["none", "dense few", "sparse wide", "sparse long"])
+@pytest.mark.parametrize("kind", ["none", "dense few", "sparse wide", "sparse long", "words and vectors"])
 @pytest.mark.parametrize("name", ["solved and cosine", "all", "networks"])
 def test_the_list_is_that_of_recommend(name, kind):
     model = fitted(name, kind)
@@ -215,7 +224,7 @@ def test_nobody_no_history_and_numbers_that_stand_for_no_item(kind):
         run("user", model, item_rows=np.array([[len(model.catalogue_)]]))
 
 
-@pytest.mark.parametrize("kind", ["dense few", "sparse wide", "sparse long"])
+@pytest.mark.parametrize("kind", ["dense few", "sparse wide", "sparse long", "words and vectors"])
 @pytest.mark.parametrize("name", ["solved", "solved and cosine", "all", "networks"])
 def test_an_item_without_a_row_is_a_new_one(name, kind):
     model = fitted(name, kind)
