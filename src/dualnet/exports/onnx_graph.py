@@ -105,8 +105,8 @@ def user_graph(levels: Levels, space: ItemSpace) -> ModelProto:
         embeddings = user_network(graph, network, table[:, :first], rows, columns)
         parts.append(graph.times(embeddings, levels.weights.network))
     if levels.weights.content:
-        shared = beside is not None and solved is not None and solved.reader.vectors is None
-        every = beside if shared else rows_of(graph, unit_rows(space.features), rows)
+        all_beside = beside if solved is not None and solved.reader.vectors is None else None  # not the words alone
+        every = rows_of(graph, unit_rows(space.features), rows) if all_beside is None else all_beside
         present = graph.cast(graph.add("GreaterOrEqual", rows, graph.keep(np.int64(0))), DOUBLE)
         pieces.append(graph.times(at_unit_length(graph, every.total(present)), levels.weights.content))
     outputs = {"content": graph.sum(pieces)} if layout.sparse_width else {}

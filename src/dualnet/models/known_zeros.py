@@ -54,5 +54,5 @@ def learned_dislikes(model: Any, seen: csr_array | None, n_items: int) -> int:
 def check_dislike_weight(model: Any) -> None:
     """Refuse a `dislike_weight` that is no number of at least 0; raises `UsageError`."""
     weight = model.dislike_weight
-    if isinstance(weight, bool) or not isinstance(weight, Real) or not 0 <= weight < math.inf:
+    if isinstance(weight, bool) or not isinstance(weight, Real) or not 0 <= float(weight) < math.inf:
         raise UsageError(f"dislike_weight={weight!r} must be a number of at least 0")
