@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -71,6 +71,7 @@ class Training:
     reader: ContentReader = AS_IT_IS
     ridge_axes: ContentAxes | None = None
     known_zeros: csr_array | None = None
+    _last_plain: dict[tuple[float, float, float], Array] = field(default_factory=dict, init=False, repr=False)
 
     def zero_weight(self, multiple: float) -> float:
         """Return a weight of zeros: a multiple of the density of the matrix, at most half of the lightest positive."""
@@ -98,12 +99,20 @@ class Training:
             random = start_factors(len(start), start.shape[1], settings.random_state)
             start = np.where(start.any(axis=1, keepdims=True), start, random)
         matrix = self._with_rows(choice)
-        plain = plain_factors(matrix, settings, start)
+        plain = self._plain(choice, matrix, settings) if start is None else plain_factors(matrix, settings, start)
         if self.content is None:
             return ItemFactors(plain, None)
         if choice.prior is not None:
             return factors_with_prior(matrix, self.content, self.ridge_axes or self.axes, choice.prior, plain, settings)
         return ItemFactors(plain, ContentRidge(self.content, NEW_PENALTY, self.ridge_axes or self.axes).fit(plain))
+
+    def _plain(self, choice: SolvedChoice, matrix: csr_array, settings: FactorSettings) -> Array:
+        """Return factors without a prior; a search asks for the same ones with several priors, one after the other."""
+        key = (choice.zero_weight, choice.regularization, choice.relation)
+        if key not in self._last_plain:
+            self._last_plain.clear()
+            self._last_plain[key] = plain_factors(matrix, settings)
+        return self._last_plain[key]
 
     def _with_rows(self, choice: SolvedChoice) -> csr_array:
         """Return the matrix with a row for each feature of the content, which weighs more than a zero where an item has it."""
