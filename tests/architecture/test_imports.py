@@ -22,6 +22,7 @@ ORDER = [
     {"config", "exports"},
     {"experiments", "serve"},
     {"cli"},
+    {"__main__"},
 ]
 RANK = {name: place for place, group in enumerate(ORDER) for name in group}
 FORBIDDEN = {

@@ -71,6 +71,20 @@ def run(arguments, own):
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | own, check=False)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--version"], 0, "dualnet "),
+        (["recommend", "nowhere", "--user", "u1"], 5, "dualnet: there is no folder nowhere"),
+        (["fit", "--help"], 0, "Usage: dualnet fit "),  # its own name, not that of a file
+    ],
+)
+def test_the_module_is_the_command(arguments, code, told):
+    done = subprocess.run([sys.executable, "-m", "dualnet", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert (done.stdout + done.stderr).lstrip().startswith(told)
+
+
 def test_completion_prints_a_script():
     done = run(["--show-completion", "bash"], {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"})
     assert done.returncode == 0, done.stderr

@@ -80,4 +80,4 @@ def test_run_options_are_checked_when_they_are_made(given: dict[str, Any], told:
     with pytest.raises(UsageError, match=told):
         RunOptions(**given)
     assert RunOptions(threads=np.int64(2)).threads == 2  # type: ignore[arg-type]
-    assert RunOptions(log="~/log.jsonl").log == Path.home() / "log.jsonl"  # type: ignore[arg-type]
+    assert RunOptions(log="~/log.jsonl").log == Path.home() / "log.jsonl"

@@ -135,7 +135,7 @@ def alternate(
     """
     with (
         threads(run.threads),
-        EpochLog(run.log, phase, [], run.trackers) as log,
+        EpochLog(run.log_path, phase, [], run.trackers) as log,
         EpochProgress(run.progress, phase, rounds, 0) as progress,
     ):
         state, found = _Alternation(settings, matrix, features), list[float]()

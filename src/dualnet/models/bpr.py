@@ -97,7 +97,7 @@ class BPR(Recommender):
         return Capabilities.known_items()
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
-        begin_log(run.log)
+        begin_log(run.log_path)
         choose_then_refit(self, known, validation, run, type(self)._descend)
 
     def _descend(self, known: Prepared, phase: Phase[int]) -> int:
@@ -116,7 +116,7 @@ class BPR(Recommender):
         )  # fmt: skip
         self.item_factors_, self.epochs_ = steps.items, last
         kept, best = steps.items, -np.inf
-        with threadpool_limits(run.threads), EpochLog(run.log, phase.name, [], run.trackers) as log:
+        with threadpool_limits(run.threads), EpochLog(run.log_path, phase.name, [], run.trackers) as log:
             for epoch in range(1, last + 1):
                 started = time.perf_counter()
                 figures = {"epoch": float(epoch), "loss": steps.epoch(epoch - 1)}

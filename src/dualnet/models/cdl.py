@@ -167,7 +167,7 @@ class CDL(Recommender):
         from ..train.progress import begin_log
 
         self._check_zero_weight(known.data.interactions.matrix)
-        begin_log(run.log)
+        begin_log(run.log_path)
         self.figures_ = choose_then_refit(self, known, validation, run, type(self)._learn)
 
     def _learn(self, known: Prepared, phase: Phase[list[float]]) -> list[float]:

@@ -288,12 +288,12 @@ def _identity(model: DualNet, data: Dataset, stop_after: int | None) -> dict[str
 @contextmanager
 def _claimed(run: RunOptions, phase: str) -> Iterator[None]:
     """Hold the checkpoint folder; a fresh run removes what a former one has left in any stage of this phase or a later one."""
-    if run.checkpoint is None:
+    if run.checkpoint_path is None:
         yield
         return
-    with sole_writer(run.checkpoint):
+    with sole_writer(run.checkpoint_path):
         if not run.resume:
             for later in (phase,) if phase == PHASES[-1] else PHASES:
-                for stage in (run.checkpoint / later).glob("*/"):
+                for stage in (run.checkpoint_path / later).glob("*/"):
                     discard_checkpoints(stage)
         yield

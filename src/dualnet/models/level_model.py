@@ -64,7 +64,7 @@ class LevelModel(Learner):
         from ..train.progress import begin_log
 
         if not run.resume:
-            begin_log(run.log)
+            begin_log(run.log_path)
         draws = validation is None and bool(self.factors) and leaves_open(self)
         drawn = drawn_validation(known.undivided, self.seed_) if draws else None
         if drawn is None:

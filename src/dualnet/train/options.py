@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,9 @@ class RunOptions:
     progress : bool, optional
         Show a progress bar on standard error. By default only when standard error is a terminal; elsewhere a long training
         writes a line every half minute.
-    log : path, optional
-        File that gets one JSON line for every epoch; text or any `os.PathLike`, as for `checkpoint`.
-    checkpoint : path, optional
+    log : str or os.PathLike, optional
+        File that gets one JSON line for every epoch; ``~`` is the home folder, as for `checkpoint`.
+    checkpoint : str or os.PathLike, optional
         Folder for checkpoints; without it a killed run starts again from nothing.
     resume : bool
         Go on from the newest verified checkpoint in `checkpoint`, if there is one.
@@ -46,8 +47,8 @@ class RunOptions:
     """
 
     progress: bool | None = None
-    log: Path | None = None
-    checkpoint: Path | None = None
+    log: str | os.PathLike[str] | None = None
+    checkpoint: str | os.PathLike[str] | None = None
     resume: bool = False
     threads: int | None = None
     checkpoint_every: int = 1
@@ -58,9 +59,9 @@ class RunOptions:
         for name in ("log", "checkpoint"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, path_of(getattr(self, name), name))
-        if self.log is not None and self.log.is_dir():
+        if self.log_path is not None and self.log_path.is_dir():
             raise UsageError(f"log={str(self.log)!r} is a folder; name a file in it, such as log.jsonl")
-        if self.checkpoint is not None and self.checkpoint.exists() and not self.checkpoint.is_dir():
+        if self.checkpoint_path is not None and self.checkpoint_path.exists() and not self.checkpoint_path.is_dir():
             raise UsageError(f"checkpoint={str(self.checkpoint)!r} is a file; name a folder")
         hints = {"progress": bool | None, "resume": bool, "threads": int | None, "checkpoint_every": int}
         for name, hint in hints.items():
@@ -74,3 +75,13 @@ class RunOptions:
         object.__setattr__(self, "trackers", tuple(self.trackers))
         if self.after_epoch is not None and not callable(self.after_epoch):
             raise UsageError(f"after_epoch must be a function of the figures of an epoch, got {shown(self.after_epoch)}")
+
+    @property
+    def log_path(self) -> Path | None:
+        """The file that `log` names, None where there is none."""
+        return None if self.log is None else Path(self.log)
+
+    @property
+    def checkpoint_path(self) -> Path | None:
+        """The folder that `checkpoint` names, None where there is none."""
+        return None if self.checkpoint is None else Path(self.checkpoint)

@@ -116,13 +116,13 @@ def pretrained_encoder(
     UsageError
         If `run.resume` meets a checkpoint of another run.
     """
-    folder = None if run.checkpoint is None else run.checkpoint / phase
+    folder = None if run.checkpoint_path is None else run.checkpoint_path / phase
     encoder = None
     if folder is not None and run.resume:
         encoder = _load(folder, identity, device)
     elif folder is not None:
         discard_checkpoints(folder)
-    with EpochLog(run.log, phase, [] if encoder is None else encoder.history, run.trackers) as log:
+    with EpochLog(run.log_path, phase, [] if encoder is None else encoder.history, run.trackers) as log:
         if encoder is None:
             started = time.perf_counter()
             encoder = pretrain(features, levels, activation, settings, device=device)

@@ -148,7 +148,7 @@ class Trainer:
         self.state = TrainingState()
         self.best: dict[str, Tensor] = {}
         self.optimizer = _make_optimizer(objective.network, settings)
-        self.folder = None if run.checkpoint is None else run.checkpoint / phase
+        self.folder = None if run.checkpoint_path is None else run.checkpoint_path / phase
 
     def fit(self) -> TrainingState:
         """Train to the end, to the stop of patience, or to a signal; leave the network with its best weights.
@@ -179,7 +179,7 @@ class Trainer:
                     self._restore()
                 else:
                     discard_checkpoints(self.folder)
-            log = stack.enter_context(EpochLog(self.run.log, self.phase, self.state.history, self.run.trackers))
+            log = stack.enter_context(EpochLog(self.run.log_path, self.phase, self.state.history, self.run.trackers))
             stop = stack.enter_context(StopRequest(enabled=self.folder is not None))
             last = self.settings.stop_after or self.settings.epochs
             total = last * len(self.batches)
