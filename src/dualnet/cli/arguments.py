@@ -180,6 +180,10 @@ class TableOptions(SqlOptions):
     ] = "error"
 
 
+TEXT_READING = ("text_encoder", "tokenizer", "stop_words", "token_pattern")
+AS_NUMBERS = (*TEXT_READING, "image_model")  # fields that say how texts and pictures become numbers
+
+
 def with_table_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of `TableOptions`, and the command their values as its argument `tables`.
 
@@ -216,6 +220,7 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
     """
     from ..data import sources, synthetic
     from ..data.dataset import Dataset
+    from ..data.lone_arguments import PARTNERS, refuse_alone
     from ..errors import nearest
 
     asked = any(getattr(tables, field.name) is not None for field in fields(SqlOptions))
@@ -233,6 +238,8 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
         "comment": tables.comment, "column_names": words(tables.column_names), "item_column_names": words(tables.item_column_names),
         "user_column_names": words(tables.user_column_names),
     }  # fmt: skip
+    # in Python texts may come later, with Dataset.with_pair_texts
+    refuse_alone(columns, {name: (PARTNERS[name][0], ("text",)) for name in TEXT_READING})
     if data is None or asked:
         if data is not None or tables.items is not None or tables.users is not None:
             raise UsageError(
@@ -250,6 +257,13 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
     else:
         raise UsageError(f"'{data}' is neither a file nor a data set.{nearest(data, ['demo', *sources.known()])}")
     return loaded if content is None else loaded.with_content(words(content))
+
+
+def tables_read(data: str | None, loaded: Dataset) -> str:
+    """Return what tells tables of the user's own, and how they are read, from others; empty for named data."""
+    from ..data import sources
+
+    return "" if data == "demo" or data in sources.known() else loaded.fingerprint()
 
 
 def split_folder(data: str | None) -> Path | None:

@@ -121,6 +121,7 @@ def bench(
     run = Bench(
         loaded, content or ",".join(loaded.items.spec.columns if loaded.items is not None else ()), protocol, divide, builders,
         arg.whole_numbers(seeds, "--seeds"), [fold] if fold is not None or folds is None else list(range(folds)), cuts,
+        tables=arg.tables_read(data, loaded),
     )  # fmt: skip
     records = []
     for record in run.records(out, note):

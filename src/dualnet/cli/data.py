@@ -9,7 +9,7 @@ import typer
 
 from . import arguments as arg
 from . import completion
-from .given_options import refuse_tables
+from .given_options import refuse_given, refuse_tables
 from .output import JsonFlag, print_json, print_table, say
 
 app = typer.Typer(help="Named data sets and tables of your own.", no_args_is_help=True, rich_markup_mode=None)
@@ -101,15 +101,16 @@ def check(
 @app.command("convert")
 @arg.with_table_options
 def convert(
-    out: Annotated[Path, typer.Option("--out", help="Folder for events.parquet and items.parquet.")],
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("--out", help="Folder for events.parquet, items.parquet and users.parquet.")],
     data: arg.DataArgument = None,
     as_json: JsonFlag = False,
     *,
     tables: arg.TableOptions,
 ) -> None:
-    """Write any data set as two Parquet tables.
+    """Write any data set as Parquet tables.
 
-    One row an event, one row an item: what every other tool reads.
+    One row an event, one row an item, and one row a user where something is known of users: what every other tool reads.
 
     Examples
     --------
@@ -118,6 +119,7 @@ def convert(
     """
     from ..data.tables import dataset_tables, write_table
 
+    refuse_given(context, arg.AS_NUMBERS, "means nothing here: texts and pictures are written as they are")
     written = {}
     for name, table in dataset_tables(arg.load_data(data, tables)).items():
         written[name] = str(write_table(table, out / f"{name}.parquet"))

@@ -129,7 +129,7 @@ def tune(
             return arg.make_split(loaded, protocol, seed, options)
 
     columns = content or ",".join(loaded.items.spec.columns if loaded.items is not None else ())
-    search = Search(model, divide, numbers, fixed, columns, at)
+    search = Search(model, divide, numbers, fixed, columns, at, tables=arg.tables_read(data, loaded))
     found: list[dict[str, Any]] = []
     with claimed(out, ".search") as ours:
         if not ours:

@@ -102,7 +102,7 @@ def check_dataset(data: Dataset) -> CheckReport:
         "events a user (min, median, max)": [int(per_user.min()), float(np.median(per_user)), int(per_user.max())],
         "events an item (min, median, max)": [int(per_item.min()), float(np.median(per_item)), int(per_item.max())],
     }
-    totals |= data.origin
+    totals |= _weights(interactions) | data.origin
     found: list[Finding] = []
     other_user, other_item = _other_events(found, totals, interactions)
     _count(found, "info", "users-with-few-events", (per_user < FEW_EVENTS).sum(), f"users have fewer than {FEW_EVENTS} events")
@@ -156,6 +156,10 @@ def check_dataset(data: Dataset) -> CheckReport:
             _count(
                 found, "warning" if empty == len(data.items) else "info", f"empty-{column}", empty, f"items have no {column}"
             )
+    if data.users is not None:
+        totals["user columns"] = list(data.users.spec.columns)
+        for column, empty in _empty_content(data.users).items():
+            totals[f"users with {column}"] = len(data.users) - empty
     if interactions.times is not None:
         times = np.sort(interactions.times)
         totals["first event, last event"] = [str(np.datetime64(int(times[0]), "s")), str(np.datetime64(int(times[-1]), "s"))]
@@ -328,8 +332,20 @@ def _unit(matrix: Any) -> Any:
     return matrix / np.where(norms > 0, norms, 1)
 
 
+def _weights(interactions: Interactions) -> dict[str, Any]:
+    """Return smallest, median and largest weight of a pair, where one of them is not 1."""
+    weights = interactions.matrix.data
+    if not len(weights) or (weights == 1).all():
+        return {}
+    return {"weights (min, median, max)": [float(f"{part:.6g}") for part in (weights.min(), np.median(weights), weights.max())]}
+
+
 def _content_totals(content: Content) -> dict[str, Any]:
     totals: dict[str, Any] = {"content columns": list(content.spec.columns)}
+    if content.spec.text and content.spec.text_encoder != "tfidf":
+        totals["text encoder"] = content.spec.text_encoder
+    if content.spec.images and content.spec.image_model is not None:
+        totals["image model"] = content.spec.image_model
     for name, matrix in content.matrices.items():
         totals[name] = f"{matrix.shape[0]:,} x {matrix.shape[1]:,}" + (f", {matrix.nnz:,} entries" if issparse(matrix) else "")
     empty = _empty_content(content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet as pq
 
-from ..errors import DataError
+from ..errors import DataError, UsageError
 from .arrow_check import checked_table
 from .delimited import STANDARD, TEXT_SUFFIXES, TableForm, decoded, read_delimited, refuse_long_line
 from .frames import cells_of, is_mixed, table_of
@@ -43,12 +43,25 @@ class LoadedTable:
         Line of each row in its file.
     parts : sequence of LoadedTable
         The tables that this one was put together from, in order.
+    has_fields : bool
+        Whether it was read from lines of fields with separators.
     """
 
     table: pa.Table
     name: str
     lines: list[int] | None = None
     parts: tuple[LoadedTable, ...] = ()
+    has_fields: bool = False
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it, or a part of it, was read from lines of text."""
+        return self.lines is not None or any(part.is_text for part in self.parts)
+
+    @property
+    def is_delimited(self) -> bool:
+        """Whether it, or a part of it, was read from fields with separators."""
+        return self.has_fields or any(part.is_delimited for part in self.parts)
 
     def place(self, row: int) -> str:
         """Return where a row came from, for error texts."""
@@ -124,6 +137,7 @@ def _load_file(path: Path, form: TableForm) -> LoadedTable:
             f"{path} is a pickle, which could run code when opened, so it is never opened; export the table to Parquet or CSV"
         )
     if suffix in PARQUET:
+        _refuse_names(path, form)
         return LoadedTable(_read_parquet(path), path.name)
     kind = format_of(path)
     if kind in SPREADSHEETS:
@@ -135,6 +149,8 @@ def _load_file(path: Path, form: TableForm) -> LoadedTable:
             " what separates the fields with separator= (--separator)"
         )
     data, kind = unpacked(_read_bytes(path), path)
+    if kind in (*FEATHER, *PARQUET, *JSON_SUFFIXES) or data.startswith((b"ARROW1", b"PAR1")):
+        _refuse_names(path, form)
     if kind in FEATHER or data.startswith(b"ARROW1"):
         return LoadedTable(_filled(_read_feather(data, path), path), path.name)
     if kind in PARQUET or data.startswith(b"PAR1"):
@@ -144,9 +160,17 @@ def _load_file(path: Path, form: TableForm) -> LoadedTable:
     text = decoded(data, path, form)
     if kind in JSON_SUFFIXES or (kind not in TEXT_SUFFIXES and not form.is_said and text.lstrip()[:1] in ("{", "[")):
         columns, lines = read_json(text, path)
-    else:
-        columns, lines = read_delimited(text, path, kind, form)
-    return LoadedTable(table_of(columns), path.name, lines)
+        return LoadedTable(table_of(columns), path.name, lines)
+    columns, lines = read_delimited(text, path, kind, form)
+    return LoadedTable(table_of(columns), path.name, lines, has_fields=True)
+
+
+def _refuse_names(path: Path, form: TableForm) -> None:
+    if form.columns:
+        raise UsageError(
+            f"{path} carries the names of its columns, so that names given ({', '.join(form.columns[:6])}) would change nothing; leave"
+            " them out"
+        )
 
 
 def _read_parquet(path: Path) -> pa.Table:
@@ -179,7 +203,7 @@ def _with_keys(loaded: LoadedTable, part: Part) -> LoadedTable:
     for name, value in part.keys.items():
         if name not in table.column_names:
             table = table.append_column(name, pa.array([value] * table.num_rows, pa.string()))
-    return LoadedTable(table, loaded.name, loaded.lines)
+    return replace(loaded, table=table)
 
 
 def _joined(tables: Sequence[LoadedTable], parts: Sequence[Part], name: str) -> LoadedTable:

@@ -26,6 +26,7 @@ from .frames import to_arrow
 from .id_columns import ids_of
 from .interactions import Duplicates, Interactions
 from .kinds import RowNames
+from .lone_arguments import refuse_alone, refuse_form
 from .other_events import EVENT_TYPES, LIKE
 from .read_table import LoadedTable, load_table, read_table
 from .ready_vectors import ready_rows
@@ -83,6 +84,7 @@ def dataset_from_tables(
     need_likes: bool = True,
 ) -> Dataset:
     """Build a data set from two tables; see `Dataset.from_tables`. Without `need_likes` other events are enough."""
+    refuse_alone(locals())
     if missing_content not in ("error", "zero", "drop"):
         raise UsageError(f"missing_content must be 'error', 'zero' or 'drop', got {missing_content!r}")
     if (rating is None) != (threshold is None):
@@ -146,6 +148,8 @@ def dataset_from_tables(
             keep &= present
         elif missing_content == "zero" and not present.all():
             profile = with_empty_rows(profile, user_keys[~present].tolist())
+    read = [loaded, *([] if items is None else [listed]), *([] if users is None else [known])]
+    refuse_form({"separator": separator, "comment": comment, "encoding": encoding}, read)
     if not keep.all():
         user_keys, item_keys = user_keys[keep], item_keys[keep]
     interactions = Interactions.from_pairs(
@@ -165,10 +169,10 @@ def dataset_from_tables(
 
 
 def dataset_tables(data: Dataset) -> dict[str, pa.Table]:
-    """Return a data set as tables ``events`` (user_id, item_id, weight, time) and, with content, ``items``.
+    """Return a data set as tables ``events`` (user_id, item_id, weight, time) and, where they are known, ``items`` and ``users``.
 
     Where there are events that are not likes, ``events`` has a column ``type`` (see `Dataset.from_tables`, `event`). Ready
-    matrices that are not table columns (bags of words) are left out. What users wrote about items (`pair_texts`) stands with
+    vectors become a list column; ready bags of words are left out. What users wrote about items (`pair_texts`) stands with
     the events it belongs to.
     """
     interactions, others = data.interactions, data.interactions.others
@@ -196,10 +200,12 @@ def dataset_tables(data: Dataset) -> dict[str, pa.Table]:
         for name, texts in data.pair_texts.items()
     }
     tables = {"events": pa.table(columns)}
-    if data.items is not None:
-        tables["items"] = data.items.table.drop_columns(list(data.pair_texts)).add_column(
-            0, "item_id", pa.array(data.items.ids.keys)
-        )
+    for name, key, content in (("items", "item_id", data.items), ("users", "user_id", data.users)):
+        if content is not None:
+            table = content.table.drop_columns([text for text in data.pair_texts if text in content.table.column_names])
+            for block in set(content.spec.vectors) & set(content.matrices) - set(table.column_names):
+                table = table.append_column(block, pa.array(list(np.asarray(content.matrices[block]))))
+            tables[name] = table.add_column(0, key, pa.array(content.ids.keys))
     return tables
 
 
@@ -282,10 +288,12 @@ def load_source(source: Any, name: str, form: TableForm = STANDARD) -> LoadedTab
     DataError
         If there is no such file or table, or it has no rows.
     """
-    if isinstance(source, LoadedTable):
-        return source
     if isinstance(source, str | os.PathLike):
         return load_table(path_of(source, name), form) if isinstance(source, os.PathLike) else load_table(source, form)
+    if form.columns:
+        raise UsageError(f"{name} carries the names of its columns, so that names given would change nothing; leave them out")
+    if isinstance(source, LoadedTable):
+        return source
     table = to_arrow(source)
     if table.num_rows == 0:
         raise DataError(f"{name} has no rows")

@@ -43,6 +43,11 @@ class Bench:
         Folds to run; ``(None,)`` without folds.
     at : sequence of int
         Cut-offs.
+    run : RunOptions
+        Progress and logs.
+    tables : str
+        What tells the content, and how it is read, from others: a finished run of other tables is another run. Empty for
+        named data, which are always the same.
     """
 
     data: Dataset
@@ -54,6 +59,7 @@ class Bench:
     folds: Sequence[int | None]
     at: Sequence[int]
     run: RunOptions = field(default_factory=RunOptions)
+    tables: str = ""
 
     def records(self, out: Path | None = None, say: Callable[[str], None] = lambda text: None) -> Iterator[dict[str, Any]]:
         """Yield one record a model, task, fold and seed.
@@ -80,7 +86,8 @@ class Bench:
                         split = self.divide(seed, fold)
                         fingerprint = split.fingerprint()
                     model = build(seed)
-                    key = _key(name, repr(model), self.content, self.protocol, fold, seed, fingerprint, list(self.at))
+                    told = (self.content, self.protocol, fold, seed, fingerprint, list(self.at), *filter(None, [self.tables]))
+                    key = _key(name, repr(model), *told)
                     if key in finished:
                         yield from finished[key]
                         continue

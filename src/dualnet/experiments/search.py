@@ -54,6 +54,8 @@ class Search:
         where those are fewer than 1,000 (``recall@auto``).
     run : RunOptions
         Progress.
+    tables : str
+        What tells the content, and how it is read, from others, as for `Bench`.
     """
 
     model: str
@@ -63,6 +65,7 @@ class Search:
     content: str = ""
     at: int | None = None
     run: RunOptions = field(default_factory=RunOptions)
+    tables: str = ""
 
     @property
     def monitor(self) -> str:
@@ -97,6 +100,7 @@ class Search:
             "fixed": dict(self.fixed),
             "seeds": list(self.seeds),
             "validation": [part.fingerprint() for part in parts.values()],
+            **({"tables": self.tables} if self.tables else {}),
         }
 
     def trials(

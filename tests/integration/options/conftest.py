@@ -1,0 +1,45 @@
+"""A tiny world of tables, made once, and what plays commands in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+import dualnet.cli.app
+from dualnet.cli import main
+from dualnet.train.options import RunOptions
+from tests.integration.options.outcomes import Player
+from tests.integration.options.world import DATABASE, make_models, make_tables
+
+TREE = get_command(dualnet.cli.app.app)  # built once: it takes longer than most commands here
+MADE = RunOptions.__post_init__
+
+
+@pytest.fixture(scope="session")
+def player(tmp_path_factory: pytest.TempPathFactory) -> Player:
+    folder = tmp_path_factory.mktemp("options")
+    (folder / "world").mkdir()
+    (folder / "outcomes").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder / "world")
+        patch.setattr(dualnet.cli.app, "app", TREE)
+        make_tables(folder / "world")
+        make_models(main)
+    return Player(folder / "world", folder / "outcomes")
+
+
+@pytest.fixture(autouse=True)
+def in_the_world(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work where the tables and models are, and note which threads a command asks for: nothing else shows them."""
+
+    def spied(options: RunOptions) -> None:
+        MADE(options)
+        player.told.append(("threads", options.threads))
+
+    monkeypatch.setattr(RunOptions, "__post_init__", spied)
+    monkeypatch.setattr(dualnet.cli.app, "app", TREE)
+    monkeypatch.setenv(DATABASE, "sqlite:///events.db")
+    monkeypatch.chdir(player.world)

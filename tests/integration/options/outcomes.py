@@ -1,0 +1,137 @@
+"""What a command leads to, made comparable: its exit code, what it prints, what it writes, which threads it asks for."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from dualnet.cli import main
+from dualnet.cli import app as command_line
+
+TEXTS = {".json", ".jsonl", ".toml", ".html", ".md", ".txt", ".csv", ""}
+ECHOES = {"run.json", "best.toml", ".lock", ".search.lock"}  # they repeat what was given, and would differ where it is dropped
+TIMES = re.compile(r'"[a-z_]*seconds": ?[\d.e-]+|\b\d[\d.,]* (?:s|minutes|hours)\b|\d+(?:\.\d+)? it/s')
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An option that changes something: with it and without it the outcome differs, and both end well.
+
+    Parameters
+    ----------
+    given : str
+        The option with its value.
+    beside : str
+        Words beside it, in both commands, in place of the usual ones.
+    instead : str, optional
+        What stands in its place where there has to be something; nothing by default.
+    alone : str, optional
+        What the command without it is refused with, for an option that cannot be left out.
+    needs : str, optional
+        A package of an extra; without it the case is skipped.
+    """
+
+    given: str
+    beside: str | None = None
+    instead: str = ""
+    alone: str | None = None
+    needs: str | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An option that means nothing where it stands: the command ends with one sentence that says so, and writes nothing.
+
+    Parameters
+    ----------
+    given : str
+        The option with its value.
+    says : str
+        A pattern in the sentence.
+    beside : str, optional
+        As for `Shown`.
+    code : int
+        The exit code.
+    """
+
+    given: str
+    says: str
+    beside: str | None = None
+    code: int = 2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one command led to."""
+
+    code: int
+    out: str
+    err: str
+    files: dict[str, str] = field(default_factory=dict)
+    told: tuple[Any, ...] = ()
+
+
+def walk() -> Iterator[tuple[str, list[str]]]:
+    """Yield each command of the real tree, and all its options (the longest spelling of each) and its optional arguments."""
+
+    def below(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
+        names = [max(parameter.opts, key=len) for parameter in command.params if parameter.param_type_name == "option"]
+        yield " ".join(path), [name for name in names if name != "--help"]
+        for name, inner in getattr(command, "commands", {}).items():
+            yield from below(inner, (*path, name))
+
+    yield from below(get_command(command_line.app) if hasattr(command_line.app, "registered_commands") else command_line.app, ())
+
+
+class Player:
+    """Runs commands in one process, in a world that is only read; each writes to a folder of its own.
+
+    Parameters
+    ----------
+    world : Path
+        Where the tables are.
+    folder : Path
+        Where the outcomes are written.
+    """
+
+    def __init__(self, world: Path, folder: Path) -> None:
+        self.world, self.folder, self._number = world, folder, 0
+        self.told: list[Any] = []  # filled by spies with what a command hands on and nothing else shows
+        self._known: dict[str, Outcome] = {}
+
+    def play(self, words: str, capsys: pytest.CaptureFixture[str], prepare: Callable[[Path], None] | None = None) -> Outcome:
+        """Run a command; ``{out}`` in its words is a folder of its own."""
+        if words in self._known:
+            return self._known[words]
+        self._number += 1
+        place = self.folder / f"{self._number}"
+        place.mkdir()
+        if prepare is not None:
+            prepare(place)
+        capsys.readouterr()
+        self.told.clear()
+        code = main(shlex.split(words.replace("{out}", str(place))))
+        printed = capsys.readouterr()
+        out, err = (TIMES.sub("T", text.replace(str(place), "OUT")) for text in (printed.out, printed.err))
+        self._known[words] = Outcome(code, out, err, digests(place), tuple(self.told))
+        return self._known[words]
+
+
+def digests(place: Path) -> dict[str, str]:
+    """Return what is in a folder, file by file, without times and without what repeats the words of the command."""
+    found = {}
+    for path in sorted(place.rglob("*")):
+        if path.is_file() and path.name not in ECHOES:
+            data = path.read_bytes()
+            if path.suffix in TEXTS:
+                data = TIMES.sub("T", data.decode(errors="replace").replace(str(place), "OUT")).encode()
+            found[str(path.relative_to(place))] = hashlib.sha256(data).hexdigest()
+    return found
