@@ -12,7 +12,7 @@ from .asker import check_one_asker, stored_user
 from .evaluate import model_folder
 from .given_options import refuse_given
 from .id_lists import id_list
-from .output import JsonFlag, print_json, say
+from .output import JsonFlag, note, print_json, say
 from .output_file import check_output_file
 
 
@@ -91,6 +91,8 @@ def recommend(
 
         fresh = read_new_items(new_items, model)
         ids = ids.extend([key for key in fresh.ids if key not in ids])
+    if new_share and len(ids) == len(model.items_):
+        note("note: --new-share shares nothing out, for no item is new; give new ones with --new-items")
     wanted: Any = {
         "k": k,
         "exclude": id_list(exclude, ids, "--exclude"),

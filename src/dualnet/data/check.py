@@ -14,6 +14,7 @@ from .check_text import RARE_SHARE, report_text
 from .check_values import decimal_ids, odd_numbers
 from .content import Content
 from .dataset import Dataset
+from .entries import values_at
 from .featurizers.base import unit_rows
 from .featurizers.words import folded
 from .interactions import Interactions
@@ -224,9 +225,7 @@ def check_split(split: Split) -> CheckReport:
         users, items = task.truth.tocoo().coords
         train_user, train_item = train.users.find(task.users)[users], train.items.find(task.items)[items]
         both = (train_user >= 0) & (train_item >= 0)
-        overlap = 0
-        if both.any():
-            overlap = int((np.asarray(train.pattern()[train_user[both], train_item[both]]).ravel() > 0).sum())
+        overlap = int((values_at(train.pattern(), train_user[both], train_item[both]) > 0).sum())
         _count(
             found,
             "error",

@@ -55,7 +55,8 @@ def content_of_table(
             )
     if not spec.columns:
         raise UsageError(
-            f"no content column of {loaded.name} was named; say which of {', '.join(table.column_names)} are text, tags, categories or numbers"
+            f"no content column of {loaded.name} was named; say which of {', '.join(table.column_names)} are content, with text=, tags=,"
+            " categories= or numbers="
         )
     written = all(part.lines is not None for part in loaded.parts or (loaded,))  # as text, in one file or in parts
     untyped = written and all(pa.types.is_string(kind) for kind in table.schema.types)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -47,3 +49,18 @@ def keep_entries(matrix: csr_array, mask: NDArray[np.bool_]) -> csr_array:
     before = np.concatenate([[0], np.cumsum(mask)])
     indptr = before[matrix.indptr].astype(matrix.indptr.dtype)
     return csr_array((matrix.data[mask], matrix.indices[mask], indptr), shape=matrix.shape)
+
+
+def values_at(matrix: csr_array, rows: Rows, columns: Rows) -> NDArray[Any]:
+    """Return the values of some cells, 0 where nothing is stored; of no cells none, for which SciPy has no array.
+
+    Parameters
+    ----------
+    matrix : csr_array
+        Where the cells are.
+    rows, columns : ndarray of int64
+        One of each a cell.
+    """
+    if not len(rows):
+        return np.zeros(0, matrix.dtype)
+    return np.asarray(matrix[rows, columns]).ravel()

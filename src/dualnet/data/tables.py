@@ -139,6 +139,11 @@ def dataset_from_tables(
     if users is not None:
         user_spec = ContentSpec(categories=_names(user_categories), numbers=_names(user_numbers))
         known = load_source(users, "the users table", replace(form, columns=_names(user_column_names)))
+        if not user_spec.columns:
+            others = ", ".join(name for name in known.table.column_names if name != user)
+            raise UsageError(
+                f"no column of {known.name} was named; say which of {others} count, with user_categories= or user_numbers="
+            )
         profile = _content(known, user, user_spec)
         user_keys, profile = one_kind_of_ids(user_keys, profile)
         present = profile.ids.find(user_keys) >= 0

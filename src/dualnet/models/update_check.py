@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
+from ..data.entries import values_at
 from ..data.interactions import Interactions
 from ..data.tasks import RankingTask
 from ..errors import UsageError
@@ -43,7 +44,7 @@ def hide_pairs(model: Recommender, new: Interactions, share: float, seed: int = 
     users, items = model.users_.find(new.users.keys)[rows], model.items_.find(new.items.keys)[columns]
     both = np.flatnonzero((users >= 0) & (items >= 0))
     asked = generator(seed, "hold-out").random(new.n_pairs) < share
-    asked[both] &= np.asarray(model.histories_[users[both], items[both]]).ravel() == 0
+    asked[both] &= values_at(model.histories_, users[both], items[both]) == 0
     return new.keep(~asked), new.keep(asked)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 from typer.main import get_command
 
@@ -12,6 +9,7 @@ import dualnet.cli.app
 from dualnet.cli import main
 from dualnet.train.options import RunOptions
 from tests.integration.options.outcomes import Player
+from tests.integration.options.stand_ins import stand_ins
 from tests.integration.options.world import DATABASE, make_models, make_tables
 
 TREE = get_command(dualnet.cli.app.app)  # built once: it takes longer than most commands here
@@ -33,13 +31,16 @@ def player(tmp_path_factory: pytest.TempPathFactory) -> Player:
 
 @pytest.fixture(autouse=True)
 def in_the_world(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work where the tables and models are, and note which threads a command asks for: nothing else shows them."""
+    """Work where the tables and models are; where the work itself would take long, note what it is told."""
+    told = player.told
 
-    def spied(options: RunOptions) -> None:
+    def options_made(options: RunOptions) -> None:
         MADE(options)
-        player.told.append(("threads", options.threads))
+        told.append(("threads", options.threads))
 
-    monkeypatch.setattr(RunOptions, "__post_init__", spied)
+    monkeypatch.setattr(RunOptions, "__post_init__", options_made)
     monkeypatch.setattr(dualnet.cli.app, "app", TREE)
     monkeypatch.setenv(DATABASE, "sqlite:///events.db")
     monkeypatch.chdir(player.world)
+    for where, stand_in in stand_ins(told).items():
+        monkeypatch.setattr(where, stand_in)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from dualnet.cli import main
 from dualnet.cli import app as command_line
+from dualnet.cli import main
 
 TEXTS = {".json", ".jsonl", ".toml", ".html", ".md", ".txt", ".csv", ""}
 ECHOES = {"run.json", "best.toml", ".lock", ".search.lock"}  # they repeat what was given, and would differ where it is dropped
@@ -37,6 +37,10 @@ class Shown:
         What the command without it is refused with, for an option that cannot be left out.
     needs : str, optional
         A package of an extra; without it the case is skipped.
+    before : str, optional
+        A command that makes what both commands find.
+    kept : bool
+        Whether it counts that the option is kept in a file that a later command obeys.
     """
 
     given: str
@@ -44,6 +48,15 @@ class Shown:
     instead: str = ""
     alone: str | None = None
     needs: str | None = None
+    before: str | None = None
+    kept: bool = False
+
+
+@dataclass(frozen=True)
+class Spared:
+    """An option that is not tried, and why."""
+
+    why: str
 
 
 @dataclass(frozen=True)
@@ -76,6 +89,7 @@ class Outcome:
     out: str
     err: str
     files: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict, compare=False)
     told: tuple[Any, ...] = ()
 
 
@@ -88,7 +102,9 @@ def walk() -> Iterator[tuple[str, list[str]]]:
         for name, inner in getattr(command, "commands", {}).items():
             yield from below(inner, (*path, name))
 
-    yield from below(get_command(command_line.app) if hasattr(command_line.app, "registered_commands") else command_line.app, ())
+    yield from below(
+        get_command(command_line.app) if hasattr(command_line.app, "registered_commands") else command_line.app, ()
+    )
 
 
 class Player:
@@ -105,31 +121,31 @@ class Player:
     def __init__(self, world: Path, folder: Path) -> None:
         self.world, self.folder, self._number = world, folder, 0
         self.told: list[Any] = []  # filled by spies with what a command hands on and nothing else shows
-        self._known: dict[str, Outcome] = {}
+        self._known: dict[tuple[str, str | None], Outcome] = {}
 
-    def play(self, words: str, capsys: pytest.CaptureFixture[str], prepare: Callable[[Path], None] | None = None) -> Outcome:
-        """Run a command; ``{out}`` in its words is a folder of its own."""
-        if words in self._known:
-            return self._known[words]
+    def play(self, words: str, capsys: pytest.CaptureFixture[str], before: str | None = None) -> Outcome:
+        """Run a command, once; ``{out}`` in its words is a folder of its own."""
+        if (words, before) in self._known:
+            return self._known[words, before]
         self._number += 1
         place = self.folder / f"{self._number}"
         place.mkdir()
-        if prepare is not None:
-            prepare(place)
+        if before is not None:
+            assert main(shlex.split(before.replace("{out}", str(place)))) == 0, before
         capsys.readouterr()
         self.told.clear()
         code = main(shlex.split(words.replace("{out}", str(place))))
         printed = capsys.readouterr()
         out, err = (TIMES.sub("T", text.replace(str(place), "OUT")) for text in (printed.out, printed.err))
-        self._known[words] = Outcome(code, out, err, digests(place), tuple(self.told))
-        return self._known[words]
+        self._known[words, before] = Outcome(code, out, err, digests(place), digests(place, kept=True), tuple(self.told))
+        return self._known[words, before]
 
 
-def digests(place: Path) -> dict[str, str]:
-    """Return what is in a folder, file by file, without times and without what repeats the words of the command."""
+def digests(place: Path, *, kept: bool = False) -> dict[str, str]:
+    """Return what is in a folder, file by file, without times; with `kept` the files that repeat the words of the command."""
     found = {}
     for path in sorted(place.rglob("*")):
-        if path.is_file() and path.name not in ECHOES:
+        if path.is_file() and (path.name in ECHOES) == kept:
             data = path.read_bytes()
             if path.suffix in TEXTS:
                 data = TIMES.sub("T", data.decode(errors="replace").replace(str(place), "OUT")).encode()

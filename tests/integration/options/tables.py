@@ -9,7 +9,7 @@ ITEMS = f"{E} --items i.csv --text title"
 SQL = "--sql e.sql --database-url-env OPTIONS_DATABASE --duplicates last"
 USERS = f"{ITEMS} --users u.csv"
 SHARED = {
-    "--sql": Shown(SQL, "", instead="more.csv"),
+    "--sql": Shown(SQL, "", alone="name the data"),
     "--items-sql": Shown("--items-sql i.sql --text title", SQL),
     "--users-sql": Shown("--users-sql u.sql --user-categories town", SQL),
     "--database-url-env": Shown("--database-url-env OPTIONS_DATABASE", "--sql e.sql --duplicates last", alone="--database-url-env"),
@@ -24,7 +24,7 @@ SHARED = {
     "--numbers": Shown("--numbers year", ITEMS),
     "--vectors": Shown("--vectors v=v.npy", ITEMS),
     "--images": Shown("--images pic", f"{E} --items i.parquet --text title", needs="skimage"),
-    "--image-model": Refused("--image-model resnet18:w.safetensors", "image", ITEMS),
+    "--image-model": Refused("--image-model resnet18:w.safetensors", "means nothing", ITEMS),
     "--text-encoder": Shown("--text-encoder hashing", ITEMS),
     "--tokenizer": Shown("--tokenizer characters", ITEMS),
     "--stop-words": Shown("--stop-words none", ITEMS),
@@ -46,13 +46,6 @@ SHARED = {
     "--column-names": Shown("--column-names user_id,item_id", "bare.csv --duplicates last", alone="column"),
     "--item-column-names": Shown("--item-column-names item_id,title", f"{E} --items bare_items.csv --text title", alone="column"),
     "--user-column-names": Shown("--user-column-names user_id,town", f"{E} --users bare_users.csv --user-categories town", alone="column"),
-    "--missing-content": Shown("--missing-content drop", f"{E} --items fresh.csv --text title", instead="--missing-content zero"),
+    "--missing-content": Shown("--missing-content drop", f"{E} --items half.csv --text title", instead="--missing-content zero"),
 }  # fmt: skip
-COMMANDS = {
-    "fit": "fit {read} --model content-profile --out {out}/run",
-    "split": "split {read} --protocol citeulike2 --out {out}/split",
-    "bench": "bench {read} --models popularity --out {out}/bench",
-    "tune": "tune {read} --model item-knn --grid neighbours=[3] --out {out}/tuned",
-    "data check": "data check {read}",
-    "data convert": "data convert {read} --out {out}/tables",
-}
+READ = ("fit", "split", "bench", "tune", "data check", "data convert")

@@ -33,7 +33,7 @@ def make_tables(place: Path) -> None:
         for number, (user, item, rating, plays) in enumerate(events)
     ]
     (place / "e.csv").write_text("\n".join([head, *lines, *lines[:2]]) + "\n")  # two pairs come again
-    pq.write_table(pa.table({"user_id":["a","b"],"item_id":["x","y"]}),place/"more.parquet");(place / "more.csv").write_text(f"{head}\nu1,i1,r1,b1,5,2,like,1600000000\nnew,i2,r9,b2,1,1,dislike,1600000001\n")
+    (place / "more.csv").write_text(f"{head}\nu1,i1,r1,b1,5,2,like,1600000000\nnew,i2,r9,b2,1,1,dislike,1600000001\n")
     rows = []
     for item in range(ITEMS):
         title = " ".join([WORDS[item % 4 * 3], *draw.choice(WORDS, 3)])
@@ -42,13 +42,26 @@ def make_tables(place: Path) -> None:
     (place / "i.csv").write_text("\n".join([",".join(names), *(",".join(map(str, row)) for row in rows)]) + "\n")
     columns = dict(zip(names, (list(column) for column in zip(*rows, strict=True)), strict=True))
     vectors = draw.normal(size=(ITEMS, 3)).round(3)
-    pq.write_table(pa.table({**columns, "vec": vectors.tolist(), "pic": [f"p{n % 3}.png" for n in range(ITEMS)]}), place / "i.parquet")
+    pq.write_table(
+        pa.table({**columns, "vec": vectors.tolist(), "pic": [f"p{n % 3}.png" for n in range(ITEMS)]}), place / "i.parquet"
+    )
     np.save(place / "v.npy", vectors)
     pictures(place)
-    (place / "fresh.csv").write_text("item_id,book,title,tags,genre,year\nf1,bf1,deep markov films,t1,g1,2020\nf2,bf2,the music,t2,g2,2021\n")
+    (place / "half.csv").write_text(
+        "\n".join([",".join(names), *(",".join(map(str, row)) for row in rows[: ITEMS // 2])]) + "\n"
+    )
+    (place / "fresh.csv").write_text(
+        "item_id,book,title,tags,genre,year\nf1,bf1,deep markov films,t1,g1,2020\nf2,bf2,the music,t2,g2,2021\n"
+    )
     (place / "u.csv").write_text(
         "user_id,reader,town,age\n" + "".join(f"u{n},r{n % 8},c{n % 3},{20 + n}\n" for n in range(USERS))
     )
+    (place / "newcomers.csv").write_text("user_id,town,age\nnew,c1,30\n")
+    (place / "many.csv").write_text(
+        f"{head}\n" + "".join(f"n{u},i{u * k % ITEMS},r1,b1,5,1,like,1600000000\n" for u in range(1, 9) for k in (1, 2, 3))
+    )
+    (place / "older.csv").write_text("user_id,item_id,book\nu1,i1,i5\nnew,i2,i6\n")
+    divided(place)
     written_otherwise(place, head, lines)
     with contextlib.closing(sqlite3.connect(place / "events.db")) as base, base:
         base.execute("CREATE TABLE e (user_id TEXT, item_id TEXT, rating INTEGER)")
@@ -61,6 +74,22 @@ def make_tables(place: Path) -> None:
     (place / "since.sql").write_text("SELECT user_id, item_id FROM e WHERE rating >= :least")
     (place / "i.sql").write_text("SELECT item_id, title FROM i")
     (place / "u.sql").write_text("SELECT user_id, town FROM u")
+
+
+def divided(place: Path) -> None:
+    """Write training, validation and test pairs of others, as tables and as lists of whole numbers."""
+    pairs = [(user, (user * 7 + step * 5) % ITEMS) for user in range(USERS) for step in range(6)]
+    parts = {"train": pairs[0::2] + pairs[1::6], "valid": pairs[3::6], "test": pairs[5::6]}
+    parts["train2"] = parts["train"] + [(0, 23), (1, 22)]
+    parts["newer"] = [*parts["test"], (90, 3)]
+    parts["shown"] = [(90, 5), (90, 7)]
+    for name, rows in parts.items():
+        (place / f"{name}.csv").write_text("user_id,item_id\n" + "".join(f"u{user},i{item}\n" for user, item in rows))
+    (place / "numbered.csv").write_text("user_id,item_id\n" + "".join(f"{n % 5},{n}\n" for n in range(12)))
+    (place / "train.lists").write_text("3 1 4 5\n3 6 7 8\n3 4 9 1\n3 5 8 6\n3 7 9 4\n")
+    (place / "test.lists").write_text("2 6 7\n2 1 4\n2 8 5\n2 9 1\n2 6 8\n")
+    (place / "bare_train.csv").write_text("".join(f"{n % 5},{(n * 3) % 12}\n" for n in range(10)))
+    (place / "bare_test.csv").write_text("".join(f"{n % 5},{(n * 3 + 1) % 12}\n" for n in range(1, 5)))
 
 
 def pictures(place: Path) -> None:

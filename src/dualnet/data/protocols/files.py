@@ -13,6 +13,7 @@ from ...errors import DataError, UsageError
 from ...ids import IdMap
 from ...typed_values import typed
 from ..dataset import Dataset
+from ..entries import values_at
 from ..interactions import Interactions
 from ..other_events import OtherEvents
 from ..pair_texts import align_texts
@@ -215,7 +216,7 @@ def _with_others(likes: Interactions, shown: Sequence[Interactions], rest: Seque
     others = OtherEvents.from_rows(shape, rows, columns, kinds, None)
     told = OtherEvents.from_rows(shape, rows[first], columns[first], kinds[first], None).pattern()
     users, items = others.pairs()
-    return replace(likes, others=others), np.asarray(told[users, items]).ravel() > 0
+    return replace(likes, others=others), values_at(told, users, items) > 0
 
 
 def _check_kind(data: Dataset, train: Mask, held: Mask, kind: Kind) -> None:

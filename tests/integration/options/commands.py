@@ -1,0 +1,258 @@
+"""The options of each command but those of tables: what each changes, or with what it is refused."""
+
+from __future__ import annotations
+
+from tests.integration.options.outcomes import Refused, Shown, Spared
+from tests.integration.options.tables import ITEMS, READ, SHARED, E
+
+OUT = "--out {out}/x"
+WMF = f"{E} --model wmf --set factors=2 --set iterations=1"
+NEEDED = "Missing option"
+NEW = f"{ITEMS} --protocol out-matrix"
+DRAWN = {
+    "--protocol": Shown("--protocol out-matrix", ITEMS, "--protocol citeulike2"),
+    "--content": Shown("--content title", f"{ITEMS} --tags tags"),
+    "--cold": Shown("--cold 0.5", NEW),
+    "--fit-on": Shown("--fit-on train+validation", f"{ITEMS} --protocol citeulike2"),
+    "--fold": Shown("--fold 1", f"{NEW} --folds 3", "--fold 0"),
+    "--folds": Shown("--folds 3", f"{NEW} --fold 0", "--folds 2"),
+    "--candidates": Shown("--candidates all", f"{NEW} --cold 0.3"),
+    "--json": Shown("--json", E),
+}
+FILES = f"{E} --protocol files --train train.csv --test test.csv"
+NUMBERED = "numbered.csv --protocol files --train train.lists --test test.lists"
+ALONE = {
+    "": {
+        "--version": Shown("--version", "", alone="Usage"),
+        "--trust-paths": Shown("--trust-paths inspect run", "", "inspect run"),
+        "--install-completion": Spared("Typer's own; it would write to the shell's own files"),
+        "--show-completion": Spared("Typer's own"),
+    },
+    "fit": {
+        "--out": Shown("--out {out}/y", WMF, OUT),
+        "--model": Shown("--model item-knn", E, "--model popularity"),
+        "--set": Shown("--set factors=3", f"{E} --model wmf --set iterations=1", "--set factors=2"),
+        "--resume": Shown("--resume", f"{WMF} {OUT}", alone="holds a fitted model already", before=f"fit {WMF} {OUT}"),
+        "--overwrite": Shown("--overwrite", f"{WMF} {OUT}", alone="holds a fitted model already", before=f"fit {WMF} {OUT}"),
+        "--threads": Shown("--threads 1", WMF),
+        "--protocol": Shown("--protocol citeulike2", WMF),
+        "--seed": Shown("--seed 1", f"{WMF} --protocol citeulike2"),
+        "--content": Shown("--content title", f"{ITEMS} --tags tags --model content-profile"),
+        "--track": Shown("--track tensorboard", WMF, needs="tensorboard"),
+        "--track-to": Shown("--track-to {out}/board", f"{WMF} --track tensorboard", needs="tensorboard"),
+        "--json": Shown("--json", WMF),
+    },
+    "split": {
+        **DRAWN,
+        "--out": Shown("--out {out}/y", E, OUT),
+        "--seed": Shown("--seed 1", E),
+        "--train": Shown("--train train2.csv", f"{E} --protocol files --test test.csv", "--train train.csv"),
+        "--test": Shown("--test valid.csv", f"{E} --protocol files --train train.csv", "--test test.csv"),
+        "--validation": Shown("--validation valid.csv", FILES),
+        "--shown": Shown("--shown shown.csv", f"{E} --protocol files --train train.csv --test newer.csv"),
+        "--layout": Shown("--layout counted-lists", NUMBERED, "--layout lists"),
+        "--base": Shown("--base 1", f"{NUMBERED} --layout lists", "--base 0"),
+        "--header": Shown("--no-header", "numbered.csv --protocol files --train bare_train.csv --test bare_test.csv", "--header"),
+        "--kind": Refused("--kind cold", "not cold", FILES, code=3),
+    },
+    "bench": {
+        **DRAWN,
+        "--out": Shown("--out {out}/y", E, OUT),
+        "--folds": Shown("--folds 2", NEW),
+        "--models": Shown("--models item-knn", E, "--models popularity"),
+        "--seeds": Shown("--seeds 1,2", E),
+        "--at": Shown("--at 3", E),
+        "--set": Shown("--set item-knn.neighbours=2", f"{E} --models item-knn"),
+        "--presets": Refused("--no-presets", "there are no presets", E),
+    },
+    "tune": {
+        **DRAWN,
+        "--out": Shown("--out {out}/y", E, OUT),
+        "--model": Shown("--model ease --grid regularization=[100]", E, "--model item-knn --grid neighbours=[3]"),
+        "--grid": Shown("--grid neighbours=[2]", f"{E} --model item-knn", "--grid neighbours=[3]"),
+        "--set": Shown("--set factors=3", f"{E} --model wmf --grid iterations=[1]", "--set factors=2"),
+        "--method": Shown("--method optuna --trials 1", f"{E} --model item-knn --grid neighbours=[3,4]", "--trials 1", needs="optuna"),
+        "--trials": Shown("--trials 1", f"{E} --model item-knn --grid neighbours=[3,4]"),
+        "--prune": Refused("--no-prune", "tries every combination", E),
+        "--seeds": Shown("--seeds 1", E),
+        "--at": Shown("--at 3", E),
+        "--fit-on": Shown("--fit-on train+validation", E, kept=True),  # both are of the test, which no trial sees
+        "--candidates": Shown("--candidates all", f"{NEW} --cold 0.3", kept=True),
+    },
+    "data list": {"--json": Shown("--json", "")},
+    "data fetch": {"--json": Shown("--json", "citeulike-a")},
+    "data check": {"--json": Shown("--json", E)},
+    "data convert": {
+        "--json": Shown("--json", E),
+        "--out": Shown("--out {out}/y", E, OUT),
+        "--text": Shown("--text title", f"{E} --items i.csv", alone="no content column"),
+        "--numbers": Shown("--numbers year", f"{E} --items i.csv", alone="no content column"),
+        "--user-numbers": Shown("--user-numbers age", f"{E} --users u.csv", alone="with --user-categories or --user-numbers"),
+        **{option: Refused(SHARED[option].given, "are written as they are", ITEMS)
+           for option in ("--text-encoder", "--tokenizer", "--stop-words", "--token-pattern")},
+    },
+    "plan": {
+        "--users": Shown("--users 200", "--items 50 --pairs 900 --gpus 1", "--users 100"),
+        "--items": Shown("--items 60", "--users 100 --pairs 900 --gpus 1", "--items 50"),
+        "--pairs": Shown("--pairs 950", "--users 100 --items 50 --gpus 1", "--pairs 900"),
+        "--terms": Shown("--terms 9"),
+        "--vocabulary": Shown("--vocabulary 900"),
+        "--levels": Shown("--levels 8,4"),
+        "--epochs": Shown("--epochs 3"),
+        "--gpus": Shown("--gpus 2", "--users 100 --items 50 --pairs 900", "--gpus 1"),
+        "--json": Shown("--json"),
+    },
+    "update": {
+        "--events": Shown("--events more.csv", "users --items fresh.csv"),
+        "--items": Shown("--items fresh.csv"),
+        "--users": Shown("--users newcomers.csv"),
+        "--out": Shown("--out {out}/y", "users --events more.csv", OUT),
+        "--overwrite": Shown(
+            "--overwrite", "{out}/x --events more.csv", alone="--overwrite",
+            before=f"fit {ITEMS} --set levels=[4] --set epochs=1 --set factors=0 {OUT}",
+        ),
+        "--epochs": Shown("--epochs 0"),
+        "--learning-rate": Shown("--learning-rate 0.001"),
+        "--hold-out": Shown("--hold-out 0.5", "users --events many.csv"),
+        "--user-column": Shown("--user-column reader", "users --events more.csv"),
+        "--item-column": Shown("--item-column book", "users --events older.csv"),
+        "--rating": Shown("--rating rating --threshold 3"),
+        "--threshold": Shown("--threshold 2", "users --events more.csv --rating rating", "--threshold 5"),
+        "--event-column": Shown("--event-column kind"),
+        "--weight": Shown("--weight plays"),
+        "--threads": Shown("--threads 1"),
+        "--track": Shown("--track tensorboard", needs="tensorboard"),
+        "--track-to": Shown("--track-to {out}/board", "users --events more.csv --track tensorboard", needs="tensorboard"),
+        "--json": Shown("--json"),
+    },
+    "evaluate": {"--at": Shown("--at 5"), "--json": Shown("--json")},
+    "recommend": {
+        "--user": Shown("--user u2", "run", "--user u1"),
+        "--history": Shown("--history i3,i4", "run", "--history i5"),
+        "--all": Shown("--all --out {out}/all.parquet", "run", "--user u1"),
+        "-k": Shown("-k 3"),
+        "--new-items": Shown("--new-items fresh.csv", "run --user u1 -k 40"),
+        "--exclude": Shown("--exclude i4"),
+        "--candidates": Shown("--candidates i4,i5,i6"),
+        "--filter": Shown("--filter '{\"genre\": {\"is\": \"g1\"}}'"),
+        "--only": Shown("--only new", "run --user u1 --new-items fresh.csv"),
+        "--new-share": Shown("--new-share 0.9", "run --user u1 --new-items fresh.csv -k 2"),
+        "--popularity": Shown("--popularity 0.2"),
+        "--user-columns": Shown("--user-columns town=c1", "users --history i3"),
+        "--seen": Shown("--seen i4"),
+        "--keep-seen": Shown("--keep-seen"),
+        "--unknown": Shown("--unknown ignore", "run --history i3,gone", alone="gone"),
+        "--out": Shown("--out {out}/y.parquet", "run --all", "--out {out}/x.parquet"),
+        "--overwrite": Shown(
+            "--overwrite", "run --all --out {out}/x.parquet", alone="--overwrite", before="recommend run --all --out {out}/x.parquet"
+        ),
+        "--json": Shown("--json"),
+    },
+    "explain": {
+        "--item": Shown("--item i5", "users --user u1", "--item i4"),
+        "--user": Shown("--user u2", "users --item i4", "--user u1"),
+        "--history": Shown("--history i3,i5", "users --item i4", "--history i6"),
+        "--user-columns": Shown("--user-columns town=c1", "users --history i3 --item i4"),
+        "--new-items": Shown("--new-items fresh.csv", "users --user u1 --item f1", alone="--new-items"),
+        "--method": Shown("--method leave-one-out"),
+        "--top": Shown("--top 1"),
+        "--unknown": Shown("--unknown ignore", "users --history i3,gone --item i4", alone="gone"),
+        "--json": Shown("--json"),
+    },
+    "encode": {
+        "--out": Shown("--out {out}/y.parquet", "run", "--out {out}/x.parquet"),
+        "--items": Shown("--items fresh.csv"),
+        "--histories": Shown("--histories many.csv"),
+        "--users": Shown("--users"),
+        "--overwrite": Shown(
+            "--overwrite", "run --out {out}/x.parquet", alone="--overwrite", before="encode run --out {out}/x.parquet"
+        ),
+        "--json": Shown("--json"),
+    },
+    "export": {
+        "--to": Shown("--to parquet --out {out}/x.parquet", "run", "--to npz --out {out}/x.npz"),
+        "--out": Shown("--out {out}/y.npz", "run --to npz", "--out {out}/x.npz"),
+        "--what": Shown("--what users"),
+        "--database-url-env": Refused("--to pgvector --database-url-env NOWHERE", "NOWHERE is not set", "run"),
+        "--table": Shown("--table mine", "users --to lancedb --out {out}/x", needs="lancedb"),
+        "--index": Refused("--index hnsw", "--index means nothing for --to npz"),
+        "--collection": Shown("--collection mine", "run --to qdrant --out {out}/x", needs="qdrant_client"),
+        "--qdrant-url-env": Refused("--to qdrant --qdrant-url-env NOWHERE", "NOWHERE", "run"),
+        "--qdrant-key-env": Refused("--qdrant-key-env NOWHERE", "--qdrant-key-env means nothing for --to npz"),
+        "--overwrite": Shown(
+            "--overwrite", "run --to npz --out {out}/x.npz", alone="--overwrite", before="export run --to npz --out {out}/x.npz"
+        ),
+        "--json": Shown("--json"),
+    },
+    "inspect": {"--json": Shown("--json")},
+    "doctor": {"--json": Shown("--json")},
+    "demo": {
+        "--out": Shown("--out {out}/y", "", OUT),
+        "--content": Shown("--content title"),
+        "--seed": Shown("--seed 1"),
+        "--epochs": Shown("--epochs 2"),
+        "--json": Shown("--json"),
+    },
+    "reproduce": {
+        "--datasets": Shown("--datasets demo", f"table3 --report-only {OUT}", "--datasets citeulike-a"),
+        "--seeds": Shown("--seeds 7"),
+        "--quick": Shown("--quick"),
+        "--hours": Shown("--hours 2", f"table3 --datasets demo {OUT}"),
+        "--set": Shown("--set wmf.factors=3", f"table3 --datasets demo --json {OUT}"),
+        "--out": Shown("--out {out}/y", "table3 --datasets demo", OUT),
+        "--report-only": Shown("--report-only", f"table3 --datasets demo {OUT}"),
+        "--threads": Shown("--threads 1", f"table3 --datasets demo {OUT}"),
+        "--json": Shown("--json"),
+    },
+    "serve": {
+        "--host": Shown("--host localhost"),
+        "--port": Shown("--port 8123"),
+        "--state": Shown("--state {out}/state"),
+        "--allow-host": Shown("--allow-host books.example"),
+        "--insecure": Shown("--insecure", "run --host 0.0.0.0", alone="--insecure"),
+        "--rate": Refused("--rate 3", "means nothing without keys"),
+        "--timeout": Shown("--timeout 3"),
+        "--connections": Shown("--connections 7"),
+        "--grace": Shown("--grace 1"),
+        "--max-body": Shown("--max-body 2048"),
+        "--quiet": Shown("--quiet"),
+        "--make-key": Shown("--make-key me", "", "--make-key you"),
+        "--admin": Shown("--admin", "--make-key me"),
+        "--role": Shown("--role read", "--make-key me"),
+        "--json": Shown("--json"),
+    },
+}  # fmt: skip
+USUAL = {  # what is on the command line where an entry does not say otherwise
+    "plan": "--users 100 --items 50 --pairs 900 --gpus 1",
+    "update": "users --events more.csv",
+    "evaluate": "of_split",
+    "recommend": "run --user u1",
+    "explain": "users --user u1 --item i4",
+    "encode": "run",
+    "export": "run --to npz --out {out}/x.npz",
+    "inspect": "run",
+    "demo": OUT,
+    "reproduce": f"table3 --datasets demo --report-only {OUT}",
+    "serve": "run",
+}
+ENTRIES = {name: {**(SHARED if name in READ else {}), **ALONE[name]} for name in ALONE}
+
+
+def words(command: str, said: str) -> str:
+    """Return a whole command: with a model for `fit`, models for `bench` and so on where nothing is said of them."""
+    content, new = "--items" in said, "out-matrix" in said
+    usual = {
+        "fit": ("--model", "--model content-profile" if content else "--model wmf --set factors=2 --set iterations=1"),
+        "split": ("--protocol", "--protocol citeulike2"),
+        "bench": ("--models", "--models content-profile" if content else "--models popularity"),
+        "tune": ("--grid", "--model lsa-profile --grid width=[2]" if new else "--model item-knn --grid neighbours=[3]"),
+    }
+    option, more = usual.get(command, ("", ""))
+    if option not in said.split():
+        said += f" {more}"
+    if "--out" not in said.split() and command in WRITING:
+        said += f" --out {{out}}/x{WRITING[command]}"
+    return f"{command} {said}".strip()
+
+
+WRITING = {"fit": "", "split": "", "bench": "", "tune": "", "data convert": "", "update": "", "encode": ".parquet"}

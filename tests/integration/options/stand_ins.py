@@ -1,0 +1,69 @@
+"""What stands in for work that takes minutes or does not end: a demo, a study, a server, a download. Each notes what it is told."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from dualnet.data.trusted_paths import VARIABLE
+from dualnet.models import registry
+
+LOAD = registry.load
+
+
+def stand_ins(told: list[Any]) -> dict[str, Any]:
+    """Return what takes the place of what, by dotted name.
+
+    Parameters
+    ----------
+    told : list
+        Gets what each is told.
+    """
+
+    def demo(data: Any, out: Path, **more: Any) -> Any:
+        told.append(("demo", data.fingerprint(), more["seed"], more["epochs"]))
+        out.mkdir()
+        (out / "report.html").write_text("a page")
+        found = SimpleNamespace(to_json=dict, ids=["p1", "p2"])
+        return SimpleNamespace(
+            split=SimpleNamespace(fingerprint=str), reports={}, reader="r1", shown=found, rows=lambda cut: [],
+            served_table=lambda cut: (["one"], []),
+        )  # fmt: skip
+
+    def study(plan: Any, results: Any, *, hours: float | None, run: Any, **more: Any) -> dict[str, str]:
+        told.append(("study", plan.name, hours))
+        return {}
+
+    def load(folder: Path, **more: Any) -> Any:
+        told.append(("trusts", os.environ.get(VARIABLE)))
+        return LOAD(folder, **more)
+
+    def bind(host: str, port: int) -> Any:
+        told.append(("bind", host, port))
+        return SimpleNamespace(close=lambda: None)
+
+    def serve(app: Any, listener: Any, draining: Any, options: Any, service: Any) -> None:
+        told.append(("serve", repr(options)))
+
+    def open_service(folder: Path, state: Path | None) -> Any:
+        told.append(("state", state is not None))
+        label = SimpleNamespace(name="m", version="1", to_json=dict)
+        return SimpleNamespace(notes=list, label=label, failure=None)
+
+    def build(service: Any, guards: Any, options: Any) -> None:
+        told.append(("front", repr(options), repr(vars(guards.hosts)) if guards.hosts else None, guards.keys, guards.rate))
+
+    return {
+        "dualnet.experiments.demo.run_demo": demo,
+        "dualnet.experiments.reproduction.runner.run_study": study,
+        "dualnet.models.registry.load": load,
+        "dualnet.data.sources.registry.fetch": lambda name: Path("cache") / name,
+        "dualnet.serve.front.server.bind": bind,
+        "dualnet.serve.front.server.address": lambda listener: "http://here",
+        "dualnet.serve.front.server.run": serve,
+        "dualnet.serve.front.app.build_app": build,
+        "dualnet.serve.front.keys.make_key": lambda name, role=None: (f"key of {name}", f"{role} {name}"),
+        "dualnet.cli.serve._open": open_service,
+    }
