@@ -9,7 +9,7 @@ import pytest
 
 import dualnet
 from dualnet.cli import main
-from dualnet.cli.spelling import _flags, as_options
+from dualnet.cli.spelling import _flags, as_options, command_of
 
 TEXTS = {
     "say base=1, or base=0 if they count from 0": "say --base 1, or --base 0 if they count from 0",
@@ -22,7 +22,8 @@ TEXTS = {
     "use new_items=": "use --new-items",
     "name them with text=, tags= or images=": "name them with --text, --tags or --images",
     "name it with user= or event=": "name it with --user-column or --event-column",
-    "set factors=300 or fewer": "set --set factors=300 or fewer",
+    "set factors=300 or fewer": "give --set factors=300 or fewer",
+    "set threads=2": "give --threads 2",
     "use device='auto'": "use --set device=auto",
     "write --set levels=[4]": "write --set levels=[4]",
     "column 'new_items' of 'time_format'": "column 'new_items' of 'time_format'",  # what is quoted is somebody's own name
@@ -36,6 +37,37 @@ TEXTS = {
 def test_one_boundary_translates(text: str, told: str) -> None:
     assert as_options(text) == told
     assert as_options(as_options(text)) == as_options(text)
+
+
+@pytest.mark.parametrize(
+    ("command", "text", "told"),
+    [
+        ("recommend", "give either user= or history=", "give either --user or --history"),
+        ("explain", "name it with item=", "name it with --item"),
+        ("fit", "name it with user= or event=", "name it with --user-column or --event-column"),
+        ("update", "name it with user=", "name it with --user-column"),
+        ("bench", "use device='auto'", "use --set MODEL.device=auto"),
+        ("data check", "say separator=tab", "say --separator tab"),
+    ],
+)
+def test_one_argument_is_another_option_of_another_command(command: str, text: str, told: str) -> None:
+    assert as_options(text, command) == told
+    assert as_options(told, command) == told
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["fit", "x.csv", "--out", "recommend"], "fit"),
+        (["data", "check", "fit"], "data check"),
+        (["--trust-paths", "serve", "run"], "serve"),
+        (["--version"], ""),
+        ([], ""),
+        (["nothing"], ""),
+    ],
+)
+def test_the_command_of_some_words(words: list[str], command: str) -> None:
+    assert command_of(words) == command
 
 
 def test_every_option_that_has_another_name_in_python_is_translated() -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 
 from ..errors import DualNetError, DualNetWarning, UsageError
-from .spelling import as_options
+from .spelling import as_options, command_of
 from .visible import visible
 
 INTERNAL, OUTSIDE = 1, 6
@@ -34,14 +34,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     from .app import app
 
+    words = list(sys.argv[1:] if argv is None else argv)
     with warnings.catch_warnings(), _interruptible(), _any_console():
         warnings.simplefilter("default", DualNetWarning)
-        warnings.showwarning = _show_each_warning_once()
+        warnings.showwarning = _show_each_warning_once(words)
         try:
-            app(list(sys.argv[1:] if argv is None else argv), prog_name="dualnet")
+            app(list(words), prog_name="dualnet")
             sys.stdout.flush()
         except DualNetError as error:
-            sys.stderr.write(visible(f"dualnet: {_readable(as_options(str(error)))}\n"))
+            sys.stderr.write(visible(f"dualnet: {_readable(as_options(str(error), command_of(words)))}\n"))
             return error.exit_code
         except SystemExit as stop:
             if not _flushed():
@@ -144,13 +145,13 @@ def _any_console() -> Iterator[None]:
                 stream.reconfigure(errors="strict")
 
 
-def _show_each_warning_once() -> Callable[..., None]:
+def _show_each_warning_once(words: Sequence[str]) -> Callable[..., None]:
     """Return what prints our warnings; a command that fits many models says the same of its data once."""
     said: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *rest: object, **more: object) -> None:
         if issubclass(category, DualNetWarning) and str(message) not in said:
             said.add(str(message))
-            sys.stderr.write(visible(f"dualnet: warning: {as_options(str(message))}\n"))
+            sys.stderr.write(visible(f"dualnet: warning: {as_options(str(message), command_of(words))}\n"))
 
     return show
