@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import wraps
-from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import UsageError
 from . import completion
 from .given_options import refuse_tables
+from .option_groups import with_options
 from .sql_options import SqlOptions, load_sql
 
 if TYPE_CHECKING:
@@ -182,32 +180,7 @@ class TableOptions(SqlOptions):
 
 TEXT_READING = ("text_encoder", "tokenizer", "stop_words", "token_pattern")
 AS_NUMBERS = (*TEXT_READING, "image_model")  # fields that say how texts and pictures become numbers
-
-
-def with_table_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `TableOptions`, and the command their values as its argument `tables`.
-
-    Parameters
-    ----------
-    command : callable
-        A command with an argument ``tables: TableOptions``.
-    """
-    options = get_type_hints(TableOptions, include_extras=True)
-    hints = get_type_hints(command, include_extras=True)
-    del hints["tables"]
-
-    @wraps(command)
-    def wrapper(**arguments: Any) -> None:
-        tables = TableOptions(**{field.name: arguments.pop(field.name) for field in fields(TableOptions)})
-        command(**arguments, tables=tables)
-
-    kept = [p.replace(annotation=hints[p.name]) for p in signature(command).parameters.values() if p.name != "tables"]
-    added = [
-        Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default, annotation=options[f.name]) for f in fields(TableOptions)
-    ]
-    wrapper.__signature__ = Signature([p.replace(kind=Parameter.KEYWORD_ONLY) for p in kept] + added)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {**hints, **{f.name: options[f.name] for f in fields(TableOptions)}}
-    return wrapper
+with_table_options = with_options(TableOptions, "tables")
 
 
 def load_data(data: str | None, tables: TableOptions, content: str | None = None) -> Dataset:
@@ -238,8 +211,9 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
         "comment": tables.comment, "column_names": words(tables.column_names), "item_column_names": words(tables.item_column_names),
         "user_column_names": words(tables.user_column_names),
     }  # fmt: skip
-    # in Python texts may come later, with Dataset.with_pair_texts
-    refuse_alone(columns, {name: (PARTNERS[name][0], ("text",)) for name in TEXT_READING})
+    if data is None or (data != "demo" and data not in sources.known()):
+        # in Python texts may come later, with Dataset.with_pair_texts
+        refuse_alone(columns, {name: (PARTNERS[name][0], ("text",)) for name in TEXT_READING})
     if data is None or asked:
         if data is not None or tables.items is not None or tables.users is not None:
             raise UsageError(
@@ -260,10 +234,13 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
 
 
 def tables_read(data: str | None, loaded: Dataset) -> str:
-    """Return what tells tables of the user's own, and how they are read, from others; empty for named data."""
+    """Return what tells tables, and how they are read, from others; empty for named data that are read as usual."""
     from ..data import sources
 
-    return "" if data == "demo" or data in sources.known() else loaded.fingerprint()
+    if data != "demo" and data not in sources.known():
+        return loaded.fingerprint()
+    encoder = TableOptions.text_encoder if loaded.items is None else loaded.items.spec.text_encoder
+    return "" if encoder == TableOptions.text_encoder else f"text_encoder={encoder}"
 
 
 def split_folder(data: str | None) -> Path | None:

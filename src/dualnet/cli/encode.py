@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .evaluate import model_folder
+from .new_tables import UserFormOptions, columns_of_run, form_of, refuse_form_options
+from .option_groups import with_options
 from .output import JsonFlag, print_json, say
 from .output_file import check_output_file
 
 if TYPE_CHECKING:
+    from ..data.delimited import TableForm
     from ..data.interactions import Interactions
     from ..models.base import Recommender
+    from .run_folder import EventColumns
 
 
+@with_options(UserFormOptions, "written")
 def encode(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
     out: Annotated[Path, typer.Option("--out", help="Parquet file to write: id, title, vector.")],
@@ -29,6 +34,8 @@ def encode(
     users: Annotated[bool, typer.Option("--users", help="One vector for each user seen in training.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file at --out.")] = False,
     as_json: JsonFlag = False,
+    *,
+    written: UserFormOptions,
 ) -> None:
     """Write item or user vectors to a Parquet file.
 
@@ -49,14 +56,19 @@ def encode(
 
     if sum([items is not None, histories is not None, users]) > 1:
         raise UsageError("give one of --items, --histories and --users")
+    if items is None and histories is None:
+        refuse_form_options(written, "means nothing without --items or --histories, the table it is about")
     check_output_file(out, ".parquet", overwrite=overwrite)
+    columns = columns_of_run(run, written)
     model = load(model_folder(run))
     if histories is not None:
-        source = users_of(model, _read_histories(histories, model))
+        source = users_of(model, _read_histories(histories, model, columns, form_of(columns, written)))
     elif users:
         source = users_of(model)
     else:
-        source = items_of(model, None if items is None else read_new_items(items, model))
+        source = items_of(
+            model, None if items is None else read_new_items(items, model, columns.item, form_of(columns, written))
+        )
     written, layout = write_parquet(source, out), source.layout
     if as_json:
         print_json({"file": str(out), "vectors": written, "width": layout.width, "sparse_width": layout.sparse_width})
@@ -64,17 +76,23 @@ def encode(
         say(f"wrote {written:,} vectors of {layout.width or layout.sparse_width} numbers to {out}")
 
 
-def _read_histories(path: Path, model: Recommender) -> Interactions:
+def _read_histories(path: Path, model: Recommender, columns: EventColumns, form: TableForm) -> Interactions:
+    from ..data.id_columns import ids_of
     from ..data.interactions import Interactions
-    from ..data.tables import read_table
+    from ..data.lone_arguments import refuse_unread
+    from ..data.tables import load_source
     from ..errors import DataError, UnknownIdError
 
-    table = read_table(path, strings=("user_id", "item_id"))
-    missing = [name for name in ("user_id", "item_id") if name not in table.column_names]
-    if missing:
-        raise DataError(f"{path} has no column '{missing[0]}'; found {', '.join(table.column_names)}")
-    keys = [model.catalogue_.ids.parse(str(key)) for key in table.column("item_id").to_pylist()]
+    loaded = load_source(path, "the histories", form)
+    refuse_unread(form, loaded)
+    found = loaded.table.column_names
+    user, item = (named if named in found else usual for named, usual in ((columns.user, "user_id"), (columns.item, "item_id")))
+    for name, option in ((user, "--user-column"), (item, "--item-column")):
+        if name not in found:
+            raise DataError(f"{path} has no column '{name}'; found {', '.join(found)}. Say which it is with {option}")
+    keys = [model.catalogue_.ids.parse(str(key)) for key in ids_of(loaded, item, "item").tolist()]
+    users = [str(key) for key in ids_of(loaded, user, "user").tolist()]
     try:
-        return Interactions.from_pairs(table.column("user_id").to_pylist(), keys, item_ids=model.catalogue_.ids)
+        return Interactions.from_pairs(users, keys, item_ids=model.catalogue_.ids)
     except UnknownIdError as error:
         raise UnknownIdError(f"{path}: {error}; leave out its rows, or update the model with it first") from None

@@ -12,9 +12,12 @@ from .asker import check_one_asker, stored_user
 from .evaluate import model_folder
 from .given_options import refuse_given
 from .id_lists import id_list
+from .new_tables import FormOptions, columns_of_run, form_of, refuse_form_options
+from .option_groups import with_options
 from .output import JsonFlag, print_json, say
 
 
+@with_options(FormOptions, "written")
 def explain(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
@@ -32,6 +35,8 @@ def explain(
     top: Annotated[int, typer.Option("--top", help="Parts of each view to name; the rest is summed.", min=1)] = 10,
     unknown: arg.UnknownOption = None,
     as_json: JsonFlag = False,
+    *,
+    written: FormOptions,
 ) -> None:
     """Say why someone gets an item: by level, by item of the history, by content term.
 
@@ -54,13 +59,16 @@ def explain(
     check_unknown(unknown)
     if user is not None or history is not None or columns is None:  # columns alone are a question too
         check_one_asker({"--user": user is not None, "--history": history is not None})
+    if new_items is None:
+        refuse_form_options(written, "means nothing without --new-items, the table it is about")
     model = load(model_folder(run))
     fresh = None
     ids = model.catalogue_.ids
     if new_items is not None:
         from ..data.tables import read_new_items
 
-        fresh = read_new_items(new_items, model)
+        columns_read = columns_of_run(run, written)
+        fresh = read_new_items(new_items, model, columns_read.item, form_of(columns_read, written))
         ids = ids.extend([key for key in fresh.ids if key not in ids])
     wanted = ids.parse(item)
     if new_items is None and wanted not in ids:

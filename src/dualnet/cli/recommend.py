@@ -12,10 +12,13 @@ from .asker import check_one_asker, stored_user
 from .evaluate import model_folder
 from .given_options import refuse_given
 from .id_lists import id_list
+from .new_tables import FormOptions, columns_of_run, form_of, refuse_form_options
+from .option_groups import with_options
 from .output import JsonFlag, note, print_json, say
 from .output_file import check_output_file
 
 
+@with_options(FormOptions, "written")
 def recommend(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
@@ -49,6 +52,8 @@ def recommend(
     out: Annotated[Path | None, typer.Option("--out", help="With --all: file to write, NAME.parquet.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="With --all: replace the file at --out.")] = False,
     as_json: JsonFlag = False,
+    *,
+    written: FormOptions,
 ) -> None:
     """Recommend items to someone, or to everyone.
 
@@ -83,13 +88,16 @@ def recommend(
     check_unknown(unknown)
     if out is not None:
         check_output_file(out, ".parquet", overwrite=overwrite)
+    if new_items is None:
+        refuse_form_options(written, "means nothing without --new-items, the table it is about")
     model = load(model_folder(run))
     fresh = None
     ids = model.catalogue_.ids
     if new_items is not None:
         from ..data.tables import read_new_items
 
-        fresh = read_new_items(new_items, model)
+        columns_read = columns_of_run(run, written)
+        fresh = read_new_items(new_items, model, columns_read.item, form_of(columns_read, written))
         ids = ids.extend([key for key in fresh.ids if key not in ids])
     if new_share and len(ids) == len(model.items_):
         note("note: --new-share shares nothing out, for no item is new; give new ones with --new-items")

@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +18,8 @@ import typer
 from . import arguments as arg
 from .evaluate import model_folder
 from .given_options import refuse_given
+from .new_tables import OF_FORM, UserFormOptions, columns_of_run, form_of
+from .option_groups import with_options
 from .output import JsonFlag, note, print_json, print_table, say
 from .run_folder import EventColumns, read_event_columns, read_model_name, write_run_file
 from .run_lock import STAGED, alone, locked
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 FEW_PAIRS = 30  # fewer held out say little of which model is better
 
 
+@with_options(UserFormOptions, "written")
 def update(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
@@ -44,8 +47,6 @@ def update(
         float | None,
         typer.Option("--hold-out", help="Hide this share of the new pairs, ask both models, and write nothing if worse."),
     ] = None,
-    user: Annotated[str | None, typer.Option("--user-column", help="User id column; that of `fit` by default.")] = None,
-    item: Annotated[str | None, typer.Option("--item-column", help="Item id column; that of `fit` by default.")] = None,
     rating: Annotated[
         str | None, typer.Option("--rating", help="Rating column; that of `fit` by default, '' for none: every event counts.")
     ] = None,
@@ -61,6 +62,8 @@ def update(
     track: arg.TrackOption = None,
     track_to: arg.TrackToOption = None,
     as_json: JsonFlag = False,
+    *,
+    written: UserFormOptions,
 ) -> None:
     """Learn what happened since, from a fitted model on.
 
@@ -87,25 +90,29 @@ def update(
     if hold_out is not None and events is None:
         raise UsageError("--hold-out hides new pairs, so it needs --events")
     if events is None:
-        of_events = ["user", "rating", "threshold", "event", "weight", "epochs", "learning_rate"]
+        of_events = ["column_names", "rating", "threshold", "event", "weight", "epochs", "learning_rate"]
         refuse_given(context, of_events, "means nothing without --events, the table of new events")
     target = _target(run, out, overwrite)
     fitted = read_event_columns(run)
-    columns = fitted.overridden(user, item, rating, threshold, event)
+    columns = fitted.overridden(written.user_column, written.item_column, rating, threshold, event)
+    form = form_of(columns_of_run(run, written), written, of_events=True)
     if columns != EventColumns():
         note(f"reading {columns}")
     with alone(target, _locked):
         model = load(model_folder(run))
         n_old_items = len(model.items_)
-        content = None if items is None else read_new_items(items, model, columns.item)
+        content = None if items is None else read_new_items(items, model, columns.item, replace(form, columns=()))
         user_table = None
         if users is not None:
             if model.user_featurizer_ is None:
                 raise UsageError(f"{run} was fitted without user columns, so --users has nothing to add")
-            user_table = read_new_users(users, model.users_, model.user_featurizer_.spec, user=columns.user)
+            user_table = read_new_users(
+                users, model.users_, model.user_featurizer_.spec, user=columns.user, form=replace(form, columns=())
+            )
         pairs = hidden = before = None
         if events is not None:
-            pairs = read_new_pairs(events, model.users_, model.catalogue_.ids, **asdict(columns), weight=weight)
+            told = {name: value for name, value in asdict(columns).items() if name not in OF_FORM}
+            pairs = read_new_pairs(events, model.users_, model.catalogue_.ids, **told, weight=weight, form=form)
         if hold_out is not None and pairs is not None:
             # a file that comes again must not hide the same pairs again
             number = int(model.info_.get("update", {}).get("number", 0))

@@ -41,6 +41,8 @@ class TableForm:
         Lines that begin so are left out; by default only such lines before the header that begin with ``#``.
     columns : sequence of str
         Names of the columns of a file without a header; its first line is a row then.
+    hinted : bool
+        Whether this is how an earlier table was written: of a table of another kind it says nothing.
 
     Raises
     ------
@@ -52,6 +54,7 @@ class TableForm:
     encoding: str | None = None
     comment: str | None = None
     columns: tuple[str, ...] = ()
+    hinted: bool = False
 
     def __post_init__(self) -> None:
         for name in ("separator", "encoding", "comment"):

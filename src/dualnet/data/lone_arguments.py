@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 
 if TYPE_CHECKING:
+    from .delimited import TableForm
     from .read_table import LoadedTable
 
 # argument: its default, and the arguments of which one has to be there
@@ -67,6 +68,12 @@ def refuse_form(form: Mapping[str, str | None], tables: Sequence[LoadedTable]) -
         if value is not None and not any(table.is_text if name == "encoding" else table.is_delimited for table in tables):
             read = ", ".join(table.name for table in tables)
             raise UsageError(f"{name}= says how text tables are written, and none was read ({read}); leave it out")
+
+
+def refuse_unread(form: TableForm, table: LoadedTable) -> None:
+    """Refuse how a text table is written where the only table is none, unless that was a hint; raises as `refuse_form`."""
+    if not form.hinted:
+        refuse_form({"separator": form.separator, "comment": form.comment, "encoding": form.encoding}, [table])
 
 
 def _same(value: Any, default: Any) -> bool:

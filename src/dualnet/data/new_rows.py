@@ -8,9 +8,11 @@ from typing import Any
 from ..errors import DataError
 from ..ids import IdMap
 from .content import Content, ContentSpec
+from .delimited import STANDARD, TableForm
 from .id_columns import ids_of
 from .interactions import Interactions
 from .kinds import RowNames, cast_table
+from .lone_arguments import refuse_unread
 from .tables import dataset_from_tables, load_source
 
 
@@ -26,10 +28,7 @@ def read_new_pairs(
     event: str | None = None,
     weight: str | None = None,
     unrated: float | None = None,
-    separator: str | None = None,
-    encoding: str | None = None,
-    comment: str | None = None,
-    column_names: str = "",
+    form: TableForm = STANDARD,
 ) -> Interactions:
     """Read a table of new events.
 
@@ -39,24 +38,29 @@ def read_new_pairs(
         Table as for `Dataset.from_tables`.
     users, items : IdMap
         The model's ids: where those are integers, text of a CSV file becomes integers, and the other way round.
-    user, item, rating, threshold, event, weight, unrated, separator, encoding, comment, column_names
+    user, item, rating, threshold, event, weight, unrated
         As in `Dataset.from_tables`, but the table may have no like; of repeated pairs the largest weight counts.
+    form : TableForm
+        How a text table is written.
 
     Raises
     ------
     DataError
         For a file, row or value that cannot be used.
     """
+    loaded = load_source(path, "the events table", form)
+    refuse_unread(form, loaded)
     read = dataset_from_tables(
-        path, None, user=user, item=item, rating=rating, threshold=threshold, event=event, weight=weight, duplicates="max",
-        unrated=unrated, separator=separator, encoding=encoding, comment=comment,
-        column_names=[name.strip() for name in column_names.split(",") if name.strip()], need_likes=False,
+        loaded, None, user=user, item=item, rating=rating, threshold=threshold, event=event, weight=weight, duplicates="max",
+        unrated=unrated, need_likes=False,
     ).interactions  # fmt: skip
     own_users, own_items = of_kind(read.users, users, path, user), of_kind(read.items, items, path, item)
     return Interactions(own_users, own_items, read.matrix, None, read.others)
 
 
-def read_new_users(source: Any, users: IdMap, spec: ContentSpec, *, user: str = "user_id") -> Content:
+def read_new_users(
+    source: Any, users: IdMap, spec: ContentSpec, *, user: str = "user_id", form: TableForm = STANDARD
+) -> Content:
     """Return a table of user columns, each stored as its kind has it.
 
     Parameters
@@ -69,13 +73,16 @@ def read_new_users(source: Any, users: IdMap, spec: ContentSpec, *, user: str = 
         What the model was fitted with.
     user : str
         Id column.
+    form : TableForm
+        How a text table is written.
 
     Raises
     ------
     DataError
         If a column is missing, an id comes twice, or a value does not fit the kind of its column.
     """
-    loaded = load_source(source, "the users table")
+    loaded = load_source(source, "the users table", form)
+    refuse_unread(form, loaded)
     if user not in loaded.table.column_names:
         raise DataError(f"{loaded.name} has no user column '{user}'; found {', '.join(loaded.table.column_names)}")
     found = of_kind(IdMap(ids_of(loaded, user, "user")), users, loaded.name, user)

@@ -166,7 +166,7 @@ def _load_file(path: Path, form: TableForm) -> LoadedTable:
 
 
 def _refuse_names(path: Path, form: TableForm) -> None:
-    if form.columns:
+    if form.columns and not form.hinted:
         raise UsageError(
             f"{path} carries the names of its columns, so that names given ({', '.join(form.columns[:6])}) would change nothing; leave"
             " them out"

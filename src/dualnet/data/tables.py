@@ -26,7 +26,7 @@ from .frames import to_arrow
 from .id_columns import ids_of
 from .interactions import Duplicates, Interactions
 from .kinds import RowNames
-from .lone_arguments import refuse_alone, refuse_form
+from .lone_arguments import refuse_alone, refuse_form, refuse_unread
 from .other_events import EVENT_TYPES, LIKE
 from .read_table import LoadedTable, load_table, read_table
 from .ready_vectors import ready_rows
@@ -214,7 +214,14 @@ def dataset_tables(data: Dataset) -> dict[str, pa.Table]:
     return tables
 
 
-def new_items(source: Any, ids: IdMap, featurizer: Featurizer, fitted: Content | None, item: str = "item_id") -> Content:
+def new_items(
+    source: Any,
+    ids: IdMap,
+    featurizer: Featurizer,
+    fitted: Content | None,
+    item: str = "item_id",
+    form: TableForm = STANDARD,
+) -> Content:
     """Return a table of new items as content whose columns have the kinds that were fitted, whatever type they come in.
 
     Parameters
@@ -229,13 +236,16 @@ def new_items(source: Any, ids: IdMap, featurizer: Featurizer, fitted: Content |
         The content there is, for columns that are no content.
     item : str
         The id column; ``item_id`` is taken too.
+    form : TableForm
+        How a text table is written.
 
     Raises
     ------
     DataError
         If a column is missing, or a value does not fit the kind of its column.
     """
-    loaded = load_source(source, "the new items")
+    loaded = load_source(source, "the new items", form)
+    refuse_unread(form, loaded)
     found = loaded.table.column_names
     if item not in found and "item_id" not in found:
         raise DataError(
@@ -257,7 +267,7 @@ def new_items(source: Any, ids: IdMap, featurizer: Featurizer, fitted: Content |
     return beside(content, path_of(source, "items").parent) if isinstance(source, str | os.PathLike) else content
 
 
-def read_new_items(path: Path, model: Any, item: str = "item_id") -> Content:
+def read_new_items(path: Path, model: Any, item: str = "item_id", form: TableForm = STANDARD) -> Content:
     """Return a file of new items as content for a fitted model; see `new_items`.
 
     Raises
@@ -269,7 +279,7 @@ def read_new_items(path: Path, model: Any, item: str = "item_id") -> Content:
         raise CapabilityError(
             f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
         )
-    return new_items(path, model.catalogue_.ids, model.featurizer_, model.catalogue_.content, item)
+    return new_items(path, model.catalogue_.ids, model.featurizer_, model.catalogue_.content, item, form)
 
 
 def _content(loaded: LoadedTable, column: str, spec: ContentSpec, ready: Ready | None = None) -> Content:
@@ -295,7 +305,7 @@ def load_source(source: Any, name: str, form: TableForm = STANDARD) -> LoadedTab
     """
     if isinstance(source, str | os.PathLike):
         return load_table(path_of(source, name), form) if isinstance(source, os.PathLike) else load_table(source, form)
-    if form.columns:
+    if form.columns and not form.hinted:
         raise UsageError(f"{name} carries the names of its columns, so that names given would change nothing; leave them out")
     if isinstance(source, LoadedTable):
         return source

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.integration.options.outcomes import Refused, Shown, Spared
 from tests.integration.options.tables import ITEMS, READ, SHARED, E
 
@@ -21,6 +23,21 @@ DRAWN = {
 }
 FILES = f"{E} --protocol files --train train.csv --test test.csv"
 NUMBERED = "numbered.csv --protocol files --train train.lists --test test.lists"
+NAMES = "--column-names item_id,title,tags,year"
+
+
+def written(beside: str, option: str) -> dict[str, Shown]:
+    """Return the entries of a command for how a table of what is new is written."""
+    said = f"{beside} {option}"
+    return {
+        "--separator": Shown("--separator §", f"{said} fresh.txt", alone="--separator"),
+        "--encoding": Shown("--encoding latin-1", f"{said} fresh_latin.csv", alone="--encoding latin-1"),
+        "--comment": Shown("--comment %", f"{said} fresh_notes.csv", alone="1 fields where"),
+        "--column-names": Shown(NAMES, f"{said} fresh_bare.csv", alone="item_id"),
+        "--item-column": Shown("--item-column book", f"{said} fresh_books.csv"),
+    }
+
+
 ALONE = {
     "": {
         "--version": Shown("--version", "", alone="Usage"),
@@ -114,6 +131,10 @@ ALONE = {
         "--epochs": Shown("--epochs 0"),
         "--learning-rate": Shown("--learning-rate 0.001"),
         "--hold-out": Shown("--hold-out 0.5", "users --events many.csv"),
+        "--separator": Shown("--separator §", "users --events bar.txt", alone="--separator"),
+        "--encoding": Shown("--encoding latin-1", "users --events latin.csv", alone="--encoding latin-1"),
+        "--comment": Shown("--comment %", "users --events notes.csv"),
+        "--column-names": Shown("--column-names user_id,item_id", "users --events bare.csv", alone="user_id"),
         "--user-column": Shown("--user-column reader", "users --events more.csv"),
         "--item-column": Shown("--item-column book", "users --events older.csv"),
         "--rating": Shown("--rating rating --threshold 3"),
@@ -127,6 +148,7 @@ ALONE = {
     },
     "evaluate": {"--at": Shown("--at 5"), "--json": Shown("--json")},
     "recommend": {
+        **written("run --user u1 -k 40", "--new-items"),
         "--user": Shown("--user u2", "run", "--user u1"),
         "--history": Shown("--history i3,i4", "run", "--history i5"),
         "--all": Shown("--all --out {out}/all.parquet", "run", "--user u1"),
@@ -149,6 +171,8 @@ ALONE = {
         "--json": Shown("--json"),
     },
     "explain": {
+        **{name: replace(entry, beside=f"{entry.beside} --item f1") for name, entry in written("run --user u1", "--new-items").items()},
+        "--item-column": Shown("--item-column book", "run --user u1 --item g1 --new-items fresh_books.csv", alone="g1"),
         "--item": Shown("--item i5", "users --user u1", "--item i4"),
         "--user": Shown("--user u2", "users --item i4", "--user u1"),
         "--history": Shown("--history i3,i5", "users --item i4", "--history i6"),
@@ -160,6 +184,8 @@ ALONE = {
         "--json": Shown("--json"),
     },
     "encode": {
+        **written("run", "--items"),
+        "--user-column": Shown("--user-column reader", "run --histories more.csv"),
         "--out": Shown("--out {out}/y.parquet", "run", "--out {out}/x.parquet"),
         "--items": Shown("--items fresh.csv"),
         "--histories": Shown("--histories many.csv"),

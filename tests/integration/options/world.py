@@ -53,6 +53,11 @@ def make_tables(place: Path) -> None:
     (place / "fresh.csv").write_text(
         "item_id,book,title,tags,genre,year\nf1,bf1,deep markov films,t1,g1,2020\nf2,bf2,the music,t2,g2,2021\n"
     )
+    (place / "fresh.txt").write_text("item_id§title§tags§year\nf1§deep markov films§t1§2020\n")
+    (place / "fresh_latin.csv").write_bytes("item_id,title,tags,year\nf1,deep über films,t1,2020\n".encode("latin-1"))
+    (place / "fresh_notes.csv").write_text("item_id,title,tags,year\nf1,deep markov films,t1,2020\n% a note of mine\n")
+    (place / "fresh_bare.csv").write_text("f1,deep markov films,t1,2020\nf2,the music,t2,2021\n")
+    (place / "fresh_books.csv").write_text("item_id,book,title,tags,year\nf1,g1,deep markov films,t1,2020\n")
     (place / "u.csv").write_text(
         "user_id,reader,town,age\n" + "".join(f"u{n},r{n % 8},c{n % 3},{20 + n}\n" for n in range(USERS))
     )
