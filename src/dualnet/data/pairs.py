@@ -191,7 +191,7 @@ def _converter(form: PairFormat, path: Path) -> Callable[[str, int, str], Key]:
             return clean_id(field)
         if not field.isdecimal() or not field.isascii():
             raise DataError(
-                f"{path}, line {line}: the {what} id {field!r} is not a whole number; leave base out if ids are text"
+                f"{path}, line {line}: the {what} id {field!r} is not a whole number; leave base= out if ids are text"
             )
         if int(field) < base:
             raise DataError(f"{path}, line {line}: the {what} id {field} is below {base}; the ids of this file count from 0")

@@ -89,7 +89,8 @@ def dataset_from_tables(
         raise UsageError(f"missing_content must be 'error', 'zero' or 'drop', got {missing_content!r}")
     if (rating is None) != (threshold is None):
         raise UsageError(
-            "a rating column needs a threshold (ratings from there on are positives), and a threshold a rating column"
+            "a rating column needs a threshold (ratings from there on are positives), and a threshold a rating column; give rating= and"
+            " threshold="
         )
     if threshold is not None and not (isinstance(threshold, int | float | np.number) and np.isfinite(threshold)):
         raise UsageError(f"threshold must be a finite number, got {threshold!r}")

@@ -66,6 +66,7 @@ def make_tables(place: Path) -> None:
         f"{head}\n" + "".join(f"n{u},i{u * k % ITEMS},r1,b1,5,1,like,1600000000\n" for u in range(1, 9) for k in (1, 2, 3))
     )
     (place / "older.csv").write_text("user_id,item_id,book\nu1,i1,i5\nnew,i2,i6\n")
+    odd_ones(place)
     divided(place)
     written_otherwise(place, head, lines)
     with contextlib.closing(sqlite3.connect(place / "events.db")) as base, base:
@@ -79,6 +80,27 @@ def make_tables(place: Path) -> None:
     (place / "since.sql").write_text("SELECT user_id, item_id FROM e WHERE rating >= :least")
     (place / "i.sql").write_text("SELECT item_id, title FROM i")
     (place / "u.sql").write_text("SELECT user_id, town FROM u")
+
+
+def odd_ones(place: Path) -> None:
+    """Write tables that have to be told how to be read."""
+    (place / "counts.csv").write_text("user_id,item_id,plays\nu1,i1,3\nu1,i2,40\nu1,i1,2\nu2,i1,1\nu2,i3,7\n")
+    (place / "books.csv").write_text("reader,book\nr1,i3\nr1,i4\nr2,i5\n")
+    (place / "twice.csv").write_text("user_id,user_id\na,x\nb,y\n")
+    (place / "wide.csv").write_text("a;x,1\nb;y\n")
+    (place / "table.foo").write_text("user_id;item_id\na;x\nb;y\n")
+    (place / "dates.csv").write_text("user_id,item_id,when\na,x,31.12.2020/7\nb,y,30.12.2020/8\n")
+    (place / "vague.lists").write_text("2 1 4 5\n3 6 7\n3 4 9 1\n3 5 8 6\n3 7 9 4\n")
+    np.save(place / "half.npy", np.eye(ITEMS // 2))
+    (place / "parts").mkdir()
+    (place / "parts" / "one.csv").write_text("user_id,item_id\na,x\n")
+    pq.write_table(pa.table({"user_id": ["a"], "item_id": ["x"]}), place / "parts" / "two.parquet")
+    source = '[data]\nsource = "e.csv"\nduplicates = "last"\n'
+    model = '[model]\nname = "popularity"\n'
+    (place / "source.toml").write_text(source + model)
+    (place / "nosource.toml").write_text('[data]\nduplicates = "last"\n' + model)
+    (place / "wrongkey.toml").write_text(source + 'ratin = "rating"\n' + model)
+    (place / "splitless.toml").write_text(f"{source}[split]\nseed = 1\n{model}")
 
 
 def divided(place: Path) -> None:

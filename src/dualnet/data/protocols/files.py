@@ -165,7 +165,7 @@ def read_files(
         For a file, line or value that cannot be used.
     """
     if train is None or test is None:
-        raise UsageError("protocol 'files' needs a file of training pairs and one of test pairs; give train and test")
+        raise UsageError("protocol 'files' needs a file of training pairs and one of test pairs; give train= and test=")
     guessed = base is None and data is not None and data.interactions.items.is_integer
     if guessed:
         base = 0
@@ -229,7 +229,7 @@ def _check_kind(data: Dataset, train: Mask, held: Mask, kind: Kind) -> None:
         says = "do not occur in training" if kind == "warm" else "occur in training, so they are not new"
         raise DataError(
             f"{len(wrong):,} validation or test items {says}, such as {data.interactions.items.key(int(wrong[0]))!r}; the"
-            f" division is not {kind}: mend the files, or leave kind out"
+            f" division is not {kind}: mend the files, or leave kind= out"
         )
 
 

@@ -90,7 +90,7 @@ def temporal(data: Dataset, *, test: float = 0.2) -> Split:
     """
     times = data.interactions.times
     if times is None:
-        raise DataError(f"data set '{data.name}' has no times; name the time column, or choose another protocol")
+        raise DataError(f"data set '{data.name}' has no times; name the time column with time=, or choose another protocol")
     if not 0 < test < 1:
         raise UsageError(f"test must be a share above 0 and below 1, got {test}")
     cut = np.quantile(times, 1 - test, method="higher")
