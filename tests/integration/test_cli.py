@@ -316,7 +316,7 @@ def test_a_run_that_is_not_there_or_not_finished(capsys, tmp_path):
         code, _, err = call(capsys, command, tmp_path / "none", *arguments)
         assert (code, f"there is no folder {tmp_path / 'none'}" in err) == (5, True)
         code, _, err = call(capsys, command, tmp_path / "half", *arguments)
-        assert (code, "did not come to its end; go on with the same command and --resume" in err) == (5, True)
+        assert (code, "did not come to its end; go on with the same `dualnet fit ...` and --resume" in err) == (5, True)
 
 
 def test_reproduce_prints_tables_keeps_results_and_resumes(capsys, tmp_path):

@@ -24,7 +24,7 @@ def model_folder(run: Path) -> Path:
     if not run.exists():
         raise ArtifactError(f"there is no folder {run}; give the folder of a run or of a model")
     if (run / "run.json").exists() and not (run / "model").is_dir():
-        raise ArtifactError(f"the fit into {run} did not come to its end; go on with the same command and --resume")
+        raise ArtifactError(f"the fit into {run} did not come to its end; go on with the same `dualnet fit ...` and --resume")
     return run / "model" if (run / "model").is_dir() else run
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
 from ..errors import DataError, listing
@@ -85,3 +85,31 @@ def checked_rows(rows: ArrayLike, size: int, what: str) -> Rows:
         if wrong.any():
             raise DataError(f"{what} {listing(found[wrong].tolist())} are out of range: there are {size:,}, numbered from 0")
     return found.astype(np.int64, copy=False)
+
+
+def checked_numbers(values: ArrayLike, kind: type[np.generic], what: str) -> NDArray[Any]:
+    """Return weights or times as numbers of a kind.
+
+    Parameters
+    ----------
+    values : array-like
+        As given.
+    kind : NumPy type
+        Of the result.
+    what : str
+        What they are, for error texts.
+
+    Raises
+    ------
+    DataError
+        For what is no number; dates are none, for their unit is not said.
+    """
+    try:
+        given = np.asarray(values)
+        if given.dtype.kind in "mM":
+            raise DataError(f"{what} are of kind {given.dtype}; give numbers, times as whole seconds since 1970")
+        return given.astype(kind, copy=False)
+    except (ValueError, TypeError, OverflowError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{what} are no numbers ({error}); give numbers") from error

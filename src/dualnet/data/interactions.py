@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from ..errors import DataError, DualNetWarning, UsageError, listing
 from ..ids import IdMap, Key, Rows
 from .entries import csr_positions, keep_entries
-from .entry_check import check_matrix, checked_rows
+from .entry_check import check_matrix, checked_numbers, checked_rows
 from .other_events import DISLIKE, LIKE, OtherEvents, event_codes
 
 Duplicates = Literal["error", "first", "last", "max", "sum"]
@@ -171,11 +171,11 @@ class Interactions:
             raise UsageError(f"duplicates must be 'error', 'first', 'last', 'max' or 'sum', got {duplicates!r}")
         user_rows = checked_rows(user_rows, len(users), "user rows")
         item_rows = checked_rows(item_rows, len(items), "item rows")
-        value = np.ones(len(user_rows), np.float32) if weights is None else np.asarray(weights, np.float32)
-        when = None if times is None else np.asarray(times, np.int64)
+        value = np.ones(len(user_rows), np.float32) if weights is None else checked_numbers(weights, np.float32, "weights")
+        when = None if times is None else checked_numbers(times, np.int64, "times")
         for what, given in (("item rows", item_rows), ("weights", value), ("times", when), ("kinds", kinds)):
             if given is not None and np.shape(given) != user_rows.shape:
-                raise DataError(f"{what} have shape {np.shape(given)} for {len(user_rows)} user rows; each pair needs one")
+                raise DataError(f"{what} have shape {np.shape(given)} for {len(user_rows)} user rows; give one for each pair")
         others: OtherEvents | None = None
         if kinds is not None and (kinds != LIKE).any():
             others = _other_events((len(users), len(items)), user_rows, item_rows, kinds, when)
