@@ -21,13 +21,21 @@ def column_of(loaded: LoadedTable, column: str, what: str) -> list[Any]:
     return cells_of(loaded.table, column)
 
 
+OPTIONS = {  # what says which column it is
+    "user": "user= (--user-column on the command line)",
+    "item": "item= (--item-column on the command line)",
+    "event": "event= (--event-column on the command line)",
+}
+
+
 def chunks_of(loaded: LoadedTable, column: str, what: str) -> pa.ChunkedArray:
     """Return a column as it is; errors as in `column_of`."""
     if column not in loaded.table.column_names:
         hint = nearest(column, loaded.table.column_names)
+        told = f" Say which it is with {OPTIONS[what]}" if what in OPTIONS else " Name one of these"
         raise DataError(
             f"{loaded.name} has no {what} column '{column}'; found {', '.join(loaded.table.column_names)}."
-            f"{hint if 'Did you mean' in hint else ''} Say which it is with {what}= (--{what}-column on the command line)"
+            f"{hint if 'Did you mean' in hint else ''}{told}"
         )
     return column_at(loaded.table, column).cells
 
@@ -58,11 +66,14 @@ def _numbers_of(loaded: LoadedTable, column: str, allow_missing: bool) -> NDArra
         raise DataError(
             f"{loaded.place(lost[0])}: the number in column '{column}' is missing ({len(lost):,} such rows); fill or remove them"
         )
+    truths = all(isinstance(value, bool) or is_missing(value) for value in values)
     for row, value in enumerate(values):
         if is_missing(value) or value == "":
             continue
         try:
             if isinstance(value, str) and "_" in value:  # Python reads 1_000
+                raise ValueError
+            if isinstance(value, bool) and not truths:  # true among numbers is no 1
                 raise ValueError
             out[row] = float(value)
         except OverflowError:

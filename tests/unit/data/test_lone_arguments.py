@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.feather
 import pytest
 
-from dualnet import Dataset, UsageError
+from dualnet import DataError, Dataset, UsageError
 from dualnet.data.check import check_dataset
 from dualnet.data.entries import values_at
 from dualnet.data.tables import dataset_tables, write_table
@@ -122,3 +122,19 @@ def test_the_values_of_no_cells_are_none() -> None:
     matrix = csr_array(np.array([[0, 2], [3, 0]]))
     assert values_at(matrix, np.array([0, 1]), np.array([1, 1])).tolist() == [2, 0]
     assert values_at(matrix, np.zeros(0, np.int64), np.zeros(0, np.int64)).tolist() == []
+
+
+def test_truth_among_numbers_is_no_number(tmp_path: Path) -> None:
+    mixed, truths = tmp_path / "m.jsonl", tmp_path / "t.jsonl"
+    mixed.write_text('{"user_id":"a","item_id":"x","r":true}\n{"user_id":"b","item_id":"x","r":5}\n')
+    truths.write_text('{"user_id":"a","item_id":"x","r":true}\n{"user_id":"b","item_id":"x","r":false}\n')
+    with pytest.raises(DataError, match="True in column 'r' is not a number"):
+        Dataset.from_tables(mixed, rating="r", threshold=1)
+    assert Dataset.from_tables(truths, rating="r", threshold=1).interactions.n_pairs == 1
+
+
+@pytest.mark.parametrize(("given", "says"), [({"weight": "w"}, "Name one of these"), ({"user": "w"}, "with user= ")])
+def test_a_column_that_is_not_there(given: dict[str, str], says: str) -> None:
+    with pytest.raises(DataError, match=says) as met:
+        Dataset.from_tables(EVENTS, **given)
+    assert "--number-column" not in str(met.value)
