@@ -115,6 +115,7 @@ ALONE = {
         "--terms": Shown("--terms 9"),
         "--vocabulary": Shown("--vocabulary 900"),
         "--levels": Shown("--levels 8,4"),
+        "--factors": Shown("--factors 7"),
         "--epochs": Shown("--epochs 3"),
         "--gpus": Shown("--gpus 2", "--users 100 --items 50 --pairs 900", "--gpus 1"),
         "--json": Shown("--json"),
