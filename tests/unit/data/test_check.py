@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy.sparse import csr_array
 
@@ -79,3 +80,20 @@ def test_data_sets():
     assert sound.totals["users"] == 80
     assert sound.to_json()["totals"]["items with title"] == 400
     assert "items with title" in str(sound)
+
+
+@pytest.mark.parametrize(
+    ("events", "items", "code"),
+    [
+        ({"user_id": ["1.0", "2.0"], "item_id": ["x", "y"]}, {}, "decimal-user-ids"),
+        ({"user_id": ["1", "2"], "item_id": ["1.0", "2.0"]}, {}, "decimal-item-ids"),
+        ({"user_id": ["1", "2"], "item_id": ["x", "y"]}, {"n": [3.0, 3.0]}, "constant-n"),
+        ({"user_id": ["Ann", "ann"], "item_id": ["x", "y"]}, {}, "look-alike-user-ids"),
+    ],
+)
+def test_what_is_odd_about_ids_and_columns_is_told(events, items, code):
+    table = {"items": pa.table({"item_id": events["item_id"], **items}), "numbers": list(items)} if items else {}
+    found = {finding.code: finding for finding in check_dataset(Dataset.from_tables(pa.table(events), **table)).findings}
+    assert found[code].level == "warning"
+    plain = pa.table({"user_id": ["1", "2"], "item_id": ["x", "y"]})
+    assert code not in {finding.code for finding in check_dataset(Dataset.from_tables(plain)).findings}

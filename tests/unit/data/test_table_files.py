@@ -374,3 +374,19 @@ def test_a_line_of_a_quoted_field_is_no_comment(tmp_path, comment, end):
     assert found.table.column("item_id").to_pylist()[::3] == ["a", "e"]
     assert titles == [f"one\n{comment} two\n\n{comment}three", f"{comment} four", f'"\n{comment} five', "six"]
     assert found.place(3).endswith("line 12")
+
+
+def test_the_cost_of_a_header_is_linear_in_its_columns(tmp_path):
+    compared = 0
+
+    class Name(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    _check_header([Name(f"c{number}") for number in range(2_000)], tmp_path / "w.csv")
+    assert compared < 10 * 2_000  # comparing each with each takes 2,000,000
