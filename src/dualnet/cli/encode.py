@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .run_folder import EventColumns
 
 
-@with_options(UserFormOptions, "written")
+@with_options(UserFormOptions, "given_form")
 def encode(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
     out: Annotated[Path, typer.Option("--out", help="Parquet file to write: id, title, vector.")],
@@ -35,7 +35,7 @@ def encode(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file at --out.")] = False,
     as_json: JsonFlag = False,
     *,
-    written: UserFormOptions,
+    given_form: UserFormOptions,
 ) -> None:
     """Write item or user vectors to a Parquet file.
 
@@ -57,17 +57,17 @@ def encode(
     if sum([items is not None, histories is not None, users]) > 1:
         raise UsageError("give one of --items, --histories and --users")
     if items is None and histories is None:
-        refuse_form_options(written, "means nothing without --items or --histories, the table it is about")
+        refuse_form_options(given_form, "means nothing without --items or --histories, the table it is about")
     check_output_file(out, ".parquet", overwrite=overwrite)
-    columns = columns_of_run(run, written)
+    columns = columns_of_run(run, given_form)
     model = load(model_folder(run))
     if histories is not None:
-        source = users_of(model, _read_histories(histories, model, columns, form_of(columns, written)))
+        source = users_of(model, _read_histories(histories, model, columns, form_of(columns, given_form)))
     elif users:
         source = users_of(model)
     else:
         source = items_of(
-            model, None if items is None else read_new_items(items, model, columns.item, form_of(columns, written))
+            model, None if items is None else read_new_items(items, model, columns.item, form_of(columns, given_form))
         )
     written, layout = write_parquet(source, out), source.layout
     if as_json:

@@ -17,7 +17,7 @@ from .option_groups import with_options
 from .output import JsonFlag, print_json, say
 
 
-@with_options(FormOptions, "written")
+@with_options(FormOptions, "given_form")
 def explain(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
@@ -36,7 +36,7 @@ def explain(
     unknown: arg.UnknownOption = None,
     as_json: JsonFlag = False,
     *,
-    written: FormOptions,
+    given_form: FormOptions,
 ) -> None:
     """Say why someone gets an item: by level, by item of the history, by content term.
 
@@ -60,15 +60,15 @@ def explain(
     if user is not None or history is not None or columns is None:  # columns alone are a question too
         check_one_asker({"--user": user is not None, "--history": history is not None})
     if new_items is None:
-        refuse_form_options(written, "means nothing without --new-items, the table it is about")
+        refuse_form_options(given_form, "means nothing without --new-items, the table it is about")
     model = load(model_folder(run))
     fresh = None
     ids = model.catalogue_.ids
     if new_items is not None:
         from ..data.tables import read_new_items
 
-        columns_read = columns_of_run(run, written)
-        fresh = read_new_items(new_items, model, columns_read.item, form_of(columns_read, written))
+        columns_read = columns_of_run(run, given_form)
+        fresh = read_new_items(new_items, model, columns_read.item, form_of(columns_read, given_form))
         ids = ids.extend([key for key in fresh.ids if key not in ids])
     wanted = ids.parse(item)
     if new_items is None and wanted not in ids:

@@ -18,7 +18,7 @@ from .output import JsonFlag, note, print_json, say
 from .output_file import check_output_file
 
 
-@with_options(FormOptions, "written")
+@with_options(FormOptions, "given_form")
 def recommend(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
@@ -53,7 +53,7 @@ def recommend(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="With --all: replace the file at --out.")] = False,
     as_json: JsonFlag = False,
     *,
-    written: FormOptions,
+    given_form: FormOptions,
 ) -> None:
     """Recommend items to someone, or to everyone.
 
@@ -89,15 +89,15 @@ def recommend(
     if out is not None:
         check_output_file(out, ".parquet", overwrite=overwrite)
     if new_items is None:
-        refuse_form_options(written, "means nothing without --new-items, the table it is about")
+        refuse_form_options(given_form, "means nothing without --new-items, the table it is about")
     model = load(model_folder(run))
     fresh = None
     ids = model.catalogue_.ids
     if new_items is not None:
         from ..data.tables import read_new_items
 
-        columns_read = columns_of_run(run, written)
-        fresh = read_new_items(new_items, model, columns_read.item, form_of(columns_read, written))
+        columns_read = columns_of_run(run, given_form)
+        fresh = read_new_items(new_items, model, columns_read.item, form_of(columns_read, given_form))
         ids = ids.extend([key for key in fresh.ids if key not in ids])
     if new_share and len(ids) == len(model.items_):
         note("note: --new-share shares nothing out, for no item is new; give new ones with --new-items")

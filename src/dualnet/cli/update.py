@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FEW_PAIRS = 30  # fewer held out say little of which model is better
 
 
-@with_options(UserFormOptions, "written")
+@with_options(UserFormOptions, "given_form")
 def update(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
@@ -63,7 +63,7 @@ def update(
     track_to: arg.TrackToOption = None,
     as_json: JsonFlag = False,
     *,
-    written: UserFormOptions,
+    given_form: UserFormOptions,
 ) -> None:
     """Learn what happened since, from a fitted model on.
 
@@ -94,8 +94,8 @@ def update(
         refuse_given(context, of_events, "means nothing without --events, the table of new events")
     target = _target(run, out, overwrite)
     fitted = read_event_columns(run)
-    columns = fitted.overridden(written.user_column, written.item_column, rating, threshold, event)
-    form = form_of(columns_of_run(run, written), written, of_events=True)
+    columns = fitted.overridden(given_form.user_column, given_form.item_column, rating, threshold, event)
+    form = form_of(columns_of_run(run, given_form), given_form, of_events=True)
     if columns != EventColumns():
         note(f"reading {columns}")
     with alone(target, _locked):

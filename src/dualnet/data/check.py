@@ -103,7 +103,7 @@ def check_dataset(data: Dataset) -> CheckReport:
         "events a user (min, median, max)": [int(per_user.min()), float(np.median(per_user)), int(per_user.max())],
         "events an item (min, median, max)": [int(per_item.min()), float(np.median(per_item)), int(per_item.max())],
     }
-    totals |= _weights(interactions) | data.origin
+    totals |= {**_weights(interactions), **data.origin}
     found: list[Finding] = []
     other_user, other_item = _other_events(found, totals, interactions)
     _count(found, "info", "users-with-few-events", (per_user < FEW_EVENTS).sum(), f"users have fewer than {FEW_EVENTS} events")
