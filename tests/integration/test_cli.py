@@ -304,8 +304,13 @@ def test_columns_by_other_names_and_items_without_a_row(capsys, tmp_path):
     columns = ["--user-column", "customer", "--item-column", "sku"]
     more = ["--events", tmp_path / "more.csv", "--items", tmp_path / "new.csv", "--out", tmp_path / "run2"]
     assert call(capsys, "update", tmp_path / "run", *more, *columns)[0] == 0
-    code, _, err = call(capsys, "recommend", tmp_path / "run", "--user", "u1", "--new-items", tmp_path / "new.csv")
+    ask = ["recommend", tmp_path / "run", "--user", "u1", "-k", 20, "--new-items"]
+    code, out, _ = call(capsys, *ask, tmp_path / "new.csv")
+    assert (code, "s9" in out) == (0, True)  # read by the columns of the fit
+    (tmp_path / "other.csv").write_text("code,title\ns9,word1 thing\n")
+    code, _, err = call(capsys, *ask, tmp_path / "other.csv")
     assert (code, "Call the column with the ids item_id" in err) == (3, True)
+    assert call(capsys, *ask, tmp_path / "other.csv", "--item-column", "code")[0] == 0
 
 
 def test_a_run_that_is_not_there_or_not_finished(capsys, tmp_path):
