@@ -47,6 +47,8 @@ def test_one_boundary_translates(text: str, told: str) -> None:
         ("fit", "name it with user= or event=", "name it with --user-column or --event-column"),
         ("update", "name it with user=", "name it with --user-column"),
         ("bench", "use device='auto'", "use --set MODEL.device=auto"),
+        ("fit", "set factors=300 or fewer", "give --set factors=300 or fewer"),
+        ("plan", "set factors=300 or fewer", "give --factors 300 or fewer"),
         ("data check", "say separator=tab", "say --separator tab"),
     ],
 )

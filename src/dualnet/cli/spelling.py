@@ -71,8 +71,9 @@ def _flags(command: str = "") -> Mapping[str, tuple[str, bool]]:
             longest = max(parameter.opts, key=len)
             if longest.startswith("--") and parameter.name not in ("help", "json"):
                 found.setdefault(parameter.name, (longest, bool(getattr(parameter, "is_flag", False))))
-        for inner in getattr(part, "commands", {}).values() if inside else ():
-            walk(inner, inside=True)
+        for called, inner in getattr(part, "commands", {}).items() if inside else ():
+            if called != "plan":  # its options are called as the parameters of models are, which others take with --set
+                walk(inner, inside=True)
 
     tree = _tree()
     for name in command.split():
