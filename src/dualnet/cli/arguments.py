@@ -45,6 +45,10 @@ FoldOption = Annotated[int | None, typer.Option("--fold", help="Which fold, from
 CandidatesOption = Annotated[
     str | None, typer.Option("--candidates", help="out-matrix: rank `task` (held-out items) or `all` items.")
 ]
+SplitCandidatesOption = Annotated[
+    str | None,
+    typer.Option("--candidates", help="out-matrix, files: rank `task` (held-out items) or `all` items; files: a file of ids."),
+]
 FitOnOption = Annotated[str | None, typer.Option("--fit-on", help="citeulike2: `train` or `train+validation`.")]
 
 TrainOption = Annotated[Path | None, typer.Option("--train", help="files: training pairs (a table, or lists of items).")]
