@@ -149,6 +149,9 @@ class TableOptions(SqlOptions):
     event: Annotated[
         str | None, typer.Option("--event-column", help="Column with like, seen or dislike, instead of ratings.")
     ] = None
+    likes: Annotated[
+        str, typer.Option("--likes", help="Values of --event-column that are likes, such as buy,cart; all others were seen.")
+    ] = ""
     weight: Annotated[
         str | None, typer.Option("--weight", help="Column with the weight of an event, such as a play count.")
     ] = None
@@ -230,7 +233,7 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
         "categories": words(tables.categories), "numbers": words(tables.numbers), "vectors": _vectors(tables.vectors),
         "images": words(tables.images), "image_model": tables.image_model, "text_encoder": tables.text_encoder,
         "tokenizer": tables.tokenizer, "stop_words": tables.stop_words, "token_pattern": tables.token_pattern,
-        "rating": tables.rating, "threshold": tables.threshold, "unrated": tables.unrated, "event": tables.event, "time": tables.time,
+        "rating": tables.rating, "threshold": tables.threshold, "unrated": tables.unrated, "event": tables.event, "likes": words(tables.likes), "time": tables.time,
         "time_format": tables.time_format, "weight": tables.weight, "duplicates": tables.duplicates,
         "user_categories": words(tables.user_categories), "user_numbers": words(tables.user_numbers),
         "missing_content": tables.missing_content, "separator": tables.separator, "encoding": tables.encoding,

@@ -119,7 +119,7 @@ def fit(
     built = build_model(name, {**configured, **parse_settings(settings or [])}, "--set")  # what is wrong now is said there
     columns = EventColumns(
         tables.user, tables.item, tables.rating, tables.threshold, tables.event, tables.unrated, tables.separator,
-        tables.encoding, tables.comment, tables.column_names,
+        tables.encoding, tables.comment, tables.column_names, tables.likes,
     )  # fmt: skip
     with run_of_fit(out, columns, name, resume=resume, overwrite=overwrite):
         if resume:

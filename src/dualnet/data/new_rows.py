@@ -30,6 +30,7 @@ def read_new_pairs(
     encoding: str | None = None,
     comment: str | None = None,
     column_names: str = "",
+    likes: str = "",
 ) -> Interactions:
     """Read a table of new events.
 
@@ -39,7 +40,7 @@ def read_new_pairs(
         Table as for `Dataset.from_tables`.
     users, items : IdMap
         The model's ids: where those are integers, text of a CSV file becomes integers, and the other way round.
-    user, item, rating, threshold, event, weight, unrated, separator, encoding, comment, column_names
+    user, item, rating, threshold, event, weight, unrated, separator, encoding, comment, column_names, likes
         As in `Dataset.from_tables`, but the table may have no like; of repeated pairs the largest weight counts.
 
     Raises
@@ -50,10 +51,14 @@ def read_new_pairs(
     read = dataset_from_tables(
         path, None, user=user, item=item, rating=rating, threshold=threshold, event=event, weight=weight, duplicates="max",
         unrated=unrated, separator=separator, encoding=encoding, comment=comment,
-        column_names=[name.strip() for name in column_names.split(",") if name.strip()], need_likes=False,
+        column_names=_words(column_names), likes=_words(likes), need_likes=False,
     ).interactions  # fmt: skip
     own_users, own_items = of_kind(read.users, users, path, user), of_kind(read.items, items, path, item)
     return Interactions(own_users, own_items, read.matrix, None, read.others)
+
+
+def _words(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def read_new_users(source: Any, users: IdMap, spec: ContentSpec, *, user: str = "user_id") -> Content:

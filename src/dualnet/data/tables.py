@@ -65,6 +65,7 @@ def dataset_from_tables(
     threshold: float | None = None,
     unrated: float | None = None,
     event: str | None = None,
+    likes: Names = (),
     weight: str | None = None,
     time: str | None = None,
     time_format: str = "auto",
@@ -98,7 +99,7 @@ def dataset_from_tables(
         raise UsageError(f"user and item name the same column '{user}'; name the column of each (--user-column, --item-column)")
     loaded = load_source(events, "the events table", replace(form, columns=_names(column_names)))
     user_keys, item_keys = ids_of(loaded, user, "user"), ids_of(loaded, item, "item")
-    kinds = event_codes_of(loaded, rating, threshold, event, unrated)
+    kinds = event_codes_of(loaded, rating, threshold, event, unrated, _names(likes), need_likes)
     likes = kinds == LIKE
     if need_likes and not likes.any():
         if event is not None:
