@@ -137,9 +137,7 @@ def types_by_name(values: Sequence[Any], likes: Sequence[str], column: str, tabl
     there = sorted(set(words.tolist()))
     for name in likes if table is not None else ():
         if name not in there:
-            raise DataError(
-                f"{table}: no event has {name!r} in column '{column}'.{nearest(name, there)}"
-            )
+            raise DataError(f"{table}: no event has {name!r} in column '{column}'.{nearest(name, there)}")
     return np.where(np.isin(words.astype(str), list(likes)), LIKE, SEEN).astype(np.uint8)
 
 
