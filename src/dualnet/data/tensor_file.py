@@ -49,4 +49,4 @@ def write_tensors(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         file.write(struct.pack("<Q", len(told)) + told)
         for name in names:
             array = np.ascontiguousarray(arrays[name], arrays[name].dtype.newbyteorder("<"))
-            file.write(memoryview(array.reshape(-1)).cast("B") if array.size else b"")
+            file.write(array.reshape(-1).view(np.uint8).data)
