@@ -18,7 +18,7 @@ from .errors import DataError, UsageError
 from .ids import IdMap, Rows
 from .metrics import METRICS, Hits, coverage, gini, popular_share, recall_at
 from .report import FIRST, Report, TaskResult
-from .retrieval.topk import UNSCORABLE, Best, Scores, best_of, score_blocks
+from .retrieval.topk import UNSCORABLE, Best, Scores, best_of, chance_above, score_blocks
 from .retrieval.vectors import Vectors
 from .rng import generator
 
@@ -118,7 +118,9 @@ class Estimate(NamedTuple):
     half_width: float
 
 
-def quick_recall(users: Vectors, items: Vectors, task: RankingTask, at: Sequence[int]) -> dict[int, Estimate]:
+def quick_recall(
+    users: Vectors, items: Vectors, task: RankingTask, at: Sequence[int], scorable: NDArray[np.bool_] | None = None
+) -> dict[int, Estimate]:
     """Return mean Recall@M of given vectors on a task: the figure for early stopping, with a plain interval.
 
     Parameters
@@ -131,9 +133,12 @@ def quick_recall(users: Vectors, items: Vectors, task: RankingTask, at: Sequence
         The task.
     at : sequence of int
         Cut-offs.
+    scorable : ndarray of bool, shape (len(task.items),), optional
+        Items that the model can score; the others come last, as in `evaluate`.
     """
     cuts = sorted(set(at))
-    ranked = _Ranking(task, cuts, None).measure(users, items[task.candidates], metrics=("recall",))
+    able = None if scorable is None else scorable[task.candidates]
+    ranked = _Ranking(task, cuts, None).measure(users, items[task.candidates], scorable=able, metrics=("recall",))
     if not ranked.n_users:
         return {cut: Estimate(0.0, 0.0) for cut in cuts}
     found = {cut: ranked.per_user[f"recall@{cut}"] for cut in cuts}
@@ -247,24 +252,6 @@ def _expected_hits(best: Best, hit: NDArray[np.bool_], rows: Rows, truth_scores:
     positives[last] = np.bincount(rows[truth_scores == scores[rows, -1]], minlength=len(scores))
     offset = np.arange(scores.size).reshape(scores.shape) - starts[group]
     return Hits.tied(size[group], offset, positives[group])
-
-
-def chance_above(best: Best, cut: int, rows: Rows, truth_scores: Scores) -> NDArray[np.float64]:
-    """Return the chance of each held-out pair to be in the first `cut` places, shape (n_pairs,); equal scores are drawn from.
-
-    Parameters
-    ----------
-    best : Best
-        Lists of at least `cut` places, one for each user of a block.
-    cut : int
-    rows, truth_scores : ndarray, shape (n_pairs,)
-        The user, as a row of the block, and the score of each held-out pair.
-    """
-    score = best.scores[:, cut - 1]
-    above = (best.scores > score[:, None]).sum(axis=1)
-    tied = np.where(score == best.scores[:, -1], best.cut_group, (best.scores == score[:, None]).sum(axis=1))
-    share = (cut - above) / tied
-    return np.where(truth_scores > score[rows], 1.0, np.where(truth_scores == score[rows], share[rows], 0.0))
 
 
 def _evaluate_task(

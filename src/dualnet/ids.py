@@ -31,6 +31,11 @@ def clean_id(text: str) -> str:
     return text.strip()
 
 
+def whole_number(text: str) -> int | None:
+    """Return the integer that a text id is in plain form, None for any other: ``"007"`` is not 7."""
+    return int(text) if _WHOLE.fullmatch(text) and abs(int(text)) < 2**63 else None
+
+
 class IdMap:
     """A frozen two-way map between external ids and row numbers 0, 1, 2, ...
 

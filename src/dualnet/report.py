@@ -33,7 +33,7 @@ class TaskResult:
     name : str
         Quadrant, such as ``known-new``; ``known-all`` or ``new-all`` for one list of all items.
     candidate_set : str
-        ``task`` or ``all``.
+        ``task``, ``all`` or ``given``.
     n_candidates : int
         Items ranked for each user.
     user_ids : list

@@ -137,7 +137,8 @@ def book_crossing():
 
 def last_fm():
     plays = ["userID\tartistID\tweight", *(f"{n % 4}\t{50 + n % 5}\t{13_883 - n}" for n in range(10))]
-    return {"user_artists.dat": "\n".join(plays)}
+    artists = ["id\tname\turl\tpictureURL", *(f'{50 + n}\tMALICE "MIZER" {n}\thttp://www.last.fm/music/{n}\thttp://u.last.fm/{n}.jpg' for n in range(5))]  # fmt: skip
+    return {"user_artists.dat": "\n".join(plays), "artists.dat": "\n".join(artists)}
 
 
 def last_fm_360k():

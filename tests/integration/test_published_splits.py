@@ -1,6 +1,8 @@
 """Somebody else's files -> `split` -> `bench` and `evaluate`, with exit codes where the files are wrong."""
 
 import json
+import random
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +59,83 @@ def test_wrong_files_leave_nothing_behind(files, capsys, more, code, words):
     assert words in shown.err
     assert shown.err.count("\n") == 1
     assert not [path.name for path in files.iterdir() if "split" in path.name]
+
+
+TOPICS = ["wine cellar grape", "neural network layer", "glacier ice alpine", "castle wall tower"]
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+    """A table of items as CSV, ids from 0, and a division of pairs of users who keep to one topic."""
+    rng = random.Random(0)
+    monkeypatch.chdir(tmp_path)
+    topic = [rng.randrange(4) for _ in range(90)]
+    titles = [f"{TOPICS[t]} {rng.choice(TOPICS[t].split())} w{item}" for item, t in enumerate(topic)]
+    Path("items.csv").write_text("item_id,title\n" + "".join(f"{item},{title}\n" for item, title in enumerate(titles)))
+    Path("events.csv").write_text("user_id,item_id\n0,1\n")
+    # the last items of the table are in no pair, and item 0 neither: shifted ids are all in range
+    fitting = [[item for item in range(1, 85) if topic[item] == user % 4] for user in range(60)]
+    return {user: rng.sample(fitting[user], 12) for user in range(60)}
+
+
+def write_pairs(pairs, first, between=" ", shift=0, order=False):
+    for name, part in (("train", slice(first)), ("test", slice(first, None))):
+        rows = [(user, item) for user, items in pairs.items() for item in (sorted(items) if order else items)[part]]
+        Path(f"{name}.txt").write_text("".join(f"{user + shift}{between}{item + shift}\n" for user, item in rows))
+
+
+SPLIT = ["split", "events.csv", "--items", "items.csv", "--text", "title", "--protocol", "files", "--train", "train.txt"]
+SPLIT += ["--test", "test.txt", "--layout", "pairs", "--out", "split"]
+
+
+@pytest.mark.parametrize("between", [" ", ",", "\t", "::"])
+def test_ids_from_one_are_told_with_an_option_that_mends_them(published, capsys, between):
+    write_pairs(published, 9, between, shift=1)
+    assert main(SPLIT) == 3
+    message = capsys.readouterr().err
+    assert "count from 1, those of the table from 0; say --base 1, or say --base 0" in message
+    assert main([*SPLIT, "--base", "1"]) == 0
+    assert main(["bench", "split", "--models", "content-profile", "--at", "10", "--json"]) == 0
+    out = capsys.readouterr().out
+    right = json.loads(out[out.index("[") :])[0]["metrics"]["recall@10"]["mean"]
+    assert right > 0.4, "the content is that of the items again: 10 of 22 or so of one topic"
+
+
+def test_a_division_in_the_order_of_ids_is_told_wherever_it_is_measured(published, capsys):
+    write_pairs(published, 8, order=True)
+    told = "users have all training items before (or after) all test items by id"
+    fit = ["fit", "split", "--model", "content-profile", "--out", "run"]
+    for command in (SPLIT, ["bench", "split", "--models", "popularity", "--at", "10"], fit, ["evaluate", "run", "--at", "10"]):
+        assert main(command) == 0
+        assert capsys.readouterr().err.count(told) == 1, command
+    write_pairs(published, 8)
+    assert main([*SPLIT[:-1], "random"]) == 0
+    assert told not in capsys.readouterr().err
+
+
+def test_a_file_of_candidates_and_all_items_in_one_list(published, capsys):
+    write_pairs(published, 9)
+    Path("candidates.txt").write_text("".join(f"{item}\n" for item in range(1, 87)))
+    for given, ranked in (("candidates.txt", 86), ("all", 90)):
+        assert main([*SPLIT[:-1], given.partition(".")[0], "--candidates", given, "--json"]) == 0
+        out = capsys.readouterr().out
+        tasks = json.loads(out)
+        assert {task["candidates"] for task in tasks["tasks"]} == {ranked}
+        assert tasks["served"][0]["candidates"] == 90
+    assert main([*SPLIT, "--candidates", "nobody.txt"]) == 3
+    assert "there is no file nobody.txt" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["bench", "fit", "tune"])
+def test_the_protocol_of_files_says_which_command_divides(published, capsys, command):
+    out = [] if command == "bench" else ["--out", "run"]
+    assert main([command, "events.csv", "--protocol", "files", *out]) == 2
+    assert "make its folder with `dualnet split DATA --protocol files" in capsys.readouterr().err
+
+
+def test_items_without_a_row_are_told_with_an_option_that_keeps_them(published, capsys):
+    write_pairs({**published, 61: [3, 500, 7]}, 2)
+    assert main(SPLIT) == 3
+    assert "pass --missing-content zero" in capsys.readouterr().err
+    assert main([*SPLIT, "--missing-content", "zero"]) == 0
+    assert main([*SPLIT[:-1], "dropped", "--missing-content", "drop"]) == 0

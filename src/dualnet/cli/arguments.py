@@ -43,6 +43,10 @@ FoldOption = Annotated[int | None, typer.Option("--fold", help="Which fold, from
 CandidatesOption = Annotated[
     str | None, typer.Option("--candidates", help="out-matrix: rank `task` (held-out items) or `all` items.")
 ]
+SplitCandidatesOption = Annotated[
+    str | None,
+    typer.Option("--candidates", help="out-matrix, files: rank `task` (held-out items) or `all` items; files: a file of ids."),
+]
 FitOnOption = Annotated[str | None, typer.Option("--fit-on", help="citeulike2: `train` or `train+validation`.")]
 
 TrainOption = Annotated[Path | None, typer.Option("--train", help="files: training pairs (a table, or lists of items).")]
@@ -143,6 +147,9 @@ class TableOptions(SqlOptions):
     event: Annotated[
         str | None, typer.Option("--event-column", help="Column with like, seen or dislike, instead of ratings.")
     ] = None
+    likes: Annotated[
+        str, typer.Option("--likes", help="Values of --event-column that are likes, such as buy,cart; all others were seen.")
+    ] = ""
     weight: Annotated[
         str | None, typer.Option("--weight", help="Column with the weight of an event, such as a play count.")
     ] = None
@@ -204,7 +211,7 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
         "categories": words(tables.categories), "numbers": words(tables.numbers), "vectors": _vectors(tables.vectors),
         "images": words(tables.images), "image_model": tables.image_model, "text_encoder": tables.text_encoder,
         "tokenizer": tables.tokenizer, "stop_words": tables.stop_words, "token_pattern": tables.token_pattern,
-        "rating": tables.rating, "threshold": tables.threshold, "unrated": tables.unrated, "event": tables.event, "time": tables.time,
+        "rating": tables.rating, "threshold": tables.threshold, "unrated": tables.unrated, "event": tables.event, "likes": words(tables.likes), "time": tables.time,
         "time_format": tables.time_format, "weight": tables.weight, "duplicates": tables.duplicates,
         "user_categories": words(tables.user_categories), "user_numbers": words(tables.user_numbers),
         "missing_content": tables.missing_content, "separator": tables.separator, "encoding": tables.encoding,

@@ -10,6 +10,7 @@ import typer
 from . import arguments as arg
 from . import completion
 from .given_options import refuse_given, refuse_tables
+from .given_split import given_split
 from .output import JsonFlag, note, print_json, print_table, say
 
 
@@ -65,7 +66,6 @@ def bench(
 
     from ..config import build_model
     from ..data.dataset import Dataset
-    from ..data.split_files import load_split
     from ..data.tasks import Split
     from ..experiments.presets import preset
     from ..experiments.runs import Bench
@@ -106,8 +106,7 @@ def bench(
         refuse_tables(tables, f"means nothing for {data}, a split whose tables were read when it was made")
         dividing = ["protocol", "cold", "folds", "fold", "candidates", "fit_on"]
         refuse_given(context, dividing, f"means nothing for {data}, which is divided already")
-        given = load_split(kept)
-        given = given if content is None else given.with_content(arg.words(content))
+        given = given_split(kept, content)
         loaded, protocol, folds, fold = given.train, given.protocol, None, given.fold
 
         def divide(seed: int, fold: int | None) -> Split:

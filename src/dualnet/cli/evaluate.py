@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import arguments as arg
+from .given_split import given_split
 from .output import JsonFlag, print_json, say
 
 
@@ -51,7 +52,6 @@ def evaluate(
       dualnet evaluate run split
       dualnet evaluate run split --at 10,50,100 --json
     """
-    from ..data.split_files import load_split
     from ..errors import DualNetWarning
     from ..evaluation import evaluate as measure
     from ..models.registry import load
@@ -59,7 +59,7 @@ def evaluate(
 
     cuts = arg.whole_numbers(at, "--at")
     model = load(model_folder(run))
-    division = division_of(run) if split is None else load_split(split)
+    division = division_of(run) if split is None else given_split(split)
     if model.info_["fingerprint"] != division.train.fingerprint():
         import warnings
 

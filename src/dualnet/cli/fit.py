@@ -10,6 +10,7 @@ import typer
 from . import arguments as arg
 from . import completion
 from .given_options import refuse_given, refuse_tables
+from .given_split import given_split
 from .output import JsonFlag, note, print_json, say
 from .run_division import division_origin, from_config
 from .run_folder import EventColumns, write_run_file
@@ -73,7 +74,6 @@ def fit(
     """
     from ..config import build_model, parse_settings
     from ..data.event_types import say_events
-    from ..data.split_files import load_split
     from ..evaluation import evaluate
     from ..models.artifact import written_parameters
     from ..models.level_model import LevelModel
@@ -94,7 +94,7 @@ def fit(
     elif kept is not None:
         refuse_tables(tables, f"means nothing for {source}, a split whose tables were read when it was made")
         refuse_given(context, ["protocol", "seed"], f"means nothing for {source}, which is divided already")
-        division = load_split(kept)
+        division = given_split(kept, content)
         train = division.train
         test = {"split": str(kept.resolve()), "content": content}
     else:
@@ -111,9 +111,6 @@ def fit(
             division = arg.make_split(train, protocol, seed, {})
             train = division.train
             test = division_origin(source, tables, content, protocol, seed)
-    if division is not None and content is not None and kept is not None:
-        division = division.with_content(arg.words(content))
-        train = division.train
     named_there = model is None and "name" in configured
     name = str(configured.get("name", "dualnet")) if model is None else model
     configured.pop("name", None)
@@ -122,7 +119,7 @@ def fit(
     built = build_model(name, {**configured, **parse_settings(settings or [])}, "--set")  # what is wrong now is said there
     columns = EventColumns(
         tables.user, tables.item, tables.rating, tables.threshold, tables.event, tables.unrated, tables.separator,
-        tables.encoding, tables.comment, tables.column_names,
+        tables.encoding, tables.comment, tables.column_names, tables.likes,
     )  # fmt: skip
     with run_of_fit(out, columns, name, resume=resume, overwrite=overwrite):
         if resume:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import arguments as arg
 from .config_sections import checked_data, checked_division
+from .given_split import given_split
 from .run_folder import read_test
 from .sql_options import FILES, SqlOptions
 
@@ -54,7 +55,6 @@ def division_of(run: Path) -> Split:
     DualNetError
         If what it was made from is not there any more, or cannot be read.
     """
-    from ..data.split_files import load_split
     from ..errors import DualNetError, UsageError
 
     test = read_test(run)
@@ -62,8 +62,7 @@ def division_of(run: Path) -> Split:
         raise UsageError(f"{run} {WHAT_TO_GIVE}")
     try:
         if "split" in test:
-            made = load_split(Path(str(test["split"])))
-            return made if test.get("content") is None else made.with_content(arg.words(str(test["content"])))
+            return given_split(Path(str(test["split"])), None if test.get("content") is None else str(test["content"]))
         if "config" in test:
             divided = from_config(Path(str(test["config"])))[0]
             if divided is None:
@@ -88,7 +87,6 @@ def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, di
         If the file does not say what to train on, or says what nobody understands.
     """
     from ..config import read_config
-    from ..data.split_files import load_split
     from ..errors import UsageError
 
     config = read_config(path)
@@ -123,8 +121,7 @@ def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, di
                 f"{path}: {', '.join(dropped)} would change nothing, for {chosen} is a split whose tables were read and divided"
                 " when it was made; leave it out"
             )
-        kept = load_split(folder)
-        kept = kept if content is None else kept.with_content(arg.words(content))
+        kept = given_split(folder, content)
         return kept, kept.train, tables, model
     data = arg.load_data(chosen, tables, content)
     division = dict(config.get("split", {}))

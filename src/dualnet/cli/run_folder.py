@@ -31,6 +31,8 @@ class EventColumns:
         Column of event types, instead of ratings.
     unrated : float, optional
         The rating that means "not rated".
+    likes : str
+        Values of the column of event types that are likes.
     separator, encoding, comment, column_names : str, optional
         How the file is written; see `dualnet.data.delimited.TableForm`.
     """
@@ -45,6 +47,7 @@ class EventColumns:
     encoding: str | None = None
     comment: str | None = None
     column_names: str = ""
+    likes: str = ""
 
     def overridden(
         self, user: str | None, item: str | None, rating: str | None, threshold: float | None, event: str | None = None
@@ -63,6 +66,7 @@ class EventColumns:
         return replace(
             self, user=user or self.user, item=item or self.item, rating=chosen, threshold=kept if threshold is None else threshold,
             event=typed, unrated=None if chosen is None else self.unrated,
+            likes=self.likes if typed == self.event else "",
         )  # fmt: skip
 
     def __str__(self) -> str:
@@ -197,7 +201,7 @@ def _columns(told: Any) -> EventColumns:
     kinds: dict[str, tuple[type, ...]] = {
         "user": (str,), "item": (str,), "rating": (str, type(None)), "threshold": (int, float, type(None)),
         "event": (str, type(None)), "unrated": (int, float, type(None)), "separator": (str, type(None)),
-        "encoding": (str, type(None)), "comment": (str, type(None)), "column_names": (str,),
+        "encoding": (str, type(None)), "comment": (str, type(None)), "column_names": (str,), "likes": (str,),
     }  # fmt: skip
     for name, value in events.items():
         if name not in kinds or not isinstance(value, kinds[name]) or isinstance(value, bool):

@@ -26,7 +26,7 @@ def split(
     cold: arg.ColdOption = None,
     folds: arg.FoldsOption = None,
     fold: arg.FoldOption = None,
-    candidates: arg.CandidatesOption = None,
+    candidates: arg.SplitCandidatesOption = None,
     fit_on: arg.FitOnOption = None,
     train: arg.TrainOption = None,
     test: arg.TestOption = None,
@@ -62,7 +62,7 @@ def split(
         "validation": validation, "shown": shown, "layout": layout, "base": base, "header": header, "kind": kind,
     }  # fmt: skip
     if protocol == "files":
-        options |= {"user": tables.user, "item": tables.item}
+        options |= {"user": tables.user, "item": tables.item, "missing_content": tables.missing_content}
     made = arg.make_split(loaded, protocol, seed, options)
     save_split(made, out)
     summary = {

@@ -11,6 +11,7 @@ import typer
 from . import arguments as arg
 from . import completion
 from .given_options import refuse_given, refuse_tables
+from .given_split import given_split
 from .output import JsonFlag, note, print_json, say
 
 TRIALS = 30
@@ -82,7 +83,6 @@ def tune(
     from dataclasses import replace
 
     from ..config import build_model, parse_settings
-    from ..data.split_files import load_split
     from ..data.tasks import Split
     from ..errors import ResourceError, UsageError
     from ..experiments.proposals import GridProposer, OptunaProposer, Proposer
@@ -111,8 +111,7 @@ def tune(
         refuse_tables(tables, f"means nothing for {data}, a split whose tables were read when it was made")
         dividing = ["protocol", "cold", "folds", "fold", "candidates", "fit_on"]
         refuse_given(context, dividing, f"means nothing for {data}, which is divided already")
-        given = load_split(kept)
-        given = given if content is None else given.with_content(arg.words(content))
+        given = given_split(kept, content)
         loaded = given.train
         sections = {"data": {"source": str(kept.resolve()), "content": content}}
 

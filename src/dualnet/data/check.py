@@ -17,6 +17,7 @@ from .dataset import Dataset
 from .entries import values_at
 from .featurizers.base import unit_rows
 from .featurizers.words import folded
+from .id_order import order_of
 from .interactions import Interactions
 from .tasks import RankingTask, Split
 
@@ -267,31 +268,12 @@ def check_split(split: Split) -> CheckReport:
             (np.diff(task.truth.indptr) == 0).sum(),
             f"users of {task.name} have nothing to find and do not count",
         )
-        if task.name == "known-known":
-            _ordered_by_id(found, task)
+    order = order_of(split)
+    if order is not None:
+        found.append(Finding("error", "ordered-by-id", str(order), order.ordered))
     for task in split.served:
         totals[f"{task.name} (users, candidates, hidden pairs)"] = [len(task.users), len(task.candidates), int(task.truth.nnz)]
     return CheckReport(f"{split.train.name}, {split.protocol}", totals, _worst_first(found))
-
-
-def _ordered_by_id(found: list[Finding], task: RankingTask) -> None:
-    """Notice a 'random' split that gives each user's first items by id to training (a widely shared CiteULike split does)."""
-    ordered = counted = 0
-    for user in range(len(task.users)):
-        shown = task.history.indices[task.history.indptr[user] : task.history.indptr[user + 1]]
-        hidden = task.truth.indices[task.truth.indptr[user] : task.truth.indptr[user + 1]]
-        if len(shown) > 1 and len(hidden) > 1:
-            counted += 1
-            ordered += bool(shown.max() < hidden.min() or hidden.max() < shown.min())
-    if counted >= 10 and ordered > 0.5 * counted:
-        found.append(
-            Finding(
-                "error",
-                "ordered-by-id",
-                f"{ordered:,} of {counted:,} users have all training items before (or after) all test items by id: the division is ordered, not random",
-                ordered,
-            )
-        )
 
 
 def _near_duplicates(found: list[Finding], split: Split, task: RankingTask) -> None:

@@ -96,6 +96,7 @@ class Dataset:
         threshold: float | None = None,
         unrated: float | None = None,
         event: str | None = None,
+        likes: str | Sequence[str] = (),
         weight: str | None = None,
         time: str | None = None,
         time_format: str = "auto",
@@ -151,6 +152,8 @@ class Dataset:
         event : str, optional
             Column with the type of an event, instead of ratings: ``like``, ``seen`` or ``dislike``. All are likes when
             neither is given.
+        likes : str or sequence of str
+            Where that column has words of its own, those that are likes, such as ``("buy", "cart")``; all others were seen.
         weight : str, optional
             Column with the confidence of a pair, > 0.
         time : str, optional
@@ -189,7 +192,7 @@ class Dataset:
         return dataset_from_tables(
             events, items, user=user, item=item, text=text, tags=tags, categories=categories, numbers=numbers,
             vectors=vectors, bags=bags, images=images, image_model=image_model, text_encoder=text_encoder, tokenizer=tokenizer,
-            stop_words=stop_words, token_pattern=token_pattern, title=title, rating=rating, threshold=threshold, unrated=unrated, event=event, weight=weight, time=time, time_format=time_format, users=users,
+            stop_words=stop_words, token_pattern=token_pattern, title=title, rating=rating, threshold=threshold, unrated=unrated, event=event, likes=likes, weight=weight, time=time, time_format=time_format, users=users,
             user_categories=user_categories, user_numbers=user_numbers, duplicates=duplicates,
             missing_content=missing_content, separator=separator, encoding=encoding, comment=comment, column_names=column_names,
             item_column_names=item_column_names, user_column_names=user_column_names, name=name,

@@ -6,13 +6,15 @@ import codecs
 import csv
 import io
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ..errors import DataError, UsageError
+from ..errors import DataError, DualNetWarning, UsageError
+from .grouped_lines import refuse_grouped
 
 Columns: TypeAlias = "tuple[dict[str, list[Any]], list[int]]"  # values by name, and the line of each row
 
@@ -175,6 +177,7 @@ def read_delimited(text: str, path: Path, suffix: str, form: TableForm = STANDAR
         For a header or line that cannot be used.
     """
     text, skipped, told = _without_preface(text, form)
+    refuse_grouped(text, path)
     separator = form.separator or told or _separator(text, path, suffix, form)
     try:
         rows = _rows(text, path, separator, form, None)
@@ -189,6 +192,13 @@ def read_delimited(text: str, path: Path, suffix: str, form: TableForm = STANDAR
             except _QuoteError:
                 raise DataError(str(error)) from error
     header = list(form.columns)
+    if header and _is_header([row for _, row in rows[:SAMPLE]], form.columns):
+        names = rows.pop(0)[1]
+        warnings.warn(
+            f"{path.name}: its first line ({', '.join(names)[:80]}) names columns, and was left out, as other names were given",
+            DualNetWarning,
+            stacklevel=2,
+        )
     if not header:
         if not rows:
             raise DataError(f"{path} has comments alone")
@@ -206,6 +216,21 @@ def read_delimited(text: str, path: Path, suffix: str, form: TableForm = STANDAR
         raise DataError(f"{path} has a header but no rows")
     values = {name: [row[place] for _, row in rows] for place, name in enumerate(header)}
     return values, [line + skipped for line, _ in rows]
+
+
+def _is_header(rows: Sequence[Sequence[str]], given: Sequence[str]) -> bool:
+    """Return whether the first row names columns although names are given: words alone, one of them above numbers."""
+    if len(rows) < 2 or len(rows[0]) != len(given):
+        return False
+    first = [cell.strip() for cell in rows[0]]
+    if first == list(given):
+        return True
+    words = all(re.fullmatch(r"[^\W\d][\w .:/-]*", cell) for cell in first) and len(set(first)) == len(first)
+    return words and any(all(_is_number(cell) for cell in column) for column in zip(*rows[1:], strict=False))
+
+
+def _is_number(cell: str) -> bool:
+    return re.fullmatch(r"\s*[-+]?[0-9]+(\.[0-9]*)?\s*", cell) is not None
 
 
 class _QuoteError(Exception):
@@ -293,7 +318,8 @@ def _separator(text: str, path: Path, suffix: str, form: TableForm) -> str:
     if usual is not None and fits:
         return usual
     fitting: dict[str, float] = {}
-    for candidate in ("\t", ";", "|", "::", ",", "\t\t"):
+    # of those that separate all lines alike the first: no field holds the long ones, and lists of tags often hold "|"
+    for candidate in ("::", "<SEP>", "\t", ";", "|", ",", "\t\t", *(" " if form.columns else "")):
         widths = [_width(line, candidate) for line in sample]
         if form.columns and widths[0] != len(form.columns):
             continue

@@ -19,7 +19,13 @@ Place = Callable[[int], str]  # names the file and the line of a row
 
 
 def event_codes_of(
-    loaded: LoadedTable, rating: str | None, threshold: float | None, event: str | None, unrated: float | None = None
+    loaded: LoadedTable,
+    rating: str | None,
+    threshold: float | None,
+    event: str | None,
+    unrated: float | None = None,
+    likes: Sequence[str] = (),
+    need_all: bool = True,
 ) -> NDArray[np.uint8]:
     """Return what each event of a table is: by its type, by its rating, or a like.
 
@@ -33,6 +39,10 @@ def event_codes_of(
         Column of event types, instead.
     unrated : float, optional
         The rating of events that were not rated: they were seen.
+    likes : sequence of str
+        Values of the column of event types that are likes, such as ``buy``; all others were seen.
+    need_all : bool
+        Whether each of them must occur; a table of new events need not have all.
 
     Returns
     -------
@@ -51,6 +61,12 @@ def event_codes_of(
         )
     if event is not None and rating is not None:
         raise UsageError("events are told apart by a rating or by a type, not by both; give rating= or event=")
+    if likes and event is None:
+        raise UsageError(
+            "likes= says which types of events are likes, so it needs a column of types; give event= (--event-column)"
+        )
+    if event is not None and likes:
+        return types_by_name(column_of(loaded, event, "event"), likes, event, loaded.name if need_all else None)
     if event is not None:
         return types_of(column_of(loaded, event, "event"), event, loaded.place)
     if rating is None or threshold is None:
@@ -92,10 +108,37 @@ def types_of(values: Sequence[Any], column: str, place: Place) -> NDArray[np.uin
             hint = nearest(value, EVENT_TYPES) if isinstance(value, str) else ""
             raise DataError(
                 f"{place(row)}: {value!r} in column '{column}' is no event type; an event is one of {', '.join(EVENT_TYPES)}:"
-                f" rename the value, or leave the row out.{hint if 'Did you mean' in hint else ''}"
+                f" rename the value, leave the row out, or say which values are likes with likes= (--likes).{hint if 'Did you mean' in hint else ''}"
             )
         codes[row] = EVENT_TYPES[value]
     return codes
+
+
+def types_by_name(values: Sequence[Any], likes: Sequence[str], column: str, table: str | None) -> NDArray[np.uint8]:
+    """Return the codes of a column whose own words for types are told: those of likes, all others were seen.
+
+    Parameters
+    ----------
+    values : sequence
+        Of each event, as the table has it: text, or numbers such as Tmall's.
+    likes : sequence of str
+        As text.
+    column : str
+        For the text of the error.
+    table : str, optional
+        Name of the table, where each of them must occur.
+
+    Raises
+    ------
+    DataError
+        If one of them never occurs and should.
+    """
+    words = np.array(["" if value is None else str(value).strip() for value in values], dtype=object)
+    there = sorted(set(words.tolist()))
+    for name in likes if table is not None else ():
+        if name not in there:
+            raise DataError(f"{table}: no event has {name!r} in column '{column}'.{nearest(name, there)}")
+    return np.where(np.isin(words.astype(str), list(likes)), LIKE, SEEN).astype(np.uint8)
 
 
 def types_of_ratings(ratings: NDArray[np.float64], threshold: float, table: str) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from ..typed_values import path_of
 from .delimited import BY_SUFFIX, lines_of
 from .interactions import Interactions
 from .packed import format_of
-from .read_table import FORMATS, load_table, read_text
+from .read_table import FORMATS, LoadedTable, load_table, read_text
 
 Layout = Literal["auto", "pairs", "lists", "counted-lists", "user-lists"]
 LAYOUTS: tuple[Layout, ...] = ("auto", "pairs", "lists", "counted-lists", "user-lists")
@@ -110,7 +110,8 @@ def _fields(path: Path, kind: str) -> list[Line]:
             raise DataError(f"{path}, line {reader.line_num}: {error}; mend the quotes or the line") from error
         return lines
     # a comma with blanks is one separator; an empty line is a user without items
-    return [(number, re.split(r"[\s,]+", line.strip())) for number, line in enumerate(lines_of(text), 1)]
+    between = r"\s*::\s*" if "::" in text.lstrip().partition("\n")[0] else r"[\s,]+"
+    return [(number, re.split(between, line.strip())) for number, line in enumerate(lines_of(text), 1)]
 
 
 def _guess(lines: list[Line], path: Path) -> Layout:
@@ -121,8 +122,8 @@ def _guess(lines: list[Line], path: Path) -> Layout:
     if not counted and len({len(fields) for fields in filled}) == 1 and len(filled[0]) in (2, 3, 4):
         return "pairs"
     raise UsageError(
-        f"{path}: it is not clear how the lines are to be read; say layout='pairs', 'lists' (items of the user on that line),"
-        " 'counted-lists' (count first) or 'user-lists' (user id first)"
+        f"{path}: it is not clear how the lines are to be read; say layout='pairs', layout='lists' (items of the user on that"
+        " line), layout='counted-lists' (count first) or layout='user-lists' (user id first)"
     )
 
 
@@ -172,7 +173,7 @@ def _lists(lines: list[Line], layout: str, form: PairFormat, path: Path) -> Pair
             if not count.isdecimal() or int(count) != len(fields):
                 raise DataError(
                     f"{path}, line {number}: the line begins with {count!r} but {len(fields)} items follow; if it has no count,"
-                    " use layout='lists' or 'user-lists'"
+                    " use layout='lists' or layout='user-lists'"
                 )
         elif layout == "user-lists":
             user, fields = convert(fields[0], number, "user"), fields[1:]
@@ -194,7 +195,7 @@ def _converter(form: PairFormat, path: Path) -> Callable[[str, int, str], Key]:
                 f"{path}, line {line}: the {what} id {field!r} is not a whole number; leave base= out if ids are text"
             )
         if int(field) < base:
-            raise DataError(f"{path}, line {line}: the {what} id {field} is below {base}; the ids of this file count from 0")
+            raise DataError(f"{path}, line {line}: the {what} id {field} is below {base}; say base=0")
         return int(field) - base
 
     return convert
@@ -203,17 +204,45 @@ def _converter(form: PairFormat, path: Path) -> Callable[[str, int, str], Key]:
 def _columns(path: Path, form: PairFormat) -> Pairs:
     """Read the two id columns of a Parquet or JSON-lines table."""
     loaded = load_table(path)
-    columns = []
-    for name, what in ((form.user, "user"), (form.item, "item")):
-        if name not in loaded.table.column_names:
-            raise DataError(f"{path} has no {what} column '{name}'; found {', '.join(loaded.table.column_names)}")
-        values: list[Key] = []
-        for row, value in enumerate(loaded.table.column(name).to_pylist()):
-            if isinstance(value, bool | float) or not isinstance(value, str | int) or value == "":
-                raise DataError(f"{loaded.place(row)}: the {what} id {value!r} must be text or a whole number")
-            if form.base is not None and isinstance(value, int) and value < form.base:
-                raise DataError(f"{loaded.place(row)}: the {what} id {value} is below {form.base}; the ids count from 0")
-            plain = clean_id(value) if isinstance(value, str) else value
-            values.append(plain - form.base if form.base is not None and isinstance(plain, int) else plain)
-        columns.append(values)
-    return columns[0], columns[1]
+    users, items = (_column(loaded, name, what, form) for name, what in ((form.user, "user"), (form.item, "item")))
+    return users, items
+
+
+def _column(loaded: LoadedTable, name: str, what: str, form: PairFormat) -> list[Key]:
+    if name not in loaded.table.column_names:
+        raise DataError(f"{loaded.name} has no {what} column '{name}'; found {', '.join(loaded.table.column_names)}")
+    values: list[Key] = []
+    for row, value in enumerate(loaded.table.column(name).to_pylist()):
+        if isinstance(value, bool | float) or not isinstance(value, str | int) or value == "":
+            raise DataError(f"{loaded.place(row)}: the {what} id {value!r} must be text or a whole number")
+        if form.base is not None and isinstance(value, int) and value < form.base:
+            raise DataError(f"{loaded.place(row)}: the {what} id {value} is below {form.base}; say base=0")
+        plain = clean_id(value) if isinstance(value, str) else value
+        values.append(plain - form.base if form.base is not None and isinstance(plain, int) else plain)
+    return values
+
+
+def id_fields(path: Path, form: PairFormat) -> list[tuple[int, list[Key]]]:
+    """Return the item ids in a file that names items alone: the number of each line that has any, and its ids.
+
+    Parameters
+    ----------
+    path : Path
+        A text file, or a table, of which the item column counts.
+    form : PairFormat
+        How ids are written.
+
+    Raises
+    ------
+    DataError
+        For a value that is no id.
+    """
+    kind = format_of(path)
+    if path.is_dir() or (kind in FORMATS and kind not in BY_SUFFIX):
+        return [(row, [key]) for row, key in enumerate(_column(load_table(path), form.item, "item", form), 1)]
+    convert = _converter(form, path)
+    lines = [(number, fields) for number, fields in _fields(path, kind) if fields not in ([""], [])]
+    if lines and form.item in lines[0][1] and form.header is not False:
+        place = lines[0][1].index(form.item)
+        lines = [(number, fields[place : place + 1]) for number, fields in lines[1:]]
+    return [(number, [convert(field, number, "item") for field in fields]) for number, fields in lines]

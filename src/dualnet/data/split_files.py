@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.numpy import load_file
-from safetensors.numpy import save as format_tensors
 from scipy.sparse import csr_array, issparse
 
 from ..errors import DataError, UsageError
@@ -28,6 +27,7 @@ from .interactions import Interactions
 from .other_events import OtherEvents
 from .replaced_folder import replaced_folder
 from .tasks import RankingTask, Split, Validation
+from .tensor_file import write_tensors
 from .trusted_paths import refuse_path, trusts_paths
 
 DESCRIPTION = "split.json"
@@ -75,8 +75,7 @@ def save_split(split: Split, folder: str | Path) -> Path:
     with replaced_folder(target, "the split to ") as temporary:
         for name, table in writer.tables.items():
             pq.write_table(table, temporary / f"{name}.parquet", write_page_checksum=True)
-        # not by `save_file`, whose errors are no OSError and whose own temporary is renamed without a sync
-        (temporary / "matrices.safetensors").write_bytes(format_tensors(writer.arrays))
+        write_tensors(temporary / "matrices.safetensors", writer.arrays)
         description["files"] = {path.name: _sha256(path) for path in sorted(temporary.iterdir())}
         description["digest"] = _digest(description)
         (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")

@@ -8,10 +8,11 @@ from typing import Any
 
 from ..errors import UsageError, nearest
 from .dataset import Dataset
-from .protocols.files import from_files, read_files
+from .protocols.files import from_files
 from .protocols.in_matrix import citeulike1, citeulike2
 from .protocols.new_items import out_matrix
 from .protocols.new_users import unknown_users
+from .protocols.published import read_files
 from .protocols.quadrants import four_quadrants, temporal
 from .protocols.serving import validation
 from .tasks import RankingTask, Split, Validation

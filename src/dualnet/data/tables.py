@@ -66,6 +66,7 @@ def dataset_from_tables(
     threshold: float | None = None,
     unrated: float | None = None,
     event: str | None = None,
+    likes: Names = (),
     weight: str | None = None,
     time: str | None = None,
     time_format: str = "auto",
@@ -101,9 +102,9 @@ def dataset_from_tables(
         raise UsageError(f"user and item name the same column '{user}'; name the column of each (--user-column, --item-column)")
     loaded = load_source(events, "the events table", replace(form, columns=_names(column_names)))
     user_keys, item_keys = ids_of(loaded, user, "user"), ids_of(loaded, item, "item")
-    kinds = event_codes_of(loaded, rating, threshold, event, unrated)
-    likes = kinds == LIKE
-    if need_likes and not likes.any():
+    kinds = event_codes_of(loaded, rating, threshold, event, unrated, _names(likes), need_likes)
+    liked = kinds == LIKE
+    if need_likes and not liked.any():
         if event is not None:
             raise DataError(f"{loaded.name}: no event in column '{event}' is a like; nothing can be learned without any")
         raise DataError(f"{loaded.name}: no rating in column '{rating}' reaches the threshold {threshold:g}; lower it")
@@ -125,7 +126,7 @@ def dataset_from_tables(
             content = beside(content, path_of(items, "items").parent)
         item_keys, content = one_kind_of_ids(item_keys, content)
         present = content.ids.find(item_keys) >= 0
-        lost = likes & ~present
+        lost = liked & ~present
         if lost.any() and missing_content == "drop":
             dropped = int(lost.sum())
             warnings.warn(f"{dropped:,} events of items without a content row were left out", DualNetWarning, stacklevel=3)
@@ -133,7 +134,7 @@ def dataset_from_tables(
             content = with_empty_rows(content, item_keys[lost].tolist())
             present = content.ids.find(item_keys) >= 0
         # an item that nobody likes and that has no row cannot be listed anyway
-        keep = present if missing_content == "drop" else present | likes
+        keep = present if missing_content == "drop" else present | liked
     elif any((text, tags, categories, numbers, vectors, bags, images)):
         raise UsageError("content columns were named, but no items table was given; pass items= (--items on the command line)")
     profile: Content | None = None

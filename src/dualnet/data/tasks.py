@@ -19,6 +19,7 @@ from .entry_check import check_matrix, checked_rows
 
 Quadrant = Literal["known-known", "known-new", "new-known", "new-new"]
 FitOn = Literal["train", "train+validation"]
+CandidateSet = Literal["task", "all", "given"]
 
 
 class ItemKind(IntEnum):
@@ -56,8 +57,8 @@ class RankingTask:
         Content of `items`, row-aligned.
     user_content : Content, optional
         Columns of `users`, row-aligned.
-    candidate_set : {"task", "all"}
-        Whether the candidates are the held-out kind of items only, or every item.
+    candidate_set : {"task", "all", "given"}
+        Whether the candidates are the held-out kind of items only, every item, or those that somebody named.
     kinds : ndarray of int8, shape (len(items),), optional
         `ItemKind` of every item, for tasks of one list of all items: what the list is made of is reported. Like the truth
         it is for `dualnet.evaluate` alone, as it tells which items somebody likes in the test.
@@ -72,7 +73,7 @@ class RankingTask:
     truth: csr_array = field(repr=False)
     content: Content | None = None
     user_content: Content | None = None
-    candidate_set: Literal["task", "all"] = "task"
+    candidate_set: CandidateSet = "task"
     kinds: NDArray[np.int8] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import optional_package
+from ..train.best_figure import last_best
 
 COLOURS = ("#2563eb", "#d97706", "#059669", "#9333ea", "#64748b")
 
@@ -30,7 +31,7 @@ def training_curves(history: Sequence[Mapping[str, float]], metric: str) -> str:
     seen = [(h["epoch"], h[metric]) for h in history if metric in h]
     if seen:
         right.plot(*zip(*seen, strict=True), color=COLOURS[2])
-        best = max(seen, key=lambda point: point[1])
+        best = seen[last_best([figure for _, figure in seen])]
         right.plot(*best, "o", color=COLOURS[1])
         right.set(title=f"validation recall (chosen: epoch {best[0]:.0f})")
     right.set(xlabel="epoch")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..errors import UsageError, optional_package
 from ..rng import derive_seed
 from .spaces import Between, OneOf, Space, combinations
-from .trials import params_key
+from .trials import params_key, serving_most
 
 if TYPE_CHECKING:
     import optuna
@@ -88,8 +88,10 @@ class OptunaProposer:
             sampler=optuna.samplers.TPESampler(seed=derive_seed(self._seed, "search", len(trials)) % 2**32),
             pruner=optuna.pruners.MedianPruner(TRIALS_BEFORE_PRUNING, PRUNE_FROM_EPOCH),
         )
+        full = serving_most(trials)
         for trial in trials:
-            frozen = self._frozen(trial)
+            serves_less = trial["state"] == "complete" and not any(trial is other for other in full)
+            frozen = self._frozen({**trial, "state": "failed"} if serves_less else trial)
             if frozen is not None:
                 study.add_trial(frozen)
         self._trial = study.ask(self._distributions)

@@ -18,6 +18,7 @@ from ..errors import CapabilityError, DataError, TrainingError, UsageError
 from ..evaluation import evaluate
 from ..models.base import Recommender
 from ..models.choosing import CUTS, auto_cut
+from ..train.best_figure import last_best
 from ..train.options import RunOptions
 from .proposals import Proposer
 from .trials import append_trial, best_trial, params_key, read_trials
@@ -174,7 +175,8 @@ class Search:
             for seed, validation in self._parts[1].items():
                 model = self.build(params, seed)
                 model.fit(validation.train, validation, run=replace(self.run, after_epoch=watch))
-                runs.append({"seed": seed, "figures": measure(model, validation, self.at)})
+                measured = measure(model, validation, self.at)
+                runs.append({"seed": seed, "tasks": int(measured.pop("tasks")), "figures": measured})
         except _Hopeless:
             state = "pruned"
         except CapabilityError:
@@ -191,9 +193,10 @@ class Search:
             "params": params,
             "value": figures.get(self.monitor),
             "figures": figures,
+            "tasks": min((run["tasks"] for run in runs), default=0),
             "runs": runs,
             "curve": [list(point) for point in curve],
-            "best_epoch": max(curve, key=lambda point: (point[1], point[0]))[0] if curve else None,
+            "best_epoch": curve[last_best([value for _, value in curve])][0] if curve else None,
             "seconds": round(time.perf_counter() - started, 3),
             "reason": reason,
         }
@@ -214,7 +217,8 @@ def measure(model: Recommender, validation: Validation, at: int | None) -> dict[
     Returns
     -------
     dict of str to float
-        ``recall@50``, ``@100``, ``@200``, the figure to maximise, and the ``half-width`` of its 95 % interval over users.
+        ``recall@50``, ``@100``, ``@200``, the figure to maximise, the ``half-width`` of its 95 % interval over users, and how many
+        ``tasks`` the model can serve: with fewer, such as none of new items, a mean says less (`best_trial`).
 
     Raises
     ------
@@ -239,7 +243,7 @@ def measure(model: Recommender, validation: Validation, at: int | None) -> dict[
     if not widths:
         raise CapabilityError(f"model '{model.name}' can serve none of the validation tasks ({'; '.join(reasons)})")
     means = {name: float(np.mean(values)) for name, values in found.items()}
-    return {**means, "half-width": math.hypot(*widths) / len(widths)}
+    return {**means, "half-width": math.hypot(*widths) / len(widths), "tasks": float(len(widths))}
 
 
 def _line(trial: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], limit: int, left: float) -> str:

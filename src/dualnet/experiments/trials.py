@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, ResourceError, UsageError
+from ..train.best_figure import best_place
 
 STATES = ("complete", "pruned", "failed")
 START = b'{"trial": '  # of every line; what else a file ends with is not ours to remove
@@ -90,6 +91,17 @@ def params_key(params: Mapping[str, Any]) -> str:
 
 
 def best_trial(trials: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Return the complete trial with the largest value, of equal ones the first; none without a complete one."""
+    """Return the complete trial with the largest value, of equal ones the first; none without a complete one.
+
+    Only trials that serve as many validation tasks as any other count: parameters that leave a model without new items would
+    else win by what is not asked of them.
+    """
+    complete = serving_most(trials)
+    return complete[best_place([float(trial["value"]) for trial in complete])] if complete else None
+
+
+def serving_most(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the complete trials that serve the most validation tasks; trials of earlier versions do not say how many."""
     complete = [trial for trial in trials if trial["state"] == "complete"]
-    return max(complete, key=lambda trial: float(trial["value"]), default=None)
+    most = max((trial.get("tasks", 0) for trial in complete), default=0)
+    return [trial for trial in complete if trial.get("tasks", 0) == most]

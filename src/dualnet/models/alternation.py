@@ -17,6 +17,7 @@ from ..data.content import Matrix
 from ..errors import TrainingError
 from ..nn.sdae import Autoencoder
 from ..nn.spec import Activation
+from ..train.best_figure import at_least
 from ..train.denoising import DenoisingRows
 from ..train.device import Device, choose_device, threads
 from ..train.options import RunOptions
@@ -146,7 +147,7 @@ def alternate(
             if validate is not None:
                 figures |= validate(state.items, state.encoder)
                 found.append(figures["recall@auto"])
-            if validate is None or found[-1] >= max(found):
+            if validate is None or at_least(found[-1], max(found)):
                 kept = state.items, state.encoder
             log.write(figures, time.perf_counter() - started)
             progress.round(figures, number)

@@ -17,6 +17,7 @@ from ..data.tasks import Validation
 from ..errors import ArtifactError, UsageError
 from ..ids import Rows
 from ..rng import RandomState, generator
+from ..train.best_figure import at_least
 from ..train.options import RunOptions
 from ..train.progress import EpochLog, begin_log
 from .base import Capabilities, Prepared, Recommender
@@ -122,8 +123,8 @@ class BPR(Recommender):
                 figures = {"epoch": float(epoch), "loss": steps.epoch(epoch - 1)}
                 if asked is not None and (epoch % self.validate_every == 0 or epoch == last):
                     figures |= asked.figures()
-                    if figures["recall@auto"] >= best:  # of equal figures the one with more training
-                        best, kept, self.epochs_ = figures["recall@auto"], steps.items.copy(), epoch
+                    if at_least(figures["recall@auto"], best):  # of equal figures the one with more training
+                        best, kept, self.epochs_ = max(figures["recall@auto"], best), steps.items.copy(), epoch
                 log.write(figures, time.perf_counter() - started)
                 if run.after_epoch is not None:
                     run.after_epoch(figures)

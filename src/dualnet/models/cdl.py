@@ -16,6 +16,7 @@ from ..errors import ArtifactError, CapabilityError, UsageError, nearest, option
 from ..ids import Rows
 from ..nn.spec import ACTIVATIONS, Activation
 from ..rng import RandomState
+from ..train.best_figure import last_best
 from ..train.options import RunOptions
 from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
@@ -282,4 +283,4 @@ class CDL(Recommender):
 
 def best_round(figures: Sequence[float]) -> int:
     """Return the round, from 1, with the highest figure; of equal ones the last, which has seen more."""
-    return len(figures) - int(np.argmax(figures[::-1]))
+    return last_best(figures) + 1

@@ -13,8 +13,8 @@ from scipy.sparse import csr_array
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import RankingTask, Validation
-from ..evaluation import chance_above, quick_recall
-from ..retrieval.topk import EXCLUDED, best_of, block_rows, inner_products
+from ..evaluation import quick_recall
+from ..retrieval.topk import EXCLUDED, best_of, block_rows, chance_above, inner_products
 from ..retrieval.vectors import Vectors
 from ..rng import generator
 from ..train.options import RunOptions
@@ -153,7 +153,7 @@ class ValidationTasks:
         for task, space, columns in self._asked:
             users, items = (self._encode if encode is None else encode)(task, space, columns)
             auto = auto_cut(task)
-            recall = quick_recall(users, items, task, sorted({*CUTS, auto}))
+            recall = quick_recall(users, items, task, sorted({*CUTS, auto}), self._model.scorable(space))
             for cut in CUTS:
                 found[f"recall@{cut}"].append(recall[cut].mean)
             found["recall@auto"].append(recall[auto].mean)

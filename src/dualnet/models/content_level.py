@@ -12,11 +12,14 @@ from ..data.space import ItemSpace
 from ..data.tasks import RankingTask
 from ..ids import Rows
 from ..retrieval.vectors import Vectors, join
+from ..train.best_figure import best_place
 from .choosing import Scorer, mean_recalls, sample_users
 from .content_cosine import unit_profile, unit_vectors
 
+DEFAULT_WEIGHT = 0.5  # without a validation to choose on
 USERS = 10_000  # of a task that the choice is made on
-WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0)
+LEAST = 1e-6  # orders what the embeddings leave equal, as new items are to factors, and nothing else
+WEIGHTS = (LEAST, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0)
 
 Embedded = tuple[ItemSpace, NDArray[np.float32], NDArray[np.float32]]
 
@@ -35,7 +38,9 @@ def users_with_content(embeddings: NDArray[np.float32], space: ItemSpace, histor
 
 
 def best_content_weight(tasks: Sequence[RankingTask], embed: Callable[[RankingTask], Embedded], seed: int) -> float:
-    """Return the weight of `WEIGHTS` with the best mean recall over validation tasks; of equal ones the smallest.
+    """Return the weight of `WEIGHTS` with the best mean recall over validation tasks; of equal ones the nearest to the default.
+
+    It is never 0: where no task asks for new items, 0 may be the best, and would leave all new items equal.
 
     Parameters
     ----------
@@ -54,7 +59,7 @@ def best_content_weight(tasks: Sequence[RankingTask], embed: Callable[[RankingTa
     asked = [sample_users(task, USERS, seed) for task in tasks]
     parts = [_scorers(task, *embed(task)) for task in asked]
     found = mean_recalls(asked, parts, lambda scores: (scores[0] + np.float32(w) * scores[1] for w in WEIGHTS), len(WEIGHTS))
-    return WEIGHTS[int(np.argmax(found))]
+    return WEIGHTS[best_place(found.tolist(), [abs(weight - DEFAULT_WEIGHT) for weight in WEIGHTS])]
 
 
 def _scorers(

@@ -43,6 +43,7 @@ from .runtime import DualRuntime
 if TYPE_CHECKING:
     from .dualnet import DualNet
 
+FEWEST_TO_REFINE = 5  # users, and items; with 3 or fewer a quarter of the fits diverged
 PHASES = ("train", "choose", "final")  # one fit for all, or one to choose on and one for use
 
 
@@ -82,7 +83,7 @@ def descend(
     Raises
     ------
     UsageError
-        If a stage has nothing to work on, or a checkpoint is of another run.
+        If a stage has nothing or too little to work on, or a checkpoint is of another run.
     """
     stages = plan_stages(
         model.stages,
@@ -92,6 +93,12 @@ def descend(
         epochs=model.epochs,
         seed=model.seed_,
     )
+    if "refine" in model.stages and min(known.data.interactions.matrix.shape) < FEWEST_TO_REFINE:
+        users, items = known.data.interactions.matrix.shape
+        raise UsageError(
+            f"stages has 'refine', which needs at least {FEWEST_TO_REFINE} users and items to train on, and there are {users:,} and"
+            f" {items:,}: what is drawn within a block is then more than what is learned, and training diverges; leave 'refine' out"
+        )
     encoder: PretrainedEncoder | None = None
     network: DualNetwork | None = None
     with threads(run.threads), _claimed(run, phase):

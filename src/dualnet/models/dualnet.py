@@ -108,8 +108,8 @@ class DualNet(LevelModel):
     stages : sequence of {"pretrain", "refine", "optimise"}
         Parts of the fit, in this order (section 4). "pretrain" starts the item network as the encoder of a stacked
         denoising autoencoder of the content; it needs content, and ``init="random"``, which then is the user network's start.
-        "refine" trains the one-level networks first, stacks the second level, trains both, and so on. "optimise" trains the
-        whole. The last one is validated and chooses its number of epochs.
+        "refine" trains the one-level networks first, stacks the second level, trains both, and so on; it needs five users and
+        items or more. "optimise" trains the whole. The last one is validated and chooses its number of epochs.
     pretrain_epochs : int
         Passes over the items for each layer of the autoencoder, and as many end to end.
     refine_epochs : int

@@ -20,12 +20,10 @@ from ..train.options import RunOptions
 from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
 from .choosing import Phase, choose_then_refit
-from .content_level import Embedded, best_content_weight, items_with_content, users_with_content
+from .content_level import DEFAULT_WEIGHT, Embedded, best_content_weight, items_with_content, users_with_content
 from .reasons import Reasons, linear, of_profile
 from .saved_arrays import saved_array, saved_number
 from .wmf import check_factors, factorise
-
-DEFAULT_WEIGHT = 0.5  # without a validation to choose on
 
 
 class Fusion(Recommender):

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import RankingTask
+from ..train.best_figure import best_place
 from .choosing import Scorer, mean_recalls
 from .content_cosine import unit_profile, unit_vectors
 from .levels import Levels, LevelWeights
@@ -47,7 +48,7 @@ def choose_weights(
     """Return the weights of the network levels and of the content that are best on validation tasks; given ones stay.
 
     One after the other: the network with no content beside it, then the content, then the network once more. With 0 among the
-    weights the whole is never worse there than the solved levels alone.
+    weights the whole is never worse there than the solved levels alone. Of equal weights the smallest is taken.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def choose_weights(
                 yield scores[0] + np.float32(now.network) * scores[1] + np.float32(now.content) * scores[2]
 
         recalls = mean_recalls([question.task for question in asked], parts, combine, len(tried))
-        weights = replace(weights, **{name: tried[int(np.argmax(recalls))]})
+        weights = replace(weights, **{name: tried[best_place(recalls.tolist())]})
     return weights
 
 
@@ -129,14 +130,9 @@ def choose_standing(levels: Levels, served: Sequence[Question], *, new: float | 
                     yield scores[0] * np.where(kind[0], now.new, np.where(kind[1], now.unliked, 1)).astype(np.float32)
 
             recalls += mean_recalls([served[k].task], [parts[k]], combine, len(STANDING))
-        weights = replace(weights, **{name: _nearest_to_one(recalls)})
+        nearest_to_one = [abs(value - 1) for value in STANDING]  # of equal ones the one that changes least
+        weights = replace(weights, **{name: STANDING[best_place(recalls.tolist(), nearest_to_one)]})
     return weights
-
-
-def _nearest_to_one(recalls: NDArray[np.float64]) -> float:
-    """Return the best value of `STANDING`; of equal ones the one that changes least."""
-    best = np.flatnonzero(recalls >= recalls.max() - 1e-12)
-    return min((STANDING[place] for place in best), key=lambda value: abs(value - 1))
 
 
 def _parts(levels: Levels, question: Question, reads_content: bool) -> tuple[Scorer, Scorer, Scorer]:

@@ -46,7 +46,12 @@ class BatchNorm(nn.Module):
         return functional.batch_norm(x, mean, variance, self.scale, self.shift, of_batch, 0.0, EPSILON)
 
     def calibrate(self, x: Tensor) -> None:
-        """Store the statistics of a clean batch, shape (n, width)."""
+        """Store the statistics of a clean batch, shape (n, width).
+
+        One row has none: its variance of 0 would blow up whatever differs from it in the least, so the stored ones stay.
+        """
+        if len(x) < 2:
+            return
         variance, mean = torch.var_mean(x, dim=0, correction=0)
         self.mean.copy_(mean)
         self.variance.copy_(variance)

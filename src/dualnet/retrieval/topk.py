@@ -204,6 +204,24 @@ def best_of(scores: Scores, k: int) -> Best:
     return Best(np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1), cut_group)
 
 
+def chance_above(best: Best, cut: int, rows: Rows, truth_scores: Scores) -> NDArray[np.float64]:
+    """Return the chance of each held-out pair to be in the first `cut` places, shape (n_pairs,); equal scores are drawn from.
+
+    Parameters
+    ----------
+    best : Best
+        Lists of at least `cut` places, one for each user of a block.
+    cut : int
+    rows, truth_scores : ndarray, shape (n_pairs,)
+        The user, as a row of the block, and the score of each held-out pair.
+    """
+    score = best.scores[:, cut - 1]
+    above = (best.scores > score[:, None]).sum(axis=1)
+    tied = np.where(score == best.scores[:, -1], best.cut_group, (best.scores == score[:, None]).sum(axis=1))
+    share = (cut - above) / tied
+    return np.where(truth_scores > score[rows], 1.0, np.where(truth_scores == score[rows], share[rows], 0.0))
+
+
 def _lower_bound(scores: Scores, k: int) -> Scores:
     """Return for each row a number that at least k entries reach, close below the k-th largest, shape (n,).
 

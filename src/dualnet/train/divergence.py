@@ -8,14 +8,15 @@ from statistics import median
 
 from ..errors import DivergenceError, TrainingError
 
+NEAR = 2.0  # times the loss of the zero model: below it, an epoch of few blocks may be that far from the usual by chance
 FAR = 10.0  # times the loss of the zero model, or of the run's own median epoch
 
 
 def check_loss(loss: float, zero: float | None, before: Sequence[float], place: str, remedy: str) -> None:
     """Refuse a loss that is not finite, or that shows that the run diverges.
 
-    A model that gives every pair the score 0 has a loss that is known without training. A run is not stopped below it; above it,
-    it is stopped where it is `FAR` times that loss, or `FAR` times the median of its own epochs.
+    A model that gives every pair the score 0 has a loss that is known without training. A run is stopped where it
+    is `FAR` times that loss, or `FAR` times the median of its own epochs and `NEAR` times that loss.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def check_loss(loss: float, zero: float | None, before: Sequence[float], place: 
     """
     if not math.isfinite(loss):
         raise TrainingError(f"the loss became {loss} in {place}; {remedy}")
-    if zero is None or loss <= zero:
+    if zero is None or loss <= NEAR * zero:
         return
     usual = median(before) if len(before) >= 3 else math.inf
     if loss > FAR * zero or loss > FAR * usual:

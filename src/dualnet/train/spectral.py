@@ -20,6 +20,7 @@ FIRST_LAYER = 0.2  # root mean square of first-layer sums: sets how far an Adam 
 UPPER_LEVELS = 0.5  # share of a level above the first in the score
 SAMPLE = 20_000  # rows of each side that the maps are fitted to
 RIDGE = 1e-4
+LARGEST_SCALE = 100.0  # of scores that are below 1 as a rule: where clean rows are all alike, they normalise to nothing
 
 
 @torch.no_grad()
@@ -133,7 +134,7 @@ def _fit_scale(
     zeros = zero_weight * torch.vdot(zero_gram(users, uniform).view(-1), zero_gram(items, uniform).view(-1))
     curvature = ((pairs.values - zero_weight) * scores.square()).sum() + zeros
     best = float((pairs.values * scores).sum() / curvature.clamp(min=1e-12))
-    if best > 0:  # else the linear model knows nothing, and the configured scale stays
+    if 0 < best <= LARGEST_SCALE:  # else the linear model knows nothing, and the configured scale stays
         for scale in (network.item_scale, network.user_scale):
             scale.mul_(best**0.5)
     else:

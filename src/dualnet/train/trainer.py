@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..errors import DivergenceError, TrainingError, TrainingInterruptedError, UsageError
 from .allocator import keep_freed_memory
 from .batches import DualBatch, DualBatches
+from .best_figure import at_least
 from .checkpoint import discard_checkpoints, load_checkpoint, refuse_other_run, save_checkpoint, sole_writer
 from .device import tensor_cores
 from .divergence import check_loss
@@ -288,8 +289,8 @@ class Trainer:
         self.objective.calibrate()
         if self.validate is not None and (state.epoch % settings.validate_every == 0 or state.epoch == last):
             figures.update(self.validate())
-            if figures[settings.monitor] >= state.best_figure:  # of equal figures the one with more training
-                state.best_figure, state.best_epoch = figures[settings.monitor], state.epoch
+            if at_least(figures[settings.monitor], state.best_figure):  # of equal figures the one with more training
+                state.best_figure, state.best_epoch = max(figures[settings.monitor], state.best_figure), state.epoch
                 self.best = {name: value.clone() for name, value in self.objective.network.state_dict().items()}
         state.history.append(figures)
         state.step, state.error = 0, 0.0

@@ -65,7 +65,7 @@ def test_what_is_no_event_type_is_named_with_its_line_and_the_remedy(file):
     with pytest.raises(
         DataError,
         match=r"events.csv, line 3: 'dislikes' in column 'what' is no event type; an event is one of like, seen, dislike:"
-        r" rename the value, or leave the row out. Did you mean 'dislike'\?",
+        r" rename the value, leave the row out, or say which values are likes with likes= \(--likes\). Did you mean 'dislike'\?",
     ):
         Dataset.from_tables(file(TYPED.replace("y,dislike", "y,dislikes")), event="what")
     with pytest.raises(DataError, match="line 2: '' in column 'what'"):

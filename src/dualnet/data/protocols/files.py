@@ -4,27 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from ...errors import DataError, UsageError
-from ...ids import IdMap
+from ...ids import IdMap, Rows
+from ...rng import generator
 from ...typed_values import typed
+from ..content import Content
+from ..content_tables import with_empty_rows
 from ..dataset import Dataset
 from ..entries import values_at
+from ..id_order import warn_of_order
 from ..interactions import Interactions
 from ..other_events import OtherEvents
 from ..pair_texts import align_texts
-from ..pairs import Layout, PairFormat, read_pairs
-from ..tasks import RankingTask, Split, Validation
+from ..tasks import CandidateSet, RankingTask, Split, Validation
 from .other_share import visible_others
-from .parts import Mask, as_trained, items_of, listed_items, make_task, row_mask, served_task, training_set, users_of
+from .parts import (
+    Mask,
+    as_trained,
+    draw_share,
+    items_of,
+    listed_items,
+    make_task,
+    row_mask,
+    served_task,
+    training_set,
+    users_of,
+)
+from .serving import NEW_SHARE
 from .serving import validation as draw_validation
-from .shifted_ids import counts_from_one
 
 Kind: TypeAlias = Literal["auto", "warm", "cold"]
+MissingContent: TypeAlias = Literal["error", "zero", "drop"]
 
 
 @typed
@@ -36,8 +50,9 @@ def from_files(
     shown: Interactions | None = None,
     data: Dataset | None = None,
     kind: Kind = "auto",
-    candidates: Literal["task", "all"] = "task",
+    candidates: IdMap | Literal["task", "all"] = "task",
     name: str = "files",
+    missing_content: MissingContent = "error",
 ) -> Split:
     """Use a division that somebody else made.
 
@@ -50,17 +65,21 @@ def from_files(
         Training and test pairs.
     validation : Interactions, optional
         Validation pairs; they are neither input nor candidates at test time. Without any, some training pairs are set aside
-        to choose on (`dualnet.data.protocols.serving`); the fit that is measured learns from them too.
+        to choose on (`dualnet.data.protocols.serving`); the fit that is measured learns from them too. Where the test asks for
+        new items and these pairs do not, a tenth of the training items plays new ones while choosing.
     shown : Interactions, optional
         What users without training pairs show at test time; otherwise they are ranked from an empty history.
     data : Dataset, optional
         Where item content (and user columns) comes from; its interactions are not used.
     kind : {"auto", "warm", "cold"}
         What the division is meant to be: ``warm`` refuses test items that do not train, ``cold`` those that do.
-    candidates : {"task", "all"}
-        Rank the training items for known items and the held-out new ones for new items, or every item.
+    candidates : {"task", "all"} or IdMap
+        Rank the training items for known items and the held-out new ones for new items, or every item, or these items; choices
+        are made as for ``"task"`` then.
     name : str
         For reports.
+    missing_content : {"error", "zero", "drop"}
+        What becomes of items of the pairs without a row in the content of `data`: refused, kept with empty content, left out.
 
     Returns
     -------
@@ -71,18 +90,25 @@ def from_files(
     Raises
     ------
     DataError
-        If a pair is in two files, there is no pair to test, or the division is not of the `kind` it is meant to be.
+        If a pair is in two files, there is no pair to test, an item of the test is no candidate, or the division is not of the
+        `kind` it is meant to be.
+
+    Warns
+    -----
+    DualNetWarning
+        If the division is ordered by id, not random.
     """
-    if kind not in ("auto", "warm", "cold") or candidates not in ("task", "all"):
-        raise UsageError(f"kind is auto, warm or cold, candidates task or all; got {kind!r} and {candidates!r}")
+    _check_words(kind, candidates, missing_content)
     numbered = [(0, train), (1, test), (2, validation), (3, shown)]
     present = [(number, part) for number, part in numbered if part is not None]
-    parts = [part for _, part in present]
-    users, items = _all_ids([part.users for part in parts]), _all_ids([part.items for part in parts])
     content = data.items if data is not None else None
+    if content is not None and missing_content == "drop":
+        present = [(number, part.select(items=np.flatnonzero(content.ids.find(part.items) >= 0))) for number, part in present]
+    parts = [part for _, part in present]
+    users, items = all_ids([part.users for part in parts], "user"), all_ids([part.items for part in parts], "item")
     if content is not None:
-        items = _all_ids([items, content.ids])
-        content = content.align(items)
+        content = _covering(content, items, missing_content)
+        items = content.ids
     user_rows, item_rows, origin, weights = [], [], [], []
     for number, part in present:
         rows, columns = part.pairs()
@@ -110,78 +136,78 @@ def from_files(
     training, testing, validating, showing = (part_of == number for number in range(4))
     _check_kind(whole, training, testing | validating, kind)
     visible = visible_others(whole, training, training | showing) | of_training
-    tasks, served = _quadrants(whole, training, training | showing, validating, testing, candidates, visible)
+    given = _candidate_rows(whole, testing, candidates) if isinstance(candidates, IdMap) else None
+    among: CandidateSet = "given" if isinstance(candidates, IdMap) else candidates
+    tasks, served = _quadrants(whole, training, training | showing, validating, testing, among, visible, given)
     if not tasks:
         raise DataError("the test file has no pair to find")
     outer = training_set(whole, training, visible)
-    choose = None
-    if validation is not None:
-        held_out = (testing & False, validating, candidates, visible)
-        choose = Validation(outer, *_quadrants(whole, training, training | showing, *held_out))
-    else:
+    asks_for_new = any(task.name.endswith("-new") for task in tasks)
+    if validation is None:
         choose = _set_aside(outer)
-    options: dict[str, object] = {"kind": kind, "candidates": candidates}
-    return Split("files", outer, tasks, choose, options=options, served=served)
+    else:
+        choose = _chosen_on(whole, outer, training, showing, validating, "task" if among == "given" else among, visible)
+        if asks_for_new and content is not None and not any(task.name.endswith("-new") for task in choose.tasks):
+            choose = _with_new_items(whole, training, showing, validating) or choose
+    options: dict[str, object] = {"kind": kind, "candidates": among}
+    split = Split("files", outer, tasks, choose, options=options, served=served)
+    warn_of_order(split)
+    return split
 
 
-@typed
-def read_files(
-    data: Dataset | None = None,
-    *,
-    train: str | Path | None = None,
-    test: str | Path | None = None,
-    validation: str | Path | None = None,
-    shown: str | Path | None = None,
-    layout: Layout = "auto",
-    base: Literal[0, 1] | None = None,
-    header: bool | None = None,
-    user: str = "user_id",
-    item: str = "item_id",
-    kind: Kind = "auto",
-    candidates: Literal["task", "all"] = "task",
-) -> Split:
-    """Read somebody else's division from files: tables of pairs, or lines of items, warm or cold.
-
-    Parameters
-    ----------
-    data : Dataset, optional
-        Where content comes from. If its ids are integers, so are those of the files (`base` is then 0 unless given).
-    train, test, validation, shown : path
-        Files of pairs; see `from_files`.
-    layout, base, header, user, item
-        How the files are written; see `dualnet.data.pairs.PairFormat`.
-    kind, candidates
-        See `from_files`.
-
-    Returns
-    -------
-    Split
-
-    Raises
-    ------
-    UsageError
-        If `train` or `test` is missing.
-    DataError
-        For a file, line or value that cannot be used.
-    """
-    if train is None or test is None:
-        raise UsageError("protocol 'files' needs a file of training pairs and one of test pairs; give train= and test=")
-    guessed = base is None and data is not None and data.interactions.items.is_integer
-    if guessed:
-        base = 0
-    form = PairFormat(layout, base, header, user, item)
-    choosing, showing = (None if path is None else read_pairs(path, form) for path in (validation, shown))
-    name = "files" if data is None else data.name
-    learned = read_pairs(train, form)
-    if guessed and data is not None and data.items is not None and counts_from_one(learned, data.items):
-        raise DataError(
-            f"the items of {train} fit the content of '{data.name}' better when their ids count from 1; say base=1, or base=0 if"
-            " they do count from 0"
+def _check_words(kind: Kind, candidates: object, missing_content: MissingContent) -> None:
+    words = isinstance(candidates, IdMap) or candidates in ("task", "all")
+    if kind not in ("auto", "warm", "cold") or not words or missing_content not in ("error", "zero", "drop"):
+        raise UsageError(
+            "kind is auto, warm or cold, candidates task, all or the ids of items, missing_content error, zero or drop; got"
+            f" {kind!r}, {candidates!r} and {missing_content!r}"
         )
-    return from_files(
-        learned, read_pairs(test, form), choosing, shown=showing, data=data, kind=kind, candidates=candidates,
-        name=name,
-    )  # fmt: skip
+
+
+def _covering(content: Content, items: IdMap, missing: MissingContent) -> Content:
+    """Return content with a row for every item of the files, sorted by id."""
+    every = all_ids([items, content.ids], "item")
+    lost = [key for key, row in zip(every, content.ids.find(every), strict=True) if row < 0]
+    return (with_empty_rows(content, lost) if lost and missing == "zero" else content).align(every)
+
+
+def _candidate_rows(data: Dataset, testing: Mask, candidates: IdMap) -> Rows:
+    """Return the rows of the given candidates that are there; every item of the test must be among them."""
+    rows = data.interactions.items.find(candidates)
+    rows = np.unique(rows[rows >= 0])
+    lost = np.setdiff1d(items_of(data, testing), rows)
+    if len(lost):
+        raise DataError(
+            f"{len(lost):,} items of the test are no candidates, such as {data.interactions.items.key(int(lost[0]))!r}, so that they"
+            " could never be found; add them to the candidates, or remove their pairs from the test"
+        )
+    return np.asarray(rows, np.int64)
+
+
+def _chosen_on(
+    data: Dataset, outer: Dataset, training: Mask, showing: Mask, validating: Mask, among: CandidateSet, visible: Mask
+) -> Validation:
+    """Return the validation of pairs that were given; the training set is the split's own."""
+    held_out = (validating & False, validating, among, visible)
+    return Validation(outer, *_quadrants(data, training, training | showing, *held_out))
+
+
+def _with_new_items(data: Dataset, training: Mask, showing: Mask, validating: Mask) -> Validation | None:
+    """Return a validation of given pairs in which some training items are new as well; None where too little would train."""
+    count, items = data.interactions.n_items, data.interactions.pairs()[1]
+    try:
+        playing = draw_share(items_of(data, training), NEW_SHARE, generator(0, "files"), "items")
+    except DataError:
+        return None
+    new = row_mask(playing, count)[items]
+    inner = training & ~new
+    if not inner.any():
+        return None
+    shown = (inner | showing) & ~new
+    visible = visible_others(data, inner, shown)
+    asked = training & new & row_mask(users_of(data, inner), data.interactions.n_users)[data.interactions.pairs()[0]]
+    tasks = _quadrants(data, inner, shown, validating & False, validating | asked, "task", visible)
+    return Validation(training_set(data, inner, visible), *tasks)
 
 
 def _set_aside(train: Dataset) -> Validation | None:
@@ -234,7 +260,14 @@ def _check_kind(data: Dataset, train: Mask, held: Mask, kind: Kind) -> None:
 
 
 def _quadrants(
-    data: Dataset, train: Mask, visible: Mask, held: Mask, hidden: Mask, candidates: Literal["task", "all"], others: Mask
+    data: Dataset,
+    train: Mask,
+    visible: Mask,
+    held: Mask,
+    hidden: Mask,
+    candidates: CandidateSet,
+    others: Mask,
+    given: Rows | None = None,
 ) -> tuple[tuple[RankingTask, ...], tuple[RankingTask, ...]]:
     """Return the tasks of the quadrants that have hidden pairs, and the lists of all items that are served."""
     users, items = data.interactions.pairs()
@@ -252,10 +285,11 @@ def _quadrants(
         if not chosen.any():
             continue
         ranked = known_items if name.endswith("-known") else items_of(data, hidden & ~known)
+        ranked = np.arange(data.interactions.n_items) if candidates == "all" else ranked if given is None else given
         tasks.append(
             make_task(
                 name, view, users=users_of(data, chosen), visible=visible, seen=visible | held, hidden=chosen,
-                candidates=np.arange(data.interactions.n_items) if candidates == "all" else ranked, candidate_set=candidates,
+                candidates=ranked, candidate_set=candidates,
             )
         )  # fmt: skip
     served: list[RankingTask] = []
@@ -267,9 +301,25 @@ def _quadrants(
     return tuple(tasks), tuple(served)
 
 
-def _all_ids(maps: list[IdMap]) -> IdMap:
+def all_ids(maps: Sequence[IdMap], what: str) -> IdMap:
+    """Return the ids of several files, sorted.
+
+    Parameters
+    ----------
+    maps : sequence of IdMap
+    what : str
+        "user" or "item", for the text.
+
+    Raises
+    ------
+    DataError
+        If they are text in one file and integers in another.
+    """
     keys = {key for ids in maps for key in ids}
-    kinds = {type(key) for key in keys}
-    if len(kinds) > 1:
-        raise DataError("ids are text in one file and integers in another, so that '7' and 7 would be two ids; read both alike")
+    text, numbers = ([key for key in keys if isinstance(key, kind)] for kind in (str, int))
+    if text and numbers:
+        raise DataError(
+            f"the {what} ids are text in one place, such as {min(text)!r}, and whole numbers in another, such as {min(numbers)}, so"
+            f" that '7' and 7 would be two ids; write both alike, or give base=0 where all are whole numbers"
+        )
     return IdMap(sorted(keys))

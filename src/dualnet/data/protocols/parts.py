@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, fields
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from scipy.sparse import csr_array
 from ...errors import DataError, DualNetWarning, UsageError
 from ...ids import Rows
 from ..dataset import Dataset
-from ..tasks import ItemKind, RankingTask
+from ..tasks import CandidateSet, ItemKind, RankingTask
 from .other_share import visible_others
 
 Mask = NDArray[np.bool_]
@@ -128,7 +127,7 @@ def make_task(
     seen: Mask,
     hidden: Mask,
     candidates: Rows,
-    candidate_set: Literal["task", "all"] = "task",
+    candidate_set: CandidateSet = "task",
     kinds: NDArray[np.int8] | None = None,
 ) -> RankingTask:
     """Return a task over all items of the data.
@@ -145,7 +144,7 @@ def make_task(
         Which pairs the model sees, may not rank, and has to find. Other events that are shown may not be ranked either.
     candidates : ndarray of int64
         Item rows that may be ranked.
-    candidate_set : {"task", "all"}
+    candidate_set : {"task", "all", "given"}
         For the record.
     kinds : ndarray of int8, shape (n_items,), optional
         See `RankingTask`.

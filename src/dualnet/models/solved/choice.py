@@ -13,6 +13,7 @@ from scipy.sparse import csr_array, vstack
 
 from ...data.space import ItemSpace
 from ...data.tasks import RankingTask
+from ...train.best_figure import above, best_place
 from ..choosing import Scorer, mean_recalls
 from ..known_zeros import with_known_zeros
 from ..wmf import start_factors
@@ -135,6 +136,8 @@ class Training:
 class Search:
     """The search for what is best on validation tasks: weight and penalty first, then prior and content.
 
+    Of equal choices the one that is tried first is taken, in the order of `DENSITIES`, `READINGS` and `CONTENT_SCALES`.
+
     Parameters
     ----------
     training : Training
@@ -175,7 +178,7 @@ class Search:
             settings = replace(self._training.settings, factors=min(READING_FACTORS, self._training.settings.factors))
             narrow = replace(self._training, settings=settings)
             recalls = [self._try(narrow, each) for each in tried]
-            best = int(np.argmax(recalls))
+            best = best_place(recalls)
             choice = self._beside_content(narrow, tried[best], recalls[best], zero_weight is None, regularization is None)
         else:
             choice = tried[0]
@@ -226,7 +229,7 @@ class Search:
                 tried = replace(choice, content_scale=scale)
                 levels = self._training.join(items, tried)
                 recall = self._recall(levels, tried)
-                if recall <= best[0]:
+                if not above(recall, best[0]):
                     break
                 best = (recall, tried, levels)
             if best[0] > before:
@@ -278,7 +281,7 @@ class Search:
                 penalty = _climb(partial(recall, weight), penalty)
             else:
                 recall(weight, penalty)
-        return max(found, key=lambda place: found[place])
+        return list(found)[best_place(list(found.values()))]
 
 
 def recall_of(levels: SolvedLevels, asked: Sequence[Asked]) -> float:
