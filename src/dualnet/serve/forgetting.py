@@ -32,12 +32,14 @@ def forget(catalogue: LiveCatalogue, state: LiveState, user: Key) -> tuple[LiveC
             return catalogue, [], "forgotten"
         raise UnknownIdError(f"unknown user {shown(user, 80)}; nothing is stored of such an id")
     row, key = catalogue.stored_user(user)
-    forgotten = catalogue.forgotten | ({key} if row >= 0 else set())
-    kept = {
-        name: {other: value for other, value in getattr(catalogue, name).items() if other != key}
-        for name in ("events", "others", "gone")
-    }
-    return replace(catalogue, forgotten=forgotten, **kept), [{"forget": [state.salt, state.hash_of(key)]}], "forgotten"
+    changed = replace(
+        catalogue,
+        forgotten=catalogue.forgotten | ({key} if row >= 0 else set()),
+        events={other: rows for other, rows in catalogue.events.items() if other != key},
+        others={other: rows for other, rows in catalogue.others.items() if other != key},
+        gone={other: rows for other, rows in catalogue.gone.items() if other != key},
+    )
+    return changed, [{"forget": [state.salt, state.hash_of(key)]}], "forgotten"
 
 
 def take_back(

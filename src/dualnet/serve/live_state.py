@@ -142,7 +142,7 @@ class LiveState:
         if key in self.deleted:
             self._count(self.deleted.pop(key), of_event(key), -1)
 
-    def _happened(self, user: Key, item: Key, kind: str = "like", by: str = "") -> None:
+    def _happened(self, user: Key, item: Key, kind: str = "like", *, by: str = "") -> None:
         if kind == "like":
             if item not in self.events.get(user, ()):
                 self._known(user)

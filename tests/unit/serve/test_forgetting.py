@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import unicodedata
 
 import numpy as np
 import pytest
@@ -24,7 +25,8 @@ def bytes_of(folder):
 
 def is_written(folder, key):
     told = bytes_of(folder)
-    return any(form.encode() in told for form in (str(key), json.dumps(str(key))[1:-1]))
+    forms = {str(key), unicodedata.normalize("NFC", str(key))}
+    return any(text.encode() in told for form in forms for text in (form, json.dumps(form)[1:-1]))
 
 
 async def is_unknown(service, key):
