@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..computed_once import computed_once
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..errors import UnknownIdError, listing
@@ -104,7 +104,7 @@ class LiveCatalogue(ModelView):
     def __len__(self) -> int:
         return self.size
 
-    @cached_property
+    @computed_once
     def n_base(self) -> int:
         """Rows of the model's own catalogue."""
         return len(self.model.catalogue_)
@@ -129,12 +129,12 @@ class LiveCatalogue(ModelView):
         """Users with a stored history."""
         return len(self.model.users_) - len(self.forgotten) + len(self.new_users)
 
-    @cached_property
+    @computed_once
     def new_users(self) -> list[Key]:
         """Users that the model was not trained on, in order of arrival."""
         return [user for user in {**self.events, **self.others} if self.trained_row(user) < 0]
 
-    @cached_property
+    @computed_once
     def vectors(self) -> Vectors:
         """Vectors of all rows."""
         return self.lineage.vectors.view(self.size)
@@ -144,38 +144,38 @@ class LiveCatalogue(ModelView):
         """Axes that make the search faster, or None where they would save nothing."""
         return None if self.lineage.heads is None else self.lineage.heads.axes
 
-    @cached_property
+    @computed_once
     def heads(self) -> NDArray[np.float32] | None:
         """Heads of the vectors of all rows (`retrieval.principal`), or None where they would save nothing."""
         return None if self.lineage.heads is None else self.lineage.heads.view(self.size)
 
-    @cached_property
+    @computed_once
     def lengths(self) -> NDArray[np.float64]:
         """Euclidean lengths of the vectors."""
         return self.lineage.lengths.view(self.size)
 
-    @cached_property
+    @computed_once
     def similar_lengths(self) -> NDArray[np.float64]:
         """What the product of two items is divided by (`Core.similar_lengths`)."""
         return self.lineage.similar_lengths.view(self.size)
 
-    @cached_property
+    @computed_once
     def known(self) -> Rows:
         """The model's own row of each item, -1 for those it was not trained on."""
         return self.lineage.known.view(self.size)
 
-    @cached_property
+    @computed_once
     def features(self) -> Matrix | None:
         """Content features of all rows, or None for a model without content."""
         return None if self.lineage.features is None else self.lineage.features.view(self.size)
 
-    @cached_property
+    @computed_once
     def unlisted(self) -> Rows:
         """Rows that may never be listed: gone, hidden, or without a score."""
         silent = [] if self.lineage.features is not None and self.model.capabilities.new_items else self._unknown_rows()
         return np.array(sorted({*self.dead, *self.hidden, *silent}), np.int64)
 
-    @cached_property
+    @computed_once
     def listed(self) -> NDArray[np.bool_]:
         """Which rows may be listed."""
         mask = np.ones(self.size, bool)
