@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 T = TypeVar("T")
 
 
-class computed_once(Generic[T]):  # noqa: N801  # a decorator, as `property` is
+class ComputedOnce(Generic[T]):
     """`functools.cached_property` as it is from Python 3.12 on.
 
     Before, all instances of a class share one lock for each such attribute: a process that is forked while a thread of its parent
@@ -39,3 +39,11 @@ class computed_once(Generic[T]):  # noqa: N801  # a decorator, as `property` is
             return self
         value = vars(instance)[self._name] = self._compute(instance)
         return value
+
+
+if TYPE_CHECKING:  # a type checker knows that one as a property of a protocol
+    from functools import cached_property as computed_once
+else:
+    computed_once = ComputedOnce
+
+__all__ = ["ComputedOnce", "computed_once"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import dualnet
-from dualnet.computed_once import computed_once
+from dualnet.computed_once import ComputedOnce, computed_once
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ def test_it_is_computed_once_for_each_instance():
     assert first.value is first.value
     assert first.value is not second.value
     assert Slow.value.__doc__ == "A value."
-    assert isinstance(Slow.value, computed_once)
+    assert isinstance(Slow.value, ComputedOnce)
 
 
 def test_no_instance_waits_for_another():
@@ -78,5 +78,5 @@ def test_a_child_that_is_forked_meanwhile_does_not_wait_for_a_thread_that_it_has
 
 def test_nothing_in_the_house_has_such_a_lock():
     house = Path(dualnet.__file__).parent
-    users = [path.name for path in house.rglob("*.py") if "import cached_property" in path.read_text(encoding="utf-8")]
+    users = [path.name for path in house.rglob("*.py") if "@cached_property" in path.read_text(encoding="utf-8")]
     assert users == []

@@ -45,10 +45,8 @@ def open_duckdb(address: Address, timeout: float | None) -> Iterator[DuckdbSessi
     """
     with optional_package("duckdb", "sql", "reading from DuckDB"):
         import duckdb
-    path, config = (
-        str(address.path),
-        {"autoinstall_known_extensions": "false"},
-    )  # nothing is ever downloaded, no extension either
+    path = str(address.path)
+    config: dict[str, Any] = {"autoinstall_known_extensions": "false"}  # nothing is ever downloaded, no extension either
     if path != MEMORY:
         check_regular(address.path, None, ResourceError, f"the DuckDB database {path}")
         if not trusts_paths(None):  # a view of a file from anybody could read any other file of this machine
