@@ -114,9 +114,8 @@ class Ledger:
 
 
 def _refusal(by: str, name: str, there: int, more: int, most: int) -> QuotaError:
-    who = f"key '{by}'" if by else "whoever asks without a key"
-    taken = f"{there:,} of the {most:,} {name}"
+    who = f"key '{by}' has" if by else "whoever asks without a key has"
     return QuotaError(
-        f"{who} may add no {more:,} {name} more: {taken} that one key may add are there; delete some, or have the server started"
-        f" with a larger --most-{name}"
+        f"{who} added {there:,} of the {most:,} {name} that one key may add, and {more:,} more came; delete some, or have the server"
+        f" started with a larger --most-{name}"
     )

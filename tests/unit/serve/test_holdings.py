@@ -40,7 +40,9 @@ def usage(service):
 def test_items_of_each_key_are_bounded_and_deleting_makes_room(folder_of, tmp_path):
     async def scenario(service):
         await service.put_items(items(1, 2), "shop")
-        with pytest.raises(QuotaError, match=r"key 'shop' may add no 2 items more: 2 of the 3 items .* --most-items"):
+        with pytest.raises(
+            QuotaError, match=r"key 'shop' has added 2 of the 3 items that one key may add, and 2 more came; .* --most-items"
+        ):
             await service.put_items(items(3, 4), "shop")
         assert (await service.gauges())["items_live"] == 2  # all or none
         await service.put_item("n1", {"title": "proteins"}, "shop")  # in the place of its own: nothing more
@@ -81,7 +83,7 @@ def test_events_are_bounded_repeated_ones_cost_nothing(folder_of, tmp_path):
         await service.add_events([("x", "i0-0"), ("x", "i0-1", "seen"), ("y", "i0-0")], "shop")
         await service.add_events([("x", "i0-0"), ("x", "i0-1", "dislike"), ("x", "i0-1")], "shop")  # of another kind now
         assert usage(service)["shop"].events == 3
-        with pytest.raises(QuotaError, match=r"may add no 2 events more: 3 of the 4 events"):
+        with pytest.raises(QuotaError, match=r"3 of the 4 events that one key may add, and 2 more came"):
             await service.add_events([("x", "i0-2"), ("x", "i0-3")], "shop")
         await service.add_events([("x", "i0-2"), ("x", "i0-0")], "shop")
         with pytest.raises(QuotaError):
