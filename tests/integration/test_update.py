@@ -313,3 +313,99 @@ def test_what_was_tracked_goes_along(capsys, folder, tmp_path):
     found = client.search_runs([client.get_experiment_by_name("dualnet").experiment_id])
     assert [each.info.run_name for each in found] == ["run", "run"]
     assert {each.data.params["update"] for each in found} == {"1", "2"}
+
+
+FORGOTTEN = ["u0-0", "u1-3"]
+
+
+def users_of(run):
+    return set(load(run / "model").users_)
+
+
+def as_file(place, how):
+    """A list of users to forget as a file of one kind, or as the words themselves."""
+    if how == "ids":
+        return ["--forget", ",".join([*FORGOTTEN, "nobody"])]
+    if how == "one by one":
+        return ["--forget", "u0-0", "--forget", "u1-3", "--forget", "nobody"]
+    path = place / f"gone{how}"
+    if how in (".txt", ".lst"):
+        path.write_bytes("\ufeffu0-0\r\n\n u1-3 \nnobody".encode())
+    else:
+        import pyarrow as pa
+
+        write_table(pa.table({"user_id": [*FORGOTTEN, "nobody"]}), path)
+    return ["--forget", path]
+
+
+@pytest.mark.parametrize("how", ["ids", "one by one", ".txt", ".lst", ".csv", ".parquet", ".jsonl"])
+def test_users_are_forgotten(capsys, folder, tmp_path, how):
+    gone = as_file(tmp_path, how)
+    code, out, err = call(capsys, folder / "run", *gone, "--out", tmp_path / "next", "--json")
+    assert code == 0, err
+    assert json.loads(out)["forgotten"] == {"named": 3, "users": 2, "users_of_new_events": 0}
+    assert users_of(tmp_path / "next") == users_of(folder / "run") - set(FORGOTTEN)
+    written = b"".join(path.read_bytes() for path in (tmp_path / "next").rglob("*") if path.is_file())
+    assert not any(f'"{user}"'.encode() in written for user in FORGOTTEN)
+    code, out, err = call(
+        capsys, tmp_path / "next", *gone, *new(folder), "--epochs", 0, "--overwrite"
+    )  # they are in the events
+    assert code == 0, err
+    assert "forgot 0 of the 3 users that --forget names" in err
+    assert "left 2 users out of the new events" in err
+    assert not set(FORGOTTEN) & users_of(tmp_path / "next")
+    assert len(users_of(tmp_path / "next")) == 38
+
+
+def test_a_new_user_who_is_forgotten_before_the_first_update(capsys, folder, tmp_path):
+    fresh = sorted(set(WORLD.interactions.users) - users_of(folder / "run"))[0]
+    ask = (
+        folder / "run",
+        "--forget",
+        f"{fresh},u0-0",
+        *new(folder),
+        "--epochs",
+        0,
+        "--hold-out",
+        0.2,
+        "--out",
+        tmp_path / "next",
+    )
+    assert call(capsys, *ask)[0] in (0, 4)
+    if (tmp_path / "next").exists():
+        assert not {fresh, "u0-0"} & users_of(tmp_path / "next")
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "text"),
+    [
+        (["--forget", "missing.txt"], 2, "there is no such file, and no user of that id"),
+        (["--forget", " , "], 2, "names nobody"),
+        (["--forget", '"u1'], 2, "quotes"),
+        (["--forget", "empty.txt"], 3, "holds no id"),
+        (["--forget", "headless.csv"], 3, "has no user column 'user_id'"),
+        (["--forget", "binary.txt"], 3, "one id a line"),
+        (["--forget", "u0-1"], 2, "is both a file and a user"),
+        (["--forget", "."], 3, "is a folder"),
+        (["--forget", "u0-0", "--users", "u.csv"], 2, "means nothing with --forget alone"),
+        (["--forget", "u0-0", "--hold-out", "0.1"], 2, "needs --events"),
+        (["--forget", "u0-0", "--epochs", "1"], 2, "means nothing without --events"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_forgotten_is_told_and_changes_nothing(capsys, folder, tmp_path, monkeypatch, values, code, text):
+    (tmp_path / "empty.txt").write_text("\n \n")
+    (tmp_path / "headless.csv").write_text("u0-0\nu1-1\n")
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00u")
+    (tmp_path / "u0-1").write_text("u0-0\n")
+    monkeypatch.chdir(tmp_path)
+    before = (folder / "run" / "model" / "manifest.json").read_bytes()
+    got, _, err = call(capsys, folder / "run", *values, "--overwrite")
+    assert (got, text in " ".join(err.split())) == (code, True), err
+    assert (folder / "run" / "model" / "manifest.json").read_bytes() == before
+
+
+def test_every_kind_of_model_forgets_also_one_that_cannot_be_updated(capsys, folder, tmp_path):
+    tables = [str(folder / "events.csv"), "--model", "item-knn", "--out", str(tmp_path / "run")]
+    assert main(["fit", *tables]) == 0
+    assert call(capsys, tmp_path / "run", "--forget", "u0-0", "--overwrite")[0] == 0
+    assert "u0-0" not in users_of(tmp_path / "run")

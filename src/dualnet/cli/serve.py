@@ -15,6 +15,7 @@ from .output import JsonFlag, note, print_json, say
 if TYPE_CHECKING:
     from ..serve.apart.remote import AnyService
     from ..serve.front.keys import ApiKeys
+    from ..serve.settings import ServiceSettings
 
 KEYS_FILE = "DUALNET_API_KEYS_FILE"
 
@@ -41,12 +42,19 @@ def serve(
         float, typer.Option("--grace", help="Seconds between 'not ready' and closing the door on SIGTERM.", min=0)
     ] = 5.0,
     max_body: Annotated[int, typer.Option("--max-body", help="Bytes of a request body.", min=1024)] = 2**20,
+    most_items: Annotated[int, typer.Option("--most-items", help="Items that each key may add.", min=0)] = 100_000,
+    most_events: Annotated[int, typer.Option("--most-events", help="Events that each key may add.", min=0)] = 1_000_000,
+    most_bytes: Annotated[
+        int, typer.Option("--most-bytes", help="Bytes of content and ids that each key may add.", min=0)
+    ] = 256 * 2**20,
     quiet: Annotated[bool, typer.Option("--quiet", help="No access log.")] = False,
     make_key: Annotated[
         str | None,
         typer.Option("--make-key", metavar="NAME", help="Print a new API key and its line for the key file, and stop."),
     ] = None,
-    admin: Annotated[bool, typer.Option("--admin", help="With --make-key: a key that may exchange the model.")] = False,
+    admin: Annotated[
+        bool, typer.Option("--admin", help="With --make-key: a key that may exchange the model and forget people.")
+    ] = False,
     role: Annotated[
         str | None,
         typer.Option("--role", help="With --make-key: read, write (the default) or admin; see docs/how-to/serve.md."),
@@ -88,6 +96,7 @@ def serve(
     from ..serve.front.server import ServerOptions, address, bind
     from ..serve.front.server import run as serve_on
     from ..serve.front.slow_clients import Patience
+    from ..serve.settings import Allowance, ServiceSettings
 
     refuse_given(context, ["admin", "role"], "means nothing without --make-key")
     keys = _read_keys()
@@ -102,7 +111,7 @@ def serve(
     try:
         folder = model_folder(run)
         note(f"loading {folder}")
-        service = _open(folder, state)
+        service = _open(folder, state, ServiceSettings(allowance=Allowance(most_items, most_events, most_bytes)))
         for told in service.notes():
             note(told)
         guards = Guards(
@@ -128,15 +137,15 @@ def serve(
     note("stopped")
 
 
-def _open(folder: Path, state: Path | None) -> AnyService:
+def _open(folder: Path, state: Path | None, settings: ServiceSettings) -> AnyService:
     """Load the model in a process of its own; where sockets cannot be handed on (Windows), in this one."""
     if os.name == "posix":
         from ..serve.apart.remote import RemoteService
 
-        return RemoteService.open(folder, state=state)
+        return RemoteService.open(folder, state=state, settings=settings)
     from ..serve.service import Service
 
-    return Service.open(folder, state=state)
+    return Service.open(folder, state=state, settings=settings)
 
 
 def _require_extra() -> None:

@@ -17,6 +17,7 @@ import typer
 
 from . import arguments as arg
 from .evaluate import model_folder
+from .forget_list import ForgetList
 from .given_options import refuse_given
 from .new_tables import OF_FORM, UserFormOptions, columns_of_run, form_of
 from .option_groups import with_options
@@ -58,6 +59,14 @@ def update(
         str | None, typer.Option("--event-column", help="Column with like, seen or dislike; that of `fit` by default.")
     ] = None,
     weight: Annotated[str | None, typer.Option("--weight", help="Column with the weight of an event.")] = None,
+    forget: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--forget",
+            help="Take users out of the model and of the new events: an id, ids separated by commas, or a file with one id a"
+            " line or a table; repeatable.",
+        ),
+    ] = None,
     threads: Annotated[int | None, typer.Option("--threads", help="Threads for matrix products.", min=1)] = None,
     track: arg.TrackOption = None,
     track_to: arg.TrackToOption = None,
@@ -72,11 +81,15 @@ def update(
     written whole or not at all; RUN stays as it is, unless it is the one to be replaced (--overwrite). Exit code 4: with
     --hold-out, the updated model is worse than the old one, and nothing was written.
 
+    With --forget the new run holds neither ids nor histories of those users, whatever the new events say; ids that nobody has
+    are counted. It needs no events. Without --overwrite the old run keeps them.
+
     Examples
     --------
       dualnet update run --events today.parquet --out run-today
       dualnet update run --events new.csv --items new_items.csv --out run2
       dualnet update run --events new.csv --hold-out 0.1 --overwrite
+      dualnet update run --forget gone.txt --overwrite
     """
     from ..data.new_rows import read_new_pairs, read_new_users
     from ..data.tables import read_new_items
@@ -85,8 +98,10 @@ def update(
     from ..models.update_check import compare, hide_pairs, is_worse
     from ..train.options import RunOptions
 
+    if events is None and items is None and not forget:
+        raise UsageError("there is nothing to update from: give --events, --items or both, or --forget")
     if events is None and items is None:
-        raise UsageError("there is nothing to update from: give --events, --items or both")
+        refuse_given(context, ["users", "item", "threads", "track", "track_to"], "means nothing with --forget alone")
     if hold_out is not None and events is None:
         raise UsageError("--hold-out hides new pairs, so it needs --events")
     if events is None:
@@ -100,6 +115,8 @@ def update(
         note(f"reading {columns}")
     with alone(target, _locked):
         model = load(model_folder(run))
+        gone = None if not forget else ForgetList.read(forget, model, columns.user)
+        forgotten = 0 if gone is None else gone.apply(model)
         n_old_items = len(model.items_)
         content = None if items is None else read_new_items(items, model, columns.item, replace(form, columns=()))
         user_table = None
@@ -113,17 +130,25 @@ def update(
         if events is not None:
             told = {name: value for name, value in asdict(columns).items() if name not in OF_FORM}
             pairs = read_new_pairs(events, model.users_, model.catalogue_.ids, **told, weight=weight, form=form)
+        left_out = 0
+        if gone is not None and pairs is not None:
+            pairs, left_out = gone.left_out_of(pairs)
         if hold_out is not None and pairs is not None:
             # a file that comes again must not hide the same pairs again
             number = int(model.info_.get("update", {}).get("number", 0))
             pairs, hidden = hide_pairs(model, pairs, hold_out, seed=number)
-            before = load(model_folder(run)).update(pairs, items=content, users=user_table, epochs=0)
+            before = load(model_folder(run))
+            if gone is not None:
+                gone.apply(before)
+            before.update(pairs, items=content, users=user_table, epochs=0)
         staged = _staging_place(target)
         with _removed(staged):
             log = _staged_log(run, staged, fitted, replaced=target == run)
             followers = arg.trackers(track, track_to, staged, target.resolve().name)
             settings = RunOptions(log=log, threads=threads, trackers=followers)
-            model.update(pairs, items=content, users=user_table, epochs=epochs, learning_rate=learning_rate, run=settings)
+            learns = events is not None or items is not None
+            if learns:
+                model.update(pairs, items=content, users=user_table, epochs=epochs, learning_rate=learning_rate, run=settings)
             figures = [] if before is None or hidden is None else compare(before, model, n_old_items, hidden)
             if hold_out is not None and not figures:
                 note("note: --hold-out had nothing to ask, for want of new pairs; the update was not checked")
@@ -137,12 +162,20 @@ def update(
                     _say(figures)
                 raise TrainingError("the updated model finds less of the pairs held out than the old one; nothing was written")
             _write(model, staged, target, {"held out": figures} if figures else {})
-    added = model.info_["update"]
+    added = model.info_["update"] if learns else None
+    told = None if gone is None else {"named": len(gone.keys), "users": forgotten, "users_of_new_events": left_out}
     if as_json:
-        print_json({"run": str(target), "model": model.name, "update": added, "held_out": figures, "info": model.info_})
+        more = {} if told is None else {"forgotten": told}
+        print_json({"run": str(target), "model": model.name, "update": added, "held_out": figures, "info": model.info_} | more)
         return
     _say(figures)
-    note(_summary(added))
+    if told is not None:
+        note(
+            f"forgot {forgotten:,} of the {told['named']:,} users that --forget names, the others are not in the model; left"
+            f" {left_out:,} users out of the new events"
+        )
+    if added is not None:
+        note(_summary(added))
     say(f"{target / 'model'}: {model.info_['users']:,} users, {model.info_['items']:,} items, {model.info_['pairs']:,} pairs")
 
 

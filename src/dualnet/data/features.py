@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack, issparse
 
+from ..computed_once import computed_once
 from ..errors import ArtifactError, DataError, DualNetWarning
 from ..ids import Rows
 from .content import Content, ContentSpec, Matrix
@@ -88,18 +88,18 @@ class Featurizer:
         """Return the name of each feature, such as a word or ``column=label``."""
         return [name for block in self.blocks for name in block.names()]
 
-    @cached_property
+    @computed_once
     def vector_columns(self) -> Rows:
         """Which features are numbers of vectors: those of vectors, sentence models and pictures."""
         widths = [(isinstance(block, VectorBlock | SentenceBlock | ImageBlock), len(block.names())) for block in self.blocks]
         return np.flatnonzero(np.repeat([vector for vector, _ in widths], [width for _, width in widths])).astype(np.int64)
 
-    @cached_property
+    @computed_once
     def labels(self) -> FeatureLabels:
         """What a person calls each feature, for explanations."""
         return FeatureLabels(self.blocks)
 
-    @cached_property
+    @computed_once
     def kinds(self) -> dict[str, Kind]:
         """The kind of each column of a table that was fitted."""
         return {block.column: KIND_OF_BLOCK[_block_kind(block)] for block in self.blocks if _block_kind(block) in KIND_OF_BLOCK}
@@ -131,7 +131,7 @@ class Featurizer:
             table = shown_table(table, self.kinds)
         return content if table is content.table else replace(content, table=table)
 
-    @cached_property
+    @computed_once
     def known_tags(self) -> dict[str, KnownTags]:
         """What is known of each column of tags, so that those of new items are divided as the fitted ones were."""
         return {

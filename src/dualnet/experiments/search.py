@@ -6,12 +6,12 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..computed_once import computed_once
 from ..config import build_model
 from ..data.tasks import Split, Validation
 from ..errors import CapabilityError, DataError, TrainingError, UsageError
@@ -73,7 +73,7 @@ class Search:
         """Name of the figure to maximise, such as ``recall@100``."""
         return "recall@auto" if self.at is None else f"recall@{self.at}"
 
-    @cached_property
+    @computed_once
     def _parts(self) -> tuple[dict[str, Any], dict[int, Validation]]:
         """Return what names the search, and its validations by seed."""
         parts: dict[int, Validation] = {}

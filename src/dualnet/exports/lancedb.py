@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from ..errors import CapabilityError, ResourceError, UsageError, optional_package
+from ..data.arrow_check import checked_table
+from ..data.open_input import reading
+from ..errors import CapabilityError, DataError, ResourceError, UsageError, optional_package
 from ..ids import Key
 from .parquet import vector_schema, vector_tables
 from .source import VectorBlock, VectorSource
@@ -103,34 +105,72 @@ def lancedb_best(
         Ids not to list, such as those of the history.
     candidates : int
         Rows to fetch by the embedding alone.
+
+    Raises
+    ------
+    CapabilityError
+        If the query has no dense piece.
+    DataError
+        If the table was not written by an export, or was altered.
     """
     if query.dense is None:
         raise CapabilityError("this vector has no dense piece to search by; ask a store that knows sparse vectors")
     search = (
         table.search(query.dense[0], vector_column_name="vector").distance_type("dot").limit(max(candidates, k) + len(seen))
     )
-    found = search.to_arrow()
-    scores = 1.0 - found.column("_distance").to_numpy()  # LanceDB's distance is 1 - the inner product
-    if query.sparse is not None:
-        asked = np.zeros(query.sparse.shape[1], np.float32)
-        asked[query.sparse.indices] = query.sparse.data
-        places = found.column("content_index").combine_chunks()
-        products = asked[places.values.to_numpy()] * found.column("content_value").combine_chunks().values.to_numpy()
-        sums = np.concatenate([[0.0], np.cumsum(products, dtype=np.float64)])
-        bounds = places.offsets.to_numpy()
-        scores = scores + sums[bounds[1:]] - sums[bounds[:-1]]
-    hidden, ids = set(seen), found.column("id").to_pylist()
+    with reading("the LanceDB table", DataError, "export it again"):
+        found = checked_table(search.to_arrow(), "the LanceDB table")
+        scores = 1.0 - found.column("_distance").to_numpy()  # LanceDB's distance is 1 - the inner product
+        if query.sparse is not None:
+            scores = scores + _sparse_scores(found, query.sparse)
+        if found.column("id").null_count:
+            raise ValueError("a row has no id")
+        hidden, ids = set(seen), found.column("id").to_pylist()
+    if not np.isfinite(scores).all():
+        raise DataError("the LanceDB table holds numbers that are not finite; export it again")
     order = [place for place in np.argsort(-scores, kind="stable").tolist() if ids[place] not in hidden]
     return [(ids[place], float(scores[place])) for place in order[:k]]
 
 
+def _sparse_scores(found: pa.Table, query: Any) -> Any:
+    """Return the products of the sparse pieces of some rows with that of a query, shape (n,)."""
+    asked = np.zeros(query.shape[1], np.float32)
+    asked[query.indices] = query.data
+    places, values = (found.column(name).combine_chunks() for name in ("content_index", "content_value"))
+    counts = places.value_lengths().to_numpy(zero_copy_only=False)
+    if not np.array_equal(counts, values.value_lengths().to_numpy(zero_copy_only=False)):
+        raise ValueError("a row has another number of content values than of indices")
+    at = places.flatten().to_numpy(zero_copy_only=False)
+    if len(at) and not 0 <= at.min() <= at.max() < len(asked):
+        raise ValueError("an index of the content is out of range")
+    products = asked[at] * values.flatten().to_numpy(zero_copy_only=False)
+    sums = np.concatenate([[0.0], np.cumsum(products, dtype=np.float64)])
+    bounds = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+    return sums[bounds[1:]] - sums[bounds[:-1]]
+
+
 def describe(table: Any) -> dict[str, Any]:
-    """Return what an export noted in a table's metadata: version, model, what the rows are, widths."""
-    return dict(json.loads(table.schema.metadata[b"dualnet"]))
+    """Return what an export noted in a table's metadata: version, model, what the rows are, widths.
+
+    Raises
+    ------
+    DataError
+        If the table was not written by an export.
+    """
+    with reading("the metadata of the table", DataError, "export it again"):
+        return dict(json.loads(table.schema.metadata[b"dualnet"]))
 
 
 def _existing(database: lancedb.DBConnection, table: str) -> Any | None:
+    """Return a table that is there, None if there is none; a link would be written through, and what is damaged is left alone."""
+    place = Path(str(database.uri)) / f"{table}.lance"
+    if place.is_symlink():
+        raise UsageError(f"{place} is a link to another place; remove it, or choose another --table")
     try:
         return database.open_table(table)
-    except (ValueError, FileNotFoundError):  # depends on the version
+    except (ValueError, OSError, RuntimeError) as error:  # which of them, depends on the version
+        if place.exists():
+            raise ResourceError(
+                f"LanceDB cannot read {place} ({str(error).splitlines()[0][:200]}); choose another --table"
+            ) from error
         return None

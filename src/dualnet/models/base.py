@@ -20,13 +20,14 @@ from .artifact import read_model, save
 from .core import Capabilities, Prepared
 from .explaining import Explains
 from .fit_arguments import check_fit_arguments
+from .forgetting import Forgets
 from .one_writer import one_writer
 from .updating import Updates
 
 __all__ = ["Capabilities", "Prepared", "Recommender"]  # what a model is written with
 
 
-class Recommender(Answers, Explains, Updates):
+class Recommender(Answers, Explains, Updates, Forgets):
     """Base of all models: fit once, then encode users and items, known or new, and match them by inner product.
 
     The constructor takes keywords only and stores them; `fit` starts afresh and returns the model; what it learns ends in

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from ..computed_once import computed_once
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..errors import ArtifactError, CapabilityError, UnknownIdError
@@ -78,17 +78,17 @@ class ModelView(ABC):
         """Name of the model."""
         return self.model.name
 
-    @cached_property
+    @computed_once
     def integer_ids(self) -> bool:
         """Whether the ids of items are whole numbers."""
         return self.model.catalogue_.ids.is_integer
 
-    @cached_property
+    @computed_once
     def reads_new(self) -> bool:
         """Whether the model takes account of items in a history that it was not trained on."""
         return self.model.capabilities.new_items_in_history
 
-    @cached_property
+    @computed_once
     def longest(self) -> float:
         """Length of the longest vector."""
         return float(self.lengths.max(initial=0))
@@ -97,7 +97,7 @@ class ModelView(ABC):
         """Return the vector that an item asks with for similar ones, shape (1, width)."""
         return self.model.similar_queries(self.vectors[row : row + 1])
 
-    @cached_property
+    @computed_once
     def popularity(self) -> NDArray[np.float32]:
         """Training events of each row, 0 for items the model was not trained on."""
         counts = np.zeros(self.size, np.float32)
@@ -105,13 +105,13 @@ class ModelView(ABC):
         counts[at] = self.model.popularity_[self.known[at]]
         return counts
 
-    @cached_property
+    @computed_once
     def by_popularity(self) -> Rows:
         """Rows of the items the model was trained on, most popular first, ties by row."""
         at = np.flatnonzero(self.known >= 0)
         return at[np.argsort(-self.popularity[at], kind="stable")]
 
-    @cached_property
+    @computed_once
     def average(self) -> Vectors:
         """Mean vector of users seen in training, of at most `AVERAGED` that are spread over them, shape (1, width)."""
         stored = self.model.histories_
@@ -190,27 +190,27 @@ class ModelCatalogue(ModelView):
         """The model's own row of each item, -1 for those it was not trained on."""
         return self._space.known
 
-    @cached_property
+    @computed_once
     def vectors(self) -> Vectors:
         """Vectors of all rows."""
         return self._kept.of(self._model, self._space).vectors
 
-    @cached_property
+    @computed_once
     def lengths(self) -> NDArray[np.float64]:
         """Euclidean lengths of the vectors."""
         return norms(self.vectors)
 
-    @cached_property
+    @computed_once
     def similar_lengths(self) -> NDArray[np.float64]:
         """What the product of two items is divided by (`Core.similar_lengths`)."""
         return self._kept.of(self._model, self._space).similar_lengths(self._model, self._space)
 
-    @cached_property
+    @computed_once
     def listed(self) -> NDArray[np.bool_]:
         """Which rows may be listed: those with a score."""
         return self._model.scorable(self._space)
 
-    @cached_property
+    @computed_once
     def unlisted(self) -> Rows:
         """Rows that may not."""
         return np.flatnonzero(~self.listed)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from ..computed_once import computed_once
 from ..data.content import Matrix
 from ..errors import ArtifactError
 from ..nn.spec import Activation, LevelNames, TowerSpec, scale_name
@@ -46,7 +46,7 @@ class ContentEncoder:
         self._spec, self._tensors = self._as_tower()
         self._tower = NumpyTower(self._spec, self._tensors, SIDE)
 
-    @cached_property
+    @computed_once
     def differentiable(self) -> DifferentiableTower:
         """The layers above the first weight as a tower in double precision."""
         return DifferentiableTower(self._spec, self._tensors, SIDE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 from torch.nn import functional
+
+from ..computed_once import computed_once
 
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state", category=UserWarning)
 
@@ -105,7 +106,7 @@ class _Pattern:
         self.pointers = _index(matrix.indptr, wide).to(device)
         self.indices = _index(matrix.indices, wide).to(device)
 
-    @cached_property
+    @computed_once
     def transposed(self) -> _Transposed:
         """The same pattern by columns, made when a gradient first asks for it."""
         places, starts = self.indices.cpu().numpy(), self.pointers.cpu().numpy()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..computed_once import computed_once
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..errors import UnknownIdError, listing
@@ -20,6 +20,7 @@ from ..retrieval.catalogue import Brought
 from ..retrieval.principal import PrincipalAxes
 from ..retrieval.questions import Columns, NewItem
 from ..retrieval.vectors import Vectors, norms, stack_vectors
+from .forgotten_ids import plain_id
 from .growing import GrowingArray, GrowingHeads, GrowingVectors, growing
 from .new_content import new_rows, stored_contents
 from .replies import ModelLabel
@@ -81,6 +82,10 @@ class LiveCatalogue(ModelView):
         What was appended to stored histories; rows of later views are left out by `history`.
     others : mapping of user to mapping of row to {"seen", "dislike", "none"}
         What users saw or disliked meanwhile; ``none`` takes back what the model knows.
+    gone : mapping of user to frozenset of row
+        What was taken back of stored histories: the model's pairs that no longer count.
+    forgotten : frozenset of users
+        Users of the model who are unknown from now on.
     """
 
     model: Recommender
@@ -93,11 +98,13 @@ class LiveCatalogue(ModelView):
     moved: Mapping[int, int]
     events: dict[Key, tuple[int, ...]]
     others: dict[Key, Mapping[int, str]]
+    gone: dict[Key, frozenset[int]] = field(default_factory=dict)
+    forgotten: frozenset[Key] = frozenset()
 
     def __len__(self) -> int:
         return self.size
 
-    @cached_property
+    @computed_once
     def n_base(self) -> int:
         """Rows of the model's own catalogue."""
         return len(self.model.catalogue_)
@@ -120,14 +127,14 @@ class LiveCatalogue(ModelView):
     @property
     def n_users(self) -> int:
         """Users with a stored history."""
-        return len(self.model.users_) + len(self.new_users)
+        return len(self.model.users_) - len(self.forgotten) + len(self.new_users)
 
-    @cached_property
+    @computed_once
     def new_users(self) -> list[Key]:
         """Users that the model was not trained on, in order of arrival."""
-        return [user for user in {**self.events, **self.others} if user not in self.model.users_]
+        return [user for user in {**self.events, **self.others} if self.trained_row(user) < 0]
 
-    @cached_property
+    @computed_once
     def vectors(self) -> Vectors:
         """Vectors of all rows."""
         return self.lineage.vectors.view(self.size)
@@ -137,38 +144,38 @@ class LiveCatalogue(ModelView):
         """Axes that make the search faster, or None where they would save nothing."""
         return None if self.lineage.heads is None else self.lineage.heads.axes
 
-    @cached_property
+    @computed_once
     def heads(self) -> NDArray[np.float32] | None:
         """Heads of the vectors of all rows (`retrieval.principal`), or None where they would save nothing."""
         return None if self.lineage.heads is None else self.lineage.heads.view(self.size)
 
-    @cached_property
+    @computed_once
     def lengths(self) -> NDArray[np.float64]:
         """Euclidean lengths of the vectors."""
         return self.lineage.lengths.view(self.size)
 
-    @cached_property
+    @computed_once
     def similar_lengths(self) -> NDArray[np.float64]:
         """What the product of two items is divided by (`Core.similar_lengths`)."""
         return self.lineage.similar_lengths.view(self.size)
 
-    @cached_property
+    @computed_once
     def known(self) -> Rows:
         """The model's own row of each item, -1 for those it was not trained on."""
         return self.lineage.known.view(self.size)
 
-    @cached_property
+    @computed_once
     def features(self) -> Matrix | None:
         """Content features of all rows, or None for a model without content."""
         return None if self.lineage.features is None else self.lineage.features.view(self.size)
 
-    @cached_property
+    @computed_once
     def unlisted(self) -> Rows:
         """Rows that may never be listed: gone, hidden, or without a score."""
         silent = [] if self.lineage.features is not None and self.model.capabilities.new_items else self._unknown_rows()
         return np.array(sorted({*self.dead, *self.hidden, *silent}), np.int64)
 
-    @cached_property
+    @computed_once
     def listed(self) -> NDArray[np.bool_]:
         """Which rows may be listed."""
         mask = np.ones(self.size, bool)
@@ -223,7 +230,28 @@ class LiveCatalogue(ModelView):
 
     def has_user(self, user: Key) -> bool:
         """Whether anything is stored of somebody."""
-        return user in self.model.users_ or user in self.events or user in self.others
+        row, key = self.stored_user(user)
+        return row >= 0 or key in self.events or key in self.others
+
+    def stored_user(self, user: Key) -> tuple[int, Key]:
+        """Return the row of somebody in the model, -1 for who was not in its training or was forgotten, and the id as it is kept."""
+        row = int(self.model.users_.find([user])[0])
+        if row < 0:
+            return row, plain_id(user)
+        key = self.model.users_.key(row)
+        return (-1 if key in self.forgotten else row), key
+
+    def trained_row(self, user: Key) -> int:
+        """Return the row of somebody in the model, as `stored_user`."""
+        return self.stored_user(user)[0]
+
+    def user_key(self, user: Key) -> Key:
+        """Return the id of somebody in the one form in which it is kept, as `stored_user`."""
+        return self.stored_user(user)[1]
+
+    def stored_columns(self, user: Key) -> Matrix | None:
+        """Return the features of the columns of a user seen in training, shape (1, n), or None."""
+        return None if self.trained_row(user) < 0 else super().stored_columns(user)
 
     def history(self, user: Key) -> Rows:
         """Return the rows of a stored history, ascending, as far as its items are still there.
@@ -234,9 +262,11 @@ class LiveCatalogue(ModelView):
             If there is no such user.
         """
         base: Rows = np.empty(0, np.int64)
-        if user in self.model.users_:
-            stored, row = self.model.histories_, self.model.users_.row(user)
+        row, user = self.stored_user(user)
+        if row >= 0:
+            stored = self.model.histories_
             base = stored.indices[stored.indptr[row] : stored.indptr[row + 1]].astype(np.int64)
+            base = self._still_there(user, base)
         elif user not in self.events and user not in self.others:
             shown = user if isinstance(user, int) else user[:SHOWN]
             raise UnknownIdError(f"unknown user {shown!r}; for someone new pass a history instead")
@@ -245,7 +275,8 @@ class LiveCatalogue(ModelView):
 
     def seen(self, user: Key) -> Rows:
         """Return the rows of what a user saw or disliked, ascending, as far as its items are still there."""
-        base = seen_rows(self.model, user)
+        row, user = self.stored_user(user)
+        base = self._still_there(user, np.empty(0, np.int64) if row < 0 else seen_rows(self.model, user))
         if not self.moved and user not in self.others:
             return base
         found = {self.now_at(row) for row in base.tolist()}
@@ -253,6 +284,11 @@ class LiveCatalogue(ModelView):
             if row < self.size and (now := self.now_at(row)) >= 0:
                 (found.discard if kind == "none" else found.add)(now)
         return np.array(sorted(found - {-1}), np.int64)
+
+    def _still_there(self, user: Key, rows: Rows) -> Rows:
+        """Return the rows that were not taken back."""
+        gone = self.gone.get(user)
+        return rows if not gone else rows[~np.isin(rows, list(gone))]
 
     def part(self, rows: Rows, extra: Brought | None = None) -> ItemSpace:
         """Return some rows, and all items of a question behind them, as one space, with what each adds to a history."""

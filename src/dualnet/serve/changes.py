@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from ..models.catalogue import check_finite
 from ..retrieval.questions import NewItem
 from ..retrieval.vectors import norms
 from .catalogue import LiveCatalogue
+from .forgetting import with_users
 from .live_state import Event, LiveState
 from .new_content import new_ids, new_rows, stored_contents
 from .refusals import ConflictError
@@ -93,7 +94,7 @@ def add_events(
     DataError
         If a user id is not of the kind of the others.
     """
-    told = [(user, item, kind[0] if kind else "like") for user, item, *kind in happened]
+    told = [(catalogue.user_key(user), item, kind[0] if kind else "like") for user, item, *kind in happened]
     rows = catalogue.rows([item for _, item, _ in told]).tolist()
     new_ids(list(dict.fromkeys(user for user, _, _ in told)), catalogue.model.users_, "user")
     likes: dict[Key, list[int]] = {}
@@ -101,7 +102,8 @@ def add_events(
     liked: dict[Key, set[int]] = {}
     barred: dict[Key, set[int]] = {}
     kept: list[list[Key]] = []
-    for (user, item, kind), row in zip(told, rows, strict=True):
+    for (user, _, kind), row in zip(told, rows, strict=True):
+        item = catalogue.lineage.ids[row]  # in the form in which it is kept
         if user not in liked:
             here = catalogue.has_user(user)
             liked[user] = set(catalogue.history(user).tolist()) if here else set()
@@ -164,16 +166,7 @@ def replay(catalogue: LiveCatalogue, state: LiveState) -> tuple[LiveCatalogue, i
     gone = {row for key in state.deleted if (row := catalogue.find(key)) >= 0}
     own = {row for row in gone if row < catalogue.n_base}
     catalogue = replace(_without(catalogue, gone - own), hidden=catalogue.hidden | own)
-    events: dict[Key, tuple[int, ...]] = {}
-    for user, items in state.events.items():
-        stored = set(catalogue.history(user).tolist()) if user in catalogue.model.users_ else set()
-        events[user] = tuple(row for item in items if (row := catalogue.find(item)) >= 0 and row not in stored)
-    others: dict[Key, Mapping[int, str]] = {}
-    for user, told in state.others.items():
-        found = {row: kind for item, kind in told.items() if (row := catalogue.find(item)) >= 0}
-        if found:
-            others[user] = found
-    return replace(catalogue, events=events, others=others), left_out
+    return with_users(catalogue, state), left_out
 
 
 def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace) -> LiveCatalogue:

@@ -1,22 +1,33 @@
-"""What was changed while serving, by id alone: items put, items deleted, events. It outlives any model."""
+"""What was changed while serving, by id alone: items put, items deleted, events, who was forgotten. It outlives any model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Literal, TypeAlias
 
 from ..errors import DataError
 from ..ids import Key
 from ..retrieval.questions import Columns
+from .forgotten_ids import digest, new_salt
+from .holdings import Usage, of_event, of_item
 
 # {"put": [[id, content], ...]} | {"delete": id} | {"restore": id} | {"events": [[user, item] or [user, item, type], ...]}
+# | {"gone": [[user, item], ...]} | {"forget": [salt, hash of a user]} | {"forgotten": [salt, hashes]} | {"released": hashes}
+# | {"by": [name of a key, one of these]}
 Change: TypeAlias = Mapping[str, Any]
 EventChange = Literal["like", "seen", "dislike", "none"]  # "none" takes back what was seen or disliked
 Event: TypeAlias = tuple[Key, Key] | tuple[Key, Key, EventChange]  # user, item, and what it was: a like where nothing is said
 OTHER = ("seen", "dislike", "none")
 
 CHUNK = 500  # items or events of one line when the whole state is written
+BY = "by"
+
+
+def by_key(name: str, change: Change) -> Change:
+    """Return a change with the name of the API key that made it; without a name as it is."""
+    return {BY: [name, change]} if name else change
 
 
 @dataclass(eq=False)
@@ -27,21 +38,45 @@ class LiveState:
     ----------
     items : dict of id to content
         Items put; also those that a later model was trained on, for a model that was not.
-    deleted : dict of id to None
+    deleted : dict of id to name of an API key, or None without keys
         Items that must not be listed until they are put again; ordered.
-    events : dict of user to dict of item to None
+    events : dict of user to dict of item to name of a key
         What each user liked, in order of arrival.
     others : dict of user to dict of item to {"seen", "dislike", "none"}
         What each user saw or disliked; ``none`` takes back what a model may know.
+    gone : dict of user to dict of item to name of a key
+        What was taken back of a user: whatever a model knows of it, nothing counts.
+    forgotten : dict of hash to None
+        Of users who are to be unknown whatever a model knows of them, until no model knows them (`forgotten_ids.digest`).
+    salt : str
+        What the hashes are made with.
+    unerased : bool
+        Whether ids of forgotten users are still in the journal, which has to be compacted.
+    usage : dict of name to Usage
+        What is kept of each API key's changes; "" stands for no key.
     """
 
     items: dict[Key, Columns] = field(default_factory=dict)
-    deleted: dict[Key, None] = field(default_factory=dict)
-    events: dict[Key, dict[Key, None]] = field(default_factory=dict)
+    deleted: dict[Key, str | None] = field(default_factory=dict)
+    events: dict[Key, dict[Key, str | None]] = field(default_factory=dict)
     others: dict[Key, dict[Key, str]] = field(default_factory=dict)
+    gone: dict[Key, dict[Key, str | None]] = field(default_factory=dict)
+    forgotten: dict[str, None] = field(default_factory=dict)
+    salt: str = field(default_factory=new_salt)
+    unerased: bool = False
+    usage: dict[str, Usage] = field(default_factory=dict)
+    _items_by: dict[Key, tuple[str, Usage]] = field(default_factory=dict)
+    _others_by: dict[Key, dict[Key, str]] = field(default_factory=dict)  # without those of no key
+    _by_hash: dict[str, set[Key]] | None = None  # made when somebody is first forgotten, then kept up
 
-    def apply(self, change: Change) -> None:
+    def apply(self, change: Change, by: str = "") -> None:
         """Add one change.
+
+        Parameters
+        ----------
+        change : mapping
+        by : str
+            Name of the key that made it.
 
         Raises
         ------
@@ -50,19 +85,19 @@ class LiveState:
         """
         try:
             ((kind, value),) = change.items()
-            if kind == "put":
-                for key, content in value:
-                    self.items.pop(key, None)  # what is put again comes last, as in the catalogue
-                    self.items[key] = content
-                    self.deleted.pop(key, None)
-            elif kind == "delete":
-                self.items.pop(value, None)
-                self.deleted[value] = None
-            elif kind == "restore":
-                self.deleted.pop(value, None)
+            if kind == BY:
+                name, inner = value
+                self.apply(inner, str(name))
+            elif kind in ("put", "delete", "restore"):
+                self._change_items(kind, value, by)
             elif kind == "events":
                 for user, item, *kind_of in value:  # journals of earlier versions have likes alone, as pairs
-                    self._happened(user, item, *kind_of)
+                    self._happened(user, item, *kind_of, by=by)
+            elif kind == "gone":
+                for user, item in value:
+                    self._take_back(user, item, by)
+            elif kind in ("forget", "forgotten", "released"):
+                self._change_forgotten(kind, value)
             else:
                 raise DataError(f"a change of the kind {kind!r} is not known to this version of dualnet; upgrade it")
         except (TypeError, ValueError, AttributeError) as error:
@@ -70,30 +105,141 @@ class LiveState:
                 raise
             raise DataError("a change has not the form that this version of dualnet writes") from error
 
-    def _happened(self, user: Key, item: Key, kind: str = "like") -> None:
+    def hash_of(self, user: Key) -> str:
+        """Return the hash that stands for a user here."""
+        return digest(self.salt, user)
+
+    def item_held(self, key: Key) -> tuple[str, Usage] | None:
+        """Return who put an item that is kept, and what it takes."""
+        return self._items_by.get(key)
+
+    def holds_event(self, user: Key, item: Key) -> bool:
+        """Whether something is kept of a pair."""
+        return any(item in side.get(user, ()) for side in (self.events, self.others))
+
+    def _change_items(self, kind: str, value: Any, by: str) -> None:
+        if kind == "put":
+            for key, content in value:
+                self._drop_item(key)  # what is put again comes last, as in the catalogue
+                self.items[key] = content
+                self._items_by[key] = (by, of_item(key, content))
+                self._count(by, self._items_by[key][1])
+                self._drop_deleted(key)
+        elif kind == "delete":
+            self._drop_item(value)
+            self._drop_deleted(value)
+            self.deleted[value] = by or None
+            self._count(by, of_event(value))
+        else:
+            self._drop_deleted(value)
+
+    def _drop_item(self, key: Key) -> None:
+        if self.items.pop(key, None) is not None:
+            by, taken = self._items_by.pop(key)
+            self._count(by, taken, -1)
+
+    def _drop_deleted(self, key: Key) -> None:
+        if key in self.deleted:
+            self._count(self.deleted.pop(key), of_event(key), -1)
+
+    def _happened(self, user: Key, item: Key, kind: str = "like", *, by: str = "") -> None:
         if kind == "like":
-            self.events.setdefault(user, {})[item] = None
-            self.others.get(user, {}).pop(item, None)
+            if item not in self.events.get(user, ()):
+                self._known(user)
+                self.events.setdefault(user, {})[item] = by or None
+                self._count(by, of_event(user, item))
+            self._drop_other(user, item)
         elif kind in OTHER:
+            self._known(user)
+            self._drop_other(user, item)
             self.others.setdefault(user, {})[item] = kind
+            if by:
+                self._others_by.setdefault(user, {})[item] = by
+            self._count(by, of_event(user, item))
         else:
             raise DataError(f"an event of the type {kind!r} is not known to this version of dualnet; upgrade it")
 
+    def _drop_other(self, user: Key, item: Key) -> None:
+        if self.others.get(user, {}).pop(item, None) is not None:
+            self._count(self._others_by.get(user, {}).pop(item, ""), of_event(user, item), -1)
+
+    def _take_back(self, user: Key, item: Key, by: str) -> None:
+        """Keep nothing of a pair but that nothing counts."""
+        self._known(user)
+        if item in (liked := self.events.get(user, {})):
+            self._count(liked.pop(item), of_event(user, item), -1)
+        self._drop_other(user, item)
+        if item not in (gone := self.gone.setdefault(user, {})):
+            gone[item] = by or None
+            self._count(by, of_event(user, item))
+
+    def _change_forgotten(self, kind: str, value: Any) -> None:
+        if kind == "released":
+            for told in value:
+                self.forgotten.pop(told, None)
+            return
+        salt, told = value
+        bytes.fromhex(salt)
+        if salt != self.salt:  # of a journal: what is forgotten from here on has the same
+            if self.forgotten:
+                raise ValueError("two salts")
+            self.salt, self._by_hash = salt, None
+        if kind == "forgotten":
+            self.forgotten.update(dict.fromkeys(map(str, told)))
+            return
+        self.forgotten[str(told)] = None
+        self.unerased = True
+        if self._by_hash is None:
+            self._by_hash = {}
+            for user in {**self.events, **self.others, **self.gone}:
+                self._by_hash.setdefault(self.hash_of(user), set()).add(user)
+        for user in self._by_hash.pop(str(told), ()):
+            self._drop_user(user)
+
+    def _drop_user(self, user: Key) -> None:
+        for side in (self.events, self.gone):
+            for item, by in side.pop(user, {}).items():
+                self._count(by, of_event(user, item), -1)
+        for item in list(self.others.get(user, {})):
+            self._drop_other(user, item)
+        self.others.pop(user, None)
+        self._others_by.pop(user, None)
+
+    def _known(self, user: Key) -> None:
+        """Note somebody of whom something is kept."""
+        if self._by_hash is not None and not any(user in side for side in (self.events, self.others, self.gone)):
+            self._by_hash.setdefault(self.hash_of(user), set()).add(user)
+
+    def _count(self, by: str | None, taken: Usage, sign: int = 1) -> None:
+        self.usage.setdefault(by or "", Usage()).add(taken, sign)
+
     def changes(self) -> Iterator[Change]:
         """Yield changes that give this state when applied to an empty one."""
-        puts = [[key, content] for key, content in self.items.items()]
-        yield from ({"put": part} for part in _parts(puts))
-        yield from ({"delete": key} for key in self.deleted)
-        pairs: list[list[Key]] = [[user, item] for user, items in self.events.items() for item in items]
-        pairs += [[user, item, kind] for user, items in self.others.items() for item, kind in items.items()]
-        yield from ({"events": part} for part in _parts(pairs))
+        if self.forgotten:
+            yield {"forgotten": [self.salt, list(self.forgotten)]}
+        puts = ([self._items_by[key][0], [key, content]] for key, content in self.items.items())
+        yield from _grouped("put", puts)
+        yield from (by_key(by or "", {"delete": key}) for key, by in self.deleted.items())
+        for name, pairs in (("gone", self._pairs(self.gone)), ("events", self._pairs(self.events)), ("events", self._told())):
+            yield from _grouped(name, sorted(pairs, key=lambda pair: pair[0]))  # of one key together, in order of arrival
+
+    def _pairs(self, side: Mapping[Key, Mapping[Key, str | None]]) -> Iterator[list[Any]]:
+        return ([by or "", [user, item]] for user, items in side.items() for item, by in items.items())
+
+    def _told(self) -> Iterator[list[Any]]:
+        for user, items in self.others.items():
+            by = self._others_by.get(user, {})
+            yield from ([by.get(item, ""), [user, item, kind]] for item, kind in items.items())
 
     @property
     def n_changes(self) -> int:
         """About how many lines `changes` yields."""
-        pairs = sum(len(items) for side in (self.events, self.others) for items in side.values())
-        return len(self.items) // CHUNK + len(self.deleted) + pairs // CHUNK + 2
+        pairs = sum(len(items) for side in (self.events, self.others, self.gone) for items in side.values())
+        return len(self.items) // CHUNK + len(self.deleted) + pairs // CHUNK + 2 + 4 * len(self.usage)
 
 
-def _parts(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
+def _grouped(kind: str, rows: Iterable[Sequence[Any]]) -> Iterator[Change]:
+    """Yield changes of rows (name of a key, what it made), at most `CHUNK` in each."""
+    for by, run in groupby(rows, key=lambda row: row[0]):
+        made = [row[1] for row in run]
+        yield from (by_key(by, {kind: made[start : start + CHUNK]}) for start in range(0, len(made), CHUNK))

@@ -29,5 +29,9 @@ class ConflictError(DataError):
     """A change that what is there forbids, such as other content for an item the model was trained on (HTTP 409)."""
 
 
+class QuotaError(ResourceError):
+    """A key has added as much as one key may (HTTP 413)."""
+
+
 class RefusedModelError(ArtifactError):
     """A new version that did not pass its checks; the old one goes on answering (HTTP 409)."""

@@ -61,11 +61,12 @@ def find_users(catalogue: LiveCatalogue, query: str, *, limit: int = 20, order: 
     something.
     """
     model, wanted = catalogue.model, unicodedata.normalize("NFC", query.strip()).casefold()
-    users = [*model.users_.keys, *catalogue.new_users]
-    lengths = np.concatenate([np.diff(model.histories_.indptr), np.zeros(len(catalogue.new_users), np.int64)])
+    rows = np.delete(np.arange(len(model.users_)), model.users_.find(list(catalogue.forgotten)))
+    users = [*model.users_.take(rows), *catalogue.new_users]
+    lengths = np.concatenate([np.diff(model.histories_.indptr)[rows], np.zeros(len(catalogue.new_users), np.int64)])
     place = {user: at for at, user in enumerate(users)} if catalogue.events else {}
     for user, events in catalogue.events.items():
-        lengths[place[user]] += len(events)
+        lengths[place[user]] = len(catalogue.history(user)) if user in catalogue.gone else lengths[place[user]] + len(events)
     found = np.array([at for at, user in enumerate(users) if wanted in str(user).casefold()], np.int64)
     taken = lengths[lengths > 0]
     rank = -lengths if order == "longest" or not len(taken) else np.abs(lengths - np.median(taken))

@@ -29,6 +29,7 @@ from .cards import card, picture
 from .catalogue import LiveCatalogue, reopened
 from .changes import add_events, delete, put, replay
 from .comparison import compare
+from .forgetting import forget, release, take_back
 from .item_map import item_map
 from .journal import Journal
 from .live_state import Event, LiveState
@@ -80,7 +81,7 @@ class Service:
         self._live = Live(version, catalogue)
         self._previous: Version | None = None
         self._reloading = asyncio.Lock()
-        self._writer = Writer(state, journal, lambda: self._live.catalogue, self._publish)
+        self._writer = Writer(state, journal, lambda: self._live.catalogue, self._publish, settings.allowance)
         self._scoring = ThreadPoolExecutor(settings.threads, "dualnet-scoring")
         self._batcher: Batcher[Question, Reply] = Batcher(
             self._answer, batch=settings.batch, waiting=settings.waiting, at_once=settings.threads
@@ -109,10 +110,14 @@ class Service:
             for change in changes:
                 live.apply(change)
             version = load_version(folder)
+            release(journal, live, version.base)
             if journal is not None:
                 journal.note_model(version.label.version)
-                if journal.lines > 100 + 2 * live.n_changes:
+                if (
+                    live.unerased or journal.lines > 100 + 2 * live.n_changes
+                ):  # unerased: it was killed while it forgot somebody
                     journal.compact(live.changes())
+                    live.unerased = False
             return cls(folder, version, journal, live, settings or ServiceSettings())
         except BaseException:
             if journal is not None:
@@ -193,29 +198,52 @@ class Service:
         """Return ``{"models": [...], "pending": [names of baselines still being built]}``."""
         return await self._aside(lambda live: compare(live.version, live.catalogue, asker, k))
 
-    async def put_item(self, key: Key, content: Columns) -> tuple[Reply, bool]:
-        """Add or replace a live item, durably; the bool says whether it is new (201) or not (200)."""
-        catalogue, outcome = await self._change(lambda view: put(view, [NewItem(key, content)]))
+    async def put_item(self, key: Key, content: Columns, by: str = "") -> tuple[Reply, bool]:
+        """Add or replace a live item, durably; the bool says whether it is new (201) or not (200).
+
+        `by` is here and below the name of the API key that asks, whose allowance counts; "" where there are no keys.
+        """
+        catalogue, outcome = await self._change(lambda view: put(view, [NewItem(key, content)]), by)
         understood = not catalogue.not_understood([key])
         return Reply(catalogue.label, {"item": key, "state": outcome[0], "understood": understood}), outcome[0] == "added"
 
-    async def put_items(self, items: Sequence[NewItem]) -> Reply:
+    async def put_items(self, items: Sequence[NewItem], by: str = "") -> Reply:
         """Add or replace up to 1,000 live items, all or none; ``{"added": n, "replaced": m, "restored": r, "not_understood": ids}``."""
         if len(items) > MOST_PUT:
             raise DataError(f"{len(items):,} items are more than the {MOST_PUT:,} of one batch; send several")
-        catalogue, outcome = await self._change(lambda view: put(view, items))
+        catalogue, outcome = await self._change(lambda view: put(view, items), by)
         counts = {name: outcome.count(name) for name in ("added", "replaced", "restored")}
         return Reply(catalogue.label, {**counts, "not_understood": catalogue.not_understood([item.id for item in items])})
 
-    async def delete_item(self, key: Key) -> Reply:
+    async def delete_item(self, key: Key, by: str = "") -> Reply:
         """Remove a live item, or hide one the model was trained on; ``{"item": id, "state": "deleted" | "hidden"}``."""
-        catalogue, outcome = await self._change(lambda view: delete(view, key))
+        catalogue, outcome = await self._change(lambda view: delete(view, key), by)
         return Reply(catalogue.label, {"item": key, "state": outcome})
 
-    async def add_events(self, events: Sequence[Event]) -> Reply:
+    async def add_events(self, events: Sequence[Event], by: str = "") -> Reply:
         """Append events to what is stored; ``{"added": n, "repeated": m, "new_users": u}``."""
-        catalogue, outcome = await self._change(lambda view: add_events(view, events))
+        catalogue, outcome = await self._change(lambda view: add_events(view, events), by)
         return Reply(catalogue.label, outcome)
+
+    async def take_back_events(self, pairs: Sequence[tuple[Key, Key]], by: str = "") -> Reply:
+        """Take events of users back, whatever they were, also those that the model was trained on; ``{"taken_back": n}``."""
+        catalogue, outcome = await self._change(lambda view: take_back(view, pairs), by)
+        return Reply(catalogue.label, outcome)
+
+    async def forget_user(self, key: Key) -> Reply:
+        """Make somebody unknown at once; when this returns, no file of the state folder holds the id.
+
+        Raises
+        ------
+        UnknownIdError
+            If nothing is stored of the user.
+        ResourceError
+            If the journal cannot be written, or not be compacted: then the user is unknown, and asking again erases the id.
+        """
+        state = self._writer.state
+        future = self._writer.change(lambda view: forget(view, state, key), erases=True)
+        catalogue, outcome = await asyncio.wrap_future(future)
+        return Reply(catalogue.label, {"user": key, "state": outcome})
 
     async def reload(self) -> Reply:
         """Load the model folder anew, check it aside and swap it in; ``{"model": ..., "previous": ...}``.
@@ -308,8 +336,8 @@ class Service:
         finally:
             self._beside -= 1
 
-    async def _change(self, change: Change) -> tuple[LiveCatalogue, Any]:
-        future: Future[tuple[LiveCatalogue, Any]] = self._writer.change(change)
+    async def _change(self, change: Change, by: str) -> tuple[LiveCatalogue, Any]:
+        future: Future[tuple[LiveCatalogue, Any]] = self._writer.change(change, by)
         return await asyncio.wrap_future(future)
 
     def _mapped(self, live: Live) -> dict[str, Any]:
@@ -349,6 +377,7 @@ class Service:
         try_out(version, catalogue)
         if self._writer.journal is not None:
             self._writer.journal.note_model(version.label.version)
+        release(self._writer.journal, self._writer.state, version.base, self._live.version.base)
         self._live, self.left_out = Live(version, catalogue), left_out
 
 

@@ -30,11 +30,13 @@ class _Grown:
     history: bytes
     lineage: Lineage
     events: tuple[int, ...]
+    gone: frozenset[int] | None
     moved: Mapping[int, int]
 
-    def is_of(self, catalogue: LiveCatalogue, events: tuple[int, ...]) -> bool:
+    def is_of(self, catalogue: LiveCatalogue, key: Key) -> bool:
         """Whether nothing that the history depends on has changed."""
-        return self.lineage is catalogue.lineage and self.events is events and self.moved is catalogue.moved
+        same = self.events is catalogue.events[key] and self.gone is catalogue.gone.get(key)
+        return same and self.lineage is catalogue.lineage and self.moved is catalogue.moved
 
 
 class StoredUsers:
@@ -61,34 +63,39 @@ class StoredUsers:
         with self._lock:
             self._encode_base()
             self._encode_grown(catalogue)
-            users, n_base = self._model.users_, len(self._model.users_)
+            users, n_base, stored_row = self._model.users_, len(self._model.users_), catalogue.trained_row
             scores = [inner_products(self._base, item)[:, 0]]
             later = {key: kept.row for key in catalogue.events if (kept := self._grown[key]).row >= 0}
             if later and self._vectors is not None:
                 grown = inner_products(self._vectors.view(self._used), item)[:, 0]
                 for key, kept_at in later.items():
-                    if (at := int(users.find([key])[0])) >= 0:
+                    if (at := stored_row(key)) >= 0:
                         scores[0][at] = grown[kept_at]
-                new = [key for key in later if key not in users]
+                new = [key for key in later if stored_row(key) < 0]
                 scores.append(grown[[later[key] for key in new]])
             else:
                 new = []
             readers = [] if row is None else [*self._readers(catalogue, row, new), *self._seen_by(catalogue, row, new)]
 
+        everybody = np.concatenate(scores)
+        away = [*users.find(list(catalogue.forgotten)).tolist(), *self._silent(catalogue)]
+        there = np.delete(np.arange(len(everybody)), away)  # places that may be listed
+        place_of = np.full(len(everybody) + 1, -1)  # the last stands for nobody
+        place_of[there] = np.arange(len(there))
+
         def keys(places: Rows) -> list[Key]:
-            return [users.key(place) if place < n_base else new[place - n_base] for place in places.tolist()]
+            return [users.key(row) if row < n_base else new[row - n_base] for row in there[places].tolist()]
 
         def find(wanted: Sequence[Key]) -> Rows:
             later_on = {key: n_base + at for at, key in enumerate(new)}
-            places = [
-                later_on.get(key, -1) if at < 0 else at for key, at in zip(wanted, users.find(wanted).tolist(), strict=True)
-            ]
-            unknown = [key for key, at in zip(wanted, places, strict=True) if at < 0 and not catalogue.has_user(key)]
+            rows = [later_on.get(catalogue.user_key(key), stored_row(key)) for key in wanted]
+            unknown = [key for key, row in zip(wanted, rows, strict=True) if row < 0 and not catalogue.has_user(key)]
             if unknown:
                 raise UnknownIdError(f"unknown user {listing(unknown)}")
-            return np.array([at for at in places if at >= 0], np.int64)  # of some users nothing can be read
+            return place_of[[row for row in rows if row >= 0]]  # of some users nothing can be read
 
-        return ScoredUsers(np.concatenate(scores), np.array(readers, np.int64), keys, find)
+        found = place_of[np.array(readers, np.int64)]
+        return ScoredUsers(everybody[there], found[found >= 0], keys, find)
 
     def _encode_base(self) -> None:
         if self._base is not None:
@@ -99,17 +106,19 @@ class StoredUsers:
 
     def _encode_grown(self, catalogue: LiveCatalogue) -> None:
         """Encode anew whoever has another history than when last encoded; nobody of whose history nothing can be read."""
+        for key in self._grown.keys() - catalogue.events.keys():  # forgotten, or in a later view alone
+            del self._grown[key]
         changed: dict[Key, _Grown] = {}
         histories: list[Rows] = []
         for key, events in catalogue.events.items():
             kept = self._grown.get(key)
-            if kept is not None and kept.is_of(catalogue, events):
+            if kept is not None and kept.is_of(catalogue, key):
                 continue
             rows = catalogue.history(key)
             readable = len(rows) > 0 if catalogue.reads_new else bool((catalogue.known[rows] >= 0).any())
             history, same_rows = rows.tobytes(), kept is not None and kept.lineage is catalogue.lineage
             row = kept.row if kept is not None and same_rows and kept.history == history else -1
-            made = _Grown(row, history, catalogue.lineage, events, catalogue.moved)
+            made = _Grown(row, history, catalogue.lineage, events, catalogue.gone.get(key), catalogue.moved)
             if row < 0 and readable:
                 changed[key] = made
                 histories.append(rows)
@@ -130,34 +139,46 @@ class StoredUsers:
             self._grown[key] = replace(made, row=self._used + place)
         self._used += len(changed)
 
+    def _silent(self, catalogue: LiveCatalogue) -> list[int]:
+        """Return the places of users of the model of whom so much was taken back that nothing can be read any more."""
+        places = [catalogue.trained_row(key) for key in catalogue.gone if self._grown[key].row < 0]
+        return [place for place in places if place >= 0]
+
     def _readers(self, catalogue: LiveCatalogue, row: int, new: list[Key]) -> list[int]:
         """Return places of users whose history holds the item of a row."""
         readers: list[int] = []
         known = int(catalogue.known[row])
         if known >= 0:
             assert self._by_item is not None
-            readers += self._by_item.indices[self._by_item.indptr[known] : self._by_item.indptr[known + 1]].tolist()
-        users, place = self._model.users_, {key: len(self._model.users_) + at for at, key in enumerate(new)}
+            stored = self._by_item.indices[self._by_item.indptr[known] : self._by_item.indptr[known + 1]]
+            readers += self._without_gone(catalogue, row, stored).tolist()
+        place = {key: len(self._model.users_) + at for at, key in enumerate(new)}
         for key, events in catalogue.events.items():
             if any(catalogue.now_at(event) == row for event in events):
-                at = place[key] if key in place else int(users.find([key])[0])
+                at = place[key] if key in place else catalogue.trained_row(key)
                 if at >= 0:  # a new user of whom nothing can be read is in no list
                     readers.append(at)
         return readers
 
     def _seen_by(self, catalogue: LiveCatalogue, row: int, new: list[Key]) -> set[int]:
         """Return places of users who saw or disliked the item of a row."""
-        users, place = self._model.users_, {key: len(self._model.users_) + at for at, key in enumerate(new)}
+        place = {key: len(self._model.users_) + at for at, key in enumerate(new)}
         found: set[int] = set()
         base = int(self._model.catalogue_.ids.find([catalogue.lineage.ids[row]])[0])
         by_item = self._seen_by_item
         if by_item is not None and 0 <= base < by_item.shape[0]:
-            found.update(by_item.indices[by_item.indptr[base] : by_item.indptr[base + 1]].tolist())
+            stored = by_item.indices[by_item.indptr[base] : by_item.indptr[base + 1]]
+            found.update(self._without_gone(catalogue, row, stored).tolist())
         for key, others in catalogue.others.items():
-            at = place[key] if key in place else int(users.find([key])[0])
+            at = place[key] if key in place else catalogue.trained_row(key)
             if at < 0:  # in no list
                 continue
             for told, kind in others.items():
                 if catalogue.now_at(told) == row:
                     (found.discard if kind == "none" else found.add)(at)
         return found
+
+    def _without_gone(self, catalogue: LiveCatalogue, row: int, places: Rows) -> Rows:
+        """Return the places of users of the model of whom the item of a row was not taken back."""
+        back = [key for key, rows in catalogue.gone.items() if row in rows]
+        return np.setdiff1d(places, self._model.users_.find(back)) if back else places

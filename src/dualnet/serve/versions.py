@@ -99,8 +99,9 @@ def try_out(version: Version, catalogue: LiveCatalogue) -> None:
     """
     model, label = version.model, f"version {version.label.version}"
     rows = np.unique(np.linspace(0, len(model.users_) - 1, min(SAMPLE, len(model.users_))).astype(np.int64))
-    questions: list[Question] = [RecommendQuestion(user=user, k=10, keep_seen=True) for user in model.users_.take(rows)]
-    for user, answer in zip(model.users_.take(rows), version.answering(catalogue, questions), strict=True):
+    users = [user for user in model.users_.take(rows) if user not in catalogue.forgotten]
+    questions: list[Question] = [RecommendQuestion(user=user, k=10, keep_seen=True) for user in users]
+    for user, answer in zip(users, version.answering(catalogue, questions), strict=True):
         if isinstance(answer, Exception):
             raise RefusedModelError(f"{label} cannot answer for the stored user {user!r}: {answer}") from answer
         assert isinstance(answer, Recommendations)

@@ -9,11 +9,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ..errors import DualNetError
+from ..errors import DualNetError, ResourceError
 from .catalogue import LiveCatalogue
+from .holdings import Ledger
 from .journal import Journal
-from .live_state import LiveState
+from .live_state import LiveState, by_key
 from .refusals import ClosedError
+from .settings import Allowance
 
 GROUP = 64  # changes that share one synchronisation of the disk
 LARGE = 16 * 2**20  # bytes of a journal that is worth compacting while serving
@@ -27,6 +29,8 @@ class _Job:
     run: Any
     exclusive: bool
     future: Future[Any]
+    by: str = ""
+    erases: bool = False
 
 
 class Writer:
@@ -43,6 +47,8 @@ class Writer:
         Without one, changes are forgotten when the server stops.
     read, publish : callable
         Return, and replace, the view that answers.
+    allowance : Allowance, optional
+        What each key may add.
     """
 
     def __init__(
@@ -51,8 +57,10 @@ class Writer:
         journal: Journal | None,
         read: Callable[[], LiveCatalogue],
         publish: Callable[[LiveCatalogue], None],
+        allowance: Allowance | None = None,
     ) -> None:
         self.state, self.journal = state, journal
+        self._allowance = allowance or Allowance()
         self._read, self._publish = read, publish
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = threading.Event()
@@ -60,9 +68,19 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="dualnet-writing", daemon=True)
         self._thread.start()
 
-    def change(self, change: Change) -> Future[tuple[LiveCatalogue, Outcome]]:
-        """Queue a change; the future holds the view that has it and its outcome, once it is durable and published."""
-        return self._queue(_Job(change, False, Future()))
+    def change(self, change: Change, by: str = "", *, erases: bool = False) -> Future[tuple[LiveCatalogue, Outcome]]:
+        """Queue a change; the future holds the view that has it and its outcome, once it is durable and published.
+
+        Parameters
+        ----------
+        change : callable
+            From a view to the view after it, what the journal has to remember, and an outcome.
+        by : str
+            Name of the API key that asks; "" without keys.
+        erases : bool
+            Whether ids must be gone from the journal before it is confirmed.
+        """
+        return self._queue(_Job(change, False, Future(), by, erases))
 
     def alone(self, task: Callable[[], Outcome]) -> Future[Outcome]:
         """Queue something that must not run beside a change, such as swapping the model."""
@@ -126,13 +144,16 @@ class Writer:
         catalogue = self._read()
         records: list[Mapping[str, Any]] = []
         made: list[tuple[_Job, Outcome]] = []
+        ledger = Ledger(self.state, self._allowance)
         for job in jobs:
             try:
-                catalogue, changes, outcome = job.run(catalogue)
+                changed, changes, outcome = job.run(catalogue)
+                ledger.charge(job.by, changes)
             except Exception as error:
                 job.future.set_exception(error)
                 continue
-            records += changes
+            catalogue = changed
+            records += [by_key(job.by, change) for change in changes]
             made.append((job, outcome))
         try:
             if records and self.journal is not None:
@@ -144,13 +165,31 @@ class Writer:
         for record in records:
             self.state.apply(record)
         self._publish(catalogue)
+        not_erased = self._erase()
         for job, outcome in made:
-            job.future.set_result((catalogue, outcome))
+            if job.erases and not_erased is not None:
+                job.future.set_exception(not_erased)
+            else:
+                job.future.set_result((catalogue, outcome))
         self._compact_if_large()
+
+    def _erase(self) -> ResourceError | None:
+        """Compact the journal if it holds ids of somebody who was forgotten; return why it could not be done."""
+        if not self.state.unerased:
+            return None
+        try:
+            if self.journal is not None:
+                self.journal.compact(self.state.changes())
+        except DualNetError as error:
+            return ResourceError(
+                f"the user is forgotten in all answers, but the id is still in the journal: {error}; ask again"
+            )
+        self.state.unerased = False
+        return None
 
     def _compact_if_large(self) -> None:
         journal = self.journal
-        if journal is None or journal.size < LARGE or journal.lines < 4 * self.state.n_changes:
+        if journal is None or journal.size < LARGE or journal.lines < 4 * max(self.state.n_changes, journal.compacted):
             return
         try:
             journal.compact(self.state.changes())

@@ -8,11 +8,12 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ...computed_once import computed_once
 from ...errors import DataError, UsageError, listing, nearest
 from ...typed_values import path_of
 from .stop_words import BY_LANGUAGE
@@ -219,7 +220,7 @@ class Words:
         """Return the fields alone: what is made of them is made anew."""
         return {"tokenizer": self.tokenizer, "stop_words": self.stop_words, "token_pattern": self.token_pattern}
 
-    @cached_property
+    @computed_once
     def _stop(self) -> frozenset[str]:
         if not isinstance(self.stop_words, str):
             return frozenset(folded(word.strip()) for word in self.stop_words)
@@ -232,7 +233,7 @@ class Words:
                 )
         return frozenset().union(*(BY_LANGUAGE[name] for name in languages if name != "none"))
 
-    @cached_property
+    @computed_once
     def _split(self) -> Split:
         if self.token_pattern is not None:
             pattern = _compiled(self.token_pattern)

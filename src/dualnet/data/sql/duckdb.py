@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ...errors import DataError, ResourceError, optional_package
+from ..open_input import check_regular
+from ..trusted_paths import HOW, trusts_paths
 from .address import MEMORY, Address
 from .columns import check_names, plain_types
 from .driver import BATCH, Values, too_slow
@@ -44,9 +46,13 @@ def open_duckdb(address: Address, timeout: float | None) -> Iterator[DuckdbSessi
     with optional_package("duckdb", "sql", "reading from DuckDB"):
         import duckdb
     path = str(address.path)
+    config: dict[str, Any] = {"autoinstall_known_extensions": "false"}  # nothing is ever downloaded, no extension either
+    if path != MEMORY:
+        check_regular(address.path, None, ResourceError, f"the DuckDB database {path}")
+        if not trusts_paths(None):  # a view of a file from anybody could read any other file of this machine
+            config["enable_external_access"] = "false"
     try:
-        # nothing is ever downloaded, not even an extension that a query would like to have
-        connection = duckdb.connect(path, read_only=path != MEMORY, config={"autoinstall_known_extensions": "false"})
+        connection = duckdb.connect(path, read_only=path != MEMORY, config=config)
     except duckdb.Error as error:
         raise ResourceError(
             f"cannot open the DuckDB database {path}: {_first_line(error)}; check the path in the URL, and that nobody writes to it"
@@ -95,7 +101,13 @@ class DuckdbSession:
         except (duckdb.Error, pa.ArrowException) as error:
             if "INTERRUPT" in str(error):  # an error of Arrow's where it came between two batches
                 raise too_slow(query, self._timeout) from error
-            raise DataError(_refusal(query, error)) from error
+            remedy = ""
+            if isinstance(error, duckdb.PermissionException):
+                remedy = (
+                    f"; a view of a database may not read other files unless you say so. If you trust who made it: {HOW.split(',')[0]};"
+                    " or read the files themselves with duckdb:///:memory:"
+                )
+            raise DataError(f"{_refusal(query, error)}{remedy}") from error
         finally:
             if alarm is not None:
                 alarm.cancel()

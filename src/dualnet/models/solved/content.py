@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
+from ...computed_once import computed_once
 from ...data.content import Matrix
 from ...ids import Rows
 from ..content_cosine import at_unit_length
@@ -64,7 +64,7 @@ class WordsAndVectors:
         """The transposed matrix, for products."""
         return _Transposed(self)
 
-    @cached_property
+    @computed_once
     def words_transposed(self) -> csr_array:
         """The words by feature."""
         return csr_array(self.words.T)

@@ -49,7 +49,7 @@ def main() -> None:
     watcher.start()
     try:
         state = None if told["state"] is None else Path(told["state"])
-        service = Service.open(Path(told["folder"]), state=state, settings=ServiceSettings(**told["settings"]))
+        service = Service.open(Path(told["folder"]), state=state, settings=ServiceSettings.from_json(told["settings"]))
         hello = {"model": service.label.to_json(), "notes": service.notes(),
                  "whole_items": service.whole_items, "whole_users": service.whole_users}  # fmt: skip
     except Exception as error:
@@ -141,7 +141,7 @@ def _written(name: dict[str, Any], told: dict[str, Any]) -> bytes:
 
 
 async def _put_item(service: Service, given: dict[str, Any]) -> Any:
-    reply, new = await service.put_item(given["key"], given["content"])
+    reply, new = await service.put_item(given["key"], given["content"], given["by"])
     return [reply_to_json(reply), new]
 
 
@@ -175,9 +175,15 @@ _CALLS: Final[dict[str, Callable[[Service, dict[str, Any]], Awaitable[Any]]]] = 
     "explain_many": _replying(lambda service, given: service.explain_many(asker_from_json(given["asker"]), given["items"])),
     "compare": _replying(lambda service, given: service.compare(asker_from_json(given["asker"]), given["k"])),
     "put_item": _put_item,
-    "put_items": _replying(lambda service, given: service.put_items(items_from_json(given["items"]))),
-    "delete_item": _replying(lambda service, given: service.delete_item(given["key"])),
-    "add_events": _replying(lambda service, given: service.add_events([tuple(event) for event in given["events"]])),
+    "put_items": _replying(lambda service, given: service.put_items(items_from_json(given["items"]), given["by"])),
+    "delete_item": _replying(lambda service, given: service.delete_item(given["key"], given["by"])),
+    "add_events": _replying(
+        lambda service, given: service.add_events([tuple(event) for event in given["events"]], given["by"])
+    ),
+    "take_back_events": _replying(
+        lambda service, given: service.take_back_events([(user, item) for user, item in given["pairs"]], given["by"])
+    ),
+    "forget_user": _replying(lambda service, given: service.forget_user(given["key"])),
     "reload": _replying(lambda service, given: service.reload()),
     "rollback": _replying(lambda service, given: service.rollback()),
     "model_summary": _replying(lambda service, given: service.model_summary()),

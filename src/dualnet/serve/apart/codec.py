@@ -18,7 +18,7 @@ from ...retrieval.questions import (
     SimilarQuestion,
     UsersQuestion,
 )
-from ..refusals import BusyError, ClosedError, ConflictError, RefusedModelError
+from ..refusals import BusyError, ClosedError, ConflictError, QuotaError, RefusedModelError
 from ..replies import ModelLabel, Reply
 
 _QUESTIONS: Final[dict[str, Any]] = {
@@ -28,7 +28,7 @@ _QUESTIONS: Final[dict[str, Any]] = {
 _ERRORS: Final[dict[str, type[Exception]]] = {
     kind.__name__: kind
     for kind in (
-        BusyError, ClosedError, ConflictError, RefusedModelError, ArtifactError, UnknownIdError, CapabilityError, UsageError,
+        BusyError, ClosedError, ConflictError, QuotaError, RefusedModelError, ArtifactError, UnknownIdError, CapabilityError, UsageError,
         DataError, ResourceError, DualNetError,
     )
 }  # fmt: skip

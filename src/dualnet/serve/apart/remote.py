@@ -215,22 +215,30 @@ class RemoteService:
         """See `Service.compare`."""
         return await self._reply("compare", asker=asker_to_json(asker), k=k)
 
-    async def put_item(self, key: Key, content: Columns) -> tuple[Reply, bool]:
+    async def put_item(self, key: Key, content: Columns, by: str = "") -> tuple[Reply, bool]:
         """See `Service.put_item`."""
-        reply, new = await self._call("put_item", key=key, content=content)
+        reply, new = await self._call("put_item", key=key, content=content, by=by)
         return self._read(reply), bool(new)
 
-    async def put_items(self, items: Sequence[NewItem]) -> Reply:
+    async def put_items(self, items: Sequence[NewItem], by: str = "") -> Reply:
         """See `Service.put_items`."""
-        return await self._reply("put_items", items=items_to_json(items))
+        return await self._reply("put_items", items=items_to_json(items), by=by)
 
-    async def delete_item(self, key: Key) -> Reply:
+    async def delete_item(self, key: Key, by: str = "") -> Reply:
         """See `Service.delete_item`."""
-        return await self._reply("delete_item", key=key)
+        return await self._reply("delete_item", key=key, by=by)
 
-    async def add_events(self, events: Sequence[Event]) -> Reply:
+    async def add_events(self, events: Sequence[Event], by: str = "") -> Reply:
         """See `Service.add_events`."""
-        return await self._reply("add_events", events=events)
+        return await self._reply("add_events", events=events, by=by)
+
+    async def take_back_events(self, pairs: Sequence[tuple[Key, Key]], by: str = "") -> Reply:
+        """See `Service.take_back_events`."""
+        return await self._reply("take_back_events", pairs=pairs, by=by)
+
+    async def forget_user(self, key: Key) -> Reply:
+        """See `Service.forget_user`."""
+        return await self._reply("forget_user", key=key)
 
     async def reload(self) -> Reply:
         """See `Service.reload`."""

@@ -193,6 +193,19 @@ class EventsAnswer(Answer):
     new_users: int
 
 
+class TakenBackAnswer(Answer):
+    """How many events no longer count."""
+
+    taken_back: int
+
+
+class ForgottenUserAnswer(Answer, Generic[UserId]):
+    """Who is unknown from now on."""
+
+    user: UserId
+    state: Annotated[str, Field(description="forgotten")]
+
+
 class ModelAnswer(Answer):
     """What the model is."""
 

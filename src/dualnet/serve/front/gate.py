@@ -12,7 +12,7 @@ from .answer import JSON_HEADERS, Send, send_bytes
 from .body import ClientGoneError, Receive
 from .hosts import HostCheck
 from .http_errors import Refusal, retry_after
-from .keys import ApiKeys
+from .keys import ApiKeys, is_bearer
 from .meters import Meters
 from .rate_limit import RateLimit
 from .request_ids import request_id
@@ -111,7 +111,7 @@ class Gate:
         try:
             if twice:  # a proxy before us may believe the other one
                 raise Refusal(400, "bad-http", "the header Host or Authorization comes twice; send each once")
-            holder = self._admit(scope, host, authorization)
+            holder = scope["holder"] = self._admit(scope, host, authorization)
             await self._exact.get((scope["method"], scope["path"]), self._app)(scope, receive, marked)
         except Refusal as refusal:
             if status == 0:
@@ -146,7 +146,7 @@ class Gate:
             return None
         key = guards.keys.holder(authorization)
         if key is None:
-            wait = self._strangers.wait("") if authorization is not None else 0.0
+            wait = self._strangers.wait("") if is_bearer(authorization) else 0.0
             if wait > 0:
                 raise Refusal(429, "too-many-requests", "too many wrong keys are sent; wait", retry_after(wait))
             raise Refusal(

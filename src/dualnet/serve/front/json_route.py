@@ -70,6 +70,8 @@ class Reading:
         Turns an exception of the service into a `Refusal`, or returns None for a defect.
     whole : bool
         Whether ids are whole numbers, some of which JavaScript cannot hold.
+    keyed : bool
+        Whether the endpoint takes ``by``, the name of the key that asks; "" without keys.
     """
 
     body: type[BaseModel] | None
@@ -78,6 +80,7 @@ class Reading:
     largest: int
     failure: Callable[[Exception, bool], Refusal | None]
     whole: bool = False
+    keyed: bool = False
 
 
 class JsonRoute(APIRoute):
@@ -120,6 +123,8 @@ class JsonRoute(APIRoute):
                 arguments["body"] = reading.body.__pydantic_validator__.validate_python(value)
             except ValidationError as error:
                 raise schema_refusal(error, "body") from None
+        if reading.keyed:
+            arguments["by"] = scope.get("holder") or ""
         try:
             answer = await self._call(**arguments)
         except Refusal:

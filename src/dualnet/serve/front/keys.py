@@ -61,7 +61,7 @@ class ApiKeys:
 
         Every stored key is compared, also after a match, so that the time tells nothing.
         """
-        if authorization is None or authorization[:7].lower() != b"bearer " or len(authorization) > 512:
+        if authorization is None or not is_bearer(authorization) or len(authorization) > 512:
             return None
         digest = hashlib.sha256(authorization[7:].strip()).digest()
         found = None
@@ -101,6 +101,11 @@ class ApiKeys:
         if not keys:
             raise UsageError(f"the key file {path} holds no key; make one with dualnet serve --make-key NAME")
         return cls(keys)
+
+
+def is_bearer(authorization: bytes | None) -> bool:
+    """Return whether an ``Authorization`` header carries a key at all, right or wrong."""
+    return authorization is not None and authorization[:7].lower() == b"bearer "
 
 
 def make_key(name: str, *, admin: bool = False, role: Role | None = None) -> tuple[str, str]:

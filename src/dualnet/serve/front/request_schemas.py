@@ -305,6 +305,19 @@ class EventsRequest(Strict, Generic[NewUserId, ItemId]):
     events: Annotated[list[Event[NewUserId, ItemId]], FailFast(), Field(min_length=1, max_length=MOST_ITEMS)]
 
 
+class Pair(Strict, Generic[UserId, ItemId]):
+    """A user and an item."""
+
+    user: UserId
+    item: ItemId
+
+
+class PairsRequest(Strict, Generic[UserId, ItemId]):
+    """Which events to take back; all or none."""
+
+    events: Annotated[list[Pair[UserId, ItemId]], FailFast(), Field(min_length=1, max_length=MOST_ITEMS)]
+
+
 class ReloadRequest(Strict):
     """Load what lies in the model folder now, or go back to the version before."""
 

@@ -1,4 +1,4 @@
-"""What a key may do: ask, also change and see who the users are, or also exchange the model; the table of docs/how-to/serve.md."""
+"""What a key may do: ask, also change and see who the users are, or also exchange the model and forget people; the table of docs/how-to/serve.md."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ QUESTIONS = frozenset(
     }
 )  # fmt: skip
 ADMINISTRATION = frozenset({"/v1/model:reload"})
+PERSON = "/v1/users/"  # to forget somebody cannot be undone
 PEOPLE = "/v1/users"  # who the users are and what they did: also /v1/users-for-item
 
 
@@ -26,7 +27,7 @@ def role_for(method: str, path: str) -> Role:
     path : str
         Path of the request, decoded.
     """
-    if path in ADMINISTRATION:
+    if path in ADMINISTRATION or (method == "DELETE" and path.startswith(PERSON)):
         return "admin"
     if path.startswith(PEOPLE):
         return "write"

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 
 from ...errors import ArtifactError, CapabilityError, DataError, ResourceError, UnknownIdError, UsageError
-from ..refusals import BusyError, ClosedError, ConflictError, RefusedModelError
+from ..refusals import BusyError, ClosedError, ConflictError, QuotaError, RefusedModelError
 from .answer_schemas import ErrorAnswer
 from .gate import App
 from .http_errors import Refusal, retry_after
@@ -32,7 +32,7 @@ MEANINGS = {
     404: "The id in the path is not known.",
     408: "The request took too long to arrive.",
     409: "What is there forbids it.",
-    413: "The body is too large.",
+    413: "The body is too large, or the key has added as much as it may.",
     415: "The body is not announced as JSON, or is compressed.",
     422: "The body or the id does not fit the schema, names something unknown, or asks what the model cannot do.",
     429: "The key asks more often than it may.",
@@ -81,6 +81,7 @@ class RouteTable:
         example: Mapping[str, Any] | None = None,
         also: Mapping[int, Any] | None = None,
         raw: Sequence[str] = (),
+        keyed: bool = False,
     ) -> None:
         """Add a route that speaks JSON.
 
@@ -104,6 +105,8 @@ class RouteTable:
             Further statuses of success.
         raw : sequence of str, optional
             Media types of an answer that is not JSON.
+        keyed : bool
+            Whether the endpoint takes ``by``, the name of the key that asks.
         """
         named = {
             name: whole for name, whole in (("item", self.whole_items), ("user", self.whole_users)) if f"{{{name}:" in path
@@ -137,6 +140,7 @@ class RouteTable:
                 self._largest,
                 self.refusal,
                 whole=self.whole_items or self.whole_users,
+                keyed=keyed,
             ),
             methods=[method],
             response_model=answer,
@@ -194,6 +198,7 @@ _STATUSES: tuple[tuple[type[Exception], int, str], ...] = (
     (BusyError, 503, "busy"),
     (ClosedError, 503, "not-ready"),
     (ConflictError, 409, "conflict"),
+    (QuotaError, 413, "quota"),
     (RefusedModelError, 409, "model-refused"),
     (ArtifactError, 409, "model-refused"),
     (UnknownIdError, 422, "unknown-id"),

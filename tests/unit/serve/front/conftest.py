@@ -100,24 +100,33 @@ class StandIn(Service):
     async def compare(self, asker, k=10):
         return self.reply({"models": [], "pending": []})
 
-    async def put_item(self, key, content):
+    async def put_item(self, key, content, by=""):
         if key == next(iter(self.items)):
             raise ConflictError(f"item {key!r} was part of the training and keeps its place")
         new = key not in self.items
         self.items[key] = dict(content)
         return self.reply({"item": key, "state": "added" if new else "replaced"}), new
 
-    async def put_items(self, items):
+    async def put_items(self, items, by=""):
         self.calls.append(items)
         return self.reply({"added": len(items), "replaced": 0})
 
-    async def delete_item(self, key):
+    async def delete_item(self, key, by=""):
         self._known([key], self.items, "item")
         return self.reply({"item": key, "state": "deleted"})
 
-    async def add_events(self, events):
+    async def add_events(self, events, by=""):
         self._known([item for _, item, _ in events], self.items, "item")
         return self.reply({"added": len(events), "repeated": 0, "new_users": 0})
+
+    async def take_back_events(self, pairs, by=""):
+        self._known([user for user, _ in pairs], self.users, "user")
+        return self.reply({"taken_back": len(pairs)})
+
+    async def forget_user(self, key):
+        self._known([key], self.users, "user")
+        del self.users[key]
+        return self.reply({"user": key, "state": "forgotten"})
 
     async def reload(self):
         self.calls.append("reload")

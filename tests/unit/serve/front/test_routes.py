@@ -52,6 +52,12 @@ CALLS = [
     ("GET", "/v1/users?order=typical&limit=2", None, 200),
     ("GET", "/v1/users?order=shortest", None, 422),
     ("GET", "/v1/users/u0000/history", None, 200),
+    ("DELETE", "/v1/events", {"events": [{"user": "u0000", "item": "p0001"}]}, 200),
+    ("DELETE", "/v1/events", {"events": [{"user": "u0000", "item": "p0001", "type": "like"}]}, 422),
+    ("DELETE", "/v1/events", {"events": [{"user": "nobody", "item": "p0001"}]}, 422),
+    ("DELETE", "/v1/events", {"events": []}, 422),
+    ("DELETE", "/v1/users/u0000", None, 200),
+    ("DELETE", "/v1/users/nobody", None, 404),
     ("GET", "/v1/map", None, 200),
     ("GET", "/v1/model", None, 200),
 ]

@@ -1,0 +1,120 @@
+"""Whom `--forget` names: ids on the command line, files with one id a line, or tables with the column of users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+from .id_lists import id_list
+
+if TYPE_CHECKING:
+    from ..data.interactions import Interactions
+    from ..ids import IdMap, Key
+    from ..models.base import Recommender
+
+LARGEST = 2**28  # bytes of a file of ids
+
+
+@dataclass(frozen=True)
+class ForgetList:
+    """Users who are to be left out of everything.
+
+    Parameters
+    ----------
+    keys : list of str or int
+        Distinct ids, of the kind of the model's where they can be.
+    """
+
+    keys: list[Key]
+
+    @classmethod
+    def read(cls, values: list[str], model: Recommender, column: str) -> ForgetList:
+        """Return whom some values of ``--forget`` name.
+
+        Parameters
+        ----------
+        values : list of str
+            Each the name of a file that is there, or ids as `id_list` takes them.
+        model : Recommender
+            For the kind of the ids.
+        column : str
+            Of the user ids in a table.
+
+        Raises
+        ------
+        UsageError
+            For a value that is both a file and a user, or that has the form of a file's name and is neither.
+        DataError
+            If a file cannot be read, or holds no id.
+        """
+        keys: list[Key] = []
+        for value in values:
+            path = Path(value)
+            if _is_there(path):
+                if value in model.users_:
+                    raise UsageError(
+                        f'--forget {value!r:.80} is both a file and a user; write ./{value} for the file, or "{value}" in quotes'
+                        " that the command sees for the user"
+                    )
+                keys += _from_file(path, model.users_, column)
+                continue
+            found = id_list(value, model.users_, "--forget")
+            if not found:
+                raise UsageError("--forget names nobody; give an id, ids separated by commas, or a file with one id a line")
+            if _is_named_like_a_file(value) and value not in model.users_:
+                raise UsageError(f"--forget {value!r:.80}: there is no such file, and no user of that id")
+            keys += found
+        return cls(list(dict.fromkeys(keys)))
+
+    def apply(self, model: Recommender) -> int:
+        """Take the users out of a model; return how many it knew."""
+        before = len(model.users_)
+        model.forget_users(self.keys, unknown="ignore")
+        return before - len(model.users_)
+
+    def left_out_of(self, pairs: Interactions) -> tuple[Interactions, int]:
+        """Return new pairs without those of the users, and how many users had some."""
+        import numpy as np
+
+        there = pairs.users.find(self.keys)
+        kept = np.setdiff1d(np.arange(pairs.n_users), there)
+        return (pairs, 0) if len(kept) == pairs.n_users else (pairs.select(users=kept), pairs.n_users - len(kept))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _is_named_like_a_file(value: str) -> bool:
+    from ..data.read_table import FORMATS
+
+    return Path(value).suffix.lower() in (".txt", *FORMATS)
+
+
+def _from_file(path: Path, users: IdMap, column: str) -> list[Key]:
+    from ..data.id_columns import ids_of
+    from ..data.open_input import read_regular, reading
+    from ..data.read_table import FORMATS
+    from ..data.tables import load_source
+    from ..errors import DataError
+    from ..ids import clean_id
+
+    if path.suffix.lower() in FORMATS:
+        loaded = load_source(path, "the list of users to forget")
+        if column not in loaded.table.column_names:
+            raise DataError(
+                f"{path} has no user column '{column}'; found {', '.join(loaded.table.column_names)[:200]}. Name it with"
+                " --user-column, or write a .txt file with one id a line"
+            )
+        return [users.parse(str(key)) for key in dict.fromkeys(ids_of(loaded, column, "user").tolist())]
+    with reading(path, DataError, "write it as UTF-8 text with one id a line"):
+        text = read_regular(path, LARGEST).decode("utf-8-sig")
+    keys = [users.parse(plain) for line in text.split("\n") if (plain := clean_id(line))]
+    if not keys:
+        raise DataError(f"{path} holds no id; write one id a line")
+    return keys

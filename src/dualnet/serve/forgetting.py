@@ -1,0 +1,106 @@
+"""Taking people and events back: who is forgotten is unknown at once, whatever the model was trained on."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..errors import ResourceError, UnknownIdError, shown
+from ..ids import Key
+from .catalogue import LiveCatalogue
+from .forgotten_ids import found_among
+from .journal import Journal
+from .live_state import LiveState
+
+GONE = "gone"
+
+
+def forget(catalogue: LiveCatalogue, state: LiveState, user: Key) -> tuple[LiveCatalogue, list[dict[str, Any]], str]:
+    """Make somebody unknown: the stored history no longer counts, and what came in while serving is dropped.
+
+    The change for the journal names the user by a hash, so that nothing that is written from here on holds the id.
+
+    Raises
+    ------
+    UnknownIdError
+        If there is no such user; also for one who was forgotten before.
+    """
+    if not catalogue.has_user(user):
+        if state.unerased:  # asked again, because the journal could not be compacted
+            return catalogue, [], "forgotten"
+        raise UnknownIdError(f"unknown user {shown(user, 80)}; nothing is stored of such an id")
+    row, key = catalogue.stored_user(user)
+    changed = replace(
+        catalogue,
+        forgotten=catalogue.forgotten | ({key} if row >= 0 else set()),
+        events={other: rows for other, rows in catalogue.events.items() if other != key},
+        others={other: rows for other, rows in catalogue.others.items() if other != key},
+        gone={other: rows for other, rows in catalogue.gone.items() if other != key},
+    )
+    return changed, [{"forget": [state.salt, state.hash_of(key)]}], "forgotten"
+
+
+def take_back(
+    catalogue: LiveCatalogue, pairs: Sequence[tuple[Key, Key]]
+) -> tuple[LiveCatalogue, list[dict[str, Any]], dict[str, int]]:
+    """Take events back, whatever they were and wherever they are known from; all or none.
+
+    Raises
+    ------
+    UnknownIdError
+        If a user or an item is not there, or the user has no event with the item; nothing is changed.
+    """
+    events, others, gone = dict(catalogue.events), dict(catalogue.others), dict(catalogue.gone)
+    told: dict[tuple[Key, Key], int] = {}
+    for user, item in pairs:
+        key, row = catalogue.user_key(user), catalogue.row(item)
+        if row not in catalogue.history(user) and row not in catalogue.seen(user):
+            raise UnknownIdError(f"user {shown(user, 80)} has no event with item {shown(item, 80)} that could be taken back")
+        told[key, catalogue.lineage.ids[row]] = row
+    for (user, _), row in told.items():
+        events[user] = tuple(at for at in events.get(user, ()) if catalogue.now_at(at) != row)
+        others[user] = {at: kind for at, kind in others.get(user, {}).items() if catalogue.now_at(at) != row}
+        gone[user] = gone.get(user, frozenset()) | {row}
+    others = {user: found for user, found in others.items() if found}
+    changed = replace(catalogue, events=events, others=others, gone=gone)
+    return changed, [{GONE: [list(pair) for pair in told]}], {"taken_back": len(told)}
+
+
+def with_users(catalogue: LiveCatalogue, state: LiveState) -> LiveCatalogue:
+    """Return a freshly opened view with what the state holds of users, as far as its items are there."""
+    known = found_among(catalogue.model.users_, state.salt, state.forgotten)
+    gone: dict[Key, frozenset[int]] = {}
+    for user, taken in state.gone.items():
+        rows = frozenset(row for item in taken if (row := catalogue.find(item)) >= 0)
+        if rows:
+            key = catalogue.user_key(user)
+            gone[key] = gone.get(key, frozenset()) | rows
+    catalogue = replace(catalogue, forgotten=frozenset(known.values()), gone=gone)
+    events: dict[Key, tuple[int, ...]] = dict.fromkeys(gone, ())
+    for user, items in state.events.items():
+        stored = set(catalogue.history(user).tolist()) if catalogue.trained_row(user) >= 0 else set()
+        key = catalogue.user_key(user)
+        events[key] = events.get(key, ()) + tuple(
+            row for item in items if (row := catalogue.find(item)) >= 0 and row not in stored
+        )
+    others: dict[Key, Mapping[int, str]] = {}
+    for user, told in state.others.items():
+        found = {row: kind for item, kind in told.items() if (row := catalogue.find(item)) >= 0}
+        if found:
+            key = catalogue.user_key(user)
+            others[key] = {**others.get(key, {}), **found}
+    return replace(catalogue, events=events, others=others)
+
+
+def release(journal: Journal | None, state: LiveState, *catalogues: LiveCatalogue) -> None:
+    """Keep no hash of somebody whom no model knows that is served, or kept for the way back."""
+    needed = {told for view in catalogues for told in found_among(view.model.users_, state.salt, state.forgotten)}
+    hashes = [told for told in state.forgotten if told not in needed]
+    if not hashes:
+        return
+    with contextlib.suppress(ResourceError):  # a full disk: they are kept until another time
+        if journal is not None:
+            journal.append([{"released": hashes}])
+        state.apply({"released": hashes})

@@ -1,0 +1,121 @@
+"""What each API key has added and may add: items, events and bytes, counted from what the state holds, so also after a restart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..ids import Key
+from ..retrieval.questions import Columns
+from .refusals import QuotaError
+from .settings import Allowance
+
+OF_AN_EVENT = 16  # bytes of a journal beside the two ids
+
+
+@dataclass
+class Usage:
+    """What somebody has added and what is still kept of it.
+
+    Parameters
+    ----------
+    items : int
+    events : int
+        Likes, views, dislikes, what was taken back, and the notes that an item was deleted.
+    bytes : int
+        Of content and ids, about as the journal writes them.
+    """
+
+    items: int = 0
+    events: int = 0
+    bytes: int = 0
+
+    def add(self, other: Usage, sign: int = 1) -> None:
+        """Add what came, or with sign -1 take away what went."""
+        self.items += sign * other.items
+        self.events += sign * other.events
+        self.bytes += sign * other.bytes
+
+
+def of_item(key: Key, content: Columns) -> Usage:
+    """Return what one item takes."""
+    return Usage(items=1, bytes=len(json.dumps([key, dict(content)], separators=(",", ":"))))
+
+
+def of_event(*ids: Key) -> Usage:
+    """Return what one event takes."""
+    return Usage(events=1, bytes=OF_AN_EVENT + sum(len(str(key)) for key in ids))
+
+
+class Holding(Protocol):
+    """What knows what is kept, and of whom."""
+
+    @property
+    def usage(self) -> Mapping[str, Usage]:
+        """What is kept of each key's changes."""
+
+    def item_held(self, key: Key) -> tuple[str, Usage] | None:
+        """Return who put an item that is kept, and what it takes."""
+
+    def holds_event(self, user: Key, item: Key) -> bool:
+        """Return whether something is kept of a pair."""
+
+
+@dataclass
+class Ledger:
+    """What a group of changes would add to a state, before any of them is made.
+
+    Parameters
+    ----------
+    state : Holding
+        With what is there.
+    allowance : Allowance
+        Of each key.
+    """
+
+    state: Holding
+    allowance: Allowance
+    _more: dict[str, Usage] = field(default_factory=dict)
+    _items: dict[Key, tuple[str, Usage]] = field(default_factory=dict)
+
+    def charge(self, by: str, changes: Sequence[Mapping[str, Any]]) -> None:
+        """Count the changes of one caller.
+
+        Raises
+        ------
+        QuotaError
+            If they add more than the key may add; nothing is counted then. What takes something away is never refused.
+        """
+        fresh = Usage()
+        items: dict[Key, tuple[str, Usage]] = {}
+        for change in changes:
+            for key, content in change.get("put", ()):
+                made = of_item(key, content)
+                fresh.add(made)
+                before = items.get(key) or self._items.get(key) or self.state.item_held(key)
+                if before is not None and before[0] == by:
+                    fresh.add(before[1], -1)
+                items[key] = (by, made)
+            for user, item, *_ in change.get("events", ()):
+                if not self.state.holds_event(user, item):
+                    fresh.add(of_event(user, item))
+        held = self.state.usage.get(by, Usage())
+        waiting = self._more.setdefault(by, Usage())
+        for name, most in (("items", self.allowance.items), ("events", self.allowance.events), ("bytes", self.allowance.bytes)):
+            there, more = getattr(held, name) + getattr(waiting, name), getattr(fresh, name)
+            if more > 0 and there + more > most:
+                raise _refusal(by, name, there, more, most)
+        if fresh.items > 0 and held.events >= self.allowance.events:  # notes of deleted items count as events
+            raise _refusal(by, "events", held.events, 1, self.allowance.events)
+        waiting.add(fresh)
+        self._items |= items
+
+
+def _refusal(by: str, name: str, there: int, more: int, most: int) -> QuotaError:
+    who = f"key '{by}' has" if by else "whoever asks without a key has"
+    return QuotaError(
+        f"{who} added {there:,} of the {most:,} {name} that one key may add, and {more:,} more came; delete some, or have the server"
+        f" started with a larger --most-{name}"
+    )
