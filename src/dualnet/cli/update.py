@@ -128,8 +128,8 @@ def update(
             )
         pairs = hidden = before = None
         if events is not None:
-            told = {name: value for name, value in asdict(columns).items() if name not in OF_FORM}
-            pairs = read_new_pairs(events, model.users_, model.catalogue_.ids, **told, weight=weight, form=form)
+            reading = {name: value for name, value in asdict(columns).items() if name not in OF_FORM}
+            pairs = read_new_pairs(events, model.users_, model.catalogue_.ids, **reading, weight=weight, form=form)
         left_out = 0
         if gone is not None and pairs is not None:
             pairs, left_out = gone.left_out_of(pairs)

@@ -124,6 +124,7 @@ ALONE = {
         "--events": Shown("--events more.csv", "users --items fresh.csv"),
         "--items": Shown("--items fresh.csv"),
         "--users": Shown("--users newcomers.csv"),
+        "--forget": Shown("--forget u1"),
         "--out": Shown("--out {out}/y", "users --events more.csv", OUT),
         "--overwrite": Shown(
             "--overwrite", "{out}/x --events more.csv", alone="--overwrite",
@@ -242,6 +243,9 @@ ALONE = {
         "--connections": Shown("--connections 7"),
         "--grace": Shown("--grace 1"),
         "--max-body": Shown("--max-body 2048"),
+        "--most-items": Shown("--most-items 5"),
+        "--most-events": Shown("--most-events 5"),
+        "--most-bytes": Shown("--most-bytes 4096"),
         "--quiet": Shown("--quiet"),
         "--make-key": Shown("--make-key me", "", "--make-key you"),
         "--admin": Shown("--admin", "--make-key me"),

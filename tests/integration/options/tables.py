@@ -33,6 +33,7 @@ SHARED = {
     "--threshold": Shown("--threshold 3", f"{E} --rating rating", instead="--threshold 4"),
     "--unrated": Shown("--unrated 1", f"{E} --rating rating --threshold 3"),
     "--event-column": Shown("--event-column kind", E),
+    "--likes": Shown("--likes like,seen", f"{E} --event-column kind"),
     "--weight": Shown("--weight plays", E),
     "--duplicates": Shown("--duplicates sum", "e.csv --weight plays", instead="--duplicates max"),
     "--time": Shown("--time when", E),
