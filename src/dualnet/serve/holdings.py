@@ -113,9 +113,12 @@ class Ledger:
         self._items |= items
 
 
+FLAGS = {"items": "--most-items", "events": "--most-events", "bytes": "--most-bytes"}
+
+
 def _refusal(by: str, name: str, there: int, more: int, most: int) -> QuotaError:
     who = f"key '{by}' has" if by else "whoever asks without a key has"
     return QuotaError(
         f"{who} added {there:,} of the {most:,} {name} that one key may add, and {more:,} more came; delete some, or have the server"
-        f" started with a larger --most-{name}"
+        f" started with a larger {FLAGS[name]}"
     )

@@ -123,7 +123,7 @@ OF_RUNS = [
     (f"{SPLIT} --protocol citeulike", r"Did you mean '(citeulike[12])'", f"{SPLIT} --protocol {{0}}"),
     (FILES + " --train train.csv", r"give --train and (--test)", FILES + " --train train.csv {0} test.csv"),
     (f"{FILES} --train train.csv --test test.csv --kind cold", r"leave (--kind) out", f"{FILES} --train train.csv --test test.csv"),
-    ("split numbered.csv --protocol files --train vague.lists --test test.lists --out {out}/s", r"say (--layout) '?pairs'?, '?(lists)", "split numbered.csv --protocol files --train train.lists --test test.lists {0} {1} --out {out}/s"),
+    ("split numbered.csv --protocol files --train vague.lists --test test.lists --out {out}/s", r"say (--layout) pairs, --layout (lists)", "split numbered.csv --protocol files --train train.lists --test test.lists {0} {1} --out {out}/s"),
     ("split numbered.csv --protocol files --train vague.lists --test test.lists --layout counted-lists --out {out}/s", r"use --layout '?(lists)'?", "split numbered.csv --protocol files --train train.lists --test test.lists --layout {0} --out {out}/s"),
     (f"{FILES} --train train.csv --test test.csv --base 1", r"leave (--base) out", f"{FILES} --train train.csv --test test.csv"),
     ("tune split --model item-knn --grid neighbours=[3] --set neighbours=4 --out {out}/t", r"give it once", "tune split --model item-knn --grid neighbours=[3] --out {out}/t"),
