@@ -279,6 +279,14 @@ def test_damaged_model_folders_are_refused(fitted, tmp_path):
     (folder / "manifest.json").write_text("{")
     with pytest.raises(ArtifactError, match="is damaged"):
         load(folder)
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(ArtifactError, match="is not a model folder"):
+        load(tmp_path / "nothing")
+
+
+def test_a_run_is_loaded_as_the_model_in_it(fitted, tmp_path):
+    fitted.save(tmp_path / "run" / "model")
+    assert load(tmp_path / "run").info_["fingerprint"] == fitted.info_["fingerprint"]
     with pytest.raises(ArtifactError, match="is not a model folder"):
         load(tmp_path)
 

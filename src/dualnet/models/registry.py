@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, nearest
-from .artifact import read_model
+from ..typed_values import path_of
+from .artifact import MANIFEST, read_model
 from .base import Recommender
 
 MODELS: dict[str, tuple[str, str]] = {
@@ -68,7 +69,7 @@ def load(folder: str | Path, *, trust_paths: bool | None = None) -> Recommender:
     Parameters
     ----------
     folder : str or Path
-        From `Recommender.save`.
+        From `Recommender.save`, or a run of the command line with such a folder ``model`` in it.
     trust_paths : bool, optional
         Follow paths that the folder names, of a sentence model or of the weights of a network for pictures. By default what
         the environment variable ``DUALNET_TRUST_PATHS`` says (``1``), else no.
@@ -83,4 +84,7 @@ def load(folder: str | Path, *, trust_paths: bool | None = None) -> Recommender:
     ArtifactError
         If the folder is not a model, is damaged or altered, or was written by a newer version.
     """
-    return read_model(folder, model_class, trust_paths=trust_paths)
+    place = path_of(folder, "folder")
+    inside = place / "model"
+    is_run = not (place / MANIFEST).exists() and (inside / MANIFEST).is_file()
+    return read_model(inside if is_run else place, model_class, trust_paths=trust_paths)

@@ -77,7 +77,8 @@ class Filters:
                 hint = nearest(column[:80], self._columns) if self._columns else " It has none."
                 raise UsageError(f"there is no item column {column[:80]!r} to filter on.{hint}")
             if not isinstance(conditions, Mapping) or not conditions:
-                raise UsageError(f"the filter of '{column}' must be an object such as {{'is': ...}}")
+                example = json.dumps({column: {"is": conditions if isinstance(conditions, str | int | float) else "..."}})
+                raise UsageError(f"the filter of '{column}' says not what to compare with; write {example:.200}")
             for operation, value in conditions.items():
                 mask[:n_own] &= self._own(column, operation, value)
                 if contents:

@@ -65,12 +65,12 @@ class EpochProgress:
             self._bar.stop()
 
     def step(self, batch: DualBatch, loss: float, done: int) -> None:
-        """Show the state after one block; `loss` is the error of this epoch so far for each positive pair."""
+        """Show the state after one block; `loss` is the error of this epoch for each positive pair, as its blocks so far tell."""
         if not self._show and not self._lines:
             return
         self._cells += len(batch.user_rows) * len(batch.item_rows)
         rate = self._cells / max(time.perf_counter() - self._began, 1e-9)
-        self._say(done, f"epoch {batch.epoch + 1}  loss {loss:.4f}{self._validation}  {rate / 1e6:.0f}M pairs/s")
+        self._say(done, f"epoch {batch.epoch + 1}  loss {loss:.4f}{self._validation}  {rate / 1e6:.3g}M pairs/s")
 
     def round(self, figures: Mapping[str, float], done: int) -> None:
         """Show the figures of one round of a training that has no blocks, such as an alternation."""

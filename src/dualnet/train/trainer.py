@@ -254,7 +254,8 @@ class Trainer:
             self.optimizer.step()
             state.error += error
             state.step += 1
-            progress.step(batch, state.error / self.n_pairs, self._steps_done())
+            share = state.step / len(self.batches)  # blocks are of like size
+            progress.step(batch, state.error / self.n_pairs / share, self._steps_done())
             if stop.signal is not None and state.step < len(self.batches):
                 self.save()
                 raise TrainingInterruptedError(stop.signal, str(self.folder))

@@ -30,7 +30,16 @@ register_url_convertor("id", _IdInPath())
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 
-TextId: TypeAlias = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MAX_ID_BYTES, pattern=PRINTABLE)]
+
+def _no_number(key: Any) -> Any:
+    if type(key) in (int, float):
+        raise ValueError(f'{key} is a number, and the ids here are text; write "{key}"')
+    return key
+
+
+TextId: TypeAlias = Annotated[
+    str, BeforeValidator(_no_number), StringConstraints(strict=True, min_length=1, max_length=MAX_ID_BYTES, pattern=PRINTABLE)
+]
 WholeId: TypeAlias = Annotated[int, Field(strict=True, ge=SMALLEST, le=LARGEST)]
 
 EXACT = 2**53 - 1  # the largest whole number that JavaScript surely keeps

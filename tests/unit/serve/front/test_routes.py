@@ -336,6 +336,15 @@ def test_a_refusal_names_the_misspelt_field_or_the_right_form(front, body, text)
     assert (reply.status_code, reply.json()["error"]["message"]) == (422, text)
 
 
+@pytest.mark.parametrize(
+    "body", [{"user": 7}, {"history": ["p0001", 7]}, {"user": "u0000", "exclude": [7]}, {"user": 7.0}], ids=str
+)
+def test_a_number_where_ids_are_text_is_told_with_what_to_write(front, body):
+    reply = front.ask("POST", "/v1/recommend", json=body)
+    assert reply.status_code == 422
+    assert 'is a number, and the ids here are text; write "7' in reply.json()["error"]["message"]
+
+
 def test_a_refusal_of_an_unknown_field_says_what_is_missing(front):
     message = front.ask("PUT", "/v1/items/n1", json={"title": "x"}).json()["error"]["message"]
     assert message == "body: unknown field 'title'; missing: content"
