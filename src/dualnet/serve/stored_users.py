@@ -92,7 +92,8 @@ class StoredUsers:
             unknown = [key for key, row in zip(wanted, rows, strict=True) if row < 0 and not catalogue.has_user(key)]
             if unknown:
                 raise UnknownIdError(f"unknown user {listing(unknown)}")
-            return place_of[[row for row in rows if row >= 0]]  # of some users nothing can be read
+            places = place_of[rows]  # of some users nothing can be read: they have no place
+            return places[places >= 0]
 
         found = place_of[np.array(readers, np.int64)]
         return ScoredUsers(everybody[there], found[found >= 0], keys, find)

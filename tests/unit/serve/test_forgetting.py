@@ -322,6 +322,32 @@ def test_an_event_is_taken_back_from_the_model_and_from_what_came_later(folder_o
     assert serving(folder_of(), again, tmp_path) == "fallback"
 
 
+@pytest.mark.parametrize("unknown", ["error", "ignore"])
+def test_who_has_no_history_left_is_nobody_else_as_a_candidate(folder_of, serving, unknown):
+    model = load(folder_of())
+    own = [model.items_.key(row) for row in model.histories_[[model.users_.row("u0-0")]].indices.tolist()]
+
+    async def scenario(service):
+        await service.add_events([("looker", "i0-0", "seen")])  # of whom nothing can be read either
+        await service.take_back_events([("u0-0", item) for item in own])
+        item, silent = "i3-5", ["u0-0", "looker"]
+
+        async def listed(**asked):
+            question = UsersQuestion(item=item, k=100, keep_seen=True, unknown=unknown, **asked)
+            return [user["user"] for user in (await service.ask(question)).body["users"]]
+
+        everybody = await listed()
+        assert not set(silent) & set(everybody)
+        for who in (silent, silent[:1], silent[1:]):
+            assert await listed(candidates=who) == []
+            assert await listed(candidates=[*who, everybody[-1]]) == everybody[-1:]
+            assert await listed(exclude=who) == everybody
+            if unknown == "ignore":
+                assert await listed(candidates=[*who, "nobody", everybody[0]]) == everybody[:1]
+
+    serving(folder_of(), scenario)
+
+
 def test_the_hash_of_a_forgotten_id_is_not_the_same_in_two_folders():
     first, second = LiveState(), LiveState()
     assert first.hash_of("u") != second.hash_of("u")
