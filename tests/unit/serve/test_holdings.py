@@ -110,6 +110,44 @@ def test_what_is_put_and_deleted_again_and_again_is_bounded(folder_of):
     served(folder_of(), scenario)
 
 
+async def _refill_items(service, turn):
+    await service.put_item(f"n{turn}", TITLE, "a")
+    await service.delete_item(f"n{turn}", "b")
+
+
+async def _refill_likes(service, turn):
+    await service.add_events([(f"x{turn}", "i0-0")], "a")
+    await service.take_back_events([(f"x{turn}", "i0-0")], "b")
+
+
+async def _refill_views(service, turn):
+    await service.add_events([(f"x{turn}", "i0-0", "seen")], "a")
+    await service.add_events([(f"x{turn}", "i0-0", "dislike")], "b")
+
+
+async def _refill_views_with_likes(service, turn):
+    await service.add_events([(f"x{turn}", "i0-0", "seen")], "a")
+    await service.add_events([(f"x{turn}", "i0-0")], "b")
+
+
+@pytest.mark.parametrize("refill", [_refill_items, _refill_likes, _refill_views, _refill_views_with_likes])
+def test_two_keys_do_not_make_room_for_each_other(folder_of, tmp_path, refill):
+    """What one key takes the place of, or takes away, may not let both add without end."""
+
+    async def scenario(service):
+        with pytest.raises(QuotaError):
+            for turn in range(10):
+                await refill(service, turn)
+        assert all(held.items <= 3 and held.events <= 4 for held in usage(service).values())
+        return {by: vars(held) for by, held in usage(service).items()}
+
+    async def again(service):
+        return {by: vars(held) for by, held in usage(service).items()}
+
+    told = served(folder_of(), scenario, tmp_path)
+    assert served(folder_of(), again, tmp_path) == told
+
+
 def test_bytes_are_bounded(folder_of):
     async def scenario(service):
         await service.put_item("n1", {"title": "genomes " * 100}, "shop")
