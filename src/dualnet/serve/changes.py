@@ -18,6 +18,8 @@ from .live_state import Event, LiveState
 from .new_content import new_ids, new_rows, stored_contents
 from .refusals import ConflictError
 
+MOST_STALE = 10_000  # ids of changes that were refused later, kept in an index before it is made anew
+
 Put = Literal["added", "replaced", "restored"]
 
 
@@ -187,13 +189,12 @@ def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace
         rows = catalogue.model.history_rows(fresh)
         assert rows is not None
         lineage.table.write(start, rows)
+    index = _index_beside(catalogue, [item.id for item in items])
     lineage.ids[start:] = [item.id for item in items]
     assert fresh.content is not None
     lineage.titles[start:] = [fresh.content.title(row) for row in range(len(items))]
     lineage.contents[start - catalogue.n_base :] = stored_contents(fresh.content, items)
     again = {item.id: start + place for place, item in enumerate(items)}
-    earlier = any(key in catalogue.index for key in again)
-    index = dict(catalogue.index) if earlier else catalogue.index  # earlier views must still find the earlier row
     index.update(again)
     moved = catalogue.moved
     if catalogue.dead or replaced:
@@ -207,6 +208,14 @@ def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace
         hidden=catalogue.hidden - set(replaced.values()),
         moved=moved,
     )
+
+
+def _index_beside(catalogue: LiveCatalogue, keys: Sequence[Key]) -> dict[Key, int]:
+    """Return an index that keys may be written to: that of the view, or another one."""
+    index, ids = catalogue.index, catalogue.lineage.ids
+    if len(index) > catalogue.size + MOST_STALE:  # refused changes have left theirs, which are nowhere
+        return {key: row for key, row in index.items() if row < catalogue.size and ids[row] == key}
+    return dict(index) if any(key in index for key in keys) else index  # earlier views must still find the earlier row
 
 
 def _without(catalogue: LiveCatalogue, rows: set[int]) -> LiveCatalogue:

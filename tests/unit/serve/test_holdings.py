@@ -6,6 +6,7 @@ import pytest
 
 from dualnet.errors import UsageError
 from dualnet.retrieval.questions import NewItem, RecommendQuestion
+from dualnet.serve import changes
 from dualnet.serve import writer as writer_module
 from dualnet.serve.holdings import Usage
 from dualnet.serve.live_state import LiveState, by_key
@@ -168,6 +169,26 @@ def test_changes_at_one_time_are_counted_together(folder_of):
         found = await asyncio.gather(*calls, return_exceptions=True)
         assert sum(isinstance(one, QuotaError) for one in found) == 7
         assert (await service.gauges())["items_live"] == 3 == usage(service)["shop"].items
+
+    served(folder_of(), scenario)
+
+
+def test_what_is_refused_is_not_kept(folder_of, monkeypatch):
+    monkeypatch.setattr(changes, "MOST_STALE", 5)
+
+    async def scenario(service):
+        for turn in range(30):
+            await service.put_item(f"kept-{turn % 3}", TITLE, "shop")
+            if turn >= 2:
+                with pytest.raises(QuotaError):
+                    await service.put_items(items(f"refused-{turn}-a", f"refused-{turn}-b"), "shop")
+        catalogue = service._live.catalogue
+        assert len(catalogue.index) <= catalogue.size + 5 + 2
+        assert [catalogue.find(f"kept-{turn}") >= 0 for turn in range(3)] == [True] * 3
+        assert all(catalogue.find(key) >= 0 for key in catalogue.model.catalogue_.ids.keys)
+        assert catalogue.find("refused-29-a") == -1
+        await service.put_item("kept-1", {"title": "proteins"}, "shop")
+        assert (await service.item_card("kept-1")).body["title"] == "proteins"
 
     served(folder_of(), scenario)
 
