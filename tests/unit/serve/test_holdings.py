@@ -224,6 +224,20 @@ def test_a_compacted_journal_counts_the_same(folder_of, tmp_path, monkeypatch):
     assert served(folder_of(), again, tmp_path, items=100, events=100) == told
 
 
+def test_what_is_replaced_again_and_again_leaves_a_small_journal(folder_of, tmp_path, monkeypatch):
+    """A journal of many short lines, such as notes of deleted items, does not wait for as many long ones."""
+    monkeypatch.setattr(writer_module, "LARGE", 10_000)
+
+    async def scenario(service):
+        for key in service._live.catalogue.model.catalogue_.ids.keys[:30]:
+            await service.delete_item(key, "shop")
+        for turn in range(60):
+            await service.put_item("n1", {"title": f"genomes {turn} " * 200}, "shop")
+        return service._writer.journal.size
+
+    assert served(folder_of(), scenario, tmp_path, events=100, bytes=100_000) < 40_000
+
+
 def test_a_state_gives_the_same_state_when_its_changes_are_applied():
     state = LiveState()
     for by, change in [
