@@ -348,6 +348,22 @@ def test_who_has_no_history_left_is_nobody_else_as_a_candidate(folder_of, servin
     serving(folder_of(), scenario)
 
 
+def test_an_item_whose_users_were_all_forgotten_is_compared_too(folder_of, tmp_path, serving):
+    model = load(folder_of())
+    lone = model.items_.key(0)
+    model.forget_users(model.users_.take(np.flatnonzero(model.histories_.toarray()[:, 0])))
+    own = model.items_.take(model.histories_[[0]].indices)
+
+    async def scenario(service):
+        service._live.version.baselines.wait()
+        for asker in (Asker(user=model.users_.key(0)), Asker(history=own), Asker(history=[*own, lone])):
+            body = (await service.compare(asker, 4)).body
+            assert not body["pending"] and not any("error" in found for found in body["models"])
+            assert all(len(found["items"]) == 4 for found in body["models"])
+
+    serving(model.save(tmp_path / "model"), scenario)
+
+
 def test_the_hash_of_a_forgotten_id_is_not_the_same_in_two_folders():
     first, second = LiveState(), LiveState()
     assert first.hash_of("u") != second.hash_of("u")
