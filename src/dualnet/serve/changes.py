@@ -14,6 +14,7 @@ from ..retrieval.questions import NewItem
 from ..retrieval.vectors import norms
 from .catalogue import LiveCatalogue
 from .forgetting import with_users
+from .forgotten_ids import plain_id
 from .live_state import Event, LiveState
 from .new_content import new_ids, new_rows, stored_contents
 from .refusals import ConflictError
@@ -42,6 +43,7 @@ def put(catalogue: LiveCatalogue, items: Sequence[NewItem]) -> tuple[LiveCatalog
     DataError
         For content that does not fit, or an id given twice; nothing is changed.
     """
+    items = [replace(item, id=_kept_id(catalogue, item.id)) for item in items]
     keys = [item.id for item in items]
     if len(set(keys)) < len(keys):
         raise DataError(f"item {listing([key for key in dict.fromkeys(keys) if keys.count(key) > 1])} is given more than once")
@@ -76,9 +78,10 @@ def delete(catalogue: LiveCatalogue, key: Key) -> tuple[LiveCatalogue, list[dict
     row = catalogue.row(key)
     if row in catalogue.hidden:
         raise UnknownIdError(f"item {shown(key, 80)} was deleted before; PUT lists it again")
+    change = {"delete": catalogue.lineage.ids[row]}  # in the form in which it is kept
     if row < catalogue.n_base:
-        return replace(catalogue, hidden=catalogue.hidden | {row}), [{"delete": key}], "hidden"
-    return _without(catalogue, {row}), [{"delete": key}], "deleted"
+        return replace(catalogue, hidden=catalogue.hidden | {row}), [change], "hidden"
+    return _without(catalogue, {row}), [change], "deleted"
 
 
 def add_events(
@@ -169,6 +172,14 @@ def replay(catalogue: LiveCatalogue, state: LiveState) -> tuple[LiveCatalogue, i
     own = {row for row in gone if row < catalogue.n_base}
     catalogue = replace(_without(catalogue, gone - own), hidden=catalogue.hidden | own)
     return with_users(catalogue, state), left_out
+
+
+def _kept_id(catalogue: LiveCatalogue, key: Key) -> Key:
+    """Return the id of an item in the one form in which it is kept, whatever form it came in."""
+    row = catalogue.find(key)
+    if row >= 0:
+        return catalogue.lineage.ids[row]
+    return plain_id(key) if isinstance(key, str) else key
 
 
 def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace) -> LiveCatalogue:
