@@ -62,7 +62,8 @@ def test_an_item_is_the_same_in_whatever_form_its_id_comes(catalogue, own):
     assert make(put, [new(own, "proteins folding residues")]) == ["replaced"]
     assert list(state.items) == [own]
     assert make(delete, odd) == "deleted"
-    assert not state.items and view.find(own) == -1
+    assert not state.items
+    assert view.find(own) == -1
     assert make(put, [new(own)]) == ["added"]
     make(add_events, [("u", odd)])
     assert make(delete, own) == "deleted"

@@ -5,10 +5,12 @@ import shutil
 import unicodedata
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from dualnet import load
+from dualnet import Content, ContentSpec, Dataset, load
 from dualnet.errors import ResourceError, UnknownIdError
+from dualnet.models.registry import create
 from dualnet.retrieval.questions import Asker, RecommendQuestion, ScoreQuestion, SimilarQuestion, UsersQuestion
 from dualnet.serve import journal as journal_module
 from dualnet.serve.journal import Journal
@@ -358,10 +360,39 @@ def test_an_item_whose_users_were_all_forgotten_is_compared_too(folder_of, tmp_p
         service._live.version.baselines.wait()
         for asker in (Asker(user=model.users_.key(0)), Asker(history=own), Asker(history=[*own, lone])):
             body = (await service.compare(asker, 4)).body
-            assert not body["pending"] and not any("error" in found for found in body["models"])
+            assert not body["pending"]
+            assert not any("error" in found for found in body["models"])
             assert all(len(found["items"]) == 4 for found in body["models"])
 
     serving(model.save(tmp_path / "model"), scenario)
+
+
+def test_the_columns_of_who_was_forgotten_are_not_those_of_who_has_the_id_now(world, tmp_path, serving):
+    ids = world.interactions.users
+    ages = pa.table({"age": [["young", "old"][row % 2] for row in range(len(ids))]})
+    users = Content(ids, ages, ContentSpec(categories=("age",), min_df=1))
+    model = create("dualnet", levels=(8,), epochs=2, factors=0, random_state=0).fit(
+        Dataset(world.interactions, world.items, users, name="ages")
+    )
+    assert model.capabilities.user_columns
+    own = [model.items_.key(row) for row in model.histories_[[model.users_.row("u0-0")]].indices.tolist()]
+
+    async def told(service):
+        users = (await service.ask(UsersQuestion(item="i3-5", k=100, keep_seen=True))).body["users"]
+        return {user["user"]: user["score"] for user in users}
+
+    async def scenario(service):
+        await service.add_events([("u0-0", "i3-3")])
+        before = await told(service)
+        await service.forget_user("u0-0")
+        await service.add_events([("u0-0", item) for item in [*own, "i3-3"]])  # the same history, of nobody known
+        after = await told(service)
+        assert after["u0-0"] != before["u0-0"]
+        return after
+
+    folder = model.save(tmp_path / "model")
+    found = serving(folder, scenario, tmp_path / "state")
+    assert serving(folder, told, tmp_path / "state") == pytest.approx(found, rel=1e-5)
 
 
 def test_the_hash_of_a_forgotten_id_is_not_the_same_in_two_folders():

@@ -87,8 +87,10 @@ def test_a_cosine_chosen_on_fewer_features_is_left_out(beside, monkeypatch):
     monkeypatch.setattr(learning, "_reader", reader)
     monkeypatch.setattr(learning, "_weigh", lambda *_: LevelWeights(content=0.5))
     model = Solved(**GIVEN).fit(Dataset.from_tables(*beside, text="title", vectors="meaning"))
-    assert len(phases) == 2 and model.choice_.weights.content == 0.5
-    assert model.levels_.reads_vectors_apart and model.levels_.weights.content == 0
+    assert len(phases) == 2
+    assert model.choice_.weights.content == 0.5
+    assert model.levels_.reads_vectors_apart
+    assert model.levels_.weights.content == 0
 
 
 @pytest.mark.parametrize("altered", ["axes", "cosine"])
