@@ -124,16 +124,10 @@ def learn_levels(model: Learner, known: Prepared, phase: Phase[Chosen]) -> Chose
     solved_choice, solved = _solve(model, known, phase) if model.factors else (None, None)
     stop = None if chosen is None or chosen.training is None else chosen.training.best_epoch
     state, runtime = model._train_networks(known, phase, stop)
-    if solved is not None and solved.reader.vectors is not None and model.content_weight:
-        raise UsageError(
-            f"content_weight={model.content_weight:g} has no meaning where vectors are read beside words, each by a kernel of its own; leave"
-            " it None or 0"
-        )
     levels = Levels(solved, runtime, _default_weights(model, known), model.unliked_)
-    if chosen is not None:
-        weights = chosen.weights
-    else:
-        weights = _weigh(model, levels, phase)
+    weights = _weigh(model, levels, phase) if chosen is None else chosen.weights
+    if levels.reads_vectors_apart:  # a phase before may have read fewer features, as one matrix, and chosen a cosine
+        weights = replace(weights, content=0.0)
     model.levels_ = replace(levels, weights=weights)
     return Chosen(solved_choice, weights, state)
 
@@ -202,6 +196,11 @@ def update_levels(
 
 def _solve(model: Learner, known: Prepared, phase: Phase[Chosen]) -> tuple[SolvedChoice, SolvedLevels]:
     training = _training(model, known)
+    if training.reader.vectors is not None and model.content_weight:
+        raise UsageError(
+            f"content_weight={model.content_weight:g} has no meaning where vectors are read beside words, each by a kernel of its own; leave"
+            " it None or 0"
+        )
     if model.factor_zero_weight is not None:
         _check_zero_weight(model.factor_zero_weight, training)
     if phase.chosen is not None and phase.chosen.solved is not None:
@@ -281,8 +280,7 @@ def _weigh(model: Learner, levels: Levels, phase: Phase[Chosen]) -> LevelWeights
     asked = _questions(model, phase.tasks, WEIGHT_USERS)
     if not asked:
         return levels.weights
-    apart = levels.solved is not None and levels.solved.reader.vectors is not None  # then content has levels enough
-    reads_content = model.featurizer_ is not None and not apart
+    reads_content = model.featurizer_ is not None and not levels.reads_vectors_apart  # then content has levels enough
     weights = choose_weights(
         levels, asked, network=model.network_weight, content=model.content_weight, reads_content=reads_content
     )

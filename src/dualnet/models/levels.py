@@ -113,6 +113,11 @@ class Levels:
         return by_network or by_solution or bool(self.weights.content)
 
     @property
+    def reads_vectors_apart(self) -> bool:
+        """Whether vectors have a kernel beside that of words, which leaves no meaning to one cosine of all content."""
+        return self.solved is not None and self.solved.reader.vectors is not None
+
+    @property
     def n_numbers(self) -> int:
         """Learned numbers of all levels."""
         return sum(int(value.size) for value in self.get_state()[1].values())
@@ -278,12 +283,17 @@ class Levels:
             raise ArtifactError("the content of the model folder has a weight, and there are no features; it was altered")
         own = {name: value for name, value in tensors.items() if not name.startswith(SOLVED)}
         solved = {name.removeprefix(SOLVED): value for name, value in tensors.items() if name.startswith(SOLVED)}
-        return cls(
+        levels = cls(
             SolvedLevels.from_state(config["solved"], solved, sizes.items, sizes.features) if "solved" in config else None,
             _runtime(config["runtime"], own, sizes) if "runtime" in config else None,
             weights,
             unliked,
         )
+        if levels.reads_vectors_apart and weights.content:
+            raise ArtifactError(
+                "vectors are read beside words, and the cosine of all content has a weight; the model folder was altered"
+            )
+        return levels
 
 
 SOLVED = "solved."  # before the names of arrays of the solved levels

@@ -53,6 +53,10 @@ class ItemKNN(Recommender):
             raise UsageError(f"shrinkage={self.shrinkage!r} must not be negative")
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
+        self.find_neighbours()
+
+    def find_neighbours(self) -> None:
+        """Learn from the histories that the model has; an item that nobody took, as when its users were forgotten, has none."""
         by_item = csr_array(self.histories_.T)
         lengths = np.sqrt(np.diff(by_item.indptr))
         blocks = []

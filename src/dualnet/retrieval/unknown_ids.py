@@ -69,7 +69,7 @@ def find_known(
     seen = set(ignored)
     for key in keys:
         try:
-            rows.append(int(find([key])[0]))
+            rows += find([key]).tolist()  # of somebody of whom nothing can be read there is no row
         except UnknownIdError:
             if key not in seen:
                 seen.add(key)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from ..data.dataset import Dataset
-from ..data.interactions import Interactions
 from ..models.base import Recommender
 from ..models.neighbours import ItemKNN
 from ..models.popularity import Popularity
@@ -64,17 +62,15 @@ class Baselines:
     def _build_neighbours(self) -> None:
         if "item-knn" not in self.names:
             return
-        model = self._model
-        built = ItemKNN().fit(
-            Dataset(Interactions(model.users_, model.items_, model.histories_), None, name="served histories")
-        )
-        built.seen_ = model.seen_
+        built = ItemKNN()
+        _borrowed(built, self._model)
+        built.find_neighbours()
         with self._lock:
             self._built["item-knn"] = built
 
 
 def _borrowed(model: Recommender, served: Recommender) -> Recommender:
-    """Return a model that learns nothing beyond what every model has, with that of the served one."""
+    """Return a model with what every model has of the served one: the same users, items and histories."""
     model.users_, model.items_, model.histories_ = served.users_, served.items_, served.histories_
     model.seen_ = served.seen_
     model.popularity_, model.catalogue_, model.info_ = served.popularity_, served.catalogue_, dict(served.info_)

@@ -14,9 +14,12 @@ from ..retrieval.questions import NewItem
 from ..retrieval.vectors import norms
 from .catalogue import LiveCatalogue
 from .forgetting import with_users
+from .forgotten_ids import plain_id
 from .live_state import Event, LiveState
 from .new_content import new_ids, new_rows, stored_contents
 from .refusals import ConflictError
+
+MOST_STALE = 10_000  # ids of changes that were refused later, kept in an index before it is made anew
 
 Put = Literal["added", "replaced", "restored"]
 
@@ -40,6 +43,7 @@ def put(catalogue: LiveCatalogue, items: Sequence[NewItem]) -> tuple[LiveCatalog
     DataError
         For content that does not fit, or an id given twice; nothing is changed.
     """
+    items = [replace(item, id=_kept_id(catalogue, item.id)) for item in items]
     keys = [item.id for item in items]
     if len(set(keys)) < len(keys):
         raise DataError(f"item {listing([key for key in dict.fromkeys(keys) if keys.count(key) > 1])} is given more than once")
@@ -74,9 +78,10 @@ def delete(catalogue: LiveCatalogue, key: Key) -> tuple[LiveCatalogue, list[dict
     row = catalogue.row(key)
     if row in catalogue.hidden:
         raise UnknownIdError(f"item {shown(key, 80)} was deleted before; PUT lists it again")
+    change = {"delete": catalogue.lineage.ids[row]}  # in the form in which it is kept
     if row < catalogue.n_base:
-        return replace(catalogue, hidden=catalogue.hidden | {row}), [{"delete": key}], "hidden"
-    return _without(catalogue, {row}), [{"delete": key}], "deleted"
+        return replace(catalogue, hidden=catalogue.hidden | {row}), [change], "hidden"
+    return _without(catalogue, {row}), [change], "deleted"
 
 
 def add_events(
@@ -169,6 +174,14 @@ def replay(catalogue: LiveCatalogue, state: LiveState) -> tuple[LiveCatalogue, i
     return with_users(catalogue, state), left_out
 
 
+def _kept_id(catalogue: LiveCatalogue, key: Key) -> Key:
+    """Return the id of an item in the one form in which it is kept, whatever form it came in."""
+    row = catalogue.find(key)
+    if row >= 0:
+        return catalogue.lineage.ids[row]
+    return plain_id(key) if isinstance(key, str) else key
+
+
 def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace) -> LiveCatalogue:
     """Return a view with encoded new items behind its rows; earlier rows of the same ids are dead."""
     lineage, start = catalogue.lineage, catalogue.size
@@ -187,13 +200,12 @@ def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace
         rows = catalogue.model.history_rows(fresh)
         assert rows is not None
         lineage.table.write(start, rows)
+    index = _index_beside(catalogue, [item.id for item in items])
     lineage.ids[start:] = [item.id for item in items]
     assert fresh.content is not None
     lineage.titles[start:] = [fresh.content.title(row) for row in range(len(items))]
     lineage.contents[start - catalogue.n_base :] = stored_contents(fresh.content, items)
     again = {item.id: start + place for place, item in enumerate(items)}
-    earlier = any(key in catalogue.index for key in again)
-    index = dict(catalogue.index) if earlier else catalogue.index  # earlier views must still find the earlier row
     index.update(again)
     moved = catalogue.moved
     if catalogue.dead or replaced:
@@ -207,6 +219,14 @@ def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace
         hidden=catalogue.hidden - set(replaced.values()),
         moved=moved,
     )
+
+
+def _index_beside(catalogue: LiveCatalogue, keys: Sequence[Key]) -> dict[Key, int]:
+    """Return an index that keys may be written to: that of the view, or another one."""
+    index, ids = catalogue.index, catalogue.lineage.ids
+    if len(index) > catalogue.size + MOST_STALE:  # refused changes have left theirs, which are nowhere
+        return {key: row for key, row in index.items() if row < catalogue.size and ids[row] == key}
+    return dict(index) if any(key in index for key in keys) else index  # earlier views must still find the earlier row
 
 
 def _without(catalogue: LiveCatalogue, rows: set[int]) -> LiveCatalogue:

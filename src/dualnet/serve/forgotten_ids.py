@@ -1,4 +1,7 @@
-"""Ids of people who were forgotten, as keyed hashes: enough to know one again where it turns up, and nothing to read an id from."""
+"""Ids of people who were forgotten, as keyed hashes: enough to know one again where it turns up.
+
+The key lies beside the hashes, so whoever has the file can test an id that they guess; they cannot list the ids.
+"""
 
 from __future__ import annotations
 

@@ -59,8 +59,8 @@ class Holding(Protocol):
     def item_held(self, key: Key) -> tuple[str, Usage] | None:
         """Return who put an item that is kept, and what it takes."""
 
-    def holds_event(self, user: Key, item: Key) -> bool:
-        """Return whether something is kept of a pair."""
+    def event_held(self, user: Key, item: Key) -> str | None:
+        """Return who told what is kept of a pair, None where nothing is kept."""
 
 
 @dataclass
@@ -99,7 +99,7 @@ class Ledger:
                     fresh.add(before[1], -1)
                 items[key] = (by, made)
             for user, item, *_ in change.get("events", ()):
-                if not self.state.holds_event(user, item):
+                if self.state.event_held(user, item) != by:  # what takes the place of another key's counts for this one
                     fresh.add(of_event(user, item))
         held = self.state.usage.get(by, Usage())
         waiting = self._more.setdefault(by, Usage())

@@ -43,14 +43,14 @@ class Journal:
         Manifest hash of the model that served last.
     lines : int
         Lines in the file.
-    compacted : int
-        Lines that it had when it was last compacted, 0 if it never was since it was opened.
+    settled : int
+        Bytes that the file had when it was opened or last compacted.
     """
 
     def __init__(self, folder: Path, lock: IO[bytes]) -> None:
         self._folder, self._lock, self._path = folder, lock, folder / FILE
         self._file: IO[bytes] | None = None
-        self._sequence = self.lines = self.compacted = self.dropped = 0
+        self._sequence = self.lines = self.settled = self.dropped = 0
         self.model: str | None = None
         self.is_new = False
         self._size = 0
@@ -152,7 +152,7 @@ class Journal:
         if self._file is not None:
             self._file.close()
         self._file, self._sequence, self.lines, self._size, self._broken = replaced, sequence, lines, size, None
-        self.compacted = lines
+        self.settled = size
         try:
             sync(self._folder)
         except OSError as error:  # after a crash the old file may have the name again, without what would be written now
@@ -210,6 +210,7 @@ class Journal:
             os.fsync(self._file.fileno())
         if not self.lines:
             self._write({"format": FORMAT, "model": None})
+        self.settled = self._size
         sync(self._folder)  # also of a file that is there: its maker may have stopped before this
         return changes
 

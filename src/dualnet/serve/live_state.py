@@ -39,13 +39,15 @@ class LiveState:
     items : dict of id to content
         Items put; also those that a later model was trained on, for a model that was not.
     deleted : dict of id to name of an API key, or None without keys
-        Items that must not be listed until they are put again; ordered.
+        Items that must not be listed until they are put again; ordered. The key is the one that had put the item, else the one
+        that deleted it.
     events : dict of user to dict of item to name of a key
         What each user liked, in order of arrival.
     others : dict of user to dict of item to {"seen", "dislike", "none"}
         What each user saw or disliked; ``none`` takes back what a model may know.
     gone : dict of user to dict of item to name of a key
-        What was taken back of a user: whatever a model knows of it, nothing counts.
+        What was taken back of a user: whatever a model knows of it, nothing counts. The key is the one that had told it, else
+        the one that took it back.
     forgotten : dict of hash to None
         Of users who are to be unknown whatever a model knows of them, until no model knows them (`forgotten_ids.digest`).
     salt : str
@@ -113,9 +115,11 @@ class LiveState:
         """Return who put an item that is kept, and what it takes."""
         return self._items_by.get(key)
 
-    def holds_event(self, user: Key, item: Key) -> bool:
-        """Whether something is kept of a pair."""
-        return any(item in side.get(user, ()) for side in (self.events, self.others))
+    def event_held(self, user: Key, item: Key) -> str | None:
+        """Return who told what is kept of a pair, None where nothing is kept."""
+        if item in (liked := self.events.get(user, {})):
+            return liked[item] or ""
+        return self._others_by.get(user, {}).get(item, "") if item in self.others.get(user, ()) else None
 
     def _change_items(self, kind: str, value: Any, by: str) -> None:
         if kind == "put":
@@ -126,17 +130,21 @@ class LiveState:
                 self._count(by, self._items_by[key][1])
                 self._drop_deleted(key)
         elif kind == "delete":
-            self._drop_item(value)
+            owner = self._drop_item(value)
+            owner = by if owner is None else owner  # else two keys, one putting and one deleting, could do so without end
             self._drop_deleted(value)
-            self.deleted[value] = by or None
-            self._count(by, of_event(value))
+            self.deleted[value] = owner or None
+            self._count(owner, of_event(value))
         else:
             self._drop_deleted(value)
 
-    def _drop_item(self, key: Key) -> None:
-        if self.items.pop(key, None) is not None:
-            by, taken = self._items_by.pop(key)
-            self._count(by, taken, -1)
+    def _drop_item(self, key: Key) -> str | None:
+        """Keep an item no longer; return who had put it, None if nobody had."""
+        if self.items.pop(key, None) is None:
+            return None
+        by, taken = self._items_by.pop(key)
+        self._count(by, taken, -1)
+        return by
 
     def _drop_deleted(self, key: Key) -> None:
         if key in self.deleted:
@@ -164,14 +172,16 @@ class LiveState:
             self._count(self._others_by.get(user, {}).pop(item, ""), of_event(user, item), -1)
 
     def _take_back(self, user: Key, item: Key, by: str) -> None:
-        """Keep nothing of a pair but that nothing counts."""
+        """Keep nothing of a pair but that nothing counts; the note is the key's whose event it was."""
+        owner = self.event_held(user, item)
+        owner = by if owner is None else owner
         self._known(user)
         if item in (liked := self.events.get(user, {})):
             self._count(liked.pop(item), of_event(user, item), -1)
         self._drop_other(user, item)
         if item not in (gone := self.gone.setdefault(user, {})):
-            gone[item] = by or None
-            self._count(by, of_event(user, item))
+            gone[item] = owner or None
+            self._count(owner, of_event(user, item))
 
     def _change_forgotten(self, kind: str, value: Any) -> None:
         if kind == "released":

@@ -27,6 +27,7 @@ class _Grown:
     """Where the vector of a grown history is, and what it was made of: by identity, as views share what did not change."""
 
     row: int  # -1 for a history that the model can make nothing of
+    trained: int  # the user's own row in the model, with columns; -1 for somebody new, also under the id of who was forgotten
     history: bytes
     lineage: Lineage
     events: tuple[int, ...]
@@ -37,6 +38,10 @@ class _Grown:
         """Whether nothing that the history depends on has changed."""
         same = self.events is catalogue.events[key] and self.gone is catalogue.gone.get(key)
         return same and self.lineage is catalogue.lineage and self.moved is catalogue.moved
+
+    def reads_as(self, other: _Grown) -> bool:
+        """Whether another history gives the same vector: the same items of the same person."""
+        return self.lineage is other.lineage and self.history == other.history and self.trained == other.trained
 
 
 class StoredUsers:
@@ -92,7 +97,8 @@ class StoredUsers:
             unknown = [key for key, row in zip(wanted, rows, strict=True) if row < 0 and not catalogue.has_user(key)]
             if unknown:
                 raise UnknownIdError(f"unknown user {listing(unknown)}")
-            return place_of[[row for row in rows if row >= 0]]  # of some users nothing can be read
+            places = place_of[rows]  # of some users nothing can be read: they have no place
+            return places[places >= 0]
 
         found = place_of[np.array(readers, np.int64)]
         return ScoredUsers(everybody[there], found[found >= 0], keys, find)
@@ -116,9 +122,17 @@ class StoredUsers:
                 continue
             rows = catalogue.history(key)
             readable = len(rows) > 0 if catalogue.reads_new else bool((catalogue.known[rows] >= 0).any())
-            history, same_rows = rows.tobytes(), kept is not None and kept.lineage is catalogue.lineage
-            row = kept.row if kept is not None and same_rows and kept.history == history else -1
-            made = _Grown(row, history, catalogue.lineage, events, catalogue.gone.get(key), catalogue.moved)
+            made = _Grown(
+                -1,
+                catalogue.trained_row(key),
+                rows.tobytes(),
+                catalogue.lineage,
+                events,
+                catalogue.gone.get(key),
+                catalogue.moved,
+            )
+            row = kept.row if kept is not None and kept.reads_as(made) else -1
+            made = replace(made, row=row)
             if row < 0 and readable:
                 changed[key] = made
                 histories.append(rows)

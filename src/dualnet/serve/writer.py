@@ -189,7 +189,7 @@ class Writer:
 
     def _compact_if_large(self) -> None:
         journal = self.journal
-        if journal is None or journal.size < LARGE or journal.lines < 4 * max(self.state.n_changes, journal.compacted):
+        if journal is None or journal.size < max(LARGE, 4 * journal.settled):
             return
         try:
             journal.compact(self.state.changes())

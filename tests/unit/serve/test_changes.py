@@ -1,5 +1,7 @@
 """Putting, replacing, deleting and restoring items, and events: each view stays what it was, and replay gives the same."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,40 @@ def summary(catalogue):
         {user: set(catalogue.keys(catalogue.seen(user).tolist())) for user in users},
         catalogue.n_items,
     )
+
+
+@pytest.mark.parametrize("own", ["n1", "üser", "i0-0"])
+def test_an_item_is_the_same_in_whatever_form_its_id_comes(catalogue, own):
+    odd, state, view = unicodedata.normalize("NFD", f" {own}\t"), LiveState(), catalogue
+    assert odd != own
+
+    def make(change, *told):
+        nonlocal view
+        view, changes, outcome = change(view, *told)
+        for each in changes:
+            state.apply(each)
+        assert summary(replay(reopened(catalogue), state)[0]) == summary(view)
+        return outcome
+
+    if own == "i0-0":
+        assert make(delete, odd) == "hidden"
+        assert make(put, [new(own)]) == ["restored"]
+        assert make(delete, own) == "hidden"
+        assert make(put, [new(odd)]) == ["restored"]
+        return
+    with pytest.raises(DataError, match="given more than once"):
+        put(view, [new(own), new(odd)])
+    assert make(put, [new(odd)]) == ["added"]
+    assert make(put, [new(own, "proteins folding residues")]) == ["replaced"]
+    assert list(state.items) == [own]
+    assert make(delete, odd) == "deleted"
+    assert not state.items
+    assert view.find(own) == -1
+    assert make(put, [new(own)]) == ["added"]
+    make(add_events, [("u", odd)])
+    assert make(delete, own) == "deleted"
+    assert make(put, [new(odd)]) == ["added"]
+    assert view.keys(view.history("u").tolist()) == [own]
 
 
 def test_a_replaced_item_has_its_new_content_and_earlier_views_the_old(catalogue):

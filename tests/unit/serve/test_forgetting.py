@@ -5,10 +5,12 @@ import shutil
 import unicodedata
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from dualnet import load
+from dualnet import Content, ContentSpec, Dataset, load
 from dualnet.errors import ResourceError, UnknownIdError
+from dualnet.models.registry import create
 from dualnet.retrieval.questions import Asker, RecommendQuestion, ScoreQuestion, SimilarQuestion, UsersQuestion
 from dualnet.serve import journal as journal_module
 from dualnet.serve.journal import Journal
@@ -320,6 +322,77 @@ def test_an_event_is_taken_back_from_the_model_and_from_what_came_later(folder_o
         return (await service.ask(RecommendQuestion(user="u0-0", k=3))).body["resolved"]
 
     assert serving(folder_of(), again, tmp_path) == "fallback"
+
+
+@pytest.mark.parametrize("unknown", ["error", "ignore"])
+def test_who_has_no_history_left_is_nobody_else_as_a_candidate(folder_of, serving, unknown):
+    model = load(folder_of())
+    own = [model.items_.key(row) for row in model.histories_[[model.users_.row("u0-0")]].indices.tolist()]
+
+    async def scenario(service):
+        await service.add_events([("looker", "i0-0", "seen")])  # of whom nothing can be read either
+        await service.take_back_events([("u0-0", item) for item in own])
+        item, silent = "i3-5", ["u0-0", "looker"]
+
+        async def listed(**asked):
+            question = UsersQuestion(item=item, k=100, keep_seen=True, unknown=unknown, **asked)
+            return [user["user"] for user in (await service.ask(question)).body["users"]]
+
+        everybody = await listed()
+        assert not set(silent) & set(everybody)
+        for who in (silent, silent[:1], silent[1:]):
+            assert await listed(candidates=who) == []
+            assert await listed(candidates=[*who, everybody[-1]]) == everybody[-1:]
+            assert await listed(exclude=who) == everybody
+            if unknown == "ignore":
+                assert await listed(candidates=[*who, "nobody", everybody[0]]) == everybody[:1]
+
+    serving(folder_of(), scenario)
+
+
+def test_an_item_whose_users_were_all_forgotten_is_compared_too(folder_of, tmp_path, serving):
+    model = load(folder_of())
+    lone = model.items_.key(0)
+    model.forget_users(model.users_.take(np.flatnonzero(model.histories_.toarray()[:, 0])))
+    own = model.items_.take(model.histories_[[0]].indices)
+
+    async def scenario(service):
+        service._live.version.baselines.wait()
+        for asker in (Asker(user=model.users_.key(0)), Asker(history=own), Asker(history=[*own, lone])):
+            body = (await service.compare(asker, 4)).body
+            assert not body["pending"]
+            assert not any("error" in found for found in body["models"])
+            assert all(len(found["items"]) == 4 for found in body["models"])
+
+    serving(model.save(tmp_path / "model"), scenario)
+
+
+def test_the_columns_of_who_was_forgotten_are_not_those_of_who_has_the_id_now(world, tmp_path, serving):
+    ids = world.interactions.users
+    ages = pa.table({"age": [["young", "old"][row % 2] for row in range(len(ids))]})
+    users = Content(ids, ages, ContentSpec(categories=("age",), min_df=1))
+    model = create("dualnet", levels=(8,), epochs=2, factors=0, random_state=0).fit(
+        Dataset(world.interactions, world.items, users, name="ages")
+    )
+    assert model.capabilities.user_columns
+    own = [model.items_.key(row) for row in model.histories_[[model.users_.row("u0-0")]].indices.tolist()]
+
+    async def told(service):
+        users = (await service.ask(UsersQuestion(item="i3-5", k=100, keep_seen=True))).body["users"]
+        return {user["user"]: user["score"] for user in users}
+
+    async def scenario(service):
+        await service.add_events([("u0-0", "i3-3")])
+        before = await told(service)
+        await service.forget_user("u0-0")
+        await service.add_events([("u0-0", item) for item in [*own, "i3-3"]])  # the same history, of nobody known
+        after = await told(service)
+        assert after["u0-0"] != before["u0-0"]
+        return after
+
+    folder = model.save(tmp_path / "model")
+    found = serving(folder, scenario, tmp_path / "state")
+    assert serving(folder, told, tmp_path / "state") == pytest.approx(found, rel=1e-5)
 
 
 def test_the_hash_of_a_forgotten_id_is_not_the_same_in_two_folders():

@@ -6,6 +6,7 @@ import pytest
 
 from dualnet.errors import UsageError
 from dualnet.retrieval.questions import NewItem, RecommendQuestion
+from dualnet.serve import changes
 from dualnet.serve import writer as writer_module
 from dualnet.serve.holdings import Usage
 from dualnet.serve.live_state import LiveState, by_key
@@ -110,6 +111,47 @@ def test_what_is_put_and_deleted_again_and_again_is_bounded(folder_of):
     served(folder_of(), scenario)
 
 
+async def _refill_items(service, turn):
+    await service.put_item(f"n{turn}", TITLE, "a")
+    await service.delete_item(f"n{turn}", "b")
+
+
+async def _refill_likes(service, turn):
+    await service.add_events([(f"x{turn}", "i0-0")], "a")
+    await service.take_back_events([(f"x{turn}", "i0-0")], "b")
+
+
+async def _refill_views(service, turn):
+    await service.add_events([(f"x{turn}", "i0-0", "seen")], "a")
+    await service.add_events([(f"x{turn}", "i0-0", "dislike")], "b")
+
+
+async def _refill_views_with_likes(service, turn):
+    await service.add_events([(f"x{turn}", "i0-0", "seen")], "a")
+    await service.add_events([(f"x{turn}", "i0-0")], "b")
+
+
+@pytest.mark.parametrize("refill", [_refill_items, _refill_likes, _refill_views, _refill_views_with_likes])
+def test_two_keys_do_not_make_room_for_each_other(folder_of, tmp_path, refill):
+    """What one key takes the place of, or takes away, may not let both add without end."""
+
+    async def scenario(service):
+        async def refill_often():
+            for turn in range(10):
+                await refill(service, turn)
+
+        with pytest.raises(QuotaError):
+            await refill_often()
+        assert all(held.items <= 3 and held.events <= 4 for held in usage(service).values())
+        return {by: vars(held) for by, held in usage(service).items()}
+
+    async def again(service):
+        return {by: vars(held) for by, held in usage(service).items()}
+
+    told = served(folder_of(), scenario, tmp_path)
+    assert served(folder_of(), again, tmp_path) == told
+
+
 def test_bytes_are_bounded(folder_of):
     async def scenario(service):
         await service.put_item("n1", {"title": "genomes " * 100}, "shop")
@@ -130,6 +172,26 @@ def test_changes_at_one_time_are_counted_together(folder_of):
         found = await asyncio.gather(*calls, return_exceptions=True)
         assert sum(isinstance(one, QuotaError) for one in found) == 7
         assert (await service.gauges())["items_live"] == 3 == usage(service)["shop"].items
+
+    served(folder_of(), scenario)
+
+
+def test_what_is_refused_is_not_kept(folder_of, monkeypatch):
+    monkeypatch.setattr(changes, "MOST_STALE", 5)
+
+    async def scenario(service):
+        for turn in range(30):
+            await service.put_item(f"kept-{turn % 3}", TITLE, "shop")
+            if turn >= 2:
+                with pytest.raises(QuotaError):
+                    await service.put_items(items(f"refused-{turn}-a", f"refused-{turn}-b"), "shop")
+        catalogue = service._live.catalogue
+        assert len(catalogue.index) <= catalogue.size + 5 + 2
+        assert [catalogue.find(f"kept-{turn}") >= 0 for turn in range(3)] == [True] * 3
+        assert all(catalogue.find(key) >= 0 for key in catalogue.model.catalogue_.ids.keys)
+        assert catalogue.find("refused-29-a") == -1
+        await service.put_item("kept-1", {"title": "proteins"}, "shop")
+        assert (await service.item_card("kept-1")).body["title"] == "proteins"
 
     served(folder_of(), scenario)
 
@@ -163,6 +225,20 @@ def test_a_compacted_journal_counts_the_same(folder_of, tmp_path, monkeypatch):
 
     told = served(folder_of(), scenario, tmp_path, items=100, events=100)
     assert served(folder_of(), again, tmp_path, items=100, events=100) == told
+
+
+def test_what_is_replaced_again_and_again_leaves_a_small_journal(folder_of, tmp_path, monkeypatch):
+    """A journal of many short lines, such as notes of deleted items, does not wait for as many long ones."""
+    monkeypatch.setattr(writer_module, "LARGE", 10_000)
+
+    async def scenario(service):
+        for key in service._live.catalogue.model.catalogue_.ids.keys[:30]:
+            await service.delete_item(key, "shop")
+        for turn in range(60):
+            await service.put_item("n1", {"title": f"genomes {turn} " * 200}, "shop")
+        return service._writer.journal.size
+
+    assert served(folder_of(), scenario, tmp_path, events=100, bytes=100_000) < 40_000
 
 
 def test_a_state_gives_the_same_state_when_its_changes_are_applied():

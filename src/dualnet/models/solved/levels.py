@@ -215,9 +215,13 @@ class SolvedLevels:
         content_map = saved_array(tensors, "content_map", n_read, width) if "content_map" in tensors or n_features else None
         axes = saved_array(tensors, "axes", n_read, None) if "axes" in tensors else None
         vectors = saved_columns(tensors, "vector_columns", n_features) if "vector_columns" in tensors else None
+        if along is not None and vectors is not None:
+            raise ArtifactError("content is read along axes or as words and vectors, not both; the model folder was altered")
         beside: int | None = 0
         if choice.content_scale and n_features != 0:
-            beside = n_read if axes is None else axes.shape[1] + (0 if vectors is None else len(vectors))
+            beside = n_read if axes is None else axes.shape[1]
+            if beside is not None and vectors is not None:
+                beside += len(vectors)
         dense = None if beside is None else width + beside
         saved_array(tensors, "rotation", dense, dense)
         saved_array(tensors, "signs", dense)

@@ -9,7 +9,8 @@ from dualnet import Dataset, DualNet, Solved, load
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import ArtifactError, UsageError
 from dualnet.models import learning
-from dualnet.models.solved import joint
+from dualnet.models.levels import LevelWeights
+from dualnet.models.solved import content, joint
 from dualnet.models.solved.levels import SolvedLevels
 
 WORLD = blocks_world()
@@ -63,6 +64,45 @@ def test_vectors_beside_words_leave_no_cosine_of_all_content(beside):
     data = Dataset.from_tables(*beside, text="title", vectors="meaning")
     with pytest.raises(UsageError, match=r"content_weight=0\.2 has no meaning where vectors are read beside words"):
         Solved(**GIVEN, content_weight=0.2).fit(data)
+
+
+def test_a_weight_that_has_no_meaning_is_refused_before_anything_is_trained(beside, monkeypatch):
+    for name in ("_train_networks", "twin"):
+        monkeypatch.setattr(DualNet, name, lambda *_, **__: pytest.fail("this costs hours"))
+    with pytest.raises(UsageError, match="content_weight"):
+        DualNet(**GIVEN, levels=(8,), network_weight=0.5, content_weight=0.2).fit(
+            Dataset.from_tables(*beside, text="title", vectors="meaning")
+        )
+
+
+def test_a_cosine_chosen_on_fewer_features_is_left_out(beside, monkeypatch):
+    """The vocabulary of the training part of a validation is smaller: it may be read as one matrix, and the whole apart."""
+    whole = learning._reader
+    phases = []
+
+    def reader(model, features):
+        phases.append(features)
+        return content.AS_IT_IS if len(phases) == 1 else whole(model, features)
+
+    monkeypatch.setattr(learning, "_reader", reader)
+    monkeypatch.setattr(learning, "_weigh", lambda *_: LevelWeights(content=0.5))
+    model = Solved(**GIVEN).fit(Dataset.from_tables(*beside, text="title", vectors="meaning"))
+    assert len(phases) == 2
+    assert model.choice_.weights.content == 0.5
+    assert model.levels_.reads_vectors_apart
+    assert model.levels_.weights.content == 0
+
+
+@pytest.mark.parametrize("altered", ["axes", "cosine"])
+def test_what_does_not_go_with_vectors_in_an_altered_folder_is_refused(beside, altered):
+    model = Solved(**GIVEN).fit(Dataset.from_tables(*beside, text="title", vectors="meaning"))
+    config, tensors = model._get_state()
+    if altered == "axes":
+        tensors["solved.content_axes"] = np.eye(model.featurizer_.n_features, dtype=np.float32)
+    else:
+        config["weights"]["content"] = 0.5
+    with pytest.raises(ArtifactError, match="altered"):
+        model._set_state(config, tensors)
 
 
 @pytest.mark.parametrize("columns", [[3, 3], [4, 2], [-1, 2], [2, 10_000], [0.5, 1.0], [[1, 2]]], ids=str)
