@@ -210,7 +210,7 @@ def dataset_tables(data: Dataset) -> dict[str, pa.Table]:
     for name, key, content in (("items", "item_id", data.items), ("users", "user_id", data.users)):
         if content is not None:
             table = content.table.drop_columns([text for text in data.pair_texts if text in content.table.column_names])
-            for block in set(content.spec.vectors) & set(content.matrices) - set(table.column_names):
+            for block in sorted(set(content.spec.vectors) & set(content.matrices) - set(table.column_names)):
                 table = table.append_column(block, pa.array(list(np.asarray(content.matrices[block]))))
             tables[name] = table.add_column(0, key, pa.array(content.ids.keys))
     return tables
@@ -223,6 +223,8 @@ def new_items(
     fitted: Content | None,
     item: str = "item_id",
     form: TableForm = STANDARD,
+    *,
+    named: bool = False,
 ) -> Content:
     """Return a table of new items as content whose columns have the kinds that were fitted, whatever type they come in.
 
@@ -240,6 +242,8 @@ def new_items(
         The id column; ``item_id`` is taken too.
     form : TableForm
         How a text table is written.
+    named : bool
+        Whether that column was named for this very table: no other one is taken then.
 
     Raises
     ------
@@ -249,10 +253,9 @@ def new_items(
     loaded = load_source(source, "the new items", form)
     refuse_unread(form, loaded)
     found = loaded.table.column_names
-    if item not in found and "item_id" not in found:
-        raise DataError(
-            f"{loaded.name} need an id column '{item}'; found {', '.join(found)}. Call the column with the ids item_id"
-        )
+    if item not in found and (named or "item_id" not in found):
+        remedy = "Name the one with the ids" if named else "Call the column with the ids item_id"
+        raise DataError(f"{loaded.name} need an id column '{item}'; found {', '.join(found)}. {remedy}")
     item = item if item in found else "item_id"
     keys: list[Key] = ids_of(loaded, item, "item").tolist()
     if not ids.is_integer and len(ids):
@@ -269,7 +272,9 @@ def new_items(
     return beside(content, path_of(source, "items").parent) if isinstance(source, str | os.PathLike) else content
 
 
-def read_new_items(path: Path, model: Any, item: str = "item_id", form: TableForm = STANDARD) -> Content:
+def read_new_items(
+    path: Path, model: Any, item: str = "item_id", form: TableForm = STANDARD, *, named: bool = False
+) -> Content:
     """Return a file of new items as content for a fitted model; see `new_items`.
 
     Raises
@@ -281,7 +286,7 @@ def read_new_items(path: Path, model: Any, item: str = "item_id", form: TableFor
         raise CapabilityError(
             f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
         )
-    return new_items(path, model.catalogue_.ids, model.featurizer_, model.catalogue_.content, item, form)
+    return new_items(path, model.catalogue_.ids, model.featurizer_, model.catalogue_.content, item, form, named=named)
 
 
 def _content(loaded: LoadedTable, column: str, spec: ContentSpec, ready: Ready | None = None) -> Content:
