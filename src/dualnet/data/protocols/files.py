@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 
-from ...errors import DataError, UsageError
+from ...errors import DataError, DualNetWarning, UsageError
 from ...ids import IdMap, Rows
 from ...rng import generator
 from ...typed_values import typed
@@ -173,13 +174,20 @@ def _covering(content: Content, items: IdMap, missing: MissingContent) -> Conten
 
 def _candidate_rows(data: Dataset, testing: Mask, candidates: IdMap) -> Rows:
     """Return the rows of the given candidates that are there; every item of the test must be among them."""
-    rows = data.interactions.items.find(candidates)
-    rows = np.unique(rows[rows >= 0])
+    found = data.interactions.items.find(candidates)
+    rows = np.unique(found[found >= 0])
     lost = np.setdiff1d(items_of(data, testing), rows)
     if len(lost):
         raise DataError(
             f"{len(lost):,} items of the test are no candidates, such as {data.interactions.items.key(int(lost[0]))!r}, so that they"
             " could never be found; add them to the candidates, or remove their pairs from the test"
+        )
+    if len(rows) < len(candidates):
+        warnings.warn(
+            f"{len(candidates) - len(rows):,} of {len(candidates):,} candidates are in no file and have no content, such as"
+            f" {candidates.key(int(np.argmin(found)))!r}; they are not ranked, and the list is shorter without them",
+            DualNetWarning,
+            stacklevel=3,
         )
     return np.asarray(rows, np.int64)
 
