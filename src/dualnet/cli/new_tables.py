@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .arguments import words
 from .given_options import refuse_tables
 from .run_folder import EventColumns, read_event_columns
 
@@ -90,7 +91,7 @@ def form_of(columns: EventColumns, given: FormOptions, *, of_events: bool = Fals
     names = columns.column_names if of_events or given.column_names is not None else ""
     said = any(value is not None for value in (getattr(given, name) for name in OF_FORM))
     return TableForm(
-        columns.separator, columns.encoding, columns.comment, tuple(name.strip() for name in names.split(",") if name.strip()),
+        columns.separator, columns.encoding, columns.comment, words(names),
         hinted=not said,
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from .arguments import words
 from .new_tables import OF_FORM, FormOptions, form_of
 from .run_folder import EventColumns
 
@@ -70,8 +71,10 @@ class NewTables:
         if given.column_names is None:
             # names that the fit was given are a hint; names that are given here are about this table alone
             form = self._form(self.events, form if _has_fields(self.events) else replace(form, columns=()))
-        reading = {name: value for name, value in asdict(columns).items() if name not in OF_FORM}
-        return read_new_pairs(self.events, model.users_, model.catalogue_.ids, **reading, weight=weight, form=form)
+        reading = {name: value for name, value in asdict(columns).items() if name not in (*OF_FORM, "likes")}
+        return read_new_pairs(
+            self.events, model.users_, model.catalogue_.ids, **reading, likes=words(columns.likes), weight=weight, form=form
+        )
 
     def _form(self, path: Path, form: TableForm) -> TableForm:
         """Return a form for one of the tables: where it is about another one, it is a hint for this one."""

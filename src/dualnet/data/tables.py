@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
+from scipy.sparse import issparse
 
 from ..errors import CapabilityError, DataError, DualNetWarning, UsageError
 from ..ids import IdMap, Key
@@ -211,7 +212,9 @@ def dataset_tables(data: Dataset) -> dict[str, pa.Table]:
         if content is not None:
             table = content.table.drop_columns([text for text in data.pair_texts if text in content.table.column_names])
             for block in sorted(set(content.spec.vectors) & set(content.matrices) - set(table.column_names)):
-                table = table.append_column(block, pa.array(list(np.asarray(content.matrices[block]))))
+                matrix = content.matrices[block]
+                rows = np.asarray(matrix.toarray() if issparse(matrix) else matrix)
+                table = table.append_column(block, pa.array(list(rows)))
             tables[name] = table.add_column(0, key, pa.array(content.ids.keys))
     return tables
 
