@@ -144,9 +144,8 @@ def dataset_from_tables(
         known = load_source(users, "the users table", replace(form, columns=_names(user_column_names)))
         if not user_spec.columns:
             others = ", ".join(name for name in known.table.column_names if name != user)
-            raise UsageError(
-                f"no column of {known.name} was named; say which of {others} count, with user_categories= or user_numbers="
-            )
+            remedy = f"say which of {others} count, with user_categories= or user_numbers=" if others else "leave it out"
+            raise UsageError(f"no column of {known.name} {'was named' if others else 'says anything of users'}; {remedy}")
         profile = _content(known, user, user_spec)
         user_keys, profile = one_kind_of_ids(user_keys, profile)
         present = profile.ids.find(user_keys) >= 0
