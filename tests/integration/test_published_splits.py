@@ -138,7 +138,9 @@ def test_items_without_a_row_are_told_with_an_option_that_keeps_them(published, 
     assert main(SPLIT) == 3
     assert "pass --missing-content zero" in capsys.readouterr().err
     assert main([*SPLIT, "--missing-content", "zero"]) == 0
+    capsys.readouterr()
     assert main([*SPLIT[:-1], "dropped", "--missing-content", "drop"]) == 0
+    assert "pairs of the files were left out, for their items have no content row" in capsys.readouterr().err
 
 
 def test_files_beside_a_named_data_set_are_read_by_their_own_columns(published, capsys):

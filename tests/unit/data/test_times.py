@@ -152,7 +152,7 @@ def test_said_formats(values, form, expected):
 
 def test_formats_that_are_wrong_or_do_not_fit():
     with pytest.raises(UsageError, match="time_format 'weeks' is not known"):
-        Dataset.from_tables(pa.table({"user_id": ["a"], "item_id": ["x"]}), time_format="weeks")
+        seconds(["2020-12-01"], "weeks")
     with pytest.raises(DataError, match="row 2: '2020-13-01' in column 't' is not a time as '%Y-%m-%d'"):
         seconds(["2020-12-01", "2020-13-01"], "%Y-%m-%d")
 

@@ -104,7 +104,9 @@ def from_files(
     present = [(number, part) for number, part in numbered if part is not None]
     content = data.items if data is not None else None
     if content is not None and missing_content == "drop":
-        present = [(number, part.select(items=np.flatnonzero(content.ids.find(part.items) >= 0))) for number, part in present]
+        kept = [(number, _with_rows(part, content)) for number, part in present]
+        _say_dropped([part for _, part in present], [part for _, part in kept])
+        present = kept
     parts = [part for _, part in present]
     users, items = all_ids([part.users for part in parts], "user"), all_ids([part.items for part in parts], "item")
     if content is not None:
@@ -162,6 +164,22 @@ def _check_words(kind: Kind, candidates: object, missing_content: MissingContent
         raise UsageError(
             "kind is auto, warm or cold, candidates task, all or the ids of items, missing_content error, zero or drop; got"
             f" {kind!r}, {candidates!r} and {missing_content!r}"
+        )
+
+
+def _with_rows(part: Interactions, content: Content) -> Interactions:
+    """Return the pairs of items that have a row of content."""
+    return part.select(items=np.flatnonzero(content.ids.find(part.items) >= 0))
+
+
+def _say_dropped(before: Sequence[Interactions], after: Sequence[Interactions]) -> None:
+    """Say how many pairs went with the items that were left out: figures without them are those of another division."""
+    lost, every = sum(part.n_pairs for part in before) - sum(part.n_pairs for part in after), sum(p.n_pairs for p in before)
+    if lost:
+        warnings.warn(
+            f"{lost:,} of {every:,} pairs of the files were left out, for their items have no content row",
+            DualNetWarning,
+            stacklevel=3,
         )
 
 
