@@ -84,7 +84,8 @@ class NewTables:
 
 def _has_fields(path: Path) -> bool:
     """Return whether a file has fields with separators, as far as its name tells."""
+    from ..data.json_lines import JSON_SUFFIXES
     from ..data.packed import format_of
-    from ..data.read_table import FEATHER, JSON_SUFFIXES, PARQUET
+    from ..data.read_table import FEATHER, PARQUET
 
     return format_of(path) not in (*FEATHER, *PARQUET, *JSON_SUFFIXES)
