@@ -84,7 +84,7 @@ class NewTables:
 
 def _has_fields(path: Path) -> bool:
     """Return whether a file has fields with separators, as far as its name tells."""
-    from ..data.json_lines import JSON_SUFFIXES
+    from ..data.json_lines import SUFFIXES as JSON_SUFFIXES
     from ..data.packed import format_of
     from ..data.read_table import FEATHER, PARQUET
 
