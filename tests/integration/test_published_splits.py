@@ -138,4 +138,18 @@ def test_items_without_a_row_are_told_with_an_option_that_keeps_them(published, 
     assert main(SPLIT) == 3
     assert "pass --missing-content zero" in capsys.readouterr().err
     assert main([*SPLIT, "--missing-content", "zero"]) == 0
+    capsys.readouterr()
     assert main([*SPLIT[:-1], "dropped", "--missing-content", "drop"]) == 0
+    assert "pairs of the files were left out, for their items have no content row" in capsys.readouterr().err
+
+
+def test_files_beside_a_named_data_set_are_read_by_their_own_columns(published, capsys):
+    for name, step in (("train", 0), ("test", 7)):
+        rows = "".join(f"{user},{(3 * user + step + k) % 20}\n" for user in range(15) for k in range(3 if step == 0 else 1))
+        Path(f"{name}-named.csv").write_text(f"reader,paper\n{rows}")
+    ask = ["split", "demo", "--out", "named", "--user-column", "reader", "--item-column", "paper"]
+    files = ["--protocol", "files", "--train", "train-named.csv", "--test", "test-named.csv"]
+    assert main([*ask, *files, "--missing-content", "zero"]) == 0, capsys.readouterr().err
+    capsys.readouterr()
+    assert main([*ask, "--protocol", "citeulike2"]) == 2
+    assert "--user-column, --item-column mean nothing for 'demo'" in capsys.readouterr().err

@@ -96,3 +96,17 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     told = capsys.readouterr().err
     assert "--items" in told
     assert "items=" not in told
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("fit", "lower --set learning_rate=0.1 and give --set epochs=3"),
+        ("bench", "lower --set MODEL.learning_rate=0.1 and give --set MODEL.epochs=3"),
+        ("tune", "lower --set learning_rate=0.1 and give --set epochs=3"),
+        ("update", "lower --learning-rate 0.1 and give --epochs 3"),
+        ("plan", "lower --set learning_rate=0.1 and give --epochs 3"),
+    ],
+)
+def test_parameters_of_a_model_are_options_of_an_update_alone(command: str, told: str) -> None:
+    assert as_options("lower learning_rate=0.1 and set epochs=3", command) == told

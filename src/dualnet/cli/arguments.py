@@ -218,7 +218,7 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
         "comment": tables.comment, "column_names": words(tables.column_names), "item_column_names": words(tables.item_column_names),
         "user_column_names": words(tables.user_column_names),
     }  # fmt: skip
-    if data is None or (data != "demo" and data not in sources.known()):
+    if not is_named(data):
         # in Python texts may come later, with Dataset.with_pair_texts
         refuse_alone(columns, {name: (PARTNERS[name][0], ("text",)) for name in TEXT_READING})
     if data is None or asked:
@@ -227,7 +227,7 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
                 "give either tables (DATA, --items, --users) or queries (--sql, --items-sql, --users-sql), not both"
             )
         loaded = load_sql(tables, columns)
-    elif data == "demo" or data in sources.known():
+    elif data is not None and is_named(data):
         own = replace(tables, text_encoder=TableOptions.text_encoder)
         refuse_tables(own, f"means nothing for '{data}', a named data set that comes with tables of its own")
         loaded = synthetic.library() if data == "demo" else sources.load(data)
@@ -240,11 +240,16 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
     return loaded if content is None else loaded.with_content(words(content))
 
 
-def tables_read(data: str | None, loaded: Dataset) -> str:
-    """Return what tells tables, and how they are read, from others; empty for named data that are read as usual."""
+def is_named(data: str | None) -> bool:
+    """Return whether an argument names one of the data sets that come with tables of their own."""
     from ..data import sources
 
-    if data != "demo" and data not in sources.known():
+    return data is not None and (data == "demo" or data in sources.known())
+
+
+def tables_read(data: str | None, loaded: Dataset) -> str:
+    """Return what tells tables, and how they are read, from others; empty for named data that are read as usual."""
+    if not is_named(data):
         return loaded.fingerprint()
     encoder = TableOptions.text_encoder if loaded.items is None else loaded.items.spec.text_encoder
     return "" if encoder == TableOptions.text_encoder else f"text_encoder={encoder}"

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .evaluate import model_folder
-from .new_tables import UserFormOptions, columns_of_run, form_of, refuse_form_options
+from .given_options import refuse_given
+from .new_tables import UserFormOptions, columns_of_run, form_of, read_given_items, refuse_form_options
 from .option_groups import with_options
 from .output import JsonFlag, print_json, say
 from .output_file import check_output_file
 
 if TYPE_CHECKING:
-    from ..data.delimited import TableForm
     from ..data.interactions import Interactions
     from ..models.base import Recommender
     from .run_folder import EventColumns
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 @with_options(UserFormOptions, "given_form")
 def encode(
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
     out: Annotated[Path, typer.Option("--out", help="Parquet file to write: id, title, vector.")],
     items: Annotated[
@@ -48,7 +49,6 @@ def encode(
       dualnet encode run --out items.parquet
       dualnet encode run --histories events.csv --out users.parquet
     """
-    from ..data.tables import read_new_items
     from ..errors import UsageError
     from ..exports.parquet import write_parquet
     from ..exports.source import items_of, users_of
@@ -58,17 +58,17 @@ def encode(
         raise UsageError("give one of --items, --histories and --users")
     if items is None and histories is None:
         refuse_form_options(given_form, "means nothing without --items or --histories, the table it is about")
+    if histories is None:
+        refuse_given(context, ["user_column"], "means nothing without --histories, the table of users")
     check_output_file(out, ".parquet", overwrite=overwrite)
     columns = columns_of_run(run, given_form)
     model = load(model_folder(run))
     if histories is not None:
-        source = users_of(model, _read_histories(histories, model, columns, form_of(columns, given_form)))
+        source = users_of(model, _read_histories(histories, model, columns, given_form))
     elif users:
         source = users_of(model)
     else:
-        source = items_of(
-            model, None if items is None else read_new_items(items, model, columns.item, form_of(columns, given_form))
-        )
+        source = items_of(model, None if items is None else read_given_items(items, model, columns, given_form))
     written, layout = write_parquet(source, out), source.layout
     if as_json:
         print_json({"file": str(out), "vectors": written, "width": layout.width, "sparse_width": layout.sparse_width})
@@ -76,17 +76,20 @@ def encode(
         say(f"wrote {written:,} vectors of {layout.width or layout.sparse_width} numbers to {out}")
 
 
-def _read_histories(path: Path, model: Recommender, columns: EventColumns, form: TableForm) -> Interactions:
+def _read_histories(path: Path, model: Recommender, columns: EventColumns, given: UserFormOptions) -> Interactions:
     from ..data.id_columns import ids_of
     from ..data.interactions import Interactions
     from ..data.lone_arguments import refuse_unread
     from ..data.tables import load_source
     from ..errors import DataError, UnknownIdError
 
+    form = form_of(columns, given)
     loaded = load_source(path, "the histories", form)
     refuse_unread(form, loaded)
     found = loaded.table.column_names
-    user, item = (named if named in found else usual for named, usual in ((columns.user, "user_id"), (columns.item, "item_id")))
+    # those of the fit are a hint, those of the command line are not
+    user = columns.user if columns.user in found or given.user_column is not None else "user_id"
+    item = columns.item if columns.item in found or given.item_column is not None else "item_id"
     for name, option in ((user, "--user-column"), (item, "--item-column")):
         if name not in found:
             raise DataError(f"{path} has no column '{name}'; found {', '.join(found)}. Say which it is with {option}")

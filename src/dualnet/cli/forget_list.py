@@ -52,7 +52,7 @@ class ForgetList:
         keys: list[Key] = []
         for value in values:
             path = Path(value)
-            if _is_there(path):
+            if value.strip() and _is_there(path):
                 if value in model.users_:
                     raise UsageError(
                         f'--forget {value!r:.80} is both a file and a user; write ./{value} for the file, or "{value}" in quotes'
@@ -91,20 +91,22 @@ def _is_there(path: Path) -> bool:
 
 
 def _is_named_like_a_file(value: str) -> bool:
+    from ..data.packed import format_of
     from ..data.read_table import FORMATS
 
-    return Path(value).suffix.lower() in (".txt", *FORMATS)
+    return format_of(Path(value)) in (".txt", *FORMATS)
 
 
 def _from_file(path: Path, users: IdMap, column: str) -> list[Key]:
     from ..data.id_columns import ids_of
     from ..data.open_input import read_regular, reading
+    from ..data.packed import format_of, unpacked
     from ..data.read_table import FORMATS
     from ..data.tables import load_source
     from ..errors import DataError
     from ..ids import clean_id
 
-    if path.suffix.lower() in FORMATS:
+    if format_of(path) in FORMATS:
         loaded = load_source(path, "the list of users to forget")
         if column not in loaded.table.column_names:
             raise DataError(
@@ -113,8 +115,14 @@ def _from_file(path: Path, users: IdMap, column: str) -> list[Key]:
             )
         return [users.parse(str(key)) for key in dict.fromkeys(ids_of(loaded, column, "user").tolist())]
     with reading(path, DataError, "write it as UTF-8 text with one id a line"):
-        text = read_regular(path, LARGEST).decode("utf-8-sig")
-    keys = [users.parse(plain) for line in text.split("\n") if (plain := clean_id(line))]
+        text = unpacked(read_regular(path, LARGEST), path)[0].decode("utf-8-sig")
+    lines = list(filter(None, map(clean_id, text.split("\n"))))
+    several = next(
+        (line for line in lines if line not in users and any(part.strip() in users for part in line.split(","))), None
+    )
+    if several is not None:  # it would be taken for one id that nobody has, and nobody would be forgotten
+        raise DataError(f"{path}: the line {several[:80]!r} holds several ids; write one id a line")
+    keys = [users.parse(line) for line in lines]
     if not keys:
         raise DataError(f"{path} holds no id; write one id a line")
     return keys

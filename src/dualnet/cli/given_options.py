@@ -34,9 +34,9 @@ def refuse_given(context: typer.Context, names: Iterable[str], why: str) -> None
     flags = {parameter.name: parameter.opts[0] for parameter in context.command.params}
     given = []
     for name in names:
-        source = context.get_parameter_source(name)
+        flag, source = flags[name], context.get_parameter_source(name)  # a name that the command has not is a fault of ours
         if source is not None and source.name == "COMMANDLINE":
-            given.append(flags[name])
+            given.append(flag)
     _refuse(given, why)
 
 

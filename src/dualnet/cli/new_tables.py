@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .arguments import words
 from .given_options import refuse_tables
 from .run_folder import EventColumns, read_event_columns
 
 if TYPE_CHECKING:
+    from ..data.content import Content
     from ..data.delimited import TableForm
+    from ..models.base import Recommender
 
 OF_FORM = ("separator", "encoding", "comment", "column_names")
 
@@ -54,12 +57,16 @@ def columns_of_run(run: Path, given: FormOptions) -> EventColumns:
     given : FormOptions
         What the command line says.
     """
-    told = {
+    return replace(read_event_columns(run), **columns_given(given))
+
+
+def columns_given(given: FormOptions) -> dict[str, Any]:
+    """Return what the command line says, by the names of `EventColumns`."""
+    return {
         field.name.removesuffix("_column"): value
         for field in fields(given)
         if (value := getattr(given, field.name)) is not None
     }
-    return replace(read_event_columns(run), **told)
 
 
 def refuse_form_options(given: FormOptions, why: str) -> None:
@@ -84,6 +91,25 @@ def form_of(columns: EventColumns, given: FormOptions, *, of_events: bool = Fals
     names = columns.column_names if of_events or given.column_names is not None else ""
     said = any(value is not None for value in (getattr(given, name) for name in OF_FORM))
     return TableForm(
-        columns.separator, columns.encoding, columns.comment, tuple(name.strip() for name in names.split(",") if name.strip()),
+        columns.separator, columns.encoding, columns.comment, words(names),
         hinted=not said,
     )  # fmt: skip
+
+
+def read_given_items(path: Path, model: Recommender, columns: EventColumns, given: FormOptions) -> Content:
+    """Return a table of new items as content for a model.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    model : Recommender
+        Fitted.
+    columns : EventColumns
+        Of the run, with what was given.
+    given : FormOptions
+        What the command line says.
+    """
+    from ..data.tables import read_new_items
+
+    return read_new_items(path, model, columns.item, form_of(columns, given), named=given.item_column is not None)

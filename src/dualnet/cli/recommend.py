@@ -12,7 +12,7 @@ from .asker import check_one_asker, stored_user
 from .evaluate import model_folder
 from .given_options import refuse_given
 from .id_lists import id_list
-from .new_tables import FormOptions, columns_of_run, form_of, refuse_form_options
+from .new_tables import FormOptions, columns_of_run, read_given_items, refuse_form_options
 from .option_groups import with_options
 from .output import JsonFlag, note, print_json, say
 from .output_file import check_output_file
@@ -94,10 +94,7 @@ def recommend(
     fresh = None
     ids = model.catalogue_.ids
     if new_items is not None:
-        from ..data.tables import read_new_items
-
-        columns_read = columns_of_run(run, given_form)
-        fresh = read_new_items(new_items, model, columns_read.item, form_of(columns_read, given_form))
+        fresh = read_given_items(new_items, model, columns_of_run(run, given_form), given_form)
         ids = ids.extend([key for key in fresh.ids if key not in ids])
     if new_share and len(ids) == len(model.items_):
         note("note: --new-share shares nothing out, for no item is new; give new ones with --new-items")

@@ -50,7 +50,13 @@ class EventColumns:
     likes: str = ""
 
     def overridden(
-        self, user: str | None, item: str | None, rating: str | None, threshold: float | None, event: str | None = None
+        self,
+        user: str | None,
+        item: str | None,
+        rating: str | None,
+        threshold: float | None,
+        event: str | None = None,
+        likes: str | None = None,
     ) -> EventColumns:
         """Return these columns with what a command says otherwise.
 
@@ -66,7 +72,7 @@ class EventColumns:
         return replace(
             self, user=user or self.user, item=item or self.item, rating=chosen, threshold=kept if threshold is None else threshold,
             event=typed, unrated=None if chosen is None else self.unrated,
-            likes=self.likes if typed == self.event else "",
+            likes=likes if likes is not None else self.likes if typed == self.event else "",
         )  # fmt: skip
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ _ARGUMENT = re.compile(r"((?<![-\w])set )?(?<![\w.\-(\[/=])([a-z]\w*)=('[^']*'|[
 _NAME = re.compile(r"(?<!\] )(?<![\w.\-('\"\[/=])([a-z]+(?:_[a-z]+)+)(?![\w.='\"/(\]])")
 _CALL = re.compile(r"(\b[\w.]+\([^()]*\))")  # DualNet(epochs=2) is Python, and meant so
 _ADVICE = re.compile(r"\b(?:give|use|say|pass|with|or|write|lower|raise|take) $")
+_OF_TRAINING = ("epochs", "learning_rate")  # options of `update`, parameters of models for all other commands
 _OF_MODELS = ("bench", "reproduce")  # where a parameter is that of one of several models
 
 
@@ -69,7 +70,8 @@ def _flags(command: str = "") -> Mapping[str, tuple[str, bool]]:
     def walk(part: Any, *, inside: bool) -> None:
         for parameter in part.params:
             longest = max(parameter.opts, key=len)
-            if longest.startswith("--") and parameter.name not in ("help", "json"):
+            elsewhere = not command and parameter.name in _OF_TRAINING
+            if longest.startswith("--") and parameter.name not in ("help", "json") and not elsewhere:
                 found.setdefault(parameter.name, (longest, bool(getattr(parameter, "is_flag", False))))
         for called, inner in getattr(part, "commands", {}).items() if inside else ():
             if called != "plan":  # its options are called as the parameters of models are, which others take with --set

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,7 +57,11 @@ def split(
 
     if protocol in ("files", "temporal"):
         refuse_given(context, ["seed"], f"means nothing for protocol '{protocol}', which draws nothing")
-    loaded = arg.load_data(data, tables, content)
+    own = tables  # a named data set needs no options of tables: these three are about the files
+    if protocol == "files" and arg.is_named(data):
+        usual = arg.TableOptions
+        own = replace(tables, user=usual.user, item=usual.item, missing_content=usual.missing_content)
+    loaded = arg.load_data(data, own, content)
     options: dict[str, object] = {
         "cold": cold, "folds": folds, "fold": fold, "candidates": candidates, "fit_on": fit_on, "train": train, "test": test,
         "validation": validation, "shown": shown, "layout": layout, "base": base, "header": header, "kind": kind,

@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,11 +19,12 @@ from . import arguments as arg
 from .evaluate import model_folder
 from .forget_list import ForgetList
 from .given_options import refuse_given
-from .new_tables import OF_FORM, UserFormOptions, columns_of_run, form_of
+from .new_tables import UserFormOptions, columns_given
 from .option_groups import with_options
 from .output import JsonFlag, note, print_json, print_table, say
 from .run_folder import EventColumns, read_event_columns, read_model_name, write_run_file
 from .run_lock import STAGED, alone, locked
+from .update_tables import NewTables
 
 if TYPE_CHECKING:
     from ..models.base import Recommender
@@ -58,6 +59,9 @@ def update(
     event: Annotated[
         str | None, typer.Option("--event-column", help="Column with like, seen or dislike; that of `fit` by default.")
     ] = None,
+    likes: Annotated[
+        str | None, typer.Option("--likes", help="Values of that column that are likes; those of `fit` by default.")
+    ] = None,
     weight: Annotated[str | None, typer.Option("--weight", help="Column with the weight of an event.")] = None,
     forget: Annotated[
         list[str] | None,
@@ -91,26 +95,16 @@ def update(
       dualnet update run --events new.csv --hold-out 0.1 --overwrite
       dualnet update run --forget gone.txt --overwrite
     """
-    from ..data.new_rows import read_new_pairs, read_new_users
-    from ..data.tables import read_new_items
-    from ..errors import TrainingError, UsageError
+    from ..errors import TrainingError
     from ..models.registry import load
     from ..models.update_check import compare, hide_pairs, is_worse
     from ..train.options import RunOptions
 
-    if events is None and items is None and not forget:
-        raise UsageError("there is nothing to update from: give --events, --items or both, or --forget")
-    if events is None and items is None:
-        refuse_given(context, ["users", "item", "threads", "track", "track_to"], "means nothing with --forget alone")
-    if hold_out is not None and events is None:
-        raise UsageError("--hold-out hides new pairs, so it needs --events")
-    if events is None:
-        of_events = ["column_names", "rating", "threshold", "event", "weight", "epochs", "learning_rate"]
-        refuse_given(context, of_events, "means nothing without --events, the table of new events")
+    _refuse_lone(context, events, items, users, forget, hold_out)
     target = _target(run, out, overwrite)
     fitted = read_event_columns(run)
-    columns = fitted.overridden(given_form.user_column, given_form.item_column, rating, threshold, event)
-    form = form_of(columns_of_run(run, given_form), given_form, of_events=True)
+    columns = fitted.overridden(given_form.user_column, given_form.item_column, rating, threshold, event, likes)
+    columns = replace(columns, **columns_given(given_form))
     if columns != EventColumns():
         note(f"reading {columns}")
     with alone(target, _locked):
@@ -118,18 +112,9 @@ def update(
         gone = None if not forget else ForgetList.read(forget, model, columns.user)
         forgotten = 0 if gone is None else gone.apply(model)
         n_old_items = len(model.items_)
-        content = None if items is None else read_new_items(items, model, columns.item, replace(form, columns=()))
-        user_table = None
-        if users is not None:
-            if model.user_featurizer_ is None:
-                raise UsageError(f"{run} was fitted without user columns, so --users has nothing to add")
-            user_table = read_new_users(
-                users, model.users_, model.user_featurizer_.spec, user=columns.user, form=replace(form, columns=())
-            )
-        pairs = hidden = before = None
-        if events is not None:
-            reading = {name: value for name, value in asdict(columns).items() if name not in OF_FORM}
-            pairs = read_new_pairs(events, model.users_, model.catalogue_.ids, **reading, weight=weight, form=form)
+        tables = NewTables(events, items, users)
+        content, user_table = tables.read_items(model, columns, given_form), tables.read_users(model, columns, given_form)
+        pairs, hidden, before = tables.read_pairs(model, columns, given_form, weight), None, None
         left_out = 0
         if gone is not None and pairs is not None:
             pairs, left_out = gone.left_out_of(pairs)
@@ -171,12 +156,37 @@ def update(
     _say(figures)
     if told is not None:
         note(
-            f"forgot {forgotten:,} of the {told['named']:,} users that --forget names, the others are not in the model; left"
-            f" {left_out:,} users out of the new events"
+            f"forgot {forgotten:,} of the {told['named']:,} users that --forget names"
+            f"{', the others are not in the model' * (forgotten < told['named'])}; left {left_out:,} users out of the new events"
         )
     if added is not None:
         note(_summary(added))
     say(f"{target / 'model'}: {model.info_['users']:,} users, {model.info_['items']:,} items, {model.info_['pairs']:,} pairs")
+
+
+def _refuse_lone(
+    context: typer.Context,
+    events: Path | None,
+    items: Path | None,
+    users: Path | None,
+    forget: list[str] | None,
+    hold_out: float | None,
+) -> None:
+    """Refuse options without the table that they are about."""
+    from ..errors import UsageError
+
+    if events is None and items is None and not forget:
+        raise UsageError("there is nothing to update from: give --events, --items or both, or --forget")
+    if events is None and items is None:
+        alone_useless = ["users", "item_column", "separator", "encoding", "comment", "threads", "track", "track_to"]
+        refuse_given(context, alone_useless, "means nothing with --forget alone")
+    if hold_out is not None and events is None:
+        raise UsageError("--hold-out hides new pairs, so it needs --events")
+    if events is None:
+        of_events = ["column_names", "rating", "threshold", "event", "likes", "weight", "epochs", "learning_rate"]
+        refuse_given(context, of_events, "means nothing without --events, the table of new events")
+        if users is None and not forget:
+            refuse_given(context, ["user_column"], "means nothing without a table of users or of events")
 
 
 def _locked(target: Path) -> int | None:

@@ -104,8 +104,13 @@ class ContentSpec:
         UsageError
             If what follows ``tfidf+`` or ``hashing+`` is no model.
         """
-        words, plus, model = self.text_encoder.partition("+")
+        words, plus, model = (part.strip() for part in self.text_encoder.partition("+"))
         if words not in WORD_ENCODERS or not plus:
+            before, _, last = self.text_encoder.rpartition("+")
+            if before and last.strip() in WORD_ENCODERS:
+                raise UsageError(
+                    f"text_encoder={self.text_encoder!r} names the words last; write {last.strip()}+{before.strip()}"
+                )
             return (self.text_encoder,)
         if not model or model in WORD_ENCODERS:
             raise UsageError(

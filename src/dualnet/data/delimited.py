@@ -177,7 +177,8 @@ def read_delimited(text: str, path: Path, suffix: str, form: TableForm = STANDAR
         For a header or line that cannot be used.
     """
     text, skipped, told = _without_preface(text, form)
-    refuse_grouped(text, path)
+    if form.separator is None or form.separator.strip() != ":":
+        refuse_grouped(text, path)
     separator = form.separator or told or _separator(text, path, suffix, form)
     try:
         rows = _rows(text, path, separator, form, None)
@@ -195,7 +196,8 @@ def read_delimited(text: str, path: Path, suffix: str, form: TableForm = STANDAR
     if header and _is_header([row for _, row in rows[:SAMPLE]], form.columns):
         names = rows.pop(0)[1]
         warnings.warn(
-            f"{path.name}: its first line ({', '.join(names)[:80]}) names columns, and was left out, as other names were given",
+            f"{path.name}: its first line ({', '.join(names)[:80]}) names columns, and was left out, as names were given; if it is a"
+            " row, write the names as the first line of the file instead",
             DualNetWarning,
             stacklevel=2,
         )

@@ -102,13 +102,22 @@ def checked_numbers(values: ArrayLike, kind: type[np.generic], what: str) -> NDA
     Raises
     ------
     DataError
-        For what is no number; dates are none, for their unit is not said.
+        For what is no number, or none of that kind, such as a missing time; dates are none, for their unit is not said.
     """
     try:
         given = np.asarray(values)
-        if given.dtype.kind in "mM":
+        if given.dtype.kind in "mMc":
             raise DataError(f"{what} are of kind {given.dtype}; give numbers, times as whole seconds since 1970")
-        return given.astype(kind, copy=False)
+        with np.errstate(invalid="ignore"):
+            found = given.astype(kind, copy=False)
+        if np.issubdtype(kind, np.integer) and given.dtype.kind in "fuO":
+            numbers = given.astype(np.float64)
+            lost = ~(np.abs(numbers) < 2.0**63)  # also where it is missing
+            if lost.any():
+                raise DataError(
+                    f"{what} {listing(numbers[lost].tolist())} are no whole seconds since 1970; fill or remove those pairs"
+                )
+        return found
     except (ValueError, TypeError, OverflowError) as error:
         if isinstance(error, DataError):
             raise

@@ -14,6 +14,7 @@ from .interactions import Interactions
 from .other_events import DISLIKE, EVENT_TYPES, LIKE, SEEN
 from .read_table import LoadedTable
 from .table_values import column_of, numbers_of
+from .values import UnfitError, label_of
 
 Place = Callable[[int], str]  # names the file and the line of a row
 
@@ -133,12 +134,28 @@ def types_by_name(values: Sequence[Any], likes: Sequence[str], column: str, tabl
     DataError
         If one of them never occurs and should.
     """
-    words = np.array(["" if value is None else str(value).strip() for value in values], dtype=object)
-    there = sorted(set(words.tolist()))
-    for name in likes if table is not None else ():
-        if name not in there:
-            raise DataError(f"{table}: no event has {name!r} in column '{column}'.{nearest(name, there)}")
-    return np.where(np.isin(words.astype(str), list(likes)), LIKE, SEEN).astype(np.uint8)
+    wanted = {_word(name, {}): name for name in likes}
+    known: dict[tuple[type, Any], str] = {}
+    words = [_word(value, known) for value in values]
+    there = set(words)
+    for word, name in wanted.items() if table is not None else ():
+        if word not in there:
+            raise DataError(f"{table}: no event has {name!r} in column '{column}'.{nearest(word, sorted(filter(None, there)))}")
+    return np.array([LIKE if word in wanted else SEEN for word in words], np.uint8)
+
+
+def _word(value: Any, known: dict[tuple[type, Any], str]) -> str:
+    """Return what an event is called, the same in every type of table: 1, 1.0 and "1" are one word, True and "true" another."""
+    key = (type(value), value if isinstance(value, str | int | float) else None)
+    if key[1] is None or key not in known:
+        try:
+            word = label_of(value) or ""
+        except UnfitError:
+            word = str(value)
+        if key[1] is None:
+            return word
+        known[key] = word
+    return known[key]
 
 
 def types_of_ratings(ratings: NDArray[np.float64], threshold: float, table: str) -> NDArray[np.uint8]:

@@ -56,7 +56,8 @@ def order_of(split: Split) -> IdOrder | None:
         hidden[there] += more[2][rows[there]]
     # chance that all of the shown ones come first, or last: two of the ways to place them
     steps = np.minimum(shown, hidden)
-    chance = 2 / np.where(steps > 1, (shown + hidden) * (shown + hidden - 1) / 2, shown + hidden)
+    ways = np.where(steps > 1, (shown + hidden) * (shown + hidden - 1) / 2, shown + hidden)
+    chance = 2 / np.maximum(ways, 1)
     told = (shown > 0) & (hidden > 0) & (chance <= BY_CHANCE)
     ordered = told & ((most < first) | (last < least))
     found = IdOrder(int(ordered.sum()), int(told.sum()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def read_new_pairs(
     weight: str | None = None,
     unrated: float | None = None,
     form: TableForm = STANDARD,
-    likes: str = "",
+    likes: Sequence[str] = (),
 ) -> Interactions:
     """Read a table of new events.
 
@@ -43,8 +44,8 @@ def read_new_pairs(
         As in `Dataset.from_tables`, but the table may have no like; of repeated pairs the largest weight counts.
     form : TableForm
         How a text table is written.
-    likes : str
-        Types of events that count as likes, separated by commas.
+    likes : sequence of str
+        Types of events that are likes, of which not all need occur.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def read_new_pairs(
     refuse_unread(form, loaded)
     read = dataset_from_tables(
         loaded, None, user=user, item=item, rating=rating, threshold=threshold, event=event, weight=weight, duplicates="max",
-        unrated=unrated, likes=[name.strip() for name in likes.split(",") if name.strip()], need_likes=False,
+        unrated=unrated, likes=likes, need_likes=False,
     ).interactions  # fmt: skip
     own_users, own_items = of_kind(read.users, users, path, user), of_kind(read.items, items, path, item)
     return Interactions(own_users, own_items, read.matrix, None, read.others)

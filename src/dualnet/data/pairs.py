@@ -110,7 +110,9 @@ def _fields(path: Path, kind: str) -> list[Line]:
             raise DataError(f"{path}, line {reader.line_num}: {error}; mend the quotes or the line") from error
         return lines
     # a comma with blanks is one separator; an empty line is a user without items
-    between = r"\s*::\s*" if "::" in text.lstrip().partition("\n")[0] else r"[\s,]+"
+    first = re.sub(r"\s*::\s*", "::", text.strip().partition("\n")[0].strip())
+    # two colons separate where nothing else does: ids may hold them
+    between = r"\s*::\s*" if "::" in first and not re.search(r"[\s,]", first) else r"[\s,]+"
     return [(number, re.split(between, line.strip())) for number, line in enumerate(lines_of(text), 1)]
 
 
@@ -242,7 +244,12 @@ def id_fields(path: Path, form: PairFormat) -> list[tuple[int, list[Key]]]:
         return [(row, [key]) for row, key in enumerate(_column(load_table(path), form.item, "item", form), 1)]
     convert = _converter(form, path)
     lines = [(number, fields) for number, fields in _fields(path, kind) if fields not in ([""], [])]
-    if lines and form.item in lines[0][1] and form.header is not False:
-        place = lines[0][1].index(form.item)
+    first = lines[0][1] if lines else []
+    named = form.item in first
+    headed = named or (form.base is not None and len(first) == 1 and not first[0].isdecimal())
+    if headed if form.header is None else form.header:
+        if len(first) > 1 and not named:
+            raise DataError(f"{path}: the header {listing(first)} does not name '{form.item}'; name the column")
+        place = first.index(form.item) if named else 0
         lines = [(number, fields[place : place + 1]) for number, fields in lines[1:]]
     return [(number, [convert(field, number, "item") for field in fields]) for number, fields in lines]

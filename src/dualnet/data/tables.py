@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
+from scipy.sparse import issparse
 
 from ..errors import CapabilityError, DataError, DualNetWarning, UsageError
 from ..ids import IdMap, Key
@@ -143,9 +144,8 @@ def dataset_from_tables(
         known = load_source(users, "the users table", replace(form, columns=_names(user_column_names)))
         if not user_spec.columns:
             others = ", ".join(name for name in known.table.column_names if name != user)
-            raise UsageError(
-                f"no column of {known.name} was named; say which of {others} count, with user_categories= or user_numbers="
-            )
+            remedy = f"say which of {others} count, with user_categories= or user_numbers=" if others else "leave it out"
+            raise UsageError(f"no column of {known.name} {'was named' if others else 'says anything of users'}; {remedy}")
         profile = _content(known, user, user_spec)
         user_keys, profile = one_kind_of_ids(user_keys, profile)
         present = profile.ids.find(user_keys) >= 0
@@ -210,8 +210,10 @@ def dataset_tables(data: Dataset) -> dict[str, pa.Table]:
     for name, key, content in (("items", "item_id", data.items), ("users", "user_id", data.users)):
         if content is not None:
             table = content.table.drop_columns([text for text in data.pair_texts if text in content.table.column_names])
-            for block in set(content.spec.vectors) & set(content.matrices) - set(table.column_names):
-                table = table.append_column(block, pa.array(list(np.asarray(content.matrices[block]))))
+            for block in sorted(set(content.spec.vectors) & set(content.matrices) - set(table.column_names)):
+                matrix = content.matrices[block]
+                rows = np.asarray(matrix.toarray() if issparse(matrix) else matrix)
+                table = table.append_column(block, pa.array(list(rows)))
             tables[name] = table.add_column(0, key, pa.array(content.ids.keys))
     return tables
 
@@ -223,6 +225,8 @@ def new_items(
     fitted: Content | None,
     item: str = "item_id",
     form: TableForm = STANDARD,
+    *,
+    named: bool = False,
 ) -> Content:
     """Return a table of new items as content whose columns have the kinds that were fitted, whatever type they come in.
 
@@ -240,6 +244,8 @@ def new_items(
         The id column; ``item_id`` is taken too.
     form : TableForm
         How a text table is written.
+    named : bool
+        Whether that column was named for this very table: no other one is taken then.
 
     Raises
     ------
@@ -249,10 +255,9 @@ def new_items(
     loaded = load_source(source, "the new items", form)
     refuse_unread(form, loaded)
     found = loaded.table.column_names
-    if item not in found and "item_id" not in found:
-        raise DataError(
-            f"{loaded.name} need an id column '{item}'; found {', '.join(found)}. Call the column with the ids item_id"
-        )
+    if item not in found and (named or "item_id" not in found):
+        remedy = "Name the one with the ids" if named else "Call the column with the ids item_id"
+        raise DataError(f"{loaded.name} need an id column '{item}'; found {', '.join(found)}. {remedy}")
     item = item if item in found else "item_id"
     keys: list[Key] = ids_of(loaded, item, "item").tolist()
     if not ids.is_integer and len(ids):
@@ -269,7 +274,9 @@ def new_items(
     return beside(content, path_of(source, "items").parent) if isinstance(source, str | os.PathLike) else content
 
 
-def read_new_items(path: Path, model: Any, item: str = "item_id", form: TableForm = STANDARD) -> Content:
+def read_new_items(
+    path: Path, model: Any, item: str = "item_id", form: TableForm = STANDARD, *, named: bool = False
+) -> Content:
     """Return a file of new items as content for a fitted model; see `new_items`.
 
     Raises
@@ -281,7 +288,7 @@ def read_new_items(path: Path, model: Any, item: str = "item_id", form: TableFor
         raise CapabilityError(
             f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
         )
-    return new_items(path, model.catalogue_.ids, model.featurizer_, model.catalogue_.content, item, form)
+    return new_items(path, model.catalogue_.ids, model.featurizer_, model.catalogue_.content, item, form, named=named)
 
 
 def _content(loaded: LoadedTable, column: str, spec: ContentSpec, ready: Ready | None = None) -> Content:

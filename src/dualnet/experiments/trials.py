@@ -101,7 +101,7 @@ def best_trial(trials: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
 
 
 def serving_most(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the complete trials that serve the most validation tasks; trials of earlier versions do not say how many."""
+    """Return the complete trials that serve the most validation tasks; those of earlier versions do not say, and count as well."""
     complete = [trial for trial in trials if trial["state"] == "complete"]
     most = max((trial.get("tasks", 0) for trial in complete), default=0)
-    return [trial for trial in complete if trial.get("tasks", 0) == most]
+    return [trial for trial in complete if trial.get("tasks", most) == most]

@@ -19,11 +19,11 @@ def best_place(figures: Sequence[float], rank: Sequence[float] | None = None) ->
     Parameters
     ----------
     figures : sequence of float
-        More is better.
+        More is better; what is no number is the worst.
     rank : sequence of float, optional
         Which of equal figures is preferred, such as the distance of a weight from the one that changes nothing.
     """
-    values = np.asarray(figures, np.float64)
+    values = np.nan_to_num(np.asarray(figures, np.float64), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
     equal = np.flatnonzero(values >= values.max() - NOISE)
     return int(equal[0] if rank is None else min(equal.tolist(), key=lambda place: rank[place]))
 

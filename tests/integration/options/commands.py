@@ -142,6 +142,7 @@ ALONE = {
         "--rating": Shown("--rating rating --threshold 3"),
         "--threshold": Shown("--threshold 2", "users --events more.csv --rating rating", "--threshold 5"),
         "--event-column": Shown("--event-column kind"),
+        "--likes": Shown("--likes dislike", "users --events more.csv --event-column kind"),
         "--weight": Shown("--weight plays"),
         "--threads": Shown("--threads 1"),
         "--track": Shown("--track tensorboard", needs="tensorboard"),

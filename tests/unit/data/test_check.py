@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from dualnet import Content, Dataset, Interactions, splits
 from dualnet.data.check import check_dataset, check_split
+from dualnet.data.id_order import order_of
 from dualnet.data.synthetic import library
 
 WORLD = library(n_readers=80, n_papers=400, pairs_per_reader=20, seed=1)
@@ -97,3 +98,11 @@ def test_what_is_odd_about_ids_and_columns_is_told(events, items, code):
     assert found[code].level == "warning"
     plain = pa.table({"user_id": ["1", "2"], "item_id": ["x", "y"]})
     assert code not in {finding.code for finding in check_dataset(Dataset.from_tables(plain)).findings}
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_users_with_nothing_shown_and_nothing_hidden_tell_no_order():
+    split = splits.citeulike2(WORLD)
+    task = split.tasks[0]
+    nothing = csr_array(task.truth.shape, dtype=np.float32)
+    assert order_of(replace(split, tasks=(replace(task, truth=nothing, history=nothing, seen=nothing),))) is None

@@ -128,3 +128,21 @@ def test_a_list_where_an_event_type_is_wanted_is_refused(file):
         DataError, match=r"\['like'\] in column 'what' is no event type; an event is one of like, seen, dislike"
     ):
         Dataset.from_tables(frame, event="what")
+
+
+@pytest.mark.parametrize(
+    ("values", "likes"),
+    [
+        ([1, 0, 1], "1"),
+        ([1.0, 0.0, 1.0], "1"),
+        ([1.0, None, 1.0], 1),
+        (["1", "1.5", " 1 "], "1.0"),
+        ([True, False, True], "true"),
+        (["TRUE", "no", "true"], "True"),
+        (["buy", "Buy", " buy"], " buy "),
+    ],
+)
+def test_words_for_likes_are_the_same_in_every_type_of_table(values, likes):
+    table = pd.DataFrame({"user_id": ["a", "b", "c"], "item_id": ["x", "y", "z"], "what": values})
+    read = Dataset.from_tables(table, event="what", likes=likes).interactions
+    assert read.users.take(read.pairs()[0]) == ["a", "c"]

@@ -2,9 +2,13 @@
 
 import gzip
 
+import pyarrow as pa
 import pytest
 
+from dualnet.data.candidate_files import read_candidates
 from dualnet.data.pairs import PairFormat, read_pairs
+from dualnet.data.protocols.published import read_files
+from dualnet.data.tables import write_table
 from dualnet.errors import DataError, DualNetWarning, UsageError
 
 
@@ -119,3 +123,49 @@ def test_bad_options(tmp_path):
         PairFormat(base=2)
     with pytest.raises(DataError, match="there is no file"):
         found(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "users", "items"),
+    [
+        ("1::5::4\n2::7::3\n", ["1", "2"], ["5", "7"]),
+        ("1 :: 5\n2 :: 7\n", ["1", "2"], ["5", "7"]),
+        ("shop::u1 shop::i5\nshop::u2 shop::i7\n", ["shop::u1", "shop::u2"], ["shop::i5", "shop::i7"]),
+        ("a::1,b::1\na::2,b::2\n", ["a::1", "a::2"], ["b::1", "b::2"]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
+def test_two_colons_separate_where_nothing_else_does(tmp_path, text, users, items):
+    (tmp_path / "pairs.dat").write_text(text)
+    read = read_pairs(tmp_path / "pairs.dat", PairFormat("pairs"))
+    assert (list(read.users), list(read.items)) == (users, items)
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "found"),
+    [
+        ("movieId\n5\n7\n", PairFormat(header=True), ["5", "7"]),
+        ("movieId\n5\n7\n", PairFormat(base=0), [5, 7]),
+        ("item_id\n5\n7\n", PairFormat(base=1), [4, 6]),
+        ("a\nb\n", PairFormat(), ["a", "b"]),
+        ("item_id\n5\n", PairFormat(header=False), ["item_id", "5"]),
+        ("5 7 9", PairFormat(base=0), [5, 7, 9]),
+    ],
+)
+def test_files_of_candidates_have_a_header_as_files_of_pairs_have(tmp_path, text, form, found):
+    (tmp_path / "items.txt").write_text(text)
+    assert read_candidates(tmp_path / "items.txt", form) == found
+
+
+@pytest.mark.parametrize("name", ["pairs.csv", "pairs.parquet"])
+def test_candidates_are_read_as_the_ids_of_the_files_and_those_that_nobody_knows_are_told(tmp_path, name):
+    train, test = (
+        {"user_id": list(range(8)), "item_id": [(user + step) % 6 for user in range(8)]} for step in (0, 1)
+    )  # fmt: skip
+    for part, columns in (("train", train), ("test", test)):
+        write_table(pa.table(columns), tmp_path / f"{part}-{name}")
+    (tmp_path / "items.txt").write_text("".join(f"{item}\n" for item in range(9)))
+    files = {"train": tmp_path / f"train-{name}", "test": tmp_path / f"test-{name}"}
+    with pytest.warns(DualNetWarning, match="3 of 9 candidates are in no file"):
+        split = read_files(**files, candidates=tmp_path / "items.txt")
+    assert len(split.tasks[0].candidates) == 6

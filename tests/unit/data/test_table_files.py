@@ -390,3 +390,15 @@ def test_the_cost_of_a_header_is_linear_in_its_columns(tmp_path):
 
     _check_header([Name(f"c{number}") for number in range(2_000)], tmp_path / "w.csv")
     assert compared < 10 * 2_000  # comparing each with each takes 2,000,000
+
+
+@pytest.mark.parametrize(
+    ("text", "names"), [("u1: 5\nu2: 7\nu3: 9\n", ("user_id", "item_id")), ("user_id: item_id\na: 5\nb: 7\nc: 9\n", ())]
+)
+def test_a_colon_may_separate_where_it_is_said(tmp_path, text, names):
+    """Without a word such lines look like the fields of a record."""
+    (tmp_path / "pairs.txt").write_text(text)
+    table = load_table(tmp_path / "pairs.txt", TableForm(separator=":", columns=names)).table
+    assert (table.column_names, table.num_rows) == (["user_id", "item_id"], 3)
+    with pytest.raises(DataError, match="one field a line"):
+        load_table(tmp_path / "pairs.txt")

@@ -9,8 +9,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from scipy.sparse import csr_array
 
-from dualnet import ContentSpec, Dataset, IdMap
+from dualnet import Content, ContentSpec, Dataset, IdMap, Interactions
 from dualnet.data.tables import dataset_tables, new_items, read_table, to_arrow, write_table
 from dualnet.errors import DataError, DualNetWarning, ResourceError, UsageError
 
@@ -292,3 +293,14 @@ def test_pictures_of_new_items_lie_beside_a_file_in_the_home_folder(tmp_path, mo
     reader = SimpleNamespace(spec=ContentSpec(images=("picture",)), cast=lambda content, *_: content)
     found = new_items("~/new.csv", IdMap(["a"]), reader, None)
     assert found.table.column("picture").to_pylist() == [str(tmp_path / "z.png")]
+
+
+def test_ready_vectors_become_list_columns_in_the_order_of_their_names():
+    rows = np.eye(3, dtype=np.float32)
+    names = ("zeta", "alpha", "mu", "beta", "omega")
+    spec = ContentSpec(text=("title",), vectors=names)
+    ready = {name: csr_array(rows) if name == "mu" else rows for name in names}
+    items = Content(IdMap(["a", "b", "c"]), pa.table({"title": ["x", "y", "z"]}), spec, ready)
+    table = dataset_tables(Dataset(Interactions.from_pairs(["u", "v", "w"], ["a", "b", "c"]), items))["items"]
+    assert table.column_names == ["item_id", "title", "alpha", "beta", "mu", "omega", "zeta"]
+    assert table["mu"].to_pylist() == rows.tolist()

@@ -174,6 +174,13 @@ def test_words_beside_words_are_refused(encoder):
         Featurizer.fit(content(TITLES, encoder))
 
 
+@pytest.mark.parametrize(("encoder", "remedy"), [("gt-all+tfidf", "tfidf+gt-all"), ("a/b + hashing", "hashing+a/b")])
+def test_words_behind_the_model_are_told(encoder, remedy):
+    with pytest.raises(UsageError, match="write " + remedy.replace("+", r"\+")):
+        Featurizer.fit(content(TITLES, encoder))
+    assert ContentSpec(text=("title",), text_encoder=remedy.replace("+", " + ")).text_encoders == tuple(remedy.split("+"))
+
+
 def test_a_plus_in_the_path_of_a_model_is_no_second_encoder(model_folder):
     folder, _ = model_folder
     other = folder.rename(folder.with_name("words+meaning"))

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from dualnet import DataError, Dataset, DualNetWarning, UsageError
+from dualnet import DataError, Dataset, DualNetWarning, Interactions, UsageError
 from dualnet.data.frames import to_arrow
 from dualnet.data.read_table import LoadedTable
 from dualnet.data.times import times_of
@@ -152,7 +152,7 @@ def test_said_formats(values, form, expected):
 
 def test_formats_that_are_wrong_or_do_not_fit():
     with pytest.raises(UsageError, match="time_format 'weeks' is not known"):
-        Dataset.from_tables(pa.table({"user_id": ["a"], "item_id": ["x"]}), time_format="weeks")
+        seconds(["2020-12-01"], "weeks")
     with pytest.raises(DataError, match="row 2: '2020-13-01' in column 't' is not a time as '%Y-%m-%d'"):
         seconds(["2020-12-01", "2020-13-01"], "%Y-%m-%d")
 
@@ -172,3 +172,16 @@ def test_a_column_that_mixes_types_is_read_by_its_values(values, expected):
 def test_an_error_shows_the_value_of_a_mixed_column_as_it_came():
     with pytest.raises(DataError, match="row 2: '2024-01-02' in column 't'"):
         seconds(to_arrow({"t": [1_700_000_000, "2024-01-02"]}))
+
+
+@pytest.mark.parametrize(
+    "times", [[np.nan, 2.0], [np.inf, 2.0], [1e30, 2.0], [-1e30, 2.0], np.array([2**63 + 5, 2], np.uint64), [2**63, 2], [1j, 2]]
+)
+def test_times_that_no_second_stands_for_are_refused_and_never_wrapped(times):
+    with pytest.raises(DataError, match="times"):
+        Interactions.from_pairs(["a", "b"], ["x", "y"], times=times)
+
+
+@pytest.mark.parametrize("times", [[5, 2], [5.0, 2.0], np.array([5, 2], np.uint64), ["5", "2"], np.array([5, 2], object)])
+def test_times_come_in_any_type_of_number(times):
+    assert Interactions.from_pairs(["a", "b"], ["x", "y"], times=times).times.tolist() == [5, 2]

@@ -243,6 +243,7 @@ def test_a_trial_that_serves_fewer_tasks_does_not_win_by_them():
     found = [trial(0.2, 2), trial(0.5, 1), trial(0.3, 2), trial(0.3, 2), trial(None, 0, "failed")]
     assert best_trial(found) is found[2]
     assert best_trial([trial(0.2), trial(0.4)])["value"] == 0.4  # trials of earlier versions do not say
+    assert best_trial([trial(0.2), trial(0.4), trial(0.3, 2)])["value"] == 0.4  # also where a search went on with this one
     assert best_trial([trial(None, 0, "failed")]) is None
 
 
@@ -284,3 +285,8 @@ def _some_known(task):
     first = task.history.indptr[:-1][np.diff(task.history.indptr) > 1]
     users = np.flatnonzero(np.diff(task.history.indptr) > 1)
     return csr_array((np.ones(len(users), np.float32), (users, task.history.indices[first])), shape=task.history.shape)
+
+
+@pytest.mark.parametrize(("figures", "place"), [([0.1, np.nan, 0.3], 2), ([np.nan, np.nan], 0), ([-np.inf, -np.inf], 0)])
+def test_what_is_no_number_is_never_the_best(figures, place):
+    assert best_place(figures) == place

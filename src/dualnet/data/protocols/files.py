@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 
-from ...errors import DataError, UsageError
+from ...errors import DataError, DualNetWarning, UsageError
 from ...ids import IdMap, Rows
 from ...rng import generator
 from ...typed_values import typed
@@ -103,7 +104,9 @@ def from_files(
     present = [(number, part) for number, part in numbered if part is not None]
     content = data.items if data is not None else None
     if content is not None and missing_content == "drop":
-        present = [(number, part.select(items=np.flatnonzero(content.ids.find(part.items) >= 0))) for number, part in present]
+        kept = [(number, _with_rows(part, content)) for number, part in present]
+        _say_dropped([part for _, part in present], [part for _, part in kept])
+        present = kept
     parts = [part for _, part in present]
     users, items = all_ids([part.users for part in parts], "user"), all_ids([part.items for part in parts], "item")
     if content is not None:
@@ -164,6 +167,22 @@ def _check_words(kind: Kind, candidates: object, missing_content: MissingContent
         )
 
 
+def _with_rows(part: Interactions, content: Content) -> Interactions:
+    """Return the pairs of items that have a row of content."""
+    return part.select(items=np.flatnonzero(content.ids.find(part.items) >= 0))
+
+
+def _say_dropped(before: Sequence[Interactions], after: Sequence[Interactions]) -> None:
+    """Say how many pairs went with the items that were left out: figures without them are those of another division."""
+    lost, every = sum(part.n_pairs for part in before) - sum(part.n_pairs for part in after), sum(p.n_pairs for p in before)
+    if lost:
+        warnings.warn(
+            f"{lost:,} of {every:,} pairs of the files were left out, for their items have no content row",
+            DualNetWarning,
+            stacklevel=3,
+        )
+
+
 def _covering(content: Content, items: IdMap, missing: MissingContent) -> Content:
     """Return content with a row for every item of the files, sorted by id."""
     every = all_ids([items, content.ids], "item")
@@ -173,13 +192,20 @@ def _covering(content: Content, items: IdMap, missing: MissingContent) -> Conten
 
 def _candidate_rows(data: Dataset, testing: Mask, candidates: IdMap) -> Rows:
     """Return the rows of the given candidates that are there; every item of the test must be among them."""
-    rows = data.interactions.items.find(candidates)
-    rows = np.unique(rows[rows >= 0])
+    found = data.interactions.items.find(candidates)
+    rows = np.unique(found[found >= 0])
     lost = np.setdiff1d(items_of(data, testing), rows)
     if len(lost):
         raise DataError(
             f"{len(lost):,} items of the test are no candidates, such as {data.interactions.items.key(int(lost[0]))!r}, so that they"
             " could never be found; add them to the candidates, or remove their pairs from the test"
+        )
+    if len(rows) < len(candidates):
+        warnings.warn(
+            f"{len(candidates) - len(rows):,} of {len(candidates):,} candidates are in no file and have no content, such as"
+            f" {candidates.key(int(np.argmin(found)))!r}; they are not ranked, and the list is shorter without them",
+            DualNetWarning,
+            stacklevel=3,
         )
     return np.asarray(rows, np.int64)
 

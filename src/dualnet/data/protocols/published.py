@@ -76,7 +76,7 @@ def read_files(
     ranked: str | IdMap = str(candidates)
     if ranked not in ("task", "all"):
         ranked = IdMap(read_candidates(candidates, form))
-        ranked = ranked if data is None else _in_kind(ranked, data.interactions.items)
+        ranked = _in_kind(ranked, there[0].items if data is None else data.interactions.items)
     return from_files(
         there[0], there[1], parts[2], shown=parts[3], data=data, kind=kind, candidates=ranked,  # type: ignore[arg-type]
         name="files" if data is None else data.name, missing_content=missing_content,
