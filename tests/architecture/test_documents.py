@@ -47,7 +47,7 @@ def test_commands_and_options_exist(command):
         if rest[0] == "--help":
             return
         found = found.commands[rest.pop(0)]
-    options = {name for parameter in found.params for name in parameter.opts}
+    options = {name for parameter in found.params for name in (*parameter.opts, *parameter.secondary_opts)}
     assert {word.partition("=")[0] for word in rest if word.startswith("-")} <= options
 
 
