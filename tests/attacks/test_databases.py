@@ -150,7 +150,8 @@ def test_damaged_files_are_refused_or_read(tmp_path):
 def test_ctrl_c_is_heard_in_an_endless_query(tmp_path):
     url = made(tmp_path / "evil.db", f"CREATE VIEW events AS {MILLION} SELECT max(k) AS user_id, 'i' AS item_id FROM n")
     code = (
-        "import sys\nfrom dualnet.data.sql.read import read_sql\n"
+        "import signal, sys\nfrom dualnet.data.sql.read import read_sql\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background is started without\n"
         "from dualnet.data.sql import sqlite\nreal = sqlite.SqliteSession.read\n"
         "def read(*given):\n    print('now', flush=True)\n    return real(*given)\n"
         "sqlite.SqliteSession.read = read\n"

@@ -204,9 +204,9 @@ def test_a_pipe_or_a_device_in_the_place_of_a_file_is_not_read(copied):
 @pytest.mark.parametrize("name", ["solved", "dualnet"])
 def test_a_model_with_long_content_is_saved_and_checked(tmp_path, monkeypatch, name):
     from dualnet.models import learning
-    from dualnet.models.solved import joint
+    from dualnet.models.solved import content, joint
 
-    for module, constant in ((learning, "FEW_FEATURES"), (joint, "FEW_FEATURES"), (learning, "LONG")):
+    for module, constant in ((learning, "FEW_FEATURES"), (joint, "FEW_FEATURES"), (content, "FEW_FEATURES"), (content, "LONG")):
         monkeypatch.setattr(module, constant, 1)
     given = {key: value for key, value in SMALL.items() if key in create(name).get_params()}
     model = create(name, **given).fit(synthetic.library(n_readers=30, n_papers=40))

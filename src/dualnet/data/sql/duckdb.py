@@ -48,7 +48,8 @@ def open_duckdb(address: Address, timeout: float | None) -> Iterator[DuckdbSessi
     path = str(address.path)
     config: dict[str, Any] = {"autoinstall_known_extensions": "false"}  # nothing is ever downloaded, no extension either
     if path != MEMORY:
-        check_regular(address.path, None, ResourceError, f"the DuckDB database {path}")
+        if address.path.exists():  # of one that is missing DuckDB says more
+            check_regular(address.path, None, ResourceError, f"the DuckDB database {path}")
         if not trusts_paths(None):  # a view of a file from anybody could read any other file of this machine
             config["enable_external_access"] = "false"
     try:
