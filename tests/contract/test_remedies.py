@@ -94,7 +94,7 @@ CASES: dict[str, tuple[Any, str, Any]] = {
     "nothing to update": (lambda: small().fit(WORLD).update(), r"give new pairs", lambda: small().fit(WORLD).update(WORLD.interactions)),
     "texts of pairs": (lambda: Dataset(WORLD.interactions, None, None, "w", {}, {"review": ["a"] * WORLD.interactions.n_pairs}), r"use Dataset\.with_pair_texts", lambda: WORLD.with_pair_texts("review", ["a"] * WORLD.interactions.n_pairs)),
     "other ids": (lambda: Dataset(WORLD.interactions, Content(IdMap(["x"]), ITEMS.slice(0, 1).drop_columns(["item_id"]), ContentSpec(text=("title",)))), r"use Content\.align first", lambda: Dataset(WORLD.interactions, WORLD.items.align(WORLD.interactions.items))),
-    "a filter": (lambda: tables(**WITH) and create("content-profile").fit(tables(**WITH)).recommend("a", filter={"title": "x"}), r"such as \{'is'", lambda: create("content-profile").fit(tables(**WITH)).recommend("b", filter={"title": {"is": "two three"}})),
+    "a filter": (lambda: tables(**WITH) and create("content-profile").fit(tables(**WITH)).recommend("a", filter={"title": "x"}), r'write \{"title": \{"is": "x"\}\}$', lambda: create("content-profile").fit(tables(**WITH)).recommend("b", filter={"title": {"is": "two three"}})),
 }  # fmt: skip
 
 

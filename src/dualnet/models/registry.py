@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -86,5 +87,6 @@ def load(folder: str | Path, *, trust_paths: bool | None = None) -> Recommender:
     """
     place = path_of(folder, "folder")
     inside = place / "model"
-    is_run = not (place / MANIFEST).exists() and (inside / MANIFEST).is_file()
+    # a Path raises for a name that is too long; reading it says so in a sentence
+    is_run = not os.path.exists(place / MANIFEST) and os.path.isfile(inside / MANIFEST)  # noqa: PTH110, PTH113
     return read_model(inside if is_run else place, model_class, trust_paths=trust_paths)

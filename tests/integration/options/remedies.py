@@ -95,7 +95,7 @@ OF_RUNS = [
     ("recommend run --all", r"--all and (--out) belong together", "recommend run --all {0} {out}/x.parquet"),
     ("recommend run --all --out {out}/x.csv", r"does not end in (\.parquet)", "recommend run --all --out {out}/x{0}"),
     ("recommend run --user u1 --candidates ,", r"leave it out", "recommend run --user u1"),
-    ("recommend run --user u1 --filter '{\"genre\": \"g1\"}'", r"such as (\{[\"']is[\"'])", "recommend run --user u1 --filter '{\"genre\": {\"is\": \"g1\"}}'"),
+    ("recommend run --user u1 --filter '{\"genre\": \"g1\"}'", r"write (\{\"genre\": \{\"is\": \"g1\"\}\})", "recommend run --user u1 --filter '{\"genre\": {\"is\": \"g1\"}}'"),
     ("recommend run --history '\"i3'", r"write an id with a comma as \"", "recommend run --history '\"i3\"'"),
     ("recommend run --user u1 --only new --new-share 0.5 --new-items fresh.csv", r"give one of them", "recommend run --user u1 --new-share 0.5 --new-items fresh.csv"),
     ("recommend run --user u1 --new-items fresh.txt", r"(--separator)", "recommend run --user u1 --new-items fresh.txt {0} §"),
