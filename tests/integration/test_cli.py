@@ -260,7 +260,7 @@ def test_a_diverging_fit_exits_with_4_and_saves_no_model(capsys, tables, tmp_pat
         capsys, "fit", *tables, "--out", tmp_path / "r", *SMALL, "--set", "optimizer=sgd", "--set", "learning_rate=1e6"
     )  # fmt: skip
     assert code == 4
-    assert "lower --learning-rate" in err
+    assert "lower learning_rate (now 1e+06)" in err
     assert not (tmp_path / "r" / "model").exists()
 
 
