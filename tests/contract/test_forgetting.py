@@ -11,19 +11,9 @@ from dualnet.data.other_events import OtherEvents
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import UnknownIdError, UsageError
 from dualnet.models.registry import MODELS, create
+from tests.contract.small_models import SMALL
 
 PLAIN = blocks_world()
-SMALL = {
-    "dualnet": {"levels": (8, 4), "epochs": 1, "factors": 4},
-    "solved": {"factors": 4},
-    "cdl": {"levels": (8, 4), "alternations": 1, "epochs": 1},
-    "wmf": {"factors": 4, "iterations": 2},
-    "coupled": {"factors": 4, "iterations": 2},
-    "bpr": {"factors": 4, "epochs": 1},
-    "fusion": {"factors": 4, "iterations": 2},
-    "content-factors": {"factors": 4, "iterations": 2},
-    "lsa-profile": {"width": 4},
-}
 GONE = ["u0-0", "u3-2"]
 pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
 

@@ -18,19 +18,9 @@ from dualnet.errors import DualNetError, UsageError
 from dualnet.models.registry import MODELS, create, model_class
 from dualnet.train import device, forks
 from dualnet.train.options import RunOptions
+from tests.contract.small_models import SMALL
 
 WORLD = blocks_world()
-SMALL = {
-    "dualnet": {"levels": (8, 4), "epochs": 1, "factors": 4},
-    "solved": {"factors": 4},
-    "cdl": {"levels": (8, 4), "alternations": 1, "epochs": 1},
-    "wmf": {"factors": 4, "iterations": 2},
-    "coupled": {"factors": 4, "iterations": 2},
-    "bpr": {"factors": 4, "epochs": 1},
-    "fusion": {"factors": 4, "iterations": 2},
-    "content-factors": {"factors": 4, "iterations": 2},
-    "lsa-profile": {"width": 4},
-}
 SEEDED = [name for name in MODELS if "random_state" in model_class(name).parameter_names()]
 pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
 
