@@ -237,7 +237,7 @@ class JointSolution:
 
 def _inverse(gram: NDArray[np.float64], beside: float) -> NDArray[np.float64]:
     """Return the inverse of B; raises `TrainingError` where it, or the weight of content, is beyond single precision."""
-    most = np.finfo(np.float32).max
+    most = float(np.finfo(np.float32).max)
     try:
         inverse = np.asarray(np.linalg.inv(gram), np.float64)
         if beside < most and np.abs(inverse).max(initial=0) < most:

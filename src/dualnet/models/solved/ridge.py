@@ -18,6 +18,7 @@ TOLERANCE = 1e-3  # of the right side; the factors themselves move more from one
 STEPS = 40
 ROUNDS = 4  # of subspace iteration
 OVERSAMPLING = 30
+SMALLEST_KEPT = 1e-12  # of the largest squared length of an axis: below it lies the rounding of float32
 
 
 class ContentRidge:
@@ -133,10 +134,18 @@ class ContentAxes:
         transposed = csr_array(content.T) if issparse(content) else content.T
         basis = generator(seed, "content-axes").standard_normal((n_items, min(count + OVERSAMPLING, n_items)), np.float32)
         for _ in range(ROUNDS):
-            basis = np.linalg.qr(np.asarray(content @ np.asarray(transposed @ basis)))[0]
-        image = np.asarray(transposed @ basis, np.float32)
-        strengths, rotation = np.linalg.eigh(image.T.astype(np.float64) @ image)
-        strengths, rotation = strengths[::-1][:count], rotation[:, ::-1][:, :count]
-        kept = strengths > 1e-6 * max(float(strengths[0]), 1e-30) if len(strengths) else np.zeros(0, bool)
-        directions = image @ (rotation[:, kept] / np.sqrt(strengths[kept])).astype(np.float32)
-        return cls(np.ascontiguousarray(directions, np.float32), strengths[kept])
+            basis = _principal_axes(np.asarray(content @ np.asarray(transposed @ basis)), SMALLEST_KEPT)[0]
+        directions, strengths = _principal_axes(np.asarray(transposed @ basis, np.float32), 1e-6)
+        return cls(np.ascontiguousarray(directions[:, :count]), strengths[:count])
+
+
+def _principal_axes(columns: Array, smallest: float) -> tuple[Array, NDArray[np.float64]]:
+    """Return an orthonormal basis of the columns, the strongest axis first, and the squared length along each.
+
+    The Gram matrix is as small as the number of columns, so that this costs a fraction of a QR decomposition. Axes whose squared
+    length is at most `smallest` of the largest are left out.
+    """
+    strengths, rotation = np.linalg.eigh(columns.T.astype(np.float64) @ columns)
+    strengths, rotation = strengths[::-1], rotation[:, ::-1]
+    kept = strengths > smallest * max(float(strengths[0]), 1e-30) if len(strengths) else np.zeros(0, bool)
+    return columns @ (rotation[:, kept] / np.sqrt(strengths[kept])).astype(np.float32), strengths[kept]
