@@ -24,7 +24,7 @@ from .levels import Levels, LevelWeights
 from .runtime import DualRuntime
 from .solved.choice import Search, Training
 from .solved.content import AS_IT_IS, FEW_FEATURES, LONG_AXES, MANY_FEATURES, ContentReader, WordsAndVectors, is_long, words_of
-from .solved.factors import FactorSettings
+from .solved.factors import FactorSettings, ItemFactors
 from .solved.levels import SolvedChoice, SolvedLevels
 from .solved.ridge import ContentAxes
 
@@ -129,6 +129,8 @@ def learn_levels(model: Learner, known: Prepared, phase: Phase[Chosen]) -> Chose
     if levels.reads_vectors_apart:  # a phase before may have read fewer features, as one matrix, and chosen a cosine
         weights = replace(weights, content=0.0)
     model.levels_ = replace(levels, weights=weights)
+    if solved is not None:
+        solved.items.solve_map()
     return Chosen(solved_choice, weights, state)
 
 
@@ -187,10 +189,12 @@ def update_levels(
             _check_zero_weight(solved.choice.zero_weight, training)
             solved = training.solve(solved.choice, start=start)
         else:
-            solved = replace(solved, items=replace(solved.items, items=start))
+            solved = replace(solved, items=ItemFactors(start, solved.items.content_map))
     if runtime is not None:
         runtime = model._train_networks_further(known, runtime, f"update-{number}", n_old, passes, learning_rate, run)
     model.levels_ = Levels(solved, runtime, levels.weights, model.unliked_)
+    if solved is not None:
+        solved.items.solve_map()
     return {"epochs": passes} | ({} if learning_rate is None else {"learning_rate": learning_rate})
 
 

@@ -105,7 +105,7 @@ class Training:
             return ItemFactors(plain, None)
         if choice.prior is not None:
             return factors_with_prior(matrix, self.content, self.ridge_axes or self.axes, choice.prior, plain, settings)
-        return ItemFactors(plain, ContentRidge(self.content, NEW_PENALTY, self.ridge_axes or self.axes).fit(plain))
+        return ItemFactors(plain, ridge=ContentRidge(self.content, NEW_PENALTY, self.ridge_axes or self.axes))
 
     def _plain(self, choice: SolvedChoice, matrix: csr_array, settings: FactorSettings) -> Array:
         """Return factors without a prior; a search asks for the same ones with several priors, one after the other."""

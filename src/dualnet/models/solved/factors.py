@@ -45,19 +45,39 @@ class FactorSettings:
     random_state: int = 0
 
 
-@dataclass(frozen=True, eq=False)
 class ItemFactors:
     """Factors of the training items, and the map that predicts those of a new item.
+
+    A search solves for factors many times, and asks for the map only where its tasks have new items: so the map can be left to be
+    solved for when it is first asked for.
 
     Parameters
     ----------
     items : ndarray of float32, shape (n_items, width)
     content_map : ndarray of float32, shape (n_features, width), optional
-        From a content row of unit length to factors; None without a prior.
+        From a content row of unit length to factors; None where there is no content.
+    ridge : ContentRidge, optional
+        What solves for the map, where it is not given.
     """
 
-    items: Array
-    content_map: Array | None
+    def __init__(self, items: Array, content_map: Array | None = None, *, ridge: ContentRidge | None = None) -> None:
+        self.items, self._map, self._ridge = items, content_map, ridge
+
+    @property
+    def read_content(self) -> bool:
+        """Whether there is a map from content to factors."""
+        return self._map is not None or self._ridge is not None
+
+    @property
+    def content_map(self) -> Array | None:
+        """The map, shape (n_features, width), solved for at the first time of asking."""
+        self.solve_map()
+        return self._map
+
+    def solve_map(self) -> None:
+        """Solve for the map where that was left, and let the content go."""
+        if self._ridge is not None:
+            self._map, self._ridge = self._ridge.fit(self.items), None
 
 
 def plain_factors(matrix: csr_array, settings: FactorSettings, start: Array | None = None) -> Array:

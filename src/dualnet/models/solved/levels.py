@@ -80,7 +80,7 @@ class SolvedLevels:
     @property
     def reads_content(self) -> bool:
         """Whether content says anything of an item: its factors, or a part of the score as it is."""
-        return self.items.content_map is not None or self.joint.reads_content
+        return self.items.read_content or self.joint.reads_content
 
     def item_vectors(self, space: ItemSpace, rows: Rows) -> Vectors:
         """Return the vectors of some items of a space; new items have the factors that their content predicts."""
