@@ -218,13 +218,13 @@ def _ask_http(request: Callable[[bytes], tuple[str, str, dict[str, Any]]]) -> As
     def ask(data: bytes, place: Path) -> None:
         import httpx
 
-        from dualnet.serve.front.app import FrontOptions, build_app
+        from dualnet.serve.http.app import HttpOptions, build_app
         from dualnet.serve.service import Service
 
         if place not in held:
             loop, service = asyncio.new_event_loop(), Service.open(place / "model")
             loop.run_until_complete(service.start())
-            app = build_app(service, options=FrontOptions(quiet=True))
+            app = build_app(service, options=HttpOptions(quiet=True))
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
             held[place] = loop, httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
         loop, client = held[place]

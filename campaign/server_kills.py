@@ -34,7 +34,7 @@ def run(ledger: Ledger, stage: Stage, kills: int = 200) -> None:
 
 def warm_up(stage: Stage) -> None:
     """Import what a server imports: start one, and stop it when it answers."""
-    from dualnet.serve.front.server import bind
+    from dualnet.serve.http.server import bind
 
     stage.empty()
     listener = bind("127.0.0.1", 0)
@@ -146,7 +146,7 @@ class Clients:
 
 def start(stage: Stage, state: Path, fault: Fault) -> tuple[Running, int]:
     """Start a server in a process of its own on a port of its own; a client that connects waits until it answers."""
-    from dualnet.serve.front.server import bind
+    from dualnet.serve.http.server import bind
 
     listener = bind("127.0.0.1", 0)
     server = Running(lambda: _serve(stage, state, listener), state, fault)
@@ -158,14 +158,14 @@ def start(stage: Stage, state: Path, fault: Fault) -> tuple[Running, int]:
 def _serve(stage: Stage, state: Path, listener: object) -> int:
     """Serve in this one process: its journal is what is killed here."""
     from dualnet.serve import writer
-    from dualnet.serve.front.app import FrontOptions, build_app
-    from dualnet.serve.front.gate import Guards
-    from dualnet.serve.front.server import ServerOptions
-    from dualnet.serve.front.server import run as serve_on
+    from dualnet.serve.http.app import HttpOptions, build_app
+    from dualnet.serve.http.gate import Guards
+    from dualnet.serve.http.server import ServerOptions
+    from dualnet.serve.http.server import run as serve_on
     from dualnet.serve.service import Service
 
     vars(writer)["LARGE"] = SMALL
     stage.spoil()
     service, guards = Service.open(stage.world / "new" / "model", state=state), Guards()
-    serve_on(build_app(service, guards, FrontOptions(quiet=True)), listener, guards.draining, ServerOptions(grace=0.0), service)  # type: ignore[arg-type]
+    serve_on(build_app(service, guards, HttpOptions(quiet=True)), listener, guards.draining, ServerOptions(grace=0.0), service)  # type: ignore[arg-type]
     return 0

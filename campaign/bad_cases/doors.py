@@ -25,7 +25,7 @@ def warm_up() -> None:
     import importlib
 
     for name in ("cli.app", "cli.fit", "cli.recommend", "cli.export", "cli.serve", "cli.data", "data.check", "data.features", "models.dualnet",
-                 "models.wmf", "serve.front.app", "serve.service", "train.trainer", "exports.qdrant", "data.sql.sqlite"):  # fmt: skip
+                 "models.wmf", "serve.http.app", "serve.service", "train.trainer", "exports.qdrant", "data.sql.sqlite"):  # fmt: skip
         importlib.import_module(f"dualnet.{name}")
     for name in ("httpx", "pyarrow.parquet", "pyarrow.feather", "torch", "sklearn.feature_extraction.text"):
         importlib.import_module(name)
@@ -165,11 +165,11 @@ def _by_command(case: Case, code: int | None, found: list[str]) -> None:
 
 def _by_server(case: Case, place: Path, found: list[str]) -> None:
     from dualnet import DualNetError
-    from dualnet.serve.front.app import FrontOptions, build_app
+    from dualnet.serve.http.app import HttpOptions, build_app
     from dualnet.serve.service import Service
 
     try:
-        status, text = asyncio.run(asyncio.wait_for(_answer(case, place, Service, build_app, FrontOptions), 30))
+        status, text = asyncio.run(asyncio.wait_for(_answer(case, place, Service, build_app, HttpOptions), 30))
     except DualNetError as error:
         if case.served == "model":
             found.append(f"server: {error}")

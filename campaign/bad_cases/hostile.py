@@ -104,7 +104,7 @@ def keys(what: str, text: Any, told: str = "") -> Case:
     """Return a case of a file of API keys that is refused."""
 
     def library() -> object:
-        from dualnet.serve.front.keys import ApiKeys
+        from dualnet.serve.http.keys import ApiKeys
 
         return ApiKeys.read("keys.txt")
 

@@ -32,7 +32,7 @@ def _document() -> dict[str, Any]:
 
     from dualnet import ContentProfile
     from dualnet.data.synthetic import blocks_world
-    from dualnet.serve.front.app import build_app
+    from dualnet.serve.http.app import build_app
     from dualnet.serve.service import Service
 
     async def ask(folder: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import yaml
 from typer.main import get_command
 
 from dualnet.cli.app import app
-from dualnet.serve.front.server import ServerOptions
+from dualnet.serve.http.server import ServerOptions
 
 ROOT = Path(__file__).parents[2]
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

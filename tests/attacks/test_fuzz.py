@@ -56,8 +56,8 @@ PUT_BACK = {
     "configuration": ("dualnet.config.reading", _unbounded),
     "model-ids.json": ("dualnet.models.artifact.reading", _unbounded),
     "model-manifest.json": ("dualnet.models.artifact.reading", _unbounded),
-    "http-recommend": ("dualnet.serve.front.json_route.decode", None),
-    "http-query": ("dualnet.serve.front.json_route.parse_qsl", None),
+    "http-recommend": ("dualnet.serve.http.json_route.decode", None),
+    "http-query": ("dualnet.serve.http.json_route.parse_qsl", None),
 }
 
 

@@ -78,7 +78,7 @@ SPLIT_OPTIONS = [["--protocol", "citeulike2"], ["--rating", "rating"], ["--items
 )  # fmt: skip
 def test_what_means_nothing_is_refused_in_a_sentence(capsys, folder, monkeypatch, words):
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("dualnet.serve.front.server.bind", lambda *_: pytest.fail("the server would start"))
+    monkeypatch.setattr("dualnet.serve.http.server.bind", lambda *_: pytest.fail("the server would start"))
     before = sorted(path.name for path in folder.iterdir())
     code, out, err = call(capsys, *words)
     assert (code, out) == (2, ""), err

@@ -40,7 +40,7 @@ def by_command(folder, capsys, *options):
 
 
 def by_server(folder, body):
-    from dualnet.serve.front.app import build_app
+    from dualnet.serve.http.app import build_app
     from dualnet.serve.service import Service
 
     async def ask():
@@ -155,7 +155,7 @@ def test_a_known_user_is_answered_with_the_stored_columns(folder, capsys):
 
 
 def test_similar_items_over_http(folder):
-    from dualnet.serve.front.app import build_app
+    from dualnet.serve.http.app import build_app
     from dualnet.serve.service import Service
 
     model, wanted = load(folder), {"k": 6, "new_share": 0.5, "exclude": ["p002"]}

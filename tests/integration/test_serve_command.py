@@ -192,7 +192,7 @@ def test_it_ends_with_the_reason_when_the_process_with_the_model_does(model):
 
 def test_the_process_that_speaks_http_holds_no_model_libraries():
     code = (
-        "import sys; from dualnet.cli import serve; from dualnet.serve.apart import remote; from dualnet.serve.front import app, server;"
+        "import sys; from dualnet.cli import serve; from dualnet.serve.model_process import remote; from dualnet.serve.http import app, server;"
         "assert not {'scipy', 'pyarrow', 'torch', 'sklearn'} & set(sys.modules), sorted(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False,
@@ -202,8 +202,8 @@ def test_the_process_that_speaks_http_holds_no_model_libraries():
 
 def test_serving_needs_no_torch_and_no_scikit_learn(model):
     code = (
-        "import sys, pathlib; from dualnet.serve.front.app import build_app; from dualnet.serve.service import Service;"
-        "from dualnet.cli import serve; from dualnet.serve.front import server;"
+        "import sys, pathlib; from dualnet.serve.http.app import build_app; from dualnet.serve.service import Service;"
+        "from dualnet.cli import serve; from dualnet.serve.http import server;"
         "build_app(Service.open(pathlib.Path(sys.argv[1])));"
         "assert not {'torch', 'sklearn', 'matplotlib'} & set(sys.modules)"
     )

@@ -13,8 +13,8 @@ from .given_options import refuse_given
 from .output import JsonFlag, note, print_json, say
 
 if TYPE_CHECKING:
-    from ..serve.apart.remote import AnyService
-    from ..serve.front.keys import ApiKeys
+    from ..serve.http.keys import ApiKeys
+    from ..serve.model_process.remote import AnyService
     from ..serve.settings import ServiceSettings
 
 KEYS_FILE = "DUALNET_API_KEYS_FILE"
@@ -89,13 +89,13 @@ def serve(
         return
     if run is None:
         raise UsageError("say what to serve: dualnet serve RUN, the folder of a run or of a model")
-    from ..serve.front.app import FrontOptions, build_app
-    from ..serve.front.gate import Guards
-    from ..serve.front.hosts import HostCheck, is_loopback
-    from ..serve.front.rate_limit import RateLimit
-    from ..serve.front.server import ServerOptions, address, bind
-    from ..serve.front.server import run as serve_on
-    from ..serve.front.slow_clients import Patience
+    from ..serve.http.app import HttpOptions, build_app
+    from ..serve.http.gate import Guards
+    from ..serve.http.hosts import HostCheck, is_loopback
+    from ..serve.http.rate_limit import RateLimit
+    from ..serve.http.server import ServerOptions, address, bind
+    from ..serve.http.server import run as serve_on
+    from ..serve.http.slow_clients import Patience
     from ..serve.settings import Allowance, ServiceSettings
 
     refuse_given(context, ["admin", "role"], "means nothing without --make-key")
@@ -119,7 +119,7 @@ def serve(
             keys=keys,
             rate=None if keys is None else RateLimit(rate),
         )
-        app = build_app(service, guards, FrontOptions(largest_body=max_body, quiet=quiet))
+        app = build_app(service, guards, HttpOptions(largest_body=max_body, quiet=quiet))
         place = address(listener)
         if as_json:
             print_json({"address": place, "model": service.label.to_json()})
@@ -140,7 +140,7 @@ def serve(
 def _open(folder: Path, state: Path | None, settings: ServiceSettings) -> AnyService:
     """Load the model in a process of its own; where sockets cannot be handed on (Windows), in this one."""
     if os.name == "posix":
-        from ..serve.apart.remote import RemoteService
+        from ..serve.model_process.remote import RemoteService
 
         return RemoteService.open(folder, state=state, settings=settings)
     from ..serve.service import Service
@@ -160,7 +160,7 @@ def _require_extra() -> None:
 
 
 def _print_key(name: str, role: str | None, as_json: bool) -> None:
-    from ..serve.front.keys import make_key
+    from ..serve.http.keys import make_key
 
     key, line = make_key(name, role=cast(Any, role))
     if as_json:
@@ -171,7 +171,7 @@ def _print_key(name: str, role: str | None, as_json: bool) -> None:
 
 
 def _read_keys() -> ApiKeys | None:
-    from ..serve.front.keys import ApiKeys
+    from ..serve.http.keys import ApiKeys
 
     path = os.environ.get(KEYS_FILE)
     return ApiKeys.read(path) if path else None

@@ -1,6 +1,6 @@
 """The server without HTTP: everything that can be asked of a model, and every change to what it knows.
 
-Errors for the front to map:
+Errors and the HTTP status of each:
 
 - `refusals.BusyError` (503, `retry_after`), `refusals.ClosedError` (503), `refusals.ConflictError` (409),
   `refusals.RefusedModelError` (409);

@@ -33,7 +33,7 @@ class ServiceSettings:
     waiting : int
         Questions that may wait; more are refused with `BusyError`.
     threads : int
-        Batches answered at a time where service and front share a process.
+        Batches answered at a time where one process does all.
     allowance : Allowance
         What each key may add.
     """

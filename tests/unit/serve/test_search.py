@@ -21,7 +21,7 @@ from dualnet.retrieval.questions import NewItem
 from dualnet.serve.cards import card, picture
 from dualnet.serve.catalogue import open_catalogue
 from dualnet.serve.changes import add_events, delete, put
-from dualnet.serve.front.request_schemas import ItemsQuery
+from dualnet.serve.http.request_schemas import ItemsQuery
 from dualnet.serve.item_map import item_map, plane
 from dualnet.serve.new_content import content_columns
 from dualnet.serve.replies import ModelLabel

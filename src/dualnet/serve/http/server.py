@@ -17,7 +17,7 @@ from .gate import App, Draining
 from .slow_clients import Patience, PatientProtocol
 
 if TYPE_CHECKING:
-    from ..apart.remote import AnyService
+    from ..model_process.remote import AnyService
 
 SWEEP_SECONDS = 1.0
 

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from pydantic_core import to_json
 
-from ..apart.codec import DefectError
+from ..model_process.codec import DefectError
 
 HELD_LINES = 200
 HELD_SECONDS = 0.2

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dualnet.serve.front.gate import Guards
-from dualnet.serve.front.keys import ApiKeys, make_key
-from dualnet.serve.front.rate_limit import RateLimit
+from dualnet.serve.http.gate import Guards
+from dualnet.serve.http.keys import ApiKeys, make_key
+from dualnet.serve.http.rate_limit import RateLimit
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The whole front: guards, routes, documentation and the service's life, as one ASGI application."""
+"""The HTTP application: guards, routes, documentation and the life of the service, as one ASGI application."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .meters import Meters
 from .route_table import RouteTable
 
 if TYPE_CHECKING:
-    from ..apart.remote import AnyService
+    from ..model_process.remote import AnyService
 
 DESCRIPTION = (
     "Recommend anything to anyone, the first time you see either. All bodies are strict JSON; ids keep their kind; every"
@@ -33,8 +33,8 @@ DESCRIPTION = (
 
 
 @dataclass(frozen=True)
-class FrontOptions:
-    """What the front may be told.
+class HttpOptions:
+    """Limits and log of the HTTP application.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class FrontOptions:
     log: TextIO | None = None
 
 
-def build_app(service: AnyService, guards: Guards | None = None, options: FrontOptions | None = None) -> Gate:
+def build_app(service: AnyService, guards: Guards | None = None, options: HttpOptions | None = None) -> Gate:
     """Return the ASGI application that serves a service.
 
     Parameters
@@ -60,10 +60,10 @@ def build_app(service: AnyService, guards: Guards | None = None, options: FrontO
         Opened; the application starts and closes it with its own life.
     guards : Guards, optional
         Host check, keys, rate; none by default, for tests.
-    options : FrontOptions, optional
+    options : HttpOptions, optional
         Limits and log.
     """
-    guards, options = guards or Guards(), options or FrontOptions()
+    guards, options = guards or Guards(), options or HttpOptions()
     meters, log = Meters(), AccessLog(options.log, quiet=options.quiet)
     meters.watch_model(lambda: (service.label.name, service.label.version))
     service.on_batch = meters.batch

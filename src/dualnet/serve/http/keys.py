@@ -28,7 +28,7 @@ class ApiKey:
     digest : bytes
         SHA-256 of the key.
     role : {"read", "write", "admin"}
-        What it may do; see `dualnet.serve.front.roles`.
+        What it may do; see `dualnet.serve.http.roles`.
     """
 
     name: str

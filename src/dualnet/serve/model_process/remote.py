@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ..search import UserOrder
     from ..service import Service
 
-AnyService: TypeAlias = "Service | RemoteService"  # what the front can stand before
+AnyService: TypeAlias = "Service | RemoteService"  # what HTTP asks
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ DEADLINE = 20.0  # seconds for the answer to a question; the hardest take half a
 RESPONSE = 2.0  # seconds for a word from it, however busy it is
 # seconds for other calls; what loads a model may take long, and what is asked at the end is waited for by who asks
 LIMITS: dict[str, float | None] = {"reload": 600.0, "rollback": 600.0, "gauges": RESPONSE, "ping": None, "close": None}
-LAST = 4.0  # seconds for it to end when it was told to; with the front's own 25 before, a supervisor that waits 30 sees its end
+LAST = 4.0  # seconds for it to end when it was told to; with the 25 of HTTP before, a supervisor that waits 30 sees its end
 
 
 class RemoteService:
@@ -105,7 +105,7 @@ class RemoteService:
             "settings": asdict(settings),
         }
         # -P: not from the present folder; the path is ours, so that both processes run the same code
-        command = [sys.executable, "-P", "-m", "dualnet.serve.apart.child", json.dumps(told)]
+        command = [sys.executable, "-P", "-m", "dualnet.serve.model_process.child", json.dumps(told)]
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         environment = {**os.environ, "PYTHONPATH": path}
         process: subprocess.Popen[bytes] | None = None

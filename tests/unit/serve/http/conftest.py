@@ -11,8 +11,8 @@ import pytest
 from dualnet.errors import DataError, UnknownIdError
 from dualnet.retrieval.questions import RecommendQuestion, ScoreQuestion
 from dualnet.retrieval.recommendations import Recommendations
-from dualnet.serve.front.app import FrontOptions, build_app
-from dualnet.serve.front.gate import Guards
+from dualnet.serve.http.app import HttpOptions, build_app
+from dualnet.serve.http.gate import Guards
 from dualnet.serve.refusals import BusyError, ConflictError
 from dualnet.serve.replies import ModelLabel, Reply
 from dualnet.serve.service import Service
@@ -196,7 +196,7 @@ def make_front():
         log = io.StringIO()
         service = StandIn(whole)
         service.ready_now = True
-        return Front(service, build_app(service, guards or Guards(), FrontOptions(log=log, **options)), log)
+        return Front(service, build_app(service, guards or Guards(), HttpOptions(log=log, **options)), log)
 
     return make
 

@@ -1,4 +1,4 @@
-"""The process that holds the model: `python -m dualnet.serve.apart.child`, started by `remote` with two sockets."""
+"""The process that holds the model: `python -m dualnet.serve.model_process.child`, started by `remote` with two sockets."""
 
 from __future__ import annotations
 

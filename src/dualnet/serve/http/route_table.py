@@ -23,7 +23,7 @@ from .json_route import Endpoint, JsonRoute, Reading
 from .meters import Meters
 
 if TYPE_CHECKING:
-    from ..apart.remote import AnyService
+    from ..model_process.remote import AnyService
 
 MEANINGS = {
     400: "Not JSON, or not readable at all.",

@@ -10,11 +10,11 @@ import threading
 import pytest
 
 from dualnet.errors import ResourceError
-from dualnet.serve.front.gate import Draining, Guards
-from dualnet.serve.front.hosts import HostCheck
-from dualnet.serve.front.keys import ApiKeys, make_key
-from dualnet.serve.front.server import Server, ServerOptions, address, bind
-from dualnet.serve.front.slow_clients import MOST_HELD, MOST_QUEUED, Patience, PatientProtocol
+from dualnet.serve.http.gate import Draining, Guards
+from dualnet.serve.http.hosts import HostCheck
+from dualnet.serve.http.keys import ApiKeys, make_key
+from dualnet.serve.http.server import Server, ServerOptions, address, bind
+from dualnet.serve.http.slow_clients import MOST_HELD, MOST_QUEUED, Patience, PatientProtocol
 
 SHORT = Patience(header=0.2, body=0.2, reading=0.2)
 

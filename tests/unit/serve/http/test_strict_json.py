@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualnet.serve.front.http_errors import Refusal
-from dualnet.serve.front.strict_json import decode
+from dualnet.serve.http.http_errors import Refusal
+from dualnet.serve.http.strict_json import decode
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

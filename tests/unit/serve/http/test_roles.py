@@ -3,10 +3,10 @@
 import pytest
 
 from dualnet.errors import UsageError
-from dualnet.serve.front.gate import Guards
-from dualnet.serve.front.http_errors import Refusal
-from dualnet.serve.front.keys import ApiKeys, make_key
-from dualnet.serve.front.roles import ROLES, may, role_for
+from dualnet.serve.http.gate import Guards
+from dualnet.serve.http.http_errors import Refusal
+from dualnet.serve.http.keys import ApiKeys, make_key
+from dualnet.serve.http.roles import ROLES, may, role_for
 
 TABLE = {
     "read": {

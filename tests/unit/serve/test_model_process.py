@@ -26,11 +26,11 @@ from dualnet.retrieval.questions import (
     SimilarQuestion,
     UsersQuestion,
 )
-from dualnet.serve.apart import child
-from dualnet.serve.apart import remote as module
-from dualnet.serve.apart.codec import DefectError, error_from_json, error_to_json, question_to_json
-from dualnet.serve.apart.remote import RemoteService
-from dualnet.serve.apart.wire import Frames, receive, send
+from dualnet.serve.model_process import child
+from dualnet.serve.model_process import remote as module
+from dualnet.serve.model_process.codec import DefectError, error_from_json, error_to_json, question_to_json
+from dualnet.serve.model_process.remote import RemoteService
+from dualnet.serve.model_process.wire import Frames, receive, send
 from dualnet.serve.refusals import BusyError, ClosedError, ConflictError, RefusedModelError
 from dualnet.serve.replies import ModelLabel, Reply
 from dualnet.serve.service import Service
@@ -281,7 +281,7 @@ def test_a_process_that_no_longer_answers_is_ended_with_the_server(folder_of, mo
 def test_nobody_waits_for_a_process_that_was_killed_while_it_loads(folder_of, tmp_path):
     """Whoever starts a server is killed before it is ready: what it started must leave the state folder."""
     code = (
-        "import sys, os, signal; from pathlib import Path; from dualnet.serve.apart import remote;"
+        "import sys, os, signal; from pathlib import Path; from dualnet.serve.model_process import remote;"
         "remote.receive = lambda stream: os.kill(os.getpid(), signal.SIGKILL);"
         "remote.RemoteService.open(Path(sys.argv[1]), state=Path(sys.argv[2]))"
     )

@@ -7,8 +7,8 @@ import tracemalloc
 
 import pytest
 
-from dualnet.serve.front.gate import Guards
-from dualnet.serve.front.hosts import HostCheck
+from dualnet.serve.http.gate import Guards
+from dualnet.serve.http.hosts import HostCheck
 
 RECOMMEND = "/v1/recommend"
 JSON = {"Content-Type": "application/json"}

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from dualnet.serve.front.access_log import HELD_LINES, AccessLog
+from dualnet.serve.http.access_log import HELD_LINES, AccessLog
 
 
 class Gone:

@@ -1,1 +1,0 @@
-"""The HTTP front: guards first, then routes; no request reaches a model before it is known to be well formed."""
