@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+
+import pyarrow as pa
 
 from ..errors import DataError, DualNetWarning, UsageError
-from .grouped_lines import refuse_grouped
+from .delimited_arrow import rows_by_arrow
+from .delimited_rows import UNQUOTED_TAB, Dialect, QuoteError, batches_of, rows_of
+from .text_files import head_of, lines_of, refuse_grouped
 
-Columns: TypeAlias = "tuple[dict[str, list[Any]], list[int]]"  # values by name, and the line of each row
-
-LINE_LIMIT = 2**20
-LONGEST_LINE = 2**24  # bytes
-UNQUOTED_TAB = "\t unquoted"
 SAMPLE = 20  # lines that tell the separator
 ALIKE = 0.7  # share of them that must have as many fields as the first
 NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "blank": " ", "space": " "}
@@ -88,82 +86,32 @@ class TableForm:
 STANDARD = TableForm()
 
 
-def decoded(data: bytes, path: Path, form: TableForm = STANDARD) -> str:
-    """Return the text of a file.
+@dataclass(frozen=True)
+class _File:
+    """A text table, where its header or its first row begins, and how its rows are written."""
 
-    Raises
-    ------
-    DataError
-        If it is empty, holds NUL bytes, or is not in its encoding.
-    """
-    if not data.strip():
-        raise DataError(f"{path} is empty")
-    encoding = form.encoding
-    if encoding is None:
-        marked = data[:2] in (b"\xff\xfe", b"\xfe\xff") and b"\0" in data
-        encoding = "utf-16" if marked else "utf-8-sig"
-        if not marked:
-            _refuse_nul(data, path)
-    elif encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
-        encoding = "utf-8-sig"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        remedy = (
-            "save the file as UTF-8, or say what it is, such as encoding='latin-1' (--encoding latin-1)"
-            if form.encoding is None
-            else "say another encoding"
-        )
-        raise DataError(
-            f"{path}, line {line}: byte 0x{data[error.start]:02x} at offset {error.start} is not"
-            f" {'UTF-8' if form.encoding is None else form.encoding}; {remedy}"
-        ) from error
-    except UnicodeError as error:
-        raise DataError(f"{path} is not {encoding} ({error}); say another encoding") from error
-    if "\0" in text:
-        _refuse_nul(data, path)
-    return text.removeprefix("\ufeff")
+    data: bytes
+    path: Path
+    form: TableForm
+    start: int  # bytes before the header
+    skipped: int  # lines before the header
+    separator: str
+
+    def dialect(self, separator: str | None = None, escape: str | None = None) -> Dialect:
+        """Return how rows are divided; other separators and escapes are for another try."""
+        return Dialect(separator or self.separator, self.form.comment, escape)
 
 
-def _refuse_nul(data: bytes, path: Path) -> None:
-    if b"\0" in data:
-        raise DataError(
-            f"{path} holds NUL bytes at offset {data.index(0)}, so it is not a text table; check the file or its suffix, or say"
-            " its encoding if it is UTF-16"
-        )
+def read_delimited(data: bytes, path: Path, suffix: str, form: TableForm = STANDARD) -> tuple[pa.Table, Sequence[int]]:
+    """Return a text table, all of whose columns are text, and the line of each row.
 
-
-def refuse_long_line(data: bytes, path: Path) -> None:
-    """Refuse a text table with a line that no table has, before memory is spent on it.
-
-    Raises
-    ------
-    DataError
-        If a line is longer than 16 MiB.
-    """
-    start = 0
-    while len(data) - start > LONGEST_LINE:
-        end = max(data.rfind(mark, start, start + LONGEST_LINE) for mark in (b"\n", b"\r"))
-        if end < 0:
-            line = data[:start].count(b"\n") + 1
-            raise DataError(f"{path}, line {line} is longer than 16 MiB, so this is no table with separators; check the file")
-        start = end + 1
-
-
-def lines_of(text: str) -> list[str]:
-    """Return the lines of a text; only CR, LF and CRLF end a line, so U+2028, U+0085 and form feeds may stand in one."""
-    lines = re.split(r"\r\n|\n|\r", text)
-    return lines[:-1] if lines[-1] == "" else lines
-
-
-def read_delimited(text: str, path: Path, suffix: str, form: TableForm = STANDARD) -> Columns:
-    """Return the columns of a text table and the line of each row.
+    Arrow reads the file, unless it is written in a way that Arrow does not know, or in which it would miss a fault: then
+    its rows are read one by one. Neither way holds the whole file as Python strings of its cells.
 
     Parameters
     ----------
-    text : str
-        The file.
+    data : bytes
+        The file, as UTF-8.
     path : Path
         For error texts.
     suffix : str
@@ -176,48 +124,94 @@ def read_delimited(text: str, path: Path, suffix: str, form: TableForm = STANDAR
     DataError
         For a header or line that cannot be used.
     """
-    text, skipped, told = _without_preface(text, form)
-    if form.separator is None or form.separator.strip() != ":":
-        refuse_grouped(text, path)
-    separator = form.separator or told or _separator(text, path, suffix, form)
-    try:
-        rows = _rows(text, path, separator, form, None)
-    except _QuoteError as error:
-        if separator == "\t":  # programs that write tabs rarely quote: a quote is a character then
-            rows = _rows(text, path, UNQUOTED_TAB, form, None)
-        elif '\\"' not in text:
-            raise DataError(str(error)) from error
-        else:
-            try:
-                rows = _rows(text, path, separator, form, "\\")  # quotes inside of fields may be written as \\"
-            except _QuoteError:
-                raise DataError(str(error)) from error
-    header = list(form.columns)
-    if header and _is_header([row for _, row in rows[:SAMPLE]], form.columns):
-        names = rows.pop(0)[1]
+    file = _described(data, path, suffix, form)
+    found = _by_arrow(file)
+    table, lines, names = _row_by_row(file) if found is None else found
+    if names:
         warnings.warn(
             f"{path.name}: its first line ({', '.join(names)[:80]}) names columns, and was left out, as names were given; if it is a"
             " row, write the names as the first line of the file instead",
             DualNetWarning,
             stacklevel=2,
         )
-    if not header:
-        if not rows:
-            raise DataError(f"{path} has comments alone")
-        header = [name.strip().lstrip("\ufeff") for name in rows.pop(0)[1]]
-        _check_header(header, path)
-    width = len(header)
-    for line, row in rows:
-        if len(row) != width:
-            named = f"the header has {width}" if not form.columns else f"{width} columns are named"
-            raise DataError(
-                f"{path}, line {line + skipped}: {len(row)} fields where {named}; quote fields that hold the separator"
-                f" {separator!r}, say which separates with separator= (--separator), or mend the line"
-            )
+    return table, lines
+
+
+_Found = tuple[pa.Table, Sequence[int], list[str]]  # with the names of a header that was left out
+
+
+def _described(data: bytes, path: Path, suffix: str, form: TableForm) -> _File:
+    start, skipped, told = _preface(head_of(data)[0], form)
+    head = head_of(data, start)[0]
+    if form.separator is None or form.separator.strip() != ":":
+        refuse_grouped(head, path)
+    return _File(data, path, form, start, skipped, form.separator or told or _separator(head, path, suffix, form))
+
+
+def _by_arrow(file: _File) -> _Found | None:
+    """Return what Arrow reads of the rows below the header, None where it cannot be left to it."""
+    if file.data.count(b"\r", file.start) != file.data.count(b"\r\n", file.start):  # a return alone ends a line too
+        return None
+    head, whole = head_of(file.data, file.start)
+    wanted = SAMPLE if file.form.columns else 1
+    try:
+        sample = list(islice(rows_of(head, file.dialect()), wanted))
+    except QuoteError:
+        return None
+    if not sample or (len(sample) < wanted and not whole):
+        return None
+    header, names, used = _header([row for _, row in sample], file)
+    line = sample[0][0] if used else 0  # the last one that is no row
+    start = file.start
+    for _ in range(line):
+        start = file.data.find(b"\n", start) + 1 or len(file.data)
+    found = rows_by_arrow(file.data, start, header, file.dialect(), file.skipped + line + 1)
+    return None if found is None else (*found, names)
+
+
+def _row_by_row(file: _File) -> _Found:
+    text = file.data[file.start :].decode()
+    try:
+        return _gathered(text, file, file.dialect())
+    except QuoteError as error:
+        if file.separator == "\t":  # programs that write tabs rarely quote: a quote is a character then
+            return _gathered(text, file, file.dialect(UNQUOTED_TAB))
+        refusal = DataError(f"{file.path}, line {error.line + file.skipped}: {error.__cause__}; mend the quotes or the line")
+        if '\\"' not in text:
+            raise refusal from error
+        try:
+            return _gathered(text, file, file.dialect(escape="\\"))  # quotes inside of fields may be written as \\"
+        except QuoteError:
+            raise refusal from error
+
+
+def _gathered(text: str, file: _File, dialect: Dialect) -> _Found:
+    """Return the rows of a text that are read one by one; a wrong quote is told before a wrong number of fields."""
+    rows = rows_of(text, dialect)
+    sample = list(islice(rows, SAMPLE))
+    header, names, used = _header([row for _, row in sample], file)
+    table, lines, odd = batches_of(sample[used:], rows, header)
+    if odd is not None:
+        named = f"the header has {len(header)}" if not file.form.columns else f"{len(header)} columns are named"
+        raise DataError(
+            f"{file.path}, line {odd[0] + file.skipped}: {odd[1]} fields where {named}; quote fields that hold the separator"
+            f" {file.separator!r}, say which separates with separator= (--separator), or mend the line"
+        )
+    if not len(lines):
+        raise DataError(f"{file.path} has a header but no rows")
+    return table, lines + file.skipped, names
+
+
+def _header(rows: Sequence[Sequence[str]], file: _File) -> tuple[list[str], list[str], int]:
+    """Return the names of the columns, those of a first row that was left out, and how many rows are no events."""
+    if file.form.columns:
+        names = list(rows[0]) if _is_header(rows, file.form.columns) else []
+        return list(file.form.columns), names, int(bool(names))
     if not rows:
-        raise DataError(f"{path} has a header but no rows")
-    values = {name: [row[place] for _, row in rows] for place, name in enumerate(header)}
-    return values, [line + skipped for line, _ in rows]
+        raise DataError(f"{file.path} has comments alone")
+    header = [name.strip().lstrip("\ufeff") for name in rows[0]]
+    _check_header(header, file.path)
+    return header, [], 1
 
 
 def _is_header(rows: Sequence[Sequence[str]], given: Sequence[str]) -> bool:
@@ -235,25 +229,32 @@ def _is_number(cell: str) -> bool:
     return re.fullmatch(r"\s*[-+]?[0-9]+(\.[0-9]*)?\s*", cell) is not None
 
 
-class _QuoteError(Exception):
-    """Quotes that do not match."""
+def _check_header(header: Sequence[str], path: Path) -> None:
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
+    if twice:
+        raise DataError(
+            f"{path}: the header names column '{twice[0]}' more than once; rename one of them, or, if the first line is no header,"
+            " give the names with column_names= (--column-names)"
+        )
 
 
-def _without_preface(text: str, form: TableForm) -> tuple[str, int, str | None]:
-    """Return the text from its header on, how many lines were left out, and the separator of a line ``sep=;``."""
-    skipped, told = 0, None
+def _preface(text: str, form: TableForm) -> tuple[int, int, str | None]:
+    """Return how many bytes and lines stand before the header, and the separator of a line ``sep=;``."""
+    start, skipped, told = 0, 0, None
     first = re.match(r"sep=(.)\r?\n", text, re.IGNORECASE)
     if first:
-        text, skipped, told = text[first.end() :], 1, first[1]
-    if form.comment is None and not form.columns and text.startswith("#"):
-        lines = text[: 2**16].split("\n")
+        start, skipped, told = first.end(), 1, first[1]
+    if form.comment is None and not form.columns and text.startswith("#", start):
+        lines = text[start : start + 2**16].split("\n")
         count = next((place for place, line in enumerate(lines) if not line.startswith("#")), 0)
         if count:
             named = _names_columns(lines[count - 1], lines[count])
             keep = count - 1 if named else count  # the last of them may name the columns
-            text, skipped = "\n".join(text.split("\n")[keep:]), skipped + keep
-            text = text.lstrip("#").lstrip(" ") if named else text
-    return text, skipped, told
+            start, skipped = start + sum(len(line) + 1 for line in lines[:keep]), skipped + keep
+            if named:
+                after = text[start:]
+                start += len(after) - len(after.lstrip("#").lstrip(" "))
+    return len(text[:start].encode()), skipped, told
 
 
 def _names_columns(remark: str, row: str) -> bool:
@@ -265,58 +266,14 @@ def _names_columns(remark: str, row: str) -> bool:
     return False
 
 
-def _rows(text: str, path: Path, separator: str, form: TableForm, escape: str | None) -> list[tuple[int, list[str]]]:
-    rows: list[tuple[int, list[str]]] = []
-    if len(separator) > 1:
-        separator = "\t" if separator == UNQUOTED_TAB else separator
-        for number, line in enumerate(lines_of(text), 1):
-            if line.strip() and not (form.comment and line.startswith(form.comment)):
-                rows.append((number, line.split(separator)))
-        return rows
-    csv.field_size_limit(LINE_LIMIT)
-    source: Iterator[str] = io.StringIO(text, newline="")
-    offsets: list[int] = []
-    rows_read = [0]
-    if form.comment:
-        source = _kept(source, form.comment, offsets, rows_read)
-    reader = csv.reader(
-        source, delimiter=separator, strict=True, escapechar=escape, skipinitialspace=_blank_quotes(text, separator)
-    )
-    try:
-        for row in reader:
-            rows_read[0] += 1
-            if row:
-                number = reader.line_num
-                rows.append((offsets[number - 1] if offsets else number, row))
-    except csv.Error as error:
-        raise _QuoteError(f"{path}, line {reader.line_num}: {error}; mend the quotes or the line") from error
-    return rows
-
-
-def _kept(source: Iterator[str], comment: str, offsets: list[int], rows_read: list[int]) -> Iterator[str]:
-    """Yield the lines that are no comments, and note the number of each.
-
-    A line that the reader asks for before it has made a row of the one before goes on in a quoted field: it is no comment.
-    """
-    begun = -1
-    for number, line in enumerate(source, 1):
-        if begun == rows_read[0] or not line.startswith(comment):
-            begun = rows_read[0]
-            offsets.append(number)
-            yield line
-
-
-def _blank_quotes(text: str, separator: str) -> bool:
-    """Return whether blanks stand before quotes, as in ``a, "b, c"``: such blanks are not part of the field."""
-    return f'{separator} "' in text and not separator.isspace()
-
-
 def _separator(text: str, path: Path, suffix: str, form: TableForm) -> str:
     """Return the separator of a file by its suffix, or by its first lines where that separates nothing."""
     usual = BY_SUFFIX.get(suffix)
     lines = [line for line in lines_of(text[: 2**16]) if line.strip() and not (form.comment and line.startswith(form.comment))]
-    sample = lines[:SAMPLE] if len(lines) > SAMPLE else lines
-    fits = not sample or (_width(sample[0], usual or ",") in ((len(form.columns),) if form.columns else range(2, 2**31)))
+    sample = lines[:SAMPLE]
+    if not sample:
+        raise DataError(f"{path} has comments alone")
+    fits = _width(sample[0], usual or ",") in ((len(form.columns),) if form.columns else range(2, 2**31))
     if usual is not None and fits:
         return usual
     fitting: dict[str, float] = {}
@@ -345,12 +302,3 @@ def _width(line: str, separator: str) -> int:
         return len(next(csv.reader([line], delimiter=separator, escapechar="\\" if '\\"' in line else None), []))
     except csv.Error:
         return 1
-
-
-def _check_header(header: Sequence[str], path: Path) -> None:
-    twice = sorted(name for name, count in Counter(header).items() if count > 1)
-    if twice:
-        raise DataError(
-            f"{path}: the header names column '{twice[0]}' more than once; rename one of them, or, if the first line is no header,"
-            " give the names with column_names= (--column-names)"
-        )

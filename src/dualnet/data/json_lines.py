@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, DualNetWarning
-from .delimited import LINE_LIMIT, Columns, lines_of
+from .text_files import lines_of
 
 SUFFIXES = (".jsonl", ".ndjson", ".jl", ".jsonlines", ".json")
+LONGEST_LINE = 2**20  # characters
 DEEPEST = 100  # brackets inside each other in a Python literal
 
 
-def read_json(text: str, path: Path) -> Columns:
+def read_json(text: str, path: Path) -> tuple[dict[str, list[Any]], list[int]]:
     """Return the columns of a JSON file and the line (of an array the row) of each object.
 
     Lines end at line feeds only: U+2028 and its like may stand in a text.
@@ -41,7 +42,7 @@ def _lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(lines_of(text), 1):
         if not line.strip():
             continue
-        if len(line) > LINE_LIMIT:
+        if len(line) > LONGEST_LINE:
             raise DataError(f"{path}, line {number} is longer than 1 MiB; is this a JSON-lines file?")
         if python or line.lstrip().startswith(("{'", "{u'")):
             if not python:

@@ -13,10 +13,11 @@ from typing import Literal
 from ..errors import DataError, DualNetWarning, UsageError, listing
 from ..ids import Key, clean_id
 from ..typed_values import path_of
-from .delimited import BY_SUFFIX, lines_of
+from .delimited import BY_SUFFIX
 from .interactions import Interactions
 from .packed import format_of
 from .read_table import FORMATS, LoadedTable, load_table, read_text
+from .text_files import lines_of
 
 Layout = Literal["auto", "pairs", "lists", "counted-lists", "user-lists"]
 LAYOUTS: tuple[Layout, ...] = ("auto", "pairs", "lists", "counted-lists", "user-lists")

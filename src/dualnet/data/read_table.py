@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from ..errors import DataError, UsageError
 from .arrow_check import checked_table
-from .delimited import STANDARD, TEXT_SUFFIXES, TableForm, decoded, read_delimited, refuse_long_line
+from .delimited import STANDARD, TEXT_SUFFIXES, TableForm, read_delimited
 from .frames import cells_of, is_mixed, table_of
 from .json_lines import SUFFIXES as JSON_SUFFIXES
 from .json_lines import read_json
@@ -21,6 +21,7 @@ from .open_input import read_regular, reading
 from .packed import PACKED, format_of, unpacked
 from .parquet_files import read_parquet
 from .table_parts import Part, are_numbered, find_parts
+from .text_files import HEAD, as_utf8, decoded, refuse_long_line
 
 PARQUET = (".parquet", ".pq", ".parq")
 FEATHER = (".feather", ".arrow", ".ipc")
@@ -39,7 +40,7 @@ class LoadedTable:
         The rows; columns of text files are text.
     name : str
         File name, or ``the events table``.
-    lines : list of int, optional
+    lines : sequence of int, optional
         Line of each row in its file.
     parts : sequence of LoadedTable
         The tables that this one was put together from, in order.
@@ -49,7 +50,7 @@ class LoadedTable:
 
     table: pa.Table
     name: str
-    lines: list[int] | None = None
+    lines: Sequence[int] | None = None
     parts: tuple[LoadedTable, ...] = ()
     has_fields: bool = False
 
@@ -157,12 +158,18 @@ def _load_file(path: Path, form: TableForm) -> LoadedTable:
         return LoadedTable(_filled(_parquet_of(data, path), path), path.name)
     if kind not in JSON_SUFFIXES and data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
         refuse_long_line(data, path)
-    text = decoded(data, path, form)
-    if kind in JSON_SUFFIXES or (kind not in TEXT_SUFFIXES and not form.is_said and text.lstrip()[:1] in ("{", "[")):
-        columns, lines = read_json(text, path)
-        return LoadedTable(table_of(columns), path.name, lines)
-    columns, lines = read_delimited(text, path, kind, form)
-    return LoadedTable(table_of(columns), path.name, lines, has_fields=True)
+    if kind in JSON_SUFFIXES:
+        return _of_json(decoded(data, path, form.encoding), path)
+    data = as_utf8(data, path, form.encoding)
+    if kind not in TEXT_SUFFIXES and not form.is_said and data[:HEAD].lstrip()[:1] in (b"{", b"["):
+        return _of_json(data.decode(), path)
+    table, lines = read_delimited(data, path, kind, form)
+    return LoadedTable(table, path.name, lines, has_fields=True)
+
+
+def _of_json(text: str, path: Path) -> LoadedTable:
+    columns, lines = read_json(text, path)
+    return LoadedTable(table_of(columns), path.name, lines)
 
 
 def _refuse_names(path: Path, form: TableForm) -> None:
