@@ -1,34 +1,6 @@
 """No two modules import each other, on whatever way round: imports inside functions and for types only are counted too."""
 
-import ast
-from pathlib import Path
-
-import dualnet
-
-ROOT = Path(dualnet.__file__).parent
-
-
-def module_name(path):
-    parts = ("dualnet", *path.relative_to(ROOT).with_suffix("").parts)
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-MODULES = {module_name(path): path for path in sorted(ROOT.rglob("*.py"))}
-
-
-def imported(name, path, modules):
-    """Return the modules of the package that a file imports, anywhere in it."""
-    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        if isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            origin = ".".join([*base, *(node.module.split(".") if node.module else [])])
-            for alias in node.names:  # a module of the package, or a name in it
-                found.add(f"{origin}.{alias.name}" if f"{origin}.{alias.name}" in modules else origin)
-    return found & set(modules) - {name}
+from tests.architecture.import_graph import import_graph, imported
 
 
 def circles(graph):
@@ -77,7 +49,7 @@ LEFT = [
 
 
 def test_there_is_no_circle():
-    graph = {name: imported(name, path, MODULES) for name, path in MODULES.items()}
+    graph = import_graph()
     del graph["dualnet"]  # the face of the package, which imports what it shows, on first use
     found = circles({name: others & set(graph) for name, others in graph.items()})
     assert sorted(map(sorted, found)) == sorted(map(sorted, LEFT))

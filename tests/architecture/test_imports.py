@@ -1,4 +1,4 @@
-"""The house keeps its order: imports go one way, heavy packages stay out, files stay small, nothing opens pickles."""
+"""The house keeps its order: imports go one way, heavy packages stay out, nothing opens pickles."""
 
 import ast
 import subprocess
@@ -70,10 +70,8 @@ def test_imports_go_one_way(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_files_are_small_and_safe(path):
-    text = path.read_text()
-    assert len(text.splitlines()) <= 400
-    tree = ast.parse(text)
+def test_files_are_safe(path):
+    tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
