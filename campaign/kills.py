@@ -26,13 +26,13 @@ def run(ledger: Ledger, stage: Stage, kills_of_fits: int = 1_000) -> None:
     stage : Stage
         Where it is played.
     kills_of_fits : int
-        Kills of the fits that have to end with the same bits.
+        Kills of the fits that have to end with the same bits; at least a tenth of them in the save of the model.
     """
-    number = killed = 0
-    while killed < kills_of_fits:
+    number = killed = in_saves = 0
+    while killed < kills_of_fits or in_saves < kills_of_fits // 10:
         row = ledger.case(f"{LONG_FIT}, run {number}", lambda number=number: long_fit(stage, number))  # type: ignore[misc]
         row = row or next(row for row in ledger.rows if row["case"].endswith(f"run {number}"))
-        killed, number = killed + row["kills"], number + 1
+        killed, in_saves, number = killed + row["kills"], in_saves + row["in model saves"], number + 1
     for name in COMMANDS:
         if name != LONG_FIT:
             for mode, calls in ((Mode.KILL_BEFORE, ALL), (Mode.KILL_HALF, Call.WRITE)):

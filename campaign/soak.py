@@ -1,5 +1,7 @@
 """Mixed requests against a real server with reloads and kills of its model process: `python -m campaign soak --requests 1000000`.
 
+It goes on where it was stopped, from the last round that it finished.
+
 A killed model process ends the server, so that a supervisor starts it again; here this program does that. Between a kill and
 the next ready answer a client may meet 503 or a closed connection; everything else that is not the right answer is an error.
 """
@@ -15,7 +17,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -27,7 +28,9 @@ from typing import Any
 WORKERS = 8
 ITEMS, USERS = 40, 20  # that each worker writes
 WAIT = 120.0  # seconds for a server to become ready
+ROUND = 20_000  # requests, after which it is written down what was counted
 Body = dict[str, Any]
+Counts = dict[str, Any]
 
 
 @dataclass
@@ -126,12 +129,12 @@ def ask(link: http.client.HTTPConnection, method: str, path: str, body: Body | N
 
 
 def run(arguments: Sequence[str] = ()) -> bool:
-    """Soak a server and write results/campaign_soak.jsonl; whether anything went wrong.
+    """Soak a server, from where the last run stopped, and write results/campaign_soak.jsonl; whether anything went wrong.
 
     Parameters
     ----------
     arguments : sequence of str
-        ``--requests N``, ``--kills N``, ``--reloads N``.
+        ``--requests N``, ``--kills N``, ``--reloads N``, ``--folder FOLDER`` (model, state and what is done).
     """
     from benchmarks import record
 
@@ -140,85 +143,126 @@ def run(arguments: Sequence[str] = ()) -> bool:
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--reloads", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, default=Path("build/soak"), help="model, state and what is done, to go on from")
     given = parser.parse_args(list(arguments))
-    row = soak(given.requests, given.kills, given.reloads, given.seed)
+    row = soak(given.folder, Plan(given.requests, given.kills, given.reloads, given.seed))
     record.write("campaign_soak", [row])
     sys.stderr.write(json.dumps(row) + "\n")
     return bool(row["errors"] or row["acknowledged and lost"])
 
 
-def soak(requests: int, kills: int, reloads: int, seed: int = 0) -> dict[str, Any]:
-    """Send mixed requests from several connections; what was counted.
+@dataclass(frozen=True)
+class Plan:
+    """How many requests, kills and reloads; kills fall into the first half, so that memory is seen to be level in the second."""
+
+    requests: int
+    kills: int
+    reloads: int
+    seed: int = 0
+
+    def of(self, first: int, last: int) -> list[tuple[int, str]]:
+        """Return what has to happen from one count of requests up to another, in order."""
+        at = [(int(self.requests * 0.5 * (k + 1) / (self.kills + 1)), "kill") for k in range(self.kills)]
+        at += [(int(self.requests * (k + 0.5) / self.reloads), "reload") for k in range(self.reloads)]
+        at += [(int(self.requests * share), "note") for share in (0.55, 0.65, 0.75, 0.85, 0.95)]
+        return sorted((count, what) for count, what in at if first <= count < last)
+
+
+def soak(folder: Path, plan: Plan) -> Counts:
+    """Send mixed requests from several connections in rounds; what was counted.
+
+    Each round that is finished is written to ``progress.json``; a round that was cut is played again, and what it wrote is not asked for.
 
     Parameters
     ----------
-    requests, kills, reloads : int
-        How many; kills fall into the first half, so that memory is seen to be level in the second.
-    seed : int
-        Of the requests.
+    folder : Path
+        Model, state and progress; a folder of an earlier call is gone on with.
+    plan : Plan
+        What has to happen.
     """
     from .bad_cases.doors import make_model
 
-    with tempfile.TemporaryDirectory(prefix="dualnet-soak-") as name:
-        place = Path(name)
-        began = time.monotonic()
-        server = Server(make_model(place / "model"), place / "state")
-        try:
-            counts, errors, done = Counter[str](), [], [0] * WORKERS
-            written = [Written() for _ in range(WORKERS)]
-            share = requests // WORKERS
-            workers = [
-                threading.Thread(target=_work, args=(server, number, share, seed, counts, errors, written[number], done))
-                for number in range(WORKERS)
-            ]
-            for worker in workers:
-                worker.start()
-            memory = _disturb(server, workers, done, share * WORKERS, kills, reloads, errors)
-            for worker in workers:
-                worker.join()
-            seconds = time.monotonic() - began
-            server.stop()
-            server.start()  # what was acknowledged must be there afterwards
-            checked, lost = _lost(server, written)
-        finally:
-            server.stop()
-    return {
-        "requests": share * WORKERS, "seconds": seconds, "kills of the model process": server.kills, "seconds down": server.seconds_down, "reloads": server.reloads,
-        **{f"answers {key}": count for key, count in sorted(counts.items())}, "errors": len(errors), "first errors": errors[:5],
-        "acknowledged writes checked": checked, "acknowledged and lost": len(lost), "first lost": lost[:5], "MB": memory,
-    }  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    progress = folder / "progress.json"
+    counts: Counts = json.loads(progress.read_text()) if progress.exists() else {"requests": 0, "MB": [], "starts": 0}
+    model = folder / "model"
+    server = Server(model if model.exists() else make_model(model), folder / "state")
+    written = [Written() for _ in range(WORKERS)]
+    counts["starts"] += 1
+    try:
+        while counts["requests"] < plan.requests:
+            size = min(ROUND, plan.requests - counts["requests"])
+            _one_round(server, plan, size, counts, written)
+            progress.write_text(json.dumps(counts))
+            sys.stderr.write(f"{json.dumps(counts)}\n")
+        server.stop()
+        server.start()  # what was acknowledged must be there afterwards
+        _look(server, written, counts)
+    finally:
+        server.stop()
+    return counts
+
+
+def _one_round(server: Server, plan: Plan, size: int, counts: Counts, written: list[Written]) -> None:
+    """Send so many requests, disturb the server meanwhile, then look for what it acknowledged; all is added to the counts."""
+    began, answers, errors, done = time.monotonic(), Counter[str](), list[str](), [0] * WORKERS
+    kills, reloads, down = server.kills, server.reloads, server.seconds_down
+    first, share = counts["requests"], -(-size // WORKERS)
+    workers = [
+        threading.Thread(target=_work, args=(server, number, share, plan.seed + first, answers, errors, written[number], done))
+        for number in range(WORKERS)
+    ]
+    for worker in workers:
+        worker.start()
+    counts["MB"] += _disturb(server, workers, done, plan.of(first, first + size), first, errors)
+    for worker in workers:
+        worker.join()
+    counts["requests"] = first + sum(done)
+    for name, value in {
+        "seconds": time.monotonic() - began,
+        "kills of the model process": server.kills - kills,
+        "seconds down": server.seconds_down - down,
+        "reloads": server.reloads - reloads,
+        "errors": len(errors),
+        **{f"answers {key}": count for key, count in answers.items()},
+    }.items():
+        counts[name] = counts.get(name, 0) + value
+    counts["first errors"] = [*counts.get("first errors", []), *errors][:5]
+    _look(server, written, counts)
+
+
+def _look(server: Server, written: Sequence[Written], counts: Counts) -> None:
+    """Ask for all that was acknowledged."""
+    checked, lost = _lost(server, written)
+    counts["acknowledged writes checked"] = counts.get("acknowledged writes checked", 0) + checked
+    counts["acknowledged and lost"] = counts.get("acknowledged and lost", 0) + len(lost)
+    counts["first lost"] = [*counts.get("first lost", []), *lost][:5]
 
 
 def _disturb(
     server: Server,
     workers: Sequence[threading.Thread],
     done: list[int],
-    total: int,
-    kills: int,
-    reloads: int,
+    coming: list[tuple[int, str]],
+    first: int,
     errors: list[str],
 ) -> list[dict[str, float]]:
-    """Kill and reload at shares of the way, and note memory; until the workers are done."""
-    kill_at = [total * 0.5 * (k + 1) / (kills + 1) for k in range(kills)]
-    reload_at = [total * (k + 0.5) / max(reloads, 1) for k in range(reloads)]
-    note_at = [total * share for share in (0.55, 0.65, 0.75, 0.85, 0.95)]
+    """Kill, reload and note memory at their counts of requests, until the workers are done."""
     memory: list[dict[str, float]] = []
     while any(worker.is_alive() for worker in workers):
-        so_far = sum(done)
-        if kill_at and so_far >= kill_at[0]:
-            kill_at.pop(0)
-            server.kill()
-        elif reload_at and so_far >= reload_at[0]:
-            reload_at.pop(0)
-            status, answer = ask(server.connection(), "POST", "/v1/model:reload", {})
-            server.reloads += 1
-            if status != 200:
-                errors.append(f"reload: {status} {answer}")
-        elif note_at and so_far >= note_at[0]:
-            memory.append({"requests": so_far, **server.megabytes()})
-            note_at.pop(0)
+        if coming and first + sum(done) >= coming[0][0]:
+            what = coming.pop(0)[1]
+            if what == "kill":
+                server.kill()
+            elif what == "reload":
+                status, answer = ask(server.connection(), "POST", "/v1/model:reload", {})
+                server.reloads += 1
+                if status != 200:
+                    errors.append(f"reload: {status} {answer}")
+            else:
+                memory.append({"requests": first + sum(done), **server.megabytes()})
         time.sleep(0.02)
-    memory.append({"requests": sum(done), **server.megabytes()})
+    memory.append({"requests": first + sum(done), **server.megabytes()})
     return memory
 
 

@@ -144,7 +144,7 @@ TEXTS = [
     *(table(75, f"{what} as id", "refused", "", events=lines('"i1"', text), suffix=".jsonl") for what, text in (
         ("5,000 digits", LONG), ("1e999", "1e999"), ("NaN", "NaN"), ("an object", '{"a": 1}'), ("a list", "[1]"), ("true", "true"), ("a decimal", "1.5"),
     )),
-    table(75, "half a character as id", "warned", "half a character", events=lines('"i1"', '"\\ud800"'), suffix=".jsonl"),
+    table(75, "half a character as id", "refused", "line 2.*half a character", events=lines('"i1"', '"\\ud800"'), suffix=".jsonl"),
     table(75, "a key twice", "refused", "twice", events='{"user_id": "u1", "user_id": "u2", "item_id": "i1"}\n', suffix=".jsonl"),
     question(75, "a key twice in a body", "refused", "", request=("POST", "/v1/recommend", b'{"user": "u01", "user": "u02"}')),
     *(question(75, f"{what} in a body", "refused", "", request=("POST", "/v1/recommend", b'{"history": [%s]}' % text)) for what, text in (("5,000 digits", LONG.encode()), ("1e999", b"1e999"), ("a decimal", b"1.0"), ("half a character", b'"\\udfff"'))),

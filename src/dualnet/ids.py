@@ -17,6 +17,7 @@ Key: TypeAlias = "str | int"
 Rows: TypeAlias = NDArray[np.int64]
 
 _INVISIBLE = "\ufeff\u200b\u200e\u200f\u2060"
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
 MAX_ID_BYTES = 1024  # longer ids are a sign of a wrong column, and would be echoed in every message
 
@@ -51,13 +52,14 @@ class IdMap:
     Raises
     ------
     DataError
-        If ids repeat, mix strings with integers, are empty, or are longer than 1 KiB.
+        If ids repeat, mix strings with integers, are empty, are longer than 1 KiB, or hold half a character.
     """
 
     __slots__ = ("_keys", "_rows")
 
     def __init__(self, keys: Sequence[Key] | NDArray[np.generic]) -> None:
         self._keys = _as_key_array(keys)
+        _refuse_halves(self._keys)
         self._rows: dict[Key, int] | None = None
         if len(self._index()) != len(self._keys):
             seen: set[Key] = set()
@@ -226,6 +228,19 @@ class IdMap:
         if self._rows is None:
             self._rows = {key: row for row, key in enumerate(self._keys.tolist())}
         return self._rows
+
+
+def _refuse_halves(keys: NDArray[np.generic]) -> None:
+    """Refuse text with half a character: no file holds it, and written as another character two ids would be one."""
+    if keys.dtype == np.int64:
+        return
+    try:
+        "".join(keys.tolist()).encode()
+    except UnicodeEncodeError:
+        half = next(key for key in keys.tolist() if _HALF_CHARACTER.search(key))
+        raise DataError(
+            f"id {half[:40]!r} holds half a character (a lone surrogate, as text that was cut has it); write the ids whole"
+        ) from None
 
 
 def _as_key_array(keys: Sequence[Key] | NDArray[np.generic]) -> NDArray[np.generic]:

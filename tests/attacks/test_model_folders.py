@@ -107,6 +107,7 @@ DAMAGES = {
     "ids permuted": ("ids.json", lambda ids: ids.update(catalogue=ids["catalogue"][::-1])),
     "ids repeated": ("ids.json", lambda ids: ids["users"].__setitem__(0, ids["users"][1])),
     "ids of another kind": ("ids.json", lambda ids: ids["items"].__setitem__(0, {"a": 1})),
+    "ids with half a character": ("ids.json", lambda ids: ids["users"].__setitem__(0, "a\ud800")),
     "ids null": ("ids.json", lambda ids: ids.update(users=None)),
     "no state": ("state.json", lambda state: state.clear()),
     "model settings a list": ("state.json", lambda state: state.update(model=[1])),

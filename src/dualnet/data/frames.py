@@ -7,7 +7,7 @@ import json
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from .nested import is_deep, json_of
 from .values import is_missing, unboxed
 
 MIXED = {b"dualnet.cells": b"json"}  # of a column whose values are of several kinds: each cell is its JSON
+HALVED = {b"dualnet.characters": b"halved"}  # of a column in whose cells U+FFFD stands for half a character
 HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 PART = 2**30  # bytes of text that surely fit the offsets of one Arrow array
 
@@ -51,10 +52,14 @@ def to_arrow(frame: Any) -> pa.Table:
 
 
 class Column(NamedTuple):
-    """A column of plain type; where it mixes kinds of values, each cell is the JSON of its value."""
+    """A column of plain type; where it mixes kinds of values, each cell is the JSON of its value.
+
+    A `halved` column had half a character (a lone surrogate) in some cells, where U+FFFD stands now: no id may be like that.
+    """
 
     cells: pa.ChunkedArray
     mixed: bool = False
+    halved: bool = False
 
     def values(self) -> list[Any]:
         """Return the values as Python has them; those of a mixed column as they came."""
@@ -83,9 +88,14 @@ def column_of_values(values: Sequence[Any]) -> Column:
             f"{halves:,} values hold half a character (a lone surrogate, as text that was cut has it), which became U+FFFD",
             DualNetWarning, stacklevel=4,
         )  # fmt: skip
-        whole = [None if cell is None else cell.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for cell in cells]
-        return column_of_values([None if cell is None else json.loads(cell) for cell in whole])
+        whole = [None if cell is None else json.loads(whole_text(cell)) for cell in cells]
+        return column_of_values(whole)._replace(halved=True)
     return Column(pa.chunked_array([pa.array(cells, pa.string())]), mixed=True)
+
+
+def whole_text(text: str) -> str:
+    """Return a text with U+FFFD in place of each half of a character."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _of_one_type(values: Any) -> Column | None:
@@ -114,8 +124,8 @@ def _for_json(value: Any) -> Any:
 
 def column_at(table: pa.Table, name: str) -> Column:
     """Return a column of a table as a plain type."""
-    plain = plain_column(table.column(name))
-    return Column(plain.cells, plain.mixed or is_mixed(table.schema.field(name)))
+    plain, field = plain_column(table.column(name)), table.schema.field(name)
+    return Column(plain.cells, plain.mixed or is_mixed(field), plain.halved or is_halved(field))
 
 
 def cells_of(table: pa.Table, name: str) -> list[Any]:
@@ -132,6 +142,19 @@ def rows_of(table: pa.Table) -> list[dict[str, Any]]:
 def is_mixed(field: pa.Field) -> bool:
     """Return whether the cells of a column are the JSON of values of several kinds."""
     return bool(field.metadata) and field.metadata.get(b"dualnet.cells") == b"json"
+
+
+def is_halved(field: pa.Field) -> bool:
+    """Return whether U+FFFD stands for half a character in cells of a column."""
+    return bool(field.metadata) and field.metadata.get(b"dualnet.characters") == b"halved"
+
+
+def as_halved(table: pa.Table, names: Collection[str]) -> pa.Table:
+    """Return a table with the note that U+FFFD stands for half a character in some columns."""
+    fields = [
+        field.with_metadata({**(field.metadata or {}), **HALVED}) if field.name in names else field for field in table.schema
+    ]
+    return table.cast(pa.schema(fields, table.schema.metadata)) if names else table
 
 
 def plain_table(table: pa.Table) -> pa.Table:
@@ -289,5 +312,11 @@ def _column_of_pandas(series: Any) -> Column:
 
 def _joined(columns: Sequence[tuple[str, Column]]) -> pa.Table:
     """Return named columns as a table; mixed ones carry a note that says so."""
-    fields = [pa.field(name, column.cells.type, metadata=MIXED if column.mixed else None) for name, column in columns]
+    for name, _ in columns:
+        if HALF_CHARACTER.search(name):
+            raise DataError(f"the name {name!r} of a column holds half a character (a lone surrogate); rename the column")
+    fields = [
+        pa.field(name, cells.type, metadata=(MIXED if mixed else {}) | (HALVED if halved else {}) or None)
+        for name, (cells, mixed, halved) in columns
+    ]
     return pa.table([column.cells for _, column in columns], schema=pa.schema(fields))

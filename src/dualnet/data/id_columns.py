@@ -18,7 +18,7 @@ from .read_table import LoadedTable
 from .table_values import column_of
 
 _SEVERAL = re.compile(r"[A-Za-z]?\d+(?:-[01])?(?:[ ,]+[A-Za-z]?\d+(?:-[01])?)+")
-_NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|(?:^|[/\\])\.\.(?:[/\\]|$)")
+_NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f\ufffd]|(?:^|[/\\])\.\.(?:[/\\]|$)")
 
 
 def ids_of(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
@@ -39,7 +39,7 @@ def ids_of(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
     Raises
     ------
     DataError
-        If an id is missing, or neither text nor a whole number.
+        If an id is missing, neither text nor a whole number, or holds half a character.
 
     Warns
     -----
@@ -52,7 +52,9 @@ def ids_of(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
             f" the column with the ids to '{column}'"
         )
     if column in loaded.table.column_names:
-        chunks, mixed = column_at(loaded.table, column)
+        chunks, mixed, halved = column_at(loaded.table, column)
+        if halved:
+            refuse_halves(loaded, column, what)
         if chunks.null_count == 0 and not mixed and pa.types.is_integer(chunks.type):
             return np.asarray(chunks.to_numpy())
         if chunks.null_count == 0 and not mixed and (pa.types.is_string(chunks.type) or pa.types.is_large_string(chunks.type)):
@@ -105,6 +107,16 @@ def _of_values(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
     return _array(texts)
 
 
+def refuse_halves(loaded: LoadedTable, column: str, what: str) -> None:
+    """Refuse a column of ids whose reader put U+FFFD in place of half a character: two ids would be one."""
+    rows = [row for row, value in enumerate(column_of(loaded, column, what)) if isinstance(value, str) and "\ufffd" in value]
+    if rows:
+        raise DataError(
+            f"{loaded.place(rows[0])}: the {'' if what == 'id' else f'{what} '}id in column '{column}' holds half a character (a lone surrogate, as text that was"
+            f" cut has it), so that two ids could become one ({len(rows):,} such rows); write the ids whole"
+        )
+
+
 def _say_changed(count: int, pairs: Sequence[tuple[str, str]], merged: int, column: str, what: str) -> None:
     old, new = pairs[0]
     same = f"; {merged:,} of them were other forms of ids that are there too" if merged else ""
@@ -121,7 +133,7 @@ def _say_odd(ids: Sequence[str], column: str, what: str) -> None:
     if odd:
         warnings.warn(
             f"{len(odd):,} {what} ids in column '{column}' cannot be asked for over HTTP, such as {listing(odd, 1)}: control"
-            " characters, '..' as a part of a path, or '/picture' at the end; rename them before you serve them",
+            " characters, U+FFFD, '..' as a part of a path, or '/picture' at the end; rename them before you serve them",
             DualNetWarning,
             stacklevel=5,
         )

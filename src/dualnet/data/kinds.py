@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import DataError, DualNetWarning, shown
-from .frames import Column, column_at
+from .frames import Column, column_at, whole_text
 from .picture_files import as_data_uri
 from .tag_values import KnownTags, separators_for, tags_of
 from .values import (
@@ -329,8 +329,16 @@ def _picture_array(values: list[Any]) -> pa.ChunkedArray:
 
 
 def _chunked(values: list[Any], kind: pa.DataType) -> pa.ChunkedArray:
-    made = pa.array(values, kind)
+    try:
+        made = pa.array(values, kind)
+    except UnicodeEncodeError:  # half a character, as an escape in the text of a list may write it
+        made = pa.array(list(map(_whole, values)), kind)
     return made if isinstance(made, pa.ChunkedArray) else pa.chunked_array([made], kind)
+
+
+def _whole(value: Any) -> Any:
+    """Return a text, or a list of texts, with U+FFFD in place of half a character."""
+    return whole_text(value) if isinstance(value, str) else list(map(_whole, value)) if isinstance(value, list) else value
 
 
 _READ: Mapping[Kind, Read] = {

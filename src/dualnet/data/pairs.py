@@ -14,6 +14,8 @@ from ..errors import DataError, DualNetWarning, UsageError, listing
 from ..ids import Key, clean_id
 from ..typed_values import path_of
 from .delimited import BY_SUFFIX
+from .frames import is_halved
+from .id_columns import refuse_halves
 from .interactions import Interactions
 from .packed import format_of
 from .read_table import FORMATS, LoadedTable, load_table, read_text
@@ -214,6 +216,8 @@ def _columns(path: Path, form: PairFormat) -> Pairs:
 def _column(loaded: LoadedTable, name: str, what: str, form: PairFormat) -> list[Key]:
     if name not in loaded.table.column_names:
         raise DataError(f"{loaded.name} has no {what} column '{name}'; found {', '.join(loaded.table.column_names)}")
+    if is_halved(loaded.table.schema.field(name)):
+        refuse_halves(loaded, name, what)
     values: list[Key] = []
     for row, value in enumerate(loaded.table.column(name).to_pylist()):
         if isinstance(value, bool | float) or not isinstance(value, str | int) or value == "":

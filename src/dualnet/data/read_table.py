@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from ..errors import DataError, UsageError
 from .arrow_check import checked_table
 from .delimited import STANDARD, TEXT_SUFFIXES, TableForm, read_delimited
-from .frames import cells_of, is_mixed, table_of
+from .frames import as_halved, cells_of, is_halved, is_mixed, table_of
 from .json_lines import SUFFIXES as JSON_SUFFIXES
 from .json_lines import read_json
 from .open_input import read_regular, reading
@@ -228,7 +228,8 @@ def _joined(tables: Sequence[LoadedTable], parts: Sequence[Part], name: str) -> 
     except pa.ArrowException:  # parts of other types: of each column the values together
         names = dict.fromkeys(column for loaded in tables for column in loaded.table.column_names)
         table = table_of({column: [cell for loaded in tables for cell in _cells(loaded, column)] for column in names})
-    return LoadedTable(table, name, None, tuple(tables))
+    halved = {field.name for loaded in tables for field in loaded.table.schema if is_halved(field)}
+    return LoadedTable(as_halved(table, halved), name, None, tuple(tables))
 
 
 def _cells(loaded: LoadedTable, column: str) -> list[Any]:
