@@ -67,10 +67,15 @@ def as_utf8(data: bytes, path: Path, encoding: str | None = None) -> bytes:
     Parameters and errors are those of `decoded`.
     """
     if _encoding(data, path, encoding) != "utf-8" or not _is_utf8(data):
+        text = decoded(data, path, encoding)
         try:
-            return decoded(data, path, encoding).encode()
+            return text.encode()
         except UnicodeEncodeError as error:
-            raise DataError(f"{path} holds half a character (a lone surrogate) in {encoding}; say another encoding") from error
+            line = text[: error.start].count("\n") + 1
+            raise DataError(
+                f"{path}, line {line}: half a character (a lone surrogate) in {encoding}, which no text can hold; correct it, or say"
+                " another encoding"
+            ) from error
     if b"\0" in data:
         _refuse_nul(data, path)
     marks = next(count for count in range(3) if count == 2 or not data.startswith(BOM.encode(), 3 * count))

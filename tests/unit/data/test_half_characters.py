@@ -118,7 +118,7 @@ def test_ids_in_python(ask):
 def test_encodings_that_can_write_a_half(tmp_path, encoding):
     half = {"utf-7": "+2AA-"}.get(encoding, "\\ud800")
     (tmp_path / "e.csv").write_text(f"user_id,item_id\nu,x\na{half},y\n")
-    refused(lambda: Dataset.from_tables(tmp_path / "e.csv", encoding=encoding), "e.csv, line 3: the user id")
+    refused(lambda: Dataset.from_tables(tmp_path / "e.csv", encoding=encoding), "e.csv, line 3: half a character")
 
 
 def test_files_of_pairs(tmp_path):
