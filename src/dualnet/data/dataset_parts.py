@@ -88,6 +88,7 @@ def read_parts(events: Any, items: Any, users: Any, spec: TableSpec, *, need_lik
         tables.append(load_source(users, "the users table", spec.form(spec.user_column_names)))
         found, profile = _with_users(found, tables[-1], spec)
     refuse_form({"separator": spec.separator, "comment": spec.comment, "encoding": spec.encoding}, tables)
+    tables.clear()  # the text of millions of rows makes room
     return _joined(found, content, profile, spec)
 
 
