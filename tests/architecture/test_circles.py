@@ -41,10 +41,9 @@ def test_every_kind_of_import_counts(tmp_path):
     assert imported("dualnet.a.here", path, modules) == {"dualnet.a.there", "dualnet.a.other", "dualnet.up"}
 
 
-# one thing in two or more files, of which one needs torch; and readers that build what asks them to read
+# one thing in two or more files, of which one needs torch
 LEFT = [
     {"dualnet.models.descent", "dualnet.models.dualnet", "dualnet.models.dualnet_parameters"},
-    {"dualnet.data.dataset", "dualnet.data.sql.dataset", "dualnet.data.tables"},
 ]  # fmt: skip
 
 

@@ -201,23 +201,18 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
     from ..data import sources, synthetic
     from ..data.dataset import Dataset
     from ..data.lone_arguments import PARTNERS, refuse_alone
+    from ..data.table_spec import SEVERAL, TableSpec
     from ..errors import nearest
 
     asked = any(getattr(tables, field.name) is not None for field in fields(SqlOptions))
     if data is None and not asked:
         raise UsageError("name the data: a table of events, a data set (see `dualnet data list`), or a query with --sql")
     columns: dict[str, Any] = {
-        "user": tables.user, "item": tables.item, "text": words(tables.text), "tags": words(tables.tags),
-        "categories": words(tables.categories), "numbers": words(tables.numbers), "vectors": _vectors(tables.vectors),
-        "images": words(tables.images), "image_model": tables.image_model, "text_encoder": tables.text_encoder,
-        "tokenizer": tables.tokenizer, "stop_words": tables.stop_words, "token_pattern": tables.token_pattern,
-        "rating": tables.rating, "threshold": tables.threshold, "unrated": tables.unrated, "event": tables.event, "likes": words(tables.likes), "time": tables.time,
-        "time_format": tables.time_format, "weight": tables.weight, "duplicates": tables.duplicates,
-        "user_categories": words(tables.user_categories), "user_numbers": words(tables.user_numbers),
-        "missing_content": tables.missing_content, "separator": tables.separator, "encoding": tables.encoding,
-        "comment": tables.comment, "column_names": words(tables.column_names), "item_column_names": words(tables.item_column_names),
-        "user_column_names": words(tables.user_column_names),
-    }  # fmt: skip
+        field.name: words(value) if field.name in SEVERAL else value
+        for field in fields(TableSpec)
+        if (value := getattr(tables, field.name, None)) is not None
+    }
+    columns["vectors"] = _vectors(tables.vectors)
     if not is_named(data):
         # in Python texts may come later, with Dataset.with_pair_texts
         refuse_alone(columns, {name: (PARTNERS[name][0], ("text",)) for name in TEXT_READING})

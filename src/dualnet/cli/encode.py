@@ -80,7 +80,7 @@ def _read_histories(path: Path, model: Recommender, columns: EventColumns, given
     from ..data.id_columns import ids_of
     from ..data.interactions import Interactions
     from ..data.lone_arguments import refuse_unread
-    from ..data.tables import load_source
+    from ..data.read_table import load_source
     from ..errors import DataError, UnknownIdError
 
     form = form_of(columns, given)

@@ -101,8 +101,7 @@ def _from_file(path: Path, users: IdMap, column: str) -> list[Key]:
     from ..data.id_columns import ids_of
     from ..data.open_input import read_regular, reading
     from ..data.packed import format_of, unpacked
-    from ..data.read_table import FORMATS
-    from ..data.tables import load_source
+    from ..data.read_table import FORMATS, load_source
     from ..errors import DataError
     from ..ids import clean_id
 

@@ -110,6 +110,6 @@ def read_given_items(path: Path, model: Recommender, columns: EventColumns, give
     given : FormOptions
         What the command line says.
     """
-    from ..data.tables import read_new_items
+    from ..models.question_content import as_content
 
-    return read_new_items(path, model, columns.item, form_of(columns, given), named=given.item_column is not None)
+    return as_content(path, model, columns.item, form_of(columns, given), named=given.item_column is not None)

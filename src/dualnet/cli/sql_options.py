@@ -61,8 +61,8 @@ def load_sql(options: SqlOptions, columns: Mapping[str, Any]) -> Dataset:
     UsageError
         If the database is not named.
     """
+    from ..data.dataset import Dataset
     from ..data.sql.address import Address
-    from ..data.sql.dataset import dataset_from_sql
 
     if options.events_sql is None:
         raise UsageError("a database was named but no query for events; add --sql events.sql")
@@ -78,8 +78,8 @@ def load_sql(options: SqlOptions, columns: Mapping[str, Any]) -> Dataset:
         if " " in value and not os.path.exists(value):  # noqa: PTH110  a path too long for a file is no error here
             raise UsageError(f"there is no file {value[:80]!r}; {option} wants the name of a file with the query")
     address = Address.from_environment(options.database_url_env)
-    return dataset_from_sql(
-        address, Path(options.events_sql), _path(options.items_sql), users=_path(options.users_sql),
+    return Dataset.from_sql(
+        address.url, Path(options.events_sql), _path(options.items_sql), users=_path(options.users_sql),
         parameters=_parameters(options.sql_params), timeout=options.sql_timeout, **columns,
     )  # fmt: skip
 

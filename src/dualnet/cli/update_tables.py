@@ -34,13 +34,13 @@ class NewTables:
 
     def read_items(self, model: Recommender, columns: EventColumns, given: FormOptions) -> Content | None:
         """Return the new items; without a table of them none."""
-        from ..data.tables import read_new_items
+        from ..models.question_content import as_content
 
         if self.items is None:
             return None
         form = self._form(self.items, replace(form_of(columns, given), columns=()))
         named = self.events is None and given.item_column is not None
-        return read_new_items(self.items, model, columns.item, form, named=named)
+        return as_content(self.items, model, columns.item, form, named=named)
 
     def read_users(self, model: Recommender, columns: EventColumns, given: FormOptions) -> Content | None:
         """Return the new rows of users; without a table of them none.
@@ -50,7 +50,7 @@ class NewTables:
         UsageError
             If the model reads no columns of users.
         """
-        from ..data.new_rows import read_new_users
+        from ..models.new_tables import read_new_users
 
         if self.users is None:
             return None
@@ -63,7 +63,7 @@ class NewTables:
         self, model: Recommender, columns: EventColumns, given: FormOptions, weight: str | None
     ) -> Interactions | None:
         """Return the new events; without a table of them none."""
-        from ..data.new_rows import read_new_pairs
+        from ..models.new_tables import read_new_pairs
 
         if self.events is None:
             return None

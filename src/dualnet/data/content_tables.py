@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from ..errors import DataError, DualNetWarning, UsageError, nearest
 from ..ids import IdMap, Key
 from .content import Content, ContentSpec
+from .id_columns import IdColumn
 from .kinds import RowNames, cast_table, shown_table
 from .picture_files import is_data_uri
 from .read_table import LoadedTable
@@ -109,22 +109,19 @@ def beside(content: Content, folder: Path) -> Content:
     return replace(content, table=table)
 
 
-def one_kind_of_ids(item_keys: NDArray[Any], content: Content) -> tuple[NDArray[Any], Content]:
-    """Make ids text on both sides where one file has text and the other integers; 7 becomes '7', never '007'."""
-    events_are_text = isinstance(item_keys[0], str)
-    if events_are_text and content.ids.is_integer:
+def one_kind_of_ids(keys: IdColumn, content: Content) -> tuple[IdColumn, Content]:
+    """Make ids text on both sides where one table has text and the other integers; 7 becomes '7', never '007'."""
+    if keys.is_text and content.ids.is_integer:
         content = Content(IdMap([str(key) for key in content.ids]), content.table, content.spec, content.matrices)
-    elif not events_are_text and not content.ids.is_integer:
-        texts = np.empty(len(item_keys), dtype=object)
-        texts[:] = [str(key) for key in item_keys.tolist()]
-        item_keys = texts
-    return item_keys, content
+    elif not keys.is_text and not content.ids.is_integer:
+        keys = keys.as_text()
+    return keys, content
 
 
-def covering(content: Content, keys: NDArray[Any]) -> IdMap:
+def covering(content: Content, keys: IdColumn) -> IdMap:
     """Return the sorted ids of the content, after making sure that every event's item is among them."""
     ids, _ = IdMap.from_values(content.ids.keys)
-    missing = sorted(set(keys[ids.find(keys) < 0].tolist()))
+    missing = sorted(set(keys.take(keys.rows_in(ids) < 0).distinct()))
     if missing:
         raise DataError(
             f"{len(missing):,} items of the events have no row in the items table, such as {missing[0]!r}; add the rows, or pass"

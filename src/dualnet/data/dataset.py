@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -187,16 +187,12 @@ class Dataset:
         DataError
             For a file, row or value that cannot be used; the text names it and the remedy.
         """
-        from .tables import dataset_from_tables
+        given = dict(locals())
+        from .dataset_parts import read_parts
+        from .table_spec import TableSpec
 
-        return dataset_from_tables(
-            events, items, user=user, item=item, text=text, tags=tags, categories=categories, numbers=numbers,
-            vectors=vectors, bags=bags, images=images, image_model=image_model, text_encoder=text_encoder, tokenizer=tokenizer,
-            stop_words=stop_words, token_pattern=token_pattern, title=title, rating=rating, threshold=threshold, unrated=unrated, event=event, likes=likes, weight=weight, time=time, time_format=time_format, users=users,
-            user_categories=user_categories, user_numbers=user_numbers, duplicates=duplicates,
-            missing_content=missing_content, separator=separator, encoding=encoding, comment=comment, column_names=column_names,
-            item_column_names=item_column_names, user_column_names=user_column_names, name=name,
-        )  # fmt: skip
+        spec = TableSpec(**{argument.name: given[argument.name] for argument in fields(TableSpec)})
+        return cls(*read_parts(events, items, users, spec), spec.name)
 
     @classmethod
     def from_sql(
@@ -242,12 +238,18 @@ class Dataset:
         ResourceError
             If the database cannot be reached, or time is up.
         """
+        from .dataset_parts import read_parts
         from .sql.address import Address
-        from .sql.dataset import dataset_from_sql
+        from .sql.read import read_tables
+        from .table_spec import TableSpec
 
-        return dataset_from_sql(
-            Address.parse(url), events, items, users=users, parameters=parameters, timeout=timeout, **columns
-        )
+        spec = TableSpec(**columns)
+        queries = {"events": events, "items": items, "users": users}
+        address = Address.parse(url)
+        read = read_tables(address, queries, spec, parameters or {}, timeout)
+        parts = read_parts(read["events"], read.get("items"), read.get("users"), spec)
+        named = read["events"].name if isinstance(events, Path) else address.kind
+        return cls(*parts, columns.get("name", named))
 
     def __repr__(self) -> str:
         content = "no content" if self.items is None else ", ".join(self.items.spec.columns)

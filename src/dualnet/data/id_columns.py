@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..errors import DataError, DualNetWarning, listing
-from ..ids import clean_id
+from ..ids import IdMap, Key, Rows, clean_id
 from .frames import column_at
 from .read_table import LoadedTable
 from .table_values import column_of
@@ -21,8 +22,68 @@ _SEVERAL = re.compile(r"[A-Za-z]?\d+(?:-[01])?(?:[ ,]+[A-Za-z]?\d+(?:-[01])?)+")
 _NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f\ufffd]|(?:^|[/\\])\.\.(?:[/\\]|$)")
 
 
+@dataclass(frozen=True, eq=False)
+class IdColumn:
+    """A column of ids as the distinct ones and their places: millions of rows cost a number each.
+
+    Parameters
+    ----------
+    keys : ndarray of int64 or of str
+        Ids; each row has one of them, and some may have no row.
+    places : ndarray of int, shape (n_rows,)
+        Place in `keys` of the id of each row.
+    """
+
+    keys: NDArray[Any]
+    places: NDArray[np.integer[Any]]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the ids are text."""
+        return len(self.keys) > 0 and isinstance(self.keys[0], str)
+
+    def as_text(self) -> IdColumn:
+        """Return the ids as text: 7 becomes '7', never '007'."""
+        return IdColumn(_array([str(key) for key in self.keys.tolist()]), self.places)
+
+    def take(self, rows: NDArray[Any]) -> IdColumn:
+        """Return some rows, by number or by mask."""
+        return IdColumn(self.keys, self.places[rows])
+
+    def values(self) -> NDArray[Any]:
+        """Return the id of each row: int64, or object with one text shared by all its rows."""
+        return np.asarray(self.keys[self.places])
+
+    def distinct(self) -> list[Key]:
+        """Return the ids that have a row, in no order."""
+        return self.keys[self._used()].tolist()
+
+    def rows_in(self, ids: IdMap) -> Rows:
+        """Return the row of each id in a map, -1 where it is unknown."""
+        return ids.find(self.keys)[self.places]
+
+    def id_map(self) -> tuple[IdMap, Rows]:
+        """Return the sorted map of the ids that have a row, and the row of each; errors as in `IdMap.from_values`."""
+        used = self._used()
+        ids, rows = IdMap.from_values(self.keys[used])
+        found = np.full(len(self.keys), -1, np.int64)
+        found[used] = rows
+        return ids, found[self.places]
+
+    def _used(self) -> NDArray[np.bool_]:
+        return np.bincount(self.places, minlength=len(self.keys)) > 0
+
+
 def ids_of(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
-    """Return a column of ids: int64, or object with one text shared by all its rows; millions cost megabytes.
+    """Return a column of ids, one for each row; arguments, errors and warnings as in `id_column_of`."""
+    return id_column_of(loaded, column, what).values()
+
+
+def id_column_of(loaded: LoadedTable, column: str, what: str) -> IdColumn:
+    """Return a column of ids.
 
     Text loses blanks around it and gets one Unicode form (`clean_id`); where some ids are text and others whole numbers, all
     become text.
@@ -56,21 +117,33 @@ def ids_of(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
         if halved:
             refuse_halves(loaded, column, what)
         if chunks.null_count == 0 and not mixed and pa.types.is_integer(chunks.type):
-            return np.asarray(chunks.to_numpy())
+            keys, places = np.unique(chunks.to_numpy(), return_inverse=True)
+            return IdColumn(keys, places)
         if chunks.null_count == 0 and not mixed and (pa.types.is_string(chunks.type) or pa.types.is_large_string(chunks.type)):
-            coded = chunks.combine_chunks().dictionary_encode()
-            texts = coded.dictionary.to_pylist()
-            clean = [clean_id(text) for text in texts]
-            if "" not in clean:
-                codes = coded.indices.to_numpy()
-                if clean != texts:
-                    changed = np.array([new != old for new, old in zip(clean, texts, strict=True)])
-                    pairs = [(old, new) for old, new in zip(texts, clean, strict=True) if new != old]
-                    _say_changed(int(changed[codes].sum()), pairs, len(set(texts)) - len(set(clean)), column, what)
-                _say_odd(clean, column, what)
-                _refuse_rows_of_ids(clean, column, what, loaded)
-                return np.asarray(_array(clean)[codes])
-    return _of_values(loaded, column, what)
+            found = _of_texts(chunks, loaded, column, what)
+            if found is not None:
+                return found
+    values = _of_values(loaded, column, what)
+    return IdColumn(values, np.arange(len(values)))
+
+
+def _of_texts(cells: pa.ChunkedArray, loaded: LoadedTable, column: str, what: str) -> IdColumn | None:
+    """Return a column of text, None where an id is missing; each distinct text is looked at once."""
+    coded = cells.dictionary_encode().unify_dictionaries()
+    if not coded.num_chunks:
+        return IdColumn(_array([]), np.empty(0, np.int64))
+    texts = coded.chunk(0).dictionary.to_pylist()
+    clean = [clean_id(text) for text in texts]
+    if "" in clean:
+        return None
+    places = np.concatenate([chunk.indices.to_numpy() for chunk in coded.chunks])
+    if clean != texts:
+        changed = np.array([new != old for new, old in zip(clean, texts, strict=True)])
+        pairs = [(old, new) for old, new in zip(texts, clean, strict=True) if new != old]
+        _say_changed(int(changed[places].sum()), pairs, len(set(texts)) - len(set(clean)), column, what)
+    _say_odd(clean, column, what)
+    _refuse_rows_of_ids(clean, column, what, loaded)
+    return IdColumn(_array(clean), places)
 
 
 def _of_values(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:

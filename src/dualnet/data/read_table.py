@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +13,10 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 
 from ..errors import DataError, UsageError
+from ..typed_values import path_of
 from .arrow_check import checked_table
 from .delimited import STANDARD, TEXT_SUFFIXES, TableForm, read_delimited
-from .frames import as_halved, cells_of, is_halved, is_mixed, table_of
+from .frames import as_halved, cells_of, is_halved, is_mixed, table_of, to_arrow
 from .json_lines import SUFFIXES as JSON_SUFFIXES
 from .json_lines import read_json
 from .open_input import read_regular, reading
@@ -118,6 +120,35 @@ def load_table(source: str | Path, form: TableForm = STANDARD) -> LoadedTable:
     if len(tables) == 1:
         return tables[0]
     return _joined(tables, parts, str(source))
+
+
+def load_source(source: Any, name: str, form: TableForm = STANDARD) -> LoadedTable:
+    """Return a table from a file or from memory.
+
+    Parameters
+    ----------
+    source : path, LoadedTable, or table in memory
+        As `frames.to_arrow` takes it.
+    name : str
+        What a table in memory is called in error texts.
+    form : TableForm
+        How a text table is written, where that does not show.
+
+    Raises
+    ------
+    DataError
+        If there is no such file or table, or it has no rows.
+    """
+    if isinstance(source, str | os.PathLike):
+        return load_table(path_of(source, name), form) if isinstance(source, os.PathLike) else load_table(source, form)
+    if form.columns and not form.hinted:
+        raise UsageError(f"{name} carries the names of its columns, so that names given would change nothing; leave them out")
+    if isinstance(source, LoadedTable):
+        return source
+    table = to_arrow(source)
+    if table.num_rows == 0:
+        raise DataError(f"{name} has no rows")
+    return LoadedTable(table, name)
 
 
 def read_text(path: Path) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from ..data.content import Content, Matrix
+from ..data.delimited import STANDARD, TableForm
 from ..data.features import Featurizer
 from ..data.frames import table_of
 from ..data.kinds import RowNames, cast_table
@@ -25,7 +26,9 @@ def cannot_score_new(model: Core) -> str:
     return f"model '{model.name}' cannot score items that it did not see in training; use one that reads content"
 
 
-def as_content(content: Content | Any, model: Core) -> Content:
+def as_content(
+    content: Content | Any, model: Core, item: str = "item_id", form: TableForm = STANDARD, *, named: bool = False
+) -> Content:
     """Return new items as content with the model's columns, each cast to the kind it was fitted with.
 
     Parameters
@@ -33,6 +36,8 @@ def as_content(content: Content | Any, model: Core) -> Content:
     content : Content, table in memory, or path
         A table (as `Dataset.from_tables` takes it) has the id column ``item_id``.
     model : Core
+    item, form, named
+        How a table is read; see `new_tables.new_items`.
 
     Raises
     ------
@@ -48,16 +53,16 @@ def as_content(content: Content | Any, model: Core) -> Content:
     fitted = model.catalogue_.content
     if isinstance(content, Content):
         return model.featurizer_.cast(content, fitted)
-    from ..data.tables import new_items
+    from .new_tables import new_items
 
-    return new_items(content, model.catalogue_.ids, model.featurizer_, fitted)
+    return new_items(content, model.catalogue_.ids, model.featurizer_, fitted, item, form, named=named)
 
 
 def as_user_content(users: Content | Any, model: Core) -> Content:
     """Return columns of users as content; arguments and errors as in `as_content`, with the id column ``user_id``."""
     if isinstance(users, Content):
         return users
-    from ..data.new_rows import read_new_users
+    from .new_tables import read_new_users
 
     return read_new_users(users, model.users_, _reads_columns(model).spec)
 

@@ -8,11 +8,11 @@ import pytest
 from dualnet import ContentProfile, Dataset, ItemKNN
 from dualnet.data.check import check_dataset
 from dualnet.data.event_types import say_events
-from dualnet.data.new_rows import read_new_pairs
 from dualnet.data.other_events import DISLIKE, SEEN
 from dualnet.data.tables import dataset_tables
 from dualnet.errors import DataError, DualNetWarning, UsageError
 from dualnet.ids import IdMap
+from dualnet.models.new_tables import read_new_pairs
 
 RATED = "user_id,item_id,rating\nann,x,5\nann,y,2\nbob,y,4\nbob,z,\neve,z,1\n"
 TYPED = "user_id,item_id,what,time\nann,x,like,5\nann,y,dislike,6\nbob,y,like,7\nbob,z,seen,8\n"

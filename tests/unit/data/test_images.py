@@ -18,8 +18,8 @@ from dualnet.data import picture_files
 from dualnet.data.features import Featurizer
 from dualnet.data.featurizers import descriptors, images, pictures
 from dualnet.data.featurizers.descriptors import COLOURS, GRADIENTS, GradientsAndColours, PretrainedNetwork, colour_histograms
-from dualnet.data.tables import read_new_items
 from dualnet.errors import DataError, DualNetWarning, MissingExtraError, ResourceError, UsageError
+from dualnet.models.question_content import as_content
 from dualnet.rng import generator
 
 SPEC = ContentSpec(images=("poster",))
@@ -257,7 +257,7 @@ def test_a_saved_model_reads_the_picture_of_a_new_item(tmp_path):
     noisy(99, (200, 40, 40)).save(other / "in" / "red.png")
     noisy(98, (40, 40, 200)).save(other / "in" / "blue.png")
     (other / "new.csv").write_text("item_id,cover\nblue,in/blue.png\nred,in/red.png\n")
-    new = read_new_items(other / "new.csv", again)
+    new = as_content(other / "new.csv", again)
     np.testing.assert_array_equal(again.featurizer_.transform(new), model.featurizer_.transform(new))
     again.add_items(new)
     again.add_items(pa.table({"item_id": ["raw"], "cover": [file_of(noisy(97, (200, 40, 40)))]}))  # bytes beside paths

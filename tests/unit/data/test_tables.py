@@ -1,7 +1,9 @@
 """Tables in: every kind reads alike; every bad file gets one sentence with place and remedy."""
 
 import gzip
+import inspect
 import json
+from dataclasses import fields
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,8 +14,11 @@ import pytest
 from scipy.sparse import csr_array
 
 from dualnet import Content, ContentSpec, Dataset, IdMap, Interactions
-from dualnet.data.tables import dataset_tables, new_items, read_table, to_arrow, write_table
+from dualnet.cli.arguments import TableOptions
+from dualnet.data.table_spec import SEVERAL, TableSpec
+from dualnet.data.tables import dataset_tables, read_table, to_arrow, write_table
 from dualnet.errors import DataError, DualNetWarning, ResourceError, UsageError
+from dualnet.models.new_tables import new_items
 
 EVENTS = "user_id,item_id,rating\n007,a,5\n7,b,4\nNA,a,2\n007,b,5\n"
 ITEMS = "item_id,title\na,Graph kernels\nb,Deep nets\nc,New things\n"
@@ -304,3 +309,20 @@ def test_ready_vectors_become_list_columns_in_the_order_of_their_names():
     table = dataset_tables(Dataset(Interactions.from_pairs(["u", "v", "w"], ["a", "b", "c"]), items))["items"]
     assert table.column_names == ["item_id", "title", "alpha", "beta", "mu", "omega", "zeta"]
     assert table["mu"].to_pylist() == rows.tolist()
+
+
+def test_the_keywords_of_from_tables_are_the_fields_of_the_spec():
+    given = inspect.signature(Dataset.from_tables).parameters
+    own = {field.name: field.default for field in fields(TableSpec)}
+    assert {name: one.default for name, one in given.items() if name not in ("events", "items", "users")} == own
+    options = {field.name for field in fields(TableOptions)}
+    assert set(own) - options == {"bags", "name", "title"}  # bags of words are matrices, which no option holds
+    assert set(SEVERAL) <= set(own)
+
+
+def test_names_of_columns_are_one_or_several_and_values_are_checked():
+    spec = TableSpec(text="a", tags=["b", "c"], vectors="v", user=0, categories="")
+    assert (spec.text, spec.tags, spec.vectors, spec.user, spec.categories) == (("a",), ("b", "c"), ("v",), "0", ())
+    for wrong in ({"missing_content": "x"}, {"rating": "r"}, {"threshold": 4}, {"user": "item_id"}, {"time_format": "h"}):
+        with pytest.raises(UsageError):
+            TableSpec(**wrong).check()

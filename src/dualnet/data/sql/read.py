@@ -11,8 +11,10 @@ import pyarrow as pa
 
 from ...errors import DataError, UsageError, nearest
 from ..read_table import LoadedTable
+from ..table_spec import TableSpec
 from .address import Address
 from .driver import Session, Value
+from .lists import with_lists
 from .query import Query
 
 
@@ -46,6 +48,33 @@ def read_sql(
         If the database cannot be reached, or time is up.
     """
     return read_queries(Address.parse(url), {"rows": Query.of(query, "rows")}, parameters or {}, timeout)["rows"].table
+
+
+def read_tables(
+    address: Address,
+    sources: Mapping[str, str | Path | None],
+    spec: TableSpec,
+    parameters: Mapping[str, Value],
+    timeout: float | None,
+) -> dict[str, LoadedTable]:
+    """Return the rows of the queries that there are, tags and vectors of the items as lists; see `Dataset.from_sql`.
+
+    Parameters
+    ----------
+    address : Address
+        The database.
+    sources : mapping of str to str, Path or None
+        Queries for ``events``, ``items`` and ``users``.
+    spec : TableSpec
+        Names the columns of tags and of vectors.
+    parameters, timeout
+        See `read_queries`.
+    """
+    queries = {name: Query.of(source, name) for name, source in sources.items() if source is not None}
+    loaded = read_queries(address, queries, parameters, timeout)
+    if "items" in loaded:
+        loaded["items"] = with_lists(loaded["items"], tuple(spec.tags), tuple(spec.vectors))
+    return loaded
 
 
 def read_queries(

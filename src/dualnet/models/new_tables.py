@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..data.content import Content, ContentSpec
+from ..data.content_tables import beside
+from ..data.dataset_parts import read_parts
+from ..data.delimited import STANDARD, TableForm
+from ..data.features import Featurizer
+from ..data.id_columns import ids_of
+from ..data.interactions import Interactions
+from ..data.kinds import RowNames, cast_table
+from ..data.lone_arguments import refuse_unread
+from ..data.read_table import load_source
+from ..data.ready_vectors import ready_rows
+from ..data.table_spec import TableSpec
 from ..errors import DataError
-from ..ids import IdMap
-from .content import Content, ContentSpec
-from .delimited import STANDARD, TableForm
-from .id_columns import ids_of
-from .interactions import Interactions
-from .kinds import RowNames, cast_table
-from .lone_arguments import refuse_unread
-from .tables import dataset_from_tables, load_source
+from ..ids import IdMap, Key
+from ..typed_values import path_of
 
 
 def read_new_pairs(
@@ -54,10 +61,11 @@ def read_new_pairs(
     """
     loaded = load_source(path, "the events table", form)
     refuse_unread(form, loaded)
-    read = dataset_from_tables(
-        loaded, None, user=user, item=item, rating=rating, threshold=threshold, event=event, weight=weight, duplicates="max",
-        unrated=unrated, likes=likes, need_likes=False,
-    ).interactions  # fmt: skip
+    spec = TableSpec(
+        user=user, item=item, rating=rating, threshold=threshold, event=event, weight=weight, duplicates="max",
+        unrated=unrated, likes=likes,
+    )  # fmt: skip
+    read = read_parts(loaded, None, None, spec, need_likes=False).interactions
     own_users, own_items = of_kind(read.users, users, path, user), of_kind(read.items, items, path, item)
     return Interactions(own_users, own_items, read.matrix, None, read.others)
 
@@ -111,3 +119,59 @@ def of_kind(found: IdMap, known: IdMap, path: Path | str, column: str) -> IdMap:
     if wrong is not None:
         raise DataError(f"{path}: id {wrong!r} in column '{column}' is text, and the ids of the model are integers")
     return IdMap(parsed)
+
+
+def new_items(
+    source: Any,
+    ids: IdMap,
+    featurizer: Featurizer,
+    fitted: Content | None,
+    item: str = "item_id",
+    form: TableForm = STANDARD,
+    *,
+    named: bool = False,
+) -> Content:
+    """Return a table of new items as content whose columns have the kinds that were fitted, whatever type they come in.
+
+    Parameters
+    ----------
+    source : path, or table in memory
+        With an id column and the fitted content columns; ready vectors that were fitted may be a list column here.
+    ids : IdMap
+        Of the items there are: new ids become text or integers as those are.
+    featurizer : Featurizer
+        What reads the content.
+    fitted : Content, optional
+        The content there is, for columns that are no content.
+    item : str
+        The id column; ``item_id`` is taken too.
+    form : TableForm
+        How a text table is written.
+    named : bool
+        Whether that column was named for this very table: no other one is taken then.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, or a value does not fit the kind of its column.
+    """
+    loaded = load_source(source, "the new items", form)
+    refuse_unread(form, loaded)
+    found = loaded.table.column_names
+    if item not in found and (named or "item_id" not in found):
+        remedy = "Name the one with the ids" if named else "Call the column with the ids item_id"
+        raise DataError(f"{loaded.name} need an id column '{item}'; found {', '.join(found)}. {remedy}")
+    item = item if item in found else "item_id"
+    keys: list[Key] = ids_of(loaded, item, "item").tolist()
+    if not ids.is_integer and len(ids):
+        keys = [str(key) for key in keys]
+    elif all(isinstance(key, str) for key in keys):
+        keys = [ids.parse(str(key)) for key in keys]
+    table, ready = loaded.table.drop_columns([item]), {}
+    for name, matrix in {} if fitted is None else fitted.matrices.items():
+        if name in table.column_names:
+            ready[name] = ready_rows(table, name, matrix, RowNames(keys.__getitem__, loaded.place))
+            table = table.drop_columns([name])
+    content = Content(IdMap(keys), table, featurizer.spec, ready)
+    content = featurizer.cast(content, fitted, loaded.place)
+    return beside(content, path_of(source, "items").parent) if isinstance(source, str | os.PathLike) else content

@@ -1,0 +1,142 @@
+"""How tables of events, items and users are read: which columns there are, what they mean and how text tables are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from ..errors import UsageError
+from .content import ContentSpec
+from .delimited import TableForm
+from .featurizers.words import stop_words_of, tokenizer_name
+from .interactions import Duplicates
+from .times import check_time_format
+
+Names: TypeAlias = str | Sequence[str]
+Ready: TypeAlias = Mapping[str, Any]
+MissingContent: TypeAlias = Literal["error", "zero", "drop"]
+
+# fields that hold the names of any number of columns, or of events
+SEVERAL = (
+    "text", "tags", "categories", "numbers", "images", "likes", "user_categories", "user_numbers", "column_names",
+    "item_column_names", "user_column_names",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class TableSpec:
+    """What the columns of tables of events, items and users mean: the keyword arguments of `Dataset.from_tables`.
+
+    Parameters
+    ----------
+    user, item, text, tags, categories, numbers, vectors, bags, images, image_model, text_encoder, tokenizer, stop_words,
+    token_pattern, title, rating, threshold, unrated, event, likes, weight, time, time_format, user_categories, user_numbers,
+    duplicates, missing_content, separator, encoding, comment, column_names, item_column_names, user_column_names, name
+        See `Dataset.from_tables`. Names of columns may be one text or several; they are kept as a tuple.
+
+    Raises
+    ------
+    UsageError
+        For a value that is not known, or a rating without a threshold.
+    """
+
+    user: str = "user_id"
+    item: str = "item_id"
+    text: Names = ()
+    tags: Names = ()
+    categories: Names = ()
+    numbers: Names = ()
+    vectors: Names | Ready = ()
+    bags: Ready | None = None
+    images: Names = ()
+    image_model: str | None = None
+    text_encoder: str = "tfidf"
+    tokenizer: str | Callable[[str], Sequence[str]] = "unicode"
+    stop_words: str | Path | Sequence[str] = "english"
+    token_pattern: str | None = None
+    title: str | None = None
+    rating: str | None = None
+    threshold: float | None = None
+    unrated: float | None = None
+    event: str | None = None
+    likes: Names = ()
+    weight: str | None = None
+    time: str | None = None
+    time_format: str = "auto"
+    user_categories: Names = ()
+    user_numbers: Names = ()
+    duplicates: Duplicates = "error"
+    missing_content: MissingContent = "error"
+    separator: str | None = None
+    encoding: str | None = None
+    comment: str | None = None
+    column_names: Names = ()
+    item_column_names: Names = ()
+    user_column_names: Names = ()
+    name: str = "data"
+
+    def __post_init__(self) -> None:
+        for field in SEVERAL:
+            object.__setattr__(self, field, _names(getattr(self, field)))
+        if not isinstance(self.vectors, Mapping):
+            object.__setattr__(self, "vectors", _names(self.vectors))
+        for field in ("user", "item"):
+            object.__setattr__(self, field, str(getattr(self, field)))
+
+    def check(self) -> None:
+        """Raise `UsageError` for a value that is not known, or values that do not go together."""
+        if self.missing_content not in ("error", "zero", "drop"):
+            raise UsageError(f"missing_content must be 'error', 'zero' or 'drop', got {self.missing_content!r}")
+        if (self.rating is None) != (self.threshold is None):
+            raise UsageError(
+                "a rating column needs a threshold (ratings from there on are positives), and a threshold a rating column; give"
+                " rating= and threshold="
+            )
+        threshold = self.threshold
+        if threshold is not None and not (isinstance(threshold, int | float | np.number) and np.isfinite(threshold)):
+            raise UsageError(f"threshold must be a finite number, got {threshold!r}")
+        check_time_format(self.time_format)
+        if self.user == self.item:
+            raise UsageError(
+                f"user and item name the same column '{self.user}'; name the column of each (--user-column, --item-column)"
+            )
+
+    @property
+    def names_content(self) -> bool:
+        """Whether content of the items was named."""
+        return any((self.text, self.tags, self.categories, self.numbers, self.vectors, self.bags, self.images))
+
+    @property
+    def content(self) -> ContentSpec:
+        """The content columns of the items by kind."""
+        return ContentSpec(
+            text=self.text, tags=self.tags, categories=self.categories, numbers=self.numbers, vectors=tuple(self.vectors),
+            bags=tuple(self.bags or ()), images=self.images, image_model=self.image_model, text_encoder=self.text_encoder,
+            tokenizer=tokenizer_name(self.tokenizer), stop_words=stop_words_of(self.stop_words),
+            token_pattern=self.token_pattern, title=self.title,
+        )  # fmt: skip
+
+    @property
+    def ready(self) -> Ready:
+        """Ready vectors and bags of words by name; those that are a list column of the table are not among them."""
+        given = {**(self.vectors if isinstance(self.vectors, Mapping) else {}), **(self.bags or {})}
+        return {block: source for block, source in given.items() if source is not None}
+
+    @property
+    def user_content(self) -> ContentSpec:
+        """The columns of the users by kind."""
+        return ContentSpec(categories=self.user_categories, numbers=self.user_numbers)
+
+    def form(self, column_names: Names) -> TableForm:
+        """Return how a text table with columns of these names is written."""
+        return TableForm(self.separator, self.encoding, self.comment, tuple(column_names))
+
+
+def _names(names: Names) -> tuple[str, ...]:
+    if isinstance(names, str | int):  # a data frame without names of its own counts its columns
+        return (str(names),) if names != "" else ()
+    return tuple(str(name) for name in names)
