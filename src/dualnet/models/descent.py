@@ -117,6 +117,7 @@ def descend(
                 zero_error=objective.zero_error,
                 validate=_validator(model, tasks, objective.network) if tasks and last else None,
                 identity=identity,
+                translated=model.translated,
                 run=run if last else replace(run, after_epoch=None),
                 phase=where,
                 start=partial(_start, model, objective, network, encoder),
@@ -200,8 +201,8 @@ def _pretrain(
         raise UsageError("stages has 'pretrain', but the items have no content; give content, or leave 'pretrain' out")
     settings = PretrainingSettings(noise=model.noise, epochs=stage.epochs, joint_epochs=stage.epochs, seed=stage.seed)
     return pretrained_encoder(
-        known.features, model.levels, model.activation, settings,
-        run=run, phase=where, identity=identity, device=choose_device(model.device),
+        known.features, model.levels, model.activation, settings, run=run, phase=where,
+        identity=identity, translated=model.translated, device=choose_device(model.device),
     )  # fmt: skip
 
 
@@ -218,7 +219,7 @@ def _objective(model: DualNet, known: Prepared, stage: Stage) -> DualObjective:
         InputSettings(
             model.mask, model.fold, model.noise, model.history_noise, model.residual_dropout, stage.seed, model.column_dropout
         ),
-        LossSettings(model.zero_weight, model.loss),
+        LossSettings(model.zero_weight, model.loss, model.zeros),
         known_zeros=known_zeros(known.data.interactions, model.dislike_weight),
     )
 

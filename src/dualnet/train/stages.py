@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -93,6 +93,7 @@ def pretrained_encoder(
     phase: str,
     identity: Mapping[str, Any],
     device: torch.device,
+    translated: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
 ) -> PretrainedEncoder:
     """Pretrain the item network, or read what a former run with checkpoints has pretrained.
 
@@ -110,6 +111,8 @@ def pretrained_encoder(
         Name in the log, and the checkpoint's folder.
     identity : mapping
         What the run is; a checkpoint of another run is refused.
+    translated : callable
+        From the identity that an older version may have written to that of this version.
 
     Raises
     ------
@@ -119,7 +122,7 @@ def pretrained_encoder(
     folder = None if run.checkpoint_path is None else run.checkpoint_path / phase
     encoder = None
     if folder is not None and run.resume:
-        encoder = _load(folder, identity, device)
+        encoder = _load(folder, identity, device, translated)
     elif folder is not None:
         discard_checkpoints(folder)
     with EpochLog(run.log_path, phase, [] if encoder is None else encoder.history, run.trackers) as log:
@@ -218,12 +221,17 @@ def _save(folder: Path, encoder: PretrainedEncoder, identity: Mapping[str, Any])
     save_checkpoint(folder, len(encoder.history), tensors, {"identity": dict(identity), "history": encoder.history})
 
 
-def _load(folder: Path, identity: Mapping[str, Any], device: torch.device) -> PretrainedEncoder | None:
+def _load(
+    folder: Path,
+    identity: Mapping[str, Any],
+    device: torch.device,
+    translated: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+) -> PretrainedEncoder | None:
     loaded = load_checkpoint(folder)
     if loaded is None:
         return None
     tensors, state = loaded
-    refuse_other_run(identity, state["identity"], folder)
+    refuse_other_run(identity, translated(state["identity"]), folder)
 
     def of(kind: str) -> list[Tensor]:
         count = len(tensors) // 2

@@ -118,6 +118,8 @@ class Trainer:
         Returns named figures, higher is better; called after `calibrate`.
     identity : mapping
         What the run is (parameters, data fingerprint); a checkpoint of another run is refused.
+    translated : callable
+        From the identity that an older version may have written to that of this version.
     run : RunOptions
         Progress, log, checkpoints.
     phase : str
@@ -139,13 +141,14 @@ class Trainer:
         identity: Mapping[str, Any],
         run: RunOptions,
         phase: str,
+        translated: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
         start: Callable[[], None] | None = None,
         zero_error: float | None = None,
     ) -> None:
         self.objective, self.batches, self.settings = objective, batches, settings
         self.n_pairs, self.validate, self.run, self.phase = n_pairs, validate, run, phase
         self.start, self.zero_error = start, zero_error
-        self.identity = dict(identity)
+        self.identity, self._translated = dict(identity), translated
         self.state = TrainingState()
         self.best: dict[str, Tensor] = {}
         self.optimizer = _make_optimizer(objective.network, settings)
@@ -314,7 +317,7 @@ class Trainer:
         if loaded is None:
             return
         tensors, state = loaded
-        refuse_other_run(self.identity, state.pop("identity"), self.folder)
+        refuse_other_run(self.identity, self._translated(state.pop("identity")), self.folder)
         self._take_threads(state.pop("threads", None))
         state["best_figure"] = -math.inf if state["best_figure"] is None else state["best_figure"]
         self.state = TrainingState(**state)
