@@ -13,12 +13,11 @@ from dualnet.data.features import Featurizer
 from dualnet.data.sources import registry
 from dualnet.experiments.machine import measure_machine, median_seconds
 from dualnet.nn.dual import DualNetwork, DualShape
-from dualnet.train.allocator import keep_freed_memory
-from dualnet.train.batches import DualBatches
+from dualnet.train.batches import DualBatches, choose_blocks
+from dualnet.train.device import keep_freed_memory
 from dualnet.train.inputs import InputSettings
 from dualnet.train.objective import DualObjective, LossSettings, Zeros
 from dualnet.train.plan import Machine, Workload, plan
-from dualnet.train.regime import choose_blocks
 
 from . import record
 

@@ -41,10 +41,10 @@ def test_what_counts_as_divergence(loss, before, error):
 )
 def test_the_zero_model_has_the_error_that_is_said(given):
     model = create("dualnet", **SMALL, **given)
-    from dualnet.models import descent
+    from dualnet.models import dualnet_training
 
     seen = []
-    real = descent.Trainer
+    real = dualnet_training.Trainer
 
     class Watched(real):
         def __init__(self, objective, batches, *given, **more):
@@ -56,12 +56,12 @@ def test_the_zero_model_has_the_error_that_is_said(given):
             seen.append((zero, more["zero_error"]))
             raise KeyboardInterrupt
 
-    descent.Trainer = Watched
+    dualnet_training.Trainer = Watched
     try:
         with pytest.raises(KeyboardInterrupt):
             model.fit(WORLD)
     finally:
-        descent.Trainer = real
+        dualnet_training.Trainer = real
     assert seen[0][0] == pytest.approx(seen[0][1], rel=0.05)
 
 

@@ -140,7 +140,7 @@ class DualNet(LevelModel):
     validation_users : int
         At most this many users (drawn once) of each validation task are ranked after an epoch.
     user_batch, item_batch : int, optional
-        Users and items of a dual mini-batch; by default square blocks, about 25 an epoch (`train.regime.choose_blocks`).
+        Users and items of a dual mini-batch; by default square blocks, about 25 an epoch (`train.batches.choose_blocks`).
     device : {"auto", "cpu", "cuda"}
         Where to train; by default on the GPU where torch sees one.
     random_state : int, RandomState, Generator or None
@@ -327,7 +327,7 @@ class DualNet(LevelModel):
         if not self.levels:
             return None, None
         with optional_package("torch", "train", "fitting DualNet"):
-            from .descent import descend
+            from .dualnet_training import descend
         self.training_, runtime = descend(self, known, phase.tasks, phase.run, phase=phase.name, stop_after=stop_after)
         return self.training_, runtime
 
@@ -342,7 +342,7 @@ class DualNet(LevelModel):
         run: RunOptions,
     ) -> DualRuntime:
         with optional_package("torch", "train", "updating DualNet"):
-            from .descent import descend_further
+            from .dualnet_training import descend_further
         rate = UPDATE_RATE * self.learning_rate if learning_rate is None else learning_rate
         self.training_, further = descend_further(
             self, known, runtime.tensors, run, n_old=n_old, epochs=epochs, learning_rate=rate, phase=phase

@@ -11,7 +11,7 @@ from dualnet import DualNet, RunOptions, create, load
 from dualnet.config import build_model
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import TrainingInterruptedError, UsageError
-from dualnet.models import descent
+from dualnet.models import dualnet_training
 
 pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
 WORLD = blocks_world()
@@ -68,9 +68,9 @@ def test_a_checkpoint_of_an_older_version_goes_on(tmp_path, monkeypatch, loss, s
     def model():
         return DualNet(**{**SMALL, "epochs": 4}, loss=loss, stages=stages, init="random")
 
-    real = descent._identity
+    real = dualnet_training._identity
     with monkeypatch.context() as then:
-        then.setattr(descent, "_identity", lambda *given: older(real(*given), "auto"))
+        then.setattr(dualnet_training, "_identity", lambda *given: older(real(*given), "auto"))
         then.setattr("dualnet.train.trainer.EpochLog.write", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         with pytest.raises(TrainingInterruptedError):
             model().fit(WORLD, run=RunOptions(checkpoint=tmp_path / "c", progress=False))

@@ -1,4 +1,4 @@
-"""From the parameters of a DualNet and a training set to trained towers: everything that needs torch."""
+"""Training of a DualNet: from its parameters and a training set to trained towers; needs torch."""
 
 from __future__ import annotations
 
@@ -22,17 +22,15 @@ from ..nn.dual import DualNetwork, DualShape
 from ..nn.export import export_network
 from ..retrieval.vectors import Vectors
 from ..rng import derive_seed
-from ..train.batches import DualBatches
+from ..train.batches import DualBatches, choose_blocks
 from ..train.checkpoint import discard_checkpoints, sole_writer
 from ..train.device import choose_device, threads
-from ..train.first_layers import scale_first_layers
 from ..train.inputs import InputSettings
 from ..train.objective import DualObjective, LossSettings
 from ..train.options import RunOptions
 from ..train.pretraining import PretrainedEncoder, PretrainingSettings
-from ..train.regime import choose_blocks
 from ..train.spectral import spectral_start
-from ..train.stages import Stage, install_encoder, plan_stages, pretrained_encoder, stack
+from ..train.stages import Stage, install_encoder, plan_stages, pretrained_encoder, scale_first_layers, stack
 from ..train.trainer import Trainer, TrainerSettings, TrainingState
 from ..train.warm_start import restore_network, start_new_rows
 from .base import Prepared
