@@ -72,7 +72,7 @@ def solved(split: Any, task: RankingTask, factors: int) -> dict[str, Any]:
 
 def networks(split: Any, task: RankingTask, epochs: int) -> dict[str, Any]:
     """Fit the networks for some epochs."""
-    importlib.import_module("dualnet.models.descent")  # importing torch is not training
+    importlib.import_module("dualnet.models.dualnet_training")  # importing torch is not training
     # the paper's levels: half the time of ours
     model = DualNet(factors=0, levels=(200, 200, 50), residual_dropout=0.5, epochs=epochs)
     return {"what": "networks of DualNet", "epochs": epochs, **_fitted(model, split, task)}

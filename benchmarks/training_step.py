@@ -13,12 +13,11 @@ from dualnet.data.features import Featurizer
 from dualnet.data.sources import registry
 from dualnet.experiments.machine import measure_machine, median_seconds
 from dualnet.nn.dual import DualNetwork, DualShape
-from dualnet.train.allocator import keep_freed_memory
-from dualnet.train.batches import DualBatches
+from dualnet.train.batches import DualBatches, choose_blocks
+from dualnet.train.device import keep_freed_memory
 from dualnet.train.inputs import InputSettings
-from dualnet.train.objective import DualObjective, LossForm, LossSettings
+from dualnet.train.objective import DualObjective, LossSettings, Zeros
 from dualnet.train.plan import Machine, Workload, plan
-from dualnet.train.regime import choose_blocks
 
 from . import record
 
@@ -35,7 +34,7 @@ def run() -> None:
     machine = fastest()
     rule = choose_blocks(users, items, None, None)
     rows: list[dict[str, Any]] = []
-    for what, (user_batch, item_batch), form in (
+    for what, (user_batch, item_batch), zeros in (
         ("step at the rule's sizes", rule, "auto"),
         ("step of 512 users x all items", (512, items), "auto"),
         ("gradient of the whole matrix, Gram form", (users, items), "exact"),
@@ -46,7 +45,7 @@ def run() -> None:
         )
         cost = plan(work, machine)
         floor = cost.seconds_floor / cost.steps
-        seconds = measure(matrix, features, user_batch, item_batch, form, with_optimizer="step" in what)
+        seconds = measure(matrix, features, user_batch, item_batch, zeros, with_optimizer="step" in what)
         rows.append({"what": what, "users": user_batch, "items": item_batch, "seconds": seconds, "floor": floor,
                      "times the floor": seconds / floor, "GFLOP": sum(cost.flop.values()) / cost.steps / 1e9,
                      "GFLOP/s": machine.flops / 1e9, "GB/s": machine.bandwidth / 1e9})  # fmt: skip
@@ -54,7 +53,7 @@ def run() -> None:
     record.write("training_step", rows)
 
 
-def measure(matrix: Any, features: Any, user_batch: int, item_batch: int, form: LossForm, *, with_optimizer: bool) -> float:
+def measure(matrix: Any, features: Any, user_batch: int, item_batch: int, zeros: Zeros, *, with_optimizer: bool) -> float:
     """Return the median seconds of a block's backward pass, with the optimiser's step or without."""
     shape = DualShape(
         matrix.shape[1], features.shape[1], 0, LEVELS, "branching", "tanh", "batch", 0.1, False, "shared", True, 0.1
@@ -67,7 +66,7 @@ def measure(matrix: Any, features: Any, user_batch: int, item_batch: int, form: 
         None,
         np.ones(1, np.float32),
         InputSettings("none", 0.3, 0.5, 0.5, 0.5, 0),
-        LossSettings(0.01, form),
+        LossSettings(0.01, zeros=zeros),
     )
     batches = DualBatches(matrix, user_batch=user_batch, item_batch=item_batch, seed=0)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=True)

@@ -60,11 +60,8 @@ LEFT_MODULES = {
     "dualnet.serve.item_map",
     "dualnet.serve.summary",
     # train
-    "dualnet.train.allocator",
-    "dualnet.train.first_layers",
     "dualnet.train.gram_memory",
     "dualnet.train.leave_one_out",
-    "dualnet.train.schedule",
 }
 
 

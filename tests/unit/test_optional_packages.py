@@ -44,7 +44,7 @@ def test_a_missing_package_is_named(name):
 @pytest.mark.parametrize("name", ["dualnet", "cdl"])
 def test_a_broken_import_is_not_called_missing(name, monkeypatch):
     monkeypatch.delitem(
-        sys.modules, {"dualnet": "dualnet.models.descent", "cdl": "dualnet.models.alternation"}[name], raising=False
+        sys.modules, {"dualnet": "dualnet.models.dualnet_training", "cdl": "dualnet.models.cdl_training"}[name], raising=False
     )
     monkeypatch.setitem(sys.modules, "dualnet.train.device", None)
     with pytest.raises(ModuleNotFoundError, match=r"dualnet\.train\.device"):
@@ -61,7 +61,7 @@ def test_a_package_that_is_there_and_broken_is_not_missing():
 def test_a_system_without_file_locks_trains_without_checkpoints(monkeypatch, tmp_path):
     small = {"levels": (4,), "epochs": 1, "user_batch": 20}
     monkeypatch.setitem(sys.modules, "fcntl", None)
-    for module in ("dualnet.models.descent", "dualnet.train.checkpoint", "dualnet.train.trainer"):
+    for module in ("dualnet.models.dualnet_training", "dualnet.train.checkpoint", "dualnet.train.trainer"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     assert create("dualnet", **small).fit(WORLD).training_.epoch == 1
     with pytest.raises(ResourceError, match="checkpoints need a system with file locks"):

@@ -235,8 +235,9 @@ def _rebuild(
     check_finite(tensors)
     check_written(tensors, state.get("arrays"))
     kind = class_of(manifest["model"])
-    kind.check_names(manifest["parameters"])
-    model = kind(**{name: _read_parameter(value) for name, value in manifest["parameters"].items()})
+    parameters = kind.translated(manifest["parameters"])
+    kind.check_names(parameters)
+    model = kind(**{name: _read_parameter(value) for name, value in parameters.items()})
     model.users_, model.items_, catalogue = (IdMap(ids[name]) for name in ("users", "items", "catalogue"))
     model.unliked_ = IdMap(ids.get("unliked", []))
     if catalogue.keys[: len(model.items_)] != model.items_.keys:

@@ -28,7 +28,7 @@ from .reasons import Reasons, linear, only_new
 from .saved_arrays import saved_array
 
 if TYPE_CHECKING:
-    from .alternation import AlternationSettings
+    from .cdl_training import AlternationSettings
 
 CHOICES = {
     "activation": tuple(ACTIVATIONS),
@@ -174,7 +174,7 @@ class CDL(Recommender):
     def _learn(self, known: Prepared, phase: Phase[list[float]]) -> list[float]:
         """Alternate as often as was chosen, or as is allowed; return the figure of each round."""
         with optional_package("torch", "train", "fitting CDL"):
-            from .alternation import alternate
+            from .cdl_training import alternate
         rounds = self.alternations if phase.chosen is None else best_round(phase.chosen)
         asked = ValidationTasks(self, phase.tasks, users=VALIDATION_USERS, seed=self.seed_)
 
@@ -191,7 +191,7 @@ class CDL(Recommender):
 
     def _settings(self) -> AlternationSettings:
         from ..train.pretraining import PretrainingSettings
-        from .alternation import AlternationSettings, Penalties
+        from .cdl_training import AlternationSettings, Penalties
 
         return AlternationSettings(
             Penalties(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import CapabilityError, optional_package
+from ..nn.losses import LossName
 from ..nn.spec import Activation
 from ..rng import RandomState
 from ..train.options import RunOptions
@@ -14,6 +15,7 @@ from .choosing import Phase
 from .dualnet_parameters import check_parameters
 from .learning import Chosen
 from .level_model import LevelModel
+from .parameters import Former
 from .runtime import DualRuntime
 
 if TYPE_CHECKING:
@@ -94,10 +96,13 @@ class DualNet(LevelModel):
         What a dislike weighs beyond other zeros, for the networks and the factors: weight c of a known zero is b q_j +
         dislike_weight, in the factors factor_zero_weight + dislike_weight. 0 takes it for any zero. An answer is solved from
         the likes, with it or without.
-    loss : {"auto", "exact", "dense", "estimated", "logistic"}
-        Form of the weighted squared error; all report the same value (decision 6). "estimated" steps along running means of
-        the Gram matrices, for catalogues far larger than a block. "logistic" is another loss with the same weights, which
-        the paper found worse (section 5.3); it visits every pair, which takes several times longer.
+    loss : {"squares", "logistic"}
+        What is minimised over all pairs, with the same weights: the squared error (equation 4), or the logistic loss, which the paper found
+        worse (section 5.3); it visits every pair, which takes several times longer.
+    zeros : {"auto", "exact", "dense", "estimated"}
+        How the zeros are computed; all report the same loss (decision 6). "exact" sums them by Gram matrices, "dense" visits every pair,
+        "auto" takes the cheaper of the two. "estimated" steps along running means of the Gram matrices, for catalogues far larger
+        than a block.
     skip_empty : float
         Share of the dual mini-batches without a positive that an epoch leaves out; the paper found that it does not pay
         (section 5.3). Their zeros are missing from the loss that is reported.
@@ -135,7 +140,7 @@ class DualNet(LevelModel):
     validation_users : int
         At most this many users (drawn once) of each validation task are ranked after an epoch.
     user_batch, item_batch : int, optional
-        Users and items of a dual mini-batch; by default square blocks, about 25 an epoch (`train.regime.choose_blocks`).
+        Users and items of a dual mini-batch; by default square blocks, about 25 an epoch (`train.batches.choose_blocks`).
     device : {"auto", "cpu", "cuda"}
         Where to train; by default on the GPU where torch sees one.
     random_state : int, RandomState, Generator or None
@@ -150,6 +155,9 @@ class DualNet(LevelModel):
     """
 
     name: ClassVar[str] = "dualnet"
+    former: ClassVar[tuple[Former, ...]] = tuple(
+        Former("loss", zeros, {"loss": "squares", "zeros": zeros}) for zeros in ("auto", "exact", "dense", "estimated")
+    )
 
     training_: TrainingState
 
@@ -186,7 +194,8 @@ class DualNet(LevelModel):
         zero_weight: float = 0.01,
         zero_popularity: float = 0.0,
         dislike_weight: float = 0.0,
-        loss: Literal["auto", "exact", "dense", "estimated", "logistic"] = "auto",
+        loss: LossName = "squares",
+        zeros: Literal["auto", "exact", "dense", "estimated"] = "auto",
         skip_empty: float = 0.0,
         init: Literal["spectral", "random"] = "spectral",
         stages: Sequence[Literal["pretrain", "refine", "optimise"]] = ("optimise",),
@@ -239,6 +248,7 @@ class DualNet(LevelModel):
         self.zero_popularity = zero_popularity
         self.dislike_weight = dislike_weight
         self.loss = loss
+        self.zeros = zeros
         self.skip_empty = skip_empty
         self.init = init
         self.stages = stages
@@ -317,7 +327,7 @@ class DualNet(LevelModel):
         if not self.levels:
             return None, None
         with optional_package("torch", "train", "fitting DualNet"):
-            from .descent import descend
+            from .dualnet_training import descend
         self.training_, runtime = descend(self, known, phase.tasks, phase.run, phase=phase.name, stop_after=stop_after)
         return self.training_, runtime
 
@@ -332,7 +342,7 @@ class DualNet(LevelModel):
         run: RunOptions,
     ) -> DualRuntime:
         with optional_package("torch", "train", "updating DualNet"):
-            from .descent import descend_further
+            from .dualnet_training import descend_further
         rate = UPDATE_RATE * self.learning_rate if learning_rate is None else learning_rate
         self.training_, further = descend_further(
             self, known, runtime.tensors, run, n_old=n_old, epochs=epochs, learning_rate=rate, phase=phase

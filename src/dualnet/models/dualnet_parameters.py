@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 from ..errors import UsageError, nearest
+from ..nn.losses import LOSSES
 from ..nn.spec import ACTIVATIONS, Design, Norm
 from .choosing import FIGURES
 from .known_zeros import check_dislike_weight
@@ -21,7 +22,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "mask": ("none", "fold", "leave-one-out"),
     "activation": tuple(ACTIVATIONS),
     "norm": get_args(Norm),
-    "loss": ("auto", "exact", "dense", "estimated", "logistic"),
+    "loss": tuple(LOSSES),
+    "zeros": ("auto", "exact", "dense", "estimated"),
     "init": ("spectral", "random"),
     "device": ("auto", "cpu", "cuda"),
     "optimizer": ("adam", "sgd"),
@@ -63,6 +65,11 @@ def check_parameters(model: DualNet) -> None:
         value = getattr(model, name)
         if value not in choices:
             raise UsageError(f"{name}={value!r} is not known.{nearest(str(value), choices)}")
+    if model.zeros in ("exact", "estimated") and not LOSSES[model.loss].square_zeros:
+        raise UsageError(
+            f"loss={model.loss!r} has no Gram form that zeros={model.zeros!r} could use, for a zero costs no square; write zeros='auto' or"
+            " zeros='dense'"
+        )
     for name in ("noise", "history_noise", "dropout", "residual_dropout", "column_dropout", "momentum"):
         if not 0 <= getattr(model, name) < 1:
             raise UsageError(f"{name}={getattr(model, name)!r} must be at least 0 and below 1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_type_hints
 
 from ..errors import UsageError, nearest
@@ -11,6 +12,30 @@ from ..rng import draw_seed
 from ..typed_values import IN_PYTHON, WRITTEN, Form, check_type, plain
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Former:
+    """A value that a parameter had in older versions: refused with a remedy, and translated where it was saved.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter.
+    value : object
+        The value that is no longer one.
+    now : mapping
+        Parameters that say the same today.
+    """
+
+    name: str
+    value: Any
+    now: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def remedy(self) -> str:
+        """What to write today, as part of a sentence."""
+        return ", ".join(f"{name}={value!r}" for name, value in self.now.items())
 
 
 class Parameters:
@@ -28,6 +53,8 @@ class Parameters:
     name: ClassVar[str]
     unbounded: ClassVar[frozenset[str]] = frozenset()
     """Parameters that may be infinity."""
+    former: ClassVar[tuple[Former, ...]] = ()
+    """Values of older versions."""
 
     drawn_seed_: int
 
@@ -76,12 +103,33 @@ class Parameters:
         UsageError
             For a value of another type; the text names it.
         """
+        cls._refuse_former(parameters, place)
         hints = get_type_hints(cls.__init__, None, {"Sequence": Sequence, "Literal": Literal})
         return {
             name: check_type(value, hints[name], f"{place}{name}", form, infinite=name in cls.unbounded)
             for name, value in parameters.items()
             if name in hints  # a model of somebody's own may say no types
         } | {name: value for name, value in parameters.items() if name not in hints}
+
+    @classmethod
+    def translated(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """Return parameters that were saved by this or an older version, as this version has them."""
+        found = dict(saved)
+        for old in cls._former_in(saved):
+            del found[old.name]
+            found |= old.now
+        return found
+
+    @classmethod
+    def _former_in(cls, parameters: Mapping[str, Any]) -> list[Former]:
+        return [
+            old for old in cls.former if type(found := parameters.get(old.name)) is type(old.value) and bool(found == old.value)
+        ]
+
+    @classmethod
+    def _refuse_former(cls, parameters: Mapping[str, Any], place: str = "") -> None:
+        for old in cls._former_in(parameters):
+            raise UsageError(f"{place}{old.name}={old.value!r} is of an older version; write {old.remedy}")
 
     @property
     def seed_(self) -> int:
@@ -111,6 +159,7 @@ class Parameters:
         for name, value in self.get_params().items():
             setattr(self, name, plain(value))
         parameters = self.get_params()
+        self._refuse_former(parameters)
         random_state = parameters.pop("random_state", 0)
         try:
             self._check()  # a range says more than a type

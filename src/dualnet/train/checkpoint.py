@@ -100,6 +100,13 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, An
 def refuse_other_run(ours: Mapping[str, Any], theirs: Mapping[str, Any], folder: Path | None) -> None:
     """Refuse to go on with a checkpoint of another run, naming what differs.
 
+    Parameters
+    ----------
+    ours, theirs : mapping
+        What this run is, and what the run of the checkpoint was, both in the words of this version.
+    folder : Path, optional
+        Of the checkpoint, for the text.
+
     Raises
     ------
     UsageError

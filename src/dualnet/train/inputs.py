@@ -53,7 +53,7 @@ class InputSettings:
 
 @dataclass(frozen=True)
 class Place:
-    """Where in a run noise is drawn: the same place gives the same noise, however often it is asked.
+    """Position in training; it seeds the noise, so the same position always gives the same noise.
 
     Parameters
     ----------
@@ -102,6 +102,28 @@ class Histories:
         return columns_of(csr_array((weights, self.matrix.indices, self.matrix.indptr), shape=self.matrix.shape), item_rows)
 
 
+@dataclass(frozen=True, eq=False)
+class UserPart:
+    """Some users of a block: what the user tower reads, and what is asked of its embeddings.
+
+    Parameters
+    ----------
+    first : Tensor, shape (n_users + n_alone, levels[0])
+        First-layer sums of the users and, below them, of those who are asked for one pair each.
+    positives : csr_array, shape (n_users, n_items of the block)
+        Weights of the positives; weight 0 is neither a positive nor a zero.
+    alone : csr_array, shape (n_alone, n_items of the block), optional
+        Under the leave-one-out mask, one weighted positive a row: its user's history comes without it.
+    known_zeros : csr_array, shape (n_users, n_items of the block), optional
+        What known zeros weigh beyond other zeros.
+    """
+
+    first: Tensor
+    positives: csr_array
+    alone: csr_array | None
+    known_zeros: csr_array | None
+
+
 class DualInputs:
     """First-layer sums of any users and items of the training data.
 
@@ -119,6 +141,8 @@ class DualInputs:
         Masks and noise.
     dtype : torch.dtype
         float32, or float64 in tests.
+    known_zeros : csr_array of float32, shape (n_users, n_items), optional
+        What pairs that are known to be no positives (dislikes) weigh beyond other zeros.
     """
 
     def __init__(
@@ -129,10 +153,11 @@ class DualInputs:
         user_features: csr_array | NDArray[np.float32] | None,
         settings: InputSettings,
         dtype: torch.dtype,
+        known_zeros: csr_array | None = None,
     ) -> None:
         self.network, self.matrix, self.settings, self.dtype = network, matrix, settings, dtype
         self.device = network.item_scale.device
-        self.features, self._user_features = features, user_features
+        self.features, self._user_features, self.known_zeros = features, user_features, known_zeros
         self._content = None if features is None else self._constant(features)
 
     def items(self, rows: Rows, place: Place | None) -> Tensor:
@@ -175,6 +200,51 @@ class DualInputs:
         first = sparse_product(self.sparse(csr_array((values, matrix.indices, matrix.indptr), shape=matrix.shape)), table)
         columns = self.columns(rows, place)
         return first if columns is None else first + columns
+
+    def user_part(self, rows: Rows, item_rows: Rows, table: Tensor, place: Place) -> UserPart:
+        """Return what some users of a block are shown and asked for, disturbed as the settings say.
+
+        Parameters
+        ----------
+        rows, item_rows : ndarray of int64
+            Users, and the items of the block.
+        table : Tensor, shape (n_items, levels[0])
+            From `table`, of the whole block.
+        place : Place
+            The part.
+        """
+        histories = self.histories(rows, place)
+        first, positives = self.users(rows, histories, table, place), histories.positives(item_rows)
+        known = None if self.known_zeros is None else columns_of(csr_array(self.known_zeros[rows]), item_rows)
+        if self.settings.mask != "leave-one-out":
+            return UserPart(first, positives, None, known)
+        without, alone = self._without_one(rows, histories, table, item_rows, place)
+        silent = csr_array((np.zeros_like(positives.data), positives.indices, positives.indptr), shape=positives.shape)
+        return UserPart(torch.cat([first, without]), silent, alone, known)
+
+    def _without_one(
+        self, rows: Rows, histories: Histories, table: Tensor, item_rows: Rows, place: Place
+    ) -> tuple[Tensor, csr_array]:
+        """Return the first-layer sums of each positive's user without that positive, and the positives, one a row (decision 7)."""
+        matrix, shown = histories.matrix, histories.visible()
+        numbered = columns_of(
+            csr_array((np.arange(1, matrix.nnz + 1, dtype=np.int64), matrix.indices, matrix.indptr), shape=matrix.shape),
+            item_rows,
+        )
+        entry = numbered.data - 1
+        user = np.repeat(np.arange(matrix.shape[0]), np.diff(numbered.indptr))
+        total = np.bincount(np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), shown, minlength=matrix.shape[0])
+        scale = 1 / np.sqrt(np.maximum(total[user] - shown[entry], 1))
+        n_pairs, ones = len(entry), np.arange(len(entry) + 1)
+        sums = sparse_product(self.sparse(csr_array((shown, matrix.indices, matrix.indptr), shape=matrix.shape)), table)
+        select = csr_array((scale, user, ones), shape=(n_pairs, matrix.shape[0]))
+        remove = csr_array((shown[entry] * scale, matrix.indices[entry], ones), shape=(n_pairs, matrix.shape[1]))
+        first = sparse_product(self.sparse(select), sums) - sparse_product(self.sparse(remove), table)
+        columns = self.columns(rows, place)
+        if columns is not None:
+            whole = csr_array((np.ones(n_pairs, np.float32), user, ones), shape=select.shape)
+            first = first + sparse_product(self.sparse(whole), columns)
+        return first, csr_array((matrix.data[entry], numbered.indices, ones), shape=(n_pairs, len(item_rows)))
 
     def columns(self, rows: Rows, place: Place | None) -> Tensor | None:
         """Return what the columns of some users add to their first-layer sums, shape (len(rows), levels[0]), if any; clean without a place."""

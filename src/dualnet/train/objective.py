@@ -1,8 +1,7 @@
-"""The loss of one dual mini-batch, with its gradient in bounded memory."""
+"""The objective of the dual networks: one dual mini-batch in, its error and all gradients out, in bounded memory."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -15,17 +14,13 @@ from torch import Tensor
 
 from ..ids import Rows
 from ..nn.dual import DualNetwork
-from ..nn.losses import dense_logistic, dense_squares, exact_squares, pair_logistic, pair_squares, softplus, zero_gram
-from ..nn.sparse import SparseMatrix
+from ..nn.losses import LOSSES, LossName, block_error, pair_error
 from .batches import DualBatch
-from .block_error import ItemSide
-from .device import full_precision
-from .gram_memory import GramMemory
-from .inputs import DualInputs, Histories, InputSettings, Place, columns_of, evenly_spaced
-from .leave_one_out import without_one
+from .block_gradient import BlockGradient, CellGradient, GramGradient, GramMeans
+from .inputs import DualInputs, InputSettings, Place, UserPart, evenly_spaced
 from .signals import StoppedError
 
-LossForm = Literal["auto", "exact", "dense", "estimated", "logistic"]
+Zeros = Literal["auto", "exact", "dense", "estimated"]
 
 USERS_AT_ONCE = 8192  # of a block: some 10 kB of activations each
 ITEMS_AT_ONCE = 32768
@@ -33,19 +28,23 @@ ITEMS_AT_ONCE = 32768
 
 @dataclass(frozen=True)
 class LossSettings:
-    """How the loss of equation 4 is weighted and computed.
+    """What is minimised (equation 4), and how its zeros are computed.
 
     Parameters
     ----------
     zero_weight : float
         Weight b of zeros.
-    form : {"auto", "exact", "dense", "estimated", "logistic"}
-        How the squared error is computed; auto takes the cheaper of exact and dense by block size. "logistic" is another
-        loss, with the same weights.
+    loss : {"squares", "logistic"}
+        Loss of one score (`nn.losses.LOSSES`).
+    zeros : {"auto", "exact", "dense", "estimated"}
+        ``"exact"`` sums the zeros by Gram matrices, ``"dense"`` visits every cell, ``"estimated"`` steps along running means of the Gram
+        matrices; ``"auto"`` takes the cheaper of the first two by block size. All report the same error. A loss whose zeros have no
+        Gram form visits every cell.
     """
 
     zero_weight: float
-    form: LossForm = "auto"
+    loss: LossName = "squares"
+    zeros: Zeros = "auto"
 
 
 class DualObjective:
@@ -97,30 +96,27 @@ class DualObjective:
         items_at_once: int = ITEMS_AT_ONCE,
     ) -> None:
         self.network, self.matrix, self.settings = network, matrix, settings
-        self.inputs = DualInputs(network, matrix, features, user_features, inputs, dtype)
-        self.known_zeros = known_zeros
+        self.inputs = DualInputs(network, matrix, features, user_features, inputs, dtype, known_zeros)
         self.users_at_once, self.items_at_once = users_at_once, items_at_once
-        self._memory = GramMemory() if settings.form == "estimated" else None
-        self._item_zero = torch.from_numpy(item_zero).to(self.inputs.device, dtype) * settings.zero_weight
         self.stopped: Callable[[], bool] = lambda: False  # asked between the parts of a block
-        self._user_zero = torch.ones(1, dtype=dtype, device=self.inputs.device)
+        self._loss = LOSSES[settings.loss]
+        self._item_zero = torch.from_numpy(item_zero).to(self.inputs.device, dtype) * settings.zero_weight
+        self._means = GramMeans() if settings.zeros == "estimated" else None
 
     @property
     def state(self) -> dict[str, Tensor]:
-        """Running means that a checkpoint must keep; empty unless the form is ``"estimated"``."""
-        return {} if self._memory is None else self._memory.state
+        """Running means that a checkpoint must keep; empty unless zeros are ``"estimated"``."""
+        return {} if self._means is None else self._means.state
 
     @property
     def zero_error(self) -> float:
         """Error of the whole matrix if every score were 0, by which a run that diverges is told."""
-        positives = float(self.matrix.data.sum())
-        if self.settings.form != "logistic":
-            return positives
+        (positive, _), (zero, _) = (self._loss.of(torch.zeros((), dtype=torch.float64), target) for target in (1.0, 0.0))
         items = self._item_zero.sum() if len(self._item_zero) > 1 else self._item_zero * self.matrix.shape[1]
-        return math.log(2) * (positives + float(items) * self.matrix.shape[0])
+        return float(self.matrix.data.sum()) * float(positive) + float(items) * self.matrix.shape[0] * float(zero)
 
     def backward(self, batch: DualBatch) -> float:
-        """Add the gradient of one block to that of the parameters; return the block's weighted error.
+        """Add the gradient of one block to that of the parameters; return the block's weighted error (equation 4, section 4).
 
         Parameters
         ----------
@@ -133,45 +129,40 @@ class DualObjective:
             The blocks of an epoch sum to the error of the whole matrix. The gradient is that of the error divided by the
             number of users and the share of the items in the block, so that the step size does not depend on batch sizes.
         """
-        parts = list(_parts(batch.item_rows, self.items_at_once))
-        with torch.set_grad_enabled(len(parts) == 1):
-            encoded = [self._encode_items(rows, batch, part) for part, rows in enumerate(parts)]
-        vectors = encoded[0].detach() if len(parts) == 1 else torch.cat(encoded)
-        side = ItemSide.of(vectors, self._zero_of(batch.item_rows), self._scale(batch))
-        self._backward_users(batch, side)
-        start = 0
-        for part, rows in enumerate(parts):
-            again = encoded[0] if len(parts) == 1 else self._encode_items(rows, batch, part)
-            again.backward(side.gradient[start : start + len(rows)])
-            start += len(rows)
-        return float(side.error)
+        item_parts = _parts(batch.item_rows, self.items_at_once)
+        once = len(item_parts) == 1
+        with torch.set_grad_enabled(once):
+            encoded = [self._encode_items(rows, _place(batch, part)) for part, rows in enumerate(item_parts)]
+        block = self._block(batch, encoded[0].detach() if once else torch.cat(encoded))
+        table = self.inputs.table(_place(batch))  # what each item adds to a history
+        leaf = table.detach().requires_grad_(table.requires_grad)
+        for part, rows in enumerate(_parts(batch.user_rows, self.users_at_once)):
+            if part and self.stopped():
+                raise StoppedError
+            users, asked = self._encode_users(rows, batch, leaf, part)
+            users.backward(block.add(users.detach(), asked))  # to the user network, and to what items add to histories
+        error = block.finish()
+        if leaf.grad is not None:
+            table.backward(leaf.grad)
+        gradients = block.gradient.split([len(rows) for rows in item_parts])
+        for part, (rows, gradient) in enumerate(zip(item_parts, gradients, strict=True)):
+            items = encoded[0] if once else self._encode_items(rows, _place(batch, part))
+            items.backward(gradient)  # to the item network
+        return error
 
     def loss(self, batch: DualBatch) -> tuple[Tensor, Tensor]:
-        """Return the scaled loss and the error of a block by automatic differentiation: the readable twin of `backward`.
+        """Return the scaled loss and the error of a block by definition and automatic differentiation: the readable twin of `backward`.
 
-        The block passes as one part; shapes and scaling as in `backward`.
+        The block passes as one part, every cell is visited; shapes and scaling as in `backward`.
         """
-        place = Place(batch.epoch, batch.step)
-        logistic = self.settings.form == "logistic"
-        whole = dense_logistic if logistic else dense_squares if self._is_dense(batch) else exact_squares
-        items = self._encode_items(batch.item_rows, batch, 0)
-        table, histories = self.inputs.table(place), self.inputs.histories(batch.user_rows, place)
-        first = self.inputs.users(batch.user_rows, histories, table, place)
-        positives = self.inputs.sparse(histories.positives(batch.item_rows))
-        zeros = self._user_zero, self._zero_of(batch.item_rows)
-        dropout = self.inputs.generator("user-dropout", place, device=self.inputs.device)
-        if self.inputs.settings.mask == "leave-one-out":
-            without, pairs = without_one(self.inputs, batch.user_rows, histories, table, batch.item_rows, place)
-            users, alone = self.network.encode_users(torch.cat([first, without]), dropout).split([len(first), len(without)])
-            silent = positives.with_values(torch.zeros_like(positives.values))
-            error = whole(users, items, silent, *zeros) + (pair_logistic if logistic else pair_squares)(alone, items, pairs)
-        else:
-            users = self.network.encode_users(first, dropout)
-            error = whole(users, items, positives, *zeros)
-        known = self._known_zeros(batch.user_rows, batch)
-        if known is not None:
-            scores = users @ items.T
-            error = error + (known.csr().to_dense() * (softplus(scores) if logistic else scores * scores)).sum()
+        items = self._encode_items(batch.item_rows, _place(batch))
+        users, asked = self._encode_users(batch.user_rows, batch, self.inputs.table(_place(batch)))
+        whole, alone = users.split([len(batch.user_rows), len(users) - len(batch.user_rows)])
+        error = block_error(self._loss, whole, items, self.inputs.sparse(asked.positives), self._zero_of(batch.item_rows))
+        if asked.alone is not None:
+            error = error + pair_error(self._loss, alone, items, self.inputs.sparse(asked.alone), 1.0)
+        if asked.known_zeros is not None:
+            error = error + pair_error(self._loss, whole, items, self.inputs.sparse(asked.known_zeros), 0.0)
         return error * self._scale(batch), error.detach()
 
     @torch.no_grad()
@@ -184,73 +175,33 @@ class DualObjective:
         users = self.inputs.users(user_rows, self.inputs.histories(user_rows, None), self.inputs.table(None), Place(0, 0))
         self.network.calibrate(self.inputs.items(item_rows, None), users)
 
-    def _backward_users(self, batch: DualBatch, side: ItemSide) -> None:
-        """Encode the users part by part, each with its gradient at once; gather the items' gradient in `side`."""
-        block = Place(batch.epoch, batch.step)
-        table = self.inputs.table(block)
-        leaf = table.detach().requires_grad_(table.requires_grad)
-        dense = self._is_dense(batch)
-        width = side.vectors.shape[1]
-        with full_precision():
-            item_gram = None if dense else zero_gram(side.vectors, side.zero)
-        step_gram = None if item_gram is None else self._blended("item", item_gram, len(batch.item_rows))
-        user_gram = side.vectors.new_zeros(width, width)
-        for part, rows in enumerate(_parts(batch.user_rows, self.users_at_once)):
-            if part and self.stopped():
-                raise StoppedError
-            place = Place(batch.epoch, batch.step, part)
-            histories = self.inputs.histories(rows, place)
-            encoded, gradient = self._user_part(rows, histories, place, leaf, batch, side, dense=dense)
-            if step_gram is not None:
-                users = encoded.detach()[: len(rows)]
-                with full_precision():
-                    user_gram += side.user_zeros(gradient[: len(rows)], users, self._user_zero, step_gram)
-            encoded.backward(gradient)
-        if item_gram is not None:
-            blended = self._blended("user", user_gram, len(batch.user_rows))
-            with full_precision():
-                side.add_zeros(user_gram, item_gram, step_gram=blended)
-        if leaf.grad is not None:
-            table.backward(leaf.grad)
+    def _encode_items(self, rows: Rows, place: Place) -> Tensor:
+        dropout = self.inputs.generator("item-dropout", place, device=self.inputs.device)
+        return self.network.encode_items(self.inputs.items(rows, place), dropout)
 
-    def _user_part(
-        self, rows: Rows, histories: Histories, place: Place, table: Tensor, batch: DualBatch, side: ItemSide, *, dense: bool
-    ) -> tuple[Tensor, Tensor]:
-        """Return what the user tower made of a part, with its graph, and the gradient of all but the zeros' Gram form."""
-        first = self.inputs.users(rows, histories, table, place)
-        positives = self.inputs.sparse(histories.positives(batch.item_rows))
+    def _encode_users(self, rows: Rows, batch: DualBatch, table: Tensor, part: int = 0) -> tuple[Tensor, UserPart]:
+        place = _place(batch, part)
+        asked = self.inputs.user_part(rows, batch.item_rows, table, place)
         dropout = self.inputs.generator("user-dropout", place, device=self.inputs.device)
-        logistic = self.settings.form == "logistic"
-        add = side.add_logistic if logistic else side.add_dense if dense else side.add_positives
-        known = self._known_zeros(rows, batch)
-        if self.inputs.settings.mask != "leave-one-out":
-            encoded = self.network.encode_users(first, dropout)
-            gradient = add(encoded.detach(), positives, self._user_zero)
-            if known is not None:
-                gradient = gradient + side.add_known_zeros(encoded.detach(), known, logistic=logistic)
-            return encoded, gradient
-        without, pairs = without_one(self.inputs, rows, histories, table, batch.item_rows, place)
-        encoded = self.network.encode_users(torch.cat([first, without]), dropout)
-        users, alone = encoded.detach().split([len(first), len(without)])
-        silent = positives.with_values(torch.zeros_like(positives.values))
-        add_pairs = side.add_logistic_pairs if logistic else side.add_pairs
-        gradient = add(users, silent, self._user_zero)
-        if known is not None:
-            gradient = gradient + side.add_known_zeros(users, known, logistic=logistic)
-        return encoded, torch.cat([gradient, add_pairs(alone, pairs)])
+        return self.network.encode_users(asked.first, dropout), asked
 
-    def _known_zeros(self, rows: Rows, batch: DualBatch) -> SparseMatrix | None:
-        if self.known_zeros is None:
-            return None
-        return self.inputs.sparse(columns_of(csr_array(self.known_zeros[rows]), batch.item_rows))
+    def _block(self, batch: DualBatch, items: Tensor) -> BlockGradient:
+        """Return an empty sum for a block, by cells or by Gram matrices."""
+        zero, scale = self._zero_of(batch.item_rows), self._scale(batch)
+        if self._visits_cells(batch):
+            return CellGradient(self._loss, items, zero, scale)
+        return GramGradient(self._loss, items, zero, scale, self._means)
 
-    def _encode_items(self, rows: Rows, batch: DualBatch, part: int) -> Tensor:
-        place = Place(batch.epoch, batch.step, part)
-        first = self.inputs.items(rows, place)
-        return self.network.encode_items(first, self.inputs.generator("item-dropout", place, device=self.inputs.device))
-
-    def _blended(self, side: str, gram: Tensor, rows: int) -> Tensor:
-        return gram if self._memory is None else self._memory.blend(side, gram, rows)
+    def _visits_cells(self, batch: DualBatch) -> bool:
+        """Whether every cell of the block is visited, so that no Gram matrix is needed."""
+        if not self._loss.square_zeros or self.settings.zeros == "dense":
+            return True
+        if self.settings.zeros != "auto":
+            return False
+        # Gram products pay off once the block is larger than the embedding is wide (decision 6)
+        users, items = len(batch.user_rows), len(batch.item_rows)
+        width = sum(self.network.item_tower.widths)
+        return 2 * users * items <= width * (users + items) and users <= self.users_at_once
 
     def _zero_of(self, rows: Rows) -> Tensor:
         zero = self._item_zero
@@ -259,14 +210,9 @@ class DualObjective:
     def _scale(self, batch: DualBatch) -> float:
         return self.matrix.shape[1] / (len(batch.user_rows) * len(batch.item_rows))
 
-    def _is_dense(self, batch: DualBatch) -> bool:
-        """Whether every cell of the block is visited, so that no Gram matrix is needed."""
-        if self.settings.form == "auto":
-            # Gram products pay off once the block is larger than the embedding is wide (decision 6)
-            users, items = len(batch.user_rows), len(batch.item_rows)
-            width = sum(self.network.item_tower.widths)
-            return 2 * users * items <= width * (users + items) and users <= self.users_at_once
-        return self.settings.form in ("dense", "logistic")
+
+def _place(batch: DualBatch, part: int = 0) -> Place:
+    return Place(batch.epoch, batch.step, part)
 
 
 def _parts(rows: Rows, size: int) -> list[Rows]:

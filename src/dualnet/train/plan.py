@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from .regime import choose_blocks
+from .batches import choose_blocks
 from .solving_plan import Solving, solving
 
 FLOAT = 4
@@ -38,7 +38,7 @@ class Workload:
     levels : sequence of int
         Widths of the embedding levels.
     user_batch, item_batch : int, optional
-        Of a dual mini-batch; by the rule of `train.regime` otherwise.
+        Of a dual mini-batch; by the rule of `train.batches` otherwise.
     epochs : int
         Length of training.
     factors : int

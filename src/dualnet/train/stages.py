@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -93,6 +93,7 @@ def pretrained_encoder(
     phase: str,
     identity: Mapping[str, Any],
     device: torch.device,
+    translated: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
 ) -> PretrainedEncoder:
     """Pretrain the item network, or read what a former run with checkpoints has pretrained.
 
@@ -110,6 +111,8 @@ def pretrained_encoder(
         Name in the log, and the checkpoint's folder.
     identity : mapping
         What the run is; a checkpoint of another run is refused.
+    translated : callable
+        From the identity that an older version may have written to that of this version.
 
     Raises
     ------
@@ -119,7 +122,7 @@ def pretrained_encoder(
     folder = None if run.checkpoint_path is None else run.checkpoint_path / phase
     encoder = None
     if folder is not None and run.resume:
-        encoder = _load(folder, identity, device)
+        encoder = _load(folder, identity, device, translated)
     elif folder is not None:
         discard_checkpoints(folder)
     with EpochLog(run.log_path, phase, [] if encoder is None else encoder.history, run.trackers) as log:
@@ -212,18 +215,57 @@ class _Installed(LevelSteps):
         return super().normed(level, sums)
 
 
+@torch.no_grad()
+def scale_first_layers(network: DualNetwork, length: float) -> None:
+    """Scale the first layers so that the columns of each side have a root mean square of `length`.
+
+    Behind batch or layer normalisation the scale does not change what the network computes, but a gradient is as much larger as the
+    weights are smaller: a step changes them by the square of that. Tables of rows drawn from N(0, 1/width) have columns of length
+    sqrt(rows / width), about ten for twenty thousand rows; a column of length 1 is the usual draw by fan-in.
+
+    Parameters
+    ----------
+    network : DualNetwork
+        Changed in place; its levels are normalised, and batch statistics that are stored move along.
+    length : float
+        Wanted; above 0.
+    """
+    for tower, tables in (
+        (network.item_tower, (network.item_weight, network.item_residual)),
+        (network.user_tower, (network.user_weight, network.user_table, network.user_columns)),
+    ):
+        own = [table for table in tables if table is not None]
+        factor = length / _column_length(own)
+        for table in own:
+            table.mul_(factor)
+        statistics = dict(tower.norms[0].named_buffers())
+        if "mean" in statistics:
+            statistics["mean"].mul_(factor)
+            statistics["variance"].mul_(factor**2)
+
+
+def _column_length(tables: Sequence[Tensor]) -> float:
+    squares = sum(float(table.square().sum()) for table in tables)
+    return max((squares / tables[0].shape[1]) ** 0.5, 1e-12)
+
+
 def _save(folder: Path, encoder: PretrainedEncoder, identity: Mapping[str, Any]) -> None:
     tensors = {f"weight/{level}": weight.cpu().numpy() for level, weight in enumerate(encoder.weights)}
     tensors |= {f"bias/{level}": bias.cpu().numpy() for level, bias in enumerate(encoder.biases)}
     save_checkpoint(folder, len(encoder.history), tensors, {"identity": dict(identity), "history": encoder.history})
 
 
-def _load(folder: Path, identity: Mapping[str, Any], device: torch.device) -> PretrainedEncoder | None:
+def _load(
+    folder: Path,
+    identity: Mapping[str, Any],
+    device: torch.device,
+    translated: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+) -> PretrainedEncoder | None:
     loaded = load_checkpoint(folder)
     if loaded is None:
         return None
     tensors, state = loaded
-    refuse_other_run(identity, state["identity"], folder)
+    refuse_other_run(identity, translated(state["identity"]), folder)
 
     def of(kind: str) -> list[Tensor]:
         count = len(tensors) // 2

@@ -17,18 +17,58 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import DivergenceError, TrainingError, TrainingInterruptedError, UsageError
-from .allocator import keep_freed_memory
 from .batches import DualBatch, DualBatches
 from .best_figure import at_least
 from .checkpoint import discard_checkpoints, load_checkpoint, refuse_other_run, save_checkpoint, sole_writer
-from .device import tensor_cores
+from .device import keep_freed_memory, tensor_cores
 from .divergence import check_loss
 from .options import RunOptions
 from .progress import EpochLog, EpochProgress
-from .schedule import SCHEDULES, Schedule
 from .signals import StoppedError, StopRequest
 
 Optimizer = Literal["adam", "sgd"]
+Schedule = Literal["constant", "one-cycle", "cosine", "linear", "warm-up"]
+
+WARM_UP = 0.3  # share of a one-cycle run in which the rate rises
+SHORT_WARM_UP = 0.1  # share of an update: a fresh optimiser knows no gradient scale in its first steps
+
+
+def constant(done: float) -> float:
+    """Return 1 throughout."""
+    return 1.0
+
+
+def one_cycle(done: float) -> float:
+    """Rise from 1/25 to 1 over the first 30 % of the run, then fall along a cosine to near 0 (Smith 2018)."""
+    if done < WARM_UP:
+        return 0.04 + 0.96 * 0.5 * (1 - math.cos(math.pi * done / WARM_UP))
+    return 1e-4 + (1 - 1e-4) * 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
+
+
+def cosine(done: float) -> float:
+    """Fall from 1 to 0 along half a cosine."""
+    return 0.5 * (1 + math.cos(math.pi * done))
+
+
+def linear(done: float) -> float:
+    """Fall from 1 to 0 in a straight line."""
+    return 1.0 - done
+
+
+def warm_up(done: float) -> float:
+    """Rise from near 0 to 1 over the first 10 % of the run, then fall along a cosine: for weights that are trained already."""
+    if done < SHORT_WARM_UP:
+        return 0.02 + 0.98 * done / SHORT_WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (done - SHORT_WARM_UP) / (1 - SHORT_WARM_UP)))
+
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": constant,
+    "one-cycle": one_cycle,
+    "cosine": cosine,
+    "linear": linear,
+    "warm-up": warm_up,
+}
 
 
 class Trainable(Protocol):
@@ -118,6 +158,8 @@ class Trainer:
         Returns named figures, higher is better; called after `calibrate`.
     identity : mapping
         What the run is (parameters, data fingerprint); a checkpoint of another run is refused.
+    translated : callable
+        From the identity that an older version may have written to that of this version.
     run : RunOptions
         Progress, log, checkpoints.
     phase : str
@@ -139,13 +181,14 @@ class Trainer:
         identity: Mapping[str, Any],
         run: RunOptions,
         phase: str,
+        translated: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
         start: Callable[[], None] | None = None,
         zero_error: float | None = None,
     ) -> None:
         self.objective, self.batches, self.settings = objective, batches, settings
         self.n_pairs, self.validate, self.run, self.phase = n_pairs, validate, run, phase
         self.start, self.zero_error = start, zero_error
-        self.identity = dict(identity)
+        self.identity, self._translated = dict(identity), translated
         self.state = TrainingState()
         self.best: dict[str, Tensor] = {}
         self.optimizer = _make_optimizer(objective.network, settings)
@@ -314,7 +357,7 @@ class Trainer:
         if loaded is None:
             return
         tensors, state = loaded
-        refuse_other_run(self.identity, state.pop("identity"), self.folder)
+        refuse_other_run(self.identity, self._translated(state.pop("identity")), self.folder)
         self._take_threads(state.pop("threads", None))
         state["best_figure"] = -math.inf if state["best_figure"] is None else state["best_figure"]
         self.state = TrainingState(**state)

@@ -16,8 +16,8 @@ from dualnet import Content, evaluate, splits
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import ArtifactError, UsageError
 from dualnet.models.als import half_step
-from dualnet.models.alternation import _Alternation, exported_encoder
 from dualnet.models.cdl import CDL, best_round
+from dualnet.models.cdl_training import _Alternation, exported_encoder
 from dualnet.models.content_encoder import ContentEncoder
 from dualnet.nn.sdae import Autoencoder
 

@@ -139,7 +139,7 @@ def test_options_change_the_fit_and_still_learn(changes):
 
 
 def test_dense_and_exact_loss_train_alike():
-    fits = [DualNet(**TINY, loss=form).fit(WORLD).training_.history[-1]["loss"] for form in ("dense", "exact")]
+    fits = [DualNet(**TINY, zeros=form).fit(WORLD).training_.history[-1]["loss"] for form in ("dense", "exact")]
     assert fits[0] == pytest.approx(fits[1], rel=1e-3)
 
 

@@ -1,4 +1,4 @@
-"""The exact loss is the dense loss: value and gradient, for every weight, in float64; the logistic loss by its definition."""
+"""The hand-written gradients are those of the definition, for every loss and weight, in float64; the losses are what they say."""
 
 import math
 
@@ -9,16 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from dualnet.nn.losses import (
-    dense_logistic,
-    dense_squares,
-    exact_squares,
-    pair_logistic,
-    pair_squares,
-    positive_logistic,
-    softplus,
-)
+from dualnet.nn.losses import LOSSES, block_error, pair_error
 from dualnet.nn.sparse import SparseMatrix, sparse_product
+from dualnet.train.block_gradient import BlockGradient, CellGradient, GramGradient
+from dualnet.train.inputs import UserPart
+
+WAYS = [("squares", GramGradient), ("squares", CellGradient), ("logistic", CellGradient)]
 
 
 def block(seed: int, users: int, items: int, width: int, density: float):
@@ -27,97 +23,119 @@ def block(seed: int, users: int, items: int, width: int, density: float):
     weights = np.where(pattern, rng.choice([0.0, 1.0, 2.5], size=pattern.shape), 0.0)
     rows, columns = np.nonzero(pattern)
     indptr = np.concatenate([[0], np.cumsum(pattern.sum(axis=1))])
-    positives = SparseMatrix(csr_array((weights[rows, columns], columns, indptr), shape=pattern.shape), torch.float64)
+    positives = csr_array((weights[rows, columns], columns, indptr), shape=pattern.shape)
 
     def leaf(*shape: int) -> torch.Tensor:
         return torch.from_numpy(rng.normal(size=shape)).requires_grad_()
 
-    zeros = [torch.from_numpy(rng.uniform(0.001, 0.1, size)) for size in (users, items)]
-    return pattern, weights, positives, leaf(users, width), leaf(items, width), zeros
+    return pattern, weights, positives, leaf(users, width), leaf(items, width), torch.from_numpy(rng.uniform(0.001, 0.1, items))
 
 
-@given(
-    seed=st.integers(0, 10_000), users=st.integers(1, 12), items=st.integers(1, 15), width=st.integers(1, 9),
-    density=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
-)  # fmt: skip
-def test_exact_equals_dense_in_value_and_gradient(seed, users, items, width, density):
-    _, _, positives, u, v, zeros = block(seed, users, items, width, density)
-    dense = dense_squares(u, v, positives, *zeros)
-    expected = torch.autograd.grad(dense, (u, v))
-    exact = exact_squares(u, v, positives, *zeros)
-    found = torch.autograd.grad(exact, (u, v))
-    assert exact.item() == pytest.approx(dense.item(), rel=1e-9, abs=1e-9)
-    for left, right in zip(found, expected, strict=True):
+def by_hand(way: type[BlockGradient], loss: str, u: torch.Tensor, v: torch.Tensor, zero: torch.Tensor, *parts: UserPart):
+    """Return error and gradients of a block whose users come in parts."""
+    sums, found, start = way(LOSSES[loss], v.detach(), zero, 1.0), [], 0
+    for part in parts:
+        end = start + part.positives.shape[0] + (0 if part.alone is None else part.alone.shape[0])
+        found.append(sums.add(u.detach()[start:end], part))
+        start = end
+    return sums.finish(), torch.cat(found), sums.gradient
+
+
+def asked(positives: csr_array, alone: csr_array | None = None, known_zeros: csr_array | None = None) -> UserPart:
+    return UserPart(torch.empty(0), positives, alone, known_zeros)
+
+
+def assert_same(found, error: torch.Tensor, u: torch.Tensor, v: torch.Tensor) -> None:
+    assert found[0] == pytest.approx(error.item(), rel=1e-9, abs=1e-9)
+    for left, right in zip(found[1:], torch.autograd.grad(error, (u, v)), strict=True):
         torch.testing.assert_close(left, right, rtol=1e-9, atol=1e-9)
 
 
-def test_dense_is_equation_4_written_out():
-    pattern, weights, positives, u, v, zeros = block(3, 5, 7, 4, 0.4)
-    total = 0.0
-    for i in range(5):
-        for j in range(7):
-            score = float((u[i] @ v[j]).detach())
-            if pattern[i, j]:
-                total += weights[i, j] * (1 - score) ** 2
-            else:
-                total += float(zeros[0][i] * zeros[1][j]) * score**2
-    assert dense_squares(u, v, positives, *zeros).item() == pytest.approx(total, rel=1e-12)
+@pytest.mark.parametrize(("loss", "way"), WAYS)
+@given(
+    seed=st.integers(0, 10_000), users=st.integers(1, 12), items=st.integers(1, 15), width=st.integers(1, 9),
+    density=st.sampled_from([0.0, 0.1, 0.5, 1.0]), uniform=st.booleans(),
+)  # fmt: skip
+def test_gradients_by_hand_are_those_of_the_definition(loss, way, seed, users, items, width, density, uniform):
+    _, _, positives, u, v, zero = block(seed, users, items, width, density)
+    zero = zero[:1] if uniform else zero
+    error = block_error(LOSSES[loss], u, v, SparseMatrix(positives, torch.float64), zero)
+    assert_same(by_hand(way, loss, u, v, zero, asked(positives)), error, u, v)
+    cut = users // 2
+    if cut:
+        halves = [asked(csr_array(positives[:cut])), asked(csr_array(positives[cut:]))]
+        assert_same(by_hand(way, loss, u, v, zero, *halves), block_error(
+            LOSSES[loss], u, v, SparseMatrix(positives, torch.float64), zero), u, v)  # fmt: skip
 
 
-def test_weight_zero_takes_a_pair_out_of_the_loss():
-    _, _, positives, u, v, zeros = block(5, 6, 6, 3, 0.5)
-    gone = positives.with_values(torch.zeros_like(positives.values))
-    moved = v.detach().clone()
-    loss = exact_squares(u, v, gone, *zeros)
-    gradient = torch.autograd.grad(loss, v)[0]
-    only_zeros = dense_squares(u, moved.requires_grad_(), gone, *zeros)
-    torch.testing.assert_close(gradient, torch.autograd.grad(only_zeros, moved)[0])
+@pytest.mark.parametrize(("loss", "way"), WAYS)
+def test_single_pairs_and_known_zeros_by_hand_are_those_of_the_definition(loss, way):
+    _, _, positives, u, v, zero = block(7, 6, 9, 4, 0.3)
+    _, _, alone, more, _, _ = block(8, 5, 9, 4, 0.2)
+    _, _, known, _, _, _ = block(9, 6, 9, 4, 0.3)
+    rows = torch.cat([u, more]).detach().requires_grad_()
+    error = block_error(LOSSES[loss], rows[:6], v, SparseMatrix(positives, torch.float64), zero)
+    error = error + pair_error(LOSSES[loss], rows[6:], v, SparseMatrix(alone, torch.float64), 1.0)
+    error = error + pair_error(LOSSES[loss], rows[:6], v, SparseMatrix(known, torch.float64), 0.0)
+    assert_same(by_hand(way, loss, rows, v, zero, asked(positives, alone, known)), error, rows, v)
 
 
-def test_pair_squares_value_and_gradient():
-    _, _, pairs, u, v, _ = block(7, 6, 9, 4, 0.3)
-    torch.autograd.gradcheck(lambda a, b: pair_squares(a, b, pairs), (u, v))
-    torch.autograd.gradcheck(
-        lambda a, b: exact_squares(a, b, pairs, torch.full((6,), 0.1, dtype=u.dtype), torch.full((9,), 0.2, dtype=u.dtype)),
-        (u, v),
-    )
+def of_one(loss: str, score: float, target: float) -> float:
+    """Return the loss of one score from its definition."""
+    return (target - score) ** 2 if loss == "squares" else math.log1p(math.exp(-score if target else score))
 
 
-def test_sparse_product_gradient():
-    _, weights, matrix, _, weight, _ = block(9, 6, 9, 4, 0.3)
-    torch.autograd.gradcheck(lambda w: sparse_product(matrix, w), (weight,))
-    torch.testing.assert_close(sparse_product(matrix, weight), torch.from_numpy(weights) @ weight)
-
-
-def test_dense_logistic_is_its_definition_written_out():
-    pattern, weights, positives, u, v, zeros = block(3, 5, 7, 4, 0.4)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_definition_is_equation_4_written_out(loss):
+    pattern, weights, positives, u, v, zero = block(3, 5, 7, 4, 0.4)
     total = pairs = 0.0
     for i in range(5):
         for j in range(7):
             score = float((u[i] @ v[j]).detach())
             if pattern[i, j]:
-                pairs += weights[i, j] * math.log1p(math.exp(-score))
+                pairs += weights[i, j] * of_one(loss, score, 1.0)
             else:
-                total += float(zeros[0][i] * zeros[1][j]) * math.log1p(math.exp(score))
-    assert dense_logistic(u, v, positives, *zeros).item() == pytest.approx(total + pairs, rel=1e-12)
-    assert pair_logistic(u, v, positives).item() == pytest.approx(pairs, rel=1e-12)
+                total += float(zero[j]) * of_one(loss, score, 0.0)
+    stored = SparseMatrix(positives, torch.float64)
+    assert block_error(LOSSES[loss], u, v, stored, zero).item() == pytest.approx(total + pairs, rel=1e-12)
+    assert pair_error(LOSSES[loss], u, v, stored, 1.0).item() == pytest.approx(pairs, rel=1e-12)
 
 
-@pytest.mark.parametrize("size", [1.0, 30.0, 1000.0])
-def test_positives_turn_the_logistic_loss_of_an_empty_block_into_that_of_the_block(size):
-    """Also for scores so large that exp(s) is not a number any more."""
-    _, _, positives, u, v, zeros = block(3, 6, 8, 4, 0.4)
-    u, v = (size * u.detach()).requires_grad_(), v.detach()
-    silent = (zeros[0][:, None] * zeros[1] * softplus(u @ v.T)).sum()
-    gradient = torch.autograd.grad(silent, u)[0]
-    error, derivative = positive_logistic(u.detach(), v, positives, *zeros)
-    whole = dense_logistic(u, v, positives, *zeros)
-    assert silent.item() + error.item() == pytest.approx(whole.item(), rel=1e-9)
-    assert math.isfinite(whole.item())
-    torch.testing.assert_close(gradient + derivative.times(v), torch.autograd.grad(whole, u)[0], rtol=1e-9, atol=1e-9)
+@pytest.mark.parametrize(("loss", "way"), WAYS)
+def test_weight_zero_takes_a_pair_out_of_the_loss(loss, way):
+    pattern, _, positives, u, v, zero = block(5, 6, 6, 3, 0.5)
+    gone = csr_array((np.zeros_like(positives.data), positives.indices, positives.indptr), shape=positives.shape)
+    silent = (zero * torch.from_numpy(~pattern) * LOSSES[loss].of(u @ v.T, 0.0)[0]).sum()
+    assert_same(by_hand(way, loss, u, v, zero, asked(gone)), silent, u, v)
 
 
-def test_softplus_is_exact_and_never_overflows():
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("target", [0.0, 1.0])
+def test_the_slope_of_a_loss_is_its_derivative(loss, target):
+    scores = torch.tensor([-800.0, -5.0, -0.1, 0.0, 0.3, 5.0, 39.0, 41.0, 800.0], dtype=torch.float64, requires_grad=True)
+    error, slope = LOSSES[loss].of(scores, target)
+    torch.testing.assert_close(slope, torch.autograd.grad(error.sum(), scores)[0], rtol=1e-12, atol=1e-15)
+    one_by_one, targets = torch.eye(1, dtype=torch.float64), torch.full((1, 9), target, dtype=torch.float64)
+    for left, right in zip(LOSSES[loss].of_cells(one_by_one, scores.detach()[:, None], targets), (error, slope), strict=True):
+        torch.testing.assert_close(left[0], right.detach(), rtol=1e-12, atol=1e-15)
+
+
+def test_the_logistic_loss_is_exact_and_never_overflows():
     scores = torch.tensor([-800.0, -5.0, 0.0, 5.0, 39.0, 41.0, 800.0], dtype=torch.float64)
     expected = [math.log1p(math.exp(-abs(score))) + max(score, 0.0) for score in scores.tolist()]
-    torch.testing.assert_close(softplus(scores), torch.tensor(expected, dtype=torch.float64), rtol=1e-15, atol=0)
+    for signs, target in ((1, 0.0), (-1, 1.0)):
+        found, _ = LOSSES["logistic"].of(signs * scores, target)
+        torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=1e-15, atol=0)
+
+
+def test_a_loss_says_truly_whether_its_zeros_are_squares():
+    scores = torch.linspace(-3, 3, 13, dtype=torch.float64)
+    for loss in LOSSES.values():
+        assert loss.square_zeros == torch.equal(loss.of(scores, 0.0)[0], scores * scores)
+
+
+def test_sparse_product_gradient():
+    _, weights, matrix, _, weight, _ = block(9, 6, 9, 4, 0.3)
+    constant = SparseMatrix(matrix, torch.float64)
+    torch.autograd.gradcheck(lambda w: sparse_product(constant, w), (weight,))
+    torch.testing.assert_close(sparse_product(constant, weight), torch.from_numpy(weights) @ weight)

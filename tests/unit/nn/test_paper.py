@@ -30,14 +30,14 @@ def world() -> tuple[np.ndarray, np.ndarray]:
     return matrix, rng.normal(size=(ITEMS, FEATURES)).astype(np.float32)
 
 
-def library(design: str, form: str, *, parts: dict | None = None) -> DualObjective:
+def library(design: str, zeros: str, *, parts: dict | None = None) -> DualObjective:
     """Return our networks with the paper's settings: no residuals, no normalisation, no noise, no scales, table input."""
     shape = DualShape(
         ITEMS, FEATURES, 0, LEVELS, design, "tanh", "none", 0.0, False, "reference", False, 1.0, learned_scale=False
     )
     network = DualNetwork(shape, torch.Generator().manual_seed(2)).double()
     matrix, features = world()
-    inputs, loss = InputSettings("none", 0.3, 0.0, 0.0, 0.0, 1), LossSettings(ZERO_WEIGHT, form)
+    inputs, loss = InputSettings("none", 0.3, 0.0, 0.0, 0.0, 1), LossSettings(ZERO_WEIGHT, zeros=zeros)
     return DualObjective(
         network, csr_array(matrix), features, None, np.ones(1, np.float32), inputs, loss, torch.float64, **(parts or {})
     )
@@ -75,12 +75,12 @@ def settings(epochs: int) -> TrainerSettings:
 
 
 @pytest.mark.parametrize("design", DESIGNS)
-@pytest.mark.parametrize("form", ["exact", "dense", "auto"])
+@pytest.mark.parametrize("zeros", ["exact", "dense", "auto"])
 @pytest.mark.parametrize("block", [(USERS, ITEMS), (6, 8)], ids=["whole matrix", "blocks"])
 @pytest.mark.parametrize("parts", [{}, {"users_at_once": 2, "items_at_once": 3}], ids=["whole block", "parts"])
-def test_training_changes_every_weight_as_the_page_does(design, form, block, parts):
+def test_training_changes_every_weight_as_the_page_does(design, zeros, block, parts):
     """Two epochs of steps with momentum, and the loss of each."""
-    objective = library(design, form, parts=parts)
+    objective = library(design, zeros, parts=parts)
     twin = DualNetworks(on_the_page(objective.network, "item"), on_the_page(objective.network, "user"))
     start = [parameter.detach().clone() for parameter in twin.item.parameters]
     batches = DualBatches(csr_array(world()[0]), user_batch=block[0], item_batch=block[1], seed=3)

@@ -7,9 +7,9 @@ from scipy.sparse import csr_array
 
 from dualnet.nn.dual import DualNetwork, DualShape
 from dualnet.train.batches import DualBatch
-from dualnet.train.first_layers import scale_first_layers
 from dualnet.train.inputs import InputSettings
 from dualnet.train.objective import DualObjective, LossSettings
+from dualnet.train.stages import scale_first_layers
 
 ITEMS, USERS, FEATURES, LEVELS = 40, 30, 12, (8, 6)
 INPUTS = InputSettings("none", 0.3, 0.0, 0.0, 0.0, 0)

@@ -6,13 +6,17 @@ import torch
 from scipy.sparse import csr_array
 
 from dualnet.nn.dual import DualNetwork, DualShape
-from dualnet.train import block_error
+from dualnet.train import block_gradient
 from dualnet.train.batches import DualBatches
 from dualnet.train.inputs import InputSettings, Place
 from dualnet.train.objective import DualObjective, LossSettings
 
 USERS, ITEMS, FEATURES = 7, 9, 5
 ZERO = 0.05
+FORMS = {  # loss, and how zeros are computed
+    "exact": ("squares", "exact"), "dense": ("squares", "dense"), "estimated": ("squares", "estimated"),
+    "logistic": ("logistic", "auto"),
+}  # fmt: skip
 
 
 def world(seed: int = 0):
@@ -53,7 +57,7 @@ def objective(
     for table in (network.item_residual, network.user_table):
         if table is not None:
             torch.nn.init.normal_(table, generator=torch.Generator().manual_seed(1))
-    inputs, settings = InputSettings(mask, 0.4, noise, noise, noise, 3), LossSettings(ZERO, form)
+    inputs, settings = InputSettings(mask, 0.4, noise, noise, noise, 3), LossSettings(ZERO, *FORMS[form])
     weights = np.linspace(0.5, 1.5, ITEMS).astype(np.float32) if popular else np.ones(1, np.float32)
     return DualObjective(network, matrix, features, columns, weights, inputs, settings, torch.float64,
                          known_zeros=dislikes() if disliked else None, **(parts or {}))  # fmt: skip
@@ -77,7 +81,7 @@ def item_vectors(target: DualObjective) -> torch.Tensor:
 
 def cost(target: DualObjective, score: torch.Tensor, truth: int) -> torch.Tensor:
     """Return the loss of one score against 1 or 0."""
-    if target.settings.form == "logistic":
+    if target.settings.loss == "logistic":
         return torch.log1p(torch.exp(-score if truth else score))
     return (truth - score) ** 2
 
@@ -85,8 +89,8 @@ def cost(target: DualObjective, score: torch.Tensor, truth: int) -> torch.Tensor
 def slow_twin(target: DualObjective, users: np.ndarray, items: np.ndarray, hidden: dict[int, set[int]] | None) -> torch.Tensor:
     """Add up the loss pair by pair."""
     matrix, known = world()[0].toarray(), np.zeros((USERS, ITEMS))
-    if target.known_zeros is not None:
-        known = target.known_zeros.toarray()
+    if target.inputs.known_zeros is not None:
+        known = target.inputs.known_zeros.toarray()
     vectors, total = item_vectors(target), torch.zeros((), dtype=torch.float64)
     for user in users:
         history = np.flatnonzero(matrix[user])
@@ -217,12 +221,18 @@ def exact_gram(target: DualObjective, batch) -> torch.Tensor:
     return ZERO * vectors.T @ vectors / len(vectors)
 
 
-def test_the_logistic_loss_passes_few_users_at_a_time(monkeypatch):
+@pytest.mark.parametrize("form", ["dense", "logistic"])
+@pytest.mark.parametrize("mask", ["none", "leave-one-out", "fold"])
+def test_cells_are_visited_for_few_users_at_a_time(monkeypatch, form, mask):
     """Two users at a time or all at once: the same error and gradient."""
     batch = DualBatches(world()[0], user_batch=USERS, item_batch=ITEMS, seed=1).batch(0, 0)
-    whole = gradients(objective("none", "logistic", popular=True), batch, twin=False)
-    monkeypatch.setattr(block_error, "CELLS_AT_ONCE", 2 * ITEMS)
-    assert_same(gradients(objective("none", "logistic", popular=True), batch, twin=False), whole)
+    whole = gradients(objective(mask, form, popular=True), batch, twin=False)
+    seen = []
+    real = block_gradient.CellGradient._add_cells
+    monkeypatch.setattr(block_gradient.CellGradient, "_add_cells", lambda *given: (seen.append(len(given[1])), real(*given))[1])
+    monkeypatch.setattr(block_gradient, "CELLS_AT_ONCE", 2 * ITEMS)
+    assert_same(gradients(objective(mask, form, popular=True), batch, twin=False), whole)
+    assert seen == [2, 2, 2, 1]
 
 
 @pytest.mark.parametrize("form", ["exact", "logistic"])

@@ -9,9 +9,8 @@ import torch
 
 from dualnet.errors import UsageError
 from dualnet.nn.blocks import keep_mask
-from dualnet.train.allocator import keep_freed_memory
-from dualnet.train.device import choose_device, full_precision, tensor_cores
-from dualnet.train.regime import choose_blocks
+from dualnet.train.batches import choose_blocks
+from dualnet.train.device import choose_device, full_precision, keep_freed_memory, tensor_cores
 
 
 @pytest.mark.parametrize(
@@ -77,7 +76,7 @@ def test_gram_products_keep_full_precision_on_a_gpu():
 
 RESIDENT = """
 import sys
-from dualnet.train.allocator import keep_freed_memory
+from dualnet.train.device import keep_freed_memory
 kept = keep_freed_memory() if sys.argv[1] == "keep" else None
 import numpy as np
 def resident():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dualnet.train.schedule import SCHEDULES, WARM_UP
+from dualnet.train.trainer import SCHEDULES, WARM_UP
 
 
 @pytest.mark.parametrize("name", sorted(SCHEDULES))

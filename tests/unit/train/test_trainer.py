@@ -45,7 +45,7 @@ def make_trainer(
     features = csr_array((rng.random((40, 12)) < 0.3).astype(np.float32))
     shape = DualShape(40, 12, 0, (8, 6), "branching", "tanh", "batch", 0.1, False, "shared", True, 0.3)
     network = DualNetwork(shape, torch.Generator().manual_seed(seed))
-    inputs, settings = InputSettings("none", 0.3, 0.3, 0.3, 0.5, seed), LossSettings(0.01, form)
+    inputs, settings = InputSettings("none", 0.3, 0.3, 0.3, 0.5, seed), LossSettings(0.01, zeros=form)
     objective = DualObjective(network, matrix, features, None, np.ones(1, np.float32), inputs, settings)
     users, items = (2, 3) if skip else (10, 20)  # small enough for empty blocks
     batches = DualBatches(matrix, user_batch=users, item_batch=items, seed=seed, skip_empty=skip)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from ...data.write_table import write_table
 from ...errors import UsageError
+from ...models.registry import model_class
 from ...report import FIRST, TaskResult
 from ..result_lines import Record, add_run, by_key, read_lines
 from ..significance import PerUser
@@ -78,9 +79,10 @@ class Results:
             return None
         if cell.key not in self._now:
             self._now[cell.key] = _parameters_now(cell)
-        now, then = self._now[cell.key], found[0]["parameters"]
+        now = self._now[cell.key]
         if now is None:
             return None
+        then = model_class(cell.model).translated(found[0]["parameters"])
         changed = [f"{name} was {then[name]!r}, is {now[name]!r}" for name in then if name in now and then[name] != now[name]]
         return "; ".join(changed) or None
 

@@ -1,4 +1,4 @@
-"""The alternation of CDL: exact half-steps for users and items, epochs of Adam for the autoencoder; needs torch."""
+"""Training of CDL: exact half-steps for users and items in turn with epochs of Adam for the autoencoder; needs torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the parameters of a DualNet and a training set to trained towers: everything that needs torch."""
+"""Training of a DualNet: from its parameters and a training set to trained towers; needs torch."""
 
 from __future__ import annotations
 
@@ -22,17 +22,15 @@ from ..nn.dual import DualNetwork, DualShape
 from ..nn.export import export_network
 from ..retrieval.vectors import Vectors
 from ..rng import derive_seed
-from ..train.batches import DualBatches
+from ..train.batches import DualBatches, choose_blocks
 from ..train.checkpoint import discard_checkpoints, sole_writer
 from ..train.device import choose_device, threads
-from ..train.first_layers import scale_first_layers
 from ..train.inputs import InputSettings
 from ..train.objective import DualObjective, LossSettings
 from ..train.options import RunOptions
 from ..train.pretraining import PretrainedEncoder, PretrainingSettings
-from ..train.regime import choose_blocks
 from ..train.spectral import spectral_start
-from ..train.stages import Stage, install_encoder, plan_stages, pretrained_encoder, stack
+from ..train.stages import Stage, install_encoder, plan_stages, pretrained_encoder, scale_first_layers, stack
 from ..train.trainer import Trainer, TrainerSettings, TrainingState
 from ..train.warm_start import restore_network, start_new_rows
 from .base import Prepared
@@ -117,6 +115,7 @@ def descend(
                 zero_error=objective.zero_error,
                 validate=_validator(model, tasks, objective.network) if tasks and last else None,
                 identity=identity,
+                translated=model.translated,
                 run=run if last else replace(run, after_epoch=None),
                 phase=where,
                 start=partial(_start, model, objective, network, encoder),
@@ -200,8 +199,8 @@ def _pretrain(
         raise UsageError("stages has 'pretrain', but the items have no content; give content, or leave 'pretrain' out")
     settings = PretrainingSettings(noise=model.noise, epochs=stage.epochs, joint_epochs=stage.epochs, seed=stage.seed)
     return pretrained_encoder(
-        known.features, model.levels, model.activation, settings,
-        run=run, phase=where, identity=identity, device=choose_device(model.device),
+        known.features, model.levels, model.activation, settings, run=run, phase=where,
+        identity=identity, translated=model.translated, device=choose_device(model.device),
     )  # fmt: skip
 
 
@@ -218,7 +217,7 @@ def _objective(model: DualNet, known: Prepared, stage: Stage) -> DualObjective:
         InputSettings(
             model.mask, model.fold, model.noise, model.history_noise, model.residual_dropout, stage.seed, model.column_dropout
         ),
-        LossSettings(model.zero_weight, model.loss),
+        LossSettings(model.zero_weight, model.loss, model.zeros),
         known_zeros=known_zeros(known.data.interactions, model.dislike_weight),
     )
 
