@@ -29,7 +29,6 @@ LEFT_FUNCTIONS = {
     "dualnet.cli.reproduce": ["reproduce"],
     "dualnet.cli.serve": ["serve"],
     "dualnet.cli.tune": ["tune"],
-    "dualnet.cli.update": ["update"],
     # data
     "dualnet.data.check": ["check_dataset", "check_split"],
     "dualnet.data.protocols.files": ["from_files"],

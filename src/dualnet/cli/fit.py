@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..runs.folder import EventColumns, write_run_file
+from ..runs.writing import run_of_fit
 from . import arguments as arg
 from . import completion
 from .given_options import refuse_given, refuse_tables
 from .given_split import given_split
 from .output import JsonFlag, note, print_json, say
 from .run_division import division_origin, from_config
-from .run_folder import EventColumns, write_run_file
-from .run_start import run_of_fit
 
 CUTS = (10, 50, 100, 200, 300)
 
@@ -119,7 +119,7 @@ def fit(
     built = build_model(name, {**configured, **parse_settings(settings or [])}, "--set")  # what is wrong now is said there
     columns = EventColumns(
         tables.user, tables.item, tables.rating, tables.threshold, tables.event, tables.unrated, tables.separator,
-        tables.encoding, tables.comment, tables.column_names, tables.likes,
+        tables.encoding, tables.comment, arg.words(tables.column_names), arg.words(tables.likes),
     )  # fmt: skip
     with run_of_fit(out, columns, name, resume=resume, overwrite=overwrite):
         if resume:

@@ -7,10 +7,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..runs.folder import read_test
 from . import arguments as arg
 from .config_sections import checked_data, checked_division
 from .given_split import given_split
-from .run_folder import read_test
 from .sql_options import FILES, SqlOptions
 
 if TYPE_CHECKING:
