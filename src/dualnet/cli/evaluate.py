@@ -9,7 +9,7 @@ import typer
 
 from ..runs.folder import model_folder
 from . import arguments as arg
-from .given_split import given_split
+from .divisions import given_split
 from .output import JsonFlag, print_json, say
 
 
