@@ -31,6 +31,7 @@ _PUBLIC = {
     "ItemKNN": "models.neighbours",
     "LsaProfile": "models.profile",
     "MissingExtraError": "errors",
+    "NewColumns": "runs.folder",
     "NotFittedError": "errors",
     "Popularity": "models.popularity",
     "RankingTask": "data.tasks",
@@ -40,6 +41,7 @@ _PUBLIC = {
     "Report": "report",
     "ResourceError": "errors",
     "RunOptions": "train.options",
+    "RunUpdate": "runs.update",
     "Solved": "models.solved.model",
     "Split": "data.tasks",
     "DivergenceError": "errors",
@@ -53,6 +55,7 @@ _PUBLIC = {
     "evaluate": "evaluation",
     "load": "models.registry",
     "register_tokenizer": "data.featurizers.words",
+    "update_run": "runs.update",
 }
 
 _MODULES = {"splits": "data.splits", "sources": "data.sources", "synthetic": "data.synthetic"}
@@ -83,6 +86,7 @@ __all__ = [
     "ItemKNN",
     "LsaProfile",
     "MissingExtraError",
+    "NewColumns",
     "NotFittedError",
     "Popularity",
     "RankingTask",
@@ -92,6 +96,7 @@ __all__ = [
     "Report",
     "ResourceError",
     "RunOptions",
+    "RunUpdate",
     "Solved",
     "Split",
     "TrainingError",
@@ -107,6 +112,7 @@ __all__ = [
     "sources",
     "splits",
     "synthetic",
+    "update_run",
 ]
 
 if TYPE_CHECKING:
@@ -150,6 +156,8 @@ if TYPE_CHECKING:
     from .models.wmf import WMF
     from .report import Report
     from .retrieval.recommendations import RecommendationLists, Recommendations
+    from .runs.folder import NewColumns
+    from .runs.update import RunUpdate, update_run
     from .train.options import RunOptions
 
 

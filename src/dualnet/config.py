@@ -118,7 +118,7 @@ def parse_settings(settings: Sequence[str], flag: str = "--set") -> dict[str, An
     return parsed
 
 
-def build_model(name: str, parameters: Mapping[str, Any], place: str) -> Any:
+def build_model(name: str, parameters: Mapping[str, Any], place: str, seed: int | None = None) -> Any:
     """Return an unfitted model from configured values.
 
     Parameters
@@ -129,6 +129,8 @@ def build_model(name: str, parameters: Mapping[str, Any], place: str) -> Any:
         Constructor arguments as read.
     place : str
         Where they came from, for error texts.
+    seed : int, optional
+        The `random_state` of a model that has one, where the parameters give none.
 
     Raises
     ------
@@ -139,4 +141,6 @@ def build_model(name: str, parameters: Mapping[str, Any], place: str) -> Any:
         raise UsageError(f"{place}: there is no model '{name}'.{nearest(name, MODELS)}")
     cls = model_class(name)
     cls.check_names(parameters, f"{place}: ")
+    if seed is not None and "random_state" in cls.parameter_names():
+        parameters = {"random_state": seed, **parameters}
     return create(name, **cls.check_types(parameters, f"{place}: "))

@@ -19,7 +19,7 @@ ORDER = [
     {"evaluation", "report"},
     {"train"},
     {"models"},
-    {"config", "exports"},
+    {"config", "exports", "runs"},
     {"experiments", "serve"},
     {"cli"},
     {"__main__"},

@@ -21,15 +21,12 @@ APART = {
 # what is still to be mended, by the folder that it is in
 LEFT_FUNCTIONS = {
     # cli
-    "dualnet.cli.bench": ["bench"],
     "dualnet.cli.export": ["export"],
     "dualnet.cli.fit": ["fit"],
     "dualnet.cli.plan": ["plan"],
     "dualnet.cli.recommend": ["recommend"],
     "dualnet.cli.reproduce": ["reproduce"],
     "dualnet.cli.serve": ["serve"],
-    "dualnet.cli.tune": ["tune"],
-    "dualnet.cli.update": ["update"],
     # data
     "dualnet.data.check": ["check_dataset", "check_split"],
     "dualnet.data.protocols.files": ["from_files"],
@@ -38,25 +35,27 @@ LEFT_FUNCTIONS = {
     "dualnet.models.dualnet": ["__init__"],
     "dualnet.models.updating": ["_update_now"],
     # serve
-    "dualnet.serve.front.routes_recommend": ["add_routes"],
+    "dualnet.serve.http.routes_recommend": ["add_routes"],
 }
 LEFT_MODULES = {
-    # cli, experiments, exports, models
+    # cli
     "dualnet.cli.help",
-    "dualnet.experiments.studies.parameters",
-    "dualnet.exports.overlap",
-    "dualnet.models.fit_arguments",
     # data
     "dualnet.data.candidate_files",
     "dualnet.data.check_values",
-    "dualnet.data.grouped_lines",
     "dualnet.data.nested",
     "dualnet.data.progress",
     "dualnet.data.tensor_file",
+    # experiments
+    "dualnet.experiments.studies.parameters",
+    # exports
+    "dualnet.exports.overlap",
+    # models
+    "dualnet.models.fit_arguments",
     # serve
     "dualnet.serve.comparison",
-    "dualnet.serve.front.request_ids",
-    "dualnet.serve.front.routes_model",
+    "dualnet.serve.http.request_ids",
+    "dualnet.serve.http.routes_model",
     "dualnet.serve.item_map",
     "dualnet.serve.summary",
     # train

@@ -1,6 +1,7 @@
 """The command line end to end on tables: files to figures to recommendations; exit codes; clean JSON; no stack trace."""
 
 import json
+import os
 import shutil
 
 import pyarrow.parquet as pq
@@ -10,6 +11,7 @@ from dualnet import load
 from dualnet.cli import main
 from dualnet.data.synthetic import blocks_world
 from dualnet.data.tables import dataset_tables, write_table
+from dualnet.runs.writing import locked
 
 SMALL = ["--set", "levels=[16, 8]", "--set", "epochs=25", "--set", "user_batch=20"]
 
@@ -179,6 +181,38 @@ def test_what_is_wrong_is_said_where_it_was_written(capsys, tmp_path, section, a
     code, _, err = call(capsys, "fit", tmp_path / "config.toml", *arguments, "--out", tmp_path / "run")
     assert code == 2
     assert message in err
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--text-encoder", "tfidf+/no/such"], 6),
+        (["--images", "title", "--image-model", "resnet18:/no/such"], None),
+        (["--model", "ease", "--set", "regularization=-1"], 2),
+    ],
+)
+@pytest.mark.parametrize("before", [None, "a folder", "a run"])
+def test_a_fit_that_is_refused_before_it_trains_leaves_nothing(capsys, tables, tmp_path, options, code, before):
+    run = tmp_path / "run"
+    if before == "a folder":
+        run.mkdir()
+    if before == "a run":
+        assert call(capsys, "fit", tables[0], "--model", "popularity", "--out", run)[0] == 0
+    there = sorted(path for path in tmp_path.rglob("*"))
+    refused, _, _ = call(capsys, "fit", *tables, *options, "--overwrite", "--out", run)
+    assert refused == code if code else refused in (2, 3, 6)
+    assert sorted(path for path in tmp_path.rglob("*")) == there
+
+
+def test_a_fit_that_another_holds_up_leaves_the_folder_of_the_other(capsys, tables, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_text("{}")
+    descriptor = locked(run, RuntimeError("held"))
+    code, _, err = call(capsys, "fit", tables[0], "--model", "popularity", "--out", run)
+    os.close(descriptor)
+    assert (code, "another run is writing" in err) == (6, True)
+    assert [path.name for path in tmp_path.rglob("*")] == ["run", "run.json"]
 
 
 def test_a_fit_that_fails_leaves_the_columns_of_the_model_that_is_there(capsys, tables, tmp_path):

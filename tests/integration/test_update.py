@@ -12,11 +12,11 @@ import pytest
 
 from dualnet import load
 from dualnet.cli import main
-from dualnet.cli.update import _locked
 from dualnet.data import durable
 from dualnet.data.synthetic import blocks_world
 from dualnet.data.tables import dataset_tables, write_table
 from dualnet.models.base import Recommender
+from dualnet.runs.writing import locked
 
 pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
 WORLD = blocks_world()
@@ -148,7 +148,7 @@ def test_a_failure_leaves_nothing(capsys, folder, tmp_path):
 
 def test_a_gate_on_pairs_held_out(capsys, folder, tmp_path, monkeypatch):
     arguments = [folder / "run", *new(folder), "--out", tmp_path / "next", "--hold-out", "0.4"]
-    monkeypatch.setattr("dualnet.models.update_check.is_worse", lambda figures: bool(figures))
+    monkeypatch.setattr("dualnet.runs.update.is_worse", lambda figures: bool(figures))
     code, out, err = call(capsys, *arguments)
     assert code == 4
     assert "nothing was written" in err
@@ -156,14 +156,14 @@ def test_a_gate_on_pairs_held_out(capsys, folder, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
     code, out, _ = call(capsys, *arguments, "--json")
     assert (code, out) == (4, "")
-    monkeypatch.setattr("dualnet.models.update_check.is_worse", lambda figures: False)
+    monkeypatch.setattr("dualnet.runs.update.is_worse", lambda figures: False)
     code, out, _ = call(capsys, *arguments, "--json")
     assert code == 0
     assert {entry["items"] for entry in json.loads(out)["held_out"]} == {"old", "new"}
 
 
 def test_pairs_held_out_are_learned_when_they_come_again(capsys, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("dualnet.models.update_check.is_worse", lambda figures: False)
+    monkeypatch.setattr("dualnet.runs.update.is_worse", lambda figures: False)
     added, run = [], folder / "run"
     for night in ("monday", "tuesday"):
         code, out, _ = call(capsys, run, *new(folder), "--hold-out", "0.4", "--out", tmp_path / night, "--epochs", 1, "--json")
@@ -183,8 +183,8 @@ def test_a_gate_that_could_ask_nothing_says_so(capsys, folder, tmp_path):
 
 @pytest.mark.parametrize(("least", "said"), [(1, False), (10_000, True)])
 def test_few_pairs_held_out_decide_little(capsys, folder, tmp_path, monkeypatch, least, said):
-    monkeypatch.setattr("dualnet.cli.update.FEW_PAIRS", least)
-    monkeypatch.setattr("dualnet.models.update_check.is_worse", lambda figures: False)
+    monkeypatch.setattr("dualnet.runs.update.FEW_PAIRS", least)
+    monkeypatch.setattr("dualnet.runs.update.is_worse", lambda figures: False)
     code, _, err = call(capsys, folder / "run", *new(folder), "--out", tmp_path / "next", "--hold-out", "0.4")
     assert (code, "decide little" in err) == (0, said)
 
@@ -242,7 +242,7 @@ def test_a_run_that_is_replaced_before_it_is_locked_is_locked_anew(tmp_path, mon
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", replaced_meanwhile)
-        descriptor = _locked(run)
+        descriptor = locked(run, RuntimeError("busy"))
     assert len(opened) == 2
     assert os.path.samestat(os.fstat(descriptor), run.stat())
     os.close(descriptor)

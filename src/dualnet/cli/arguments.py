@@ -17,7 +17,6 @@ from .sql_options import SqlOptions, load_sql
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
-    from ..data.tasks import Split
 
 DataArgument = Annotated[
     str | None,
@@ -248,26 +247,6 @@ def tables_read(data: str | None, loaded: Dataset) -> str:
         return loaded.fingerprint()
     encoder = TableOptions.text_encoder if loaded.items is None else loaded.items.spec.text_encoder
     return "" if encoder == TableOptions.text_encoder else f"text_encoder={encoder}"
-
-
-def split_folder(data: str | None) -> Path | None:
-    """Return the folder made by `dualnet split` that an argument names, or None where it names something else."""
-    from ..data.split_files import is_split
-
-    return Path(data) if data is not None and is_split(Path(data)) else None
-
-
-def make_split(data: Dataset, protocol: str, seed: int, options: dict[str, Any]) -> Split:
-    """Divide data by a protocol with the options that were given."""
-    from ..data import splits
-
-    if protocol == "files" and "train" not in options:
-        raise UsageError(
-            "protocol 'files' takes a division that somebody else made: make its folder with `dualnet split DATA --protocol files"
-            " --train FILE --test FILE --out split`, and give that folder in place of DATA"
-        )
-
-    return splits.make(protocol, data, seed=seed, **options)
 
 
 def model_settings(settings: list[str], models: tuple[str, ...] | None = None) -> dict[str, dict[str, Any]]:

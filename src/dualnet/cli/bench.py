@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import arguments as arg
 from . import completion
-from .given_options import refuse_given, refuse_tables
-from .given_split import given_split
+from .divisions import DivisionOptions, divisions, split_folder, with_division_options
+from .given_options import refuse_given
 from .output import JsonFlag, note, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from ..models.base import Recommender
 
 
 @arg.with_table_options
+@with_division_options
 def bench(
     context: typer.Context,
     data: Annotated[
@@ -25,18 +31,12 @@ def bench(
             autocompletion=completion.data_sets,
         ),
     ] = None,
-    protocol: arg.ProtocolOption = "citeulike2",
     models: Annotated[
         str, typer.Option("--models", help="Model names, separated by commas.", autocompletion=completion.several_models)
     ] = "popularity,item-knn,content-profile,wmf,fusion,dualnet",
     content: arg.ContentOption = None,
     seeds: Annotated[str, typer.Option("--seeds", help="Seeds of split and model, separated by commas.")] = "0",
     at: Annotated[str, typer.Option("--at", help="Cut-offs.")] = "10,50,100,200,300",
-    cold: arg.ColdOption = None,
-    folds: arg.FoldsOption = None,
-    fold: arg.FoldOption = None,
-    candidates: arg.CandidatesOption = None,
-    fit_on: arg.FitOnOption = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Parameter of a model: MODEL.NAME=VALUE, such as dualnet.epochs=30.")
     ] = None,
@@ -49,6 +49,7 @@ def bench(
     ] = None,
     as_json: JsonFlag = False,
     *,
+    division: DivisionOptions,
     tables: arg.TableOptions,
 ) -> None:
     """Run several models on one protocol: one table.
@@ -62,75 +63,50 @@ def bench(
       dualnet bench citeulike-a --protocol out-matrix --cold 0.1
       dualnet bench split --models wmf,dualnet --seeds 0,1,2 --out results
     """
-    from dataclasses import replace
-
-    from ..config import build_model
-    from ..data.dataset import Dataset
-    from ..data.tasks import Split
-    from ..experiments.presets import preset
     from ..experiments.runs import Bench
     from ..models.registry import model_class
 
     cuts, chosen = arg.whole_numbers(at, "--at"), arg.words(models)
     for name in chosen:
         model_class(name)  # an unknown name is not the fault of --set
-    kept = arg.split_folder(data)
-    from ..data import sources
-
-    if kept is not None or data not in ("demo", *sources.known()):
+    if not arg.is_named(data):
         refuse_given(context, ["presets"], "means nothing for data without a name, for which there are no presets")
-    named = presets and kept is None and data is not None
     changes = arg.model_settings(settings or [], chosen)
-    parameters: dict[str, dict[str, Any]] = {name: preset(name, data or "", protocol) if named else {} for name in chosen}
-    for name in chosen:
-        if parameters[name]:
-            listed = ", ".join(f"{key}={value}" for key, value in parameters[name].items())
-            note(f"{name}: preset for {data}, {protocol}: {listed} (--set changes them, --no-presets leaves them out)")
-        parameters[name] |= changes.get(name, {})
-
-    def builder(name: str) -> Any:
-        build_model(name, parameters[name], "--set")  # complain before anything runs
-
-        def build(seed: int) -> Any:
-            model = build_model(name, parameters[name], "--set")
-            if "random_state" in model.parameter_names() and "random_state" not in parameters[name]:
-                model.random_state = seed
-            return model
-
-        return build
-
-    builders = [(name, builder(name)) for name in chosen]
-    options = {"cold": cold, "folds": folds, "candidates": candidates, "fit_on": fit_on}
-    loaded: Dataset
-    if kept is not None:
-        refuse_tables(tables, f"means nothing for {data}, a split whose tables were read when it was made")
-        dividing = ["protocol", "cold", "folds", "fold", "candidates", "fit_on"]
-        refuse_given(context, dividing, f"means nothing for {data}, which is divided already")
-        given = given_split(kept, content)
-        loaded, protocol, folds, fold = given.train, given.protocol, None, given.fold
-
-        def divide(seed: int, fold: int | None) -> Split:
-            return replace(given, seed=seed)  # the division stays; the seed is the model's
-    else:
-        loaded = arg.load_data(data, tables, content)
-
-        def divide(seed: int, fold: int | None) -> Split:
-            return arg.make_split(loaded, protocol, seed, {**options, "fold": fold})
-
+    named = data if presets and split_folder(data) is None else None
+    parameters = {name: _preset(name, named, division.protocol) | changes.get(name, {}) for name in chosen}
+    builders = [(name, _builder(name, parameters[name])) for name in chosen]
+    made = divisions(context, data, tables, division, content)
+    fold, folds = made.options.fold, made.options.folds
     run = Bench(
-        loaded, content or ",".join(loaded.items.spec.columns if loaded.items is not None else ()), protocol, divide, builders,
-        arg.whole_numbers(seeds, "--seeds"), [fold] if fold is not None or folds is None else list(range(folds)), cuts,
-        tables=arg.tables_read(data, loaded),
+        made.data, made.content, made.options.protocol, made.divide, builders, arg.whole_numbers(seeds, "--seeds"),
+        [fold] if fold is not None or folds is None else list(range(folds)), cuts, tables=arg.tables_read(data, made.data),
     )  # fmt: skip
-    records = []
-    for record in run.records(out, note):
-        records.append({name: value for name, value in record.items() if name != "key"})
+    records = [{name: value for name, value in record.items() if name != "key"} for record in run.records(out, note)]
     if as_json:
         print_json(records)
         return
     _print(records, cuts)
     if out is not None:
         say(f"results in {out / 'results.jsonl'}")
+
+
+def _preset(model: str, data: str | None, protocol: str) -> dict[str, Any]:
+    """Return the parameters that were found for a model on named data, and say them; none for other data."""
+    from ..experiments.presets import preset
+
+    found = {} if data is None else preset(model, data, protocol)
+    if found:
+        listed = ", ".join(f"{key}={value}" for key, value in found.items())
+        note(f"{model}: preset for {data}, {protocol}: {listed} (--set changes them, --no-presets leaves them out)")
+    return found
+
+
+def _builder(name: str, parameters: dict[str, Any]) -> Callable[[int], Recommender]:
+    """Return what builds a model for a seed, after making sure that its parameters are right."""
+    from ..config import build_model
+
+    build_model(name, parameters, "--set")  # complain before anything runs
+    return partial(build_model, name, parameters, "--set")
 
 
 def _print(records: list[dict[str, Any]], at: list[int]) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from . import arguments as arg
 from . import completion
+from .divisions import split_folder
 from .given_options import refuse_given, refuse_tables
 from .output import JsonFlag, print_json, print_table, say
 
@@ -82,7 +83,7 @@ def check(
     from ..data.event_types import say_events
     from ..data.split_files import load_split
 
-    kept = arg.split_folder(data)
+    kept = split_folder(data)
     told = ""
     if kept is not None:
         refuse_tables(tables, f"means nothing for {data}, a split whose tables were read when it was made")

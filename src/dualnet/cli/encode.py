@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .evaluate import model_folder
-from .given_options import refuse_given
-from .new_tables import UserFormOptions, columns_of_run, form_of, read_given_items, refuse_form_options
+from ..runs.folder import model_folder
+from .form_options import UserFormOptions, new_columns
+from .given_options import refuse_given, refuse_tables
 from .option_groups import with_options
 from .output import JsonFlag, print_json, say
 from .output_file import check_output_file
 
 if TYPE_CHECKING:
-    from ..data.interactions import Interactions
-    from ..models.base import Recommender
-    from .run_folder import EventColumns
+    pass
 
 
 @with_options(UserFormOptions, "given_form")
@@ -53,49 +51,24 @@ def encode(
     from ..exports.parquet import write_parquet
     from ..exports.source import items_of, users_of
     from ..models.registry import load
+    from ..runs.new_tables import read_histories, read_items
 
     if sum([items is not None, histories is not None, users]) > 1:
         raise UsageError("give one of --items, --histories and --users")
     if items is None and histories is None:
-        refuse_form_options(given_form, "means nothing without --items or --histories, the table it is about")
+        refuse_tables(given_form, "means nothing without --items or --histories, the table it is about")
     if histories is None:
         refuse_given(context, ["user_column"], "means nothing without --histories, the table of users")
     check_output_file(out, ".parquet", overwrite=overwrite)
-    columns = columns_of_run(run, given_form)
-    model = load(model_folder(run))
+    model, told = load(model_folder(run)), new_columns(given_form)
     if histories is not None:
-        source = users_of(model, _read_histories(histories, model, columns, given_form))
+        source = users_of(model, read_histories(histories, model, run, told))
     elif users:
         source = users_of(model)
     else:
-        source = items_of(model, None if items is None else read_given_items(items, model, columns, given_form))
+        source = items_of(model, None if items is None else read_items(items, model, run, told))
     written, layout = write_parquet(source, out), source.layout
     if as_json:
         print_json({"file": str(out), "vectors": written, "width": layout.width, "sparse_width": layout.sparse_width})
     else:
         say(f"wrote {written:,} vectors of {layout.width or layout.sparse_width} numbers to {out}")
-
-
-def _read_histories(path: Path, model: Recommender, columns: EventColumns, given: UserFormOptions) -> Interactions:
-    from ..data.id_columns import ids_of
-    from ..data.interactions import Interactions
-    from ..data.lone_arguments import refuse_unread
-    from ..data.read_table import load_source
-    from ..errors import DataError, UnknownIdError
-
-    form = form_of(columns, given)
-    loaded = load_source(path, "the histories", form)
-    refuse_unread(form, loaded)
-    found = loaded.table.column_names
-    # those of the fit are a hint, those of the command line are not
-    user = columns.user if columns.user in found or given.user_column is not None else "user_id"
-    item = columns.item if columns.item in found or given.item_column is not None else "item_id"
-    for name, option in ((user, "--user-column"), (item, "--item-column")):
-        if name not in found:
-            raise DataError(f"{path} has no column '{name}'; found {', '.join(found)}. Say which it is with {option}")
-    keys = [model.catalogue_.ids.parse(str(key)) for key in ids_of(loaded, item, "item").tolist()]
-    users = [str(key) for key in ids_of(loaded, user, "user").tolist()]
-    try:
-        return Interactions.from_pairs(users, keys, item_ids=model.catalogue_.ids)
-    except UnknownIdError as error:
-        raise UnknownIdError(f"{path}: {error}; leave out its rows, or update the model with it first") from None

@@ -7,26 +7,10 @@ from typing import Annotated
 
 import typer
 
+from ..runs.folder import model_folder
 from . import arguments as arg
-from .given_split import given_split
+from .divisions import given_split
 from .output import JsonFlag, print_json, say
-
-
-def model_folder(run: Path) -> Path:
-    """Return the model folder of a run, or the folder itself if it is one.
-
-    Raises
-    ------
-    ArtifactError
-        If there is no such folder, or the fit that was to fill it did not come to its end.
-    """
-    from ..errors import ArtifactError
-
-    if not run.exists():
-        raise ArtifactError(f"there is no folder {run}; give the folder of a run or of a model")
-    if (run / "run.json").exists() and not (run / "model").is_dir():
-        raise ArtifactError(f"the fit into {run} did not come to its end; go on with the same `dualnet fit ...` and --resume")
-    return run / "model" if (run / "model").is_dir() else run
 
 
 def evaluate(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .evaluate import model_folder
+from ..runs.folder import model_folder
 from .output import JsonFlag, note, print_json, say
 from .output_file import check_output_file
 

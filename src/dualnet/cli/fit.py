@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..runs.folder import EventColumns, write_run_file
+from ..runs.writing import run_of_fit
 from . import arguments as arg
 from . import completion
+from .divisions import given_split, make_split, split_folder
 from .given_options import refuse_given, refuse_tables
-from .given_split import given_split
 from .output import JsonFlag, note, print_json, say
 from .run_division import division_origin, from_config
-from .run_folder import EventColumns, write_run_file
-from .run_start import run_of_fit
 
 CUTS = (10, 50, 100, 200, 300)
 
@@ -80,7 +80,7 @@ def fit(
     from ..train.checkpoint import last_stop
     from ..train.options import RunOptions
 
-    kept = arg.split_folder(source)
+    kept = split_folder(source)
     configured: dict[str, Any] = {}
     test: dict[str, Any] | None = None
     division: Split | None = None
@@ -108,7 +108,7 @@ def fit(
             refuse_given(context, ["seed"], "means nothing for protocol 'temporal', which draws nothing")
         train = arg.load_data(source, tables, content)
         if protocol is not None:
-            division = arg.make_split(train, protocol, seed, {})
+            division = make_split(train, protocol, seed, {})
             train = division.train
             test = division_origin(source, tables, content, protocol, seed)
     named_there = model is None and "name" in configured
@@ -119,7 +119,7 @@ def fit(
     built = build_model(name, {**configured, **parse_settings(settings or [])}, "--set")  # what is wrong now is said there
     columns = EventColumns(
         tables.user, tables.item, tables.rating, tables.threshold, tables.event, tables.unrated, tables.separator,
-        tables.encoding, tables.comment, tables.column_names, tables.likes,
+        tables.encoding, tables.comment, arg.words(tables.column_names), arg.words(tables.likes),
     )  # fmt: skip
     with run_of_fit(out, columns, name, resume=resume, overwrite=overwrite):
         if resume:

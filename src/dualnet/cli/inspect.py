@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .evaluate import model_folder
+from ..runs.folder import model_folder
 from .output import JsonFlag, print_json, print_table
 
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from ..runs.folder import model_folder
 from . import arguments as arg
 from .asker import check_one_asker, stored_user
-from .evaluate import model_folder
-from .given_options import refuse_given
+from .form_options import FormOptions, new_columns
+from .given_options import refuse_given, refuse_tables
 from .id_lists import id_list
-from .new_tables import FormOptions, columns_of_run, read_given_items, refuse_form_options
 from .option_groups import with_options
 from .output import JsonFlag, note, print_json, say
 from .output_file import check_output_file
@@ -72,6 +72,7 @@ def recommend(
     from ..errors import UsageError
     from ..models.registry import load
     from ..retrieval.unknown_ids import check_unknown
+    from ..runs.new_tables import read_items
 
     if user is not None or history is not None or everyone or columns is None:  # columns alone are a question too
         check_one_asker({"--user": user is not None, "--history": history is not None, "--all": everyone})
@@ -89,12 +90,12 @@ def recommend(
     if out is not None:
         check_output_file(out, ".parquet", overwrite=overwrite)
     if new_items is None:
-        refuse_form_options(given_form, "means nothing without --new-items, the table it is about")
+        refuse_tables(given_form, "means nothing without --new-items, the table it is about")
     model = load(model_folder(run))
     fresh = None
     ids = model.catalogue_.ids
     if new_items is not None:
-        fresh = read_given_items(new_items, model, columns_of_run(run, given_form), given_form)
+        fresh = read_items(new_items, model, run, new_columns(given_form))
         ids = ids.extend([key for key in fresh.ids if key not in ids])
     if new_share and len(ids) == len(model.items_):
         note("note: --new-share shares nothing out, for no item is new; give new ones with --new-items")

@@ -7,10 +7,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..runs.folder import read_test
 from . import arguments as arg
 from .config_sections import checked_data, checked_division
-from .given_split import given_split
-from .run_folder import read_test
+from .divisions import given_split, make_split, split_folder
 from .sql_options import FILES, SqlOptions
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def division_of(run: Path) -> Split:
                 raise UsageError(f"{run} {WHAT_TO_GIVE}")
             return divided
         data = arg.load_data(str(test["data"]), _tables(test["tables"]), test.get("content"))
-        return arg.make_split(data, str(test["protocol"]), int(test["seed"]), {})
+        return make_split(data, str(test["protocol"]), int(test["seed"]), {})
     except DualNetError:
         raise
     except (KeyError, TypeError, ValueError) as error:
@@ -110,10 +110,10 @@ def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, di
     chosen = None if source is None else str(source)
     beside = None if chosen is None else path.parent / chosen
     # not any folder: one may have the name of a data set
-    if beside is not None and (beside.is_file() or arg.split_folder(str(beside)) is not None):
+    if beside is not None and (beside.is_file() or split_folder(str(beside)) is not None):
         chosen = str(beside)
     tables = arg.TableOptions(**listed)
-    folder = arg.split_folder(chosen)
+    folder = split_folder(chosen)
     if folder is not None:
         dropped = [*section, *(["[split]"] if config.get("split") else [])]
         if dropped:
@@ -129,7 +129,7 @@ def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, di
         return None, data, tables, model
     protocol, seed, options = checked_division(division, path)
     try:
-        made = arg.make_split(data, protocol, seed, options)
+        made = make_split(data, protocol, seed, options)
     except UsageError as error:
         raise UsageError(f"{path}: section [split]: {error}") from error
     return made, made.train, tables, model

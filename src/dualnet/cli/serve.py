@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from .evaluate import model_folder
+from ..runs.folder import model_folder
 from .given_options import refuse_given
 from .output import JsonFlag, note, print_json, say
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import arguments as arg
+from .divisions import make_split
 from .given_options import refuse_given
 from .output import JsonFlag, print_json, say
 
@@ -68,7 +69,7 @@ def split(
     }  # fmt: skip
     if protocol == "files":
         options |= {"user": tables.user, "item": tables.item, "missing_content": tables.missing_content}
-    made = arg.make_split(loaded, protocol, seed, options)
+    made = make_split(loaded, protocol, seed, options)
     save_split(made, out)
     summary = {
         "split": made.fingerprint(),

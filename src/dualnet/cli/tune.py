@@ -3,21 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ..errors import UsageError
 from . import arguments as arg
 from . import completion
-from .given_options import refuse_given, refuse_tables
-from .given_split import given_split
+from .divisions import DivisionOptions, divisions, split_folder, with_division_options
+from .given_options import refuse_given
+from .option_groups import with_options
 from .output import JsonFlag, note, print_json, say
+
+if TYPE_CHECKING:
+    from ..experiments.proposals import Proposer
+    from ..experiments.spaces import Space
 
 TRIALS = 30
 
 
+@dataclass(frozen=True)
+class SearchOptions:
+    """What is tried; the fields are options of the command."""
+
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--grid",
+            help="What to try instead of the model's default space: NAME=[VALUE, ...], such as noise=[0.3, 0.5], or"
+            " NAME={low = 0.001, high = 0.1, log = true}.",
+        ),
+    ] = None
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Parameter that all trials share: NAME=VALUE, such as epochs=10.")
+    ] = None
+    method: Annotated[
+        Literal["grid", "optuna"], typer.Option("--method", help="Every combination, or Optuna's choice of the next trial.")
+    ] = "grid"
+    limit: Annotated[
+        int | None,
+        typer.Option("--trials", min=1, help=f"Trials in all, with those found; grid: all by default, optuna: {TRIALS}."),
+    ] = None
+    prune: Annotated[
+        bool, typer.Option("--prune/--no-prune", help="optuna: stop trials that are behind the others at the same epoch.")
+    ] = True
+
+    def space(self, model: str) -> tuple[Space, dict[str, Any]]:
+        """Return what is tried for a model, and the parameters that all trials share, after making sure that both are right."""
+        from ..config import build_model, parse_settings
+        from ..experiments.spaces import default_space, read_space
+
+        fixed = parse_settings(self.settings or [])
+        build_model(model, fixed, "--set")  # complain before anything runs
+        space = read_space(parse_settings(self.grid or [], "--grid")) if self.grid else default_space(model)
+        _check(model, space)
+        for name in fixed:
+            if name in space and self.grid:
+                raise UsageError(f"{name} is both in --set and in --grid; give it once")
+        return {name: choices for name, choices in space.items() if name not in fixed}, fixed
+
+    def proposer(self, space: Space, seed: int) -> tuple[Proposer, int]:
+        """Return what proposes the next trial, and the number of trials in all."""
+        from ..experiments.proposals import GridProposer, OptunaProposer
+        from ..experiments.spaces import size
+
+        if self.method == "grid":
+            return GridProposer(space), min(self.limit or size(space), size(space))
+        return OptunaProposer(space, seed, prune=self.prune), self.limit or TRIALS
+
+
 @arg.with_table_options
+@with_division_options
+@with_options(SearchOptions, "tried")
 def tune(
     context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="Folder for trials.jsonl and best.toml; a search found there goes on.")],
@@ -30,41 +89,16 @@ def tune(
         ),
     ] = None,
     model: Annotated[str, typer.Option("--model", help="Model name.", autocompletion=completion.models)] = "dualnet",
-    grid: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--grid",
-            help="What to try instead of the model's default space: NAME=[VALUE, ...], such as noise=[0.3, 0.5], or"
-            " NAME={low = 0.001, high = 0.1, log = true}.",
-        ),
-    ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Parameter that all trials share: NAME=VALUE, such as epochs=10.")
-    ] = None,
-    method: Annotated[
-        Literal["grid", "optuna"], typer.Option("--method", help="Every combination, or Optuna's choice of the next trial.")
-    ] = "grid",
-    limit: Annotated[
-        int | None,
-        typer.Option("--trials", min=1, help=f"Trials in all, with those found; grid: all by default, optuna: {TRIALS}."),
-    ] = None,
-    prune: Annotated[
-        bool, typer.Option("--prune/--no-prune", help="optuna: stop trials that are behind the others at the same epoch.")
-    ] = True,
-    protocol: arg.ProtocolOption = "citeulike2",
     content: arg.ContentOption = None,
     seeds: Annotated[str, typer.Option("--seeds", help="Seeds of split and model; a trial is the mean over them.")] = "0",
     at: Annotated[
         int | None,
         typer.Option("--at", min=1, help="Cut-off of the recall to maximise; 100, or less for small catalogues, by default."),
     ] = None,
-    cold: arg.ColdOption = None,
-    folds: arg.FoldsOption = None,
-    fold: arg.FoldOption = None,
-    candidates: arg.CandidatesOption = None,
-    fit_on: arg.FitOnOption = None,
     as_json: JsonFlag = False,
     *,
+    tried: SearchOptions,
+    division: DivisionOptions,
     tables: arg.TableOptions,
 ) -> None:
     """Choose the parameters of a model on validation.
@@ -80,55 +114,22 @@ def tune(
       dualnet tune split --model wmf --grid 'factors=[200, 300]' --out tuned
       dualnet tune split --method optuna --trials 30 --out tuned
     """
-    from dataclasses import replace
-
-    from ..config import build_model, parse_settings
-    from ..data.tasks import Split
-    from ..errors import ResourceError, UsageError
-    from ..experiments.proposals import GridProposer, OptunaProposer, Proposer
+    from ..errors import ResourceError
     from ..experiments.result_lines import claimed
     from ..experiments.search import Search
-    from ..experiments.spaces import default_space, read_space, size
     from ..experiments.trials import best_trial
 
-    if method == "grid":
+    if tried.method == "grid":
         refuse_given(context, ["prune"], "means nothing with --method grid, which tries every combination")
-    fixed = parse_settings(settings or [])
-    build_model(model, fixed, "--set")  # complain before anything runs
-    space = read_space(parse_settings(grid or [], "--grid")) if grid else default_space(model)
-    _check(model, space)
-    for name in fixed:
-        if name in space and grid:
-            raise UsageError(f"{name} is both in --set and in --grid; give it once")
-    space = {name: choices for name, choices in space.items() if name not in fixed}
+    space, fixed = tried.space(model)
     numbers = arg.whole_numbers(seeds, "--seeds")
-    proposer: Proposer = GridProposer(space) if method == "grid" else OptunaProposer(space, numbers[0], prune=prune)
-    total = min(limit or size(space), size(space)) if method == "grid" else limit or TRIALS
-    options = {"cold": cold, "folds": folds, "fold": fold, "candidates": candidates, "fit_on": fit_on}
-    sections: dict[str, dict[str, Any]]
-    kept = arg.split_folder(data)
-    if kept is not None:
-        refuse_tables(tables, f"means nothing for {data}, a split whose tables were read when it was made")
-        dividing = ["protocol", "cold", "folds", "fold", "candidates", "fit_on"]
-        refuse_given(context, dividing, f"means nothing for {data}, which is divided already")
-        given = given_split(kept, content)
-        loaded = given.train
-        sections = {"data": {"source": str(kept.resolve()), "content": content}}
-
-        def divide(seed: int) -> Split:
-            return replace(given, seed=seed)  # the division stays; the seed is the model's
-    else:
-        loaded = arg.load_data(data, tables, content)
-        sections = {
-            "data": {**_tables(data, tables), "content": content},
-            "split": {"protocol": protocol, "seed": numbers[0], **options},
-        }
-
-        def divide(seed: int) -> Split:
-            return arg.make_split(loaded, protocol, seed, options)
-
-    columns = content or ",".join(loaded.items.spec.columns if loaded.items is not None else ())
-    search = Search(model, divide, numbers, fixed, columns, at, tables=arg.tables_read(data, loaded))
+    proposer, total = tried.proposer(space, numbers[0])
+    made = divisions(context, data, tables, division, content)
+    sections = _sections(data, tables, division, content, numbers[0])
+    fold = made.options.fold
+    search = Search(
+        model, lambda seed: made.divide(seed, fold), numbers, fixed, made.content, at, tables=arg.tables_read(data, made.data)
+    )
     found: list[dict[str, Any]] = []
     with claimed(out, ".search") as ours:
         if not ours:
@@ -146,6 +147,17 @@ def tune(
         say(f"best of {len(found)} trials: {chosen}")
         say(f"{search.monitor} {best['value']:.4f} ± {best['figures']['half-width']:.4f} on validation")
     say(f"trials in {out / 'trials.jsonl'}, parameters in {out / 'best.toml'}")
+
+
+def _sections(
+    data: str | None, tables: arg.TableOptions, division: DivisionOptions, content: str | None, seed: int
+) -> dict[str, dict[str, Any]]:
+    """Return the sections of a configuration that makes these divisions."""
+    kept = split_folder(data)
+    if kept is not None:
+        return {"data": {"source": str(kept.resolve()), "content": content}}
+    split = {"protocol": division.protocol, "seed": seed, **division.parameters()}
+    return {"data": {**_tables(data, tables), "content": content}, "split": split}
 
 
 def _check(model: str, space: Mapping[str, Any]) -> None:

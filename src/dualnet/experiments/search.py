@@ -152,9 +152,7 @@ class Search:
 
     def build(self, params: Mapping[str, Any], seed: int) -> Recommender:
         """Return an unfitted model with the parameters of a trial; the seed is the model's too, unless a parameter says so."""
-        model: Recommender = build_model(self.model, {**self.fixed, **params}, "search")
-        if "random_state" in model.parameter_names() and "random_state" not in {**self.fixed, **params}:
-            model.random_state = seed  # type: ignore[attr-defined]
+        model: Recommender = build_model(self.model, {**self.fixed, **params}, "search", seed)
         return model
 
     def _try(self, params: dict[str, Any], proposer: Proposer) -> dict[str, Any]:

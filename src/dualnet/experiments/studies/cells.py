@@ -98,11 +98,9 @@ class Cell:
                 **chosen_parameters(self.model, self.dataset, self.protocol),
                 **given,
             }
-        if "random_state" in cls.parameter_names():
-            given.setdefault("random_state", self.seed)
-            if self.preset == "paper" and "random_state" not in self.parameters:
-                given["random_state"] = self.seed
-        model: Recommender = build_model(self.model, given, "reproduce")
+        if self.preset == "paper" and "random_state" not in self.parameters:
+            given.pop("random_state", None)  # the default of the model
+        model: Recommender = build_model(self.model, given, "reproduce", self.seed)
         return model
 
     def __str__(self) -> str:

@@ -1,24 +1,27 @@
-"""Whom `--forget` names: ids on the command line, files with one id a line, or tables with the column of users."""
+"""Users that an update forgets: ids, files with one id a line, or tables with the column of users."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError
-from .id_lists import id_list
+from ..errors import DataError
 
 if TYPE_CHECKING:
     from ..data.interactions import Interactions
     from ..ids import IdMap, Key
     from ..models.base import Recommender
 
+    Named = Sequence[Key | Path]
+    Forget = Named | Callable[[IdMap], Named]
+
 LARGEST = 2**28  # bytes of a file of ids
 
 
 @dataclass(frozen=True)
-class ForgetList:
+class ForgottenUsers:
     """Users who are to be left out of everything.
 
     Parameters
@@ -30,13 +33,13 @@ class ForgetList:
     keys: list[Key]
 
     @classmethod
-    def read(cls, values: list[str], model: Recommender, column: str) -> ForgetList:
-        """Return whom some values of ``--forget`` name.
+    def read(cls, named: Forget, model: Recommender, column: str) -> ForgottenUsers:
+        """Return the users that ids and files name.
 
         Parameters
         ----------
-        values : list of str
-            Each the name of a file that is there, or ids as `id_list` takes them.
+        named : sequence of str, int or Path, or callable
+            Ids, and files of ids; or a function from the ids of the model's users to these.
         model : Recommender
             For the kind of the ids.
         column : str
@@ -44,28 +47,12 @@ class ForgetList:
 
         Raises
         ------
-        UsageError
-            For a value that is both a file and a user, or that has the form of a file's name and is neither.
         DataError
             If a file cannot be read, or holds no id.
         """
         keys: list[Key] = []
-        for value in values:
-            path = Path(value)
-            if value.strip() and _is_there(path):
-                if value in model.users_:
-                    raise UsageError(
-                        f'--forget {value!r:.80} is both a file and a user; write ./{value} for the file, or "{value}" in quotes'
-                        " that the command sees for the user"
-                    )
-                keys += _from_file(path, model.users_, column)
-                continue
-            found = id_list(value, model.users_, "--forget")
-            if not found:
-                raise UsageError("--forget names nobody; give an id, ids separated by commas, or a file with one id a line")
-            if _is_named_like_a_file(value) and value not in model.users_:
-                raise UsageError(f"--forget {value!r:.80}: there is no such file, and no user of that id")
-            keys += found
+        for name in named(model.users_) if callable(named) else named:
+            keys += _from_file(name, model.users_, column) if isinstance(name, Path) else [name]
         return cls(list(dict.fromkeys(keys)))
 
     def apply(self, model: Recommender) -> int:
@@ -83,26 +70,11 @@ class ForgetList:
         return (pairs, 0) if len(kept) == pairs.n_users else (pairs.select(users=kept), pairs.n_users - len(kept))
 
 
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # a name that no file can have
-        return False
-
-
-def _is_named_like_a_file(value: str) -> bool:
-    from ..data.packed import format_of
-    from ..data.read_table import FORMATS
-
-    return format_of(Path(value)) in (".txt", *FORMATS)
-
-
 def _from_file(path: Path, users: IdMap, column: str) -> list[Key]:
     from ..data.id_columns import ids_of
     from ..data.open_input import read_regular, reading
     from ..data.packed import format_of, unpacked
     from ..data.read_table import FORMATS, load_source
-    from ..errors import DataError
     from ..ids import clean_id
 
     if format_of(path) in FORMATS:
@@ -110,7 +82,7 @@ def _from_file(path: Path, users: IdMap, column: str) -> list[Key]:
         if column not in loaded.table.column_names:
             raise DataError(
                 f"{path} has no user column '{column}'; found {', '.join(loaded.table.column_names)[:200]}. Name it with"
-                " --user-column, or write a .txt file with one id a line"
+                " user=, or write a .txt file with one id a line"
             )
         return [users.parse(str(key)) for key in dict.fromkeys(ids_of(loaded, column, "user").tolist())]
     with reading(path, DataError, "write it as UTF-8 text with one id a line"):

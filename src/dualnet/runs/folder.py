@@ -10,9 +10,37 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 NAME = "run.json"
+OF_FORM = ("separator", "encoding", "comment", "column_names")
 T = TypeVar("T")
+_LISTS = ("column_names", "likes")  # written as one text, separated by commas
 _FIRST = ("user", "item", "rating", "threshold", "event")  # of the first version; younger ones are written where they are set
 LIMIT = 65_536  # bytes; what `write` writes has a few hundred
+
+
+@dataclass(frozen=True)
+class NewColumns:
+    """How new tables are read where that differs from the fit; None is as in the fit.
+
+    Parameters
+    ----------
+    user, item : str, optional
+        Columns of ids.
+    rating, threshold, event, likes : optional
+        As in `EventColumns`; a rating or an event of "" is none.
+    separator, encoding, comment, column_names : optional
+        As in `EventColumns`.
+    """
+
+    user: str | None = None
+    item: str | None = None
+    rating: str | None = None
+    threshold: float | None = None
+    event: str | None = None
+    likes: tuple[str, ...] | None = None
+    separator: str | None = None
+    encoding: str | None = None
+    comment: str | None = None
+    column_names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -31,10 +59,12 @@ class EventColumns:
         Column of event types, instead of ratings.
     unrated : float, optional
         The rating that means "not rated".
-    likes : str
+    likes : tuple of str
         Values of the column of event types that are likes.
-    separator, encoding, comment, column_names : str, optional
+    separator, encoding, comment : str, optional
         How the file is written; see `dualnet.data.delimited.TableForm`.
+    column_names : tuple of str
+        Of a table without a header.
     """
 
     user: str = "user_id"
@@ -46,33 +76,25 @@ class EventColumns:
     separator: str | None = None
     encoding: str | None = None
     comment: str | None = None
-    column_names: str = ""
-    likes: str = ""
+    column_names: tuple[str, ...] = ()
+    likes: tuple[str, ...] = ()
 
-    def overridden(
-        self,
-        user: str | None,
-        item: str | None,
-        rating: str | None,
-        threshold: float | None,
-        event: str | None = None,
-        likes: str | None = None,
-    ) -> EventColumns:
-        """Return these columns with what a command says otherwise.
+    def overridden(self, given: NewColumns) -> EventColumns:
+        """Return these columns with what is said otherwise of new tables.
 
         A rating of "" is none, and so is an event of "". Rating and threshold go together: a threshold is no longer right
-        for another rating. Of rating and event type the one that the command names takes the place of the other.
+        for another rating. Of rating and event type the one that is named takes the place of the other.
         """
-        if event and rating is None:
-            rating = ""
-        typed = (None if rating else self.event) if event is None else event or None
+        rating = "" if given.event and given.rating is None else given.rating
+        typed = (None if rating else self.event) if given.event is None else given.event or None
         same = not rating or rating == self.rating
         chosen = self.rating if rating is None else rating or None
         kept = self.threshold if same and rating != "" else None
+        form = {name: value for name in ("user", "item", *OF_FORM) if (value := getattr(given, name)) is not None}
         return replace(
-            self, user=user or self.user, item=item or self.item, rating=chosen, threshold=kept if threshold is None else threshold,
-            event=typed, unrated=None if chosen is None else self.unrated,
-            likes=likes if likes is not None else self.likes if typed == self.event else "",
+            self, rating=chosen, threshold=kept if given.threshold is None else given.threshold, event=typed,
+            unrated=None if chosen is None else self.unrated,
+            likes=given.likes if given.likes is not None else self.likes if typed == self.event else (), **form,
         )  # fmt: skip
 
     def __str__(self) -> str:
@@ -82,6 +104,23 @@ class EventColumns:
         if self.rating is None or self.threshold is None:
             return text
         return f"{text}, ratings in '{self.rating}' that count from {self.threshold:g} on"
+
+
+def model_folder(run: Path) -> Path:
+    """Return the model folder of a run, or the folder itself if it is one.
+
+    Raises
+    ------
+    ArtifactError
+        If there is no such folder, or the fit that was to fill it did not come to its end.
+    """
+    from ..errors import ArtifactError
+
+    if not run.exists():
+        raise ArtifactError(f"there is no folder {run}; give the folder of a run or of a model")
+    if (run / NAME).exists() and not (run / "model").is_dir():
+        raise ArtifactError(f"the fit into {run} did not come to its end; go on with the same `dualnet fit ...` and --resume")
+    return run / "model" if (run / "model").is_dir() else run
 
 
 def write_run_file(
@@ -96,7 +135,7 @@ def write_run_file(
     columns : EventColumns
         How its events were read.
     test : mapping, optional
-        Where its test comes from; see `dualnet.cli.run_division`. Left out for a run that trained on everything.
+        Where its test comes from; `fit` writes it. Left out for a run that trained on everything.
     model : str, optional
         Name of the model that is fitted.
 
@@ -107,12 +146,13 @@ def write_run_file(
     """
     from ..data.write_text import write_text
 
-    events = {name: value for name, value in asdict(columns).items() if name in _FIRST or value not in (None, "")}
+    said = {name: ",".join(value) if name in _LISTS else value for name, value in asdict(columns).items()}
+    events = {name: value for name, value in said.items() if name in _FIRST or value not in (None, "")}
     told = {"format_version": 1, "events": events} | ({} if test is None else {"test": dict(test)})
     told |= {} if model is None else {"model": model}
     if test is not None and (fitted := _fitted(folder)) is not None:
         told["test_of"] = fitted
-    write_text(folder / NAME, json.dumps(told, ensure_ascii=False) + "\n", "choose another --out")
+    write_text(folder / NAME, json.dumps(told, ensure_ascii=False) + "\n", "choose another out=")
 
 
 def read_event_columns(run: Path) -> EventColumns:
@@ -214,4 +254,5 @@ def _columns(told: Any) -> EventColumns:
             raise ValueError(f"it says {name}={value!r}")
         if isinstance(value, int | float) and not math.isfinite(value):
             raise ValueError(f"it says {name}={value!r}")
-    return EventColumns(**events)
+    lists = {name: tuple(filter(None, map(str.strip, events[name].split(",")))) for name in _LISTS if name in events}
+    return EventColumns(**{**events, **lists})
