@@ -15,6 +15,7 @@ RUN groupadd --gid 10001 dualnet \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin dualnet \
     && python -m venv /opt/dualnet
 COPY constraints.txt /opt/dualnet/constraints.txt
+COPY locked /opt/dualnet/locked
 COPY --from=wheel /dist /dist
 ENTRYPOINT ["dualnet"]
 
@@ -22,7 +23,8 @@ FROM base AS trainer
 # name torch's own index of CPU builds here, or pip takes several gigabytes of CUDA; other versions come from the next line
 ARG TORCH_INDEX=
 RUN pip install --no-cache-dir ${TORCH_INDEX:+--index-url "${TORCH_INDEX}"} "$(grep '^torch==' /opt/dualnet/constraints.txt)"
-RUN pip install --no-cache-dir --constraint /opt/dualnet/constraints.txt "$(ls /dist/dualnet-*.whl)[train,sql]"
+RUN pip install --no-cache-dir --require-hashes --requirement /opt/dualnet/locked/trainer.txt \
+    && pip install --no-cache-dir --no-index "$(ls /dist/dualnet-*.whl)[train,sql]"
 # a named volume takes the owner of the folder it is mounted over
 RUN install --directory --owner=dualnet --group=dualnet /models
 VOLUME /models
@@ -32,7 +34,8 @@ CMD ["--help"]
 
 # last, so that a plain "docker build ." makes it
 FROM base AS server
-RUN pip install --no-cache-dir --constraint /opt/dualnet/constraints.txt "$(ls /dist/dualnet-*.whl)[serve]"
+RUN pip install --no-cache-dir --require-hashes --requirement /opt/dualnet/locked/server.txt \
+    && pip install --no-cache-dir --no-index "$(ls /dist/dualnet-*.whl)[serve]"
 RUN install --directory --owner=dualnet --group=dualnet /state
 VOLUME /state
 # who may ask: a file with names and SHA-256 of keys, mounted here; without it the server does not start

@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 RUN    ?= demo
 PORT   ?= 8080
 
-.PHONY: demo serve test lint format docs campaign bench wheel sbom audit clean
+.PHONY: demo serve test lint format docs campaign bench wheel sbom lock audit clean
 
 demo: $(READY)  ## train on the embedded world, print four quadrants, write demo/report.html
 	$(BIN)/dualnet demo --out demo
@@ -42,6 +42,9 @@ wheel: $(READY)  ## one pure-Python wheel in dist/
 
 sbom:  ## the software bill of materials in src/dualnet.cdx.json, which the wheel carries; after constraints.txt changes
 	.ci/sbom
+
+lock:  ## locked/*.txt: what the images install, with hashes; after constraints.txt or the dependencies change
+	.ci/lock
 
 audit:  ## known vulnerabilities of the pinned packages, where the service of pip-audit can be reached
 	$(PYTHON) -m venv build/audit
