@@ -13,43 +13,121 @@ _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")  # 
 
 
 class DualNetError(Exception):
-    """Base of every error that a user can cause or meet; the command line prints its text and exits with `exit_code`."""
+    """Base of every error that a user can cause or meet; the command line prints its text and exits with `exit_code`.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> try:
+    ...     dualnet.create("wnf")
+    ... except dualnet.DualNetError as error:
+    ...     print(type(error).__name__)
+    UsageError
+    """
 
     exit_code: ClassVar[int] = 1
 
 
 class UsageError(DualNetError, ValueError):
-    """A wrong argument, option or configuration key (exit code 2)."""
+    """A wrong argument, option or configuration key (exit code 2).
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> try:
+    ...     dualnet.create("wmf", factor=20)
+    ... except dualnet.UsageError as error:
+    ...     print(error.exit_code)
+    2
+    """
 
     exit_code = 2
 
 
 class CapabilityError(UsageError):
-    """The model cannot do what was asked, such as scoring an item it never saw (exit code 2)."""
+    """The model cannot do what was asked, such as scoring an item it never saw (exit code 2).
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.blocks_world()
+    >>> model = dualnet.Popularity().fit(data)
+    >>> try:
+    ...     model.add_items({"item_id": ["new"], "title": ["genomes"]})
+    ... except dualnet.CapabilityError as error:
+    ...     print(error.exit_code)
+    2
+    """
 
 
 class NotFittedError(UsageError):
-    """The model was asked to work before `fit` or `load` (exit code 2)."""
+    """The model was asked to work before `fit` or `load` (exit code 2).
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> try:
+    ...     dualnet.WMF().recommend("ann")
+    ... except dualnet.NotFittedError as error:
+    ...     print(error.exit_code)
+    2
+    """
 
 
 class DataError(DualNetError, ValueError):
-    """Data that cannot be used as it stands: a bad file, row, value or id (exit code 3)."""
+    """Data that cannot be used as it stands: a bad file, row, value or id (exit code 3).
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> try:
+    ...     dualnet.IdMap(["a", "a"])
+    ... except dualnet.DataError as error:
+    ...     print(error.exit_code)
+    3
+    """
 
     exit_code = 3
 
 
 class UnknownIdError(DataError):
-    """A user or item id that the model or data does not know (exit code 3)."""
+    """A user or item id that the model or data does not know (exit code 3).
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> try:
+    ...     dualnet.IdMap(["ann"]).row("bob", "user")
+    ... except dualnet.UnknownIdError as error:
+    ...     print(error.exit_code)
+    3
+    """
 
 
 class TrainingError(DualNetError):
-    """Training cannot go on, for example because the loss is no longer finite (exit code 4)."""
+    """Training cannot go on, for example because the loss is no longer finite (exit code 4).
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> dualnet.TrainingError("the loss is no longer finite").exit_code
+    4
+    """
 
     exit_code = 4
 
 
 class DivergenceError(TrainingError):
-    """Training runs away: the loss is far above that of a model that scores nothing, or above its own median (exit code 7)."""
+    """Training runs away: the loss is far above that of a model that scores nothing, or above its own median (exit code 7).
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> issubclass(dualnet.DivergenceError, dualnet.TrainingError)
+    True
+    >>> dualnet.DivergenceError.exit_code
+    7
+    """
 
     exit_code = 7
 
@@ -63,6 +141,13 @@ class TrainingInterruptedError(DualNetError):
         The signal.
     saved_in : str
         Folder of the checkpoint, for the text.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> error = dualnet.TrainingInterruptedError(15, "checkpoints")
+    >>> error.exit_code
+    143
     """
 
     def __init__(self, signal_number: int, saved_in: str) -> None:
@@ -73,19 +158,48 @@ class TrainingInterruptedError(DualNetError):
 
 
 class ArtifactError(DualNetError):
-    """A model or checkpoint folder that is damaged, altered, incomplete or too new (exit code 5)."""
+    """A model or checkpoint folder that is damaged, altered, incomplete or too new (exit code 5).
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> from pathlib import Path
+    >>> folder = Path("empty")
+    >>> folder.mkdir()
+    >>> try:
+    ...     dualnet.load(folder)
+    ... except dualnet.ArtifactError as error:
+    ...     print(error.exit_code)
+    5
+    """
 
     exit_code = 5
 
 
 class ResourceError(DualNetError):
-    """Something outside the data is missing: disk, permission, network, or an optional package (exit code 6)."""
+    """Something outside the data is missing: disk, permission, network, or an optional package (exit code 6).
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> issubclass(dualnet.MissingExtraError, dualnet.ResourceError)
+    True
+    >>> dualnet.ResourceError.exit_code
+    6
+    """
 
     exit_code = 6
 
 
 class MissingExtraError(ResourceError):
-    """An optional package is needed; the text says which extra installs it (exit code 6)."""
+    """An optional package is needed; the text says which extra installs it (exit code 6).
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> print(dualnet.MissingExtraError("torch", "train", "fitting DualNet"))
+    fitting DualNet needs the package 'torch', which is not installed; run: pip install 'dualnet[train]'
+    """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
@@ -148,7 +262,18 @@ def memory_told(purpose: str) -> Iterator[None]:
 
 
 class DualNetWarning(UserWarning):
-    """Something odd that was handled by a stated rule; the text counts it and names the rule."""
+    """Something odd that was handled by a stated rule; the text counts it and names the rule.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True) as told:
+    ...     warnings.simplefilter("always")
+    ...     _ = dualnet.Interactions.from_pairs(["ann", "ann"], ["tea", "tea"])
+    >>> told[0].category.__name__
+    'DualNetWarning'
+    """
 
 
 def shown(value: object, most: int = SHOWN) -> str:

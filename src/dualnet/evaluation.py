@@ -83,6 +83,17 @@ def evaluate(
         If a cut-off is not a positive whole number.
     DataError
         If the model returns scores that are not numbers.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> split = dualnet.splits.citeulike2(dualnet.synthetic.blocks_world())
+    >>> recall = {}
+    >>> for model in (dualnet.Popularity(), dualnet.WMF(factors=4, iterations=5)):
+    ...     report = dualnet.evaluate(model.fit(split.train), split, at=(12,), bootstrap=10)
+    ...     recall[str(model)] = report.results[0].mean("recall@12")
+    >>> max(recall, key=recall.get)
+    'WMF(factors=4, iterations=5)'
     """
     cuts = sorted({int(cut) for cut in at})
     if not cuts or cuts[0] < 1 or any(cut != int(cut) for cut in at):

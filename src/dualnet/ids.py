@@ -53,6 +53,15 @@ class IdMap:
     ------
     DataError
         If ids repeat, mix strings with integers, are empty, are longer than 1 KiB, or hold half a character.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> ids = dualnet.IdMap(["tea", "jam"])
+    >>> ids.row("jam")
+    1
+    >>> ids.key(0)
+    'tea'
     """
 
     __slots__ = ("_keys", "_rows")
@@ -83,6 +92,13 @@ class IdMap:
             The distinct ids in sorted order.
         rows : ndarray of int64, shape (len(values),)
             The row of each value.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> ids, rows = dualnet.IdMap.from_values(["tea", "jam", "tea"])
+        >>> ids.keys, rows.tolist()
+        (['jam', 'tea'], [1, 0, 1])
         """
         array = _as_key_array(values)
         if array.dtype == np.int64:
@@ -122,23 +138,60 @@ class IdMap:
         return f"IdMap({len(self):,} {'integer' if self.is_integer else 'string'} ids)"
 
     def key(self, row: int) -> Key:
-        """Return the id of one row."""
+        """Return the id of one row.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.IdMap([7, 9]).key(1)
+        9
+        """
         return self._keys[row].item() if self.is_integer else self._keys[row]
 
     def take(self, rows: Rows) -> list[Key]:
-        """Return the ids of some rows, in that order."""
+        """Return the ids of some rows, in that order.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> import numpy as np
+        >>> dualnet.IdMap(["a", "b", "c"]).take(np.array([2, 0]))
+        ['c', 'a']
+        """
         return self._keys[rows].tolist()
 
     def subset(self, rows: Rows) -> IdMap:
-        """Return the map of the chosen rows only, renumbered from 0 in the order given."""
+        """Return the map of the chosen rows only, renumbered from 0 in the order given.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> import numpy as np
+        >>> dualnet.IdMap(["a", "b", "c"]).subset(np.array([2, 0])).row("c")
+        0
+        """
         return IdMap(self._keys[rows])
 
     def extend(self, keys: Iterable[Key]) -> IdMap:
-        """Return a map with new ids appended after the present ones."""
+        """Return a map with new ids appended after the present ones.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.IdMap(["a", "b"]).extend(["c"]).row("c")
+        2
+        """
         return IdMap([*self.keys, *keys])
 
     def row(self, key: Key, what: str = "id") -> int:
-        """Return the row of one id; raises `UnknownIdError` that names it."""
+        """Return the row of one id; raises `UnknownIdError` that names it.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.IdMap(["a", "b"]).row("b")
+        1
+        """
         return int(self.rows([key], what)[0])
 
     def rows(self, keys: Sequence[Key] | NDArray[np.generic], what: str = "id") -> Rows:
@@ -159,6 +212,12 @@ class IdMap:
         ------
         UnknownIdError
             If an id is not in the map; the text lists the first few.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.IdMap(["a", "b"]).rows(["b", "a", "b"]).tolist()
+        [1, 0, 1]
         """
         found = self.find(keys)
         if (found < 0).any():
@@ -173,7 +232,14 @@ class IdMap:
         return found
 
     def find(self, keys: Iterable[Key] | NDArray[np.generic]) -> Rows:
-        """Return the row of each id, -1 where it is unknown."""
+        """Return the row of each id, -1 where it is unknown.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.IdMap(["a", "b"]).find(["b", "unknown"]).tolist()
+        [1, -1]
+        """
         if self.is_integer and isinstance(keys, np.ndarray) and np.issubdtype(keys.dtype, np.integer):
             return self._find_integers(keys)
         index = self._index()
@@ -208,6 +274,12 @@ class IdMap:
 
         The result is an integer only if the ids are integers and the text is one in plain form (``"007"`` is not ``7``);
         whether it is known is for `rows` to say.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.IdMap([7, 9]).parse("7")
+        7
         """
         if self.is_integer:
             try:
@@ -218,7 +290,14 @@ class IdMap:
         return text
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of the ids in row order, as hexadecimal text."""
+        """Return the SHA-256 of the ids in row order, as hexadecimal text.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.IdMap(["a", "b"]).fingerprint() == dualnet.IdMap(["b", "a"]).fingerprint()
+        False
+        """
         digest = hashlib.sha256(b"int" if self.is_integer else b"str")
         for key in self:
             digest.update(str(key).encode("utf-8", "surrogatepass") + b"\0")

@@ -158,6 +158,14 @@ class Report:
         One for each task.
     cuts : tuple of int
         The cut-offs.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> split = dualnet.splits.citeulike2(dualnet.synthetic.blocks_world())
+    >>> report = dualnet.evaluate(dualnet.Popularity().fit(split.train), split, at=(5, 10), bootstrap=10)
+    >>> report.results[0].name
+    'known-known'
     """
 
     results: list[TaskResult]
@@ -170,11 +178,29 @@ class Report:
         raise UsageError(f"the report has no task '{name}'; it has {', '.join(result.name for result in self.results)}")
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
+        """Return a JSON-ready dictionary.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> split = dualnet.splits.citeulike2(dualnet.synthetic.blocks_world())
+        >>> report = dualnet.evaluate(dualnet.Popularity().fit(split.train), split, at=(5, 10), bootstrap=10)
+        >>> report.to_json()["cuts"]
+        [5, 10]
+        """
         return {"protocol": PROTOCOL_TEXT, "cuts": list(self.cuts), "tasks": [result.to_json() for result in self.results]}
 
     def shown_cuts(self) -> tuple[int, ...]:
-        """Return the cut-offs that say something: not above the number of candidates of every task; at least the smallest."""
+        """Return the cut-offs that say something: not above the number of candidates of every task; at least the smallest.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> split = dualnet.splits.citeulike2(dualnet.synthetic.blocks_world())  # 48 items
+        >>> report = dualnet.evaluate(dualnet.Popularity().fit(split.train), split, at=(5, 10, 100), bootstrap=10)
+        >>> report.shown_cuts()
+        (5, 10)
+        """
         return sensible_cuts(self.cuts, [result.n_candidates for result in self.results])
 
     def table(self, metrics: Sequence[str] = ("recall",)) -> str:
@@ -182,6 +208,16 @@ class Report:
 
         Cut-offs above the number of candidates of every task are left out, those above the candidates of one task are ``-``:
         such a list holds everything, whatever the model.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> split = dualnet.splits.citeulike2(dualnet.synthetic.blocks_world())
+        >>> report = dualnet.evaluate(dualnet.Popularity().fit(split.train), split, at=(5, 10), bootstrap=10)
+        >>> print(report.table())
+        task          metric                       @5                 @10
+        known-known   recall      ...
+        known-all     recall      ...
         """
         cuts = self.shown_cuts()
         lines = ["task".ljust(14) + "metric".ljust(11) + "".join(f"@{cut}".rjust(20) for cut in cuts)]

@@ -69,6 +69,13 @@ class ContentSpec:
     ------
     UsageError
         For a tokenizer, stop words or a pattern that cannot be used.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> spec = dualnet.ContentSpec(text=("title",), tags=("tags",), numbers=("year",), title="title")
+    >>> spec.columns
+    ('title', 'tags', 'year')
     """
 
     text: tuple[str, ...] = ()
@@ -140,6 +147,12 @@ class ContentSpec:
         ------
         UsageError
             If a name is not a content column; the text names the nearest.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.ContentSpec(text=("title",), tags=("tags",)).only(["tags"]).columns
+        ('tags',)
         """
         chosen = tuple(names)
         for name in chosen:
@@ -150,7 +163,14 @@ class ContentSpec:
         return replace(self, **narrowed)
 
     def to_json(self) -> dict[str, object]:
-        """Return a JSON-ready dictionary; `from_json` reads it back."""
+        """Return a JSON-ready dictionary; `from_json` reads it back.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.ContentSpec(text=("title",)).to_json()["text_encoder"]
+        'tfidf'
+        """
         return {f.name: list(v) if isinstance(v := getattr(self, f.name), tuple) else v for f in fields(self)}
 
     @classmethod
@@ -161,6 +181,13 @@ class ContentSpec:
         ------
         DataError
             If an entry is unknown or of another kind.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> spec = dualnet.ContentSpec(text=("title",))
+        >>> dualnet.ContentSpec.from_json(spec.to_json()) == spec
+        True
         """
         for f in fields(cls):
             value = state.get(f.name, f.default)
@@ -205,6 +232,15 @@ class Content:
     ------
     DataError
         If row counts disagree, the spec names something that is not there, or a ready matrix is not finite.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> import pyarrow as pa
+    >>> table = pa.table({"title": ["Red shoes", "Blue hat"], "colour": ["red", "blue"]})
+    >>> spec = dualnet.ContentSpec(text=("title",), categories=("colour",))
+    >>> dualnet.Content(dualnet.IdMap(["a", "b"]), table, spec).title(1)
+    'Blue hat'
     """
 
     ids: IdMap
@@ -243,6 +279,13 @@ class Content:
         ----------
         rows : ndarray of int64
             Positions to keep.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> content = dualnet.synthetic.blocks_world().items
+        >>> content.take(content.ids.rows(["i0-2", "i0-0"])).ids.keys
+        ['i0-2', 'i0-0']
         """
         matrices = {name: csr_array(m[rows]) if issparse(m) else m[rows] for name, m in self.matrices.items()}
         return Content(self.ids.subset(rows), self._take_table(rows), self.spec, matrices)
@@ -254,6 +297,12 @@ class Content:
         ------
         DataError
             If an id has no content row.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.synthetic.blocks_world().items.align(dualnet.IdMap(["i1-0", "i0-0"])).ids.keys
+        ['i1-0', 'i0-0']
         """
         if ids == self.ids:
             return self
@@ -268,15 +317,37 @@ class Content:
         return Content(ids, self._take_table(rows), self.spec, matrices)
 
     def with_spec(self, spec: ContentSpec) -> Content:
-        """Return the same rows read by another spec."""
+        """Return the same rows read by another spec.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.synthetic.blocks_world().items.with_spec(dualnet.ContentSpec(categories=("title",))).spec.columns
+        ('title',)
+        """
         return replace(self, spec=spec)
 
     def title(self, row: int) -> str:
-        """Return what to show a person for one row: the title column, else the first text column, else the id."""
+        """Return what to show a person for one row: the title column, else the first text column, else the id.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.synthetic.blocks_world().items.title(0)
+        'genomes sequencing alleles'
+        """
         return self.titles(np.array([row]))[0]
 
     def titles(self, rows: Rows) -> list[str]:
-        """Return `title` of some rows."""
+        """Return `title` of some rows.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> content = dualnet.synthetic.blocks_world().items
+        >>> content.titles(content.ids.rows(["i0-0", "i0-1"]))
+        ['genomes sequencing alleles', 'sequencing alleles mutation']
+        """
         keys = self.ids.take(rows)
         column = self.spec.title or (self.spec.text[0] if self.spec.text else None)
         if column is None or column not in self.table.column_names:
@@ -292,6 +363,13 @@ class Content:
         ------
         DataError
             For a value that its kind cannot take; the text names column, id, value and remedy.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> spec = dualnet.ContentSpec(tags=("tags",))
+        >>> dualnet.Content.from_rows(["a"], {"tags": ["red|green"]}, spec).canonical().table["tags"].to_pylist()
+        [['red', 'green']]
         """
         if not self.table.num_columns:
             return self
@@ -306,6 +384,14 @@ class Content:
         ------
         DataError
             For a value of a content column that its kind cannot take.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> fitted = dualnet.synthetic.blocks_world().items.canonical()
+        >>> new = dualnet.Content.from_rows(["n1"], {"title": ["genomes alleles"]}, fitted.spec)
+        >>> new.like(fitted).table.column_names
+        ['title']
         """
         if not self.table.num_columns:
             return self
@@ -323,6 +409,14 @@ class Content:
         DataError
             If an id is in both, a value does not fit the kind of its column, or a ready matrix is missing or has another
             width.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> content = dualnet.synthetic.blocks_world().items
+        >>> new = dualnet.Content.from_rows(["n1"], {"title": ["genomes alleles"]}, content.spec)
+        >>> content.append(new).ids.keys[-2:]
+        ['i3-11', 'n1']
         """
         for name, matrix in self.matrices.items():
             if name not in other.matrices or other.matrices[name].shape[1] != matrix.shape[1]:
@@ -334,7 +428,14 @@ class Content:
         return Content(self.ids.extend(other.ids), table, self.spec, matrices)
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over ids, spec, raw columns (of pictures the files) and matrices, as hexadecimal text."""
+        """Return a SHA-256 over ids, spec, raw columns (of pictures the files) and matrices, as hexadecimal text.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> len(dualnet.synthetic.blocks_world().items.fingerprint())
+        64
+        """
         digest = hashlib.sha256(self.ids.fingerprint().encode())
         digest.update(self._spec_text().encode())
         for name in sorted(set(self.spec.columns) & set(self.table.column_names)):
@@ -372,6 +473,12 @@ class Content:
             Equal-length lists of values.
         spec : ContentSpec
             How to read the columns.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.Content.from_rows(["n1"], {"year": [2020]}, dualnet.ContentSpec(numbers=("year",))).ids.keys
+        ['n1']
         """
         return cls(IdMap(list(ids)), table_of(columns), spec).canonical()
 

@@ -47,6 +47,14 @@ class Dataset:
     ------
     DataError
         If the ids of content and interactions differ, texts are not one a pair, or a kind cannot take a value of its column.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> likes = dualnet.Interactions.from_pairs(["ann", "ann", "bob"], ["tea", "jam", "tea"])
+    >>> data = dualnet.Dataset(likes, name="breakfast")
+    >>> data.interactions
+    Interactions(2 users, 2 items, 3 pairs, density 75.0000%)
     """
 
     interactions: Interactions
@@ -186,6 +194,16 @@ class Dataset:
         ------
         DataError
             For a file, row or value that cannot be used; the text names it and the remedy.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> import pyarrow as pa
+        >>> events = pa.table({"user_id": ["ann", "ann", "bob"], "item_id": ["tea", "jam", "tea"], "stars": [5, 2, 4]})
+        >>> items = pa.table({"item_id": ["jam", "tea"], "name": ["Plum jam", "Green tea"]})
+        >>> data = dualnet.Dataset.from_tables(events, items, text="name", rating="stars", threshold=4)
+        >>> data.interactions.n_pairs
+        2
         """
         given = dict(locals())
         from .dataset_parts import read_parts
@@ -237,6 +255,18 @@ class Dataset:
             For a query that the database refuses, that returns no rows, or whose rows `from_tables` would refuse.
         ResourceError
             If the database cannot be reached, or time is up.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> import sqlite3
+        >>> with sqlite3.connect("shop.db") as database:
+        ...     _ = database.execute("CREATE TABLE bought (user_id TEXT, item_id TEXT)")
+        ...     _ = database.execute("INSERT INTO bought VALUES ('ann', 'tea'), ('bob', 'tea'), ('bob', 'jam')")
+        >>> database.close()
+        >>> data = dualnet.Dataset.from_sql("sqlite:///shop.db", "SELECT user_id, item_id FROM bought")
+        >>> data.interactions.n_pairs
+        3
         """
         from .dataset_parts import read_parts
         from .sql.address import Address
@@ -256,7 +286,16 @@ class Dataset:
         return f"Dataset({self.name!r}: {self.interactions!r}; content: {content})"
 
     def known_items(self) -> Rows:
-        """Return the rows of items with at least one pair, ascending; only these take part in training."""
+        """Return the rows of items with at least one pair, ascending; only these take part in training.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> items = dualnet.IdMap(["tea", "jam", "new"])
+        >>> likes = dualnet.Interactions.from_pairs(["ann", "ann"], ["tea", "jam"], item_ids=items)
+        >>> dualnet.Dataset(likes).known_items().tolist()
+        [0, 1]
+        """
         return np.flatnonzero(np.bincount(self.interactions.matrix.indices, minlength=self.interactions.n_items)).astype(
             np.int64
         )
@@ -268,6 +307,14 @@ class Dataset:
         ----------
         users, items : ndarray of int64, optional
             Rows to keep; all when left out.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> import numpy as np
+        >>> data = dualnet.synthetic.blocks_world()
+        >>> data.select(users=np.arange(5)).interactions.n_users
+        5
         """
         left = pa.array(self.interactions.positions(users=users, items=items).data) if self.pair_texts else None
         return Dataset(
@@ -288,6 +335,15 @@ class Dataset:
             True for the pairs to keep, in matrix order.
         others : ndarray of bool, shape (len(interactions.others),), optional
             True for the other events to keep; all when left out.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> import numpy as np
+        >>> data = dualnet.synthetic.blocks_world()
+        >>> first_ten = np.arange(data.interactions.n_pairs) < 10
+        >>> data.keep(first_ten).interactions.n_pairs
+        10
         """
         texts = {name: values.filter(pa.array(mask)) for name, values in self.pair_texts.items()}
         return replace(self, interactions=self.interactions.keep(mask, others), pair_texts=texts)
@@ -299,12 +355,30 @@ class Dataset:
         ----------
         mask : ndarray of bool, shape (n_pairs,)
             True for the pairs to keep, in matrix order.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> import numpy as np
+        >>> data = dualnet.synthetic.blocks_world()
+        >>> data.only(np.arange(data.interactions.n_pairs) < 1)
+        Dataset('blocks': Interactions(1 users, 1 items, 1 pairs, density 100.0000%); content: title)
         """
         kept = self.keep(mask)
         return kept.select(users=np.flatnonzero(np.diff(kept.interactions.matrix.indptr)), items=kept.known_items())
 
     def with_interactions(self, interactions: Interactions) -> Dataset:
-        """Return the same content with other pairs over the same ids; a pair that was not there before has no text."""
+        """Return the same content with other pairs over the same ids; a pair that was not there before has no text.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> import numpy as np
+        >>> data = dualnet.synthetic.blocks_world()
+        >>> fewer = data.interactions.keep(np.arange(data.interactions.n_pairs) < 100)
+        >>> data.with_interactions(fewer).interactions.n_pairs
+        100
+        """
         return replace(
             self, interactions=interactions, pair_texts=align_texts(self.pair_texts, self.interactions, interactions)
         )
@@ -326,6 +400,14 @@ class Dataset:
         ------
         DataError
             If there is not one text a pair, or the items have a column of that name.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> likes = dualnet.Interactions.from_pairs(["ann", "bob"], ["tea", "tea"])
+        >>> data = dualnet.Dataset(likes).with_pair_texts("reviews", ["Fine and green.", "Too weak."])
+        >>> data.items.table.column_names
+        ['reviews']
         """
         items = self.items or Content(self.interactions.items, pa.table({}), ContentSpec())
         if name in items.table.column_names or name in items.matrices:
@@ -342,6 +424,13 @@ class Dataset:
         ------
         UsageError
             If there is no content, or no such column.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> data = dualnet.synthetic.library(n_readers=20, n_papers=30, pairs_per_reader=5)
+        >>> data.with_content(["title"]).items.spec.columns
+        ('title',)
         """
         if self.items is None:
             raise UsageError(f"data set '{self.name}' has no item content, so content {', '.join(names)} cannot be chosen")
@@ -359,13 +448,27 @@ class Dataset:
         ------
         UsageError
             If the items have no text.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> data = dualnet.synthetic.blocks_world()
+        >>> data.with_text_encoder("hashing").items.spec.text_encoder
+        'hashing'
         """
         if self.items is None or not self.items.spec.text:
             raise UsageError(f"data set '{self.name}' has no text of items, so text_encoder={encoder!r} has nothing to encode")
         return replace(self, items=self.items.with_spec(replace(self.items.spec, text_encoder=encoder)))
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over pairs, ids, content and texts, as hexadecimal text."""
+        """Return a SHA-256 over pairs, ids, content and texts, as hexadecimal text.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.synthetic.blocks_world().fingerprint() == dualnet.synthetic.blocks_world(seed=1).fingerprint()
+        False
+        """
         import hashlib
 
         parts = [self.interactions.fingerprint()]

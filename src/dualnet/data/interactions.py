@@ -41,6 +41,15 @@ class Interactions:
     ------
     DataError
         If shapes disagree, a weight is not finite and positive, or another event is of a pair that is a like.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> from scipy.sparse import csr_array
+    >>> matrix = csr_array([[1.0, 1.0], [0.0, 1.0]], dtype="float32")
+    >>> likes = dualnet.Interactions(dualnet.IdMap(["ann", "bob"]), dualnet.IdMap(["tea", "jam"]), matrix)
+    >>> likes.n_pairs
+    3
     """
 
     users: IdMap
@@ -118,6 +127,13 @@ class Interactions:
             If lengths differ, there are no likes, weights are not finite and positive, or weights conflict.
         UnknownIdError
             If a pair's id is not in the map that was given.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> likes = dualnet.Interactions.from_pairs(["ann", "ann", "bob"], ["tea", "jam", "tea"])
+        >>> print(likes)
+        Interactions(2 users, 2 items, 3 pairs, density 75.0000%)
         """
         if len(users) != len(items):
             raise DataError(f"{len(users)} users but {len(items)} items; each pair needs both")
@@ -166,6 +182,14 @@ class Interactions:
         ------
         DataError
             As in `from_pairs`, and if a row number is out of range.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> import numpy as np
+        >>> users, items = dualnet.IdMap(["ann", "bob"]), dualnet.IdMap(["tea", "jam"])
+        >>> dualnet.Interactions.from_rows(users, items, np.array([0, 1]), np.array([1, 1])).n_pairs
+        2
         """
         if duplicates not in ("error", "first", "last", "max", "sum"):
             raise UsageError(f"duplicates must be 'error', 'first', 'last', 'max' or 'sum', got {duplicates!r}")
@@ -234,12 +258,29 @@ class Interactions:
         )
 
     def pairs(self) -> tuple[Rows, Rows]:
-        """Return user rows and item rows of all pairs, each an int64 array of shape (n_pairs,), in matrix order."""
+        """Return user rows and item rows of all pairs, each an int64 array of shape (n_pairs,), in matrix order.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> likes = dualnet.Interactions.from_pairs(["ann", "bob"], ["tea", "jam"])
+        >>> users, items = likes.pairs()
+        >>> users.tolist(), items.tolist()
+        ([0, 1], [1, 0])
+        """
         users = np.repeat(np.arange(self.n_users, dtype=np.int64), np.diff(self.matrix.indptr))
         return users, self.matrix.indices.astype(np.int64)
 
     def pattern(self) -> csr_array:
-        """Return the matrix with every stored value 1 (float32): the histories, without weights."""
+        """Return the matrix with every stored value 1 (float32): the histories, without weights.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> likes = dualnet.Interactions.from_pairs(["ann", "bob"], ["tea", "tea"], weights=[3.0, 0.5])
+        >>> likes.pattern().toarray().tolist()
+        [[1.0], [1.0]]
+        """
         return csr_array((np.ones(self.n_pairs, np.float32), self.matrix.indices, self.matrix.indptr), shape=self.matrix.shape)
 
     def keep(self, mask: NDArray[np.bool_], others: NDArray[np.bool_] | None = None) -> Interactions:
@@ -251,6 +292,14 @@ class Interactions:
             True for the pairs to keep, in matrix order.
         others : ndarray of bool, shape (len(others),), optional
             True for the other events to keep, in their order; all when left out.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> import numpy as np
+        >>> likes = dualnet.Interactions.from_pairs(["ann", "bob"], ["tea", "tea"])
+        >>> print(likes.keep(np.array([True, False])))
+        Interactions(2 users, 1 items, 1 pairs, density 50.0000%)
         """
         if np.shape(mask) != (self.n_pairs,):
             raise DataError(f"the mask has shape {np.shape(mask)} for {self.n_pairs:,} pairs; give one value for each")
@@ -265,6 +314,14 @@ class Interactions:
         ----------
         users, items : ndarray of int64, optional
             Rows to keep; all when left out.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> import numpy as np
+        >>> likes = dualnet.Interactions.from_pairs(["ann", "bob"], ["tea", "tea"])
+        >>> likes.select(users=np.array([1])).users.keys
+        ['bob']
         """
         source = self.positions(users=users, items=items)
         values = csr_array((self.matrix.data[source.data], source.indices, source.indptr), shape=source.shape)
@@ -287,6 +344,14 @@ class Interactions:
         Returns
         -------
         csr_array of int64, shape (len(users), len(items))
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> import numpy as np
+        >>> likes = dualnet.Interactions.from_pairs(["ann", "bob"], ["tea", "tea"])
+        >>> likes.positions(users=np.array([1])).toarray().tolist()
+        [[1]]
         """
         return csr_positions(self.matrix, users=users, items=items)
 
@@ -302,6 +367,13 @@ class Interactions:
         -------
         csr_array of uint8, shape (len(users), len(items)), or None
             Codes of `OtherEvents.kinds`; None if nothing is left.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> events = dualnet.Interactions.from_pairs(["ann", "ann"], ["tea", "jam"], types=["like", "dislike"])
+        >>> events.seen_over(events.users, events.items).toarray().tolist()
+        [[2, 0]]
         """
         if self.others is None:
             return None
@@ -309,7 +381,15 @@ class Interactions:
         return found.kinds if len(found) else None
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over ids, pairs, weights, times and other events, as hexadecimal text."""
+        """Return a SHA-256 over ids, pairs, weights, times and other events, as hexadecimal text.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> likes = dualnet.Interactions.from_pairs(["ann", "bob"], ["tea", "jam"])
+        >>> likes.fingerprint() == dualnet.Interactions.from_pairs(["bob", "ann"], ["jam", "tea"]).fingerprint()
+        True
+        """
         digest = hashlib.sha256()
         digest.update(self.users.fingerprint().encode() + self.items.fingerprint().encode())
         for array in (self.matrix.indptr.astype("<i8"), self.matrix.indices.astype("<i8"), self.matrix.data.astype("<f4")):

@@ -65,6 +65,13 @@ def make(protocol: str, data: Dataset, **options: Any) -> Split:
     ------
     UsageError
         If there is no such protocol or option; the text names the nearest.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> split = dualnet.splits.make("out-matrix", dualnet.synthetic.blocks_world(), cold=0.25)
+    >>> split.options["cold"]
+    0.25
     """
     if protocol not in PROTOCOLS:
         raise UsageError(f"there is no protocol '{protocol}'.{nearest(protocol, PROTOCOLS)}")

@@ -118,6 +118,13 @@ def library(
     ------
     UsageError
         If a size is below 1.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.library(n_readers=30, n_papers=50, pairs_per_reader=5)
+    >>> data.interactions.n_users, data.interactions.n_items
+    (30, 50)
     """
     for name, value in (("n_readers", n_readers), ("n_papers", n_papers), ("schools", schools)):
         if value < 1:
@@ -173,6 +180,13 @@ def blocks_world(*, groups: int = 4, users: int = 10, items: int = 12, density: 
         Share of a group's items that each of its users has taken.
     seed : int
         Seed of the gaps.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.blocks_world(groups=2, users=5, items=6)
+    >>> data.interactions.users.keys[:2], data.interactions.items.keys[-2:]
+    (['u0-0', 'u0-1'], ['i1-4', 'i1-5'])
     """
     rng = generator(seed, "blocks")
     taken = rng.random((groups, users, items)) < density

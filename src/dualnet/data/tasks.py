@@ -62,6 +62,14 @@ class RankingTask:
     kinds : ndarray of int8, shape (len(items),), optional
         `ItemKind` of every item, for tasks of one list of all items: what the list is made of is reported. Like the truth
         it is for `dualnet.evaluate` alone, as it tells which items somebody likes in the test.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> split = dualnet.splits.four_quadrants(dualnet.synthetic.blocks_world())
+    >>> task = split.task("known-new")
+    >>> task.history.shape == (len(task.users), len(task.items))
+    True
     """
 
     name: str
@@ -96,7 +104,16 @@ class RankingTask:
         return self.name.endswith("-all")
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over everything that decides the figure, as hexadecimal text."""
+        """Return a SHA-256 over everything that decides the figure, as hexadecimal text.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> data = dualnet.synthetic.blocks_world()
+        >>> first, second = (dualnet.splits.citeulike2(data, seed=seed).tasks[0] for seed in (0, 1))
+        >>> first.fingerprint() == second.fingerprint()
+        False
+        """
         digest = hashlib.sha256(f"{self.name}/{self.candidate_set}".encode())
         digest.update(self.users.fingerprint().encode() + self.items.fingerprint().encode())
         digest.update(np.ascontiguousarray(self.candidates, "<i8").tobytes())
@@ -120,6 +137,13 @@ class Validation:
     served : tuple of RankingTask
         ``known-all`` and ``new-all`` of the smaller training set: how new items stand beside known ones is chosen on these.
         Empty where the protocol holds out no pair of a known item.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> split = dualnet.splits.four_quadrants(dualnet.synthetic.blocks_world())
+    >>> [task.name for task in split.validation.tasks]
+    ['known-known', 'known-new', 'new-known', 'new-new']
     """
 
     train: Dataset
@@ -130,6 +154,13 @@ class Validation:
         """Return a SHA-256 over the smaller training set and the validation tasks, as hexadecimal text; not of the test.
 
         The served lists follow from these and do not count.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> data = dualnet.synthetic.blocks_world()
+        >>> dualnet.splits.validation(data).fingerprint() == dualnet.splits.validation(data, seed=1).fingerprint()
+        False
         """
         digest = hashlib.sha256(_trained(self.train).encode())
         for task in self.tasks:
@@ -162,6 +193,15 @@ class Split:
     served : tuple of RankingTask
         The test as it is served: ``known-all`` and (with new users) ``new-all`` rank all items in one list, and all
         held-out pairs of known and of new items are to be found. Empty where no pair of a known item is held out.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> split = dualnet.splits.four_quadrants(dualnet.synthetic.blocks_world())
+    >>> [task.name for task in split.tasks]
+    ['known-known', 'known-new', 'new-known', 'new-new']
+    >>> [task.name for task in split.served]
+    ['known-all', 'new-all']
     """
 
     protocol: str
@@ -186,6 +226,13 @@ class Split:
         ------
         DataError
             If there is none; the text lists those there are.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> split = dualnet.splits.four_quadrants(dualnet.synthetic.blocks_world())
+        >>> split.task("known-new").name
+        'known-new'
         """
         every = (*self.tasks, *self.served)
         for task in every:
@@ -194,14 +241,31 @@ class Split:
         raise DataError(f"the split has no task '{name}'; it has {', '.join(task.name for task in every)}")
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over the training pairs and every task, as hexadecimal text; the served lists follow from these."""
+        """Return a SHA-256 over the training pairs and every task, as hexadecimal text; the served lists follow from these.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> data = dualnet.synthetic.blocks_world()
+        >>> dualnet.splits.citeulike2(data, seed=0).fingerprint() == dualnet.splits.citeulike2(data, seed=1).fingerprint()
+        False
+        """
         digest = hashlib.sha256(_trained(self.train).encode())
         for task in self.tasks:
             digest.update(task.fingerprint().encode())
         return digest.hexdigest()
 
     def with_content(self, names: tuple[str, ...]) -> Split:
-        """Return the split with only some content columns in use (see `ContentSpec.only`)."""
+        """Return the split with only some content columns in use (see `ContentSpec.only`).
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> data = dualnet.synthetic.library(n_readers=20, n_papers=30, pairs_per_reader=8)
+        >>> split = dualnet.splits.citeulike2(data).with_content(("title",))
+        >>> split.train.items.spec.columns
+        ('title',)
+        """
 
         def narrow(task: RankingTask) -> RankingTask:
             content = task.content

@@ -134,6 +134,18 @@ class Answers(Asks):
             `new_share`.
         DataError
             For an empty history under ``fallback="error"``.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4, iterations=5).fit(dualnet.synthetic.blocks_world())
+        >>> [item[:2] for item in model.recommend("u0-0", k=3).ids]  # a user of the training data
+        ['i0', 'i0', 'i0']
+        >>> [item[:2] for item in model.recommend(history=["i1-0", "i1-1"], k=2).ids]  # somebody new
+        ['i1', 'i1']
+        >>> lists = model.recommend(["u0-0", "u3-0"], k=2, exclude=["i0-0"])
+        >>> [len(found) for found in lists]
+        [2, 2]
         """
         self._require_fitted()
         if users is None and not isinstance(user, str | bytes) and isinstance(user, Iterable):
@@ -203,6 +215,16 @@ class Answers(Asks):
             If the file cannot be written.
         UnknownIdError, UsageError
             As `recommend`.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4, iterations=5).fit(dualnet.synthetic.blocks_world())
+        >>> model.recommend_all("lists.parquet", k=3)  # 40 users
+        120
+        >>> rows = model.recommend_all(users=["u0-0"], k=2)
+        >>> [row["rank"] for row in rows]
+        [1, 2]
         """
         from ..data.write_table import write_tables
 
@@ -266,6 +288,13 @@ class Answers(Asks):
             If the item is not in the catalogue.
         CapabilityError
             If the model has no vector for it.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4, iterations=5).fit(dualnet.synthetic.blocks_world())
+        >>> [item[:2] for item in model.similar_items("i2-0", k=3).ids]
+        ['i2', 'i2', 'i2']
         """
         question = SimilarQuestion(
             item=item, k=k, exclude=exclude, candidates=candidates, filter=filter, only=only, new_share=new_share,
@@ -301,6 +330,13 @@ class Answers(Asks):
             Leave out users whose history holds the item, and those who saw or disliked it.
         unknown : {"error", "ignore"}, optional
             As in `recommend`, for the users of `exclude` and `candidates`.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4, iterations=5).fit(dualnet.synthetic.blocks_world())
+        >>> model.recommend_users("i0-0", k=1).what
+        'user'
         """
         question = UsersQuestion(
             item=item, k=k, exclude=exclude, candidates=candidates, keep_seen=not filter_seen, unknown=unknown
@@ -331,6 +367,14 @@ class Answers(Asks):
         ------
         DataError
             If nothing is known of the user.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4, iterations=5).fit(dualnet.synthetic.blocks_world())
+        >>> own, other = model.score(["i0-0", "i1-0"], user="u0-0")
+        >>> bool(own > other)
+        True
         """
         if user is not None or history is not None or user_columns is None:
             check_one_asker(user, history)
@@ -361,6 +405,15 @@ class Answers(Asks):
             If the model cannot score new items.
         DataError
             If an id is already in the catalogue, or a column is missing.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> import pyarrow as pa
+        >>> model = dualnet.ContentProfile().fit(dualnet.synthetic.blocks_world())
+        >>> new = pa.table({"item_id": ["new"], "title": ["genomes alleles promoter"]})
+        >>> model.add_items(new).recommend("u0-0", only="new", k=1).ids
+        ['new']
         """
         self._require_fitted()
         content = as_content(content, self)

@@ -61,6 +61,16 @@ class Recommender(Answers, Explains, Updates, Forgets):
         Data fingerprint, sizes, seconds; after an update what was added.
     manifest_ : str
         SHA-256 of the manifest that this model was last saved with or loaded from.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.blocks_world()
+    >>> model = dualnet.WMF(factors=4).fit(data)
+    >>> isinstance(model, dualnet.Recommender)
+    True
+    >>> len(model.users_), len(model.items_)
+    (40, 48)
     """
 
     def fit(self, train: Dataset, validation: Validation | None = None, *, run: RunOptions | None = None) -> Self:
@@ -93,6 +103,14 @@ class Recommender(Answers, Explains, Updates, Forgets):
             If the model needs content and there is none.
         ResourceError
             If there is not enough memory for these settings.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> split = dualnet.splits.four_quadrants(dualnet.synthetic.blocks_world())
+        >>> model = dualnet.Fusion(factors=4).fit(split.train, split.validation)
+        >>> len(model.users_)
+        36
         """
         check_fit_arguments(train, validation, run)
         with one_writer(self), memory_told(f"fitting {type(self).__name__}"):
@@ -122,7 +140,16 @@ class Recommender(Answers, Explains, Updates, Forgets):
         return self
 
     def save(self, folder: str | Path, *, metrics: Mapping[str, Any] | None = None) -> Path:
-        """Write the model as a folder of JSON, safetensors and Arrow; see `dualnet.models.artifact.save`."""
+        """Write the model as a folder of JSON, safetensors and Arrow; see `dualnet.models.artifact.save`.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world())
+        >>> folder = model.save("model")
+        >>> (folder / "manifest.json").exists()
+        True
+        """
         return save(self, folder, metrics=metrics)
 
     @classmethod
@@ -133,6 +160,13 @@ class Recommender(Answers, Explains, Updates, Forgets):
         ------
         ArtifactError
             If the folder is damaged, or holds a model of another class.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> folder = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world()).save("model")
+        >>> dualnet.WMF.load(folder).factors
+        4
         """
 
         def named(name: str) -> type[Self]:

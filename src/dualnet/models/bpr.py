@@ -63,6 +63,14 @@ class BPR(Recommender):
         Users ranked at each look.
     random_state : int, RandomState, Generator or None
         Seed of the first factors, the order of the pairs and the negatives.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.blocks_world()
+    >>> model = dualnet.BPR(factors=4, epochs=5).fit(data)
+    >>> len(model.recommend("u0-0", k=3))
+    3
     """
 
     name: ClassVar[str] = "bpr"

@@ -88,6 +88,14 @@ class CDL(Recommender):
         ``objective``. It never rises from a line to the next ``users`` or ``items``.
     figures_ : list of float
         Mean validation recall after each round, where there was a validation.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.blocks_world()
+    >>> model = dualnet.CDL(levels=(8, 4), alternations=2).fit(data)
+    >>> [line["step"] for line in model.objective_[:4]]
+    ['start', 'users', 'items', 'encoder']
     """
 
     name: ClassVar[str] = "cdl"
@@ -145,6 +153,12 @@ class CDL(Recommender):
         ----------
         **overrides
             Constructor arguments that differ from the preset.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.CDL.paper().levels
+        (2000, 1000, 300)
         """
         preset = {
             "levels": (2000, 1000, 300),

@@ -33,6 +33,14 @@ class ContentFactors(Recommender):
         As in `WMF`.
     ridge : float
         Penalty of the regression; content rows have unit length or so.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.blocks_world()
+    >>> model = dualnet.ContentFactors(factors=4, iterations=5).fit(data)
+    >>> model.capabilities.new_items
+    True
     """
 
     name: ClassVar[str] = "content-factors"

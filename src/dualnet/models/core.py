@@ -43,6 +43,14 @@ class Capabilities:
         Takes account of user columns.
     updates : bool
         Learns from new rows without starting again.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> dualnet.EASE().capabilities.new_items
+    False
+    >>> dualnet.Solved().capabilities.new_users
+    True
     """
 
     new_items: bool
@@ -54,12 +62,26 @@ class Capabilities:
 
     @classmethod
     def known_items(cls, *, updates: bool = False) -> Self:
-        """Return those of a model without content: known items, any history."""
+        """Return those of a model without content: known items, any history.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.Capabilities.known_items().new_items
+        False
+        """
         return cls(new_items=False, new_users=True, new_items_in_history=False, needs_content=False, updates=updates)
 
     @classmethod
     def all_quadrants(cls, *, updates: bool = False) -> Self:
-        """Return those of a model that lives on content: known and new items for known and new users."""
+        """Return those of a model that lives on content: known and new items for known and new users.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.Capabilities.all_quadrants().new_items
+        True
+        """
         return cls(new_items=True, new_users=True, new_items_in_history=True, needs_content=True, updates=updates)
 
 
@@ -204,6 +226,13 @@ class Core(Parameters, ABC):
         Returns
         -------
         ItemSpace
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world())
+        >>> len(model.space(dualnet.IdMap(["i0-0", "i1-0"])))
+        2
         """
         self._require_fitted()
         known = self.items_.find(ids)
@@ -220,7 +249,16 @@ class Core(Parameters, ABC):
         return ItemSpace(ids, known, None if features is None else features[rows], None)
 
     def scorable(self, space: ItemSpace) -> NDArray[np.bool_]:
-        """Return which items of a space the model can score, shape (len(space),)."""
+        """Return which items of a space the model can score, shape (len(space),).
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world())
+        >>> space = model.space(dualnet.IdMap(["i0-0", "unknown"]))
+        >>> model.scorable(space).tolist()
+        [True, False]
+        """
         if self.capabilities.new_items and space.features is not None:
             return np.ones(len(space), bool)
         return space.is_known
@@ -239,6 +277,13 @@ class Core(Parameters, ABC):
         -------
         Vectors of float32, shape (n, width)
             Dense, sparse or joined (`retrieval.vectors`).
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world())
+        >>> model.encode_items(model.catalogue_).shape
+        (48, 4)
         """
         self._require_fitted()
         return self._encode_items(space, np.arange(len(space)) if rows is None else rows)
@@ -258,6 +303,13 @@ class Core(Parameters, ABC):
         Returns
         -------
         Vectors of float32, shape (n_users, width)
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world())
+        >>> model.encode_users(model.histories_, model.catalogue_).shape
+        (40, 4)
         """
         self._require_fitted()
         pattern = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape)
@@ -265,11 +317,28 @@ class Core(Parameters, ABC):
         return self._encode_users(pattern, space, columns)
 
     def history_rows(self, space: ItemSpace) -> NDArray[np.float32] | None:
-        """Return what each item adds to a history, for a caller that keeps it; None for models that sum no such rows."""
+        """Return what each item adds to a history, for a caller that keeps it; None for models that sum no such rows.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world())
+        >>> model.history_rows(model.catalogue_) is None
+        True
+        """
         return None
 
     def use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
-        """Take rows of `history_rows` back for a space made of the same items, instead of computing them anew."""
+        """Take rows of `history_rows` back for a space made of the same items, instead of computing them anew.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.Solved(factors=4, trials=0).fit(dualnet.synthetic.blocks_world())
+        >>> rows = model.history_rows(model.catalogue_)
+        >>> again = model.space(model.items_)
+        >>> model.use_history_rows(again, rows)
+        """
 
     def similar_queries(self, vectors: Vectors) -> Vectors:
         """Return the vectors that items ask with for similar ones: for the cosine the items' own.
@@ -280,6 +349,14 @@ class Core(Parameters, ABC):
         ----------
         vectors : Vectors, shape (n, width)
             From `encode_items`.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world())
+        >>> vectors = model.encode_items(model.catalogue_)
+        >>> model.similar_queries(vectors).shape
+        (48, 4)
         """
         return vectors
 
@@ -292,11 +369,29 @@ class Core(Parameters, ABC):
             From `encode_items`.
         known : ndarray of int64, shape (n,)
             The model's own row of each item, -1 for new ones.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> import numpy as np
+        >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world())
+        >>> vectors = model.encode_items(model.catalogue_)
+        >>> model.similar_lengths(vectors, np.arange(48)).shape
+        (48,)
         """
         return norms(vectors)
 
     def user_features(self, user_content: Content) -> Matrix | None:
-        """Return features of user columns, shape (n_users, n_user_features), or None for a model without them."""
+        """Return features of user columns, shape (n_users, n_user_features), or None for a model without them.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world())
+        >>> columns = dualnet.Content.from_rows(["ann"], {"town": ["Ulm"]}, dualnet.ContentSpec(categories=("town",)))
+        >>> model.user_features(columns) is None  # the model was fitted without user columns
+        True
+        """
         return None if self.user_featurizer_ is None else self.user_featurizer_.transform(user_content)
 
     def _n_features(self) -> int:

@@ -59,6 +59,14 @@ class Coupled(Recommender):
     References
     ----------
     Singh & Gordon 2008, "Relational learning via collective matrix factorization"; Rendle et al. 2021 for the penalty.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.blocks_world()
+    >>> model = dualnet.Coupled(factors=4, iterations=5).fit(data)
+    >>> [item[:2] for item in model.recommend("u0-0", k=3).ids]
+    ['i0', 'i0', 'i0']
     """
 
     name: ClassVar[str] = "coupled"

@@ -152,6 +152,14 @@ class DualNet(LevelModel):
         At `fit`, for a parameter outside its range.
     MissingExtraError
         At `fit`, without torch.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.blocks_world()
+    >>> model = dualnet.DualNet(levels=(8, 4), factors=0, epochs=2).fit(data)
+    >>> model.recommend(history=["i0-0", "i0-1"], k=3).resolved
+    'history'
     """
 
     name: ClassVar[str] = "dualnet"
@@ -278,6 +286,13 @@ class DualNet(LevelModel):
         ----------
         **overrides
             Constructor arguments that differ from the preset.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.DualNet.paper(epochs=20)
+        >>> model.levels, model.stages
+        ((200, 200, 50), ('pretrain', 'refine', 'optimise'))
         """
         preset = {
             "levels": (200, 200, 50),

@@ -30,6 +30,14 @@ class EASE(Recommender):
     ----------
     regularization : float
         Penalty l; a few hundred for thousands of users.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.blocks_world()
+    >>> model = dualnet.EASE(regularization=10.0).fit(data)
+    >>> [item[:2] for item in model.recommend("u1-0", k=3).ids]
+    ['i1', 'i1', 'i1']
     """
 
     name: ClassVar[str] = "ease"

@@ -60,6 +60,14 @@ class Explains(Core):
             As `recommend`; also for an unknown method.
         CapabilityError
             If the model cannot score the item.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4, iterations=5).fit(dualnet.synthetic.blocks_world())
+        >>> why = model.explain("i0-3", history=["i0-0", "i0-1"])
+        >>> sorted(part.item for part in why.history.parts)
+        ['i0-0', 'i0-1']
         """
         return self.explain_many(
             [item], user=user, history=history, user_columns=user_columns, new_items=new_items, method=method, unknown=unknown
@@ -84,6 +92,13 @@ class Explains(Core):
             As `item` in `explain`.
         user, history, user_columns, new_items, method, unknown
             As in `explain`.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4, iterations=5).fit(dualnet.synthetic.blocks_world())
+        >>> [why.item for why in model.explain_many(["i0-3", "i0-4"], user="u0-0")]
+        ['i0-3', 'i0-4']
         """
         self._require_fitted()
         if user is not None or history is not None or user_columns is None:

@@ -83,6 +83,14 @@ class Explanation:
         By items of the history, those that count nothing among them.
     content : View, optional
         By content terms of the item that count at all; None for models that do not read content.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> model = dualnet.ContentProfile().fit(dualnet.synthetic.blocks_world())
+    >>> why = model.explain("i0-3", history=["i0-0", "i0-1"])
+    >>> sorted(part.item for part in why.history.parts)
+    ['i0-0', 'i0-1']
     """
 
     item: Key
@@ -95,7 +103,15 @@ class Explanation:
     content: View | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
+        """Return a JSON-ready dictionary.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.ContentProfile().fit(dualnet.synthetic.blocks_world())
+        >>> model.explain("i0-3", history=["i0-0"]).to_json()["title"]
+        'mutation promoter transcription'
+        """
         return {
             "item": self.item,
             "title": self.title,
@@ -114,6 +130,19 @@ class Explanation:
         ----------
         top : int
             Parts of each view to name; the rest is summed in one line, so that what is printed still adds up.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.ContentProfile().fit(dualnet.synthetic.blocks_world())
+        >>> print(model.explain("i0-3", history=["i0-2", "i0-1"]).to_text(top=1))
+        mutation promoter transcription (i0-3): score ...
+        <BLANKLINE>
+        by level
+        ...
+        <BLANKLINE>
+        because of
+        ...
         """
         lines = [f"{self.title} ({self.item}): score {self.score:.4f}"]
         if self.resolved == "fallback":

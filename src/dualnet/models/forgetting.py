@@ -48,6 +48,13 @@ class Forgets(Core):
             For a user whom the model does not know, unless they are to be ignored; nothing is forgotten then.
         UsageError
             If `users` is no list of ids, or holds everybody: a model without any user has to be fitted anew.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world())
+        >>> "u0-0" in model.forget_users(["u0-0"]).users_.keys
+        False
         """
         self._require_fitted()
         check_list(users, "users")

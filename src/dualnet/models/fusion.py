@@ -37,6 +37,14 @@ class Fusion(Recommender):
         As in `WMF`.
     weight : float, optional
         Of the profile's cosine; by default the best of ten on the validation tasks, or 0.5 without any.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.blocks_world()
+    >>> model = dualnet.Fusion(factors=4, iterations=5, weight=0.5).fit(data)
+    >>> [item[:2] for item in model.recommend("u0-0", k=3).ids]
+    ['i0', 'i0', 'i0']
     """
 
     name: ClassVar[str] = "fusion"

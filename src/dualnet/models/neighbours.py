@@ -33,6 +33,14 @@ class ItemKNN(Recommender):
         Most similar items kept for each item.
     shrinkage : float
         Added to the denominator of the cosine, so that two items with one common reader are not twins.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.blocks_world()
+    >>> model = dualnet.ItemKNN(neighbours=10).fit(data)
+    >>> [item[:2] for item in model.recommend(history=["i2-0"], k=2).ids]
+    ['i2', 'i2']
     """
 
     name: ClassVar[str] = "item-knn"
@@ -56,7 +64,15 @@ class ItemKNN(Recommender):
         self.find_neighbours()
 
     def find_neighbours(self) -> None:
-        """Learn from the histories that the model has; an item that nobody took, as when its users were forgotten, has none."""
+        """Learn from the histories that the model has; an item that nobody took, as when its users were forgotten, has none.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.ItemKNN(neighbours=10).fit(dualnet.synthetic.blocks_world())
+        >>> model.neighbours = 5  # for the same histories
+        >>> model.find_neighbours()
+        """
         by_item = csr_array(self.histories_.T)
         lengths = np.sqrt(np.diff(by_item.indptr))
         blocks = []

@@ -60,7 +60,14 @@ class Parameters:
 
     @classmethod
     def parameter_names(cls) -> list[str]:
-        """Return the names of the constructor's arguments."""
+        """Return the names of the constructor's arguments.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.ItemKNN.parameter_names()
+        ['neighbours', 'shrinkage']
+        """
         return [name for name in inspect.signature(cls.__init__).parameters if name not in ("self", "overrides")]
 
     @classmethod
@@ -78,6 +85,15 @@ class Parameters:
         ------
         UsageError
             For the first that does not exist; the text names the nearest.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> try:
+        ...     dualnet.WMF.check_names(["factor"])
+        ... except dualnet.UsageError as error:
+        ...     print("factors" in str(error))
+        True
         """
         known = cls.parameter_names()
         for name in names:
@@ -102,6 +118,12 @@ class Parameters:
         ------
         UsageError
             For a value of another type; the text names it.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.WMF.check_types({"factors": 20})
+        {'factors': 20}
         """
         cls._refuse_former(parameters, place)
         hints = get_type_hints(cls.__init__, None, {"Sequence": Sequence, "Literal": Literal})
@@ -139,13 +161,27 @@ class Parameters:
         return draw_seed(vars(self).get("random_state", 0))
 
     def twin(self, **changes: Any) -> Self:
-        """Return an unfitted model with the same parameters, but for some, and the same seed."""
+        """Return an unfitted model with the same parameters, but for some, and the same seed.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.WMF(factors=4).twin(iterations=5)
+        WMF(factors=4, iterations=5)
+        """
         made = type(self)(**{**self.get_params(), **changes})
         made.drawn_seed_ = self.seed_
         return made
 
     def written_params(self) -> dict[str, Any]:
-        """Return the parameters as they are kept with what was learned: instead of a generator the seed that it gave."""
+        """Return the parameters as they are kept with what was learned: instead of a generator the seed that it gave.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.ItemKNN(neighbours=10).written_params()
+        {'neighbours': 10, 'shrinkage': 5.0}
+        """
         return self.get_params() | ({"random_state": self.seed_} if "random_state" in self.parameter_names() else {})
 
     def _settle(self) -> None:
@@ -179,6 +215,12 @@ class Parameters:
         ----------
         deep : bool
             As in scikit-learn; of no effect, for no parameter is a model itself.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.EASE().get_params()
+        {'regularization': 500.0}
         """
         return {name: getattr(self, name) for name in self.parameter_names()}
 
@@ -197,6 +239,12 @@ class Parameters:
         ------
         UsageError
             If there is no such parameter; the text names the nearest, and nothing is set.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.EASE().set_params(regularization=200.0)
+        EASE(regularization=200.0)
         """
         self.check_names(parameters)
         for name, value in parameters.items():

@@ -22,6 +22,14 @@ class Popularity(Recommender):
     """Rank items by their number of training events, the same for everyone.
 
     Its figure is known without any randomness, so that it also checks the evaluator.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> likes = dualnet.Interactions.from_pairs(["ann", "bob", "bob"], ["tea", "tea", "jam"])
+    >>> model = dualnet.Popularity().fit(dualnet.Dataset(likes))
+    >>> model.recommend("ann", k=1).ids
+    ['jam']
     """
 
     name: ClassVar[str] = "popularity"

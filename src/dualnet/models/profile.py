@@ -27,6 +27,14 @@ class ContentProfile(Recommender):
     """Cosine between an item's features and the mean features of the history; nothing is learned but the weights of words.
 
     The bar for new items: a network that reads the same content must beat it.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.blocks_world()
+    >>> model = dualnet.ContentProfile().fit(data)
+    >>> [item[:2] for item in model.recommend(history=["i3-0", "i3-1"], k=2).ids]
+    ['i3', 'i3']
     """
 
     name: ClassVar[str] = "content-profile"
@@ -75,6 +83,14 @@ class LsaProfile(Recommender):
         Number of singular vectors; clipped to what the features allow.
     random_state : int, RandomState, Generator or None
         Seed of the starting vector of the solver.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.blocks_world()
+    >>> model = dualnet.LsaProfile(width=4).fit(data)
+    >>> [item[:2] for item in model.recommend(history=["i1-0"], k=2).ids]
+    ['i1', 'i1']
     """
 
     name: ClassVar[str] = "lsa-profile"

@@ -58,6 +58,12 @@ def create(name: str, **parameters: Any) -> Recommender:
     ------
     UsageError
         If the model or a parameter does not exist; the text names the nearest.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> dualnet.create("wmf", factors=20)
+    WMF(factors=20)
     """
     cls = model_class(name)
     cls.check_names(parameters)
@@ -84,6 +90,13 @@ def load(folder: str | Path, *, trust_paths: bool | None = None) -> Recommender:
     ------
     ArtifactError
         If the folder is not a model, is damaged or altered, or was written by a newer version.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> folder = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world()).save("model")
+    >>> dualnet.load(folder)
+    WMF(factors=4)
     """
     place = path_of(folder, "folder")
     inside = place / "model"

@@ -68,6 +68,14 @@ class Updates(Core):
             If this kind of model has to be fitted anew.
         DataError
             If the new rows cannot be used.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.WMF(factors=4, iterations=5).fit(dualnet.synthetic.blocks_world())
+        >>> new = dualnet.Interactions.from_pairs(["ann", "ann"], ["i0-0", "i0-1"])
+        >>> model.update(new).users_.row("ann")
+        40
         """
         self._require_fitted()
         with one_writer(self):

@@ -55,6 +55,14 @@ class WMF(Recommender):
         where the last one left them, which ranks as exact steps do at a third of their time.
     random_state : int, RandomState, Generator or None
         Seed of the first item factors.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.blocks_world()
+    >>> model = dualnet.WMF(factors=4, iterations=5).fit(data)
+    >>> [item[:2] for item in model.recommend("u2-0", k=3).ids]
+    ['i2', 'i2', 'i2']
     """
 
     name: ClassVar[str] = "wmf"
@@ -86,6 +94,12 @@ class WMF(Recommender):
         ----------
         **overrides
             Constructor arguments that differ from the preset.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.WMF.paper().factors
+        450
         """
         return cls(**{"factors": PAPER_FACTORS[0], **overrides})
 

@@ -51,6 +51,15 @@ class Recommendations:
         ``item`` or ``user``.
     popularity : float
         How much of the average user's score is in the scores; 1 for all of it.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> likes = dualnet.Interactions.from_pairs(["ann", "bob", "bob", "cid"], ["tea", "tea", "jam", "jam"])
+    >>> model = dualnet.Popularity().fit(dualnet.Dataset(likes))
+    >>> print(model.recommend("ann", k=1))
+    1 item for someone known
+      1. jam    2.0000
     """
 
     ids: list[Key]
@@ -70,7 +79,16 @@ class Recommendations:
         return iter(zip(self.ids, self.scores, strict=True))
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
+        """Return a JSON-ready dictionary.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.Popularity().fit(dualnet.synthetic.blocks_world())
+        >>> found = model.recommend("u0-0", k=2).to_json()
+        >>> found["resolved"], [entry["rank"] for entry in found["items"]]
+        ('known', [1, 2])
+        """
         return {
             "resolved": self.resolved,
             "ignored": self.ignored,
@@ -84,7 +102,15 @@ class Recommendations:
         }
 
     def to_arrow(self) -> pa.Table:
-        """Return an Arrow table with columns rank, item (or user), score, title, path."""
+        """Return an Arrow table with columns rank, item (or user), score, title, path.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.Popularity().fit(dualnet.synthetic.blocks_world())
+        >>> model.recommend("u0-0", k=2).to_arrow().column_names
+        ['rank', 'item', 'score', 'title', 'path']
+        """
         import pyarrow as pa
 
         return pa.table(
@@ -125,6 +151,16 @@ class RecommendationLists(Sequence[Recommendations]):
         Who asked: user ids, or 0, 1, 2, ... for histories without a name.
     lists : list of Recommendations
         One for each of them.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> model = dualnet.Popularity().fit(dualnet.synthetic.blocks_world())
+    >>> lists = model.recommend(["u0-0", "u1-0"], k=2)
+    >>> lists.users
+    ['u0-0', 'u1-0']
+    >>> len(lists[0])
+    2
     """
 
     users: list[Key]
@@ -146,7 +182,15 @@ class RecommendationLists(Sequence[Recommendations]):
         return iter(self.lists)
 
     def to_arrow(self) -> pa.Table:
-        """Return an Arrow table with columns user, rank, item, score, title, path, resolved; a row for each entry."""
+        """Return an Arrow table with columns user, rank, item, score, title, path, resolved; a row for each entry.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.Popularity().fit(dualnet.synthetic.blocks_world())
+        >>> model.recommend(["u0-0", "u1-0"], k=2).to_arrow().num_rows
+        4
+        """
         import pyarrow as pa
 
         entries = [
@@ -165,15 +209,39 @@ class RecommendationLists(Sequence[Recommendations]):
         )
 
     def to_pandas(self) -> Any:
-        """Return the table of `to_arrow` as a pandas data frame."""
+        """Return the table of `to_arrow` as a pandas data frame.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.Popularity().fit(dualnet.synthetic.blocks_world())
+        >>> list(model.recommend(["u0-0"], k=2).to_pandas().columns)
+        ['user', 'rank', 'item', 'score', 'title', 'path', 'resolved']
+        """
         return self._frame().to_pandas()
 
     def to_polars(self) -> Any:
-        """Return the table of `to_arrow` as a Polars data frame."""
+        """Return the table of `to_arrow` as a Polars data frame.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.Popularity().fit(dualnet.synthetic.blocks_world())
+        >>> model.recommend(["u0-0"], k=2).to_polars().columns
+        ['user', 'rank', 'item', 'score', 'title', 'path', 'resolved']
+        """
         return self._frame().to_polars()
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return a JSON-ready list: that of each `Recommendations`, with its user."""
+        """Return a JSON-ready list: that of each `Recommendations`, with its user.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.Popularity().fit(dualnet.synthetic.blocks_world())
+        >>> [entry["user"] for entry in model.recommend(["u0-0", "u1-0"], k=2).to_json()]
+        ['u0-0', 'u1-0']
+        """
         return [{"user": user, **found.to_json()} for user, found in zip(self.users, self.lists, strict=True)]
 
     def _frame(self) -> Any:

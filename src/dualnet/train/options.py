@@ -44,6 +44,12 @@ class RunOptions:
     ------
     UsageError
         For a value of another type or out of its range: nothing is found wrong after minutes of training.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> run = dualnet.RunOptions(progress=False, log="epochs.jsonl", threads=1)
+    >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world(), run=run)
     """
 
     progress: bool | None = None

@@ -129,6 +129,14 @@ def register_tokenizer(name: str, split: Callable[[str], Sequence[str]]) -> str:
     ------
     UsageError
         If the name is one of the library's own or not well formed, or `split` cannot be called.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> dualnet.register_tokenizer("halves", lambda text: text.split("-"))
+    'halves'
+    >>> dualnet.ContentSpec(text=("title",), tokenizer="halves").tokenizer
+    'halves'
     """
     if not callable(split):
         raise UsageError(f"tokenizer '{name}' must be a function from a text to its words, got {type(split).__name__}")

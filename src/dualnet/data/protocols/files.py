@@ -98,6 +98,15 @@ def from_files(
     -----
     DualNetWarning
         If the division is ordered by id, not random.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> train = dualnet.Interactions.from_pairs(["ann", "ann", "bob", "bob"], ["tea", "jam", "tea", "egg"])
+    >>> test = dualnet.Interactions.from_pairs(["ann"], ["egg"])
+    >>> split = dualnet.splits.from_files(train, test)
+    >>> [task.name for task in split.tasks]
+    ['known-known']
     """
     _check_words(kind, candidates, missing_content)
     numbered = [(0, train), (1, test), (2, validation), (3, shown)]

@@ -46,6 +46,13 @@ def citeulike2(data: Dataset, *, seed: int = 0, fit_on: FitOn = "train") -> Spli
     Split
         With one ``known-known`` task, whose candidates are the items of the training part, and ``known-all`` served: the
         same over all items. Users without a training pair are left out, counted in the options.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> split = dualnet.splits.citeulike2(dualnet.synthetic.blocks_world())
+    >>> [task.name for task in (*split.tasks, *split.served)]
+    ['known-known', 'known-all']
     """
     if fit_on not in ("train", "train+validation"):
         raise UsageError(f"fit_on must be 'train' or 'train+validation', got {fit_on!r}")
@@ -86,6 +93,13 @@ def citeulike1(data: Dataset, *, seed: int = 0, per_user: int = 10) -> Split:
     -------
     Split
         With one ``known-known`` task over all items; ``known-all`` served asks the same.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> split = dualnet.splits.citeulike1(dualnet.synthetic.blocks_world(density=0.9), per_user=5)
+    >>> split.train.interactions.n_pairs  # 40 users
+    200
     """
     if per_user < 2:
         raise UsageError(f"per_user must be at least 2, so that one pair can validate; got {per_user}")

@@ -66,6 +66,13 @@ def out_matrix(
         If there is no content, without which nothing is known of a new item.
     UsageError
         If both `cold` and `folds` are given, or a fold without folds.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> split = dualnet.splits.out_matrix(dualnet.synthetic.blocks_world(), cold=0.25)
+    >>> [task.name for task in split.tasks], len(split.tasks[0].candidates)
+    (['known-new'], 12)
     """
     if candidates not in ("task", "all"):
         raise UsageError(f"candidates must be 'task' or 'all', got {candidates!r}")

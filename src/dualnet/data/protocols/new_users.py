@@ -48,6 +48,13 @@ def unknown_users(data: Dataset, *, seed: int = 0, folds: int = 10, fold: int = 
     Split
         With one ``new-known`` task (``known-known`` if `trained`), whose candidates are the items of the other users, and
         ``new-all`` (``known-all``) served: the same over all items.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> split = dualnet.splits.unknown_users(dualnet.synthetic.blocks_world(), folds=10)
+    >>> len(split.task("new-known").users)  # a tenth of 40 users
+    4
     """
     rng = generator(seed, "unknown-users")
     users = data.interactions.pairs()[0]

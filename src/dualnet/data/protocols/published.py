@@ -38,7 +38,7 @@ def read_files(
     candidates: str | Path = "task",
     missing_content: MissingContent = "error",
 ) -> Split:
-    """Read somebody else's division from files: tables of pairs, or lines of items, warm or cold.
+    r"""Read somebody else's division from files: tables of pairs, or lines of items, warm or cold.
 
     Parameters
     ----------
@@ -64,6 +64,16 @@ def read_files(
         If `train` or `test` is missing.
     DataError
         For a file, line or value that cannot be used, or ids that are shifted.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> from pathlib import Path
+    >>> _ = Path("train.csv").write_text("user_id,item_id\nann,tea\nann,jam\nbob,tea\nbob,egg\n")
+    >>> _ = Path("test.csv").write_text("user_id,item_id\nann,egg\n")
+    >>> split = dualnet.splits.read_files(train="train.csv", test="test.csv")
+    >>> split.train.interactions.n_pairs
+    4
     """
     if train is None or test is None:
         raise UsageError("protocol 'files' needs a file of training pairs and one of test pairs; give train= and test=")

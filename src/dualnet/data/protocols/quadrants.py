@@ -52,6 +52,13 @@ def four_quadrants(data: Dataset, *, seed: int = 0, new_items: float = 0.2, new_
     ------
     DataError
         If there is no content.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> split = dualnet.splits.four_quadrants(dualnet.synthetic.blocks_world(), new_items=0.25)
+    >>> len(split.task("known-new").candidates)  # a quarter of 48 items
+    12
     """
     if data.items is None:
         raise DataError(f"data set '{data.name}' has no item content, so nothing is known of new items; add content columns")
@@ -87,6 +94,14 @@ def temporal(data: Dataset, *, test: float = 0.2) -> Split:
     ------
     DataError
         If the data has no times, or all times are equal.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.library(n_readers=60, n_papers=80)
+    >>> split = dualnet.splits.temporal(data, test=0.2)
+    >>> split.protocol
+    'temporal'
     """
     times = data.interactions.times
     if times is None:

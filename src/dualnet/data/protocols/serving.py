@@ -60,6 +60,15 @@ def validation(data: Dataset, *, seed: int = 0, users: int = 2000) -> Validation
     ------
     DataError
         If nobody has two pairs, or so few items have any that nothing is left to train on or to find.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.blocks_world()
+    >>> choose_on = dualnet.splits.validation(data)
+    >>> [task.name for task in choose_on.tasks]
+    ['known-known', 'known-new']
+    >>> model = dualnet.Fusion(factors=4).fit(choose_on.train, choose_on)
     """
     user_rows, items = data.interactions.pairs()
     n_users, n_items = data.interactions.n_users, data.interactions.n_items

@@ -198,7 +198,14 @@ SOURCES: dict[str, SourceInfo] = {
 
 
 def known() -> dict[str, SourceInfo]:
-    """Return the named data sets."""
+    """Return the named data sets.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> "citeulike-a" in dualnet.sources.known()
+    True
+    """
     return dict(SOURCES)
 
 
@@ -244,6 +251,17 @@ def load(name: str, *, folder: str | Path | None = None, filtered: bool | CountF
         If a file is neither there nor to be had; the text says where to put it.
     DataError
         If totals differ from the published ones.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> from pathlib import Path
+    >>> Path("reviews").mkdir()
+    >>> line = '{"reviewerID": "ann", "asin": "tea", "overall": 5, "reviewText": "Good.", "unixReviewTime": 1400000000}'
+    >>> _ = Path("reviews", "reviews.json").write_text(line)
+    >>> data = dualnet.sources.load("amazon-reviews", folder="reviews")
+    >>> data.interactions.n_pairs
+    1
     """
     info = find(name)
     given = os.environ.get(FOLDER_VARIABLE)

@@ -29,6 +29,14 @@ class Solved(LevelModel):
     References
     ----------
     Hu, Koren & Volinsky 2008; Singh & Gordon 2008, for content as rows; equation 2 of the paper, for the users.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> data = dualnet.synthetic.blocks_world()
+    >>> model = dualnet.Solved(factors=4, trials=0).fit(data)
+    >>> [item[:2] for item in model.recommend(history=["i0-0", "i0-1"], k=2).ids]
+    ['i0', 'i0']
     """
 
     name: ClassVar[str] = "solved"

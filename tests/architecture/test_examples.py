@@ -1,0 +1,64 @@
+"""Every public class, function and method has a short example in its docstring, and each of the examples runs."""
+
+import doctest
+import inspect
+from types import FunctionType, ModuleType
+
+import pytest
+
+import dualnet
+
+ROUGH = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+METHODS = (FunctionType, classmethod, staticmethod)
+
+
+def functions(module):
+    """Return the functions that a public module offers, by name."""
+    found = {name: value for name, value in vars(module).items() if isinstance(value, FunctionType) and name[0] != "_"}
+    own = (name for name, value in found.items() if inspect.unwrap(value).__module__ == module.__name__)
+    return {name: found[name] for name in getattr(module, "__all__", own) if name in found}
+
+
+def methods(cls):
+    """Return the public methods of a class, each as the first class that has it defines it: an override needs no second example."""
+    found = {}
+    for base in reversed(cls.__mro__):
+        if base.__module__.startswith("dualnet"):
+            own = {name: value for name, value in vars(base).items() if isinstance(value, METHODS) and name[0] != "_"}
+            found = {name: getattr(value, "__func__", value) for name, value in own.items()} | found
+    return found
+
+
+def public():
+    """Return every public class, function and method by the name that a reader knows it by."""
+    found = {}
+    for name in dualnet.__all__:
+        value = getattr(dualnet, name)
+        if isinstance(value, ModuleType):
+            found |= {f"{name}.{part}": function for part, function in functions(value).items()}
+        elif not isinstance(value, str):
+            found[name] = value
+    classes = {name: value for name, value in found.items() if isinstance(value, type)}
+    for name in sorted(classes, key=lambda name: len(classes[name].__mro__)):
+        known = set(map(id, found.values()))
+        found |= {f"{name}.{part}": value for part, value in methods(classes[name]).items() if id(value) not in known}
+    return found
+
+
+PUBLIC = public()
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_name_has_an_example_that_runs(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    examples = doctest.DocTestParser().get_doctest(inspect.getdoc(PUBLIC[name]) or "", {}, name, None, 0)
+    assert examples.examples, f"{name} has no example: write a short one under 'Examples' in its docstring"
+    told = []
+    doctest.DocTestRunner(optionflags=ROUGH).run(examples, out=told.append)
+    assert not told, "".join(told)
+
+
+def test_all_public_names_are_found():
+    assert {"WMF", "Recommender.recommend", "Dataset.from_tables", "splits.make", "sources.load", "DataError"} <= set(PUBLIC)
+    assert not [name for name in PUBLIC if name.startswith("WMF.") and name != "WMF.paper"]
