@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = {".ci", "benchmarks", "campaign", "docker", "docs", "examples", "src", "tests"}
+FOLDERS = {".ci", "benchmarks", "campaign", "docker", "docs", "examples", "locked", "src", "tests"}
 FILES = {
     ".dockerignore", ".gitattributes", ".gitignore", ".pre-commit-config.yaml", "CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE",
     "Makefile", "README.md", "SECURITY.md", "compose.yaml", "pyproject.toml",
