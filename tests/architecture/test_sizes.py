@@ -30,7 +30,6 @@ LEFT_FUNCTIONS = {
     # data
     "dualnet.data.check": ["check_dataset", "check_split"],
     "dualnet.data.protocols.files": ["from_files"],
-    "dualnet.data.tables": ["dataset_from_tables"],
     # models
     "dualnet.models.dualnet": ["__init__"],
     "dualnet.models.updating": ["_update_now"],

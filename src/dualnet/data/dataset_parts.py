@@ -48,7 +48,8 @@ class _Events:
         """Return some of the events."""
         if mask.all():
             return self
-        weights, times = (None if values is None else values[mask] for values in (self.weights, self.times))
+        weights = None if self.weights is None else self.weights[mask]
+        times = None if self.times is None else self.times[mask]
         return _Events(self.users.take(mask), self.items.take(mask), self.kinds[mask], weights, times)
 
 

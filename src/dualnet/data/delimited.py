@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from ..errors import DataError, DualNetWarning, UsageError
 from .delimited_arrow import rows_by_arrow
-from .delimited_rows import UNQUOTED_TAB, Dialect, QuoteError, batches_of, rows_of
+from .delimited_rows import UNQUOTED_TAB, Dialect, Lines, QuoteError, batches_of, rows_of
 from .text_files import head_of, lines_of, refuse_grouped
 
 SAMPLE = 20  # lines that tell the separator
@@ -102,7 +102,7 @@ class _File:
         return Dialect(separator or self.separator, self.form.comment, escape)
 
 
-def read_delimited(data: bytes, path: Path, suffix: str, form: TableForm = STANDARD) -> tuple[pa.Table, Sequence[int]]:
+def read_delimited(data: bytes, path: Path, suffix: str, form: TableForm = STANDARD) -> tuple[pa.Table, Lines]:
     """Return a text table, all of whose columns are text, and the line of each row.
 
     Arrow reads the file, unless it is written in a way that Arrow does not know, or in which it would miss a fault: then
@@ -137,7 +137,7 @@ def read_delimited(data: bytes, path: Path, suffix: str, form: TableForm = STAND
     return table, lines
 
 
-_Found = tuple[pa.Table, Sequence[int], list[str]]  # with the names of a header that was left out
+_Found = tuple[pa.Table, Lines, list[str]]  # with the names of a header that was left out
 
 
 def _described(data: bytes, path: Path, suffix: str, form: TableForm) -> _File:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from .delimited_rows import LONGEST_CELL, Dialect
+from .delimited_rows import LONGEST_CELL, Dialect, Lines
 
 BLOCK = 2**22  # bytes that Arrow reads at a time; no row may be longer
 STEP = 2**22  # bytes whose quotes are looked at together
@@ -17,9 +17,7 @@ STAND_IN = b"\x01"  # for a separator of several bytes, which Arrow does not kno
 QUOTE, NEWLINE, RETURN = b'"\n\r'
 
 
-def rows_by_arrow(
-    data: bytes, start: int, header: Sequence[str], dialect: Dialect, line: int
-) -> tuple[pa.Table, Sequence[int]] | None:
+def rows_by_arrow(data: bytes, start: int, header: Sequence[str], dialect: Dialect, line: int) -> tuple[pa.Table, Lines] | None:
     """Return rows as a table of text and the line of each, None where Arrow might read them in another way, or fails.
 
     Parameters
@@ -103,7 +101,7 @@ def _quotes(data: bytes, start: int) -> Iterator[tuple[NDArray[np.int64], NDArra
         yield marks, before.astype(np.uint8), after.astype(np.uint8)
 
 
-def _lines(data: bytes, start: int, n_rows: int, line: int, quoted: bool) -> Sequence[int] | None:
+def _lines(data: bytes, start: int, n_rows: int, line: int, quoted: bool) -> Lines | None:
     """Return the line on which each row ends, None where they are not as many as the rows."""
     n_lines = data.count(b"\n", start) + (not data.endswith(b"\n"))
     if n_lines == n_rows:
@@ -129,4 +127,4 @@ def _lines(data: bytes, start: int, n_rows: int, line: int, quoted: bool) -> Seq
     if last_end + 1 < len(body) and body[last_end + 1 :].tobytes() != b"\r":
         found.append(np.array([done + line]))
     lines = np.concatenate(found) if found else np.empty(0, np.int64)
-    return lines if len(lines) == n_rows else None  # type: ignore[return-value]
+    return lines if len(lines) == n_rows else None

@@ -18,6 +18,7 @@ LONGEST_CELL = 2**20  # characters
 UNQUOTED_TAB = "\t unquoted"
 BATCH = 2**16  # rows that are held as Python strings
 
+Lines = Sequence[int] | NDArray[np.int64]  # the line of each row
 Row = tuple[int, list[str]]  # the line that it ends on, and its cells
 
 

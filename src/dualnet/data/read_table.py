@@ -16,6 +16,7 @@ from ..errors import DataError, UsageError
 from ..typed_values import path_of
 from .arrow_check import checked_table
 from .delimited import STANDARD, TEXT_SUFFIXES, TableForm, read_delimited
+from .delimited_rows import Lines
 from .frames import as_halved, cells_of, is_halved, is_mixed, table_of, to_arrow
 from .json_lines import SUFFIXES as JSON_SUFFIXES
 from .json_lines import read_json
@@ -52,7 +53,7 @@ class LoadedTable:
 
     table: pa.Table
     name: str
-    lines: Sequence[int] | None = None
+    lines: Lines | None = None
     parts: tuple[LoadedTable, ...] = ()
     has_fields: bool = False
 

@@ -114,8 +114,8 @@ class TableSpec:
     def content(self) -> ContentSpec:
         """The content columns of the items by kind."""
         return ContentSpec(
-            text=self.text, tags=self.tags, categories=self.categories, numbers=self.numbers, vectors=tuple(self.vectors),
-            bags=tuple(self.bags or ()), images=self.images, image_model=self.image_model, text_encoder=self.text_encoder,
+            text=tuple(self.text), tags=tuple(self.tags), categories=tuple(self.categories), numbers=tuple(self.numbers),
+            vectors=tuple(self.vectors), bags=tuple(self.bags or ()), images=tuple(self.images), image_model=self.image_model, text_encoder=self.text_encoder,
             tokenizer=tokenizer_name(self.tokenizer), stop_words=stop_words_of(self.stop_words),
             token_pattern=self.token_pattern, title=self.title,
         )  # fmt: skip
@@ -129,7 +129,7 @@ class TableSpec:
     @property
     def user_content(self) -> ContentSpec:
         """The columns of the users by kind."""
-        return ContentSpec(categories=self.user_categories, numbers=self.user_numbers)
+        return ContentSpec(categories=tuple(self.user_categories), numbers=tuple(self.user_numbers))
 
     def form(self, column_names: Names) -> TableForm:
         """Return how a text table with columns of these names is written."""
