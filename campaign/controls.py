@@ -58,22 +58,23 @@ class Control:
 
 def _no_sync() -> None:
     """No synchronisation before a rename: a power cut leaves names of empty files."""
-    from dualnet.data import durable
+    from dualnet import files
 
-    vars(durable).update(sync=lambda path: None, sync_tree=lambda path: None)
+    vars(files).update(sync=lambda path: None, sync_tree=lambda path: None)
 
 
 def _no_sync_of_names() -> None:
     """What was written is synchronised, but the names are not: what was said to be done is lost."""
-    from dualnet.data import durable
+    from dualnet import files
 
-    real = durable.sync
-    vars(durable)["sync"] = lambda path: None if Path(path).is_dir() else real(path)
+    real = files.sync
+    vars(files)["sync"] = lambda path: None if Path(path).is_dir() else real(path)
 
 
 def _in_place() -> None:
     """Files are written where they are, and folders made anew where they are."""
-    from dualnet.data import replaced_folder, write_table, write_text
+    from dualnet import files
+    from dualnet.data import write_table
     from dualnet.train import checkpoint
 
     @contextmanager
@@ -87,7 +88,7 @@ def _in_place() -> None:
         target.mkdir(parents=True)
         yield target
 
-    for module in (replaced_folder, write_table, write_text, checkpoint):
+    for module in (files, write_table, checkpoint):
         for name, writer in (("new_file", file), ("new_folder", folder)):
             if name in vars(module):
                 vars(module)[name] = writer
@@ -95,9 +96,9 @@ def _in_place() -> None:
 
 def _never_swept() -> None:
     """What a killed writer left stays for ever."""
-    from dualnet.data import durable
+    from dualnet import files
 
-    vars(durable)["sweep"] = lambda target: None
+    vars(files)["sweep"] = lambda target: None
 
 
 def _raw_errors() -> None:
@@ -112,9 +113,10 @@ def _raw_errors() -> None:
 
 def _swallowed() -> None:
     """A table that could not be written is no error."""
-    from dualnet.data import durable, write_table
+    from dualnet import files
+    from dualnet.data import write_table
 
-    real = durable.new_file
+    real = files.new_file
 
     @contextmanager
     def file(target: Path) -> Iterator[Path]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from .data.open_input import read_regular, reading
-from .data.write_text import write_text
 from .errors import DataError, UsageError, nearest
+from .files import write_text
 from .models.registry import MODELS, create, model_class
 
 LARGEST_CONFIG = 2**18  # bytes; a person wrote it

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import dualnet
+from dualnet import files
 from dualnet.cli import main
-from dualnet.data import durable
 from dualnet.data.read_table import read_table
 from dualnet.data.split_files import load_split
 from dualnet.data.synthetic import blocks_world
@@ -16,7 +16,7 @@ from dualnet.data.tables import dataset_tables, write_table
 from dualnet.train.checkpoint import save_checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
-CALLS = [(os, name) for name in ("rename", "replace", "fsync", "unlink", "rmdir", "mkdir")] + [(durable, "_swap")]
+CALLS = [(os, name) for name in ("rename", "replace", "fsync", "unlink", "rmdir", "mkdir")] + [(files, "_swap")]
 
 
 class Killed(BaseException):
@@ -165,9 +165,9 @@ def test_a_kill_at_any_point_leaves_the_old_or_the_new(world, tmp_path, monkeypa
 
 def test_what_another_writer_writes_is_not_swept(tmp_path):
     target = tmp_path / "model"
-    with durable.new_folder(target) as first:
+    with files.new_folder(target) as first:
         (first / "a").write_text("1")
-        with durable.new_folder(target) as second:
+        with files.new_folder(target) as second:
             (second / "a").write_text("2")
             assert first.is_dir()
         assert first.is_dir()
@@ -182,10 +182,10 @@ def test_a_system_without_exchange_is_mended_by_the_next_writer(tmp_path, monkey
     def none(*given):
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr(durable, "_swap", none)
+    monkeypatch.setattr(files, "_swap", none)
     target = tmp_path / "model"
     for text in ("old", "middle"):
-        with durable.new_folder(target) as new:
+        with files.new_folder(target) as new:
             (new / "a").write_text(text)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     with monkeypatch.context() as patch:
@@ -201,9 +201,9 @@ def test_a_system_without_exchange_is_mended_by_the_next_writer(tmp_path, monkey
             return result
 
         patch.setattr(Path, "rename", rename)
-        with pytest.raises(Killed), durable.new_folder(target) as new:
+        with pytest.raises(Killed), files.new_folder(target) as new:
             (new / "a").write_text("new")
-    durable.sweep(target)
+    files.sweep(target)
     assert (target / "a").read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 

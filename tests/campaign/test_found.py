@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dualnet.data import durable, split_files
+from dualnet import files
+from dualnet.data import split_files
 from dualnet.data.protocols.in_matrix import citeulike2
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import ResourceError
@@ -85,7 +86,7 @@ def test_the_log_of_earlier_phases_stays_where_the_new_one_cannot_be_written(tmp
     line = '{"phase": "pretrain", "epoch": 1}\n'
     path.write_text(line + '{"phase": "train", "epo')
     with monkeypatch.context() as patch:
-        patch.setattr(durable, "sync", lambda path: (_ for _ in ()).throw(FULL))
+        patch.setattr(files, "sync", lambda path: (_ for _ in ()).throw(FULL))
         with pytest.raises(ResourceError):
             EpochLog(path, "train", []).__enter__()
     assert path.read_text().startswith(line)
@@ -105,8 +106,8 @@ def test_a_split_on_a_full_disk_is_an_error_of_ours(tmp_path, monkeypatch):
 
 
 def test_each_folder_that_is_made_is_on_the_disk_by_name(tmp_path, monkeypatch):
-    synced, real = [], durable.sync
-    monkeypatch.setattr(durable, "sync", lambda path: (synced.append(path), real(path)))
-    with durable.new_file(tmp_path / "a" / "b" / "file") as file:
+    synced, real = [], files.sync
+    monkeypatch.setattr(files, "sync", lambda path: (synced.append(path), real(path)))
+    with files.new_file(tmp_path / "a" / "b" / "file") as file:
         file.write_text("x")
     assert {tmp_path, tmp_path / "a", tmp_path / "a" / "b"} <= set(synced)

@@ -10,9 +10,8 @@ import signal
 import numpy as np
 import pytest
 
-from dualnet import load
+from dualnet import files, load
 from dualnet.cli import main
-from dualnet.data import durable
 from dualnet.data.synthetic import blocks_world
 from dualnet.data.tables import dataset_tables, write_table
 from dualnet.models.base import Recommender
@@ -288,7 +287,7 @@ def test_a_swap_that_fails_puts_the_old_run_back(capsys, folder, tmp_path, monke
     def fail(*given):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(durable, "_swap", fail)
+    monkeypatch.setattr(files, "_swap", fail)
     code, _, err = call(capsys, run, *new(folder), "--overwrite")
     assert code == 6
     assert "No space left" in err

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 from scipy.sparse import csr_array, issparse
 
 from ..errors import DataError, UsageError
+from ..files import replaced_folder
 from ..ids import IdMap
 from ..typed_values import path_of
 from .arrow_check import checked_table
@@ -25,7 +26,6 @@ from .entry_check import check_matrix
 from .featurizers.sentences import find_model
 from .interactions import Interactions
 from .other_events import OtherEvents
-from .replaced_folder import replaced_folder
 from .tasks import RankingTask, Split, Validation
 from .tensor_file import write_tensors
 from .trusted_paths import refuse_path, trusts_paths

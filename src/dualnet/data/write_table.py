@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import ResourceError, UsageError
+from ..files import new_file
 from ..typed_values import path_of
-from .durable import new_file
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs cells that start so
 

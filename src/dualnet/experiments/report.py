@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from ..data.write_text import write_text
+from ..files import write_text
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #111827; --paper: #ffffff; --soft: #f3f4f6; --line: #d1d5db; --best: #065f46; }

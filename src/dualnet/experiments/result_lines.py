@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from ..data.write_text import write_text
 from ..errors import DataError, ResourceError
+from ..files import NoLocksError, lock, write_text
 
 Record = dict[str, Any]
 
@@ -89,7 +88,7 @@ def locked(path: Path) -> Iterator[None]:
     except OSError as error:
         raise ResourceError(f"cannot write {path}: {error.strerror or error}; choose another --out") from error
     with handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        _lock(handle, path, wait=True)
         yield
 
 
@@ -117,9 +116,13 @@ def claimed(folder: Path, name: str) -> Iterator[bool]:
     except OSError as error:
         raise ResourceError(f"cannot write {folder}: {error.strerror or error}; choose another --out") from error
     with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
+        yield _lock(handle, folder, wait=False)
+
+
+def _lock(handle: IO[str], path: Path, *, wait: bool) -> bool:
+    try:
+        return lock(handle.fileno(), wait=wait)
+    except NoLocksError as error:
+        raise ResourceError("a file of results needs a system with file locks (Linux, macOS)") from error
+    except OSError as error:
+        raise ResourceError(f"cannot lock {path}: {error.strerror or error}; choose another --out") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -169,6 +168,7 @@ def measure(
         report = Report(
             [TaskResult(t.name, t.candidate_set, len(t.candidates), reason=fitted.reason) for t in every], tuple(at)
         )
+    peak = peak_rss_mb()
     return [
         (
             {
@@ -187,7 +187,7 @@ def measure(
                 "users": result.n_users,
                 "fit_seconds": round(fitted.seconds, 3),
                 "score_seconds": round(result.seconds, 3),
-                "peak_rss_mb": round(peak_rss_mb(), 1),
+                "peak_rss_mb": None if peak is None else round(peak, 1),
                 "params": fitted.model.n_parameters if fitted.reason is None else None,
                 "reason": result.reason,
                 **({"first_ten": result.first_ten} if result.is_served else {}),
@@ -198,13 +198,17 @@ def measure(
     ]
 
 
-def peak_rss_mb() -> float:
-    """Return the largest resident size of this process so far, in MB (2^20 bytes)."""
+def peak_rss_mb() -> float | None:
+    """Return the largest resident size of this process so far, in MB (2^20 bytes), None where the system does not tell (Windows)."""
     status = Path("/proc/self/status")
     if status.exists():  # Linux also counts what the parent used in ru_maxrss
         for line in status.read_text(encoding="ascii").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 2**10
+    try:
+        import resource
+    except ImportError:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 

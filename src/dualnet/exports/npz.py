@@ -15,8 +15,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from ..data.durable import new_file
 from ..errors import DataError, ResourceError, UsageError
+from ..files import new_file
 from ..typed_values import path_of
 from .source import VectorSource
 

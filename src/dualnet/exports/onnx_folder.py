@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..data.features import Featurizer
-from ..data.replaced_folder import replaced_folder
 from ..errors import CapabilityError, UsageError, optional_package
+from ..files import replaced_folder
 from ..models.base import Recommender
 from ..models.level_model import LevelModel
 from ..typed_values import path_of

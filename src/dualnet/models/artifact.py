@@ -25,10 +25,10 @@ from ..data.content import Content, ContentSpec, Matrix
 from ..data.features import Featurizer
 from ..data.open_input import read_regular, reading
 from ..data.other_events import OtherEvents
-from ..data.replaced_folder import replaced_folder
 from ..data.space import ItemSpace
 from ..data.trusted_paths import trusts_paths
 from ..errors import ArtifactError, DataError, UsageError
+from ..files import replaced_folder
 from ..ids import IdMap
 from ..typed_values import path_of
 from .core import Core

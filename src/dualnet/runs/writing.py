@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DualNetError, ResourceError, TrainingError, TrainingInterruptedError, UsageError
+from ..files import exchange, lock, sweep, sync, sync_tree
 from .folder import NAME, EventColumns, read_model_name, write_run_file
 
 if TYPE_CHECKING:
@@ -46,24 +47,19 @@ def alone(target: Path, busy: Exception) -> Iterator[None]:
 
 def locked(target: Path, busy: Exception) -> int | None:
     """Return the descriptor of a folder that is locked as long as it is open, None where there are no such locks."""
-    try:
-        import fcntl
-    except ImportError:
-        return None
     while True:
         descriptor = os.open(target, os.O_RDONLY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = lock(descriptor)
             # replaced between opening and locking: what is locked is no longer the run
-            if os.path.samestat(os.fstat(descriptor), target.stat()):
+            if ours and os.path.samestat(os.fstat(descriptor), target.stat()):
                 return descriptor
-        except BlockingIOError:
-            os.close(descriptor)
-            raise busy from None
         except OSError:
             os.close(descriptor)
             return None
         os.close(descriptor)
+        if not ours:
+            raise busy
 
 
 def mend(target: Path) -> None:
@@ -72,8 +68,6 @@ def mend(target: Path) -> None:
     Earlier versions put a whole run in the place of another, in several steps: one that was killed between them left the run, or
     what others keep in it such as the state of a server, under ``.RUN.PID.old``.
     """
-    from ..data.durable import sweep
-
     shutil.rmtree(target / STAGED, ignore_errors=True)
     for former in sorted(target.parent.glob(f".{target.name}.*.old")):
         if not former.is_dir() or not (former / NAME).is_file():
@@ -238,8 +232,6 @@ def put_in_place(model: Recommender, staged: Path, target: Path, metrics: dict[s
     ResourceError
         If it cannot be written.
     """
-    from ..data.durable import exchange, sync, sync_tree
-
     try:
         if not target.exists():
             model.save(staged / "model", metrics=metrics)

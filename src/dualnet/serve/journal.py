@@ -15,8 +15,8 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
-from ..data.durable import make_folder, sync
 from ..errors import DataError, ResourceError, UsageError
+from ..files import NoLocksError, lock, make_folder, sync
 
 FILE = "journal.jsonl"
 LOCK = "lock"
@@ -264,14 +264,13 @@ def _is_whole(line: bytes) -> bool:
 
 
 def _locked(folder: Path) -> IO[bytes]:
-    try:
-        import fcntl
-    except ImportError as error:  # no such locks there, and no way to be alone
-        raise UsageError("a state folder needs a system with file locks (Linux, macOS); serve without --state") from error
     handle = (folder / LOCK).open("ab")
     try:
-        fcntl.flock(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        alone = lock(handle.fileno())
+    except NoLocksError as error:  # no way to be alone there
         handle.close()
-        raise UsageError(f"state folder {folder} is in use by another server; give each its own with --state") from None
+        raise UsageError("a state folder needs a system with file locks (Linux, macOS); serve without --state") from error
+    if not alone:
+        handle.close()
+        raise UsageError(f"state folder {folder} is in use by another server; give each its own with --state")
     return handle

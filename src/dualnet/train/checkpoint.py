@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as format_tensors
 
-from ..data.durable import new_folder
 from ..errors import DualNetWarning, ResourceError, UsageError
+from ..files import NoLocksError, lock, new_folder
 
 KEEP_LAST = 2
 TENSORS, STATE, MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
@@ -151,21 +151,21 @@ def sole_writer(folder: Path) -> Iterator[None]:
         If another process holds it, the folder cannot be made, or the system has no file locks (Windows).
     """
     try:
-        import fcntl
-    except ImportError as error:  # no such locks there, and no way to be alone
-        raise ResourceError("checkpoints need a system with file locks (Linux, macOS); train without them") from error
-    try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = (folder / ".lock").open("w")
     except OSError as error:
         raise ResourceError(f"cannot use {folder} for checkpoints: {error.strerror or error}; choose another folder") from error
     with handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = lock(handle.fileno())
+        except NoLocksError as error:  # no way to be alone there
+            raise ResourceError("checkpoints need a system with file locks (Linux, macOS); train without them") from error
         except OSError as error:
             raise ResourceError(
-                f"another run is writing checkpoints in {folder}; wait for it or choose another folder"
+                f"cannot lock {folder} for checkpoints: {error.strerror or error}; choose another folder"
             ) from error
+        if not alone:
+            raise ResourceError(f"another run is writing checkpoints in {folder}; wait for it or choose another folder")
         for leftover in (*folder.glob(".tmp-*"), *folder.glob(".step-*")):  # of a writer that was killed: we are alone here
             shutil.rmtree(leftover, ignore_errors=True)
         yield

@@ -14,8 +14,8 @@ from typing import IO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from ..data.write_text import write_text
 from ..errors import ResourceError
+from ..files import write_text
 from .batches import DualBatch
 from .tracking.tracker import Tracker
 

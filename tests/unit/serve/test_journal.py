@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import dualnet
-from dualnet.data import durable
+from dualnet import files
 from dualnet.errors import DataError, ResourceError, UsageError
 from dualnet.serve import journal as module
 from dualnet.serve.journal import FILE, Journal
@@ -196,7 +196,7 @@ def test_after_a_compaction_whose_folder_is_not_synchronised_nothing_is_acknowle
 
 def test_new_folders_are_synchronised_with_those_above_them(tmp_path, monkeypatch):
     plain, seen = module.sync, []
-    for place in (module, durable):
+    for place in (module, files):
         monkeypatch.setattr(place, "sync", lambda folder: (seen.append(folder), plain(folder)))
     read(tmp_path / "a" / "b")
     assert set(seen) == {tmp_path, tmp_path / "a", tmp_path / "a" / "b"}

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from ...errors import ResourceError, UsageError
-from ..durable import sync
+from ...files import sync
 
 CHUNK = 256 * 1024
 LARGEST_DOWNLOAD = 2 * 2**30

@@ -9,8 +9,8 @@ import tarfile
 from pathlib import Path
 
 from ...errors import DataError, ResourceError
+from ...files import new_folder
 from ..cache import cache_folder
-from ..durable import new_folder
 
 PICTURE = re.compile(r"[\w-]+/(\d{1,9})\.(jpe?g|png)", re.ASCII | re.IGNORECASE)
 LARGEST_PICTURE = 8 * 2**20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...data.write_text import write_text
+from ...files import write_text
 from ..report import ReportPage
 from ..studies.cells import Study
 from .sections import Entry, Picture, Table

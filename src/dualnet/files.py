@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, also after a kill or a power cut: the one way in which we write.
+"""Files and folders that appear whole or not at all, also after a kill or a power cut, and locks: the one way in which we write.
 
 What is written stands beside its place under a name of its own, ``.NAME.TOKEN.tmp``, and is locked while its writer lives. When
 all of it is on the disk it takes its place in one step, and what was there before is removed. So a kill at any moment leaves the
@@ -16,9 +16,101 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .errors import ResourceError
+
 WRITING, WHOLE, FORMER = ".tmp", ".new", ".old"
 _EXCHANGE, _HERE = 2, -100  # RENAME_EXCHANGE and AT_FDCWD of Linux
 _UNKNOWN = (errno.ENOSYS, errno.EINVAL, errno.EXDEV, errno.ENOTSUP, errno.EPERM)
+
+
+class NoLocksError(OSError):
+    """The system has no file locks (Windows)."""
+
+
+def lock(descriptor: int, *, wait: bool = False) -> bool:
+    """Lock an open file or folder until it is closed; the lock ends with the process, however that ends.
+
+    Parameters
+    ----------
+    descriptor : int
+        The open file or folder.
+    wait : bool
+        Whether to wait for another process that holds the lock.
+
+    Returns
+    -------
+    bool
+        Whether the lock is ours; False if another process holds it.
+
+    Raises
+    ------
+    NoLocksError
+        If the system has no file locks (Windows).
+    OSError
+        If this file cannot be locked, as on some network file systems.
+    """
+    try:
+        import fcntl
+    except ImportError as error:
+        raise NoLocksError(errno.ENOSYS, "the system has no file locks") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
+
+
+def write_text(path: Path, text: str, remedy: str = "choose another place") -> Path:
+    """Replace a text file, and make its folder if need be; several processes may do so at a time.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    text : str
+        All of it, written as UTF-8.
+    remedy : str
+        What to do if it cannot be written, for the error text.
+
+    Raises
+    ------
+    ResourceError
+        If it cannot be written; the former file stays, and nothing else is left behind.
+    """
+    try:
+        with new_file(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ResourceError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error
+    return path
+
+
+@contextmanager
+def replaced_folder(target: Path, what: str) -> Iterator[Path]:
+    """Give a folder to write into, and put it in the place of another when all is written; see `new_folder`.
+
+    Parameters
+    ----------
+    target : Path
+        Where the folder is to be; what is there is kept until the new one is whole and on the disk.
+    what : str
+        For the text of an error, such as ``the model to ``.
+
+    Yields
+    ------
+    Path
+        An empty folder beside the target.
+
+    Raises
+    ------
+    ResourceError
+        If it cannot be written; nothing is left behind.
+    """
+    try:
+        with new_folder(target) as temporary:
+            yield temporary
+    except OSError as error:
+        raise ResourceError(f"cannot write {what}{target}: {error.strerror or error}; choose another place") from error
 
 
 @contextmanager
@@ -185,10 +277,8 @@ def _held(path: Path, flags: int) -> Iterator[None]:
     """Hold a lock on what is being written, by which others see that its writer lives."""
     descriptor = os.open(path, flags, 0o666)
     try:
-        with contextlib.suppress(ImportError, OSError):
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with contextlib.suppress(OSError):
+            lock(descriptor)
         yield
     finally:
         os.close(descriptor)
@@ -197,18 +287,15 @@ def _held(path: Path, flags: int) -> Iterator[None]:
 def _is_dead(path: Path) -> bool:
     """Return whether nobody writes there any more; False where that cannot be known."""
     try:
-        import fcntl
-
         descriptor = os.open(path, os.O_RDONLY)
-    except (ImportError, OSError):
+    except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock(descriptor)
     except OSError:
         return False
     finally:
         os.close(descriptor)
-    return True
 
 
 def _swap(first: Path, second: Path) -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dualnet.data import write_text as module
-from dualnet.data.write_text import write_text
+from dualnet import files as module
 from dualnet.errors import ResourceError
+from dualnet.files import write_text
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):
