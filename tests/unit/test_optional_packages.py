@@ -1,10 +1,13 @@
 """A package that is missing is named with the way to install it; any other failing import says what it is."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import dualnet
 from dualnet import ResourceError, RunOptions, create
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import optional_package
@@ -66,3 +69,13 @@ def test_a_system_without_file_locks_trains_without_checkpoints(monkeypatch, tmp
     assert create("dualnet", **small).fit(WORLD).training_.epoch == 1
     with pytest.raises(ResourceError, match="checkpoints need a system with file locks"):
         create("dualnet", **small).fit(WORLD, run=RunOptions(checkpoint=tmp_path))
+
+
+@pytest.mark.parametrize("path", sorted(Path(dualnet.__file__).parent.rglob("*.py")), ids=lambda path: path.stem)
+def test_no_import_error_is_called_a_missing_package_unseen(path):
+    """What may be missing is said with `optional_package`, which looks at the name."""
+    text = path.read_text()
+    handlers = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ExceptHandler) and node.type is not None]
+    for node in handlers:
+        if "ImportError" in ast.unparse(node.type):
+            assert "MissingExtraError" not in ast.unparse(node), f"{path}, line {node.lineno}"

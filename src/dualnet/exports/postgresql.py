@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, LiteralString
 
 from .. import __version__
-from ..errors import DataError, MissingExtraError, ResourceError, UsageError
+from ..errors import DataError, ResourceError, UsageError, optional_package
 from .postgresql_connection import connect
 from .source import Layout, VectorBlock, VectorSource
 
@@ -63,11 +63,10 @@ def write_postgresql(
     ResourceError
         If the database cannot be reached or lacks pgvector; nothing is written.
     """
-    try:
+    purpose = "writing to PostgreSQL"
+    with optional_package("psycopg", "export", purpose), optional_package("pgvector", "export", purpose):
         import pgvector.psycopg  # noqa: F401
         import psycopg
-    except ImportError as error:
-        raise MissingExtraError(error.name or "psycopg", "export", "writing to PostgreSQL") from error
     name = _parts(table)
     _check_lengths(source.layout, index)
     with connect(url_variable, environment) as connection:

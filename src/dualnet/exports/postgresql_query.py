@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MissingExtraError, UsageError
+from ..errors import UsageError, optional_package
 from ..ids import Key
 from .source import Layout, VectorBlock
 
@@ -41,10 +41,8 @@ def nearest_query(layout: Layout, table: str, *, titles: bool = True, candidates
     UsageError
         If there are fewer than one candidates.
     """
-    try:
+    with optional_package("psycopg", "export", "asking PostgreSQL"):
         from psycopg import sql
-    except ImportError as error:
-        raise MissingExtraError("psycopg", "export", "asking PostgreSQL") from error
 
     if candidates is not None and candidates < 1:
         raise UsageError(f"candidates={candidates} must be at least 1")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DataError, MissingExtraError, ResourceError, UsageError, nearest, optional_package
+from ...errors import DataError, ResourceError, UsageError, nearest, optional_package
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -194,12 +194,14 @@ def load_network(name: str, path: Path, settings: str) -> tuple[Any, Any, Any]:
         If the file does not hold its weights.
     """
     try:
-        import timm
-        import timm.data
-        import torch
-        from safetensors.torch import load_file
-    except ImportError as error:
-        raise MissingExtraError("timm", "image-models", f"the network {name}") from error
+        with (
+            optional_package("timm", "image-models", f"the network {name}"),
+            optional_package("torch", "image-models", f"the network {name}"),
+        ):
+            import timm
+            import timm.data
+            import torch
+            from safetensors.torch import load_file
     except RuntimeError as error:
         raise ResourceError(f"timm does not start: {error}; install the torchvision that belongs to your torch") from error
     if name not in timm.list_models():

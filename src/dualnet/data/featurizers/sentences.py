@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DataError, MissingExtraError, ResourceError
+from ...errors import DataError, ResourceError, optional_package
 from ...ids import Rows
 from ..cache import cache_key
 from ..content import Content
@@ -86,12 +86,14 @@ def load_model(folder: Path, settings: str) -> Any:
         If it cannot be loaded.
     """
     check_sentence_folder(folder)
-    try:
+    purpose = "encoding text with a sentence model"
+    with (
+        optional_package("sentence-transformers", "sentences", purpose, module="sentence_transformers"),
+        optional_package("torch", "sentences", purpose),
+    ):
         import torch
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
-    except ImportError as error:
-        raise MissingExtraError("sentence-transformers", "sentences", "encoding text with a sentence model") from error
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:

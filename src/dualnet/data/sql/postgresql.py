@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ...errors import DataError, MissingExtraError, ResourceError, UsageError
+from ...errors import DataError, ResourceError, UsageError, optional_package
 from .address import Address
 from .columns import table_of_rows
 from .driver import BATCH, Values, too_slow
@@ -48,11 +48,9 @@ def open_postgresql(address: Address, timeout: float | None) -> Iterator[Postgre
     ResourceError
         If no connection can be made; host and database are named, the password never.
     """
-    try:
+    with optional_package("psycopg", "sql", "reading from PostgreSQL"):
         import psycopg
         from psycopg.conninfo import conninfo_to_dict
-    except ImportError as error:
-        raise MissingExtraError("psycopg", "sql", "reading from PostgreSQL") from error
     try:
         given = conninfo_to_dict(address.url)
     except psycopg.Error:  # its text may hold parts of the password

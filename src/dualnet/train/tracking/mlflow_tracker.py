@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import MissingExtraError
+from ...errors import optional_package
 from .tracker import Status, as_text
 
 EXPERIMENT = "dualnet"
@@ -42,7 +42,11 @@ class MlflowTracker:
     def __init__(self, uri: str, name: str) -> None:
         for variable, value in SETTINGS.items():
             os.environ.setdefault(variable, value)
-        try:
+        with (
+            optional_package("mlflow-skinny", "track", "tracking with MLflow", module="mlflow"),
+            optional_package("alembic", "track", "tracking with MLflow"),
+            optional_package("sqlalchemy", "track", "tracking with MLflow"),
+        ):
             from mlflow import MlflowClient
 
             if "://" in uri and not uri.startswith(("http", "file")):
@@ -51,8 +55,6 @@ class MlflowTracker:
                 import sqlalchemy  # noqa: F401
 
                 databases.MAX_RETRY_COUNT = DATABASE_RETRIES  # there is no setting for it
-        except ImportError as error:
-            raise MissingExtraError(error.name or "mlflow-skinny", "track", "tracking with MLflow") from error
         logging.getLogger("mlflow").setLevel(logging.ERROR)  # it tells of every table it makes, and of every attempt to connect
         logging.getLogger("alembic").setLevel(logging.WARNING)
         self._make, self.uri, self.name = MlflowClient, uri, name
