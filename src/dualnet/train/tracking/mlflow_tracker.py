@@ -43,7 +43,7 @@ class MlflowTracker:
         for variable, value in SETTINGS.items():
             os.environ.setdefault(variable, value)
         with (
-            optional_package("mlflow-skinny", "track", "tracking with MLflow", module="mlflow"),
+            optional_package("mlflow", "track", "tracking with MLflow"),
             optional_package("alembic", "track", "tracking with MLflow"),
             optional_package("sqlalchemy", "track", "tracking with MLflow"),
         ):
