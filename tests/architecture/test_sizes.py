@@ -20,13 +20,6 @@ APART = {
 
 # what is still to be mended, by the folder that it is in
 LEFT_FUNCTIONS = {
-    # cli
-    "dualnet.cli.export": ["export"],
-    "dualnet.cli.fit": ["fit"],
-    "dualnet.cli.plan": ["plan"],
-    "dualnet.cli.recommend": ["recommend"],
-    "dualnet.cli.reproduce": ["reproduce"],
-    "dualnet.cli.serve": ["serve"],
     # data
     "dualnet.data.check": ["check_dataset", "check_split"],
     "dualnet.data.protocols.files": ["from_files"],
@@ -38,8 +31,6 @@ LEFT_FUNCTIONS = {
     "dualnet.serve.http.routes_recommend": ["add_routes"],
 }
 LEFT_MODULES = {
-    # cli
-    "dualnet.cli.help",
     # data
     "dualnet.data.candidate_files",
     "dualnet.data.check_values",
@@ -48,8 +39,6 @@ LEFT_MODULES = {
     "dualnet.data.tensor_file",
     # experiments
     "dualnet.experiments.studies.parameters",
-    # exports
-    "dualnet.exports.overlap",
     # models
     "dualnet.models.fit_arguments",
     # serve
