@@ -23,10 +23,8 @@ LEFT_FUNCTIONS = {
     # data
     "dualnet.data.check": ["check_dataset", "check_split"],
     "dualnet.data.protocols.files": ["from_files"],
-    "dualnet.data.tables": ["dataset_from_tables"],
     # models
     "dualnet.models.dualnet": ["__init__"],
-    "dualnet.models.updating": ["_update_now"],
     # serve
     "dualnet.serve.http.routes_recommend": ["add_routes"],
 }
@@ -37,19 +35,12 @@ LEFT_MODULES = {
     "dualnet.data.nested",
     "dualnet.data.progress",
     "dualnet.data.tensor_file",
-    # experiments
-    "dualnet.experiments.studies.parameters",
-    # models
-    "dualnet.models.fit_arguments",
     # serve
     "dualnet.serve.comparison",
     "dualnet.serve.http.request_ids",
     "dualnet.serve.http.routes_model",
     "dualnet.serve.item_map",
     "dualnet.serve.summary",
-    # train
-    "dualnet.train.gram_memory",
-    "dualnet.train.leave_one_out",
 }
 
 

@@ -48,7 +48,7 @@ def explain(
     from typing import cast
 
     from ..errors import UnknownIdError
-    from ..models.explanation import Method
+    from ..models.explain.explanation import Method
     from ..models.registry import load
     from ..retrieval.unknown_ids import check_unknown
 
