@@ -24,7 +24,7 @@ _PUBLIC = {
     "DualNetError": "errors",
     "DualNetWarning": "errors",
     "EASE": "models.ease",
-    "Explanation": "models.explanation",
+    "Explanation": "models.explain.explanation",
     "Fusion": "models.fusion",
     "IdMap": "ids",
     "Interactions": "data.interactions",
@@ -146,7 +146,7 @@ if TYPE_CHECKING:
     from .models.coupled import Coupled
     from .models.dualnet import DualNet
     from .models.ease import EASE
-    from .models.explanation import Explanation
+    from .models.explain.explanation import Explanation
     from .models.fusion import Fusion
     from .models.neighbours import ItemKNN
     from .models.popularity import Popularity

@@ -20,46 +20,27 @@ APART = {
 
 # what is still to be mended, by the folder that it is in
 LEFT_FUNCTIONS = {
-    # cli
-    "dualnet.cli.export": ["export"],
-    "dualnet.cli.fit": ["fit"],
-    "dualnet.cli.plan": ["plan"],
-    "dualnet.cli.recommend": ["recommend"],
-    "dualnet.cli.reproduce": ["reproduce"],
-    "dualnet.cli.serve": ["serve"],
     # data
     "dualnet.data.check": ["check_dataset", "check_split"],
     "dualnet.data.protocols.files": ["from_files"],
     # models
     "dualnet.models.dualnet": ["__init__"],
-    "dualnet.models.updating": ["_update_now"],
     # serve
     "dualnet.serve.http.routes_recommend": ["add_routes"],
 }
 LEFT_MODULES = {
-    # cli
-    "dualnet.cli.help",
     # data
     "dualnet.data.candidate_files",
     "dualnet.data.check_values",
     "dualnet.data.nested",
     "dualnet.data.progress",
     "dualnet.data.tensor_file",
-    # experiments
-    "dualnet.experiments.studies.parameters",
-    # exports
-    "dualnet.exports.overlap",
-    # models
-    "dualnet.models.fit_arguments",
     # serve
     "dualnet.serve.comparison",
     "dualnet.serve.http.request_ids",
     "dualnet.serve.http.routes_model",
     "dualnet.serve.item_map",
     "dualnet.serve.summary",
-    # train
-    "dualnet.train.gram_memory",
-    "dualnet.train.leave_one_out",
 }
 
 

@@ -43,7 +43,7 @@ def fitted(request):
     name, parameters = MODELS[request.param[0]]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(joint_module, "FEW_FEATURES", WIDE[request.param[1]])
-        patch.setattr("dualnet.models.learning.FEW_FEATURES", WIDE[request.param[1]])
+        patch.setattr("dualnet.models.level_learning.FEW_FEATURES", WIDE[request.param[1]])
         model = create(name, **parameters).fit(WORLD)
         if model.capabilities.new_items:
             rows = Content.from_rows(list(FRESH), {"title": list(FRESH.values())}, WORLD.items.spec)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from inspect import getdoc
 from typing import Annotated
 
 import typer
+from typer.models import CommandInfo, TyperInfo
 
 from .. import __version__
 from . import (
@@ -27,7 +29,10 @@ from . import (
     tune,
     update,
 )
-from .help import keep_lines
+
+EXAMPLES = "Examples\n--------\n"
+KEPT_LINES = ("Examples:", "Exit codes:")
+MARK = "\b"  # Click leaves the paragraph behind it as it is
 
 app = typer.Typer(
     name="dualnet",
@@ -90,6 +95,32 @@ def _options(
     """
 
 
+def _keep_lines(app: typer.Typer) -> None:
+    """Give every command of an app, and of its groups, a help text whose examples and exit codes stand on lines of their own.
+
+    Parameters
+    ----------
+    app : typer.Typer
+        With everything registered; a docstring has its examples as a numpydoc section, indented.
+    """
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _keep_lines(group.typer_instance)
+    entries: list[CommandInfo | TyperInfo] = [*app.registered_commands]
+    if app.registered_callback is not None:
+        entries.append(app.registered_callback)
+    for entry in entries:
+        text = getdoc(entry.callback) if entry.callback is not None else None
+        if text is not None and not isinstance(entry.help, str):
+            entry.help = _help_text(text)
+
+
+def _help_text(docstring: str) -> str:
+    """Return a docstring as Click is to print it."""
+    paragraphs = docstring.replace(EXAMPLES, "Examples:\n").split("\n\n")
+    return "\n\n".join(f"{MARK}\n{part}" if part.startswith(KEPT_LINES) else part for part in paragraphs)
+
+
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.command("split")(split.split)
@@ -107,4 +138,4 @@ app.command("export")(export.export)
 app.command("inspect")(inspect.inspect)
 app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
-keep_lines(app)
+_keep_lines(app)

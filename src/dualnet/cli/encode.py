@@ -11,8 +11,7 @@ from ..runs.folder import model_folder
 from .form_options import UserFormOptions, new_columns
 from .given_options import refuse_given, refuse_tables
 from .option_groups import with_options
-from .output import JsonFlag, print_json, say
-from .output_file import check_output_file
+from .output import JsonFlag, check_output_file, print_json, say
 
 if TYPE_CHECKING:
     pass

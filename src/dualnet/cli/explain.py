@@ -9,12 +9,12 @@ import typer
 
 from ..runs.folder import model_folder
 from . import arguments as arg
-from .asker import check_one_asker, stored_user
-from .form_options import FormOptions, new_columns
-from .given_options import refuse_given, refuse_tables
+from .form_options import FormOptions
+from .given_options import refuse_given
 from .id_lists import id_list
 from .option_groups import with_options
 from .output import JsonFlag, print_json, say
+from .questions import NewItemsOption, check_one_user, refuse_form_alone, stored_user, with_new_items
 
 
 @with_options(FormOptions, "given_form")
@@ -25,9 +25,7 @@ def explain(
     user: Annotated[str | None, typer.Option("--user", help="A user seen in training.")] = None,
     history: Annotated[str | None, typer.Option("--history", help="Items somebody took, separated by commas.")] = None,
     columns: arg.UserColumnsOption = None,
-    new_items: Annotated[
-        Path | None, typer.Option("--new-items", help="Table of new items (column item_id and content), for this question.")
-    ] = None,
+    new_items: NewItemsOption = None,
     method: Annotated[
         str,
         typer.Option("--method", help="integrated-gradients: parts that sum to the score; leave-one-out: what it would lose."),
@@ -50,24 +48,17 @@ def explain(
     from typing import cast
 
     from ..errors import UnknownIdError
-    from ..models.explanation import Method
+    from ..models.explain.explanation import Method
     from ..models.registry import load
     from ..retrieval.unknown_ids import check_unknown
-    from ..runs.new_tables import read_items
 
     if as_json:
         refuse_given(context, ["top"], "means nothing with --json, which has all parts")
     check_unknown(unknown)
-    if user is not None or history is not None or columns is None:  # columns alone are a question too
-        check_one_asker({"--user": user is not None, "--history": history is not None})
-    if new_items is None:
-        refuse_tables(given_form, "means nothing without --new-items, the table it is about")
+    check_one_user(columns, {"--user": user is not None, "--history": history is not None})
+    refuse_form_alone(new_items, given_form)
     model = load(model_folder(run))
-    fresh = None
-    ids = model.catalogue_.ids
-    if new_items is not None:
-        fresh = read_items(new_items, model, run, new_columns(given_form))
-        ids = ids.extend([key for key in fresh.ids if key not in ids])
+    fresh, ids = with_new_items(new_items, model, run, given_form)
     wanted = ids.parse(item)
     if new_items is None and wanted not in ids:
         raise UnknownIdError(f"unknown item {wanted!r}; give one that is new by its content, with --new-items TABLE")

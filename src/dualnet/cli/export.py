@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ..errors import UsageError
 from ..runs.folder import model_folder
-from .output import JsonFlag, note, print_json, say
-from .output_file import check_output_file
+from .option_groups import with_options
+from .output import JsonFlag, check_output_file, note, print_json, say
 
 if TYPE_CHECKING:
     from ..models.base import Recommender
@@ -35,6 +37,32 @@ STORES = {"pgvector", "qdrant", "lancedb"}  # whose users may be tempted to ask 
 CUT = 10  # of the overlap that is measured
 
 
+@dataclass(frozen=True)
+class StoreOptions:
+    """Where a store is, and what things are called in it; the fields are options of the command."""
+
+    database_url_env: Annotated[
+        str | None,
+        typer.Option("--database-url-env", help="pgvector: environment variable with the URL (default: DATABASE_URL)."),
+    ] = None
+    table: Annotated[
+        str | None, typer.Option("--table", help="pgvector, lancedb: name (default: dualnet_items or dualnet_users).")
+    ] = None
+    index: Annotated[Index | None, typer.Option("--index", help="pgvector: an HNSW index, or none (default).")] = None
+    collection: Annotated[
+        str | None, typer.Option("--collection", help="qdrant: name (default: dualnet_items or dualnet_users).")
+    ] = None
+    qdrant_url_env: Annotated[
+        str | None,
+        typer.Option("--qdrant-url-env", help="qdrant: environment variable with the server's URL (default: QDRANT_URL)."),
+    ] = None
+    qdrant_key_env: Annotated[
+        str | None,
+        typer.Option("--qdrant-key-env", help="qdrant: environment variable with the key, if any (default: QDRANT_API_KEY)."),
+    ] = None
+
+
+@with_options(StoreOptions, "store")
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
     to: Annotated[Target, typer.Option("--to", help="Where the vectors, or with onnx the encoders, go.")],
@@ -44,30 +72,13 @@ def export(
     what: Annotated[
         Literal["items", "users"] | None, typer.Option("--what", help="The catalogue (default), or the users seen in training.")
     ] = None,
-    database_url_env: Annotated[
-        str | None,
-        typer.Option("--database-url-env", help="pgvector: environment variable with the URL (default: DATABASE_URL)."),
-    ] = None,
-    table: Annotated[
-        str | None, typer.Option("--table", help="pgvector, lancedb: name (default: dualnet_items or dualnet_users).")
-    ] = None,
-    index: Annotated[Index | None, typer.Option("--index", help="pgvector: an HNSW index, or none (default).")] = None,
-    collection: Annotated[
-        str | None, typer.Option("--collection", help="qdrant: name (default: dualnet_items or dualnet_users).")
-    ] = None,
-    qdrant_url_env: Annotated[
-        str | None,
-        typer.Option("--qdrant-url-env", help="qdrant: environment variable with the server's URL (default: QDRANT_URL)."),
-    ] = None,
-    qdrant_key_env: Annotated[
-        str | None,
-        typer.Option("--qdrant-key-env", help="qdrant: environment variable with the key, if any (default: QDRANT_API_KEY)."),
-    ] = None,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace the file at --out, or what an earlier export wrote to a store or folder."),
     ] = False,
     as_json: JsonFlag = False,
+    *,
+    store: StoreOptions,
 ) -> None:
     """Write item or user vectors to a file or a vector store, or the encoders as ONNX graphs.
 
@@ -80,32 +91,9 @@ def export(
       dualnet export run --to pgvector --database-url-env DATABASE_URL
       dualnet export run --to onnx --out encoders
     """
-    from ..errors import UsageError
-    from ..exports.store_names import check_store_name
     from ..models.registry import load
 
-    options: dict[str, Any] = {
-        "--out": out,
-        "--what": what,
-        "--database-url-env": database_url_env,
-        "--table": table,
-        "--index": index,
-        "--collection": collection,
-        "--qdrant-url-env": qdrant_url_env,
-        "--qdrant-key-env": qdrant_key_env,
-        "--overwrite": overwrite or None,
-    }
-    given = {option: value for option, value in options.items() if value is not None}
-    for option in given:
-        if to not in USED[option]:
-            raise UsageError(f"{option} means nothing for --to {to}; leave it out")
-    if to in NEED_OUT and out is None:
-        raise UsageError(f"--to {to} needs --out, the file or folder to write")
-    if out is not None and to in FILES:
-        check_output_file(out, f".{to}", overwrite=overwrite)
-    for option in {"lancedb": ("--table",), "qdrant": ("--collection",)}.get(to, ()):
-        if option in given:
-            check_store_name(given[option], option)  # before the store makes a folder
+    given = _given(to, {"--out": out, "--what": what, "--overwrite": overwrite or None}, store)
     model = load(model_folder(run))
     if to == "onnx":
         from ..exports.onnx_folder import write_onnx
@@ -130,6 +118,25 @@ def export(
         print_json(report)
     else:
         say(line)
+
+
+def _given(to: Target, own: dict[str, Any], store: StoreOptions) -> dict[str, Any]:
+    """Return the options that were given, after making sure that each means something for the target."""
+    from ..exports.store_names import check_store_name
+
+    named = {f"--{field.name.replace('_', '-')}": getattr(store, field.name) for field in fields(store)}
+    given = {option: value for option, value in {**own, **named}.items() if value is not None}
+    for option in given:
+        if to not in USED[option]:
+            raise UsageError(f"{option} means nothing for --to {to}; leave it out")
+    if to in NEED_OUT and "--out" not in given:
+        raise UsageError(f"--to {to} needs --out, the file or folder to write")
+    if "--out" in given and to in FILES:
+        check_output_file(given["--out"], f".{to}", overwrite="--overwrite" in given)
+    for option in {"lancedb": ("--table",), "qdrant": ("--collection",)}.get(to, ()):
+        if option in given:
+            check_store_name(given[option], option)  # before the store makes a folder
+    return given
 
 
 def _pieces(dense: int, sparse: int) -> str:
@@ -170,7 +177,7 @@ def _write_vectors(model: Recommender, to: str, what: str, given: dict[str, Any]
         written = write_lancedb(source, open_lancedb(given["--out"]), where, overwrite=overwrite)
     overlap = None
     if to in STORES:
-        from ..exports.overlap import embedding_overlap
+        from ..exports.source import embedding_overlap
 
         overlap = embedding_overlap(model, k=CUT)
     layout = source.layout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +23,8 @@ CUTS = (10, 50, 100, 200, 300)
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
     from ..data.tasks import Split
+    from ..models.base import Recommender
+    from ..report import Report
 
 
 @arg.with_table_options
@@ -72,56 +76,13 @@ def fit(
       dualnet fit split --model wmf --set factors=300 --out run
       dualnet fit --sql events.sql --database-url-env DATABASE_URL --out run
     """
-    from ..config import build_model, parse_settings
-    from ..data.event_types import say_events
     from ..evaluation import evaluate
-    from ..models.artifact import written_parameters
-    from ..models.level_model import LevelModel
     from ..train.checkpoint import last_stop
     from ..train.options import RunOptions
 
-    kept = split_folder(source)
-    configured: dict[str, Any] = {}
-    test: dict[str, Any] | None = None
-    division: Split | None = None
-    train: Dataset
-    if source is not None and Path(source).suffix == ".toml":
-        why = f"means nothing beside {source}, which says what to train on in its sections [data] and [split]"
-        refuse_tables(tables, why)
-        refuse_given(context, ["protocol", "seed", "content"], why)
-        division, train, tables, configured = from_config(Path(source))
-        test = {"config": str(Path(source).resolve())}
-    elif kept is not None:
-        refuse_tables(tables, f"means nothing for {source}, a split whose tables were read when it was made")
-        refuse_given(context, ["protocol", "seed"], f"means nothing for {source}, which is divided already")
-        division = given_split(kept, content)
-        train = division.train
-        test = {"split": str(kept.resolve()), "content": content}
-    else:
-        if protocol is None:
-            refuse_given(
-                context,
-                ["seed"],
-                "means nothing without --protocol, whose draw it is (that of the model is --set random_state=1)",
-            )
-        elif protocol == "temporal":
-            refuse_given(context, ["seed"], "means nothing for protocol 'temporal', which draws nothing")
-        train = arg.load_data(source, tables, content)
-        if protocol is not None:
-            division = make_split(train, protocol, seed, {})
-            train = division.train
-            test = division_origin(source, tables, content, protocol, seed)
-    named_there = model is None and "name" in configured
-    name = str(configured.get("name", "dualnet")) if model is None else model
-    configured.pop("name", None)
-    build_model(name, {}, str(source) if named_there else "--model")
-    build_model(name, configured, str(source))
-    built = build_model(name, {**configured, **parse_settings(settings or [])}, "--set")  # what is wrong now is said there
-    columns = EventColumns(
-        tables.user, tables.item, tables.rating, tables.threshold, tables.event, tables.unrated, tables.separator,
-        tables.encoding, tables.comment, arg.words(tables.column_names), arg.words(tables.likes),
-    )  # fmt: skip
-    with run_of_fit(out, columns, name, resume=resume, overwrite=overwrite):
+    given = _training(context, source, protocol, seed, content, tables)
+    name, built = _model(model, given.model, source, settings or [])
+    with run_of_fit(out, _event_columns(given.tables), name, resume=resume, overwrite=overwrite):
         if resume:
             stop = last_stop(out / "checkpoints")
             note(f"no checkpoint in {out} yet: starting from nothing" if stop is None else f"going on from {stop}")
@@ -129,26 +90,92 @@ def fit(
         run = RunOptions(
             log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers
         )
-        built.fit(train, division.validation if division is not None else None, run=run)
+        division = given.division
+        built.fit(given.train, None if division is None else division.validation, run=run)
         built.save(out / "model")
-        write_run_file(out, columns, None if division is None else test, name)
+        write_run_file(out, _event_columns(given.tables), None if division is None else given.origin, name)
         report = None if division is None or not division.tasks else evaluate(built, division, at=CUTS)
-        if report is not None:
-            built.save(
-                out / "model", metrics=report.to_json()
-            )  # a model that is there whatever becomes of the figures gets them
-    summary = {"run": str(out), "model": name, "info": built.info_, "parameters": written_parameters(built)}
+        if report is not None:  # a model that is there whatever becomes of the figures gets them
+            built.save(out / "model", metrics=report.to_json())
+    _print(out, built, given, report, as_json)
+
+
+@dataclass(frozen=True)
+class _Training:
+    """What a model is trained on: data, or the training part of a division, whose origin is kept; and its configured parameters."""
+
+    train: Dataset
+    tables: arg.TableOptions
+    division: Split | None = None
+    origin: dict[str, Any] | None = None
+    model: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _training(
+    context: typer.Context, source: str | None, protocol: str | None, seed: int, content: str | None, tables: arg.TableOptions
+) -> _Training:
+    """Return what the argument CONFIG|SPLIT|DATA and its options name."""
+    kept = split_folder(source)
+    if source is not None and Path(source).suffix == ".toml":
+        why = f"means nothing beside {source}, which says what to train on in its sections [data] and [split]"
+        refuse_tables(tables, why)
+        refuse_given(context, ["protocol", "seed", "content"], why)
+        division, train, tables, configured = from_config(Path(source))
+        return _Training(train, tables, division, {"config": str(Path(source).resolve())}, configured)
+    if kept is not None:
+        refuse_tables(tables, f"means nothing for {source}, a split whose tables were read when it was made")
+        refuse_given(context, ["protocol", "seed"], f"means nothing for {source}, which is divided already")
+        division = given_split(kept, content)
+        return _Training(division.train, tables, division, {"split": str(kept.resolve()), "content": content})
+    if protocol is None:
+        why = "means nothing without --protocol, whose draw it is (that of the model is --set random_state=1)"
+        refuse_given(context, ["seed"], why)
+    elif protocol == "temporal":
+        refuse_given(context, ["seed"], "means nothing for protocol 'temporal', which draws nothing")
+    train = arg.load_data(source, tables, content)
+    if protocol is None:
+        return _Training(train, tables)
+    division = make_split(train, protocol, seed, {})
+    return _Training(division.train, tables, division, division_origin(source, tables, content, protocol, seed))
+
+
+def _model(name: str | None, configured: Mapping[str, Any], source: str | None, settings: list[str]) -> tuple[str, Recommender]:
+    """Return the name of the model and the model; what is wrong is said of the place where it was given."""
+    from ..config import build_model, parse_settings
+
+    place = str(source) if name is None and "name" in configured else "--model"
+    name = str(configured.get("name", "dualnet")) if name is None else name
+    parameters = {key: value for key, value in configured.items() if key != "name"}
+    build_model(name, {}, place)
+    build_model(name, parameters, str(source))
+    return name, build_model(name, {**parameters, **parse_settings(settings)}, "--set")
+
+
+def _event_columns(tables: arg.TableOptions) -> EventColumns:
+    return EventColumns(
+        tables.user, tables.item, tables.rating, tables.threshold, tables.event, tables.unrated, tables.separator,
+        tables.encoding, tables.comment, arg.words(tables.column_names), arg.words(tables.likes),
+    )  # fmt: skip
+
+
+def _print(out: Path, model: Recommender, given: _Training, report: Report | None, as_json: bool) -> None:
+    from ..data.event_types import say_events
+    from ..models.artifact import written_parameters
+    from ..models.level_model import LevelModel
+
+    info = model.info_
     if as_json:
+        summary = {"run": str(out), "model": model.name, "info": info, "parameters": written_parameters(model)}
         print_json(summary if report is None else {**summary, "test": report.to_json()})
         return
-    if told := say_events(train.interactions, tables.threshold):
+    if told := say_events(given.train.interactions, given.tables.threshold):
         note(told)
-    note(f"fitted {built!r} in {built.info_['fit_seconds']:.0f} s")
-    if isinstance(built, LevelModel):
-        note(f"levels: {built.levels_}")
-    if not built.capabilities.new_items:
-        note(_without_content(name, train))
-    say(f"{out / 'model'}: {built.info_['users']:,} users, {built.info_['items']:,} items, {built.n_parameters:,} numbers")
+    note(f"fitted {model!r} in {info['fit_seconds']:.0f} s")
+    if isinstance(model, LevelModel):
+        note(f"levels: {model.levels_}")
+    if not model.capabilities.new_items:
+        note(_without_content(model.name, given.train))
+    say(f"{out / 'model'}: {info['users']:,} users, {info['items']:,} items, {model.n_parameters:,} numbers")
     if report is not None:
         say(str(report))
         say(f"other cut-offs: dualnet evaluate {out} --at 5,20")

@@ -1,4 +1,4 @@
-"""What commands print: JSON on standard output, everything else for people."""
+"""The output of commands: JSON or text on standard output, remarks on standard error, and files that are written."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..errors import UsageError
 from .visible import visible
 
 PIPE_WIDTH = 160
@@ -85,3 +86,28 @@ def _plain(value: object) -> object:
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def check_output_file(path: Path, suffix: str, *, overwrite: bool) -> None:
+    """Make sure, before any work, that a command may write a file.
+
+    Parameters
+    ----------
+    path : Path
+        What ``--out`` says.
+    suffix : str
+        Of the format that is written, such as ``.parquet``.
+    overwrite : bool
+        Whether a file that exists may be replaced.
+
+    Raises
+    ------
+    UsageError
+        For another suffix, a folder, or a file that exists and is to be kept.
+    """
+    if path.suffix.lower() != suffix:
+        raise UsageError(f"{path} does not end in {suffix}, the format that is written; choose another --out")
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; choose another --out")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} exists; replace it with --overwrite or choose another --out")

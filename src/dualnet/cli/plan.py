@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import UsageError
 from . import arguments as arg
 from .output import JsonFlag, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from ..train.plan import Machine, Plan, Workload
 
 
 def plan(
@@ -39,53 +43,57 @@ def plan(
     """
     from dataclasses import asdict
 
-    from ..errors import UsageError
     from ..experiments.machine import measure_machine
     from ..train.plan import Machine, Workload
     from ..train.plan import plan as make_plan
 
-    sizes = {"users": users, "items": items, "pairs": pairs}
-    for name, value in sizes.items():
-        if not 1 <= value <= 1e13 or value != int(value):
-            raise UsageError(f"--{name} {value:g} must be a whole number of at least 1")
-    for name, value in {"terms": terms, "vocabulary": vocabulary}.items():
-        if not 0 <= value <= 1e12 or value != int(value):
-            raise UsageError(f"--{name} {value:g} must be a whole number of at least 0")
-    if pairs > users * items:
-        raise UsageError(f"--pairs {pairs:g} is more than the {users * items:g} cells of {users:g} users x {items:g} items")
-    work = Workload(
-        int(users), int(items), int(pairs), int(terms) if vocabulary else 0, int(vocabulary) if terms else 0,
-        tuple(arg.whole_numbers(levels, "--levels", repeats=True)), epochs=epochs,
-        factors=factors,
-    )  # fmt: skip
+    sizes = _checked({"users": users, "items": items, "pairs": pairs}, {"terms": terms, "vocabulary": vocabulary})
+    widths = tuple(arg.whole_numbers(levels, "--levels", repeats=True))
+    work = Workload(*sizes, widths, epochs=epochs, factors=factors)
     machine = Machine.of_gpus(gpus) if gpus else measure_machine()
     made = make_plan(work, machine)
     if as_json:
         print_json({"workload": asdict(work), "machine": asdict(machine), "plan": {**asdict(made), "peak": made.peak}})
         return
+    _print(work, machine, made, f"{gpus} x H100, assumed" if gpus else "this machine, measured")
+
+
+def _checked(counts: dict[str, float], of_content: dict[str, float]) -> tuple[int, int, int, int, int]:
+    """Return users, items, pairs, terms of an item and vocabulary as whole numbers; content is both of the last or none."""
+    for least, sizes in ((1, counts), (0, of_content)):
+        for name, value in sizes.items():
+            if not least <= value <= (1e13 if least else 1e12) or value != int(value):
+                raise UsageError(f"--{name} {value:g} must be a whole number of at least {least}")
+    users, items, pairs = counts.values()
+    if pairs > users * items:
+        raise UsageError(f"--pairs {pairs:g} is more than the {users * items:g} cells of {users:g} users x {items:g} items")
+    terms, vocabulary = of_content.values() if all(of_content.values()) else (0, 0)
+    return int(users), int(items), int(pairs), int(terms), int(vocabulary)
+
+
+def _print(work: Workload, machine: Machine, made: Plan, kind: str) -> None:
     rows = [[f"memory: {name}", _bytes(size)] for name, size in made.memory.items() if name not in ("reading", "solving")]
     rows.append(["memory: training", _bytes(made.training)])
-    if factors:
+    if work.factors:
         rows.append(["memory: solving the levels", _bytes(made.solving)])
     rows.append(["memory: reading the tables", _bytes(made.memory["reading"])])
     rows += [[f"FLOP an epoch: {name}", f"{count:.2e}"] for name, count in made.flop.items()]
     rows += [[f"bytes an epoch: {name}", f"{count:.2e}"] for name, count in made.traffic.items()]
     print_table(["what", "how much"], rows)
-    kind = f"{gpus} x H100, assumed" if gpus else "this machine, measured"
     content = f"{work.terms:,} terms an item of a vocabulary of {work.vocabulary:,}" if work.terms else "no content"
     widths = ",".join(str(width) for width in work.levels)
     say(f"planned for: {content} (--terms, --vocabulary), levels {widths} (--levels)")
     say(f"{kind}: {machine.flops / 1e9:,.0f} GFLOP/s, {machine.bandwidth / 1e9:,.0f} GB/s")
     say(f"{made.steps} blocks of {made.user_batch:,} users x {made.item_batch:,} items an epoch")
     say(f"peak memory {_bytes(made.peak)}")
-    if factors:
+    if work.factors:
         say(
             f"the solved levels take about {_time(made.solve_seconds)} with numbers that are given; the search for them on a validation"
             f" about {_time(made.search_seconds)} more, and the ranking of its users"
         )
     say(
         f"an epoch takes about {_time(made.seconds)} (no less than {_time(made.seconds_floor)}; {made.bottleneck} is the"
-        f" limit), {epochs} epochs about {_time(made.seconds * epochs)}"
+        f" limit), {work.epochs} epochs about {_time(made.seconds * work.epochs)}"
     )
 
 

@@ -2,23 +2,72 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import UsageError
 from ..runs.folder import model_folder
 from . import arguments as arg
-from .asker import check_one_asker, stored_user
-from .form_options import FormOptions, new_columns
-from .given_options import refuse_given, refuse_tables
+from .form_options import FormOptions
+from .given_options import refuse_given
 from .id_lists import id_list
 from .option_groups import with_options
-from .output import JsonFlag, note, print_json, say
-from .output_file import check_output_file
+from .output import JsonFlag, check_output_file, note, print_json, say
+from .questions import NewItemsOption, check_one_user, refuse_form_alone, stored_user, with_new_items
+
+if TYPE_CHECKING:
+    from ..ids import IdMap
+
+
+@dataclass(frozen=True)
+class ListOptions:
+    """What a list may hold; the fields are options of the command."""
+
+    exclude: Annotated[str, typer.Option("--exclude", help="Items not to list.")] = ""
+    candidates: Annotated[str | None, typer.Option("--candidates", help="List only these items.")] = None
+    conditions: Annotated[
+        str | None, typer.Option("--filter", help='Conditions on item columns, as JSON: {"year": {"min": 2000}}.')
+    ] = None
+    only: Annotated[
+        str | None, typer.Option("--only", help="List only items seen in training (known), or only others (new).")
+    ] = None
+    new_share: Annotated[
+        float | None, typer.Option("--new-share", help="Share of the list for new items, 0 to 1; not with --only.")
+    ] = None
+    popularity: Annotated[
+        float, typer.Option("--popularity", help="How much of the average user's score stays in the scores, 0 to 1.")
+    ] = 1.0
+    seen: Annotated[str, typer.Option("--seen", help="Items not to list that are no part of the history: dismissed.")] = ""
+    keep_seen: Annotated[
+        bool, typer.Option("--keep-seen", help="Also list items of the history, and those seen or disliked.")
+    ] = False
+
+    def check(self) -> None:
+        """Refuse candidates that are none; raises `UsageError`."""
+        if self.candidates is not None and not self.candidates.strip(" ,"):
+            raise UsageError(
+                f"--candidates {self.candidates!r} names no item, so that nothing could be listed; leave it out to list from all"
+            )
+
+    def wanted(self, ids: IdMap) -> dict[str, Any]:
+        """Return the arguments of `Recommender.recommend`; ids are read as those of the items are."""
+        return {
+            "exclude": id_list(self.exclude, ids, "--exclude"),
+            "candidates": None if self.candidates is None else id_list(self.candidates, ids, "--candidates"),
+            "filter": arg.json_object(self.conditions, "--filter"),
+            "only": self.only,
+            "new_share": self.new_share,
+            "popularity": self.popularity,
+            "seen": id_list(self.seen, ids, "--seen"),
+            "filter_seen": not self.keep_seen,
+        }
 
 
 @with_options(FormOptions, "given_form")
+@with_options(ListOptions, "listed")
 def recommend(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
@@ -26,33 +75,14 @@ def recommend(
     history: Annotated[str | None, typer.Option("--history", help="Items somebody took, separated by commas.")] = None,
     everyone: Annotated[bool, typer.Option("--all", help="For every user seen in training, to --out.")] = False,
     k: Annotated[int, typer.Option("-k", help="Length of the list.")] = 10,
-    new_items: Annotated[
-        Path | None, typer.Option("--new-items", help="Table of new items (column item_id and content), for this question.")
-    ] = None,
-    exclude: Annotated[str, typer.Option("--exclude", help="Items not to list.")] = "",
-    candidates: Annotated[str | None, typer.Option("--candidates", help="List only these items.")] = None,
-    conditions: Annotated[
-        str | None, typer.Option("--filter", help='Conditions on item columns, as JSON: {"year": {"min": 2000}}.')
-    ] = None,
-    only: Annotated[
-        str | None, typer.Option("--only", help="List only items seen in training (known), or only others (new).")
-    ] = None,
-    new_share: Annotated[
-        float | None, typer.Option("--new-share", help="Share of the list for new items, 0 to 1; not with --only.")
-    ] = None,
-    popularity: Annotated[
-        float, typer.Option("--popularity", help="How much of the average user's score stays in the scores, 0 to 1.")
-    ] = 1.0,
+    new_items: NewItemsOption = None,
     columns: arg.UserColumnsOption = None,
-    seen: Annotated[str, typer.Option("--seen", help="Items not to list that are no part of the history: dismissed.")] = "",
-    keep_seen: Annotated[
-        bool, typer.Option("--keep-seen", help="Also list items of the history, and those seen or disliked.")
-    ] = False,
     unknown: arg.UnknownOption = None,
     out: Annotated[Path | None, typer.Option("--out", help="With --all: file to write, NAME.parquet.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="With --all: replace the file at --out.")] = False,
     as_json: JsonFlag = False,
     *,
+    listed: ListOptions,
     given_form: FormOptions,
 ) -> None:
     """Recommend items to someone, or to everyone.
@@ -69,49 +99,26 @@ def recommend(
       dualnet recommend run --user r0042 --new-share 0.3 --popularity 0.5
       dualnet recommend run --all --out everyone.parquet
     """
-    from ..errors import UsageError
     from ..models.registry import load
     from ..retrieval.unknown_ids import check_unknown
-    from ..runs.new_tables import read_items
 
-    if user is not None or history is not None or everyone or columns is None:  # columns alone are a question too
-        check_one_asker({"--user": user is not None, "--history": history is not None, "--all": everyone})
+    check_one_user(columns, {"--user": user is not None, "--history": history is not None, "--all": everyone})
     if everyone:
         refuse_given(context, ["columns"], "means nothing with --all, where everybody has columns of their own")
     else:
         refuse_given(context, ["overwrite"], "means nothing without --all")
     if everyone != (out is not None):
         raise UsageError("--all and --out belong together: recommendations for everyone go to a Parquet file")
-    if candidates is not None and not candidates.strip(" ,"):
-        raise UsageError(
-            f"--candidates {candidates!r} names no item, so that nothing could be listed; leave it out to list from all"
-        )
+    listed.check()
     check_unknown(unknown)
     if out is not None:
         check_output_file(out, ".parquet", overwrite=overwrite)
-    if new_items is None:
-        refuse_tables(given_form, "means nothing without --new-items, the table it is about")
+    refuse_form_alone(new_items, given_form)
     model = load(model_folder(run))
-    fresh = None
-    ids = model.catalogue_.ids
-    if new_items is not None:
-        fresh = read_items(new_items, model, run, new_columns(given_form))
-        ids = ids.extend([key for key in fresh.ids if key not in ids])
-    if new_share and len(ids) == len(model.items_):
+    fresh, ids = with_new_items(new_items, model, run, given_form)
+    if listed.new_share and len(ids) == len(model.items_):
         note("note: --new-share shares nothing out, for no item is new; give new ones with --new-items")
-    wanted: Any = {
-        "k": k,
-        "exclude": id_list(exclude, ids, "--exclude"),
-        "candidates": None if candidates is None else id_list(candidates, ids, "--candidates"),
-        "filter": arg.json_object(conditions, "--filter"),
-        "only": only,
-        "new_share": new_share,
-        "popularity": popularity,
-        "seen": id_list(seen, ids, "--seen"),
-        "filter_seen": not keep_seen,
-        "new_items": fresh,
-        "unknown": unknown,
-    }
+    wanted = {"k": k, "new_items": fresh, "unknown": unknown, **listed.wanted(ids)}
     if everyone:
         written = model.recommend_all(out, **wanted)
         if as_json:

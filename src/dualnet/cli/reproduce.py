@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from .output import JsonFlag, note, print_json, print_table, say
 
 if TYPE_CHECKING:
     from ..experiments.reproduction.results import Results
+    from ..experiments.reproduction.sections import Picture, Table
     from ..experiments.studies.cells import Study
 
 
@@ -55,11 +57,8 @@ def reproduce(
       dualnet reproduce table1 table2 --datasets citeulike-a --hours 8
       dualnet reproduce tactics --report-only
     """
-    from ..experiments.reproduction.comparisons import compare
-    from ..experiments.reproduction.markdown import write_markdown, write_page
     from ..experiments.reproduction.results import Results
     from ..experiments.reproduction.runner import duration, outstanding, run_study
-    from ..experiments.reproduction.sections import Picture, sections, summary
     from ..experiments.studies.registry import build_study
     from ..experiments.studies.scope import Scope
     from ..train.options import RunOptions
@@ -72,38 +71,51 @@ def reproduce(
     plans = [build_study(name, scope, extra) for name in studies]  # complain before anything runs
     records: list[dict[str, Any]] = []
     for study in plans:
-        folder = out / (f"{study.name}-quick" if quick else study.name)
         command = _command(study.name, datasets, seeds, quick, settings or [])
-        results = Results(folder)
+        results = Results(out / (f"{study.name}-quick" if quick else study.name))
         if quick and chosen is None and any(block.dataset == "demo" for block in study.blocks):
             note("the real data are not here (DUALNET_DATA): running on the embedded synthetic world instead")
         pending: dict[str, str] = {}
         if not report_only:
             pending = run_study(study, results, command=command, hours=hours, say=note, run=RunOptions(threads=threads))
-        comparisons = compare(study, results)
-        head = summary(study, results)
-        parts = sections(study, results, comparisons, pending)
-        write_markdown(study, parts, head, command, folder)
-        page = write_page(study, parts, head, command, folder)
+        parts, page = _write_report(study, results, pending, command)
         left = outstanding(study, results)
         if left:
             note(f"{study.name}: {len(left)} cells pending, about {duration(sum(work.seconds for work in left))}")
         if as_json:
             records += _records(study, results, pending)
             continue
-        say(f"{study.title}\nThe paper: {study.claim}\n")
-        for part in parts:
-            if isinstance(part, Picture):
-                continue
-            rows = [
-                [f"{text}{'*' if best else ''}" + (f" {small}" if small else "") for text, small, best in row]
-                for row in part.rows
-            ]
-            print_table(part.header, rows, part.heading, notes=_marks(rows))
-            say("".join(f"  {line}\n" for line in part.notes))
+        _print(study, parts)
         say(f"report: {page} and report.md beside it; results in {results.lines}\n")
     if as_json:
         print_json(records)
+
+
+def _write_report(
+    study: Study, results: Results, pending: dict[str, str], command: str
+) -> tuple[Sequence[Table | Picture], Path]:
+    """Write the report of a study into its folder; return its parts and the page."""
+    from ..experiments.reproduction.comparisons import paired_tests
+    from ..experiments.reproduction.markdown import write_markdown, write_page
+    from ..experiments.reproduction.sections import sections, summary
+
+    head, parts = summary(study, results), sections(study, results, paired_tests(study, results), pending)
+    write_markdown(study, parts, head, command, results.folder)
+    return parts, write_page(study, parts, head, command, results.folder)
+
+
+def _print(study: Study, parts: Sequence[Table | Picture]) -> None:
+    from ..experiments.reproduction.sections import Picture
+
+    say(f"{study.title}\nThe paper: {study.claim}\n")
+    for part in parts:
+        if isinstance(part, Picture):
+            continue
+        rows = [
+            [f"{text}{'*' if best else ''}" + (f" {small}" if small else "") for text, small, best in row] for row in part.rows
+        ]
+        print_table(part.header, rows, part.heading, notes=_marks(rows))
+        say("".join(f"  {line}\n" for line in part.notes))
 
 
 def _marks(rows: list[list[str]]) -> list[str]:

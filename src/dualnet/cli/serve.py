@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -10,9 +11,11 @@ import typer
 
 from ..runs.folder import model_folder
 from .given_options import refuse_given
+from .option_groups import with_options
 from .output import JsonFlag, note, print_json, say
 
 if TYPE_CHECKING:
+    from ..serve.http.gate import Guards
     from ..serve.http.keys import ApiKeys
     from ..serve.model_process.remote import AnyService
     from ..serve.settings import ServiceSettings
@@ -20,6 +23,45 @@ if TYPE_CHECKING:
 KEYS_FILE = "DUALNET_API_KEYS_FILE"
 
 
+@dataclass(frozen=True)
+class LimitOptions:
+    """What a server takes; the fields are options of the command."""
+
+    rate: Annotated[float, typer.Option("--rate", help="Requests a second that each key may ask.", min=0.1)] = 500.0
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Seconds for a request to arrive, header and body each.", min=0.1)
+    ] = 10.0
+    connections: Annotated[int, typer.Option("--connections", help="Open connections at once.", min=1)] = 1000
+    grace: Annotated[
+        float, typer.Option("--grace", help="Seconds between 'not ready' and closing the door on SIGTERM.", min=0)
+    ] = 5.0
+    max_body: Annotated[int, typer.Option("--max-body", help="Bytes of a request body.", min=1024)] = 2**20
+    most_items: Annotated[int, typer.Option("--most-items", help="Items that each key may add.", min=0)] = 100_000
+    most_events: Annotated[int, typer.Option("--most-events", help="Events that each key may add.", min=0)] = 1_000_000
+    most_bytes: Annotated[int, typer.Option("--most-bytes", help="Bytes of content and ids that each key may add.", min=0)] = (
+        256 * 2**20
+    )
+
+
+@dataclass(frozen=True)
+class KeyOptions:
+    """The key that is made in place of serving; the fields are options of the command."""
+
+    make_key: Annotated[
+        str | None,
+        typer.Option("--make-key", metavar="NAME", help="Print a new API key and its line for the key file, and stop."),
+    ] = None
+    admin: Annotated[
+        bool, typer.Option("--admin", help="With --make-key: a key that may exchange the model and forget people.")
+    ] = False
+    role: Annotated[
+        str | None,
+        typer.Option("--role", help="With --make-key: read, write (the default) or admin; see docs/how-to/serve.md."),
+    ] = None
+
+
+@with_options(KeyOptions, "key")
+@with_options(LimitOptions, "limits")
 def serve(
     context: typer.Context,
     run: Annotated[Path | None, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")] = None,
@@ -33,33 +75,11 @@ def serve(
         list[str] | None, typer.Option("--allow-host", metavar="NAME", help="A further name to take as Host; may be repeated.")
     ] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Listen beyond this machine without keys.")] = False,
-    rate: Annotated[float, typer.Option("--rate", help="Requests a second that each key may ask.", min=0.1)] = 500.0,
-    timeout: Annotated[
-        float, typer.Option("--timeout", help="Seconds for a request to arrive, header and body each.", min=0.1)
-    ] = 10.0,
-    connections: Annotated[int, typer.Option("--connections", help="Open connections at once.", min=1)] = 1000,
-    grace: Annotated[
-        float, typer.Option("--grace", help="Seconds between 'not ready' and closing the door on SIGTERM.", min=0)
-    ] = 5.0,
-    max_body: Annotated[int, typer.Option("--max-body", help="Bytes of a request body.", min=1024)] = 2**20,
-    most_items: Annotated[int, typer.Option("--most-items", help="Items that each key may add.", min=0)] = 100_000,
-    most_events: Annotated[int, typer.Option("--most-events", help="Events that each key may add.", min=0)] = 1_000_000,
-    most_bytes: Annotated[
-        int, typer.Option("--most-bytes", help="Bytes of content and ids that each key may add.", min=0)
-    ] = 256 * 2**20,
     quiet: Annotated[bool, typer.Option("--quiet", help="No access log.")] = False,
-    make_key: Annotated[
-        str | None,
-        typer.Option("--make-key", metavar="NAME", help="Print a new API key and its line for the key file, and stop."),
-    ] = None,
-    admin: Annotated[
-        bool, typer.Option("--admin", help="With --make-key: a key that may exchange the model and forget people.")
-    ] = False,
-    role: Annotated[
-        str | None,
-        typer.Option("--role", help="With --make-key: read, write (the default) or admin; see docs/how-to/serve.md."),
-    ] = None,
     as_json: JsonFlag = False,
+    *,
+    limits: LimitOptions,
+    key: KeyOptions,
 ) -> None:
     """Serve a model over HTTP, with a page to try it at the address printed.
 
@@ -72,54 +92,29 @@ def serve(
       dualnet serve run --port 8080 --state state
     """
     _require_extra()
-    from ..errors import ResourceError, UsageError
-
-    if make_key is not None:
-        if admin and role not in (None, "admin"):
-            raise UsageError(f"--admin and --role {role} contradict each other; give one of them")
-        others = [
-            parameter.name
-            for parameter in context.command.params
-            if parameter.name not in ("make_key", "admin", "role", "as_json")
-        ]
-        refuse_given(
-            context, [name for name in others if name is not None], "means nothing with --make-key, which serves nothing"
-        )
-        _print_key(make_key, "admin" if admin else role, as_json)
+    if key.make_key is not None:
+        _make_key(context, key, as_json)
         return
-    if run is None:
-        raise UsageError("say what to serve: dualnet serve RUN, the folder of a run or of a model")
+    from ..errors import ResourceError, UsageError
     from ..serve.http.app import HttpOptions, build_app
-    from ..serve.http.gate import Guards
-    from ..serve.http.hosts import HostCheck, is_loopback
-    from ..serve.http.rate_limit import RateLimit
     from ..serve.http.server import ServerOptions, address, bind
     from ..serve.http.server import run as serve_on
     from ..serve.http.slow_clients import Patience
     from ..serve.settings import Allowance, ServiceSettings
 
+    if run is None:
+        raise UsageError("say what to serve: dualnet serve RUN, the folder of a run or of a model")
     refuse_given(context, ["admin", "role"], "means nothing without --make-key")
-    keys = _read_keys()
-    if keys is None:
-        refuse_given(context, ["rate"], f"means nothing without keys ({KEYS_FILE}), each of which it limits")
-    if keys is None and not insecure and not is_loopback(host):
-        raise UsageError(
-            f"{host} can be reached from other machines, and there are no keys: make one with dualnet serve --make-key NAME,"
-            f" put its line in a file, and set {KEYS_FILE} to that file; or say --insecure"
-        )
+    guards = _guards(context, host, allow_host or [], insecure=insecure, rate=limits.rate)
     listener = bind(host, port)  # before the model: a port that is taken should not cost the loading
     try:
         folder = model_folder(run)
+        allowance = Allowance(limits.most_items, limits.most_events, limits.most_bytes)
         note(f"loading {folder}")
-        service = _open(folder, state, ServiceSettings(allowance=Allowance(most_items, most_events, most_bytes)))
+        service = _open(folder, state, ServiceSettings(allowance=allowance))
         for told in service.notes():
             note(told)
-        guards = Guards(
-            hosts=HostCheck(host, allow_host or ()) if is_loopback(host) or allow_host else None,
-            keys=keys,
-            rate=None if keys is None else RateLimit(rate),
-        )
-        app = build_app(service, guards, HttpOptions(largest_body=max_body, quiet=quiet))
+        app = build_app(service, guards, HttpOptions(largest_body=limits.max_body, quiet=quiet))
         place = address(listener)
         if as_json:
             print_json({"address": place, "model": service.label.to_json()})
@@ -128,13 +123,35 @@ def serve(
                 f"serving {service.label.name} ({service.label.version}) at {place}  (reference: {place}/docs; stop with Ctrl-C)"
             )
         _flush()
-        patience = Patience(header=timeout, body=timeout, connections=connections)
-        serve_on(app, listener, guards.draining, ServerOptions(patience=patience, grace=grace), service)
+        patience = Patience(header=limits.timeout, body=limits.timeout, connections=limits.connections)
+        serve_on(app, listener, guards.draining, ServerOptions(patience=patience, grace=limits.grace), service)
     finally:
         listener.close()
     if service.failure:
         raise ResourceError(service.failure)
     note("stopped")
+
+
+def _guards(context: typer.Context, host: str, allow_host: list[str], *, insecure: bool, rate: float) -> Guards:
+    """Return what every request has to pass, after making sure that a server without keys is not reached from elsewhere."""
+    from ..errors import UsageError
+    from ..serve.http.gate import Guards
+    from ..serve.http.hosts import HostCheck, is_loopback
+    from ..serve.http.rate_limit import RateLimit
+
+    keys = _read_keys()
+    if keys is None:
+        refuse_given(context, ["rate"], f"means nothing without keys ({KEYS_FILE}), each of which it limits")
+    if keys is None and not insecure and not is_loopback(host):
+        raise UsageError(
+            f"{host} can be reached from other machines, and there are no keys: make one with dualnet serve --make-key NAME,"
+            f" put its line in a file, and set {KEYS_FILE} to that file; or say --insecure"
+        )
+    return Guards(
+        hosts=HostCheck(host, allow_host) if is_loopback(host) or allow_host else None,
+        keys=keys,
+        rate=None if keys is None else RateLimit(rate),
+    )
 
 
 def _open(folder: Path, state: Path | None, settings: ServiceSettings) -> AnyService:
@@ -159,9 +176,17 @@ def _require_extra() -> None:
             raise MissingExtraError(package, "serve", "the HTTP server")
 
 
-def _print_key(name: str, role: str | None, as_json: bool) -> None:
+def _make_key(context: typer.Context, wanted: KeyOptions, as_json: bool) -> None:
+    """Print a new key and its line for the key file."""
+    from ..errors import UsageError
     from ..serve.http.keys import make_key
 
+    if wanted.admin and wanted.role not in (None, "admin"):
+        raise UsageError(f"--admin and --role {wanted.role} contradict each other; give one of them")
+    own = ("make_key", "admin", "role", "as_json")
+    others = [parameter.name for parameter in context.command.params if parameter.name not in (*own, None)]
+    refuse_given(context, [str(name) for name in others], "means nothing with --make-key, which serves nothing")
+    name, role = str(wanted.make_key), "admin" if wanted.admin else wanted.role
     key, line = make_key(name, role=cast(Any, role))
     if as_json:
         print_json({"key": key, "line": line})

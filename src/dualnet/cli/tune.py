@@ -18,7 +18,7 @@ from .option_groups import with_options
 from .output import JsonFlag, note, print_json, say
 
 if TYPE_CHECKING:
-    from ..experiments.proposals import Proposer
+    from ..experiments.search import Proposer
     from ..experiments.spaces import Space
 
 TRIALS = 30
@@ -66,7 +66,7 @@ class SearchOptions:
 
     def proposer(self, space: Space, seed: int) -> tuple[Proposer, int]:
         """Return what proposes the next trial, and the number of trials in all."""
-        from ..experiments.proposals import GridProposer, OptunaProposer
+        from ..experiments.search import GridProposer, OptunaProposer
         from ..experiments.spaces import size
 
         if self.method == "grid":

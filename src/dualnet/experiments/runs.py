@@ -93,7 +93,7 @@ class Bench:
                     where = f"{self.data.name}, {self.protocol}, seed {seed}" + ("" if fold is None else f", fold {fold}")
                     say(f"{name}: {where}")
                     fitted = fit_model(model, name, split, self.run)
-                    fresh = [{**r, "key": key} for r, _ in measure(fitted, split, fingerprint, self.content, self.at)]
+                    fresh = [{**r, "key": key} for r, _ in measure_on_test(fitted, split, fingerprint, self.content, self.at)]
                     if lines is not None:
                         add_run(lines, fresh)
                     yield from fresh
@@ -143,7 +143,7 @@ def fit_model(model: Recommender, name: str, split: Split, run: RunOptions) -> F
     return Fitted(model, name, time.perf_counter() - started)
 
 
-def measure(
+def measure_on_test(
     fitted: Fitted, split: Split, fingerprint: str, content: str, at: Sequence[int]
 ) -> list[tuple[dict[str, Any], TaskResult]]:
     """Evaluate a fitted model on the test tasks and served lists; return a record with the fields of the JSON contract, and the result, of each.

@@ -31,11 +31,10 @@ from ..retrieval.recommendations import RecommendationLists, Recommendations
 from ..retrieval.unknown_ids import Unknown, check_list
 from ..retrieval.vectors import stack_vectors
 from ..typed_values import path_of
-from .asking import Asks, askers_of, check_block
+from .asking import Asks, Fallback, Listed, Others, Wanted, askers_of, check_block, say_what_was_not_as_asked, warn_of_unknown
 from .catalogue import kept_vectors
 from .one_writer import one_writer
 from .question_content import as_content, cannot_score_new, user_rows
-from .wanted import Fallback, Listed, Others, Wanted, say_what_was_not_as_asked, warn_of_unknown
 
 
 class Answers(Asks):

@@ -1,4 +1,4 @@
-"""The contract of every model: two encoders, inner products, four kinds of questions."""
+"""The base class of every model: two encoders whose inner product is the score, and the questions that it answers."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any, Self
 import numpy as np
 
 from ..data.dataset import Dataset
+from ..data.interactions import Interactions
 from ..data.other_events import count_kinds
-from ..data.tasks import Validation
-from ..errors import ArtifactError, memory_told
+from ..data.tasks import Split, Validation
+from ..errors import ArtifactError, UsageError, memory_told
 from ..train.options import RunOptions
 from ..train.tracking.guard import tracked
 from .answers import Answers
 from .artifact import read_model, save
 from .core import Capabilities, Prepared
-from .explaining import Explains
-from .fit_arguments import check_fit_arguments
+from .explain.explaining import Explains
 from .forgetting import Forgets
 from .one_writer import one_writer
 from .updating import Updates
@@ -175,3 +175,35 @@ class Recommender(Answers, Explains, Updates, Forgets):
             return cls
 
         return read_model(folder, named, trust_paths=trust_paths)
+
+
+def check_fit_arguments(train: Any, validation: Any, run: Any) -> None:
+    """Refuse anything but a data set, a validation and run options; the text says how one is made of what was given.
+
+    Raises
+    ------
+    UsageError
+        For the first that is of another type.
+    """
+    if not isinstance(train, Dataset):
+        raise UsageError(f"fit learns from a Dataset, got {_named(train)}; {_how_to_train(train)}")
+    if validation is not None and not isinstance(validation, Validation):
+        how = "give its validation, split.validation" if isinstance(validation, Split) else "a split has one, split.validation"
+        raise UsageError(f"fit chooses on a Validation, got {_named(validation)}; {how}")
+    if run is not None and not isinstance(run, RunOptions):
+        raise UsageError(f"run must be RunOptions, got {_named(run)}; write run=RunOptions(threads=2), for example")
+
+
+def _named(value: Any) -> str:
+    kind = type(value).__name__
+    return "None" if value is None else f"{'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}"
+
+
+def _how_to_train(value: Any) -> str:
+    if isinstance(value, Split):
+        return "give the training set of the split, split.train"
+    if isinstance(value, Interactions):
+        return "write Dataset(interactions)"
+    if hasattr(value, "tocoo"):
+        return "make one of the rows and columns of the matrix with Dataset(Interactions.from_pairs(users, items))"
+    return "make one with Dataset.from_tables(events, items)"

@@ -21,10 +21,9 @@ from ..train.best_figure import at_least
 from ..train.options import RunOptions
 from ..train.progress import EpochLog, begin_log
 from .base import Capabilities, Prepared, Recommender
-from .bpr_steps import PairwiseSteps
 from .choosing import Phase, ValidationTasks, choose_then_refit
-from .pairwise import fold_in, fold_in_shares
-from .reasons import Reasons, linear
+from .explain.reasons import Reasons, linear
+from .pairwise import PairwiseSteps, fold_in, fold_in_shares
 from .saved_arrays import saved_array
 
 # validation recall@100 on citeulike2 (all users, 120 epochs, half-width .009): .461 with the users of training; folded in with

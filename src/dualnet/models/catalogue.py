@@ -1,9 +1,11 @@
-"""A model's catalogue as questions are answered over it (`retrieval.catalogue.Catalogue`), and what is kept between them."""
+"""The catalogue of a model, over which questions are answered (`retrieval.catalogue.Catalogue`), and its cached vectors."""
 
 from __future__ import annotations
 
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +21,6 @@ from ..retrieval.catalogue import Brought, Catalogue, ScoredUsers
 from ..retrieval.principal import PrincipalAxes
 from ..retrieval.topk import block_rows, inner_products
 from ..retrieval.vectors import Vectors, largest, mean_vector, norms, stack_vectors
-from .catalogue_vectors import CatalogueVectors
 from .core import Core
 from .question_content import as_content, cannot_score_new, user_row
 
@@ -360,3 +361,54 @@ def check_finite(vectors: Vectors, what: str) -> None:
     """Refuse vectors with NaN or infinite numbers; raises `ArtifactError`."""
     if not np.isfinite(largest(vectors)):
         raise ArtifactError(f"the model gives {what} that are not finite; its weights are damaged or diverged")
+
+
+@dataclass(eq=False)
+class KeptVectors:
+    """Vectors of one catalogue, and their lengths for similar items once somebody has asked for them."""
+
+    space: weakref.ref[ItemSpace]
+    vectors: Vectors
+    _lengths: NDArray[np.float64] | None = None
+
+    def similar_lengths(self, model: Core, space: ItemSpace) -> NDArray[np.float64]:
+        """Return `Core.similar_lengths` of the catalogue, shape (n,)."""
+        if self._lengths is None:
+            self._lengths = model.similar_lengths(self.vectors, space.known)
+        return self._lengths
+
+
+class CatalogueVectors:
+    """The vectors of one catalogue and no other: memory does not grow with the number of questions.
+
+    What is kept is replaced as a whole, so that of several threads none finds the vectors of one catalogue beside the items of
+    another.
+    """
+
+    def __init__(self) -> None:
+        self._kept: KeptVectors | None = None
+
+    def of(self, model: Core, space: ItemSpace) -> KeptVectors:
+        """Return the vectors of a catalogue of the model, shape (len(space), width)."""
+        kept = self._kept
+        if kept is None or kept.space() is not space:
+            kept = KeptVectors(weakref.ref(space), model.encode_items(space))
+            if space is model.catalogue_:
+                self._kept = kept
+        return kept
+
+    def extended(self, model: Core, before: ItemSpace, after: ItemSpace) -> KeptVectors | None:
+        """Return what `keep` is to keep for a catalogue that is to follow: only what it has more than `before` is encoded.
+
+        None where the vectors of `before` are not kept.
+        """
+        kept = self._kept
+        if kept is None or kept.space() is not before:
+            return None
+        fresh = model.encode_items(after, np.arange(len(before), len(after)))
+        return KeptVectors(weakref.ref(after), stack_vectors(kept.vectors, fresh))
+
+    def keep(self, kept: KeptVectors | None) -> None:
+        """Keep these vectors; None leaves what there is."""
+        if kept is not None:
+            self._kept = kept

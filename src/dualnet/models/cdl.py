@@ -23,8 +23,8 @@ from .base import Capabilities, Prepared, Recommender
 from .choosing import Phase, ValidationTasks, choose_then_refit
 from .content_cosine import features_of
 from .content_encoder import ContentEncoder
-from .path_integral import content_cut
-from .reasons import Reasons, linear, only_new
+from .explain.path_integral import content_cut
+from .explain.reasons import Reasons, linear, only_new
 from .saved_arrays import saved_array
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from ..train.options import RunOptions
 from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
 from .content_cosine import features_of
-from .reasons import Cut, Reasons, linear, only_new, weigh
+from .explain.reasons import Cut, Reasons, linear, only_new, weigh
 from .saved_arrays import saved_array
 from .wmf import check_factors, factorise
 

@@ -21,8 +21,8 @@ from ..errors import CapabilityError, DataError, NotFittedError
 from ..ids import IdMap, Rows
 from ..retrieval.vectors import Vectors, norms
 from ..train.options import RunOptions
+from .explain.reasons import Reasons
 from .parameters import Parameters
-from .reasons import Reasons
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,10 @@ from ..errors import UsageError, nearest
 from ..ids import Rows
 from ..rng import RandomState
 from ..train.options import RunOptions
-from .als import Gram, contributions, half_step, row_penalty
-from .als_rows import Array, SortedRows, blas_threads
+from .als import Array, Gram, SortedRows, blas_threads, contributions, half_step, row_penalty
 from .base import Capabilities, Prepared, Recommender
 from .content_cosine import features_of
-from .reasons import Cut, Reasons, linear, only_new
+from .explain.reasons import Cut, Reasons, linear, only_new
 from .saved_arrays import saved_array
 from .wmf import check_factorisation, check_factors, start_factors
 

@@ -13,7 +13,7 @@ from ..train.options import RunOptions
 from .base import Prepared
 from .choosing import Phase
 from .dualnet_parameters import check_parameters
-from .learning import Chosen
+from .level_learning import Chosen
 from .level_model import LevelModel
 from .parameters import Former
 from .runtime import DualRuntime

@@ -12,9 +12,9 @@ from scipy.sparse import csr_array
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..ids import Rows
+from .explain.path_integral import content_cut, integrate
+from .explain.reasons import Cut, Reasons
 from .levels import Levels
-from .path_integral import content_cut, integrate
-from .reasons import Cut, Reasons
 from .runtime import DualRuntime
 
 

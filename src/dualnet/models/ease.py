@@ -17,7 +17,7 @@ from ..errors import CapabilityError, UsageError
 from ..ids import Rows
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
-from .reasons import Reasons, chosen_items, linear
+from .explain.reasons import Reasons, chosen_items, linear
 from .saved_arrays import saved_array
 
 MOST_ITEMS = 25_000  # the weights are items x items: 2.5 GB here, and as much again to invert

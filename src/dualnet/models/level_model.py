@@ -20,9 +20,9 @@ from ..train.options import RunOptions
 from .base import Capabilities, Prepared
 from .choosing import Phase, choose_then_refit
 from .dualnet_reasons import dualnet_reasons
-from .learning import Chosen, Learner, chosen_without_networks, drawn_validation, learn_levels, leaves_open, update_levels
+from .explain.reasons import Reasons
+from .level_learning import Chosen, Learner, chosen_without_networks, drawn_validation, learn_levels, leaves_open, update_levels
 from .levels import Levels, LevelSizes
-from .reasons import Reasons
 
 
 class LevelModel(Learner):

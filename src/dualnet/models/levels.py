@@ -16,7 +16,7 @@ from ..errors import ArtifactError
 from ..ids import IdMap, Rows
 from ..retrieval.vectors import JoinedVectors, Vectors, join, norms, row_products
 from .content_cosine import unit_profile, unit_vectors
-from .reasons import Reasons, of_profile
+from .explain.reasons import Reasons, of_profile
 from .runtime import DualRuntime
 from .saved_arrays import saved_array, saved_number
 from .solved.levels import SolvedLevels

@@ -16,7 +16,7 @@ from ..errors import UsageError
 from ..ids import Rows
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
-from .reasons import Reasons, chosen_items, linear
+from .explain.reasons import Reasons, chosen_items, linear
 from .saved_arrays import saved_matrix
 
 BLOCK = 1024  # items whose similarities are held at a time

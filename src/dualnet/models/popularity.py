@@ -15,7 +15,7 @@ from ..data.tasks import Validation
 from ..ids import Rows
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
-from .reasons import Cut, Reasons
+from .explain.reasons import Cut, Reasons
 
 
 class Popularity(Recommender):

@@ -19,7 +19,7 @@ from ..rng import RandomState
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
 from .content_cosine import at_unit_length, features_of, unit_profile, unit_vectors
-from .reasons import Cut, Reasons, by_column, linear, of_profile, weigh
+from .explain.reasons import Cut, Reasons, by_column, linear, of_profile, weigh
 from .saved_arrays import saved_array
 
 

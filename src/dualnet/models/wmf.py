@@ -16,11 +16,10 @@ from ..errors import UsageError
 from ..ids import Rows
 from ..rng import RandomState, generator
 from ..train.options import RunOptions
-from .als import contributions, half_step, row_penalty
-from .als_rows import SortedRows, blas_threads
+from .als import SortedRows, blas_threads, contributions, half_step, row_penalty
 from .base import Capabilities, Prepared, Recommender
+from .explain.reasons import Reasons, linear
 from .known_zeros import check_dislike_weight, known_zeros, with_known_zeros
-from .reasons import Reasons, linear
 from .saved_arrays import saved_array
 
 START = 0.01  # scale of the random item factors

@@ -29,6 +29,12 @@ class NewColumns:
         As in `EventColumns`; a rating or an event of "" is none.
     separator, encoding, comment, column_names : optional
         As in `EventColumns`.
+
+    Examples
+    --------
+    >>> from dualnet import NewColumns
+    >>> NewColumns(user="reader", item="book").user
+    'reader'
     """
 
     user: str | None = None

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import TrainingError, UsageError
 from ..models.registry import load
-from ..models.update_check import compare, hide_pairs, is_worse
 from ..train.options import RunOptions
 from ..typed_values import path_of
 from .folder import NAME, EventColumns, NewColumns, model_folder, read_event_columns
 from .forgotten import ForgottenUsers
+from .hidden_pairs import compare_models, hide_pairs, is_worse
 from .new_tables import NewTables
 from .writing import alone, begin_next, put_in_place, staged_run
 
@@ -47,6 +47,13 @@ class RunUpdate:
         Recall of the old and of the new model on the pairs held out; empty without any.
     forgotten : dict of str to int, optional
         ``named``, ``users`` (of these the model knew) and ``users_of_new_events`` (who were left out of the new events).
+
+    Examples
+    --------
+    >>> from dualnet import Popularity, synthetic, update_run
+    >>> _ = Popularity().fit(synthetic.library()).save("model")
+    >>> update_run("model", forget=["r0001", "nobody"], out="run-today").forgotten
+    {'named': 2, 'users': 1, 'users_of_new_events': 0}
     """
 
     run: Path
@@ -126,9 +133,14 @@ def update_run(
 
     Examples
     --------
-    >>> from dualnet import update_run
-    >>> update_run("run", "today.parquet", out="run-today").added["pairs"]  # doctest: +SKIP
-    1204
+    >>> import pyarrow as pa
+    >>> from dualnet import Popularity, synthetic, update_run
+    >>> from dualnet.data.write_table import write_table
+    >>> _ = Popularity().fit(synthetic.library()).save("model")
+    >>> _ = write_table(pa.table({"user_id": ["someone"], "item_id": ["p0002"]}), "today.csv")
+    >>> done = update_run("model", "today.csv", out="run-today")
+    >>> done.added["users"], done.model.users_.key(-1)
+    (1, 'someone')
     """
     place, told = path_of(run, "run"), columns or NewColumns()
     _check(events, items, forget, hold_out)
@@ -158,7 +170,7 @@ def update_run(
             if learns:
                 rows = {"items": new.items, "users": new.users}
                 model.update(new.pairs, **rows, epochs=epochs, learning_rate=learning_rate, run=settings)
-            figures = [] if before is None or new.hidden is None else compare(before, model, n_old_items, new.hidden)
+            figures = [] if before is None or new.hidden is None else compare_models(before, model, n_old_items, new.hidden)
             if hold_out is not None:
                 _judge(figures, say, compared)
             put_in_place(model, staged, target, {"held out": figures} if figures else {})

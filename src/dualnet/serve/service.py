@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from ..errors import DataError, UnknownIdError
 from ..ids import Key
-from ..models.explaining import explain
+from ..models.explain.explaining import explain
 from ..retrieval.questions import Asker, Columns, NewItem, Question, UsersQuestion
 from .batcher import Batcher
 from .cards import card, picture

@@ -8,7 +8,7 @@ import pytest
 from dualnet import evaluate, splits
 from dualnet.data import synthetic
 from dualnet.experiments.reproduction import runner
-from dualnet.experiments.reproduction.comparisons import compare
+from dualnet.experiments.reproduction.comparisons import paired_tests
 from dualnet.experiments.reproduction.data import Loader, part_of
 from dualnet.experiments.reproduction.figures import race, row_result
 from dualnet.experiments.reproduction.markdown import write_markdown, write_page
@@ -70,7 +70,7 @@ def run(plan, folder, **options):
 
 def report(plan, results, pending, folder):
     head = summary(plan, results)
-    parts = sections(plan, results, compare(plan, results), pending)
+    parts = sections(plan, results, paired_tests(plan, results), pending)
     write_page(plan, parts, head, COMMAND, folder)
     return write_markdown(plan, parts, head, COMMAND, folder).read_text()
 
@@ -219,10 +219,10 @@ def test_reports_need_no_per_user_figures(tmp_path):
 def test_where_only_means_are_kept_the_test_over_runs_stands_alone(tmp_path):
     plan = study()
     results, _, _ = run(plan, tmp_path)
-    whole = compare(plan, results, keep=False)
+    whole = paired_tests(plan, results, keep=False)
     for file in (tmp_path / "per_user").iterdir():
         file.unlink()
-    found = compare(plan, Results(tmp_path), keep=False)
+    found = paired_tests(plan, Results(tmp_path), keep=False)
     key = ("known", "", "item-kNN", "popularity", 50)
     assert found[key]["over_users"] is None
     assert found[key]["relative"] is None
@@ -300,7 +300,7 @@ def test_the_same_users_unseen_and_trained_are_paired(tmp_path):
     )  # fmt: skip
     results, pending, _ = run(plan, tmp_path)
     assert "- unseen against trained, R@50: " in report(plan, results, pending, tmp_path)
-    found = compare(plan, results)[("users", "", "unseen", "trained", 50)]
+    found = paired_tests(plan, results)[("users", "", "unseen", "trained", 50)]
     users = {r["fold"]: r["users"] for r in of_protocol(results) if r["label"] == "unseen"}
     assert found["over_users"]["n"] == sum(users.values())  # every user once
     assert found["over_runs"]["n"] == 3
@@ -384,8 +384,8 @@ def test_a_row_with_failed_runs_says_how_many_stand_behind_its_figures(tmp_path)
 def test_tests_of_blocks_that_a_run_leaves_out_stay(tmp_path):
     both = study(block(), block(name="again", protocol="citeulike1"))
     results, _, _ = run(both, tmp_path)
-    compare(both, results)
+    paired_tests(both, results)
     kept = (tmp_path / "comparisons.jsonl").read_text().splitlines()
-    compare(study(block()), results)
+    paired_tests(study(block()), results)
     assert sorted((tmp_path / "comparisons.jsonl").read_text().splitlines()) == sorted(kept)
     assert any("again/" in line for line in kept)

@@ -12,8 +12,14 @@ from dualnet.config import build_model
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import CapabilityError, DataError, MissingExtraError, TrainingError, UsageError
 from dualnet.experiments import search as module
-from dualnet.experiments.proposals import PRUNE_FROM_EPOCH, TRIALS_BEFORE_PRUNING, GridProposer, OptunaProposer
-from dualnet.experiments.search import Search, measure
+from dualnet.experiments.search import (
+    PRUNE_FROM_EPOCH,
+    TRIALS_BEFORE_PRUNING,
+    GridProposer,
+    OptunaProposer,
+    Search,
+    measure_on_validation,
+)
 from dualnet.experiments.spaces import SPACES, Between, OneOf, combinations, read_space, size
 from dualnet.experiments.trials import append_trial, best_trial, read_trials
 from dualnet.models.popularity import Popularity
@@ -157,7 +163,7 @@ class Listed:
 
 @pytest.fixture
 def curve(monkeypatch):
-    monkeypatch.setattr(module, "build_model", lambda name, params, place: Curve(**params))
+    monkeypatch.setattr(module, "build_model", lambda name, params, place, seed: Curve(**params))
     Curve.epochs.clear()
     return Search("curve", divide, (0, 1), run=QUIET)
 
@@ -222,8 +228,8 @@ def test_the_cut_is_smaller_in_a_small_catalogue():
     model = build_model("item-knn", {}, "").fit(validation.train)
     candidates = len(validation.tasks[0].candidates)
     assert (
-        measure(model, validation, None)["recall@auto"]
-        == measure(model, validation, candidates // 10)[f"recall@{candidates // 10}"]
+        measure_on_validation(model, validation, None)["recall@auto"]
+        == measure_on_validation(model, validation, candidates // 10)[f"recall@{candidates // 10}"]
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_array
 
-from dualnet.exports.overlap import embedding_overlap
+from dualnet.exports.source import embedding_overlap
 
 
 def test_overlap_equals_two_sorts(dualnet_model, sparse_model, monkeypatch):

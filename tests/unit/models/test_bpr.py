@@ -14,9 +14,8 @@ from dualnet.data.synthetic import blocks_world
 from dualnet.errors import TrainingError, UsageError
 from dualnet.models import pairwise
 from dualnet.models.bpr import BPR
-from dualnet.models.bpr_steps import PairwiseSteps
 from dualnet.models.choosing import Phase
-from dualnet.models.pairwise import fold_in, pairwise_error, taken_of
+from dualnet.models.pairwise import PairwiseSteps, fold_in, pairwise_error, taken_of
 
 WORLD = blocks_world()
 SMALL = {"factors": 6, "batch": 16, "negatives": 8, "epochs": 30}

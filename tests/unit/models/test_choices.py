@@ -10,13 +10,12 @@ from dualnet import Validation, splits, synthetic
 from dualnet.data.space import ItemSpace
 from dualnet.data.tasks import RankingTask
 from dualnet.evaluation import evaluate
-from dualnet.experiments.search import measure
+from dualnet.experiments.search import measure_on_validation
 from dualnet.experiments.trials import best_trial
 from dualnet.ids import IdMap
 from dualnet.models.cdl import best_round
 from dualnet.models.choosing import Scorer, ValidationTasks, auto_cut, mean_recalls
-from dualnet.models.content_level import LEAST, WEIGHTS, best_content_weight
-from dualnet.models.fusion import Fusion
+from dualnet.models.fusion import LEAST, WEIGHTS, Fusion, best_content_weight
 from dualnet.models.level_choice import NETWORK, STANDING, Question, choose_standing, choose_weights
 from dualnet.models.levels import Levels, LevelWeights
 from dualnet.models.solved.choice import recall_of
@@ -89,7 +88,7 @@ def of_epochs(tasks, scores):
 
 
 def of_trials(tasks, scores):
-    return measure(Given(scores), Validation(None, tuple(tasks)), None)["recall@auto"]
+    return measure_on_validation(Given(scores), Validation(None, tuple(tasks)), None)["recall@auto"]
 
 
 def of_solved(tasks, scores):
@@ -256,7 +255,7 @@ def test_fusion_ranks_new_items_also_where_known_ones_want_no_content(monkeypatc
     warm = replace(
         quadrants.validation, tasks=tuple(t for t in quadrants.validation.tasks if t.name.endswith("-known")), served=()
     )
-    monkeypatch.setattr("dualnet.models.content_level.best_place", lambda figures, rank: 0)  # the least weight is the best
+    monkeypatch.setattr("dualnet.models.fusion.best_place", lambda figures, rank: 0)  # the least weight is the best
     model = Fusion(factors=8).fit(quadrants.train, warm)
     assert model.weight_ == LEAST
     task = quadrants.task("known-new")

@@ -11,10 +11,10 @@ from dualnet import Content, ContentSpec, Dataset, DualNet, Interactions, evalua
 from dualnet.data.other_events import SEEN, OtherEvents
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import CapabilityError, UsageError
-from dualnet.models import learning, level_model
+from dualnet.models import level_learning, level_model
 from dualnet.models.choosing import Phase
 from dualnet.models.dualnet_reasons import dualnet_reasons
-from dualnet.models.learning import NETWORK_WEIGHT
+from dualnet.models.level_learning import NETWORK_WEIGHT
 from dualnet.models.levels import Levels, LevelWeights
 from dualnet.models.solved.levels import SolvedChoice
 from dualnet.models.solved.model import Solved
@@ -268,7 +268,7 @@ def test_long_content_is_read_along_its_leading_axes(tmp_path, monkeypatch):
     split = splits.four_quadrants(WORLD, seed=1)
     whole = DualNet(levels=(), factors=8, relation=0.0).fit(split.train)
     assert whole.levels_.solved.reader.axes is None
-    monkeypatch.setattr(learning, "is_long", lambda content: True)
+    monkeypatch.setattr(level_learning, "is_long", lambda content: True)
     model = DualNet(levels=(), factors=8, relation=0.0).fit(split.train)
     axes = model.levels_.solved.reader.axes
     assert axes is not None
@@ -307,6 +307,6 @@ def test_zeros_that_were_weighed_on_a_part_stay_below_the_lightest_positive_of_a
     weights = np.where(np.arange(len(rows)) < 5, 0.01, 1.0)
     data = Dataset(Interactions.from_rows(WORLD.interactions.users, IDS, rows, columns, weights=weights), WORLD.items)
     model = Solved(factors=6, factor_zero_weight=given)
-    chosen = learning.Chosen(SolvedChoice(0.4 if given is None else given, 2.0, 0.0, None, 0.5), LevelWeights(), None)
-    learning.learn_levels(model, model._prepare(data), Phase("final", (), (), chosen, RunOptions()))
+    chosen = level_learning.Chosen(SolvedChoice(0.4 if given is None else given, 2.0, 0.0, None, 0.5), LevelWeights(), None)
+    level_learning.learn_levels(model, model._prepare(data), Phase("final", (), (), chosen, RunOptions()))
     assert model.levels_.solved.choice.zero_weight == pytest.approx(0.005 if given is None else given)

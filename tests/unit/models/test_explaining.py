@@ -8,7 +8,7 @@ from dualnet import Content, Dataset, Interactions
 from dualnet.data.content import ContentSpec
 from dualnet.data.synthetic import blocks_world, library
 from dualnet.errors import CapabilityError, UnknownIdError, UsageError
-from dualnet.models.explanation import View
+from dualnet.models.explain.explanation import View
 from dualnet.models.registry import create
 
 pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")

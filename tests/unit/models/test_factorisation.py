@@ -11,8 +11,7 @@ from dualnet.data.interactions import Interactions
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import CapabilityError, TrainingError, UsageError
 from dualnet.models import ease
-from dualnet.models.als import half_step, weighted_error
-from dualnet.models.als_rows import SortedRows
+from dualnet.models.als import SortedRows, half_step, weighted_error
 from dualnet.models.content_factors import ContentFactors
 from dualnet.models.ease import EASE
 from dualnet.models.fusion import Fusion

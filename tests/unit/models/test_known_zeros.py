@@ -15,8 +15,7 @@ from dualnet.data.dataset import Dataset
 from dualnet.data.interactions import Interactions
 from dualnet.errors import UsageError
 from dualnet.ids import IdMap
-from dualnet.models.als import half_step, weighted_error
-from dualnet.models.als_rows import SortedRows
+from dualnet.models.als import SortedRows, half_step, weighted_error
 from dualnet.models.content_cosine import at_unit_length
 from dualnet.models.known_zeros import known_zeros, with_known_zeros
 from dualnet.models.registry import create

@@ -7,9 +7,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from dualnet.models import path_integral
 from dualnet.models.content_encoder import ContentEncoder
-from dualnet.models.path_integral import integrate
+from dualnet.models.explain import path_integral
+from dualnet.models.explain.path_integral import integrate
 from dualnet.models.runtime import DualRuntime
 from dualnet.nn.spec import ACTIVATIONS
 

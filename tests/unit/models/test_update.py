@@ -12,7 +12,7 @@ from dualnet.data.synthetic import blocks_world, library
 from dualnet.data.tasks import RankingTask
 from dualnet.errors import CapabilityError, DataError, TrainingError, UsageError
 from dualnet.models.registry import MODELS, create
-from dualnet.models.update_check import compare, hide_pairs, is_worse
+from dualnet.runs.hidden_pairs import compare_models, hide_pairs, is_worse
 from dualnet.train.options import RunOptions
 
 pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
@@ -218,7 +218,7 @@ def test_an_update_finds_more_of_what_is_new_than_the_old_model():
     model = DualNet(levels=(64,), epochs=6, content_weight=0.0, factors=0).fit(old)
     plain, updated = copy.copy(model).update(learned, epochs=0), copy.copy(model).update(learned)
     hidden = data.only(asked).interactions
-    figures = {entry["items"]: entry for entry in compare(plain, updated, old.interactions.n_items, hidden)}
+    figures = {entry["items"]: entry for entry in compare_models(plain, updated, old.interactions.n_items, hidden)}
     assert figures["new"]["after"] > figures["new"]["before"] + 0.05
     assert figures["old"]["after"] > figures["old"]["before"] - 0.01
     refit = DualNet(levels=(64,), epochs=6, content_weight=0.0, factors=0).fit(data.only(~asked))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dualnet.cli import main
-from dualnet.models import als_rows, learning
+from dualnet.models import als, level_learning
 from dualnet.models.solved import choice, factors, ridge
 from dualnet.train import objective, solving_plan
 from dualnet.train.plan import ITEMS_AT_ONCE, USERS_AT_ONCE, Machine, Workload, plan
@@ -33,7 +33,7 @@ def test_one_block_costs_what_the_formulas_say():
 def test_numbers_of_the_solved_levels_are_those_that_they_are_solved_with():
     settings = factors.FactorSettings(1, 0.0, 0.0)
     assert (settings.iterations, settings.rounds) == (solving_plan.ITERATIONS, solving_plan.ROUNDS)
-    assert (solving_plan.STEPS, solving_plan.AXES) == (als_rows.STEPS, learning.AXES)
+    assert (solving_plan.STEPS, solving_plan.AXES) == (als.STEPS, level_learning.AXES)
     assert (solving_plan.OVERSAMPLING, solving_plan.AXIS_ROUNDS) == (ridge.OVERSAMPLING, ridge.ROUNDS)
     assert (solving_plan.NARROW, solving_plan.NARROW_ITERATIONS) == (choice.SEARCH_FACTORS, choice.SEARCH_ITERATIONS)
     assert (solving_plan.WIDER, solving_plan.NARROW_PAIRS) == (choice.READING_FACTORS, choice.SEARCH_PAIRS)

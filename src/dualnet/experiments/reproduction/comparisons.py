@@ -16,7 +16,7 @@ from .results import Results
 Key = tuple[str, str, str, str, int]  # block, candidates, first, second, cut
 
 
-def compare(study: Study, results: Results, *, keep: bool = True) -> dict[Key, Record]:
+def paired_tests(study: Study, results: Results, *, keep: bool = True) -> dict[Key, Record]:
     """Test every contrast of a study on the runs that both rows have, and keep the outcome in ``comparisons.jsonl``.
 
     What did not change since the last time is taken from the file, also where the per-user figures are gone. Tests of data

@@ -15,7 +15,7 @@ from ...errors import DataError, ResourceError, TrainingError, TrainingInterrupt
 from ...train.options import RunOptions
 from ..machine import describe_machine, package_versions
 from ..result_lines import Record, claimed
-from ..runs import Fitted, fit_model, measure
+from ..runs import Fitted, fit_model, measure_on_test
 from ..studies.cells import CURVE, Cell, Row, Study
 from ..studies.costs import estimate_seconds, measured_seconds
 from .data import Loader
@@ -188,7 +188,7 @@ def run_cell(study: str, row: Row, cell: Cell, results: Results, loader: Loader,
     measured = [
         pair
         for split in divisions
-        for pair in measure(fitted, split, split.fingerprint(), cell.content_label, CURVE)
+        for pair in measure_on_test(fitted, split, split.fingerprint(), cell.content_label, CURVE)
     ]  # fmt: skip
     seconds = round(time.perf_counter() - started, 3)
     records: list[Record] = []

@@ -12,7 +12,7 @@ from ...config import build_model
 from ...errors import UsageError
 from ...models.base import Recommender
 from ...models.registry import model_class
-from .parameters import chosen_parameters
+from ..presets import preset
 
 Repeat = tuple[int, int | None]  # seed, fold
 Preset = Literal["chosen", "paper", "default"]
@@ -284,3 +284,18 @@ def against(label: str, others: Sequence[str]) -> tuple[tuple[str, str], ...]:
 def percent(*figures: float, cuts: Sequence[int] = (50, 100, 200)) -> dict[int, float]:
     """Return figures that the paper prints in per cent as shares by cut-off."""
     return {cut: round(figure / 100, 6) for cut, figure in zip(cuts, figures, strict=True)}
+
+
+def chosen_parameters(model: str, dataset: str, protocol: str) -> dict[str, Any]:
+    """Return the constructor arguments of a model that were chosen on validation data: the preset in the package.
+
+    Parameters
+    ----------
+    model : str
+        Model name.
+    dataset : str
+        A named data set, or ``demo``.
+    protocol : str
+        Name of the protocol.
+    """
+    return preset(model, dataset, protocol)

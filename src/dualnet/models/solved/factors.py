@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..als import half_step
-from ..als_rows import SortedRows
+from ..als import SortedRows, half_step
 from ..wmf import start_factors
 from .ridge import ContentAxes, ContentRidge
 

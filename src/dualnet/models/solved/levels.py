@@ -14,7 +14,7 @@ from ...data.space import ItemSpace
 from ...errors import ArtifactError
 from ...ids import Rows
 from ...retrieval.vectors import JoinedVectors, Vectors
-from ..reasons import Cut, Reasons
+from ..explain.reasons import Cut, Reasons
 from ..saved_arrays import saved_array, saved_columns, saved_number
 from .content import AS_IT_IS, ContentReader, WordsAndVectors, words_of
 from .factors import ItemFactors

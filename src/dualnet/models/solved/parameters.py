@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...errors import UsageError
 
 if TYPE_CHECKING:
-    from ..learning import Learner
+    from ..level_learning import Learner
 
 
 HEAVIEST = 1_000_000  # of a level beside another: what is heavier leaves nothing of the other in single precision

@@ -1,4 +1,4 @@
-"""Why somebody gets an item: the score in parts that a person can read."""
+"""The explanation of one score: its parts by level, by item of the history and by content term, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..ids import Key
-from ..retrieval.recommendations import UserPath
+from ...ids import Key
+from ...retrieval.recommendations import UserPath
 
 Method = Literal["integrated-gradients", "leave-one-out"]
 METHODS: tuple[Method, ...] = ("integrated-gradients", "leave-one-out")

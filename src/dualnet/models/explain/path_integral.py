@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..ids import Rows
-from .numpy_tower import DifferentiableTower, LevelValues
+from ...ids import Rows
+from ..numpy_tower import DifferentiableTower, LevelValues
 from .reasons import Cut
 
 Numbers = NDArray[np.float64]

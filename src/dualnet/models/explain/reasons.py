@@ -1,4 +1,4 @@
-"""The arithmetic of explanations: scores of several items for one person, cut three ways, and the cuts that are exact."""
+"""The arithmetic of explanations: scores of several items for one user, divided in three ways, and the exact divisions."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse, vstack
 
-from ..data.features import Featurizer
-from ..data.space import ItemSpace
-from ..ids import Rows
-from ..retrieval.vectors import to_sparse
-from .content_cosine import unit_vectors
+from ...data.features import Featurizer
+from ...data.space import ItemSpace
+from ...ids import Rows
+from ...retrieval.vectors import to_sparse
+from ..content_cosine import unit_vectors
 from .explanation import Method
 
 Numbers = NDArray[np.float64]

@@ -11,8 +11,7 @@ from dualnet.errors import UsageError
 from dualnet.evaluation import evaluate
 from dualnet.models import choosing, content_cosine
 from dualnet.models.choosing import auto_cut
-from dualnet.models.content_level import best_content_weight
-from dualnet.models.fusion import Fusion
+from dualnet.models.fusion import Fusion, best_content_weight
 from dualnet.models.level_choice import CONTENT
 from dualnet.models.profile import ContentProfile
 from dualnet.retrieval.vectors import to_dense

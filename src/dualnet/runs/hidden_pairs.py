@@ -1,4 +1,4 @@
-"""Is the updated model better than the old one? Asked of new pairs that neither has learned from."""
+"""Comparison of an updated model with the old one, on new pairs that are hidden from both."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..data.interactions import Interactions
 from ..data.tasks import RankingTask
 from ..errors import UsageError
 from ..evaluation import evaluate
+from ..models.choosing import auto_cut
 from ..rng import generator
-from .choosing import auto_cut
 
 if TYPE_CHECKING:
-    from .base import Recommender
+    from ..models.base import Recommender
 
 
 def hide_pairs(model: Recommender, new: Interactions, share: float, seed: int = 0) -> tuple[Interactions, Interactions]:
@@ -48,7 +48,7 @@ def hide_pairs(model: Recommender, new: Interactions, share: float, seed: int = 
     return new.keep(~asked), new.keep(asked)
 
 
-def compare(
+def compare_models(
     before: Recommender, after: Recommender, n_old_items: int, hidden: Interactions
 ) -> list[dict[str, float | int | str]]:
     """Return mean recall of both models on hidden pairs, of old items among old ones and of new among new ones.

@@ -1,0 +1,74 @@
+"""Questions to a model on the command line: for whom, and over which items."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import UnknownIdError, UsageError, listing
+from .form_options import FormOptions, new_columns
+from .given_options import refuse_tables
+
+if TYPE_CHECKING:
+    from ..data.content import Content
+    from ..ids import IdMap, Key
+    from ..models.base import Recommender
+
+NewItemsOption = Annotated[
+    Path | None, typer.Option("--new-items", help="Table of new items (column item_id and content), for this question.")
+]
+
+
+def check_one_user(columns: str | None, given: dict[str, bool]) -> None:
+    """Make sure that a question is for one user; columns of a user alone are a question too.
+
+    Parameters
+    ----------
+    columns : str, optional
+        What ``--user-columns`` says.
+    given : dict of str to bool
+        Each other option that says for whom, and whether it was given.
+
+    Raises
+    ------
+    UsageError
+        If none is given, or more than one.
+    """
+    *first, last = given
+    if sum(given.values()) == 0 and columns is None:
+        raise UsageError(f"say for whom: one of {', '.join(first)} or {last}")
+    if sum(given.values()) > 1:
+        raise UsageError(f"say for whom: only one of {', '.join(first)} and {last}")
+
+
+def stored_user(model: Recommender, user: str) -> Key:
+    """Return the id of a user seen in training.
+
+    Raises
+    ------
+    UnknownIdError
+        If there is none; the text names ``--history``.
+    """
+    key = model.users_.parse(user)
+    if key not in model.users_:
+        raise UnknownIdError(f"unknown user {listing([key])}; for someone new give --history ITEM,ITEM instead")
+    return key
+
+
+def refuse_form_alone(new_items: Path | None, form: FormOptions) -> None:
+    """Refuse options of the form of a table of new items that is not there; raises `UsageError`."""
+    if new_items is None:
+        refuse_tables(form, "means nothing without --new-items, the table it is about")
+
+
+def with_new_items(table: Path | None, model: Recommender, run: Path, form: FormOptions) -> tuple[Content | None, IdMap]:
+    """Return the new items of a table, and the ids of the catalogue with theirs."""
+    from ..runs.new_tables import read_items
+
+    ids = model.catalogue_.ids
+    if table is None:
+        return None, ids
+    fresh = read_items(table, model, run, new_columns(form))
+    return fresh, ids.extend([key for key in fresh.ids if key not in ids])
