@@ -83,7 +83,7 @@ def one_round(target: Target, number: int, place: Path, examples: int = EXAMPLES
             try:
                 tried(target, data, place)
             except Exception as error:
-                found.setdefault(_where(error), data.hex())
+                found.setdefault(where(error), data.hex())
 
         ask()
         return {"tried": count, "faults": found}
@@ -104,7 +104,7 @@ def keep(name: str, data: bytes) -> Path:
     return path
 
 
-def _where(error: BaseException) -> str:
+def where(error: BaseException) -> str:
     """Return kind and place of a fault, by which faults are told apart."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "/dualnet/" in frame.filename] or list(frames)
@@ -118,16 +118,16 @@ def run(arguments: Sequence[str] = ()) -> bool:
     Parameters
     ----------
     arguments : sequence of str
-        ``--seconds N``, ``--state FILE`` (which rounds are done), ``--only NAME``.
+        ``--seconds N``, ``--state FILE`` (which rounds are done), ``--parser NAME``.
     """
     parser = argparse.ArgumentParser(prog="python -m campaign fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3600)
     parser.add_argument("--state", type=Path, default=Path("build/fuzz.json"), help="what is done, to go on from")
-    parser.add_argument("--only", choices=list(TARGETS), action="append")
+    parser.add_argument("--parser", choices=list(TARGETS), action="append")
     given_to = parser.parse_args(list(arguments))
     state: dict[str, dict[str, Any]] = json.loads(given_to.state.read_text()) if given_to.state.exists() else {}
     given_to.state.parent.mkdir(parents=True, exist_ok=True)
-    ends, names = time.monotonic() + given_to.seconds, given_to.only or list(TARGETS)
+    ends, names = time.monotonic() + given_to.seconds, given_to.parser or list(TARGETS)
     from .bad_cases.doors import warm_up
 
     warm_up()
