@@ -14,7 +14,7 @@ from dualnet.data.synthetic import library
 from dualnet.models.registry import create
 
 httpx = pytest.importorskip("httpx")
-pytest.importorskip("fastapi")
+pytest.importorskip("starlette")
 
 NEW = {"title": "Graph kernels for protein folding", "abstract": "We study kernels and classifiers of folding proteins."}
 

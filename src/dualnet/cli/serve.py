@@ -171,7 +171,7 @@ def _require_extra() -> None:
 
     from ..errors import MissingExtraError
 
-    for package in ("fastapi", "uvicorn", "httptools", "pydantic", "prometheus_client"):
+    for package in ("starlette", "uvicorn", "httptools", "pydantic", "prometheus_client"):
         if find_spec(package) is None:
             raise MissingExtraError(package, "serve", "the HTTP server")
 

@@ -14,6 +14,7 @@ from ..ids import Key
 from ..retrieval.questions import Columns, NewItem
 from .catalogue import LiveCatalogue
 from .new_content import content_columns
+from .replies import Picture
 
 SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF87a", "image/gif"), (b"GIF89a", "image/gif"),
@@ -33,8 +34,8 @@ def card(catalogue: LiveCatalogue, row: int) -> dict[str, Any]:
     }
 
 
-def picture(catalogue: LiveCatalogue, row: int) -> tuple[bytes, str] | None:
-    """Return the first picture of a row and its media type; None if there is none or it is not a picture.
+def picture(catalogue: LiveCatalogue, row: int) -> Picture | None:
+    """Return the first picture of a row; None if there is none or it is not a picture.
 
     A path is followed only where the model's own table holds it, never one that came with a request.
     """
@@ -46,7 +47,7 @@ def picture(catalogue: LiveCatalogue, row: int) -> tuple[bytes, str] | None:
         except DataError:
             continue
         if data and (kind := _media_type(data)):
-            return data, kind
+            return Picture(data, kind)
     return None
 
 

@@ -26,3 +26,19 @@ class Reply:
 
     model: ModelLabel
     body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The picture of an item.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    media_type : str
+        Such as ``image/png``.
+    """
+
+    data: bytes
+    media_type: str

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from ..errors import DataError, UnknownIdError
 from ..ids import Key
 from ..models.explain.explaining import explain
-from ..retrieval.questions import Asker, Columns, NewItem, Question, UsersQuestion
+from ..retrieval.questions import Asker, Columns, NewItem, Question, RecommendQuestion, UsersQuestion
 from .batcher import Batcher
 from .cards import card, picture
 from .catalogue import LiveCatalogue, reopened
@@ -35,7 +35,7 @@ from .journal import Journal
 from .live_state import Event, LiveState
 from .memory import give_back_memory
 from .refusals import BusyError, ConflictError, RefusedModelError
-from .replies import ModelLabel, Reply
+from .replies import ModelLabel, Picture, Reply
 from .search import UserOrder, find_users
 from .settings import ServiceSettings
 from .summary import model_summary
@@ -184,6 +184,29 @@ class Service:
             return await self._aside(lambda live: _single(live, question))
         return await self._batcher.ask(question)
 
+    async def call(self, name: str, **given: Any) -> Any:
+        """Call a method by its name, as a row of `http.operations` has it; `RemoteService.call` is the same from afar."""
+        return await getattr(self, name)(**given)
+
+    async def recommend(self, question: RecommendQuestion, explain: bool = False) -> Reply:
+        """Answer a question for a list of items; with `explain` each entry has its explanation."""
+        reply = await self.ask(question)
+        if not explain:
+            return reply
+        listed, reasons = reply.body["items"], {}
+        scored = [entry["item"] for entry in listed if entry["path"] != "popularity" and reply.body["resolved"] != "fallback"]
+        if scored:
+            asker = Asker(
+                user=question.user, history=question.history, new_items=question.new_items, user_columns=question.user_columns,
+                unknown=question.unknown,
+            )  # fmt: skip
+            why = await self.explain_many(asker, scored)
+            if why.model != reply.model:
+                raise BusyError("the model was exchanged while it explained; ask again")
+            reasons = {found["item"]: found for found in why.body["explanations"]}
+        explained = [{**entry, "explanation": reasons.get(entry["item"])} for entry in listed]
+        return Reply(reply.model, {**reply.body, "items": explained})
+
     async def explain(self, asker: Asker, item: Key) -> Reply:
         """Return ``{"explanation": ...}`` of one score; not batched, takes milliseconds."""
         return await self._aside(lambda live: {"explanation": explain(live.catalogue, asker, [item])[0].to_json()})
@@ -198,14 +221,14 @@ class Service:
         """Return ``{"models": [...], "pending": [names of baselines still being built]}``."""
         return await self._aside(lambda live: compare(live.version, live.catalogue, asker, k))
 
-    async def put_item(self, key: Key, content: Columns, by: str = "") -> tuple[Reply, bool]:
-        """Add or replace a live item, durably; the bool says whether it is new (201) or not (200).
+    async def put_item(self, key: Key, content: Columns, by: str = "") -> Reply:
+        """Add or replace a live item, durably; ``{"item": id, "state": "added" | "replaced" | "restored", "understood": bool}``.
 
         `by` is here and below the name of the API key that asks, whose allowance counts; "" where there are no keys.
         """
         catalogue, outcome = await self._change(lambda view: put(view, [NewItem(key, content)]), by)
         understood = not catalogue.not_understood([key])
-        return Reply(catalogue.label, {"item": key, "state": outcome[0], "understood": understood}), outcome[0] == "added"
+        return Reply(catalogue.label, {"item": key, "state": outcome[0], "understood": understood})
 
     async def put_items(self, items: Sequence[NewItem], by: str = "") -> Reply:
         """Add or replace up to 1,000 live items, all or none; ``{"added": n, "replaced": m, "restored": r, "not_understood": ids}``."""
@@ -245,20 +268,20 @@ class Service:
         catalogue, outcome = await asyncio.wrap_future(future)
         return Reply(catalogue.label, {"user": key, "state": outcome})
 
-    async def reload(self) -> Reply:
+    async def reload(self, rollback: bool = False) -> Reply:
         """Load the model folder anew, check it aside and swap it in; ``{"model": ..., "previous": ...}``.
+
+        With `rollback` the previous version, which was kept, is swapped in instead.
 
         Raises
         ------
         RefusedModelError
             If the new version is damaged, does not answer as it should, or has ids of another kind; the old one goes on.
         ConflictError
-            If another reload is running.
+            If another reload is running, or there is no previous version.
         """
-        return await self._swap(lambda: load_version(self._folder, self._live.version))
-
-    async def rollback(self) -> Reply:
-        """Go back to the previous version, which was kept; `ConflictError` if there is none."""
+        if not rollback:
+            return await self._swap(lambda: load_version(self._folder, self._live.version))
         previous = self._previous
         if previous is None:
             raise ConflictError("there is no previous version to go back to; none was replaced since the server started")
@@ -277,8 +300,8 @@ class Service:
         live = self._live
         return Reply(live.version.label, card(live.catalogue, _shown(live.catalogue, key)))
 
-    async def picture(self, key: Key) -> tuple[bytes, str] | None:
-        """Return the bytes and media type (``image/png``, ...) of an item's picture; None where there is none."""
+    async def picture(self, key: Key) -> Picture | None:
+        """Return an item's picture; None where there is none."""
         live = self._live
         return await asyncio.to_thread(picture, live.catalogue, _shown(live.catalogue, key))
 

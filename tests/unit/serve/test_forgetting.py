@@ -243,12 +243,12 @@ def test_a_reload_keeps_who_is_forgotten_until_no_model_knows_them(folder_of, tm
         swap(model, folder_of(seed=1))  # another model that was trained on the user
         await service.reload()
         assert await is_unknown(service, "u0-0")
-        await service.rollback()
+        await service.reload(rollback=True)
         assert await is_unknown(service, "u0-0")
         load(model).forget_users(["u0-0"]).save(model)
         await service.reload()
         assert await is_unknown(service, "u0-0")
-        await service.rollback()
+        await service.reload(rollback=True)
         assert await is_unknown(service, "u0-0")
 
     serving(model, scenario, state)

@@ -50,43 +50,59 @@ def run(service, scenario):
     return asyncio.run(asyncio.wait_for(main(), 120))
 
 
+def stop(service):
+    """Stop the other process, and wait until it has stopped."""
+    os.kill(service._process.pid, signal.SIGSTOP)
+    os.waitpid(service._process.pid, os.WUNTRACED)
+
+
 async def everything(service):
     """Ask for everything, change everything, and note what is said."""
     asker = Asker(history=["i0-0", "f1"], new_items=[FRESH])
+    questions = [
+        RecommendQuestion(user="u0-0", k=3),
+        RecommendQuestion(history=["i0-0", "f1"], new_items=[FRESH], k=4, exclude=["i0-1"], candidates=["i0-2", "f1"]),
+        RecommendQuestion(history=["i1-1"], filter={"year": {"min": 2000}}, keep_seen=True),
+        RecommendQuestion(history=[]),
+        ScoreQuestion(user="u0-0", items=["i0-0"]),
+        SimilarQuestion(item="i0-0", k=2),
+        UsersQuestion(content=TITLE, k=3),
+        EncodeUserQuestion(history=["i0-0"]),
+        EncodeItemQuestion(content=TITLE),
+        RecommendQuestion(user="nobody"),
+        RecommendQuestion(history=[], fallback="error"),
+    ]
     calls = [
-        service.ask(RecommendQuestion(user="u0-0", k=3)),
-        service.ask(
-            RecommendQuestion(history=["i0-0", "f1"], new_items=[FRESH], k=4, exclude=["i0-1"], candidates=["i0-2", "f1"])
+        *[service.ask(question) for question in questions],
+        service.call("ask", question=questions[6]),
+        service.call("recommend", question=questions[1]),
+        service.call("recommend", question=questions[1], explain=True),
+        service.call("recommend", question=questions[3], explain=True),
+        service.call("explain", asker=asker, item="i0-2"),
+        service.call("explain_many", asker=Asker(user="u0-0"), items=["i0-2", "i0-3"]),
+        service.call("compare", asker=Asker(user="u0-0"), k=2),
+        service.call("put_item", key="n1", content=TITLE),
+        service.call("put_item", key="n1", content={"title": "proteins"}, by="shop"),
+        service.call("put_item", key="i0-0", content=TITLE),
+        service.call("put_item", key="n2", content={"nonsense": "x"}),
+        service.call(
+            "put_items", items=[NewItem("n2", TITLE), NewItem("n3", {"title": "neurons", "tags": ["i0"], "year": 1999})]
         ),
-        service.ask(RecommendQuestion(history=["i1-1"], filter={"year": {"min": 2000}}, keep_seen=True)),
-        service.ask(RecommendQuestion(history=[])),
-        service.ask(ScoreQuestion(user="u0-0", items=["i0-0"])),
-        service.ask(SimilarQuestion(item="i0-0", k=2)),
-        service.ask(UsersQuestion(content=TITLE, k=3)),
-        service.ask(EncodeUserQuestion(history=["i0-0"])),
-        service.ask(EncodeItemQuestion(content=TITLE)),
-        service.ask(RecommendQuestion(user="nobody")),
-        service.ask(RecommendQuestion(history=[], fallback="error")),
-        service.explain(asker, "i0-2"),
-        service.explain_many(Asker(user="u0-0"), ["i0-2", "i0-3"]),
-        service.compare(Asker(user="u0-0"), 2),
-        service.put_item("n1", TITLE),
-        service.put_item("n1", {"title": "proteins"}),
-        service.put_item("i0-0", TITLE),
-        service.put_item("n2", {"nonsense": "x"}),
-        service.put_items([NewItem("n2", TITLE), NewItem("n3", {"title": "neurons", "tags": ["i0"], "year": 1999})]),
-        service.delete_item("n3"),
-        service.add_events([("new", "n1"), ("new", "i0-0"), ("u0-0", "i0-5")]),
-        service.search_items("genomes", limit=2, offset=1),
-        service.item_card("n2"),
-        service.item_card("nothing"),
-        service.picture("n2"),
-        service.search_users("u0", limit=3),
-        service.user_history("new"),
-        service.map(),
-        service.model_summary(),
-        service.rollback(),
-        service.reload(),
+        service.call("put_items", items=[]),
+        service.call("delete_item", key="n3"),
+        service.call("add_events", events=[("new", "n1", "like"), ("new", "i0-0", "like"), ("u0-0", "i0-5", "seen")]),
+        service.call("take_back_events", pairs=[("u0-0", "i0-5")]),
+        service.call("forget_user", key="u1-1"),
+        service.call("search_items", query="genomes", limit=2, offset=1),
+        service.call("item_card", key="n2"),
+        service.call("item_card", key="nothing"),
+        service.call("picture", key="n2"),
+        service.call("search_users", query="u0", limit=3),
+        service.call("user_history", key="new"),
+        service.call("map"),
+        service.call("model_summary"),
+        service.call("reload", rollback=True),
+        service.call("reload"),
     ]
     said = []
     for call in calls:
@@ -119,7 +135,7 @@ def test_whole_numbers_stay_whole_numbers(tmp_path):
         reply = await service.ask(RecommendQuestion(user=0, k=2))
         assert [item["item"] for item in reply.body["items"]] == [12]
         with pytest.raises(CapabilityError):
-            await service.put_item(99, {"title": "x"})
+            await service.call("put_item", key=99, content={"title": "x"})
 
     run(RemoteService.open(folder), scenario)
 
@@ -145,7 +161,7 @@ def test_asking_before_the_start_and_after_the_end_is_refused(folder_of):
         with pytest.raises(ClosedError):
             await service.ask(RecommendQuestion(user="u0-0"))
         with pytest.raises(ClosedError):
-            await service.map()
+            await service.call("map")
         await service.start()
         assert service.ready
         await service.close()
@@ -179,8 +195,8 @@ def test_a_process_that_is_killed_is_told_to_all_who_wait(folder_of):
         ended = asyncio.Event()
         service.on_end = ended.set
         process = service._process.pid
-        os.kill(process, signal.SIGSTOP)  # so that both are under way when it dies
-        waiting = [asyncio.create_task(call) for call in (service.ask(RecommendQuestion(user="u0-0")), service.map())]
+        stop(service)  # so that both are under way when it dies
+        waiting = [asyncio.create_task(call) for call in (service.ask(RecommendQuestion(user="u0-0")), service.call("map"))]
         await asyncio.sleep(0)
         os.kill(process, signal.SIGKILL)
         for told in await asyncio.gather(*waiting, return_exceptions=True):
@@ -189,7 +205,7 @@ def test_a_process_that_is_killed_is_told_to_all_who_wait(folder_of):
         assert "ended by signal 9 (perhaps for want of memory)" in service.failure
         assert not service.ready
         with pytest.raises(ClosedError, match="signal 9"):
-            await service.item_card("i0-0")
+            await service.call("item_card", key="i0-0")
 
     run(RemoteService.open(folder_of()), scenario)
 
@@ -219,7 +235,7 @@ def test_a_process_that_hangs_is_told_from_one_that_works(folder_of, monkeypatch
         await service.start()
         assert await service.responds()
         monkeypatch.setattr(module, "RESPONSE", 0.05)
-        os.kill(service._process.pid, signal.SIGSTOP)
+        stop(service)
         assert await asyncio.gather(*(service.responds() for _ in range(3))) == [False] * 3
         assert not await service.responds()
         assert len(service._asked) == 1  # however many wanted to know
@@ -240,11 +256,11 @@ def test_nobody_waits_long_for_a_process_that_hangs_and_no_answer_goes_astray(fo
         await service.start()
         wanted = {user: (await service.ask(RecommendQuestion(user=user))).body for user in ("u0-0", "u1-1")}
         monkeypatch.setattr(module, "DEADLINE", 0.05)
-        os.kill(service._process.pid, signal.SIGSTOP)
+        stop(service)
         for ask in (
             lambda: service.ask(RecommendQuestion(user="u0-0")),
             lambda: service.ask(UsersQuestion(item="i0-0")),
-            service.map,
+            lambda: service.call("map"),
         ):
             with pytest.raises(BusyError, match="ask again later"):
                 await ask()
@@ -263,14 +279,14 @@ def test_a_process_that_no_longer_answers_is_ended_with_the_server(folder_of, mo
 
     async def main():
         await service.start()
-        os.kill(service._process.pid, signal.SIGSTOP)
+        stop(service)
         waiting = asyncio.create_task(service.ask(RecommendQuestion(user="u0-0")))
         await asyncio.sleep(0)
         await service.close()
         with pytest.raises(ClosedError):
             await waiting
         with pytest.raises(ClosedError):
-            await service.map()
+            await service.call("map")
 
     began = time.monotonic()
     asyncio.run(asyncio.wait_for(main(), 60))
@@ -300,7 +316,7 @@ def test_a_question_that_is_no_json_fails_alone(folder_of):
         assert one == other
         assert isinstance(odd, ValueError)
         with pytest.raises(ValueError, match="surrogates"):
-            await service.put_item(half, TITLE)
+            await service.call("put_item", key=half, content=TITLE)
         assert not service._asked
 
     run(RemoteService.open(folder_of()), scenario)

@@ -24,7 +24,7 @@ from dualnet.serve.changes import add_events, delete, put
 from dualnet.serve.http.request_schemas import ItemsQuery
 from dualnet.serve.item_map import item_map, plane
 from dualnet.serve.new_content import content_columns
-from dualnet.serve.replies import ModelLabel
+from dualnet.serve.replies import ModelLabel, Picture
 from dualnet.serve.search import TitleSearch, find_users
 
 
@@ -212,12 +212,12 @@ def test_pictures_come_from_the_model_or_base64_and_never_from_a_path_in_a_reque
     content = Content(plain.items.ids, pa.table({"poster": values}), ContentSpec(images=("poster",)))
     model = create("content-profile").fit(Dataset(plain.interactions, content))
     catalogue = open_catalogue(model, ModelLabel("content-profile", "0"))
-    assert picture(catalogue, 0) == (png(1), "image/png")
+    assert picture(catalogue, 0) == Picture(png(1), "image/png")
     assert picture(catalogue, 1) is None
     assert [card(catalogue, row)["picture"] for row in (0, 1)] == [True, False]
     assert card(catalogue, 0)["content"] == {}
     view, _, _ = put(catalogue, [NewItem("n1", {"poster": base64.b64encode(png(3)).decode()})])
-    assert picture(view, 48) == (png(3), "image/png")
+    assert picture(view, 48) == Picture(png(3), "image/png")
     for bad in (str(tmp_path / "secret.png"), 5, "file:///etc/passwd"):
         with pytest.raises(DataError, match="in base64"):
             put(catalogue, [NewItem("n2", {"poster": bad})])

@@ -74,10 +74,10 @@ def test_asking_before_the_start_and_after_the_end_is_refused(folder_of):
 
 def test_changes_outlive_the_server(folder_of, tmp_path, serving):
     async def first(service):
-        assert (await service.put_item("n1", TITLE))[1]
-        assert not (await service.put_item("n1", {"title": "proteins folding"}))[1]
-        assert (await service.put_item("n9", TITLE))[0].body["understood"] is True
-        assert (await service.put_item("n9", {"title": "zzzz"}))[0].body["understood"] is False
+        assert (await service.put_item("n1", TITLE)).body["state"] == "added"
+        assert (await service.put_item("n1", {"title": "proteins folding"})).body["state"] == "replaced"
+        assert (await service.put_item("n9", TITLE)).body["understood"] is True
+        assert (await service.put_item("n9", {"title": "zzzz"})).body["understood"] is False
         assert (await service.put_items([NewItem("n9", {"title": "zzzz"}), NewItem("n8", TITLE)])).body["not_understood"] == [
             "n9"
         ]
@@ -166,7 +166,7 @@ def test_a_defect_in_writing_is_told_and_the_next_change_is_made(folder_of, tmp_
             patch.setattr(journal_module, "_line", lambda record: (_ for _ in ()).throw(TypeError("not JSON")))
             with pytest.raises(TypeError):
                 await service.put_item("n1", TITLE)
-        assert (await service.put_item("n2", TITLE))[1]
+        assert (await service.put_item("n2", TITLE)).body["state"] == "added"
         with pytest.raises(UnknownIdError):
             await service.item_card("n1")
 
@@ -181,7 +181,7 @@ def test_reload_and_rollback_keep_live_items(folder_of, tmp_path, serving):
         await service.put_item("n1", TITLE)
         await service.add_events([("new", "n1")])
         with pytest.raises(ConflictError, match="no previous version"):
-            await service.rollback()
+            await service.reload(rollback=True)
         same = (await service.reload()).body
         assert (same["model"]["version"], same["previous"]) == (first.version, None)
         copy(folder_of(seed=1), place)
@@ -190,17 +190,17 @@ def test_reload_and_rollback_keep_live_items(folder_of, tmp_path, serving):
         assert body["model"]["version"] != first.version
         found = (await service.ask(RecommendQuestion(user="new", k=3))).body
         assert (found["resolved"], {item["item"][1] for item in found["items"]}) == ("known", {"0"})
-        back = (await service.rollback()).body
+        back = (await service.reload(rollback=True)).body
         assert (back["model"], back["previous"]) == (first.to_json(), body["model"])
         assert (await service.item_card("n1")).body["path"] == "content"
-        assert (await service.rollback()).body["model"] == body["model"]
+        assert (await service.reload(rollback=True)).body["model"] == body["model"]
         copy(folder_of("wmf"), place)
         assert (await service.reload()).body["left_out"] == 1  # the new one cannot read content
         with pytest.raises(UnknownIdError):
             await service.item_card("n1")
         with pytest.raises(CapabilityError):
             await service.put_item("n2", TITLE)
-        await service.rollback()
+        await service.reload(rollback=True)
         assert (await service.item_card("n1")).body["title"] == TITLE["title"]
 
     serving(place, scenario, tmp_path / "state")
@@ -249,7 +249,7 @@ def test_a_model_with_ids_of_another_kind_is_never_swapped_in(folder_of, world, 
         with pytest.raises(RefusedModelError, match="ids of another kind, text or whole numbers"):
             await service.reload()
         with pytest.raises(ConflictError, match="no previous version"):
-            await service.rollback()
+            await service.reload(rollback=True)
         assert (await service.ask(RecommendQuestion(user="u0-0"))).model == first
 
     for users, items in ((events.users, numbered[1]), (numbered[0], events.items), numbered):

@@ -1,14 +1,14 @@
-"""What is answered: these schemas document; the answers themselves are written by the service and sent as they are."""
+"""Schemas of answers, for the document: the answers themselves are written by the service and sent as they are."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal
 
 from pydantic import BaseModel, Field
 
+from ...models.explanation import Method
+from ...retrieval.recommendations import ItemPath, UserPath
 from .request_schemas import ItemId, UserId
-
-Key = TypeVar("Key")
 
 
 class _Named(BaseModel):
@@ -46,6 +46,59 @@ class ErrorAnswer(_Named):
     request_id: str
 
 
+class Level(_Named):
+    """What one level adds to a score."""
+
+    name: str
+    score: float
+
+
+class HistoryPart(_Named, Generic[ItemId]):
+    """What one item of the history adds to a score."""
+
+    item: ItemId
+    title: str
+    score: float
+
+
+class ContentPart(_Named):
+    """What one content term of the item adds to its score."""
+
+    column: str
+    term: str
+    score: float
+
+
+class _View(_Named):
+    base: Annotated[float, Field(description="The score without any of the parts.")]
+    gap: Annotated[float, Field(description="The score less base and parts, where that is more than rounding.")] = 0.0
+
+
+class HistoryView(_View, Generic[ItemId]):
+    """The score by items of the history, the largest part first."""
+
+    parts: list[HistoryPart[ItemId]]
+
+
+class ContentView(_View):
+    """The score by content terms of the item, the largest part first."""
+
+    parts: list[ContentPart]
+
+
+class Explanation(_Named, Generic[ItemId]):
+    """Why an item has its score: by level, by item of the history, by term of its content; each sums to the score."""
+
+    item: ItemId
+    title: str
+    resolved: UserPath
+    score: float
+    method: Method
+    levels: list[Level]
+    history: HistoryView[ItemId]
+    content: Annotated[ContentView | None, Field(description="Null for models that do not read content.")]
+
+
 class ListedItem(_Named, Generic[ItemId]):
     """One entry of a list."""
 
@@ -53,8 +106,8 @@ class ListedItem(_Named, Generic[ItemId]):
     item: ItemId
     score: float
     title: str
-    path: Annotated[str, Field(description="known, content (new) or popularity")]
-    explanation: dict[str, Any] | None = None
+    path: Annotated[ItemPath, Field(description="known, content (new) or popularity")]
+    explanation: Explanation[ItemId] | None = None
 
 
 class ListedUser(_Named, Generic[UserId]):
@@ -69,7 +122,7 @@ class ListedUser(_Named, Generic[UserId]):
 class RecommendAnswer(Answer, Generic[ItemId]):
     """A list, best first."""
 
-    resolved: Annotated[str, Field(description="known, history, columns, item or fallback")]
+    resolved: Annotated[UserPath, Field(description="known, history, columns, item or fallback")]
     ignored: list[ItemId]
     popularity: Annotated[float | None, Field(description="Where it was not 1: how much of it is in the scores.")] = None
     items: list[ListedItem[ItemId]]
@@ -80,62 +133,56 @@ class ScoredItem(_Named, Generic[ItemId]):
 
     item: ItemId
     score: float
-    path: str
+    path: ItemPath
 
 
 class ScoreAnswer(Answer, Generic[ItemId]):
     """Scores in the order asked."""
 
-    resolved: str
+    resolved: UserPath
     ignored: list[ItemId]
     scores: list[ScoredItem[ItemId]]
 
 
-class ExplainAnswer(Answer):
-    """Why: by level, by item of the history, by term of the content; each sums to the score."""
+class ExplainAnswer(Answer, Generic[ItemId]):
+    """Why an item has its score."""
 
-    explanation: dict[str, Any]
+    explanation: Explanation[ItemId]
 
 
 class UsersAnswer(Answer, Generic[UserId]):
     """Users, best first."""
 
-    resolved: str
+    resolved: UserPath
     ignored: list[UserId]
     users: list[ListedUser[UserId]]
 
 
-class EncodeAnswer(Answer):
+class EncodeAnswer(Answer, Generic[ItemId]):
     """A vector; the score of a user and an item is the inner product of their vectors."""
 
-    resolved: Annotated[str | None, Field(description="Of a user: known or history.")] = None
-    path: Annotated[str | None, Field(description="Of an item: known or content.")] = None
+    resolved: Annotated[UserPath | None, Field(description="Of a user: known, history or columns.")] = None
+    path: Annotated[ItemPath | None, Field(description="Of an item: known or content.")] = None
     vector: list[float]
     content_index: list[int] | None = None
     content_value: list[float] | None = None
-    ignored: Annotated[list[Any] | None, Field(description="Of a user: entries of the history that the model cannot read.")] = (
-        None
-    )
+    ignored: Annotated[
+        list[ItemId] | None, Field(description="Of a user: entries of the history that the model cannot read.")
+    ] = None
 
 
-class ItemAnswer(Answer, Generic[ItemId]):
+class CatalogueItem(_Named, Generic[ItemId]):
     """One item."""
 
     item: ItemId
     title: str
-    path: str
-    content: dict[str, Any]
-    picture: bool
+    path: ItemPath
+    content: Annotated[dict[str, Any], Field(description="Columns and their values.")]
+    picture: Annotated[bool, Field(description="Whether the item has a picture.")]
 
 
-class CatalogueItem(_Named, Generic[ItemId]):
-    """One item of a page."""
-
-    item: ItemId
-    title: str
-    path: str
-    content: dict[str, Any]
-    picture: bool
+class ItemAnswer(Answer, CatalogueItem[ItemId], Generic[ItemId]):
+    """One item."""
 
 
 class ItemsAnswer(Answer, Generic[ItemId]):
@@ -169,7 +216,7 @@ class ChangedItemAnswer(Answer, Generic[ItemId]):
     """What became of one item."""
 
     item: ItemId
-    state: Annotated[str, Field(description="added, replaced, restored, deleted or hidden")]
+    state: Literal["added", "replaced", "restored", "deleted", "hidden"]
     understood: Annotated[
         bool | None,
         Field(description="Of an item put: false where the model knows nothing of its content; its scores say nothing."),
@@ -203,7 +250,18 @@ class ForgottenUserAnswer(Answer, Generic[UserId]):
     """Who is unknown from now on."""
 
     user: UserId
-    state: Annotated[str, Field(description="forgotten")]
+    state: Literal["forgotten"]
+
+
+IdKind = Literal["integer", "string"]
+ColumnKind = Literal["text", "tags", "categories", "numbers", "vectors", "bags", "images", "dates", "plain"]
+
+
+class IdKinds(_Named):
+    """Kinds of the ids."""
+
+    items: IdKind
+    users: IdKind
 
 
 class ModelAnswer(Answer):
@@ -211,15 +269,20 @@ class ModelAnswer(Answer):
 
     name: str
     version: str
-    previous: dict[str, Any] | None
-    parameters: dict[str, Any]
-    info: dict[str, Any]
-    metrics: dict[str, Any]
+    previous: ModelTag | None
+    parameters: Annotated[dict[str, Any], Field(description="With which the model was made.")]
+    info: Annotated[dict[str, Any], Field(description="How the model was trained.")]
+    metrics: Annotated[dict[str, Any], Field(description="Figures of the evaluation, if it was evaluated.")]
+    versions: Annotated[dict[str, Any], Field(description="Of the libraries that trained it.")]
     items: int
+    items_trained: int
+    items_hidden: int
     users: int
-    columns: Annotated[dict[str, str], Field(description="Content columns and their kinds.")]
-    ids: Annotated[dict[str, str], Field(description="Kind of the ids of items and users.")]
-    capabilities: dict[str, bool]
+    users_trained: int
+    columns: Annotated[dict[str, ColumnKind], Field(description="Content columns and their kinds.")]
+    user_columns: Annotated[dict[str, ColumnKind], Field(description="Columns of users and their kinds.")]
+    ids: IdKinds
+    capabilities: Annotated[dict[str, bool], Field(description="What the model can be asked.")]
 
 
 class ReloadAnswer(Answer):
@@ -256,4 +319,4 @@ class MapAnswer(Answer, Generic[ItemId]):
 class Status(_Named):
     """Whether the server lives, or is ready."""
 
-    status: str
+    status: Literal["alive", "ready"]

@@ -12,11 +12,11 @@ from .answer import JSON_HEADERS, Send, send_bytes
 from .body import ClientGoneError, Receive
 from .hosts import HostCheck
 from .http_errors import Refusal, retry_after
-from .keys import ApiKeys, is_bearer
+from .keys import ApiKeys, is_bearer, may
 from .meters import Meters
+from .operations import role_for
 from .rate_limit import RateLimit
 from .request_ids import request_id
-from .roles import may, role_for
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]

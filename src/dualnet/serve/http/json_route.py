@@ -1,153 +1,124 @@
-"""A route that reads strict JSON and answers bytes: FastAPI writes its documentation, and is not in its way."""
+"""A route of one operation: it reads strict JSON, asks the service, and answers bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
+from starlette.routing import Route
 
+from ..replies import Picture, Reply
 from . import body
 from .answer import RAW_HEADERS, Send, send_bytes
 from .body import Receive
 from .http_errors import Refusal, schema_refusal
-from .id_types import with_text_ids
+from .id_types import path_id, with_text_ids
+from .meters import Meters
+from .operations import Operation
+from .request_schemas import Query, Request
 from .strict_json import decode
 
 Scope = Any
-Endpoint = Callable[..., Awaitable[Any]]
+Failure = Callable[[Exception, bool], Refusal | None]  # from an exception of the service; None for a defect
 
 
-@dataclass(frozen=True)
-class Reply:
-    """An answer with another status than 200.
-
-    Parameters
-    ----------
-    status : int
-        HTTP status.
-    content : dict
-        JSON-ready.
-    """
-
-    status: int
-    content: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class RawReply:
-    """An answer that is not JSON.
+class JsonRoute(Route):
+    """The route of an operation: read, decode, check, call, count, send.
 
     Parameters
     ----------
-    data : bytes
-        All of it.
-    media_type : str
-        Such as ``image/png``.
-    """
-
-    data: bytes
-    media_type: str
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a route reads its request.
-
-    Parameters
-    ----------
-    body, query : type of BaseModel, optional
-        Schemas; a route without one takes none.
-    path : mapping of str to callable
-        From the text of each path parameter to its value.
+    operation : Operation
+        What is asked for.
+    call : coroutine function
+        Takes the arguments by name; returns a `Reply`, a `Picture` or a dictionary.
+    meters : Meters
+        Count what is answered.
+    body : type of Request, optional
+        Schema of the body, for the kind of ids of this server.
+    whole : mapping of str to bool
+        Whether ids of ``item`` and ``user`` are whole numbers, some of which JavaScript cannot hold.
     largest : int
         Bytes of a body.
     failure : callable
-        Turns an exception of the service into a `Refusal`, or returns None for a defect.
-    whole : bool
-        Whether ids are whole numbers, some of which JavaScript cannot hold.
-    keyed : bool
-        Whether the endpoint takes ``by``, the name of the key that asks; "" without keys.
+        Turns an exception of the service into a `Refusal`.
     """
 
-    body: type[BaseModel] | None
-    query: type[BaseModel] | None
-    path: Mapping[str, Callable[[str], Any]]
-    largest: int
-    failure: Callable[[Exception, bool], Refusal | None]
-    whole: bool = False
-    keyed: bool = False
-
-
-class JsonRoute(APIRoute):
-    """FastAPI's route with its own way through: read, decode, check, call, send.
-
-    FastAPI sees path, schemas and statuses, and makes the OpenAPI document of them. A request does not pass its solving of
-    dependencies and its serialisation, which together cost more than a small answer itself.
-
-    Parameters
-    ----------
-    path : str
-        Pattern.
-    endpoint : callable
-        Takes ``body``, ``query`` and path parameters by name, as far as the route has them; returns a dictionary or a `Reply`.
-    reading : Reading
-        How the request is read.
-    **documented
-        What FastAPI documents.
-    """
-
-    def __init__(self, path: str, endpoint: Endpoint, *, reading: Reading, **documented: Any) -> None:
-        super().__init__(path, endpoint, **documented)
-        self._reading = reading
-        self._call = endpoint
+    def __init__(
+        self,
+        operation: Operation,
+        call: Callable[..., Awaitable[Any]],
+        *,
+        meters: Meters,
+        body: type[Request] | None,
+        whole: Mapping[str, bool],
+        largest: int,
+        failure: Failure,
+    ) -> None:
+        super().__init__(operation.path, call, methods=[operation.method])
+        self.methods = {operation.method}  # HEAD is none of them
+        self.path_regex = operation.pattern
         self.app = self.respond
+        self.operation, self.body = operation, body
+        self._call, self._meters, self._largest, self._failure = call, meters, largest, failure
+        self._id, self._whole = operation.id_in_path, whole
 
     async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as an ASGI application."""
         scope["route"] = self
-        reading = self._reading
-        arguments: dict[str, Any] = {}
-        for name, convert in reading.path.items():
-            arguments[name] = convert(scope["path_params"][name])
-        if reading.query is not None:
-            arguments["query"] = _query(scope["query_string"], reading.query)
-        if reading.body is not None:
-            body.check_headers(scope["headers"], reading.largest)
-            value = decode(await body.read(receive, reading.largest))
-            try:
-                arguments["body"] = reading.body.__pydantic_validator__.validate_python(value)
-            except ValidationError as error:
-                raise schema_refusal(error, "body") from None
-        if reading.keyed:
-            arguments["by"] = scope.get("holder") or ""
+        operation = self.operation
+        arguments = await self._arguments(scope, receive)
         try:
-            answer = await self._call(**arguments)
+            found = await self._call(**arguments)
         except Refusal:
             raise
         except Exception as error:
-            refusal = reading.failure(error, bool(reading.path))
+            refusal = self._failure(error, bool(self._id))
             if refusal is None:
                 raise
             raise refusal from None
-        status = 200
-        if isinstance(answer, RawReply):
-            kind = (b"content-type", answer.media_type.encode())
-            await send_bytes(send, 200, answer.data, (kind, *RAW_HEADERS))
+        if operation.raw:
+            await _send_picture(send, found, operation.raw)
             return
-        if isinstance(answer, Reply):
-            status, answer = answer.status, answer.content
-        if reading.whole:
+        # a copy: the service may keep the body for the next caller
+        answer = {**found.body, "model": found.model.to_json()} if isinstance(found, Reply) else found
+        status = 201 if operation.created and answer["state"] == operation.created else 200
+        if operation.meter is not None:
+            operation.meter(self._meters, answer)
+        if any(self._whole.values()):
             answer = with_text_ids(answer, b"ids=text" in scope["query_string"].split(b"&"))
         answer["request_id"] = scope["request_id"]
         await send_bytes(send, status, to_json(answer, inf_nan_mode="null"))
 
+    async def _arguments(self, scope: Scope, receive: Receive) -> dict[str, Any]:
+        """Return the arguments of the service's method: from path, query and body, and the name of the key that asks."""
+        arguments: dict[str, Any] = {}
+        if self._id:
+            arguments["key"] = path_id(scope["path_params"][self._id], self._whole[self._id])
+        if self.operation.query is not None:
+            arguments |= _query(scope["query_string"], self.operation.query).arguments()
+        if self.body is not None:
+            body.check_headers(scope["headers"], self._largest)
+            value = decode(await body.read(receive, self._largest))
+            try:
+                checked = self.body.__pydantic_validator__.validate_python(value)
+            except ValidationError as error:
+                raise schema_refusal(error, "body") from None
+            arguments |= checked.arguments()
+        if self.operation.keyed:
+            arguments["by"] = scope.get("holder") or ""
+        return arguments
 
-def _query(text: bytes, schema: type[BaseModel]) -> BaseModel:
+
+async def _send_picture(send: Send, found: Picture | None, kinds: tuple[str, ...]) -> None:
+    if found is None or found.media_type not in kinds:
+        raise Refusal(404, "no-picture", "this item has no picture")
+    await send_bytes(send, 200, found.data, ((b"content-type", found.media_type.encode()), *RAW_HEADERS))
+
+
+def _query(text: bytes, schema: type[Query]) -> Query:
     """Return a checked query; a name twice is refused."""
     try:
         pairs = parse_qsl(text.decode("ascii"), keep_blank_values=True, max_num_fields=20, errors="strict")
@@ -160,3 +131,17 @@ def _query(text: bytes, schema: type[BaseModel]) -> BaseModel:
         return schema.model_validate_strings(values)
     except ValidationError as error:
         raise schema_refusal(error, "query") from None
+
+
+def for_ids(generic: type[BaseModel], kinds: Mapping[Any, Any]) -> Any:
+    """Return a schema for the ids of a server.
+
+    Parameters
+    ----------
+    generic : type of BaseModel
+        With type variables for ids, or without.
+    kinds : mapping of type variable to type
+        What each is on this server.
+    """
+    variables = generic.__pydantic_generic_metadata__["parameters"]
+    return generic[tuple(kinds[variable] for variable in variables)] if variables else generic  # type: ignore[index]

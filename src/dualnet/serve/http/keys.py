@@ -8,10 +8,17 @@ import secrets
 from dataclasses import dataclass
 from hmac import compare_digest
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from ...data.open_input import LARGEST_SETTINGS, read_regular, reading
 from ...errors import ResourceError, UsageError, nearest
-from .roles import ROLES, Role
+
+Role: TypeAlias = Literal["read", "write", "admin"]
+ROLES: tuple[Role, ...] = (
+    "read",
+    "write",
+    "admin",
+)  # ask; also change and see who the users are; also exchange the model, forget
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -28,7 +35,7 @@ class ApiKey:
     digest : bytes
         SHA-256 of the key.
     role : {"read", "write", "admin"}
-        What it may do; see `dualnet.serve.http.roles`.
+        What it may do; see `dualnet.serve.http.operations`.
     """
 
     name: str
@@ -101,6 +108,11 @@ class ApiKeys:
         if not keys:
             raise UsageError(f"the key file {path} holds no key; make one with dualnet serve --make-key NAME")
         return cls(keys)
+
+
+def may(role: Role, needed: Role) -> bool:
+    """Return whether a role is enough: each may do what those before it may."""
+    return ROLES.index(role) >= ROLES.index(needed)
 
 
 def is_bearer(authorization: bytes | None) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import Counter as Meter
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
@@ -24,19 +26,19 @@ class Meters:
         self._latency = Histogram(
             "dualnet_request_seconds", "Time to answer.", ["route", "method"], buckets=_SECONDS, registry=self._registry
         )
-        self._answers = Counter("dualnet_requests", "Answers.", ["route", "method", "status"], registry=self._registry)
-        self._quadrants = Counter(
+        self._answers = Meter("dualnet_requests", "Answers.", ["route", "method", "status"], registry=self._registry)
+        self._quadrants = Meter(
             "dualnet_recommended",
             "Entries listed, by how user and item were resolved.",
             ["user", "item"],
             registry=self._registry,
         )
-        self._unknown = Counter("dualnet_unknown_ids", "Requests with an id that is not known.", registry=self._registry)
+        self._unknown = Meter("dualnet_unknown_ids", "Requests with an id that is not known.", registry=self._registry)
         self._batches = Histogram("dualnet_batch_size", "Questions answered together.", buckets=_SIZES, registry=self._registry)
         self._model = Gauge("dualnet_model_info", "The model that answers.", ["name", "version"], registry=self._registry)
         ProcessCollector(registry=self._registry)
-        self._children: dict[tuple[str, str, int], tuple[Histogram, Counter]] = {}
-        self._pairs: dict[tuple[str, str], Counter] = {}
+        self._children: dict[tuple[str, str, int], tuple[Histogram, Meter]] = {}
+        self._pairs: dict[tuple[str, str], Meter] = {}
         self._gauges: dict[str, Gauge] = {}
         self._now: Callable[[], tuple[str, str]] | None = None
 
@@ -49,12 +51,9 @@ class Meters:
         found[0].observe(seconds)
         found[1].inc()
 
-    def listed(self, resolved: str, items: list[Mapping[str, Any]]) -> None:
-        """Count the entries of one list by quadrant."""
-        counts: dict[str, int] = {}
-        for entry in items:
-            path = entry["path"]
-            counts[path] = counts.get(path, 0) + 1
+    def listed(self, answer: Mapping[str, Any]) -> None:
+        """Count the entries of a recommended list by quadrant."""
+        resolved, counts = answer["resolved"], Counter(entry["path"] for entry in answer["items"])
         for path, count in counts.items():
             child = self._pairs.get((resolved, path))
             if child is None:

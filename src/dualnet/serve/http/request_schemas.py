@@ -1,4 +1,4 @@
-"""What may be asked: strict schemas, one for each body; an unknown field or a converted type is refused."""
+"""Schemas of requests: strict, one for each body; each says with which arguments it asks the service."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
 
+from ...ids import Key
+from ...retrieval import questions
+from ...retrieval.questions import Asker, ItemKind
+from ...retrieval.unknown_ids import Unknown as Policy
 from ..replies import LONGEST_PAGE
+from .http_errors import Refusal
 from .id_types import Number, Text
 
 MOST_IDS = 10_000
 MOST_ITEMS = 1_000
 LARGEST_K = 1_000
 MOST_COLUMNS = 200
+MOST_EXPLAINED = 20
 LONGEST_SHOWN = 40  # characters of a value in an error text
 
-UserId = TypeVar("UserId")
-ItemId = TypeVar("ItemId")
-NewUserId = TypeVar("NewUserId")
-NewItemId = TypeVar("NewItemId")
+UserId = TypeVar("UserId", bound=Key)
+ItemId = TypeVar("ItemId", bound=Key)
+NewUserId = TypeVar("NewUserId", bound=Key)
+NewItemId = TypeVar("NewItemId", bound=Key)
 
 K: TypeAlias = Annotated[int, Field(ge=1, le=LARGEST_K, description="Length of the list.")]
 Label: TypeAlias = Annotated[str, StringConstraints(max_length=10_000)]
@@ -41,18 +47,13 @@ def _absent() -> Any:
 
 
 Unknown: TypeAlias = Annotated[
-    str,
-    StringConstraints(pattern="^(error|ignore)$"),
+    Policy,
     Field(
         default_factory=_absent,
         description="Ids that the catalogue does not know: error, or ignore, which tells them as `ignored`. By default those of a"
         " history are an error, the others are ignored.",
     ),
 ]
-
-_NAMED: Any = [{"required": ["user"]}, {"required": ["history"]}]
-EITHER: Any = {"oneOf": [*_NAMED, {"required": ["user_columns"], "not": {"anyOf": _NAMED}}]}
-ITEM_OR_CONTENT: Any = {"oneOf": [{"required": ["item"]}, {"required": ["content"]}]}
 
 
 class Strict(BaseModel):
@@ -66,19 +67,16 @@ class Strict(BaseModel):
         return cls.__name__
 
 
-class Condition(Strict):
-    """What a column of an item must be: exactly one kind of test."""
+class Request(Strict):
+    """Base of every body."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [
-                {"required": ["is"]},
-                {"required": ["any"]},
-                {"required": ["contains"]},
-                {"anyOf": [{"required": ["min"]}, {"required": ["max"]}]},
-            ]
-        }
-    )
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of the service's method, by name."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+
+class Condition(Strict):
+    """What a column of an item must be: exactly one of `is`, `any`, `contains`, or a range of `min` and `max`."""
 
     equals: Annotated[Scalar, Field(alias="is", default_factory=_absent, description="Is this value.")]
     any: Annotated[
@@ -116,15 +114,21 @@ class NewItem(Strict, Generic[NewItemId]):
     id: NewItemId
     content: Content
 
+    def given(self) -> questions.NewItem:
+        """Return the item as the service takes it."""
+        return questions.NewItem(self.id, self.content)
 
-class Asked(Strict, Generic[UserId, ItemId, NewItemId]):
+
+class Asked(Request, Generic[UserId, ItemId, NewItemId]):
     """Somebody: a stored user, a history, or columns alone."""
 
-    model_config = ConfigDict(json_schema_extra=EITHER)
-
-    user: Annotated[UserId, Field(default_factory=_absent, description="A user the server knows.")]
+    user: Annotated[
+        UserId, Field(default_factory=_absent, description="A user the server knows; give either this or `history`.")
+    ]
     history: Annotated[
-        list[ItemId], FailFast(), Field(default_factory=_absent, max_length=MOST_IDS, description="What somebody took.")
+        list[ItemId],
+        FailFast(),
+        Field(default_factory=_absent, max_length=MOST_IDS, description="What somebody took; give either this or `user`."),
     ]
     new_items: Annotated[
         list[NewItem[NewItemId]],
@@ -149,8 +153,18 @@ class Asked(Strict, Generic[UserId, ItemId, NewItemId]):
             raise ValueError("give either 'user' or 'history'")
         return self
 
+    def asker(self) -> dict[str, Any]:
+        """Return the fields of an `Asker`."""
+        return {
+            "user": self.user,
+            "history": self.history,
+            "new_items": [item.given() for item in self.new_items],
+            "user_columns": self.user_columns,
+            "unknown": self.unknown,
+        }
 
-class _Listing(Strict, Generic[ItemId]):
+
+class _Listing(Request, Generic[ItemId]):
     """How long a list is, and which items may be on it."""
 
     k: K = 10
@@ -162,8 +176,7 @@ class _Listing(Strict, Generic[ItemId]):
         dict[Column, Condition], Field(default_factory=dict, max_length=50, description="Conditions on columns, all must hold.")
     ]
     only: Annotated[
-        str,
-        StringConstraints(pattern="^(known|new)$"),
+        ItemKind,
         Field(default_factory=_absent, description="List only items that the model was trained on (known), or only others."),
     ]
     new_share: Annotated[
@@ -205,8 +218,7 @@ class RecommendRequest(_Listing[ItemId], Asked[UserId, ItemId, NewItemId], Gener
     )
     keep_seen: Annotated[bool, Field(description="Also list items of the history, and those seen or disliked.")] = False
     fallback: Annotated[
-        str,
-        StringConstraints(pattern="^(popularity|error)$"),
+        Literal["popularity", "error"],
         Field(
             default_factory=_absent,
             description="Where nothing is known: popularity (the default, but for an empty history, which is refused) or error.",
@@ -220,11 +232,28 @@ class RecommendRequest(_Listing[ItemId], Asked[UserId, ItemId, NewItemId], Gener
             raise ValueError('\'history\' is empty; give items, or ask for what is popular with "fallback": "popularity"')
         return self
 
+    def arguments(self) -> dict[str, Any]:
+        """Return the question, and whether each entry is explained."""
+        if self.explain and self.k > MOST_EXPLAINED:
+            raise Refusal(422, "bad-request", f"body.k: with explain at most {MOST_EXPLAINED} items are listed")
+        question = questions.RecommendQuestion(
+            **{**self.asker(), **self.listing()},
+            seen=self.seen,
+            popularity=self.popularity,
+            keep_seen=self.keep_seen,
+            fallback=self.fallback or "popularity",
+        )
+        return {"question": question, "explain": True} if self.explain else {"question": question}
+
 
 class ScoreRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):
     """For whom, and which items."""
 
     items: Annotated[list[ItemId], FailFast(), Field(min_length=1, max_length=MOST_IDS)]
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the question."""
+        return {"question": questions.ScoreQuestion(**self.asker(), items=self.items)}
 
 
 class ExplainRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):
@@ -232,9 +261,17 @@ class ExplainRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, N
 
     item: ItemId
 
+    def arguments(self) -> dict[str, Any]:
+        """Return who asks, and the item."""
+        return {"asker": Asker(**self.asker()), "item": self.item}
+
 
 class EncodeUserRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):
     """Whose vector."""
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the question."""
+        return {"question": questions.EncodeUserQuestion(**self.asker())}
 
 
 class CompareRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):
@@ -243,18 +280,29 @@ class CompareRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, N
     k: K = 10
     seen: Seen[ItemId]
 
+    def arguments(self) -> dict[str, Any]:
+        """Return who asks, and the length of each list."""
+        return {"asker": Asker(**self.asker(), seen=self.seen), "k": self.k}
+
 
 class SimilarRequest(_Listing[ItemId], Generic[ItemId]):
     """Which item's neighbours, and which of them."""
 
     item: ItemId
 
+    def arguments(self) -> dict[str, Any]:
+        """Return the question."""
+        return {"question": questions.SimilarQuestion(item=self.item, **self.listing())}
 
-class _ItemOrContent(Strict, Generic[ItemId]):
-    model_config = ConfigDict(json_schema_extra=ITEM_OR_CONTENT)
 
-    item: Annotated[ItemId, Field(default_factory=_absent, description="An item of the catalogue.")]
-    content: Annotated[Content, Field(default_factory=_absent, description="What an item is that nobody has seen.")]
+class _ItemOrContent(Request, Generic[ItemId]):
+    item: Annotated[
+        ItemId, Field(default_factory=_absent, description="An item of the catalogue; give either this or `content`.")
+    ]
+    content: Annotated[
+        Content,
+        Field(default_factory=_absent, description="What an item is that nobody has seen; give either this or `item`."),
+    ]
 
     @model_validator(mode="after")
     def _either(self) -> Self:
@@ -274,21 +322,33 @@ class UsersForItemRequest(_ItemOrContent[ItemId], Generic[UserId, ItemId]):
     keep_seen: Annotated[bool, Field(description="Also list users who took, saw or disliked it.")] = False
     unknown: Unknown
 
+    def arguments(self) -> dict[str, Any]:
+        """Return the question."""
+        return {"question": questions.UsersQuestion(**super().arguments())}
+
 
 class EncodeItemRequest(_ItemOrContent[ItemId], Generic[ItemId]):
     """Which item's vector."""
 
+    def arguments(self) -> dict[str, Any]:
+        """Return the question."""
+        return {"question": questions.EncodeItemQuestion(**super().arguments())}
 
-class PutItemRequest(Strict):
+
+class PutItemRequest(Request):
     """What an item is."""
 
     content: Content
 
 
-class BatchRequest(Strict, Generic[NewItemId]):
+class BatchRequest(Request, Generic[NewItemId]):
     """Items to add together; all or none."""
 
     items: Annotated[list[NewItem[NewItemId]], FailFast(), Field(min_length=1, max_length=MOST_ITEMS)]
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the items."""
+        return {"items": [item.given() for item in self.items]}
 
 
 class Event(Strict, Generic[NewUserId, ItemId]):
@@ -299,10 +359,14 @@ class Event(Strict, Generic[NewUserId, ItemId]):
     type: Literal["like", "seen", "dislike", "none"] = "like"
 
 
-class EventsRequest(Strict, Generic[NewUserId, ItemId]):
+class EventsRequest(Request, Generic[NewUserId, ItemId]):
     """What happened, in order."""
 
     events: Annotated[list[Event[NewUserId, ItemId]], FailFast(), Field(min_length=1, max_length=MOST_ITEMS)]
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the events."""
+        return {"events": [(event.user, event.item, event.type) for event in self.events]}
 
 
 class Pair(Strict, Generic[UserId, ItemId]):
@@ -312,13 +376,17 @@ class Pair(Strict, Generic[UserId, ItemId]):
     item: ItemId
 
 
-class PairsRequest(Strict, Generic[UserId, ItemId]):
+class PairsRequest(Request, Generic[UserId, ItemId]):
     """Which events to take back; all or none."""
 
     events: Annotated[list[Pair[UserId, ItemId]], FailFast(), Field(min_length=1, max_length=MOST_ITEMS)]
 
+    def arguments(self) -> dict[str, Any]:
+        """Return pairs of user and item."""
+        return {"pairs": [(pair.user, pair.item) for pair in self.events]}
 
-class ReloadRequest(Strict):
+
+class ReloadRequest(Request):
     """Load what lies in the model folder now, or go back to the version before."""
 
     rollback: bool = False
@@ -329,23 +397,28 @@ IdsAsText: TypeAlias = Annotated[
 ]
 
 
-class ItemsQuery(BaseModel):
-    """Which items to list."""
+class Query(BaseModel):
+    """Base of every query: its values come as text, and an unknown name is refused."""
 
     model_config = ConfigDict(extra="forbid")
 
     query: Annotated[str, StringConstraints(max_length=200)] = ""
     limit: Annotated[int, Field(ge=1, le=LONGEST_PAGE)] = 20
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of the service's method, by name; the kind of ids is for the answer."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "ids"}
+
+
+class ItemsQuery(Query):
+    """Which items to list."""
+
     offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0
     ids: IdsAsText
 
 
-class UsersQuery(BaseModel):
+class UsersQuery(Query):
     """Which users to list."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    query: Annotated[str, StringConstraints(max_length=200)] = ""
-    limit: Annotated[int, Field(ge=1, le=LONGEST_PAGE)] = 20
     order: Literal["longest", "typical"] = "longest"
     ids: IdsAsText

@@ -11,23 +11,14 @@ import socket
 import sys
 import threading
 import traceback
-from base64 import b64encode
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from ..replies import Reply
 from ..service import Service
 from ..settings import ServiceSettings
-from .codec import (
-    asker_from_json,
-    error_to_json,
-    items_from_json,
-    question_from_json,
-    reply_to_json,
-)
+from .codec import arguments_from_json, error_to_json, question_from_json, reply_to_json, result_to_json
 from .wire import Frames, receive, send
 
 CLOSE: Final = "close"
@@ -87,7 +78,7 @@ async def _serve(service: Service, questions: socket.socket, calls: socket.socke
             if running:
                 await asyncio.wait(running)
             await service.close()
-            frames.write(to_json({"id": call["id"], "value": None}))
+            frames.write(to_json({"id": call["id"], **result_to_json(None)}))
             await frames.flush()
             return
         task = asyncio.create_task(_answer(service, frames, call))
@@ -125,7 +116,7 @@ def _answers(service: Service, asked: list[Any]) -> bytes:
 
 async def _answer(service: Service, frames: Frames, call: dict[str, Any]) -> None:
     try:
-        told = {"value": await _CALLS[call["call"]](service, call["with"])}
+        told = result_to_json(await _found(service, call["call"], arguments_from_json(call["with"])))
     except Exception as error:
         told = {"error": error_to_json(error)}
     frames.write(_written({"id": call["id"]}, told))
@@ -140,62 +131,14 @@ def _written(name: dict[str, Any], told: dict[str, Any]) -> bytes:
         return to_json({**name, "error": error_to_json(error)})
 
 
-async def _put_item(service: Service, given: dict[str, Any]) -> Any:
-    reply, new = await service.put_item(given["key"], given["content"], given["by"])
-    return [reply_to_json(reply), new]
-
-
-async def _ping(service: Service, given: dict[str, Any]) -> None:
-    """Say nothing, which shows that questions are read here."""
-
-
-async def _gauges(service: Service, given: dict[str, Any]) -> Reply:
-    found = await service.gauges()
-    with contextlib.suppress(OSError):  # not on Linux
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-        found["model_process_bytes"] = float(pages * os.sysconf("SC_PAGE_SIZE"))
-    return Reply(service.label, found)
-
-
-async def _picture(service: Service, given: dict[str, Any]) -> Any:
-    found = await service.picture(given["key"])
-    return None if found is None else [b64encode(found[0]).decode("ascii"), found[1]]
-
-
-def _replying(call: Callable[[Service, dict[str, Any]], Awaitable[Any]]) -> Callable[[Service, dict[str, Any]], Awaitable[Any]]:
-    async def answered(service: Service, given: dict[str, Any]) -> Any:
-        return reply_to_json(await call(service, given))
-
-    return answered
-
-
-_CALLS: Final[dict[str, Callable[[Service, dict[str, Any]], Awaitable[Any]]]] = {
-    "ask": _replying(lambda service, given: service.ask(question_from_json(given["question"]))),
-    "explain": _replying(lambda service, given: service.explain(asker_from_json(given["asker"]), given["item"])),
-    "explain_many": _replying(lambda service, given: service.explain_many(asker_from_json(given["asker"]), given["items"])),
-    "compare": _replying(lambda service, given: service.compare(asker_from_json(given["asker"]), given["k"])),
-    "put_item": _put_item,
-    "put_items": _replying(lambda service, given: service.put_items(items_from_json(given["items"]), given["by"])),
-    "delete_item": _replying(lambda service, given: service.delete_item(given["key"], given["by"])),
-    "add_events": _replying(
-        lambda service, given: service.add_events([tuple(event) for event in given["events"]], given["by"])
-    ),
-    "take_back_events": _replying(
-        lambda service, given: service.take_back_events([(user, item) for user, item in given["pairs"]], given["by"])
-    ),
-    "forget_user": _replying(lambda service, given: service.forget_user(given["key"])),
-    "reload": _replying(lambda service, given: service.reload()),
-    "rollback": _replying(lambda service, given: service.rollback()),
-    "model_summary": _replying(lambda service, given: service.model_summary()),
-    "search_items": _replying(lambda service, given: service.search_items(**given)),
-    "item_card": _replying(lambda service, given: service.item_card(given["key"])),
-    "picture": _picture,
-    "search_users": _replying(lambda service, given: service.search_users(**given)),
-    "user_history": _replying(lambda service, given: service.user_history(given["key"])),
-    "map": _replying(lambda service, given: service.map()),
-    "gauges": _replying(_gauges),
-    "ping": _ping,
-}
+async def _found(service: Service, name: str, given: dict[str, Any]) -> Any:
+    """Return what a method of the service returns; to its numbers the memory of this process is added."""
+    found = await service.call(name, **given)
+    if name == "gauges":
+        with contextlib.suppress(OSError):  # not on Linux
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+            found["model_process_bytes"] = float(pages * os.sysconf("SC_PAGE_SIZE"))
+    return found
 
 
 if __name__ == "__main__":

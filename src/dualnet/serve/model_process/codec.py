@@ -1,9 +1,10 @@
-"""Questions, replies and errors as JSON and back, so that the two processes of a server mean the same."""
+"""Arguments, replies and errors as JSON and back, so that the two processes of a server mean the same."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ...errors import ArtifactError, CapabilityError, DataError, DualNetError, ResourceError, UnknownIdError, UsageError
@@ -19,12 +20,14 @@ from ...retrieval.questions import (
     UsersQuestion,
 )
 from ..refusals import BusyError, ClosedError, ConflictError, QuotaError, RefusedModelError
-from ..replies import ModelLabel, Reply
+from ..replies import ModelLabel, Picture, Reply
 
-_QUESTIONS: Final[dict[str, Any]] = {
+_RECORDS: Final[dict[str, Any]] = {
     kind.__name__: kind
-    for kind in (RecommendQuestion, ScoreQuestion, SimilarQuestion, UsersQuestion, EncodeUserQuestion, EncodeItemQuestion)
-}
+    for kind in (
+        Asker, RecommendQuestion, ScoreQuestion, SimilarQuestion, UsersQuestion, EncodeUserQuestion, EncodeItemQuestion,
+    )
+}  # fmt: skip
 _ERRORS: Final[dict[str, type[Exception]]] = {
     kind.__name__: kind
     for kind in (
@@ -50,39 +53,75 @@ class DefectError(Exception):
         self.kind, self.places = kind, places
 
 
-def asker_to_json(asker: Any) -> dict[str, Any]:
-    """Return the fields of an asker, or of a question, ready for JSON."""
-    fields = dict(vars(asker))
+def arguments_to_json(given: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return each argument of a call as what it is and its JSON; ids and content are JSON as they are."""
+    return {name: _argument_to_json(value) for name, value in given.items()}
+
+
+def arguments_from_json(plain: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """Return the arguments of such a dictionary."""
+    return {name: _argument_from_json(*argument) for name, argument in plain.items()}
+
+
+def _argument_to_json(value: Any) -> list[Any]:
+    if type(value).__name__ in _RECORDS:
+        return question_to_json(value)
+    if isinstance(value, list | tuple) and value and isinstance(value[0], NewItem):
+        return ["items", _items_to_json(value)]
+    if isinstance(value, list | tuple) and value and isinstance(value[0], tuple):
+        return ["tuples", value]
+    return ["plain", value]
+
+
+def _argument_from_json(kind: str, value: Any) -> Any:
+    if kind in _RECORDS:
+        return question_from_json((kind, value))
+    if kind == "items":
+        return _items_from_json(value)
+    return [tuple(entry) for entry in value] if kind == "tuples" else value
+
+
+def question_to_json(question: Question | Asker) -> list[Any]:
+    """Return the kind of a question, or of an asker, and its fields."""
+    fields = dict(vars(question))
     if fields.get("new_items"):
-        fields["new_items"] = items_to_json(fields["new_items"])
-    return fields
+        fields["new_items"] = _items_to_json(fields["new_items"])
+    return [type(question).__name__, fields]
 
 
-def asker_from_json(fields: dict[str, Any]) -> Asker:
-    """Return the asker of such fields."""
-    return Asker(**_with_items(fields))
-
-
-def question_to_json(question: Question) -> list[Any]:
-    """Return the kind of a question and its fields."""
-    return [type(question).__name__, asker_to_json(question)]
-
-
-def question_from_json(plain: Sequence[Any]) -> Question:
-    """Return the question of such a pair."""
+def question_from_json(plain: Sequence[Any]) -> Any:
+    """Return the question, or the asker, of such a pair."""
     kind, fields = plain
-    found: Question = _QUESTIONS[kind](**_with_items(fields))
-    return found
+    if fields.get("new_items"):
+        fields = {**fields, "new_items": _items_from_json(fields["new_items"])}
+    return _RECORDS[kind](**fields)
 
 
-def items_to_json(items: Sequence[NewItem]) -> list[Any]:
-    """Return new items as pairs of id and content."""
+def _items_to_json(items: Sequence[NewItem]) -> list[Any]:
     return [[item.id, item.content] for item in items]
 
 
-def items_from_json(plain: Sequence[Any]) -> list[NewItem]:
-    """Return the new items of such pairs."""
+def _items_from_json(plain: Sequence[Any]) -> list[NewItem]:
     return [NewItem(key, content) for key, content in plain]
+
+
+def result_to_json(found: Any) -> dict[str, Any]:
+    """Return what a method of the service returned, under the name of what it is."""
+    if isinstance(found, Reply):
+        return {"reply": reply_to_json(found)}
+    if isinstance(found, Picture):
+        return {"picture": [b64encode(found.data).decode("ascii"), found.media_type]}
+    return {"value": found}
+
+
+def result_from_json(plain: Mapping[str, Any]) -> Any:
+    """Return what the method returned."""
+    if "reply" in plain:
+        return reply_from_json(plain["reply"])
+    if "picture" in plain:
+        data, kind = plain["picture"]
+        return Picture(b64decode(data), kind)
+    return plain["value"]
 
 
 def reply_to_json(reply: Reply) -> dict[str, Any]:
@@ -121,9 +160,3 @@ def error_from_json(plain: Sequence[Any]) -> Exception:
     if kind == BusyError.__name__:
         return BusyError(text, more)
     return _ERRORS[kind](text)
-
-
-def _with_items(fields: dict[str, Any]) -> dict[str, Any]:
-    if fields.get("new_items"):
-        return {**fields, "new_items": items_from_json(fields["new_items"])}
-    return fields

@@ -1,4 +1,4 @@
-"""A service whose model is in another process: the same methods as `Service`, each a message there and back."""
+"""A service whose model is in another process: each call of a method of `Service` is a message there and back."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from base64 import b64decode
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -19,19 +18,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from pydantic_core import from_json, to_json
 
 from ...errors import ResourceError
-from ...ids import Key
-from ...retrieval.questions import Asker, Columns, NewItem, Question, UsersQuestion
+from ...retrieval.questions import Question, UsersQuestion
 from ..batcher import Batcher
-from ..live_state import Event
 from ..memory import give_back_memory
 from ..refusals import BusyError, ClosedError
 from ..replies import ModelLabel, Reply
 from ..settings import ServiceSettings
-from .codec import asker_to_json, error_from_json, items_to_json, question_to_json, reply_from_json
+from .codec import arguments_to_json, error_from_json, question_to_json, reply_from_json, result_from_json
 from .wire import Frames, receive
 
 if TYPE_CHECKING:
-    from ..search import UserOrder
     from ..service import Service
 
 AnyService: TypeAlias = "Service | RemoteService"  # what HTTP asks
@@ -42,7 +38,7 @@ PATIENCE = 30.0  # seconds for the other process to end after it has hung up
 DEADLINE = 20.0  # seconds for the answer to a question; the hardest take half a second
 RESPONSE = 2.0  # seconds for a word from it, however busy it is
 # seconds for other calls; what loads a model may take long, and what is asked at the end is waited for by who asks
-LIMITS: dict[str, float | None] = {"reload": 600.0, "rollback": 600.0, "gauges": RESPONSE, "ping": None, "close": None}
+LIMITS: dict[str, float | None] = {"reload": 600.0, "gauges": RESPONSE, "responds": None, "close": None}
 LAST = 4.0  # seconds for it to end when it was told to; with the 25 of HTTP before, a supervisor that waits 30 sees its end
 
 
@@ -157,7 +153,7 @@ class RemoteService:
                 await self._batcher.close()
                 self._closing = True
                 with contextlib.suppress(ClosedError):  # it has gone already
-                    await self._call("close")
+                    await self.call("close")
         except TimeoutError:
             self._closing = True
             self._process.kill()
@@ -186,7 +182,7 @@ class RemoteService:
 
     async def _pinged(self) -> bool:
         try:
-            await self._call("ping")
+            await self.call("responds")
         except ClosedError:
             return False
         return True
@@ -197,90 +193,27 @@ class RemoteService:
         return self._label
 
     async def ask(self, question: Question) -> Reply:
-        """See `Service.ask`."""
+        """Answer one question, in a batch with others unless it is one of those that take long. See `Service.ask`."""
         if isinstance(question, UsersQuestion):
-            return await self._reply("ask", question=question_to_json(question))
+            return await self._call("ask", question=question)
         asked = to_json(question_to_json(question))  # here: one that is no JSON fails alone
         return await in_time(self._batcher.ask(asked), DEADLINE)
 
-    async def explain(self, asker: Asker, item: Key) -> Reply:
-        """See `Service.explain`."""
-        return await self._reply("explain", asker=asker_to_json(asker), item=item)
+    async def call(self, name: str, **given: Any) -> Any:
+        """Call a method of the service by its name; a question alone goes the way of `ask`. See `Service.call`."""
+        return await (self.ask(given["question"]) if list(given) == ["question"] else self._call(name, **given))
 
-    async def explain_many(self, asker: Asker, items: Sequence[Key]) -> Reply:
-        """See `Service.explain_many`."""
-        return await self._reply("explain_many", asker=asker_to_json(asker), items=items)
-
-    async def compare(self, asker: Asker, k: int = 10) -> Reply:
-        """See `Service.compare`."""
-        return await self._reply("compare", asker=asker_to_json(asker), k=k)
-
-    async def put_item(self, key: Key, content: Columns, by: str = "") -> tuple[Reply, bool]:
-        """See `Service.put_item`."""
-        reply, new = await self._call("put_item", key=key, content=content, by=by)
-        return self._read(reply), bool(new)
-
-    async def put_items(self, items: Sequence[NewItem], by: str = "") -> Reply:
-        """See `Service.put_items`."""
-        return await self._reply("put_items", items=items_to_json(items), by=by)
-
-    async def delete_item(self, key: Key, by: str = "") -> Reply:
-        """See `Service.delete_item`."""
-        return await self._reply("delete_item", key=key, by=by)
-
-    async def add_events(self, events: Sequence[Event], by: str = "") -> Reply:
-        """See `Service.add_events`."""
-        return await self._reply("add_events", events=events, by=by)
-
-    async def take_back_events(self, pairs: Sequence[tuple[Key, Key]], by: str = "") -> Reply:
-        """See `Service.take_back_events`."""
-        return await self._reply("take_back_events", pairs=pairs, by=by)
-
-    async def forget_user(self, key: Key) -> Reply:
-        """See `Service.forget_user`."""
-        return await self._reply("forget_user", key=key)
-
-    async def reload(self) -> Reply:
-        """See `Service.reload`."""
-        return await self._reply("reload")
-
-    async def rollback(self) -> Reply:
-        """See `Service.rollback`."""
-        return await self._reply("rollback")
-
-    async def model_summary(self) -> Reply:
-        """See `Service.model_summary`."""
-        return await self._reply("model_summary")
-
-    async def search_items(self, query: str, *, limit: int = 20, offset: int = 0) -> Reply:
-        """See `Service.search_items`."""
-        return await self._reply("search_items", query=query, limit=limit, offset=offset)
-
-    async def item_card(self, key: Key) -> Reply:
-        """See `Service.item_card`."""
-        return await self._reply("item_card", key=key)
-
-    async def picture(self, key: Key) -> tuple[bytes, str] | None:
-        """See `Service.picture`."""
-        found = await self._call("picture", key=key)
-        return None if found is None else (b64decode(found[0]), found[1])
-
-    async def search_users(self, query: str, *, limit: int = 20, order: UserOrder = "longest") -> Reply:
-        """See `Service.search_users`."""
-        return await self._reply("search_users", query=query, limit=limit, order=order)
-
-    async def user_history(self, key: Key) -> Reply:
-        """See `Service.user_history`."""
-        return await self._reply("user_history", key=key)
-
-    async def map(self) -> Reply:
-        """See `Service.map`."""
-        return await self._reply("map")
+    async def _call(self, name: str, **given: Any) -> Any:
+        if self._calls is None or self._lost:
+            raise self._gone()
+        self._number += 1
+        self._calls.write(to_json({"id": self._number, "call": name, "with": arguments_to_json(given)}))
+        future = self._asked[self._number] = asyncio.get_running_loop().create_future()
+        return await in_time(future, LIMITS.get(name, DEADLINE))
 
     async def gauges(self) -> dict[str, float]:
         """See `Service.gauges`; questions wait here, not there."""
-        found = await self._reply("gauges")
-        return {**found.body, "waiting": float(len(self._batcher))}
+        return {**await self.call("gauges"), "waiting": float(len(self._batcher))}
 
     async def _answer(self, questions: list[bytes]) -> list[Reply | Exception]:
         if self.on_batch is not None:
@@ -300,17 +233,6 @@ class RemoteService:
             raise self._gone()
         return [error_from_json(p["error"]) if "error" in p else self._read(p) for p in from_json(data, cache_strings="keys")]
 
-    async def _reply(self, call: str, **given: Any) -> Reply:
-        return self._read(await self._call(call, **given))
-
-    async def _call(self, call: str, **given: Any) -> Any:
-        if self._calls is None or self._lost:
-            raise self._gone()
-        self._number += 1
-        self._calls.write(to_json({"id": self._number, "call": call, "with": given}))
-        future = self._asked[self._number] = asyncio.get_running_loop().create_future()
-        return await in_time(future, LIMITS.get(call, DEADLINE))
-
     async def _listen(self) -> None:
         """Hand out the answers to calls until the other process is gone."""
         assert self._calls is not None
@@ -322,7 +244,10 @@ class RemoteService:
             if "error" in told:
                 future.set_exception(error_from_json(told["error"]))
             else:
-                future.set_result(told["value"])
+                found = result_from_json(told)
+                if isinstance(found, Reply):
+                    self._label = found.model
+                future.set_result(found)
         self._lost = True
         if not self._closing:
             self.failure = f"{await asyncio.to_thread(_ending, self._process)}; start the server again"

@@ -9,12 +9,13 @@ import httpx
 import pytest
 
 from dualnet.errors import DataError, UnknownIdError
+from dualnet.models.explanation import Explanation, View
 from dualnet.retrieval.questions import RecommendQuestion, ScoreQuestion
 from dualnet.retrieval.recommendations import Recommendations
 from dualnet.serve.http.app import HttpOptions, build_app
 from dualnet.serve.http.gate import Guards
 from dualnet.serve.refusals import BusyError, ConflictError
-from dualnet.serve.replies import ModelLabel, Reply
+from dualnet.serve.replies import ModelLabel, Picture, Reply
 from dualnet.serve.service import Service
 
 
@@ -90,12 +91,15 @@ class StandIn(Service):
 
     async def explain(self, asker, item):
         self._known([item], self.items, "item")
-        return self.reply({"explanation": {"item": item, "score": 1.0}})
+        return self.reply({"explanation": self.why(item)})
 
     async def explain_many(self, asker, items):
         self._known(items, self.items, "item")
         self.calls.append(("explain", items))
-        return self.reply({"explanations": [{"item": item, "score": 1.0} for item in items]})
+        return self.reply({"explanations": [self.why(item) for item in items]})
+
+    def why(self, item):
+        return Explanation(item, "t", "known", 1.0, "leave-one-out", (("all", 1.0),), View(1.0, ()), None).to_json()
 
     async def compare(self, asker, k=10):
         return self.reply({"models": [], "pending": []})
@@ -105,7 +109,7 @@ class StandIn(Service):
             raise ConflictError(f"item {key!r} was part of the training and keeps its place")
         new = key not in self.items
         self.items[key] = dict(content)
-        return self.reply({"item": key, "state": "added" if new else "replaced"}), new
+        return self.reply({"item": key, "state": "added" if new else "replaced"})
 
     async def put_items(self, items, by=""):
         self.calls.append(items)
@@ -128,16 +132,18 @@ class StandIn(Service):
         del self.users[key]
         return self.reply({"user": key, "state": "forgotten"})
 
-    async def reload(self):
+    async def reload(self, rollback=False):
+        if rollback:
+            raise ConflictError("there is no version before this one")
         self.calls.append("reload")
         return self.reply({"previous": None, "left_out": 0})
 
-    async def rollback(self):
-        raise ConflictError("there is no version before this one")
-
     async def model_summary(self):
-        summary = {name: {} for name in ("parameters", "info", "metrics", "columns", "ids", "capabilities")}
-        return self.reply({**summary, "name": "dualnet", "version": "0123456789ab", "previous": None, "items": 10, "users": 3})
+        kinds = ("parameters", "info", "metrics", "versions", "columns", "user_columns", "capabilities")
+        counts = {"items": 10, "items_trained": 10, "items_hidden": 0, "users": 3, "users_trained": 3}
+        ids = {"items": "string", "users": "string"}
+        summary = {**{name: {} for name in kinds}, **counts, "ids": ids}
+        return self.reply({**summary, "name": "dualnet", "version": "0123456789ab", "previous": None})
 
     async def search_items(self, query, *, limit=20, offset=0):
         return self.reply({"items": [], "total": 0, "asked": [query, limit, offset]})
@@ -148,7 +154,7 @@ class StandIn(Service):
 
     async def picture(self, key):
         self._known([key], self.items, "item")
-        return (b"<svg onload=alert(1)>", "image/svg+xml") if key == "p0002" else (b"\x89PNG", "image/png")
+        return Picture(b"<svg onload=alert(1)>", "image/svg+xml") if key == "p0002" else Picture(b"\x89PNG", "image/png")
 
     async def search_users(self, query, *, limit=20, order="longest"):
         return self.reply({"users": [], "total": 0})

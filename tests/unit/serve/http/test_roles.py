@@ -5,8 +5,8 @@ import pytest
 from dualnet.errors import UsageError
 from dualnet.serve.http.gate import Guards
 from dualnet.serve.http.http_errors import Refusal
-from dualnet.serve.http.keys import ApiKeys, make_key
-from dualnet.serve.http.roles import ROLES, may, role_for
+from dualnet.serve.http.keys import ROLES, ApiKeys, make_key, may
+from dualnet.serve.http.operations import role_for
 
 TABLE = {
     "read": {

@@ -1,23 +1,25 @@
-"""The server itself: alive, ready, meters, documentation, page."""
+"""Routes of the server itself: alive, ready, meters, documentation, page."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
 from ..refusals import BusyError, ClosedError
-from . import answer_schemas as answers
 from .answer import JSON_HEADERS, NO_SNIFF, Send, send_bytes
 from .body import Receive
 from .docs_page import STYLE, docs_page
 from .gate import App, Draining
 from .http_errors import Refusal
-from .json_route import JsonRoute, Reading
-from .meters import CONTENT_TYPE
+from .meters import CONTENT_TYPE, Meters
+from .operations import ALIVE, READY
 from .page_files import PageFile, PageFiles, read_files
-from .route_table import RouteTable
+from .routes import RouteTable
+
+if TYPE_CHECKING:
+    from ..model_process.remote import AnyService
 
 WAIT = ((b"retry-after", b"1"),)
 
@@ -37,34 +39,27 @@ class _Fixed(Route):
         return named
 
 
-def add_routes(table: RouteTable, draining: Draining, document: Callable[[], bytes]) -> None:
-    """Add the routes of this theme.
+def add_routes(
+    table: RouteTable, service: AnyService, meters: Meters, draining: Draining, document: Callable[[], bytes]
+) -> None:
+    """Add the routes of the server itself.
 
     Parameters
     ----------
     table : RouteTable
         Takes them.
+    service : Service or RemoteService
+        Is asked whether it is ready, and for its numbers.
+    meters : Meters
+        Are shown.
     draining : Draining
         A server about to stop is not ready.
     document : callable
         Returns the OpenAPI document as JSON; asked once, when all routes are there.
     """
-    service, meters = table.service, table.meters
 
     async def livez() -> dict[str, Any]:
-        """Say that the process answers."""
         return {"status": "alive"}
-
-    async def readyz() -> dict[str, Any]:
-        """Say whether questions are taken: not while loading, when about to stop, or when the process with the model hangs."""
-        responds = not draining.now and service.ready and await service.responds()  # first, for meanwhile it may have to stop
-        if draining.now:
-            raise Refusal(503, "stopping", "the server is about to stop", WAIT)
-        if not service.ready:
-            raise Refusal(503, "not-ready", "the model is not loaded yet", WAIT)
-        if not responds:
-            raise Refusal(503, "not-ready", "the process with the model does not answer", WAIT)
-        return {"status": "ready"}
 
     async def metrics(scope: Any, receive: Receive, send: Send) -> None:
         try:
@@ -87,34 +82,33 @@ def add_routes(table: RouteTable, draining: Draining, document: Callable[[], byt
             written["docs"] = PageFile.of(docs_page(document()), b"text/html; charset=utf-8")
         await written["docs"].send(scope["headers"], send)
 
-    reading = Reading(None, None, {}, 0, table.refusal)
-    for path, endpoint, statuses in (("/livez", livez, ()), ("/readyz", readyz, (503,))):
-        route = JsonRoute(
-            path,
-            endpoint,
-            reading=reading,
-            methods=["GET"],
-            response_model=answers.Status,
-            responses={status: {"model": answers.ErrorAnswer, "description": "Not ready."} for status in statuses},
-            tags=["server"],
-            operation_id=endpoint.__name__,
-            openapi_extra={"security": []},
-        )
-        table.add_route(route, "GET")
+    table.add(ALIVE, livez)
+    table.add(READY, lambda: _ready(service, draining))
+    for path, app in (("/metrics", metrics), ("/openapi.json", openapi), ("/docs", docs), *_files()):
+        table.add_route(_Fixed(path, app), "GET")
+
+
+async def _ready(service: AnyService, draining: Draining) -> dict[str, Any]:
+    """Say that questions are taken, or refuse."""
+    responds = not draining.now and service.ready and await service.responds()  # first, for meanwhile it may have to stop
+    if draining.now:
+        raise Refusal(503, "stopping", "the server is about to stop", WAIT)
+    if not service.ready:
+        raise Refusal(503, "not-ready", "the model is not loaded yet", WAIT)
+    if not responds:
+        raise Refusal(503, "not-ready", "the process with the model does not answer", WAIT)
+    return {"status": "ready"}
+
+
+def _files() -> list[tuple[str, App]]:
+    """Return the path and the application of each file that never changes."""
     files = read_files()
     style = PageFile.of(STYLE.encode(), b"text/css; charset=utf-8")
-    fixed: list[tuple[str, App]] = [
-        ("/metrics", metrics),
-        ("/openapi.json", openapi),
-        ("/docs", docs),
-        ("/docs.css", _file(style)),
-        ("/web/{name:path}", PageFiles(files)),
-    ]
+    fixed: list[tuple[str, App]] = [("/docs.css", _file(style)), ("/web/{name:path}", PageFiles(files))]
     for path, name in (("/", "index.html"), ("/favicon.ico", "favicon.ico")):
         if name in files:
             fixed.append((path, _file(files[name])))
-    for path, app in fixed:
-        table.add_route(_Fixed(path, app), "GET")
+    return fixed
 
 
 def _file(file: PageFile) -> App:
