@@ -27,8 +27,7 @@ from dualnet import Content, ContentSpec, Dataset, DualNet, IdMap, Interactions,
 from dualnet.data.sources import registry
 from dualnet.data.tasks import RankingTask
 from dualnet.evaluation import quick_recall
-from dualnet.models.als import half_step
-from dualnet.models.als import SortedRows
+from dualnet.models.als import SortedRows, half_step
 from dualnet.models.wmf import WMF, start_factors
 
 from . import record

@@ -21,8 +21,7 @@ from dualnet import splits
 from dualnet.data.sources import registry
 from dualnet.data.tasks import RankingTask, Split
 from dualnet.evaluation import quick_recall
-from dualnet.models.als import half_step, weighted_error
-from dualnet.models.als import SortedRows
+from dualnet.models.als import SortedRows, half_step, weighted_error
 from dualnet.models.bpr import BPR
 from dualnet.models.wmf import WMF, start_factors
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, Literal
 
 from pydantic import BaseModel, Field
 
-from ...models.explanation import Method
+from ...models.explain.explanation import Method
 from ...retrieval.recommendations import ItemPath, UserPath
 from .request_schemas import ItemId, UserId
 
