@@ -135,7 +135,14 @@ class Parameters:
 
     @classmethod
     def translated(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
-        """Return parameters that were saved by this or an older version, as this version has them."""
+        """Return parameters that were saved by this or an older version, as this version has them.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.DualNet.translated({"loss": "exact"})
+        {'loss': 'squares', 'zeros': 'exact'}
+        """
         found = dict(saved)
         for old in cls._former_in(saved):
             del found[old.name]
