@@ -34,8 +34,6 @@ LEFT_FUNCTIONS = {
     # models
     "dualnet.models.dualnet": ["__init__"],
     "dualnet.models.updating": ["_update_now"],
-    # serve
-    "dualnet.serve.http.routes_recommend": ["add_routes"],
 }
 LEFT_MODULES = {
     # cli
@@ -52,12 +50,6 @@ LEFT_MODULES = {
     "dualnet.exports.overlap",
     # models
     "dualnet.models.fit_arguments",
-    # serve
-    "dualnet.serve.comparison",
-    "dualnet.serve.http.request_ids",
-    "dualnet.serve.http.routes_model",
-    "dualnet.serve.item_map",
-    "dualnet.serve.summary",
     # train
     "dualnet.train.gram_memory",
     "dualnet.train.leave_one_out",
