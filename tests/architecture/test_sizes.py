@@ -25,7 +25,6 @@ LEFT_FUNCTIONS = {
     "dualnet.data.protocols.files": ["from_files"],
     # models
     "dualnet.models.dualnet": ["__init__"],
-    # serve
 }
 LEFT_MODULES = {
     # data
@@ -34,11 +33,6 @@ LEFT_MODULES = {
     "dualnet.data.nested",
     "dualnet.data.progress",
     "dualnet.data.tensor_file",
-    # serve
-    "dualnet.serve.comparison",
-    "dualnet.serve.http.request_ids",
-    "dualnet.serve.item_map",
-    "dualnet.serve.summary",
 }
 
 

@@ -20,8 +20,8 @@ from ..retrieval.catalogue import Brought
 from ..retrieval.principal import PrincipalAxes
 from ..retrieval.questions import Columns, NewItem
 from ..retrieval.vectors import Vectors, norms, stack_vectors
+from .append_only import GrowingArray, GrowingHeads, GrowingVectors, growing
 from .forgotten_ids import plain_id
-from .growing import GrowingArray, GrowingHeads, GrowingVectors, growing
 from .new_content import new_rows, stored_contents
 from .replies import ModelLabel
 

@@ -28,17 +28,15 @@ from .batcher import Batcher
 from .cards import card, picture
 from .catalogue import LiveCatalogue, reopened
 from .changes import add_events, delete, put, replay
-from .comparison import compare
 from .forgetting import forget, release, take_back
-from .item_map import item_map
 from .journal import Journal
 from .live_state import Event, LiveState
 from .memory import give_back_memory
+from .overviews import compare, item_map, model_summary
 from .refusals import BusyError, ConflictError, RefusedModelError
 from .replies import ModelLabel, Picture, Reply
 from .search import UserOrder, find_users
 from .settings import ServiceSettings
-from .summary import model_summary
 from .versions import Version, load_version, try_out
 from .writer import Change, Writer
 

@@ -16,8 +16,8 @@ from ..models.catalogue import stored_vectors
 from ..retrieval.catalogue import ScoredUsers
 from ..retrieval.topk import inner_products
 from ..retrieval.vectors import Vectors, stack_vectors
+from .append_only import GrowingVectors
 from .catalogue import Lineage, LiveCatalogue
-from .growing import GrowingVectors
 
 MOST_STALE = 0.5  # share of outdated rows at which the vectors of changed histories are made anew
 

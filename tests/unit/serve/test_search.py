@@ -22,8 +22,8 @@ from dualnet.serve.cards import card, picture
 from dualnet.serve.catalogue import open_catalogue
 from dualnet.serve.changes import add_events, delete, put
 from dualnet.serve.http.request_schemas import ItemsQuery
-from dualnet.serve.item_map import item_map, plane
 from dualnet.serve.new_content import content_columns
+from dualnet.serve.overviews import item_map, plane
 from dualnet.serve.replies import ModelLabel, Picture
 from dualnet.serve.search import TitleSearch, find_users
 
@@ -248,9 +248,9 @@ def test_the_map_shows_popular_items_and_then_new_ones(catalogue, monkeypatch):
     assert "i0-0" not in whole["items"]
     assert len(whole["x"]) == len(whole["y"]) == 48
     assert 0 < whole["explained"] <= 1
-    import dualnet.serve.item_map as module
+    import dualnet.serve.overviews as module
 
-    monkeypatch.setattr(module, "MOST", 10)
+    monkeypatch.setattr(module, "MOST_PLACED", 10)
     best = item_map(view)["items"]
     assert best == view.keys([row for row in view.by_popularity.tolist() if view.listed[row]][:10])
     assert replace(view).n_items == 48

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -16,7 +19,6 @@ from .keys import ApiKeys, is_bearer, may
 from .meters import Meters
 from .operations import role_for
 from .rate_limit import RateLimit
-from .request_ids import request_id
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -25,6 +27,9 @@ OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/docs", "/docs.css", "/openap
 OPEN_FOLDER = "/web/"
 CLIENT_GONE = 499
 WRONG_KEYS = 20.0  # a second that are told so
+_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_PREFIX = secrets.token_hex(5)
+_COUNT = itertools.count(1)
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
 
 
@@ -172,3 +177,16 @@ class Gate:
 def _template(scope: Scope) -> str:
     """Return the path's pattern: the path itself may hold an id."""
     return getattr(scope.get("route"), "path_format", "unmatched")
+
+
+def request_id(header: bytes | None = None) -> str:
+    """Return the id of a request, the caller's if it is sane: at most 64 letters, digits, dots, dashes and underscores.
+
+    Parameters
+    ----------
+    header : bytes, optional
+        What the caller sent as ``X-Request-Id``; anything else than a plain short word is replaced.
+    """
+    if header is not None and _SANE_ID.fullmatch(header):
+        return header.decode("ascii")
+    return f"{_PREFIX}-{next(_COUNT):x}"

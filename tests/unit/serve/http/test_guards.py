@@ -7,11 +7,11 @@ import pytest
 
 from dualnet.errors import ResourceError, UsageError
 from dualnet.serve.http import http_errors
+from dualnet.serve.http.gate import request_id
 from dualnet.serve.http.hosts import HostCheck, is_loopback
 from dualnet.serve.http.http_errors import error_body, retry_after
 from dualnet.serve.http.keys import ApiKeys, make_key
 from dualnet.serve.http.rate_limit import RateLimit
-from dualnet.serve.http.request_ids import request_id
 
 
 def test_a_made_key_is_found_and_only_its_digest_is_kept(tmp_path):

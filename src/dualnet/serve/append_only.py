@@ -1,4 +1,4 @@
-"""Rows that only grow: one more costs the row alone, and whoever reads an earlier length never sees a change."""
+"""Arrays to which rows are appended: one more costs that row alone, and whoever reads an earlier length never sees a change."""
 
 from __future__ import annotations
 

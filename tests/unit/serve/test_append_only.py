@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from dualnet.retrieval.vectors import JoinedVectors, to_dense
-from dualnet.serve.growing import GrowingVectors
+from dualnet.serve.append_only import GrowingVectors
 
 
 def rows(kind, count, seed):

@@ -1,0 +1,115 @@
+"""Overviews: what is served, where its items lie in the plane, and the served model beside simple ones."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array, issparse
+
+from ..errors import UsageError
+from ..retrieval.questions import Asker, RecommendQuestion
+from ..retrieval.recommendations import Recommendations
+from ..retrieval.vectors import JoinedVectors, Vectors
+from .catalogue import LiveCatalogue
+from .new_content import content_columns, user_columns
+from .versions import Version
+
+MOST_PLACED = 5_000  # items in the plane
+
+
+def model_summary(version: Version, catalogue: LiveCatalogue, previous: Version | None) -> dict[str, Any]:
+    """Return name, parameters, figures, sizes, columns and abilities of the served model as JSON."""
+    model, manifest = version.model, version.manifest
+    return {
+        "name": version.label.name,
+        "version": version.label.version,
+        "previous": None if previous is None else previous.label.to_json(),
+        "parameters": manifest["parameters"],
+        "info": manifest["info"],
+        "metrics": manifest.get("metrics", {}),
+        "versions": manifest.get("versions", {}),
+        "items": catalogue.n_items,
+        "items_trained": len(model.items_),
+        "items_hidden": len(catalogue.hidden),
+        "users": catalogue.n_users,
+        "users_trained": len(model.users_),
+        "columns": content_columns(model),
+        "user_columns": user_columns(model),
+        "ids": {
+            "items": "integer" if model.catalogue_.ids.is_integer else "string",
+            "users": "integer" if model.users_.is_integer else "string",
+        },
+        "capabilities": asdict(model.capabilities) | {"explain": True},
+    }
+
+
+def item_map(catalogue: LiveCatalogue) -> dict[str, Any]:
+    """Return principal coordinates of item vectors: ``{"items","x","y","explained"}``.
+
+    At most 5,000 items, the most popular first; then, if there is room, those the model was not trained on. Where content
+    is matched beside embeddings, the embeddings alone are shown.
+    """
+    listed = catalogue.listed
+    fresh = np.flatnonzero(listed & (catalogue.known < 0))
+    rows = np.concatenate([catalogue.by_popularity[listed[catalogue.by_popularity]], fresh])[:MOST_PLACED]
+    x, y, explained = plane(catalogue.vectors[rows])
+    return {"items": catalogue.keys(rows.tolist()), "x": x, "y": y, "explained": explained}
+
+
+def plane(vectors: Vectors) -> tuple[list[float], list[float], float]:
+    """Return the first two principal coordinates of vectors and the share of their variance.
+
+    The eigenvectors are those of the covariance, a few hundred numbers wide, not singular vectors of all rows; of each the
+    largest entry is positive, so that the picture does not flip from day to day. Long sparse vectors go through their
+    inner products with a fixed random projection first (256 numbers; distances are kept within a few per cent).
+    """
+    if isinstance(vectors, JoinedVectors):
+        vectors = vectors.dense
+    values = _projected(csr_array(vectors)) if issparse(vectors) else np.asarray(vectors, np.float64)
+    if len(values) == 0:
+        return [], [], 0.0
+    centred = values - values.mean(axis=0)
+    spread, directions = np.linalg.eigh(centred.T @ centred)
+    two = directions[:, ::-1][:, :2]
+    two = two * np.sign(two[np.abs(two).argmax(axis=0), np.arange(two.shape[1])])
+    places = centred @ two
+    if places.shape[1] < 2:
+        places = np.hstack([places, np.zeros((len(places), 1))])
+    total = float(spread.clip(min=0).sum())
+    share = float(spread[-2:].clip(min=0).sum()) / total if total > 0 else 0.0
+    return places[:, 0].tolist(), places[:, 1].tolist(), min(share, 1.0)
+
+
+def _projected(vectors: csr_array) -> Any:
+    if vectors.shape[1] <= 256:
+        return vectors.toarray().astype(np.float64)
+    draws = np.random.Generator(np.random.Philox(0)).normal(size=(vectors.shape[1], 256)) / 16
+    return np.asarray(vectors @ draws, np.float64)
+
+
+def compare(version: Version, catalogue: LiveCatalogue, asker: Asker, k: int) -> dict[str, Any]:
+    """Return ``{"models": [{"name", "items"}], "pending": [names]}``, the served model first.
+
+    Raises
+    ------
+    DualNetError
+        If the served model cannot answer; a baseline that cannot is listed with the reason as ``error``.
+    """
+    if asker.new_items:
+        raise UsageError("new_items cannot be compared: some of the simple models know nothing of content")
+    question = RecommendQuestion(user=asker.user, history=asker.history, user_columns=asker.user_columns, seen=asker.seen, k=k)
+    plain = replace(question, user_columns=None, history=question.history if asker.user is not None else question.history or [])
+    views, pending = version.baselines.views(catalogue)
+    models: list[dict[str, Any]] = []
+    for name, view in [(version.model.name, catalogue), *views.items()]:
+        answer = version.answering(view, [question if view is catalogue else plain])[0]
+        if isinstance(answer, Exception):
+            if view is catalogue:
+                raise answer
+            models.append({"name": name, "items": [], "error": str(answer)})
+        else:
+            assert isinstance(answer, Recommendations)
+            models.append({"name": name, "items": answer.to_json()["items"]})
+    return {"models": models, "pending": pending}
