@@ -27,9 +27,6 @@ LEFT_FUNCTIONS = {
     "dualnet.cli.recommend": ["recommend"],
     "dualnet.cli.reproduce": ["reproduce"],
     "dualnet.cli.serve": ["serve"],
-    # data
-    "dualnet.data.check": ["check_dataset", "check_split"],
-    "dualnet.data.protocols.files": ["from_files"],
     # models
     "dualnet.models.dualnet": ["__init__"],
     "dualnet.models.updating": ["_update_now"],
@@ -39,12 +36,6 @@ LEFT_FUNCTIONS = {
 LEFT_MODULES = {
     # cli
     "dualnet.cli.help",
-    # data
-    "dualnet.data.candidate_files",
-    "dualnet.data.check_values",
-    "dualnet.data.nested",
-    "dualnet.data.progress",
-    "dualnet.data.tensor_file",
     # experiments
     "dualnet.experiments.studies.parameters",
     # exports
