@@ -25,8 +25,6 @@ LEFT_FUNCTIONS = {
     "dualnet.data.protocols.files": ["from_files"],
     # models
     "dualnet.models.dualnet": ["__init__"],
-    # serve
-    "dualnet.serve.http.routes_recommend": ["add_routes"],
 }
 LEFT_MODULES = {
     # data
@@ -38,7 +36,6 @@ LEFT_MODULES = {
     # serve
     "dualnet.serve.comparison",
     "dualnet.serve.http.request_ids",
-    "dualnet.serve.http.routes_model",
     "dualnet.serve.item_map",
     "dualnet.serve.summary",
 }
