@@ -165,7 +165,9 @@ class TableOptions(SqlOptions):
     user_numbers: Annotated[str, typer.Option("--user-numbers", help="Numeric columns of users.")] = ""
     separator: Annotated[
         str | None,
-        typer.Option("--separator", help="Between the fields of text tables: ';', '::', tab; told by itself mostly."),
+        typer.Option(
+            "--separator", help="Between the fields of text tables: ';', '::', tab, blanks (any number); told by itself mostly."
+        ),
     ] = None
     encoding: Annotated[str | None, typer.Option("--encoding", help="Of text tables, such as latin-1; UTF-8 by default.")] = (
         None

@@ -16,12 +16,15 @@ import pyarrow as pa
 
 from ..errors import DataError, DualNetWarning, UsageError
 from .delimited_arrow import rows_by_arrow
-from .delimited_rows import UNQUOTED_TAB, Dialect, Lines, QuoteError, batches_of, rows_of
+from .delimited_rows import BLANKS, UNQUOTED_TAB, Dialect, Lines, QuoteError, batches_of, cells_between_blanks, rows_of
 from .text_files import head_of, lines_of, refuse_grouped
 
 SAMPLE = 20  # lines that tell the separator
 ALIKE = 0.7  # share of them that must have as many fields as the first
-NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "blank": " ", "space": " "}
+NAMED = {
+    "tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "blank": " ", "space": " ",
+    "blanks": BLANKS, "spaces": BLANKS, "whitespace": BLANKS,
+}  # fmt: skip
 BY_SUFFIX = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 TEXT_SUFFIXES = (*BY_SUFFIX, ".txt", ".dat", ".data", ".psv")
 
@@ -33,8 +36,8 @@ class TableForm:
     Parameters
     ----------
     separator : str, optional
-        Between the fields: one or more characters, or ``"tab"``, ``"semicolon"``, ``"bar"``, ``"blank"``. By default told by
-        the suffix and the first lines.
+        Between the fields: one or more characters, or ``"tab"``, ``"semicolon"``, ``"bar"``, ``"blank"``, or ``"blanks"`` for
+        columns that any number of blanks and tabs align. By default told by the suffix and the first lines.
     encoding : str, optional
         Such as ``"latin-1"``; by default UTF-8, or UTF-16 after its mark.
     comment : str, optional
@@ -195,7 +198,7 @@ def _gathered(text: str, file: _File, dialect: Dialect) -> _Found:
         named = f"the header has {len(header)}" if not file.form.columns else f"{len(header)} columns are named"
         raise DataError(
             f"{file.path}, line {odd[0] + file.skipped}: {odd[1]} fields where {named}; quote fields that hold the separator"
-            f" {file.separator!r}, say which separates with separator= (--separator), or mend the line"
+            f" {_said(file.separator)}, say which separates with separator= (--separator), or mend the line"
         )
     if not len(lines):
         raise DataError(f"{file.path} has a header but no rows")
@@ -210,6 +213,10 @@ def _header(rows: Sequence[Sequence[str]], file: _File) -> tuple[list[str], list
     if not rows:
         raise DataError(f"{file.path} has comments alone")
     header = [name.strip().lstrip("\ufeff") for name in rows[0]]
+    if file.separator == " " and header.count("") > 1:
+        raise DataError(
+            f"{file.path}: several blanks stand between fields; say so with separator='blanks' (--separator blanks)"
+        )
     _check_header(header, file.path)
     return header, [], 1
 
@@ -227,6 +234,17 @@ def _is_header(rows: Sequence[Sequence[str]], given: Sequence[str]) -> bool:
 
 def _is_number(cell: str) -> bool:
     return re.fullmatch(r"\s*[-+]?[0-9]+(\.[0-9]*)?\s*", cell) is not None
+
+
+def _said(separator: str) -> str:
+    """Return a separator as an error shows it; one blank with what reads several."""
+    return (
+        "blanks"
+        if separator == BLANKS
+        else "' ' (where columns are aligned: --separator blanks)"
+        if separator == " "
+        else repr(separator)
+    )
 
 
 def _check_header(header: Sequence[str], path: Path) -> None:
@@ -287,15 +305,20 @@ def _separator(text: str, path: Path, suffix: str, form: TableForm) -> str:
             fitting[candidate] = share
     if fitting:
         return max(fitting, key=lambda mark: fitting[mark])
+    aligned = {_width(line, BLANKS) for line in sample}
+    if len(aligned) == 1 and max(aligned) > 1 and re.search("[ \t]{2}", "\n".join(sample)):
+        return BLANKS
     if usual is not None:
         return usual
     raise DataError(
         f"{path}: it is not clear what separates the fields of its first line {sample[0][:60]!r}; say it with separator= (such as"
-        " --separator tab)"
+        " --separator tab, or --separator blanks where columns are aligned)"
     )
 
 
 def _width(line: str, separator: str) -> int:
+    if separator == BLANKS:
+        return len(cells_between_blanks(line))
     if len(separator) > 1:
         return line.count(separator) + 1
     try:

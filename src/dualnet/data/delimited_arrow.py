@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from .delimited_rows import LONGEST_CELL, Dialect, Lines
+from .delimited_rows import BLANKS, LONGEST_CELL, Dialect, Lines
 
 BLOCK = 2**22  # bytes that Arrow reads at a time; no row may be longer
 STEP = 2**22  # bytes whose quotes are looked at together
@@ -39,13 +40,20 @@ def rows_by_arrow(data: bytes, start: int, header: Sequence[str], dialect: Diale
     if len(separator) > 1:
         if STAND_IN in data or len(header) < 2:  # of one column, lines of blanks alone would be rows
             return None
-        data, start, separator = data[start:].replace(separator, STAND_IN), 0, STAND_IN
+        data, start, separator = _with_stand_in(data[start:], separator), 0, STAND_IN
     quoted = False if len(dialect.separator) > 1 else _is_quoted(data, start, separator[0])
     if quoted is None or (quoted and separator == STAND_IN):  # a quoted cell may hold what was replaced
         return None
     table = _read(data, start, header, separator.decode(), quoted)
     lines = None if table is None else _lines(data, start, table.num_rows, line, quoted)
     return None if table is None or lines is None else (table, lines)
+
+
+def _with_stand_in(data: bytes, separator: bytes) -> bytes:
+    if separator != BLANKS.encode():
+        return data.replace(separator, STAND_IN)
+    lines = re.sub(rb"[ \t]*(\r?\n)[ \t]*", rb"\1", data.strip(b" \t"))
+    return re.sub(rb"[ \t]+", STAND_IN, lines)
 
 
 def _begins_a_line(data: bytes, start: int, mark: bytes) -> bool:

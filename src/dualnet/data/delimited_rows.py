@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from .text_files import each_line
 
 LONGEST_CELL = 2**20  # characters
 UNQUOTED_TAB = "\t unquoted"
+BLANKS = r"\s+"  # stands for one blank or tab, or more
 BATCH = 2**16  # rows that are held as Python strings
 
 Lines = Sequence[int] | NDArray[np.int64]  # the line of each row
@@ -29,7 +31,7 @@ class Dialect:
     Parameters
     ----------
     separator : str
-        One or more characters, or `UNQUOTED_TAB`; quotes count where it is one character.
+        One or more characters, `UNQUOTED_TAB` or `BLANKS`; quotes count where it is one character.
     comment : str, optional
         Lines that begin so are left out.
     escape : str, optional
@@ -84,7 +86,12 @@ def _split_lines(text: str, dialect: Dialect) -> Iterator[Row]:
     separator = "\t" if dialect.separator == UNQUOTED_TAB else dialect.separator
     for number, line in enumerate(each_line(text), 1):
         if line.strip() and not (dialect.comment and line.startswith(dialect.comment)):
-            yield number, line.rstrip("\r\n").split(separator)
+            yield number, cells_between_blanks(line) if separator == BLANKS else line.rstrip("\r\n").split(separator)
+
+
+def cells_between_blanks(line: str) -> list[str]:
+    """Return the cells of a line whose columns are aligned."""
+    return re.split("[ \t]+", line.strip(" \t\r\n"))
 
 
 def _without_comments(lines: Iterator[str], comment: str, numbers: array[int], rows_read: list[int]) -> Iterator[str]:

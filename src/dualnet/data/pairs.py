@@ -21,6 +21,11 @@ from .packed import format_of
 from .read_table import FORMATS, LoadedTable, load_table, read_text
 from .text_files import lines_of
 
+_USER = re.compile(
+    r"(user|uid|reader|customer|reviewer|member|person|visitor|session|account)s?(name)?([ _.:-]*(ids?|token|index|idx|key|no))?",
+    re.IGNORECASE,
+)
+
 Layout = Literal["auto", "pairs", "lists", "counted-lists", "user-lists"]
 LAYOUTS: tuple[Layout, ...] = ("auto", "pairs", "lists", "counted-lists", "user-lists")
 
@@ -41,7 +46,8 @@ class PairFormat:
         with data that count from 0 (line numbers always do). Without it, ids are text, as they stand.
     header : bool, optional
         Whether the first line of ``pairs`` in a text file names the columns. Left out, it does if it names the two id
-        columns, or if `base` is given and it is not numbers.
+        columns, if `base` is given and it is not numbers, or if its words stand above numbers or begin with such a name
+        as ``userId``, and occur nowhere else.
     user, item : str
         Names of the id columns, where there is a header.
     """
@@ -90,6 +96,8 @@ def read_pairs(path: str | Path, form: PairFormat | None = None) -> Interactions
         users, items = _columns(path, form)
     else:
         lines = _fields(path, kind)
+        if kind in BY_SUFFIX and all(len(fields) < 2 for _, fields in lines):  # columns that blanks align
+            lines = _fields(path, "")
         layout = form.layout if form.layout != "auto" else ("pairs" if kind in FORMATS else _guess(lines, path))
         users, items = (_pairs if layout == "pairs" else _lists)(lines, layout, form, path)
     if not users:
@@ -136,18 +144,9 @@ def _pairs(lines: list[Line], layout: str, form: PairFormat, path: Path) -> Pair
     rows = [(number, fields) for number, fields in lines if fields not in ([""], [])]
     if not rows:
         raise DataError(f"{path} is empty")
-    first = rows[0][1]
-    named = form.user in first and form.item in first
-    numbers = all(field.isdecimal() for field in first[:2])
-    if form.header if form.header is not None else named or (form.base is not None and not numbers):
-        if len(first) > 2 and not named:
-            raise DataError(
-                f"{path}: the header {listing(first)} does not name '{form.user}' and '{form.item}'; name the columns"
-            )
-        places = (first.index(form.user), first.index(form.item)) if named else (0, 1)
-        rows = rows[1:]
-    else:
-        places = (0, 1)
+    first, places = rows[0][1], (0, 1)
+    if _has_header([fields for _, fields in rows], form):
+        places, rows = _places(first, form, path), rows[1:]
     users, items, convert = [], [], _converter(form, path)
     for number, fields in rows:
         if len(fields) != len(first):
@@ -163,6 +162,46 @@ def _pairs(lines: list[Line], layout: str, form: PairFormat, path: Path) -> Pair
             stacklevel=4,
         )
     return users, items
+
+
+def _has_header(rows: list[list[str]], form: PairFormat) -> bool:
+    """Return whether the first line of pairs names the columns, under the names that are asked for or under others."""
+    first = rows[0]
+    if form.header is not None:
+        return form.header
+    if form.user in first and form.item in first:
+        return True
+    if form.base is not None:
+        return not all(field.isdecimal() for field in first[:2])
+    if (
+        len(first) < 2
+        or len(rows) < 2
+        or not all(re.fullmatch(r"[^\W\d][^\W\d_]*(?:[ _.:-]*[^\W\d]+)*", cell) for cell in first[:2])
+    ):
+        return False
+    columns = [[fields[place] for fields in rows[1:] if place < len(fields)] for place in (0, 1)]
+    numbers = any(all(cell.isdecimal() for cell in column) for column in columns)
+    return (numbers or _USER.fullmatch(first[0]) is not None) and not any(
+        name in column for name, column in zip(first, columns)
+    )
+
+
+def _places(header: list[str], form: PairFormat, path: Path) -> tuple[int, int]:
+    """Return where user and item stand, by the names of the columns; two columns of other names by their order."""
+    if form.user in header and form.item in header:
+        return header.index(form.user), header.index(form.item)
+    if len(header) > 2 or (len(header) == 2 and _USER.fullmatch(header[1]) and not _USER.fullmatch(header[0])):
+        raise DataError(
+            f"{path}: the header {listing(header)} does not name '{form.user}' and '{form.item}'; rename its columns so, or leave"
+            " all but two out, the user first"
+        )
+    warnings.warn(
+        f"{path.name}: the first line ({', '.join(header)}) names the columns and was left out; the first column was read as users,"
+        " the second as items",
+        DualNetWarning,
+        stacklevel=5,
+    )
+    return 0, 1
 
 
 def _lists(lines: list[Line], layout: str, form: PairFormat, path: Path) -> Pairs:

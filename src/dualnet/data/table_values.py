@@ -33,6 +33,8 @@ def chunks_of(loaded: LoadedTable, column: str, what: str) -> pa.ChunkedArray:
     if column not in loaded.table.column_names:
         hint = nearest(column, loaded.table.column_names)
         told = f" Say which it is with {OPTIONS[what]}" if what in OPTIONS else " Name one of these"
+        if loaded.has_fields and any(name.isdecimal() for name in loaded.table.column_names):
+            told += "; or, if the first line is a row, name the columns with column_names= (--column-names)"
         raise DataError(
             f"{loaded.name} has no {what} column '{column}'; found {', '.join(loaded.table.column_names)}."
             f"{hint if 'Did you mean' in hint else ''}{told}"

@@ -10,6 +10,8 @@ STEPS = 3  # of conjugate gradients in a half-step
 ROTATIONS = 4  # products of all rows with a square matrix in a half-step: into the basis, out of it, and the Gram matrix twice
 COPIES = 3  # of the rows of a half-step: start, solution in the basis, solution; measured
 AXES, OVERSAMPLING, AXIS_ROUNDS = 200, 30, 4  # leading axes of the content
+LONG, LONG_AXES = 200, 500  # content of more numbers an item is read along so many axes, and by nothing else
+FEW_FEATURES = 600  # up to which content is kept whole instead of its axes
 RIDGE_STEPS, RIDGE_COPIES = 15, 5  # usual steps to the map from content to factors, and arrays of its size
 NARROW, NARROW_ITERATIONS, NARROW_TRIALS, NARROW_PAIRS = 64, 5, 14, 1_000_000  # of the search, without content
 WIDER, WIDER_TRIALS = 100, 10  # and beside it
@@ -52,27 +54,65 @@ def solving(users: int, items: int, pairs: int, terms: int, vocabulary: int, fac
     if not factors:
         return Solving()
     width = min(factors, users, items)
-    entries = items * terms
+    content = _Content.of(items, terms, vocabulary)
     whole, moved = _alternations(users, items, pairs, width, ITERATIONS + (ROUNDS if terms else 0))
     if terms:
-        maps = 4.0 * entries * width * RIDGE_STEPS * (ROUNDS + 1)
-        axes = 4.0 * entries * (AXES + OVERSAMPLING) * AXIS_ROUNDS + 2.0 * items * (width + AXES) ** 2
+        maps = 4.0 * content.read * width * RIDGE_STEPS * (ROUNDS + 1)
+        axes = content.axes_flop + 2.0 * items * (width + content.dense) ** 2
         whole, moved = whole + maps + axes, moved + maps + axes
     few = min(pairs, NARROW_PAIRS)
     narrow = _alternations(max(1, users * few // pairs), items, few, min(NARROW, width), NARROW_ITERATIONS * NARROW_TRIALS)
     wider = _alternations(users, items, pairs, min(WIDER, width), ITERATIONS * WIDER_TRIALS) if terms else (0.0, 0.0)
-    matrix = 2 * PAIR * (pairs + entries)  # by rows and by columns, each in order of length
-    content = 2 * PAIR * entries + FLOAT * (vocabulary + 2 * items) * (AXES if terms else 0)
-    kept = FLOAT * (items + vocabulary) * width + FLOAT * vocabulary * (AXES if terms else 0)
+    matrix = 2 * PAIR * (pairs + content.entries)  # by rows and by columns, each in order of length
+    kept = FLOAT * (items + content.features) * width + FLOAT * vocabulary * content.axes
     halves = FLOAT * width * (COPIES * max(users, items) + min(users, items))
     return Solving(
         whole,
         moved,
         narrow[0] + wider[0],
         narrow[1] + wider[1],
-        matrix + content + max(halves, RIDGE_COPIES * FLOAT * vocabulary * width) + kept,
+        matrix + content.size + max(halves, RIDGE_COPIES * FLOAT * content.features * width) + kept,
         kept,
     )
+
+
+@dataclass(frozen=True)
+class _Content:
+    """How the solved levels read content: whole where it has few features, else beside its leading axes, or along them alone.
+
+    Parameters
+    ----------
+    entries, read : int
+        Non-zeros of the content, and numbers that a product with it reads.
+    features : int
+        Rows of a map from content to factors.
+    axes, dense : int
+        Leading axes, and columns of the dense part.
+    axes_flop : float
+        Operations to find the axes, and to read long content along them.
+    size : float
+        Bytes.
+    """
+
+    entries: int
+    read: int
+    features: int
+    axes: int
+    dense: int
+    axes_flop: float
+    size: float
+
+    @classmethod
+    def of(cls, items: int, terms: int, vocabulary: int) -> _Content:
+        """Return how content of so many non-zeros an item and so many features is read; `terms` 0 is none."""
+        entries = items * terms
+        if not terms or vocabulary <= FEW_FEATURES:
+            return cls(entries, entries, vocabulary, 0, vocabulary if terms else 0, 0.0, 2.0 * PAIR * entries)
+        is_long = terms > LONG
+        axes = LONG_AXES if is_long else AXES
+        flop = 4.0 * entries * (axes + OVERSAMPLING) * AXIS_ROUNDS + (2.0 * entries * axes if is_long else 0.0)
+        read, features = (items * axes, axes) if is_long else (entries, vocabulary)
+        return cls(entries, read, features, axes, axes, flop, 2.0 * PAIR * entries + FLOAT * (vocabulary + 2 * items) * axes)
 
 
 def _alternations(users: int, items: int, pairs: int, width: int, count: int) -> tuple[float, float]:

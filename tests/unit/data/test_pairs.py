@@ -60,10 +60,64 @@ def test_header_is_known_by_its_names_or_because_it_is_no_number(tmp_path):
     named = written(tmp_path, "item_id,user_id\n8,3\n9,4\n", "named.csv")
     assert found(named) == [("3", "8"), ("4", "9")]
     other = written(tmp_path, "who,what\n3,8\n", "other.csv")
-    assert found(other, base=0) == [(3, 8)]
+    with pytest.warns(DualNetWarning, match=r"the first line \(who, what\) names the columns and was left out"):
+        assert found(other, base=0) == [(3, 8)]
     assert found(other, header=True) == [("3", "8")]
     assert found(other, user="who", item="what") == [("3", "8")]
-    assert ("who", "what") in found(other)  # text ids, nothing says that this is a header
+    assert ("who", "what") in found(other, header=False)
+    text = written(tmp_path, "who,what\nann,tea\n", "text.csv")
+    assert ("who", "what") in found(text)  # text ids, nothing says that this is a header
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "userId,movieId\n1,2\n2,2\n",
+        "user movie\n1 2\n2 2\n",
+        "uid\tsid\n1\t2\n2\t2\n",
+        "who,what\n1,2\n2,2\n",
+        "reviewerID,asin\nA1,B1\nA2,B1\n",
+        "user:token,item:token\nann,tea\nbob,tea\n",
+        "User-ID;ISBN\n1;2\n2;2\n".replace(";", ","),
+        "visitor,page\nx1,home\nx2,home\n",
+    ],
+)
+@pytest.mark.parametrize("kind", [".csv", ".txt"])
+def test_a_header_of_other_names_is_no_pair(tmp_path, text, kind):
+    path = written(tmp_path, text.replace("\t", "," if kind == ".csv" else "\t"), f"p{kind}")
+    if kind == ".csv":
+        path.write_text(path.read_text().replace(" ", ","))
+    with pytest.warns(DualNetWarning, match="names the columns and was left out; the first column was read as users"):
+        pairs = found(path)
+    assert len(pairs) == 2
+    assert len({item for _, item in pairs}) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ann,tea\nbob,tea\n", "u1,i1\nu2,i1\n", "user,tea\nbob,user\nuser,x\n", "a,b\n", "anna,7\n7,8\n", "1,tea\n2,milk\n"],
+)
+def test_a_first_pair_of_words_is_a_pair(tmp_path, text):
+    assert len(found(written(tmp_path, text, "p.csv"))) == text.count("\n")
+
+
+@pytest.mark.parametrize("text", ["userId,movieId,rating\n1,2,5\n", "movieId,userId\n1,2\n", "rating,user,item\n5,1,2\n"])
+@pytest.mark.parametrize("form", [{}, {"base": 1}, {"header": True}])
+def test_a_header_that_says_too_little_is_refused_with_what_to_do(tmp_path, text, form):
+    path = written(tmp_path, text, "p.csv")
+    with pytest.raises(DataError, match="does not name 'user_id' and 'item_id'; rename its columns so"):
+        found(path, **form)
+    renamed = text.replace("userId", "user_id").replace("movieId", "item_id").replace("user,item", "user_id,item_id")
+    path.write_text(renamed)  # the remedy
+    assert len(found(path, **form)) == 1
+
+
+@pytest.mark.parametrize("name", ["p.txt", "p.dat", "p.csv", "p.tsv"])
+@pytest.mark.parametrize("header", ["", "user_id   item_id rating\n"])
+def test_columns_that_blanks_align(tmp_path, name, header):
+    path = written(tmp_path, header + "    1     23   5\n   10      5   4\n", name)
+    with pytest.warns(DualNetWarning, match="only the user and item columns"):
+        assert found(path) == [("1", "23"), ("10", "5")]
 
 
 def test_leading_zeros_survive_as_text(tmp_path):

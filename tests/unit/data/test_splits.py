@@ -218,6 +218,40 @@ def test_temporal_hides_the_future_and_validates_on_the_recent_past():
         splits.temporal(WORLD, test=1.0)
 
 
+def timed(steps):
+    """Return what 20 users like day by day: each step is (how many items there are, the first of them)."""
+    rows = []
+    for step, (count, first) in enumerate(steps):
+        rows += [
+            (f"u{user:02d}", f"i{first + (user + step) % count:02d}", 86_400 * (1000 + 20 * step) + user) for user in range(20)
+        ]
+    users, items, times = zip(*rows, strict=True)
+    return Dataset(Interactions.from_pairs(users, items, times=np.array(times)))
+
+
+def test_the_validation_of_temporal_has_new_items_where_the_test_has():
+    data = timed([(20, 0)] * 8 + [(6, 20)] * 2)
+    split = splits.temporal(data, test=0.2)
+    assert [task.name for task in split.tasks] == ["known-new"]
+    assert [task.name for task in split.validation.tasks] == ["known-known", "known-new"]
+    when = dict(zip(in_order(data), data.interactions.times.tolist(), strict=True))
+    first = {item: min(time for (_, other), time in when.items() if other == item) for item in data.interactions.items}
+    known = {item for _, item in trained(split.validation.train)}
+    asked = {item for _, item in part(split.validation.tasks[1], "truth")}
+    assert asked.isdisjoint(known)
+    assert min(first[item] for item in asked) >= max(first[item] for item in known)
+    assert {item for _, item in trained(split.train)} == known | asked
+
+
+def test_items_that_are_new_in_the_recent_past_are_those_of_the_validation():
+    split = splits.temporal(timed([(20, 0)] * 8 + [(5, 20), (5, 30)]), test=0.1)
+    assert {item for _, item in part(split.task("known-new"), "truth")} == {f"i{number}" for number in range(30, 35)}
+    known = {item for _, item in trained(split.validation.train)}
+    asked = {item for _, item in part(split.validation.tasks[-1], "truth")}
+    assert asked == {"i20", "i21", "i22"}, "those of the recent past alone"
+    assert {"i23", "i24"} <= known, "what began before them trains as before"
+
+
 def vars_of(data):
     return data.interactions.users, data.interactions.items, data.interactions.matrix
 

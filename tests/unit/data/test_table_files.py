@@ -288,6 +288,45 @@ def test_files_that_are_wrong_are_told_with_the_remedy(tmp_path, name, data, for
     assert "\n" not in str(caught.value)
 
 
+ALIGNED = "user_id  item_id   rating\n1        23        5\n10       5         4\n\n   7     2         1 \n"
+
+
+@pytest.mark.parametrize("name", ["e.txt", "e.dat", "e.csv", "e.tsv", "e.data"])
+@pytest.mark.parametrize("separator", [None, "blanks", r"\s+", "whitespace"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("text", [ALIGNED, "# c\n" + ALIGNED, ALIGNED.replace("  ", "\t ", 1)])
+def test_columns_that_blanks_align(tmp_path, name, separator, end, text):
+    if name == "e.tsv" and separator is None and "\t" in text:
+        pytest.skip("one tab in a file of tabs separates")
+    (tmp_path / name).write_bytes(text.replace("\n", end).encode())
+    loaded = load_table(tmp_path / name, TableForm(separator=separator))
+    assert loaded.table.to_pydict() == {"user_id": ["1", "10", "7"], "item_id": ["23", "5", "2"], "rating": ["5", "4", "1"]}
+    assert loaded.place(2).endswith(f"line {5 + text.count('#')}")
+
+
+def test_aligned_columns_without_a_header(tmp_path):
+    (tmp_path / "e.txt").write_text("1   23   5\n2   4    5\n")
+    with pytest.raises(DataError, match=r"found 1, 23, 5.*if the first line is a row, name the columns with column_names="):
+        Dataset.from_tables(tmp_path / "e.txt")
+    found = Dataset.from_tables(tmp_path / "e.txt", column_names=["user_id", "item_id", "rating"])  # the remedy
+    assert found.interactions.n_pairs == 2
+
+
+def test_several_blanks_where_one_separates_are_told(tmp_path):
+    (tmp_path / "e.txt").write_text("user_id   item_id\n1   23\n")
+    with pytest.raises(DataError, match="several blanks stand between fields; say so with separator='blanks'"):
+        Dataset.from_tables(tmp_path / "e.txt", separator=" ")
+    (tmp_path / "e.txt").write_text("user_id item_id\n1   23\n")
+    with pytest.raises(DataError, match="where columns are aligned: --separator blanks"):
+        Dataset.from_tables(tmp_path / "e.txt", separator="blank")
+    assert Dataset.from_tables(tmp_path / "e.txt", separator="blanks").interactions.n_pairs == 1
+
+
+def test_texts_with_double_blanks_are_no_aligned_columns(tmp_path):
+    (tmp_path / "e.csv").write_text("title\nred  fish\nblue bird here\n")
+    assert load_table(tmp_path / "e.csv").table.column_names == ["title"]
+
+
 @pytest.mark.parametrize(
     ("form", "message"),
     [

@@ -6,7 +6,7 @@ import pytest
 
 from dualnet.cli import main
 from dualnet.models import als, level_learning
-from dualnet.models.solved import choice, factors, ridge
+from dualnet.models.solved import choice, content, factors, ridge
 from dualnet.train import objective, solving_plan
 from dualnet.train.plan import ITEMS_AT_ONCE, USERS_AT_ONCE, Machine, Workload, plan
 from dualnet.train.solving_plan import solving
@@ -34,6 +34,8 @@ def test_numbers_of_the_solved_levels_are_those_that_they_are_solved_with():
     settings = factors.FactorSettings(1, 0.0, 0.0)
     assert (settings.iterations, settings.rounds) == (solving_plan.ITERATIONS, solving_plan.ROUNDS)
     assert (solving_plan.STEPS, solving_plan.AXES) == (als.STEPS, level_learning.AXES)
+    assert (solving_plan.LONG, solving_plan.LONG_AXES) == (content.LONG, content.LONG_AXES)
+    assert solving_plan.FEW_FEATURES == content.FEW_FEATURES
     assert (solving_plan.OVERSAMPLING, solving_plan.AXIS_ROUNDS) == (ridge.OVERSAMPLING, ridge.ROUNDS)
     assert (solving_plan.NARROW, solving_plan.NARROW_ITERATIONS) == (choice.SEARCH_FACTORS, choice.SEARCH_ITERATIONS)
     assert (solving_plan.WIDER, solving_plan.NARROW_PAIRS) == (choice.READING_FACTORS, choice.SEARCH_PAIRS)
@@ -50,6 +52,18 @@ def test_the_solved_levels_cost_what_the_formulas_say():
     none = plan(Workload(3000, 2000, 30_000, 0, 0, factors=0), MACHINE)
     assert none.solve_seconds == none.search_seconds == none.memory["solving"] == none.memory["solved levels"] == 0
     assert whole.training == none.training + made.kept
+
+
+def test_content_is_read_whole_beside_its_axes_or_along_them():
+    few, short, long = (
+        solving(3000, 2000, 30_000, terms, words, 20) for terms, words in ((100, 600), (200, 5000), (201, 5000))
+    )
+    assert few.kept == 4 * (2000 + 600) * 20
+    assert short.kept == 4 * (2000 + 5000) * 20 + 4 * 5000 * 200
+    assert long.kept == 4 * (2000 + 500) * 20 + 4 * 5000 * 500
+    assert long.peak - short.peak > 4 * (5000 + 2 * 2000) * 300 - 4 * 5000 * 20 * 6
+    assert short.flop < long.flop < solving(3000, 2000, 30_000, 400, 5000, 20).flop
+    assert solving(3000, 2000, 30_000, 100, 601, 20).peak > few.peak
 
 
 def test_a_wide_solution_can_be_the_peak():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import DataError, UsageError
 from ...ids import Rows
@@ -24,6 +25,7 @@ from .parts import (
     users_of,
     visible_share,
 )
+from .serving import NEW_SHARE
 
 
 @typed
@@ -83,7 +85,8 @@ def temporal(data: Dataset, *, test: float = 0.2) -> Split:
     data : Dataset
         Everything, with times.
     test : float
-        Share of pairs after the cut; the same share of the past validates.
+        Share of pairs after the cut; the same share of the past validates. Where the future has new items and that share
+        of the past has none, the tenth of the items that came last play new ones in the validation.
 
     Returns
     -------
@@ -119,14 +122,29 @@ def temporal(data: Dataset, *, test: float = 0.2) -> Split:
     others = data.interactions.others
     when = None if others is None else others.times
     before, inner_before = (None, None) if when is None else (when < cut, when < inner_cut)
-    validation = Validation(training_set(data, inner, inner_before), *_future(data, inner, past & ~inner, inner_before))
     tasks, served = _future(data, past, ~past, before)
     if not tasks:
         raise DataError(f"data set '{data.name}': nobody known before the cut at {int(cut)} did anything after it")
+    if any(task.name == "known-new" for task in tasks):
+        inner = _with_new_items(data, times, past, inner)
+    validation = Validation(training_set(data, inner, inner_before), *_future(data, inner, past & ~inner, inner_before))
     strangers = len(np.setdiff1d(users_of(data, ~past), users_of(data, past)))
     options: dict[str, object] = {"test": test, "cut": int(cut), "users_without_past": strangers}
     choose = validation if validation.tasks else None
     return Split("temporal", training_set(data, past, before), tasks, choose, options=options, served=served)
+
+
+def _with_new_items(data: Dataset, times: NDArray[np.int64], past: Mask, inner: Mask) -> Mask:
+    """Return the pairs that train for the validation, without those of the items that came last where no item is new otherwise."""
+    (users, items), n_items = data.interactions.pairs(), data.interactions.n_items
+    before, asked = items_of(data, inner), row_mask(users_of(data, inner), data.interactions.n_users)[users]
+    if (past & ~inner & asked & ~row_mask(before, n_items)[items]).any():
+        return inner
+    came = np.full(n_items, np.iinfo(np.int64).max)
+    np.minimum.at(came, items[inner], times[inner])
+    last = before[np.argsort(came[before], kind="stable")][-max(1, round(NEW_SHARE * len(before))) :]
+    rest = inner & ~row_mask(last, n_items)[items]
+    return rest if rest.any() else inner
 
 
 def _future(
