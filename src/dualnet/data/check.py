@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,13 +14,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
 from ..errors import DualNetError
-from .check_text import RARE_SHARE, report_text
-from .check_values import decimal_ids, odd_numbers
+from ..ids import IdMap
 from .content import Content
+from .csr import values_at
 from .dataset import Dataset
-from .entries import values_at
 from .featurizers.base import unit_rows
-from .featurizers.words import folded
+from .featurizers.words import folded, plain_text
 from .id_order import order_of
 from .interactions import Interactions
 from .tasks import RankingTask, Split
@@ -27,6 +30,9 @@ FEW_EVENTS = 5
 YEAR_GAP = 180 * 86_400
 NEAR_DUPLICATE = 0.95
 SAMPLE = 2_000  # new items compared with all known ones
+OUTWEIGHS = 1e6  # times the median size of the others
+
+_DECIMAL = re.compile(r"[+-]?\d+\.\d*|[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 
 
 @dataclass(frozen=True)
@@ -94,99 +100,111 @@ def check_dataset(data: Dataset) -> CheckReport:
         What to check.
     """
     interactions = data.interactions
-    per_user = np.diff(interactions.matrix.indptr)
-    per_item = np.bincount(interactions.matrix.indices, minlength=interactions.n_items)
-    totals: dict[str, Any] = {
+    found = _Findings()
+    totals = _sizes(interactions) | dict(data.origin)
+    _events(found, totals, interactions)
+    for what, ids in (("user", interactions.users), ("item", interactions.items)):
+        _ids(found, what, ids)
+    if data.items is not None:
+        totals |= _content_totals(data.items)
+        _text(found, totals, data.items)
+        for code, count, text in _odd_numbers(data.items):
+            found.add("warning", code, count, text)
+        for column, empty in _empty_content(data.items).items():
+            found.add("warning" if empty == len(data.items) else "info", f"empty-{column}", empty, f"items have no {column}")
+    if data.users is not None:
+        totals["user columns"] = list(data.users.spec.columns)
+        for column, empty in _empty_content(data.users).items():
+            totals[f"users with {column}"] = len(data.users) - empty
+    if interactions.times is not None:
+        _times(found, totals, interactions.times)
+    return CheckReport(data.name, totals, found.worst_first())
+
+
+class _Findings:
+    """Findings as they are made."""
+
+    def __init__(self) -> None:
+        self.all: list[Finding] = []
+
+    def add(self, level: Level, code: str, count: Any, text: str) -> None:
+        """Add a finding whose text begins with a count; nothing where the count is 0."""
+        if int(count):
+            self.all.append(Finding(level, code, f"{int(count):,} {text}", int(count)))
+
+    def worst_first(self) -> list[Finding]:
+        """Return the findings, errors before warnings."""
+        return sorted(self.all, key=lambda finding: ("error", "warning", "info").index(finding.level))
+
+
+def _counts(interactions: Interactions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the number of pairs of each user and of each item."""
+    matrix = interactions.matrix
+    return np.diff(matrix.indptr), np.bincount(matrix.indices, minlength=interactions.n_items)
+
+
+def _sizes(interactions: Interactions) -> dict[str, Any]:
+    per_user, per_item = _counts(interactions)
+    return {
         "users": interactions.n_users,
         "items": interactions.n_items,
         "pairs": interactions.n_pairs,
         "density": round(interactions.density, 6),
         "events a user (min, median, max)": [int(per_user.min()), float(np.median(per_user)), int(per_user.max())],
         "events an item (min, median, max)": [int(per_item.min()), float(np.median(per_item)), int(per_item.max())],
+        **_weights(interactions),
     }
-    totals |= {**_weights(interactions), **data.origin}
-    found: list[Finding] = []
+
+
+def _events(found: _Findings, totals: dict[str, Any], interactions: Interactions) -> None:
+    """Report users and items with few events, or with none."""
+    per_user, per_item = _counts(interactions)
     other_user, other_item = _other_events(found, totals, interactions)
-    _count(found, "info", "users-with-few-events", (per_user < FEW_EVENTS).sum(), f"users have fewer than {FEW_EVENTS} events")
-    _count(
-        found,
-        "warning",
-        "users-without-events",
-        ((per_user == 0) & ~other_user).sum(),
-        "users have no event and will get popular items",
-    )
-    _count(
-        found,
-        "info",
-        "items-with-few-events",
-        ((per_item < FEW_EVENTS) & (per_item > 0)).sum(),
-        f"items have fewer than {FEW_EVENTS} events",
-    )
-    _count(
-        found,
-        "info",
-        "items-without-events",
-        ((per_item == 0) & ~other_item).sum(),
-        "items have no event: they are new items, known by content alone",
-    )
-    _count(
-        found,
-        "warning",
-        "item-with-everyone",
-        (per_item == interactions.n_users).sum(),
-        "items were taken by every user, so they tell nothing",
-    )
-    for what, ids in (("user", interactions.users), ("item", interactions.items)):
-        text = f"{what} ids are written as decimals, such as 1.0; write whole numbers without a point if that is what they are"
-        _count(found, "warning", f"decimal-{what}-ids", decimal_ids(ids), text)
-        if not ids.is_integer:
-            keys = [str(key) for key in ids]
-            plain = {"".join(folded(key).split()).lstrip("0") for key in keys}
-            _count(
-                found,
-                "warning",
-                f"look-alike-{what}-ids",
-                len(keys) - len(plain),
-                f"{what} ids differ from another only in case, spaces, Unicode form or leading zeros",
-            )
-    if data.items is not None:
-        totals |= _content_totals(data.items)
-        _text(found, totals, data.items)
-        for code, count, text in odd_numbers(data.items):
-            _count(found, "warning", code, count, text)
-        for column, empty in _empty_content(data.items).items():
-            _count(
-                found, "warning" if empty == len(data.items) else "info", f"empty-{column}", empty, f"items have no {column}"
-            )
-    if data.users is not None:
-        totals["user columns"] = list(data.users.spec.columns)
-        for column, empty in _empty_content(data.users).items():
-            totals[f"users with {column}"] = len(data.users) - empty
-    if interactions.times is not None:
-        times = np.sort(interactions.times)
-        totals["first event, last event"] = [str(np.datetime64(int(times[0]), "s")), str(np.datetime64(int(times[-1]), "s"))]
-        gaps = np.diff(times)
-        _count(
-            found, "warning", "time-gaps", (gaps > YEAR_GAP).sum(), "gaps of more than half a year in which nothing happened"
-        )
-        _count(found, "warning", "zero-times", (times <= 0).sum(), "events have time 0 or before 1970")
-    return CheckReport(data.name, totals, _worst_first(found))
+    found.add("info", "users-with-few-events", (per_user < FEW_EVENTS).sum(), f"users have fewer than {FEW_EVENTS} events")
+    text = "users have no event and will get popular items"
+    found.add("warning", "users-without-events", ((per_user == 0) & ~other_user).sum(), text)
+    few = (per_item < FEW_EVENTS) & (per_item > 0)
+    found.add("info", "items-with-few-events", few.sum(), f"items have fewer than {FEW_EVENTS} events")
+    text = "items have no event: they are new items, known by content alone"
+    found.add("info", "items-without-events", ((per_item == 0) & ~other_item).sum(), text)
+    text = "items were taken by every user, so they tell nothing"
+    found.add("warning", "item-with-everyone", (per_item == interactions.n_users).sum(), text)
 
 
-def _text(found: list[Finding], totals: dict[str, Any], content: Content) -> None:
+def _ids(found: _Findings, what: str, ids: IdMap) -> None:
+    """Report ids that are written as decimals, and ids that only their form keeps apart."""
+    text = f"{what} ids are written as decimals, such as 1.0; write whole numbers without a point if that is what they are"
+    found.add("warning", f"decimal-{what}-ids", _decimal_ids(ids), text)
+    if not ids.is_integer:
+        keys = [str(key) for key in ids]
+        plain = {"".join(folded(key).split()).lstrip("0") for key in keys}
+        text = f"{what} ids differ from another only in case, spaces, Unicode form or leading zeros"
+        found.add("warning", f"look-alike-{what}-ids", len(keys) - len(plain), text)
+
+
+def _times(found: _Findings, totals: dict[str, Any], times: NDArray[np.int64]) -> None:
+    """Report the first and the last event, gaps between events, and times that stand for none."""
+    times = np.sort(times)
+    totals["first event, last event"] = [str(np.datetime64(int(times[0]), "s")), str(np.datetime64(int(times[-1]), "s"))]
+    gaps = (np.diff(times) > YEAR_GAP).sum()
+    found.add("warning", "time-gaps", gaps, "gaps of more than half a year in which nothing happened")
+    found.add("warning", "zero-times", (times <= 0).sum(), "events have time 0 or before 1970")
+
+
+def _text(found: _Findings, totals: dict[str, Any], content: Content) -> None:
     """Say of each text column which scripts it has, and how many of its words nothing else shares."""
     for column in content.spec.text:
         report = report_text(content, column)
         totals[f"words of {column}"] = report.in_words()
         if report.rare_share >= RARE_SHARE:
             text = f"of {report.n_words:,} words of {column} stand in one item only, so they tell nothing of others; see --tokenizer"
-            _count(found, "warning", f"rare-words-{column}", report.n_rare, text)
+            found.add("warning", f"rare-words-{column}", report.n_rare, text)
         text = f"items have HTML in {column}; tags and entities do not count as words"
-        _count(found, "info", f"markup-{column}", report.n_markup, text)
+        found.add("info", f"markup-{column}", report.n_markup, text)
 
 
 def _other_events(
-    found: list[Finding], totals: dict[str, Any], interactions: Interactions
+    found: _Findings, totals: dict[str, Any], interactions: Interactions
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Count what is known and is no like; return which users and which items have such an event."""
     others = interactions.others
@@ -199,8 +217,8 @@ def _other_events(
     no_like = np.diff(interactions.matrix.indptr) == 0
     silent = np.bincount(interactions.matrix.indices, minlength=interactions.n_items) == 0
     text = "users have no like, only other events: no model is fitted to them"
-    _count(found, "warning", "users-without-likes", (no_like & users).sum(), text)
-    _count(found, "info", "items-without-likes", (silent & items).sum(), "items were rated or seen and are liked by nobody")
+    found.add("warning", "users-without-likes", (no_like & users).sum(), text)
+    found.add("info", "items-without-likes", (silent & items).sum(), "items were rated or seen and are liked by nobody")
     return users, items
 
 
@@ -219,64 +237,56 @@ def check_split(split: Split) -> CheckReport:
         "training items": train.n_items,
         "training pairs": train.n_pairs,
     }
-    found: list[Finding] = []
-    learned = train.items.subset(split.train.known_items())  # others were seen or disliked only
+    found = _Findings()
     for task in split.tasks:
-        totals[f"{task.name} (users, candidates, hidden pairs)"] = [len(task.users), len(task.candidates), int(task.truth.nnz)]
-        users, items = task.truth.tocoo().coords
-        train_user, train_item = train.users.find(task.users)[users], train.items.find(task.items)[items]
-        both = (train_user >= 0) & (train_item >= 0)
-        overlap = int((values_at(train.pattern(), train_user[both], train_item[both]) > 0).sum())
-        _count(
-            found,
-            "error",
-            "train-test-overlap",
-            overlap,
-            f"hidden pairs of {task.name} are training pairs: the answer was learned",
-        )
+        totals |= _task_sizes(task)
+        _overlap(found, split, task)
         if task.name.endswith("-new"):
-            _count(
-                found,
-                "error",
-                "new-items-in-training",
-                len(np.unique(items[learned.find(task.items)[items] >= 0])),
-                f"'new' items of {task.name} occur in training, so they are not new",
-            )
-            if task.content is not None:
-                new = task.content.take(np.setdiff1d(task.candidates, task.items.find(learned)))
-                _count(
-                    found,
-                    "warning",
-                    "new-items-without-content",
-                    _rows_without_content(new),
-                    f"new items of {task.name} have no content, so nothing tells them apart",
-                )
-            _near_duplicates(found, split, task)
+            _new_items(found, split, task)
         if task.name.startswith("new-"):
             known = (train.users.find(task.users) >= 0).sum()
-            _count(
-                found,
-                "error",
-                "new-users-in-training",
-                known,
-                f"'new' users of {task.name} occur in training, so they are not new",
-            )
-        _count(
-            found,
-            "warning",
-            "nothing-to-find",
-            (np.diff(task.truth.indptr) == 0).sum(),
-            f"users of {task.name} have nothing to find and do not count",
-        )
+            text = f"'new' users of {task.name} occur in training, so they are not new"
+            found.add("error", "new-users-in-training", known, text)
+        text = f"users of {task.name} have nothing to find and do not count"
+        found.add("warning", "nothing-to-find", (np.diff(task.truth.indptr) == 0).sum(), text)
     order = order_of(split)
     if order is not None:
-        found.append(Finding("error", "ordered-by-id", str(order), order.ordered))
+        found.all.append(Finding("error", "ordered-by-id", str(order), order.ordered))
     for task in split.served:
-        totals[f"{task.name} (users, candidates, hidden pairs)"] = [len(task.users), len(task.candidates), int(task.truth.nnz)]
-    return CheckReport(f"{split.train.name}, {split.protocol}", totals, _worst_first(found))
+        totals |= _task_sizes(task)
+    return CheckReport(f"{split.train.name}, {split.protocol}", totals, found.worst_first())
 
 
-def _near_duplicates(found: list[Finding], split: Split, task: RankingTask) -> None:
+def _task_sizes(task: RankingTask) -> dict[str, Any]:
+    return {f"{task.name} (users, candidates, hidden pairs)": [len(task.users), len(task.candidates), int(task.truth.nnz)]}
+
+
+def _overlap(found: _Findings, split: Split, task: RankingTask) -> None:
+    """Report hidden pairs that are training pairs."""
+    train = split.train.interactions
+    users, items = task.truth.tocoo().coords
+    train_user, train_item = train.users.find(task.users)[users], train.items.find(task.items)[items]
+    both = (train_user >= 0) & (train_item >= 0)
+    overlap = int((values_at(train.pattern(), train_user[both], train_item[both]) > 0).sum())
+    text = f"hidden pairs of {task.name} are training pairs: the answer was learned"
+    found.add("error", "train-test-overlap", overlap, text)
+
+
+def _new_items(found: _Findings, split: Split, task: RankingTask) -> None:
+    """Report new items that training knows, that have no content, or that nearly repeat a training item."""
+    learned = split.train.interactions.items.subset(split.train.known_items())  # others were seen or disliked only
+    items = task.truth.tocoo().coords[1]
+    known = len(np.unique(items[learned.find(task.items)[items] >= 0]))
+    text = f"'new' items of {task.name} occur in training, so they are not new"
+    found.add("error", "new-items-in-training", known, text)
+    if task.content is not None:
+        new = task.content.take(np.setdiff1d(task.candidates, task.items.find(learned)))
+        text = f"new items of {task.name} have no content, so nothing tells them apart"
+        found.add("warning", "new-items-without-content", _rows_without_content(new), text)
+    _near_duplicates(found, split, task)
+
+
+def _near_duplicates(found: _Findings, split: Split, task: RankingTask) -> None:
     """Count new items whose content is nearly that of a training item."""
     if task.content is None or split.train.items is None or not task.content.spec.columns:
         return
@@ -299,8 +309,7 @@ def _near_duplicates(found: list[Finding], split: Split, task: RankingTask) -> N
             else csr_array(_unit(part) @ _unit(known).T)
         )
         near += int((np.asarray(csr_array(cosine).max(axis=1).toarray()).ravel() > NEAR_DUPLICATE).sum())
-    _count(
-        found,
+    found.add(
         "warning",
         "near-duplicates",
         near,
@@ -335,6 +344,33 @@ def _content_totals(content: Content) -> dict[str, Any]:
     return totals
 
 
+def _decimal_ids(ids: IdMap) -> int:
+    """Return how many ids are written as decimals, such as ``1.0`` or ``1e3``, if most of them are; else 0."""
+    if ids.is_integer:
+        return 0
+    found = sum(_DECIMAL.fullmatch(str(key)) is not None for key in ids)
+    return found if found > len(ids) / 2 else 0
+
+
+def _odd_numbers(content: Content) -> Iterator[tuple[str, int, str]]:
+    """Yield code, count and text for each number column that is constant, or that a few values outweigh."""
+    for column in content.spec.numbers:
+        values = _finite(content, column)
+        if len(values) > 1 and values.min() == values.max():
+            yield f"constant-{column}", len(values), f"items have the same {column}, so it tells nothing"
+            continue
+        usual = np.median(np.abs(values)) if len(values) else 0.0
+        large = int((np.abs(values) > OUTWEIGHS * max(usual, 1.0)).sum())
+        if large:
+            text = f"values of {column} are more than a million times its usual size and outweigh the others; mend them or take logarithms"
+            yield f"outweighing-{column}", large, text
+
+
+def _finite(content: Content, column: str) -> NDArray[np.float64]:
+    values = np.array([np.nan if value is None else value for value in content.table.column(column).to_pylist()], np.float64)
+    return values[np.isfinite(values)]
+
+
 def _empty_content(content: Content) -> dict[str, int]:
     return {column: int(_is_empty(content, column).sum()) for column in content.spec.columns}
 
@@ -352,18 +388,71 @@ def _is_empty(content: Content, column: str) -> NDArray[np.bool_]:
     return np.array([not value and value != 0 for value in content.table.column(column).to_pylist()], bool)
 
 
-def _count(found: list[Finding], level: Level, code: str, count: Any, text: str) -> None:
-    if int(count):
-        found.append(Finding(level, code, f"{int(count):,} {text}", int(count)))
-
-
-def _worst_first(found: list[Finding]) -> list[Finding]:
-    return sorted(found, key=lambda finding: ("error", "warning", "info").index(finding.level))
-
-
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_shown(part) for part in value)
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+RARE_SHARE = 0.9  # of the words in one row only, from which a text says little about what things share
+MOST_SCRIPTS = 6
+
+
+@dataclass(frozen=True)
+class TextReport:
+    """What the text of one column is made of.
+
+    Parameters
+    ----------
+    n_words, n_rare : int
+        Distinct words, and how many of them stand in one row only.
+    scripts : dict of str to float
+        Share of the letters by script, the largest first.
+    n_markup : int
+        Rows that hold HTML.
+    """
+
+    n_words: int
+    n_rare: int
+    scripts: dict[str, float] = field(default_factory=dict)
+    n_markup: int = 0
+
+    @property
+    def rare_share(self) -> float:
+        """Share of the distinct words that stand in one row only."""
+        return self.n_rare / max(self.n_words, 1)
+
+    def in_words(self) -> str:
+        """Return one line for a person."""
+        scripts = ", ".join(f"{name} {share:.1%}" for name, share in list(self.scripts.items())[:MOST_SCRIPTS])
+        return f"{self.n_words:,}, of them {self.rare_share:.1%} in one item only; scripts: {scripts or 'none'}"
+
+
+def report_text(content: Content, column: str) -> TextReport:
+    """Return what a text column of some content is made of, by the words that its spec asks for."""
+    rows, letters = Counter[str](), Counter[str]()
+    markup = 0
+    words = content.spec.words
+    for value in content.table.column(column).to_pylist():
+        if not isinstance(value, str):
+            continue
+        plain = plain_text(value)
+        markup += plain != value
+        rows.update(set(words(value)))
+        letters.update(plain)
+    scripts = Counter[str]()
+    for letter, count in letters.items():
+        if letter.isalpha():
+            scripts[script_of(letter)] += count
+    total = max(sum(scripts.values()), 1)
+    shares = {name: count / total for name, count in scripts.most_common()}
+    return TextReport(len(rows), sum(count == 1 for count in rows.values()), shares, markup)
+
+
+def script_of(letter: str) -> str:
+    """Return the script of a letter, such as ``Latin``, ``Han`` or ``Devanagari``."""
+    first = unicodedata.name(letter, "OTHER").split()[0].removesuffix("-HIRAGANA")
+    first = {"CJK": "HAN", "KATAKANA-HIRAGANA": "KATAKANA", "FULLWIDTH": "LATIN", "HALFWIDTH": "KATAKANA"}.get(first, first)
+    return first.capitalize()

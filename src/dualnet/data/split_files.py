@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from scipy.sparse import csr_array, issparse
 
@@ -19,19 +21,23 @@ from ..errors import DataError, UsageError
 from ..files import replaced_folder
 from ..ids import IdMap
 from ..typed_values import path_of
-from .arrow_check import checked_table
+from .arrow_files import checked_table
 from .content import WORD_ENCODERS, Content, ContentSpec, Matrix
+from .csr import check_matrix
 from .dataset import Dataset
-from .entry_check import check_matrix
 from .featurizers.sentences import find_model
 from .interactions import Interactions
 from .other_events import OtherEvents
 from .tasks import RankingTask, Split, Validation
-from .tensor_file import write_tensors
 from .trusted_paths import refuse_path, trusts_paths
 
 DESCRIPTION = "split.json"
 FORMAT_VERSION = 1
+TENSOR_TYPES = {
+    "float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8",
+    "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8", "bool": "BOOL",
+}  # fmt: skip
+ALIGNMENT = 8  # of the first array in the file
 
 
 def is_split(folder: Path) -> bool:
@@ -318,3 +324,37 @@ class _Reader:
         except DataError as error:
             raise ValueError(str(error)) from error  # a fault of the folder, which `load_split` names
         return matrix
+
+
+def write_tensors(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write a file that `safetensors` reads.
+
+    Its own writer holds all arrays twice more, as bytes of each and as the whole file.
+
+    Parameters
+    ----------
+    path : Path
+    arrays : mapping of str to ndarray
+        Of numbers or booleans. One that is not contiguous is copied, alone.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    # wide numbers first, so that all are aligned
+    names = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
+    header, end = dict[str, Any](), 0
+    for name in names:
+        array = arrays[name]
+        header[name] = {
+            "dtype": TENSOR_TYPES[array.dtype.name], "shape": list(array.shape), "data_offsets": [end, end + array.nbytes]
+        }  # fmt: skip
+        end += array.nbytes
+    told = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    told += b" " * (-len(told) % ALIGNMENT)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(told)) + told)
+        for name in names:
+            array = np.ascontiguousarray(arrays[name], arrays[name].dtype.newbyteorder("<"))
+            file.write(array.reshape(-1).view(np.uint8).data)

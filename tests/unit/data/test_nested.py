@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from dualnet import DataError, Dataset, DualNet, UsageError
-from dualnet.data.nested import FOR_ARROW, is_deep
+from dualnet.data.frames import FOR_ARROW, is_deep
 
 EVENTS = {"user_id": ["a", "b", "a", "b"], "item_id": ["x", "y", "z", "w"]}
 ITEMS = {"item_id": ["x", "y", "z", "w"], "title": ["one two", "two three", "three one", "one two"]}

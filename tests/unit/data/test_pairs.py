@@ -5,8 +5,7 @@ import gzip
 import pyarrow as pa
 import pytest
 
-from dualnet.data.candidate_files import read_candidates
-from dualnet.data.pairs import PairFormat, read_pairs
+from dualnet.data.pairs import PairFormat, read_candidates, read_pairs
 from dualnet.data.protocols.published import read_files
 from dualnet.data.tables import write_table
 from dualnet.errors import DataError, DualNetWarning, UsageError

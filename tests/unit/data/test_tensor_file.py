@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
-from dualnet.data.tensor_file import TYPES, write_tensors
+from dualnet.data.split_files import TENSOR_TYPES, write_tensors
 
 
-@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("kind", TENSOR_TYPES)
 @pytest.mark.parametrize("shape", [(), (0,), (5,), (3, 4), (2, 0)])
 def test_the_library_reads_what_was_written(tmp_path, kind, shape):
     array = (np.random.default_rng(0).random(shape) * 9).astype(kind)

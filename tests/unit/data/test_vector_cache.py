@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from dualnet.data.cache import VectorCache, cache_key
-from dualnet.data.featurizers.cached import vectors_of
-from dualnet.data.progress import progress_bar
+from dualnet.data.featurizers.cached import progress_bar, vectors_of
 from dualnet.errors import DualNetWarning
 
 KEYS = [cache_key("settings", bytes([place])) for place in range(5)]

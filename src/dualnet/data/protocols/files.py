@@ -15,8 +15,8 @@ from ...rng import generator
 from ...typed_values import typed
 from ..content import Content
 from ..content_tables import with_empty_rows
+from ..csr import values_at
 from ..dataset import Dataset
-from ..entries import values_at
 from ..id_order import warn_of_order
 from ..interactions import Interactions
 from ..other_events import OtherEvents
@@ -121,30 +121,13 @@ def from_files(
     if content is not None:
         content = _covering(content, items, missing_content)
         items = content.ids
-    user_rows, item_rows, origin, weights = [], [], [], []
-    for number, part in present:
-        rows, columns = part.pairs()
-        user_rows.append(users.find(part.users)[rows])
-        item_rows.append(items.find(part.items)[columns])
-        weights.append(part.matrix.data)
-        origin.append(np.full(part.n_pairs, number))
-    rows, columns, source = np.concatenate(user_rows), np.concatenate(item_rows), np.concatenate(origin)
-    order = np.lexsort((columns, rows))
-    twice = np.flatnonzero((np.diff(rows[order]) == 0) & (np.diff(columns[order]) == 0))
-    if len(twice):
-        at = order[twice[0]]
-        raise DataError(
-            f"{len(twice):,} pairs are in more than one file, such as user {users.key(int(rows[at]))!r} with item"
-            f" {items.key(int(columns[at]))!r}; a test pair that trains is a leak, remove it from one of them"
-        )
-    everything = Interactions.from_rows(users, items, rows, columns, weights=np.concatenate(weights))
+    everything, part_of = _all_pairs(present, users, items)
     told = [part for number, part in present if number in (0, 3)]
     asked = [part for number, part in present if number in (1, 2)]
     everything, of_training = _with_others(everything, told, [*asked, *([] if data is None else [data.interactions])])
     user_content = None if data is None or data.users is None else data.users.align(users, "user")
     texts = {} if data is None else align_texts(data.pair_texts, data.interactions, everything)
     whole = Dataset(everything, content, user_content, name, pair_texts=texts)
-    part_of = source[order]  # Interactions sorts its pairs the same way
     training, testing, validating, showing = (part_of == number for number in range(4))
     _check_kind(whole, training, testing | validating, kind)
     visible = visible_others(whole, training, training | showing) | of_training
@@ -165,6 +148,34 @@ def from_files(
     split = Split("files", outer, tasks, choose, options=options, served=served)
     warn_of_order(split)
     return split
+
+
+def _all_pairs(present: Sequence[tuple[int, Interactions]], users: IdMap, items: IdMap) -> tuple[Interactions, Rows]:
+    """Return the pairs of all files together, and the number of the file that each is from.
+
+    Raises
+    ------
+    DataError
+        If a pair is in two files.
+    """
+    user_rows, item_rows, origin, weights = [], [], [], []
+    for number, part in present:
+        rows, columns = part.pairs()
+        user_rows.append(users.find(part.users)[rows])
+        item_rows.append(items.find(part.items)[columns])
+        weights.append(part.matrix.data)
+        origin.append(np.full(part.n_pairs, number))
+    rows, columns, source = np.concatenate(user_rows), np.concatenate(item_rows), np.concatenate(origin)
+    order = np.lexsort((columns, rows))
+    twice = np.flatnonzero((np.diff(rows[order]) == 0) & (np.diff(columns[order]) == 0))
+    if len(twice):
+        at = order[twice[0]]
+        raise DataError(
+            f"{len(twice):,} pairs are in more than one file, such as user {users.key(int(rows[at]))!r} with item"
+            f" {items.key(int(columns[at]))!r}; a test pair that trains is a leak, remove it from one of them"
+        )
+    everything = Interactions.from_rows(users, items, rows, columns, weights=np.concatenate(weights))
+    return everything, source[order]  # Interactions sorts its pairs the same way
 
 
 def _check_words(kind: Kind, candidates: object, missing_content: MissingContent) -> None:

@@ -12,10 +12,9 @@ import numpy as np
 from ...errors import DataError, DualNetWarning, UsageError
 from ...ids import IdMap, whole_number
 from ...typed_values import typed
-from ..candidate_files import read_candidates
 from ..dataset import Dataset
 from ..interactions import Interactions
-from ..pairs import Layout, PairFormat, read_pairs
+from ..pairs import Layout, PairFormat, read_candidates, read_pairs
 from ..tasks import Split
 from .files import Kind, MissingContent, all_ids, from_files
 from .shifted_ids import shift_of
@@ -50,7 +49,7 @@ def read_files(
         How the files are written; see `dualnet.data.pairs.PairFormat`. Without a base, ids that would fit the content better if
         they were shifted by one are refused; ``base=0`` takes them as they stand.
     candidates : {"task", "all"} or path
-        See `from_files`; the path of a file ranks its items (`dualnet.data.candidate_files`).
+        See `from_files`; the path of a file ranks its items (`dualnet.data.pairs`).
     kind, missing_content
         See `from_files`.
 
