@@ -49,8 +49,8 @@ def _unbounded(*given):
 
 
 PUT_BACK = {
-    "table.parquet": ("dualnet.data.parquet_files.reading", _unbounded),
-    "table.feather": ("dualnet.data.read_table.reading", _unbounded),
+    "table.parquet": ("dualnet.data.arrow_files.reading", _unbounded),
+    "table.feather": ("dualnet.data.arrow_files.reading", _unbounded),
     "table.csv.gz": ("dualnet.data.read_table.unpacked", _unpacked_by_gzip_alone),
     "table.jsonl": ("dualnet.data.read_table.decoded", lambda data, path, form=None: data.decode()),
     "configuration": ("dualnet.config.reading", _unbounded),

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dualnet.data.parquet_files import read_parquet
+from dualnet.data.arrow_files import read_parquet
 from dualnet.data.read_table import load_table, read_table
 from dualnet.data.ready_vectors import read_matrix
 from dualnet.data.write_table import write_table, write_tables

@@ -201,7 +201,7 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
     """
     from ..data import sources, synthetic
     from ..data.dataset import Dataset
-    from ..data.lone_arguments import PARTNERS, refuse_alone
+    from ..data.dependent_arguments import PARTNERS, refuse_alone
     from ..data.table_spec import SEVERAL, TableSpec
     from ..errors import nearest
 

@@ -144,7 +144,7 @@ def _is_there(path: Path) -> bool:
 
 
 def _is_named_like_a_file(value: str) -> bool:
-    from ..data.packed import format_of
+    from ..data.compression import format_of
     from ..data.read_table import FORMATS
 
     return format_of(Path(value)) in (".txt", *FORMATS)

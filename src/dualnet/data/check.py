@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -13,12 +15,11 @@ from scipy.sparse import csr_array, issparse
 
 from ..errors import DualNetError
 from ..ids import IdMap
-from .check_text import RARE_SHARE, report_text
 from .content import Content
+from .csr import values_at
 from .dataset import Dataset
-from .entries import values_at
 from .featurizers.base import unit_rows
-from .featurizers.words import folded
+from .featurizers.words import folded, plain_text
 from .id_order import order_of
 from .interactions import Interactions
 from .tasks import RankingTask, Split
@@ -393,3 +394,65 @@ def _shown(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+RARE_SHARE = 0.9  # of the words in one row only, from which a text says little about what things share
+MOST_SCRIPTS = 6
+
+
+@dataclass(frozen=True)
+class TextReport:
+    """What the text of one column is made of.
+
+    Parameters
+    ----------
+    n_words, n_rare : int
+        Distinct words, and how many of them stand in one row only.
+    scripts : dict of str to float
+        Share of the letters by script, the largest first.
+    n_markup : int
+        Rows that hold HTML.
+    """
+
+    n_words: int
+    n_rare: int
+    scripts: dict[str, float] = field(default_factory=dict)
+    n_markup: int = 0
+
+    @property
+    def rare_share(self) -> float:
+        """Share of the distinct words that stand in one row only."""
+        return self.n_rare / max(self.n_words, 1)
+
+    def in_words(self) -> str:
+        """Return one line for a person."""
+        scripts = ", ".join(f"{name} {share:.1%}" for name, share in list(self.scripts.items())[:MOST_SCRIPTS])
+        return f"{self.n_words:,}, of them {self.rare_share:.1%} in one item only; scripts: {scripts or 'none'}"
+
+
+def report_text(content: Content, column: str) -> TextReport:
+    """Return what a text column of some content is made of, by the words that its spec asks for."""
+    rows, letters = Counter[str](), Counter[str]()
+    markup = 0
+    words = content.spec.words
+    for value in content.table.column(column).to_pylist():
+        if not isinstance(value, str):
+            continue
+        plain = plain_text(value)
+        markup += plain != value
+        rows.update(set(words(value)))
+        letters.update(plain)
+    scripts = Counter[str]()
+    for letter, count in letters.items():
+        if letter.isalpha():
+            scripts[script_of(letter)] += count
+    total = max(sum(scripts.values()), 1)
+    shares = {name: count / total for name, count in scripts.most_common()}
+    return TextReport(len(rows), sum(count == 1 for count in rows.values()), shares, markup)
+
+
+def script_of(letter: str) -> str:
+    """Return the script of a letter, such as ``Latin``, ``Han`` or ``Devanagari``."""
+    first = unicodedata.name(letter, "OTHER").split()[0].removesuffix("-HIRAGANA")
+    first = {"CJK": "HAN", "KATAKANA-HIRAGANA": "KATAKANA", "FULLWIDTH": "LATIN", "HALFWIDTH": "KATAKANA"}.get(first, first)
+    return first.capitalize()

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array, issparse
 
 from ..errors import DataError, UsageError, nearest
 from ..ids import IdMap, Key, Rows
-from .entry_check import check_matrix
+from .csr import check_matrix
 from .featurizers.words import Words
 from .frames import table_of
 from .kinds import Kind, RowNames, cast_table, joined_tables, like_table, noted_kind, noted_separators, shown_table

@@ -15,10 +15,10 @@ from ..ids import Key
 from ..typed_values import path_of
 from .content import Content
 from .content_tables import beside, content_of_table, covering, one_kind_of_ids, with_empty_rows
+from .dependent_arguments import refuse_alone, refuse_form
 from .event_types import event_codes_of
 from .id_columns import IdColumn, id_column_of
 from .interactions import Interactions
-from .lone_arguments import refuse_alone, refuse_form
 from .other_events import LIKE
 from .read_table import LoadedTable, load_source
 from .table_spec import TableSpec

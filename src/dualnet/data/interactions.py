@@ -14,8 +14,7 @@ from scipy.sparse import csr_array
 
 from ..errors import DataError, DualNetWarning, UsageError, listing
 from ..ids import IdMap, Key, Rows
-from .entries import csr_positions, keep_entries
-from .entry_check import check_matrix, checked_numbers, checked_rows
+from .csr import check_matrix, checked_numbers, checked_rows, csr_positions, keep_entries
 from .other_events import DISLIKE, LIKE, OtherEvents, event_codes
 
 Duplicates = Literal["error", "first", "last", "max", "sum"]

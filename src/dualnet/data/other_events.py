@@ -12,8 +12,7 @@ from scipy.sparse import csr_array
 
 from ..errors import DataError, UsageError, listing
 from ..ids import Rows
-from .entries import csr_positions, keep_entries
-from .entry_check import check_matrix, checked_rows
+from .csr import check_matrix, checked_rows, csr_positions, keep_entries
 
 EventType = Literal["like", "seen", "dislike"]
 

@@ -13,11 +13,11 @@ from typing import Literal
 from ..errors import DataError, DualNetWarning, UsageError, listing
 from ..ids import Key, clean_id
 from ..typed_values import path_of
+from .compression import format_of
 from .delimited import BY_SUFFIX
 from .frames import is_halved
 from .id_columns import refuse_halves
 from .interactions import Interactions
-from .packed import format_of
 from .read_table import FORMATS, LoadedTable, load_table, read_text
 from .text_files import lines_of
 

@@ -9,21 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.feather
-import pyarrow.parquet as pq
 
 from ..errors import DataError, UsageError
 from ..typed_values import path_of
-from .arrow_check import checked_table
+from .arrow_files import feather_of, parquet_of, read_parquet
+from .compression import PACKED, format_of, unpacked
 from .delimited import STANDARD, TEXT_SUFFIXES, TableForm, read_delimited
 from .delimited_rows import Lines
 from .frames import as_halved, cells_of, is_halved, is_mixed, table_of, to_arrow
 from .json_lines import SUFFIXES as JSON_SUFFIXES
 from .json_lines import read_json
-from .open_input import read_regular, reading
-from .packed import PACKED, format_of, unpacked
-from .parquet_files import read_parquet
-from .table_parts import Part, are_numbered, find_parts
+from .open_input import read_regular
+from .table_files import Part, are_numbered, find_parts
 from .text_files import HEAD, as_utf8, decoded, refuse_long_line
 
 PARQUET = (".parquet", ".pq", ".parq")
@@ -171,7 +168,7 @@ def _load_file(path: Path, form: TableForm) -> LoadedTable:
         )
     if suffix in PARQUET:
         _refuse_names(path, form)
-        return LoadedTable(_read_parquet(path), path.name)
+        return LoadedTable(_filled(read_parquet(path), path), path.name)
     kind = format_of(path)
     if kind in SPREADSHEETS:
         raise DataError(f"{path} is a workbook of a spreadsheet; save the sheet as CSV")
@@ -185,9 +182,9 @@ def _load_file(path: Path, form: TableForm) -> LoadedTable:
     if kind in (*FEATHER, *PARQUET, *JSON_SUFFIXES) or data.startswith((b"ARROW1", b"PAR1")):
         _refuse_names(path, form)
     if kind in FEATHER or data.startswith(b"ARROW1"):
-        return LoadedTable(_filled(_read_feather(data, path), path), path.name)
+        return LoadedTable(_filled(feather_of(data, path), path), path.name)
     if kind in PARQUET or data.startswith(b"PAR1"):
-        return LoadedTable(_filled(_parquet_of(data, path), path), path.name)
+        return LoadedTable(_filled(parquet_of(data, path), path), path.name)
     if kind not in JSON_SUFFIXES and data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
         refuse_long_line(data, path)
     if kind in JSON_SUFFIXES:
@@ -210,20 +207,6 @@ def _refuse_names(path: Path, form: TableForm) -> None:
             f"{path} carries the names of its columns, so that names given ({', '.join(form.columns[:6])}) would change nothing; leave"
             " them out"
         )
-
-
-def _read_parquet(path: Path) -> pa.Table:
-    return _filled(read_parquet(path), path)
-
-
-def _parquet_of(data: bytes, path: Path) -> pa.Table:
-    with reading(path, DataError, "write or copy it again", "is not a whole Parquet file"):
-        return checked_table(pq.read_table(pa.BufferReader(data), page_checksum_verification=True), path)
-
-
-def _read_feather(data: bytes, path: Path) -> pa.Table:
-    with reading(path, DataError, "write or copy it again", "is not a whole Feather file"):
-        return checked_table(pa.feather.read_table(pa.BufferReader(data)), path)
 
 
 def _filled(table: pa.Table, path: Path) -> pa.Table:

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array, issparse, load_npz
 from ..errors import DataError
 from ..typed_values import path_of
 from .content import Matrix
-from .entry_check import check_matrix
+from .csr import check_matrix
 from .kinds import RowNames, cast_table
 from .open_input import check_regular, reading
 

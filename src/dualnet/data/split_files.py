@@ -21,10 +21,10 @@ from ..errors import DataError, UsageError
 from ..files import replaced_folder
 from ..ids import IdMap
 from ..typed_values import path_of
-from .arrow_check import checked_table
+from .arrow_files import checked_table
 from .content import WORD_ENCODERS, Content, ContentSpec, Matrix
+from .csr import check_matrix
 from .dataset import Dataset
-from .entry_check import check_matrix
 from .featurizers.sentences import find_model
 from .interactions import Interactions
 from .other_events import OtherEvents

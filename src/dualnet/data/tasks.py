@@ -14,8 +14,8 @@ from scipy.sparse import csr_array
 from ..errors import DataError
 from ..ids import IdMap, Rows
 from .content import Content
+from .csr import check_matrix, checked_rows
 from .dataset import Dataset
-from .entry_check import check_matrix, checked_rows
 
 Quadrant = Literal["known-known", "known-new", "new-known", "new-new"]
 FitOn = Literal["train", "train+validation"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from ..data.arrow_check import checked_table
+from ..data.arrow_files import checked_table
 from ..data.open_input import reading
 from ..errors import CapabilityError, DataError, ResourceError, UsageError, optional_package
 from ..ids import Key

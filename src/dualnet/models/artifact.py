@@ -20,7 +20,7 @@ from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as format_tensors
 from scipy.sparse import issparse
 
-from ..data.arrow_check import read_arrow
+from ..data.arrow_files import read_arrow
 from ..data.content import Content, ContentSpec, Matrix
 from ..data.features import Featurizer
 from ..data.open_input import read_regular, reading

@@ -11,11 +11,11 @@ from ..data.content import Content, ContentSpec
 from ..data.content_tables import beside
 from ..data.dataset_parts import read_parts
 from ..data.delimited import STANDARD, TableForm
+from ..data.dependent_arguments import refuse_unread
 from ..data.features import Featurizer
 from ..data.id_columns import ids_of
 from ..data.interactions import Interactions
 from ..data.kinds import RowNames, cast_table
-from ..data.lone_arguments import refuse_unread
 from ..data.read_table import load_source
 from ..data.ready_vectors import ready_rows
 from ..data.table_spec import TableSpec

@@ -71,9 +71,9 @@ class ForgottenUsers:
 
 
 def _from_file(path: Path, users: IdMap, column: str) -> list[Key]:
+    from ..data.compression import format_of, unpacked
     from ..data.id_columns import ids_of
     from ..data.open_input import read_regular, reading
-    from ..data.packed import format_of, unpacked
     from ..data.read_table import FORMATS, load_source
     from ..ids import clean_id
 

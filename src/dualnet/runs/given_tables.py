@@ -68,9 +68,9 @@ def read_histories(path: Path, model: Recommender, run: Path, given: NewColumns)
     DataError
         If a column is not there, or the model does not know an item.
     """
+    from ..data.dependent_arguments import refuse_unread
     from ..data.id_columns import ids_of
     from ..data.interactions import Interactions
-    from ..data.lone_arguments import refuse_unread
     from ..data.read_table import load_source
 
     columns = read_event_columns(run).overridden(given)
@@ -160,8 +160,8 @@ class NewTables:
 
 def _has_fields(path: Path) -> bool:
     """Return whether a file has fields with separators, as far as its name tells."""
+    from ..data.compression import format_of
     from ..data.json_lines import SUFFIXES as JSON_SUFFIXES
-    from ..data.packed import format_of
     from ..data.read_table import FEATHER, PARQUET
 
     return format_of(path) not in (*FEATHER, *PARQUET, *JSON_SUFFIXES)

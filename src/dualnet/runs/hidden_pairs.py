@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..data.entries import values_at
+from ..data.csr import values_at
 from ..data.interactions import Interactions
 from ..data.tasks import RankingTask
 from ..errors import UsageError

@@ -12,7 +12,7 @@ import pytest
 
 from dualnet import DataError, Dataset, UsageError
 from dualnet.data.check import check_dataset
-from dualnet.data.entries import values_at
+from dualnet.data.csr import values_at
 from dualnet.data.tables import dataset_tables, write_table
 from dualnet.experiments.runs import Bench
 from dualnet.models.registry import create

@@ -10,8 +10,7 @@ import pytest
 
 import dualnet
 from dualnet import Content, ContentProfile, ContentSpec, DataError, Dataset, IdMap, UsageError
-from dualnet.data.check import check_dataset
-from dualnet.data.check_text import script_of
+from dualnet.data.check import check_dataset, script_of
 from dualnet.data.features import Featurizer
 from dualnet.data.featurizers import words as words_module
 from dualnet.data.featurizers.words import Words, plain_text, search_words, stop_words_of

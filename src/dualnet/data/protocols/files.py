@@ -15,8 +15,8 @@ from ...rng import generator
 from ...typed_values import typed
 from ..content import Content
 from ..content_tables import with_empty_rows
+from ..csr import values_at
 from ..dataset import Dataset
-from ..entries import values_at
 from ..id_order import warn_of_order
 from ..interactions import Interactions
 from ..other_events import OtherEvents

@@ -13,8 +13,8 @@ from ...errors import DataError, UsageError, nearest
 from ..read_table import LoadedTable
 from ..table_spec import TableSpec
 from .address import Address
+from .columns import with_lists
 from .driver import Session, Value
-from .lists import with_lists
 from .query import Query
 
 

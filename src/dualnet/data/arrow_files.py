@@ -1,4 +1,7 @@
-"""Parquet files that somebody else wrote: regular, bounded also after decompression, with checksums, validated in full."""
+"""Parquet, Feather and Arrow files that somebody else wrote: bounded when decoded, and validated in full before anything looks into it.
+
+Arrow's readers believe offsets and lengths as they stand: a crafted file makes them read beyond a buffer, or ends the process.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,57 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyarrow import feather
 
-from ..errors import DataError
-from .arrow_check import checked_table
+from ..errors import DataError, DualNetError
 from .open_input import check_regular, reading
 
 LARGEST_RATIO = 100  # decoded / stored size; more is a bomb
 SMALLEST_BOMB = 256 * 2**20  # bytes, decoded, that any file may have
 MOST_ROWS_A_BYTE = 20  # of the file; a million rows are always fine
 ROWS_ALWAYS_FINE = 1_000_000
+
+
+def checked_table(table: pa.Table, what: object, error: type[DualNetError] = DataError) -> pa.Table:
+    """Return a table after checking offsets, lengths and text encodings of every column.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        From a reader that checks nothing.
+    what : object
+        Where it came from, for the text.
+    error : type of DualNetError
+        The kind of error.
+
+    Raises
+    ------
+    DualNetError
+        If a column leads outside its data, or text is not UTF-8.
+    """
+    try:
+        table.validate(full=True)
+    except pa.ArrowException as cause:
+        raise error(f"{what} is damaged: {str(cause).splitlines()[0][:200]}; write or copy it again") from cause
+    return table
+
+
+def parquet_of(data: bytes, path: Path) -> pa.Table:
+    """Return the table of a Parquet file held in memory, validated in full."""
+    with reading(path, DataError, "write or copy it again", "is not a whole Parquet file"):
+        return checked_table(pq.read_table(pa.BufferReader(data), page_checksum_verification=True), path)
+
+
+def feather_of(data: bytes, path: Path) -> pa.Table:
+    """Return the table of a Feather file held in memory, validated in full."""
+    with reading(path, DataError, "write or copy it again", "is not a whole Feather file"):
+        return checked_table(feather.read_table(pa.BufferReader(data)), path)
+
+
+def read_arrow(data: bytes, what: object) -> pa.Table:
+    """Return the table of an Arrow file held in memory, validated in full."""
+    with pa.ipc.open_file(pa.BufferReader(data)) as reader:
+        return checked_table(reader.read_all(), what)
 
 
 def read_parquet(path: Path) -> pa.Table:
