@@ -86,6 +86,8 @@ def _type(schema: dict[str, Any]) -> str:
         return " or ".join(_type(part) for part in schema["anyOf"])
     if schema.get("type") == "array":
         return f"list of {_type(schema.get('items', {}))}"
+    if "enum" in schema:
+        return " or ".join(f"`{value}`" for value in schema["enum"])
     return str(schema.get("type", "any"))
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import CoreModeRef, CoreRef, DefsRef, GenerateJsonSchema, models_json_schema
+from pydantic_core import to_json
 
 from ... import __version__
 from .answer_schemas import ErrorAnswer
@@ -85,7 +86,19 @@ def _schemas(routes: Iterable[JsonRoute], kinds: Mapping[Any, Any]) -> tuple[dic
         if route.operation.answer is not None:
             wanted.append((for_ids(route.operation.answer, kinds), "serialization"))
     references, made = models_json_schema(list(dict.fromkeys(wanted)), schema_generator=PlainNames, ref_template=REFERENCE)
+    for schema in made["$defs"].values():
+        _say_defaults(schema)
     return made["$defs"], references
+
+
+def _say_defaults(schema: dict[str, Any]) -> None:
+    """Say the defaults of a schema's fields in words: generators take a field with a default for one that is always there."""
+    asked = schema.get("additionalProperties") is False
+    for field in schema.get("properties", {}).values():
+        default = field.pop("default", None)
+        if asked and default is not None:
+            told = f"{field['description'].rstrip('.')}. " if "description" in field else ""
+            field["description"] = f"{told}By default {to_json(default).decode()}."
 
 
 def _described(route: JsonRoute, table: RouteTable, references: Mapping[Any, Any], ids: ExampleIds) -> dict[str, Any]:

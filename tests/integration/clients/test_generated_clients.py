@@ -1,0 +1,160 @@
+"""Clients that are generated from the OpenAPI document: a Python one is used against a live server, TypeScript ones compile."""
+
+import importlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from dualnet import Dataset
+from dualnet.data.synthetic import blocks_world
+from dualnet.models.registry import create
+
+HERE = Path(__file__).parent
+MODULES = HERE / "node_modules"
+INSTALL = "npm ci --prefix tests/integration/clients"
+# the generator for Python knows no media types of pictures: their bytes are taken as they are
+SETTINGS = {
+    "content_type_overrides": {f"image/{kind}": "application/octet-stream" for kind in ("bmp", "gif", "jpeg", "png", "webp")}
+}
+
+
+def whole_world():
+    """The same events with whole numbers as ids."""
+    plain = blocks_world()
+    places = {key: place for place, key in enumerate(plain.items.ids.keys)}
+    known = plain.interactions
+    pairs = [(int(user), places[key]) for user, row in enumerate(known.matrix) for key in known.items.take(row.indices)]
+    users, items = zip(*pairs, strict=True)
+    events = pa.table({"user_id": users, "item_id": items})
+    titles = pa.table({"item_id": list(places.values()), "title": plain.items.table["title"]})
+    return Dataset.from_tables(events, titles, text="title", title="title")
+
+
+@pytest.fixture(scope="module", params=["text", "whole"])
+def served(request, tmp_path_factory):
+    """The address of a server, its document, and two of its items."""
+    world = blocks_world() if request.param == "text" else whole_world()
+    folder = create("content-profile").fit(world).save(tmp_path_factory.mktemp("run") / "model")
+    code = "from dualnet.cli import run; run()"
+    server = subprocess.Popen(
+        [sys.executable, "-c", code, "serve", str(folder), "--port", "0", "--json", "--grace", "0", "--quiet"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    try:
+        text = ""
+        while not text.endswith("}\n") or text.count("{") != text.count("}"):
+            line = server.stdout.readline()
+            assert line
+            text += line
+        place = json.loads(text)["address"]
+        import httpx
+
+        path = tmp_path_factory.mktemp("document") / "openapi.json"
+        path.write_bytes(httpx.get(f"{place}/openapi.json").content)
+        yield place, path, list(world.items.ids.keys)[:2]
+    finally:
+        server.terminate()
+        server.communicate(timeout=60)
+
+
+@pytest.fixture
+def client(served, tmp_path, monkeypatch):
+    """The package of the generated Python client."""
+    for package in ("openapi_python_client", "attrs"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed: pip install 'dualnet[dev]'")
+    _, document, _ = served
+    (tmp_path / "settings.json").write_text(json.dumps(SETTINGS))
+    done = subprocess.run(
+        [sys.executable, "-m", "openapi_python_client", "generate", "--path", document, "--output-path", tmp_path / "generated",
+         "--meta", "none", "--fail-on-warning", "--config", tmp_path / "settings.json"],
+        capture_output=True, text=True, check=False, timeout=120, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [name for name in sys.modules if name.split(".")[0] == "generated"]:
+        del sys.modules[name]
+    return lambda name: importlib.import_module(f"generated.{name}")
+
+
+def test_a_generated_python_client_is_used(served, client):
+    place, _, (one, other) = served
+    models = client("models")
+    connection = client("client").Client(base_url=place)
+    new = "n1" if isinstance(one, str) else 100_001
+
+    def ask(theme, name, *given, **more):
+        return client(f"api.{theme}.{name}").sync(*given, client=connection, **more)
+
+    question = models.RecommendRequest(history=[one], k=3, explain=True, unknown=models.RecommendRequestUnknown.ERROR)
+    listed = ask("questions", "recommend", body=question)
+    assert len(listed.items) == 3
+    assert listed.resolved == models.RecommendAnswerResolved.HISTORY
+    first = listed.items[0]
+    assert first.path == models.ListedItemPath.KNOWN
+    assert first.explanation.history.parts[0].item == one
+    assert first.explanation.content.parts[0].column == "title"
+    why = ask("questions", "explain", body=models.ExplainRequest(history=[one], item=first.item)).explanation
+    assert (why.score, why.levels[0].name) == (first.explanation.score, first.explanation.levels[0].name)
+    scores = ask("questions", "score", body=models.ScoreRequest(history=[one], items=[other])).scores
+    assert scores[0].item == other
+    assert len(ask("questions", "similar_items", body=models.SimilarRequest(item=one, k=2)).items) == 2
+    assert ask("questions", "users_for_item", body=models.UsersForItemRequest(item=one, k=2)).users[0].rank == 1
+    assert ask("questions", "encode_item", body=models.EncodeItemRequest(item=one)).path == "known"
+    assert ask("questions", "compare", body=models.CompareRequest(history=[one])).models[0].name == "content-profile"
+
+    content = models.PutItemRequestContent.from_dict({"title": ask("items", "show_item", one).title})
+    put = ask("items", "put_item", new, body=models.PutItemRequest(content=content))
+    assert (put.item, put.state, put.understood) == (new, models.ChangedItemAnswerState.ADDED, True)
+    assert ask("items", "put_item", new, body=models.PutItemRequest(content=content)).state == "replaced"
+    fresh = models.NewItem(id=new, content=models.NewItemContent.from_dict({"title": "word"}))
+    assert ask("items", "put_items", body=models.BatchRequest(items=[fresh])).replaced == 1
+    assert ask("items", "list_items", query="word", limit=5).total >= 1
+    event = models.Event(user="me" if isinstance(one, str) else 77, item=new, type_=models.EventType.LIKE)
+    assert ask("users", "add_events", body=models.EventsRequest(events=[event])).added == 1
+    assert [item.item for item in ask("users", "history_of_user", event.user).items] == [new]
+    pair = models.Pair(user=event.user, item=new)
+    assert ask("users", "take_back_events", body=models.PairsRequest(events=[pair])).taken_back == 1
+    assert ask("users", "list_users", limit=1, order=models.ListUsersOrder.TYPICAL).total > 1
+    assert ask("users", "forget_user", event.user).state == "forgotten"
+    assert ask("items", "delete_item", new).state == "deleted"
+    assert len(ask("items", "map_of_items").items) > 2
+    assert ask("model", "show_model").ids.items == ("string" if isinstance(one, str) else "integer")
+    assert ask("model", "reload_model", body=models.ReloadRequest()).left_out == 0
+    assert ask("server", "readyz").status == "ready"
+    refused = ask("items", "show_item", "nothing" if isinstance(one, str) else -1)
+    assert isinstance(refused, models.ErrorAnswer)
+    assert refused.error.code == "unknown-id"
+    picture = client("api.items.picture_of_item").sync_detailed(one, client=connection)
+    assert (picture.status_code, picture.parsed.error.code) == (404, "no-picture")
+
+
+def test_generated_typescript_clients_compile(served, tmp_path):
+    if shutil.which("node") is None:
+        pytest.skip("there is no node: install Node.js 20 or later to test clients in TypeScript")
+    for package in ("openapi-typescript", "@hey-api/openapi-ts", "typescript"):
+        if not (MODULES / package).exists():
+            pytest.skip(f"{package} is not installed: {INSTALL}")
+    _, document, _ = served
+    (tmp_path / "node_modules").symlink_to(MODULES)
+    shutil.copy(HERE / "use.ts", tmp_path)
+    for command in (
+        ["openapi-typescript/bin/cli.js", document, "-o", tmp_path / "schema.d.ts"],
+        ["@hey-api/openapi-ts/bin/run.js", "-i", document, "-o", tmp_path / "hey"],
+        ["typescript/bin/tsc", "--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "esnext",
+         "--moduleResolution", "bundler", "--lib", "es2022,dom,dom.iterable", tmp_path / "use.ts"],
+    ):  # fmt: skip
+        done = subprocess.run(
+            ["node", str(MODULES / command[0]), *map(str, command[1:])], capture_output=True, text=True, check=False, cwd=tmp_path,
+            timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
