@@ -33,13 +33,15 @@ def run(arguments: Sequence[str] = ()) -> bool:
     arguments : sequence of str
         ``--seconds N`` (for each parser), ``--parser NAME``, ``--kept FOLDER``.
     """
-    import atheris
-
     parser = argparse.ArgumentParser(prog="python -m campaign guided", description=__doc__)
     parser.add_argument("--seconds", type=int, default=600, help="for each parser")
     parser.add_argument("--kept", type=Path, default=Path("build/guided"), help="inputs that reach new code")
     parser.add_argument("--parser", choices=list(TARGETS), action="append")
     given = parser.parse_args(list(arguments))
+    try:
+        import atheris
+    except ImportError:
+        parser.error("it needs Atheris, on Linux: pip install -e '.[fuzz]'")
     with atheris.instrument_imports(include=["dualnet"], enable_loader_override=False):
         from .bad_cases.doors import warm_up
 
@@ -95,6 +97,7 @@ def one_parser(name: str, seconds: int, kept: Path) -> Row:
             raise RuntimeError(f"{name}: {told[-2_000:]}")
         row["tried"] += int(counted[-1]) if counted else 0
         row["places reached"] = int(reached[-1]) if reached else row["places reached"]
+    row["told"] = list(dict.fromkeys(row["told"]))
     row["faults"], row["inputs kept"] = len(row["told"]), sum(1 for _ in kept.iterdir())
     return {**row, "seconds": time.monotonic() - began}
 
