@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +26,33 @@ Row = dict[str, Any]
 
 
 def run(arguments: Sequence[str] = ()) -> bool:
-    """Try each parser for some seconds, in a process of its own; whether a fault was found.
+    """Try each parser for some seconds, in a forked child; whether a fault was found.
 
     Parameters
     ----------
     arguments : sequence of str
         ``--seconds N`` (for each parser), ``--parser NAME``, ``--kept FOLDER``.
     """
-    from benchmarks import record
-
     parser = argparse.ArgumentParser(prog="python -m campaign guided", description=__doc__)
     parser.add_argument("--seconds", type=int, default=600, help="for each parser")
     parser.add_argument("--kept", type=Path, default=Path("build/guided"), help="inputs that reach new code")
     parser.add_argument("--parser", choices=list(TARGETS), action="append")
     given = parser.parse_args(list(arguments))
-    rows = {row["what"]: row for row in map(_bare, record.read("campaign_guided"))}
-    for name in given.parser or list(TARGETS):
-        rows[name] = one_parser(name, given.seconds, given.kept / name)
-        sys.stderr.write(json.dumps(rows[name]) + "\n")
-        record.write("campaign_guided", list(rows.values()))
+    try:
+        import atheris
+    except ImportError:
+        parser.error("it needs Atheris, on Linux: pip install -e '.[fuzz]'")
+    with atheris.instrument_imports(include=["dualnet"], enable_loader_override=False):
+        from .bad_cases.doors import warm_up
+
+        warm_up()
+        from benchmarks import record
+
+        rows = {row["what"]: row for row in map(_bare, record.read("campaign_guided"))}
+        for name in given.parser or list(TARGETS):
+            rows[name] = one_parser(name, given.seconds, given.kept / name)
+            sys.stderr.write(json.dumps(rows[name]) + "\n")
+            record.write("campaign_guided", list(rows.values()))
     return any(row["faults"] or row["deaths"] for row in rows.values())
 
 
@@ -75,8 +83,7 @@ def one_parser(name: str, seconds: int, kept: Path) -> Row:
     while (left := seconds - (time.monotonic() - began)) > 1 and row["deaths"] < MOST_DEATHS:
         with tempfile.TemporaryDirectory(prefix="dualnet-guided-") as folder:
             found = Path(folder) / "found.json"
-            command = [sys.executable, "-m", __name__, name, str(int(left)), str(kept), str(found), f"{folder}/died-"]
-            ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+            told = _forked(lambda: _try(name, int(left), kept, found), Path(folder) / "told")  # noqa: B023 - at once
             for place, data in (json.loads(found.read_text()) if found.exists() else {}).items():
                 row["told"].append(f"{place}: {keep(name, bytes.fromhex(data)).name}")
             for died in Path(folder).glob("died-*"):
@@ -84,51 +91,61 @@ def one_parser(name: str, seconds: int, kept: Path) -> Row:
                     continue
                 row["deaths"] += 1
                 row["told"].append(f"{died.name}: {keep(name, died.read_bytes()).name}")
-        counted = re.findall(r"number_of_executed_units: (\d+)", ended.stderr)
-        reached = re.findall(r"cov: (\d+) ", ended.stderr)
+        counted = re.findall(r"number_of_executed_units: (\d+)", told)
+        reached = re.findall(r"cov: (\d+) ", told)
         if not counted and not row["told"]:
-            raise RuntimeError(f"{name}: {ended.stderr[-2_000:]}")
+            raise RuntimeError(f"{name}: {told[-2_000:]}")
         row["tried"] += int(counted[-1]) if counted else 0
         row["places reached"] = int(reached[-1]) if reached else row["places reached"]
+    row["told"] = list(dict.fromkeys(row["told"]))
     row["faults"], row["inputs kept"] = len(row["told"]), sum(1 for _ in kept.iterdir())
     return {**row, "seconds": time.monotonic() - began}
 
 
-def _try(name: str, seconds: str, kept: str, found: str, died: str) -> None:
+def _try(name: str, seconds: int, kept: Path, found: Path) -> None:
     """Try one parser until the time is up; this process ends with it."""
     import atheris
 
-    with atheris.instrument_imports(include=["dualnet"], enable_loader_override=False):
-        from .bad_cases.doors import warm_up
+    target, faults = TARGETS[name], dict[str, str]()
+    place = Path(tempfile.mkdtemp(prefix="inputs-", dir=found.parent))
+    for number, data in enumerate([*target.seeds(place), *corpus_of(name)]):
+        (kept / f"seed-{number}").write_bytes(data)
 
-        warm_up()
-        target, faults = TARGETS[name], dict[str, str]()
-        place = Path(tempfile.mkdtemp(prefix="inputs-", dir=Path(found).parent))
-        for number, data in enumerate([*target.seeds(place), *corpus_of(name)]):
-            (Path(kept) / f"seed-{number}").write_bytes(data)
+    def one(data: bytes) -> None:
+        try:
+            tried(target, data, place)
+        except Exception as error:
+            if faults.setdefault(where(error), data.hex()) == data.hex():
+                found.write_text(json.dumps(faults))
 
-        def one(data: bytes) -> None:
-            try:
-                tried(target, data, place)
-            except Exception as error:
-                if faults.setdefault(where(error), data.hex()) == data.hex():
-                    Path(found).write_text(json.dumps(faults))
-
-        options = {
-            "max_total_time": seconds,
-            "max_len": LONGEST,
-            "timeout": 60,
-            "report_slow_units": 60,
-            "rss_limit_mb": 4096,
-            "print_final_stats": 1,
-        }
-        atheris.Setup([name, *(f"-{key}={value}" for key, value in options.items()), f"-artifact_prefix={died}", kept], one)
-        atheris.Fuzz()
+    options = {
+        "max_total_time": seconds,
+        "max_len": LONGEST,
+        "timeout": 60,
+        "report_slow_units": 60,
+        "rss_limit_mb": 4096,
+        "print_final_stats": 1,
+    }
+    atheris.Setup(
+        [name, *(f"-{key}={value}" for key, value in options.items()), f"-artifact_prefix={found.parent}/died-", str(kept)], one
+    )
+    atheris.Fuzz()
 
 
 def _bare(row: Row) -> Row:
     return {key: value for key, value in row.items() if key not in ("measurement", "date", "machine", "versions")}
 
 
-if __name__ == "__main__":
-    _try(*sys.argv[1:])
+def _forked(work: Callable[[], None], told: Path) -> str:
+    """Do work in a child, and return what it wrote."""
+    child = os.fork()
+    if child == 0:
+        try:
+            with told.open("wb") as file:
+                os.dup2(file.fileno(), 1)
+                os.dup2(file.fileno(), 2)
+            work()
+        finally:
+            os._exit(1)
+    os.waitpid(child, 0)
+    return told.read_text(errors="replace")

@@ -3,10 +3,12 @@
 import gzip
 import os
 import signal
+import sys
 from contextlib import nullcontext
 
 import pytest
 
+from campaign import guided
 from campaign.bad_cases.doors import warm_up
 from campaign.bounded import bounded
 from campaign.fuzz import CORPUS, MOST_MEGABYTES, corpus_of, one_round, tried
@@ -93,6 +95,30 @@ def test_deaths_growth_and_depth_are_found(tmp_path, fault, seen):
         assert outcome.megabytes > MOST_MEGABYTES
     else:
         assert any(seen in where for where in outcome.result["faults"])
+
+
+def test_what_the_guided_fuzzer_needs_is_said(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "atheris", None)
+    with pytest.raises(SystemExit):
+        guided.run(["--seconds", "1"])
+    assert "it needs Atheris, on Linux: pip install -e '.[fuzz]'" in capsys.readouterr().err
+
+
+def test_what_kills_the_guided_fuzzer_is_kept_and_counted(monkeypatch, tmp_path):
+    kept = []
+    monkeypatch.setattr(guided, "keep", lambda name, data: kept.append(data) or tmp_path / "kept")
+
+    def died(name, seconds, folder, found):
+        (found.parent / "died-crash-1").write_bytes(b"crash")
+        (found.parent / "died-slow-unit-1").write_bytes(b"slow")
+        found.write_text('{"KeyError at a.py:1": "6b6579"}')
+        os.write(2, b"#9 cov: 7 ft: 9 corp: 1\nstat::number_of_executed_units: 9\n")
+
+    monkeypatch.setattr(guided, "_try", died)
+    row = guided.one_parser("table.csv", 30, tmp_path / "inputs")
+    assert (row["deaths"], row["tried"], row["places reached"]) == (guided.MOST_DEATHS, 9 * guided.MOST_DEATHS, 7)
+    assert set(kept) == {b"key", b"crash"}
+    assert row["faults"] == 2
 
 
 def test_the_draws_are_the_same_each_time(tmp_path):

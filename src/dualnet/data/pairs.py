@@ -195,12 +195,13 @@ def _places(header: list[str], form: PairFormat, path: Path) -> tuple[int, int]:
             f"{path}: the header {listing(header)} does not name '{form.user}' and '{form.item}'; rename its columns so, or leave"
             " all but two out, the user first"
         )
-    warnings.warn(
-        f"{path.name}: the first line ({', '.join(header)}) names the columns and was left out; the first column was read as users,"
-        " the second as items",
-        DualNetWarning,
-        stacklevel=5,
-    )
+    if form.header is None:
+        warnings.warn(
+            f"{path.name}: the first line ({', '.join(header)}) names the columns and was left out; the first column was read as users,"
+            " the second as items",
+            DualNetWarning,
+            stacklevel=5,
+        )
     return 0, 1
 
 
