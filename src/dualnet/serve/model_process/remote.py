@@ -52,7 +52,7 @@ class RemoteService:
     Attributes
     ----------
     on_batch : callable, optional
-        Told the number of questions of each batch, in the event loop.
+        Called with the number of questions of each batch; it runs in the event loop.
     on_end : callable, optional
         Called in the event loop when the other process ends by itself.
     failure : str
