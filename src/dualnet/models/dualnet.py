@@ -21,7 +21,7 @@ from .runtime import DualRuntime
 if TYPE_CHECKING:
     from ..train.trainer import TrainingState
 
-UPDATE_RATE = 0.3  # peak rate of an update, as a share of the fit's; measured in docs/decisions.md
+UPDATE_RATE = 0.3  # peak rate of an update, as a share of the fit's; measured in docs/measurements/updates.md
 
 
 class DualNet(LevelModel):
@@ -35,7 +35,8 @@ class DualNet(LevelModel):
     ----------
     levels : sequence of int
         Widths of the embedding levels of the networks, bottom to top; none for the solved levels alone. The
-        paper's 200, 200, 50 are trained in half the time, and find fewer of the known items (docs/decisions.md).
+        paper's 200, 200, 50 are trained in half the time, and find fewer of the known items
+        (docs/measurements/training-defaults.md).
     design : {"branching", "multi-level", "basic"}
         Which levels are matched (section 3.2).
     user_input : {"shared", "reference"}

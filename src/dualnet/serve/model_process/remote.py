@@ -46,7 +46,7 @@ class RemoteService:
     """A service in a process of its own (`child`), which it starts and ends.
 
     The process that speaks HTTP and the one that scores then never wait for each other's Python: beside a service in one
-    process, a third more answers a second at half the p99 (docs/decisions.md). Batches go over one socket, one at a time;
+    process, a third more answers a second at half the p99 (docs/measurements/server.md). Batches go over one socket, one at a time;
     everything else over another, many at a time.
 
     Attributes
