@@ -53,7 +53,8 @@ def examples(name):
 
 
 def test_every_public_name_has_an_example():
-    missing = [name for name in PUBLIC if not examples(name).examples]
+    runs = {name: [e for e in examples(name).examples if not e.options.get(doctest.SKIP)] for name in PUBLIC}
+    missing = [name for name in PUBLIC if not runs[name]]
     assert not missing, "write a short example under 'Examples' at the end of the docstring"
 
 
