@@ -155,7 +155,7 @@ def write_run_file(
     ResourceError
         If it cannot be written; the former file stays.
     """
-    from ..data.write_text import write_text
+    from ..files import write_text
 
     said = {name: ",".join(value) if name in _LISTS else value for name, value in asdict(columns).items()}
     events = {name: value for name, value in said.items() if name in _FIRST or value not in (None, "")}
