@@ -13,7 +13,7 @@ _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")  # 
 
 
 class DualNetError(Exception):
-    """Base of every error that a user can cause or meet; the command line prints its text and exits with `exit_code`.
+    """Base class of all errors that a user can cause or meet; the command line prints its text and exits with `exit_code`.
 
     Examples
     --------
@@ -118,7 +118,7 @@ class TrainingError(DualNetError):
 
 
 class DivergenceError(TrainingError):
-    """Training runs away: the loss is far above that of a model that scores nothing, or above its own median (exit code 7).
+    """Training diverges: the loss is far above that of a model that scores nothing, or above its own median (exit code 7).
 
     Examples
     --------
@@ -262,7 +262,7 @@ def memory_told(purpose: str) -> Iterator[None]:
 
 
 class DualNetWarning(UserWarning):
-    """Something odd that was handled by a stated rule; the text counts it and names the rule.
+    """Unusual data or settings that were handled by a stated rule; the text counts the cases and names the rule.
 
     Examples
     --------

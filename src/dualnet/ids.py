@@ -40,9 +40,9 @@ def whole_number(text: str) -> int | None:
 class IdMap:
     """A frozen two-way map between external ids and row numbers 0, 1, 2, ...
 
-    Everything public speaks in external ids; matrices speak in rows. Ids are all strings or all integers, never
-    mixed, so that ``"007"``, ``"7"`` and ``7`` cannot be confused. Whoever asks may give integers as text in plain form
-    (``"7"``, never ``"007"``), for JavaScript knows no integers beyond 2^53, and text in any Unicode form.
+    Public functions take and return external ids; matrices use row numbers. Ids are all strings or all integers, never
+    mixed, so that ``"007"``, ``"7"`` and ``7`` cannot be confused. A question may give integers as text in plain form
+    (``"7"``, never ``"007"``), because JavaScript has no integers beyond 2^53, and it may give text in any Unicode form.
 
     Parameters
     ----------

@@ -191,7 +191,7 @@ class Report:
         return {"protocol": PROTOCOL_TEXT, "cuts": list(self.cuts), "tasks": [result.to_json() for result in self.results]}
 
     def shown_cuts(self) -> tuple[int, ...]:
-        """Return the cut-offs that say something: not above the number of candidates of every task; at least the smallest.
+        """Return the informative cut-offs: those that are not above the number of candidates of every task; at least the smallest.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""The user's cache: where it lies, and vectors that are dear to compute, kept in one SQLite file."""
+"""Location of the per-user cache, and an SQLite store for vectors that are expensive to compute."""
 
 from __future__ import annotations
 

@@ -99,12 +99,12 @@ class ContentSpec:
 
     @property
     def words(self) -> Words:
-        """How text becomes words."""
+        """Settings that split text into words."""
         return Words(self.tokenizer, self.stop_words, self.token_pattern)
 
     @property
     def text_encoders(self) -> tuple[str, ...]:
-        """What each text column becomes numbers by: one encoder, or words and a sentence model.
+        """Encoders of each text column: one encoder, or words and a sentence model side by side.
 
         Raises
         ------
@@ -328,7 +328,7 @@ class Content:
         return replace(self, spec=spec)
 
     def title(self, row: int) -> str:
-        """Return what to show a person for one row: the title column, else the first text column, else the id.
+        """Return the title of one row for display: the title column, else the first text column, else the id.
 
         Examples
         --------
@@ -463,7 +463,7 @@ class Content:
 
     @classmethod
     def from_rows(cls, ids: Iterable[Key], columns: Mapping[str, list[object]], spec: ContentSpec) -> Content:
-        """Build from plain Python lists, one a column; handy for a single new item.
+        """Build content from plain Python lists, one for each column; useful for a single new item.
 
         Parameters
         ----------

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Who did what, what the items are, and (optionally) what is known of the users.
+    """A data set: interactions, item content and, optionally, user columns.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class Dataset:
         user_column_names: str | Sequence[str] = (),
         name: str = "data",
     ) -> Dataset:
-        """Build from two tables: who did what, and what the things are.
+        """Build a data set from a table of events and, optionally, a table of items.
 
         Parameters
         ----------
@@ -224,7 +224,7 @@ class Dataset:
         timeout: float | None = None,
         **columns: Any,
     ) -> Dataset:
-        """Build from the rows of queries to PostgreSQL, DuckDB or SQLite (extra ``sql``).
+        """Build a data set from the rows of SQL queries to PostgreSQL, DuckDB or SQLite (extra ``sql``).
 
         All queries run in one read-only transaction, so they see one state of the data; rows arrive in batches.
 

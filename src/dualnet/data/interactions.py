@@ -97,7 +97,7 @@ class Interactions:
         types: Sequence[str] | NDArray[np.generic] | None = None,
         duplicates: Duplicates = "error",
     ) -> Interactions:
-        """Build from one (user, item) pair per event.
+        """Build interactions from one (user, item) pair for each event.
 
         Parameters
         ----------
@@ -164,7 +164,7 @@ class Interactions:
         kinds: NDArray[np.uint8] | None = None,
         duplicates: Duplicates = "error",
     ) -> Interactions:
-        """Build from row numbers; see `from_pairs` for the rules on repeated pairs.
+        """Build interactions from row numbers; see `from_pairs` for the rules on repeated pairs.
 
         Parameters
         ----------

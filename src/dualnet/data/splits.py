@@ -1,4 +1,4 @@
-"""Protocols that two people can follow to the same number: the front door to `dualnet.data.protocols`."""
+"""Evaluation protocols: functions that divide a data set into a training set and ranking tasks (`dualnet.data.protocols`)."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def library(
     seed: int = 0,
     text: bool = True,
 ) -> Dataset:
-    """Make a library of papers and readers in which content tells much, but not all.
+    """Make a synthetic library of papers and readers, in which content predicts much of the interactions, but not all.
 
     A paper has a topic, which its title and abstract show, and belongs to a school of its topic, which they only hint at by
     favouring some words. A reader has two or three topics and one favourite school in each: the topic can be read off the

@@ -125,7 +125,7 @@ class RankingTask:
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """What choices are made on: a smaller training set and tasks of the same kind as the test.
+    """A smaller training set and tasks of the same kind as the test, on which parameters are chosen.
 
     Parameters
     ----------

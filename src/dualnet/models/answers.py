@@ -72,7 +72,7 @@ class Answers(Asks):
         fallback: Fallback = "popularity",
         unknown: Unknown | None = None,
     ) -> Recommendations | RecommendationLists:
-        """Return the best items for someone known or never seen, or for many at once.
+        """Return the best items for a known or a new user, or for several users at once.
 
         Parameters
         ----------
@@ -269,8 +269,8 @@ class Answers(Asks):
     ) -> Recommendations:
         """Return the items most similar to one item of the catalogue.
 
-        Models with solved levels say how likely who likes the one is to like the other: the correlation of two likes, as the
-        joint solution has it. All others give the cosine of two vectors.
+        Models with solved levels return the correlation of two likes under the joint solution: how likely somebody who likes
+        the one item is to like the other. All other models return the cosine of the two vectors.
 
         Parameters
         ----------
@@ -313,7 +313,7 @@ class Answers(Asks):
         filter_seen: bool = True,
         unknown: Unknown | None = None,
     ) -> Recommendations:
-        """Return the users seen in training who would want an item of the catalogue most, known or new.
+        """Return the users seen in training with the highest scores for one item of the catalogue, known or new.
 
         Parameters
         ----------
@@ -383,9 +383,9 @@ class Answers(Asks):
         return np.array(found.scores, np.float32)
 
     def add_items(self, content: Content | Any) -> Self:
-        """Put new items into the catalogue from their content: recommendable at once, without training.
+        """Add new items to the catalogue from their content; they can be recommended at once, without training.
 
-        Several threads may add at once: one waits for the other. Questions do not wait.
+        Several threads may add items at the same time; one thread waits for the other. Questions do not wait.
 
         Parameters
         ----------

@@ -74,7 +74,7 @@ class Recommender(Answers, Explains, Updates, Forgets):
     """
 
     def fit(self, train: Dataset, validation: Validation | None = None, *, run: RunOptions | None = None) -> Self:
-        """Learn from interactions and content, forgetting any former fit.
+        """Fit the model to interactions and content; a former fit is discarded.
 
         Items without a single pair do not train; they join the catalogue at the end as new items, if the model can score
         such.

@@ -26,17 +26,17 @@ from .explain.reasons import Reasons, linear
 from .pairwise import PairwiseSteps, fold_in, fold_in_shares
 from .saved_arrays import saved_array
 
-# validation recall@100 on citeulike2 (all users, 120 epochs, half-width .009): .461 with the users of training; folded in with
-# 1,024 negatives .464 after 1 step, .466 after 6, .463 after 12, .462 after 24; with 256 negatives .462 after 6
+# validation recall@100 on citeulike2 (all users, 120 epochs, half-width 0.009): 0.461 with the users of training; folded in with
+# 1,024 negatives 0.464 after 1 step, 0.466 after 6, 0.463 after 12, 0.462 after 24; with 256 negatives 0.462 after 6
 FOLD_SAMPLE = 1024
 FOLD_STEPS = 6
 
 
 class BPR(Recommender):
-    """Factors that maximise the chance of ranking what a user took above what they did not (Rendle et al. 2009).
+    """Factors that maximise the chance that an item of the user is ranked above any other item (Rendle et al. 2009).
 
     Stochastic gradient steps on small batches of positive pairs; the negatives of a batch are drawn evenly from all items,
-    shared by its pairs, and rejected for those whose user has taken them. It knows nothing of content. All users, known or
+    shared by its pairs, and rejected for those whose user has taken them. The model does not read content. All users, known or
     new, are folded in by minimising the same criterion with the items fixed (`dualnet.models.pairwise.fold_in`), so the user
     factors of training are not kept.
 
@@ -101,7 +101,7 @@ class BPR(Recommender):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Known items, any history."""
+        """Capabilities of the model: known items, for any history."""
         return Capabilities.known_items()
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:

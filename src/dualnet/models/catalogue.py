@@ -162,7 +162,7 @@ class ModelView(ABC):
 class ModelCatalogue(ModelView):
     """The catalogue of a fitted model in memory: its items, and those added later.
 
-    Made for each batch of questions anew, which costs nothing: what is dear to make is in `CatalogueVectors`.
+    It is made for each batch of questions anew, which costs nothing: what is expensive to make is in `CatalogueVectors`.
 
     Parameters
     ----------
@@ -317,7 +317,7 @@ def seen_rows(model: Core, user: Key) -> Rows:
 
 
 def catalogue_of(model: Core) -> ModelCatalogue:
-    """Return the catalogue of a fitted model in memory; what is dear to make of it is made once."""
+    """Return the catalogue of a fitted model in memory; what is expensive to make of it is made once."""
     return ModelCatalogue(model, kept_vectors(model))
 
 

@@ -175,7 +175,7 @@ class CDL(Recommender):
 
     @property
     def capabilities(self) -> Capabilities:
-        """All four quadrants."""
+        """Capabilities of the model: known and new items for known and new users."""
         return Capabilities.all_quadrants()
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:

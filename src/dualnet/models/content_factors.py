@@ -25,7 +25,7 @@ from .wmf import check_factors, factorise
 
 
 class ContentFactors(Recommender):
-    """WMF, and a ridge regression from content to its item factors that stands in for items never trained.
+    """WMF with a ridge regression from content to its item factors, which gives factors to items without training events.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class ContentFactors(Recommender):
 
     @property
     def capabilities(self) -> Capabilities:
-        """All four quadrants."""
+        """Capabilities of the model: known and new items for known and new users."""
         return Capabilities.all_quadrants()
 
     def _check(self) -> None:

@@ -27,7 +27,7 @@ from .parameters import Parameters
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a model can serve; a caller may ask before, and asking for more raises `CapabilityError`.
+    """Capabilities of a model: which users and items it can serve. A question beyond them raises `CapabilityError`.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ class Core(Parameters, ABC):
     @property
     @abstractmethod
     def capabilities(self) -> Capabilities:
-        """What the model can serve."""
+        """Capabilities of the model: which users and items it can serve."""
 
     @abstractmethod
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
@@ -169,7 +169,7 @@ class Core(Parameters, ABC):
 
     @abstractmethod
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
-        """Return why one history over a space gets some of its items; by leaving out where a model knows nothing better."""
+        """Return explanations of the scores of some items for one history; by leaving parts out where a model has no other way."""
 
     @abstractmethod
     def _reasons_with_columns(self, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix) -> Reasons:
@@ -177,7 +177,7 @@ class Core(Parameters, ABC):
 
     @property
     def n_parameters(self) -> int:
-        """Learned numbers of the fitted model."""
+        """Number of parameters that the fitted model has learned."""
         self._require_fitted()
         return sum(int(value.size) for value in self._get_state()[1].values())
 
@@ -214,7 +214,7 @@ class Core(Parameters, ABC):
         return Prepared(data, features, user_features, train)
 
     def space(self, ids: IdMap, content: Content | None = None) -> ItemSpace:
-        """Translate a list of items to the model's own rows and features, once for many questions.
+        """Return the rows and features that a list of items has in this model; they can be used for many questions.
 
         Parameters
         ----------
@@ -317,7 +317,7 @@ class Core(Parameters, ABC):
         return self._encode_users(pattern, space, columns)
 
     def history_rows(self, space: ItemSpace) -> NDArray[np.float32] | None:
-        """Return what each item adds to a history, for a caller that keeps it; None for models that sum no such rows.
+        """Return the row that each item adds to a history, for a caller that keeps it; None for models without such rows.
 
         Examples
         --------
@@ -329,7 +329,7 @@ class Core(Parameters, ABC):
         return None
 
     def use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
-        """Take rows of `history_rows` back for a space made of the same items, instead of computing them anew.
+        """Use kept rows of `history_rows` for a space of the same items, instead of computing them again.
 
         Examples
         --------
@@ -341,7 +341,7 @@ class Core(Parameters, ABC):
         """
 
     def similar_queries(self, vectors: Vectors) -> Vectors:
-        """Return the vectors that items ask with for similar ones: for the cosine the items' own.
+        """Return the query vectors of items in the search for similar items; for the cosine these are the items' own vectors.
 
         How similar two items are is the product of the one's query and the other's vector, over the `similar_lengths` of both.
 
@@ -361,7 +361,7 @@ class Core(Parameters, ABC):
         return vectors
 
     def similar_lengths(self, vectors: Vectors, known: Rows) -> NDArray[np.float64]:
-        """Return what the product of two items is divided by, one number of each: for the cosine their Euclidean lengths.
+        """Return the divisor of each item in the similarity of two items; for the cosine it is the Euclidean length.
 
         Parameters
         ----------

@@ -92,7 +92,7 @@ class Coupled(Recommender):
 
     @property
     def capabilities(self) -> Capabilities:
-        """All four quadrants."""
+        """Capabilities of the model: known and new items for known and new users."""
         return Capabilities.all_quadrants()
 
     def _check(self) -> None:

@@ -21,11 +21,11 @@ from .runtime import DualRuntime
 if TYPE_CHECKING:
     from ..train.trainer import TrainingState
 
-UPDATE_RATE = 0.3  # peak rate of an update, as a share of the fit's; measured in docs/decisions.md
+UPDATE_RATE = 0.3  # peak rate of an update, as a share of the fit's; measured in docs/measurements/updates.md
 
 
 class DualNet(LevelModel):
-    """Recommend anything to anyone: an item network and a user network, trained together (section 3 of the paper).
+    """An item network and a user network that are trained together (section 3 of the paper).
 
     The item network encodes content, the user network encodes a history; their inner product predicts the match. New items
     and new users are encoded like old ones. The defaults go beyond the paper where that was measured to help;
@@ -34,8 +34,9 @@ class DualNet(LevelModel):
     Parameters
     ----------
     levels : sequence of int
-        Widths of the embedding levels of the networks, bottom to top; none for the solved levels alone. The paper's 200, 200, 50 are trained in half the time, and find less of what
-        is known (docs/decisions.md).
+        Widths of the embedding levels of the networks, bottom to top; none for the solved levels alone. The
+        paper's 200, 200, 50 are trained in half the time, and find fewer of the known items
+        (docs/measurements/training-defaults.md).
     design : {"branching", "multi-level", "basic"}
         Which levels are matched (section 3.2).
     user_input : {"shared", "reference"}
@@ -63,8 +64,8 @@ class DualNet(LevelModel):
     content_weight : float, optional
         Weight of the cosine of an item's content and the mean content of the history.
     new_scale, unliked_scale : float, optional
-        What the score of an item that came after the fit, or that nobody liked at the fit, is multiplied by: how such items
-        stand beside known ones in one list.
+        Factors of the scores of items that came after the fit, and of items that nobody liked at the fit: they decide how such
+        items stand beside known ones in one list.
     trials : int, optional
         Most solutions that are tried in the search for the numbers of the solved levels, each narrower than `factors`; by default
         about 30, as many as gain something. After the last one the best so far is taken. 0 searches for none of them.

@@ -24,7 +24,7 @@ MOST_ITEMS = 25_000  # the weights are items x items: 2.5 GB here, and as much a
 
 
 class EASE(Recommender):
-    """Predict each item from all others by ridge regression, solved at once (Steck 2019).
+    """A ridge regression that predicts each item from all others, solved in closed form (Steck 2019).
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class EASE(Recommender):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Known items, any history."""
+        """Capabilities of the model: known items, for any history."""
         return Capabilities.known_items()
 
     def _check(self) -> None:

@@ -23,10 +23,10 @@ class Forgets(Core):
     """Taking users out of a fitted model, written once for every model."""
 
     def forget_users(self, users: Sequence[Key], *, unknown: Unknown = "error") -> Self:
-        """Take users out of the model: afterwards they are unknown, and a saved model holds neither their ids nor their histories.
+        """Remove users from the model: they become unknown, and a saved model holds neither their ids nor their histories.
 
-        For whoever asks to be forgotten. What was learned from all users together (factors, weights, similarities of items)
-        stays until the next fit; it holds no id. An item whose events all came from them stays, with a popularity of 0. The
+        This is for users who ask to be forgotten. What was learned from all users together (factors, weights, similarities of
+        items) stays until the next fit; it holds no id. An item whose events all came from them stays, with a popularity of 0. The
         model changes only when all is done.
 
         Parameters

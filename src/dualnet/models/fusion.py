@@ -30,7 +30,7 @@ from .wmf import check_factors, factorise
 class Fusion(Recommender):
     """WMF plus a weighted content profile; new items have the profile's score alone.
 
-    Two simple models and one number between them. It is what a hybrid has to beat.
+    It joins two simple models by one weight. It is the baseline that a hybrid model has to beat.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class Fusion(Recommender):
 
     @property
     def capabilities(self) -> Capabilities:
-        """All four quadrants."""
+        """Capabilities of the model: known and new items for known and new users."""
         return Capabilities.all_quadrants()
 
     def _check(self) -> None:

@@ -45,7 +45,7 @@ OPEN = (  # numbers that are chosen on validation where they are None
     "factor_zero_weight", "regularization", "relation", "prior", "content_scale", "network_weight", "content_weight", "new_scale",
     "unliked_scale",
 )  # fmt: skip
-UPDATE_EPOCHS = 2  # of a warm update; measured in docs/decisions.md
+UPDATE_EPOCHS = 2  # of a warm update; measured in docs/measurements/updates.md
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class LevelModel(Learner):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the model can serve: with content, all four quadrants."""
+        """Capabilities of the model: with content, known and new items for known and new users."""
         fitted = hasattr(self, "levels_")
         with_content = not fitted or self.levels_.reads_content
         by_history = self.user_input == "shared" or (self.levels_.solved is not None if fitted else bool(self.factors))
@@ -56,7 +56,7 @@ class LevelModel(Learner):
 
     @property
     def n_parameters(self) -> int:
-        """Learned numbers of the fitted model."""
+        """Number of parameters that the fitted model has learned."""
         return self.levels_.n_numbers
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:

@@ -23,7 +23,7 @@ BLOCK = 1024  # items whose similarities are held at a time
 
 
 class ItemKNN(Recommender):
-    """Score an item by its similarity to the items of the history (Sarwar et al. 2001).
+    """A neighbourhood model: the score of an item is its similarity to the items of the history (Sarwar et al. 2001).
 
     A user vector is the history, an item vector its similarities: long and sparse, but an inner product like any other.
 
@@ -32,7 +32,7 @@ class ItemKNN(Recommender):
     neighbours : int
         Most similar items kept for each item.
     shrinkage : float
-        Added to the denominator of the cosine, so that two items with one common reader are not twins.
+        Added to the denominator of the cosine, so that two items with one common user do not count as equal.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class ItemKNN(Recommender):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Known items, any history."""
+        """Capabilities of the model: known items, for any history."""
         return Capabilities.known_items()
 
     def _check(self) -> None:

@@ -19,9 +19,9 @@ from .explain.reasons import Cut, Reasons
 
 
 class Popularity(Recommender):
-    """Rank items by their number of training events, the same for everyone.
+    """A model that ranks items by their number of training events, the same for everyone.
 
-    Its figure is known without any randomness, so that it also checks the evaluator.
+    Its figures have no randomness, so that it also checks the evaluator.
 
     Examples
     --------
@@ -39,7 +39,7 @@ class Popularity(Recommender):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Known items, any user."""
+        """Capabilities of the model: known items, for any user."""
         return Capabilities.known_items(updates=True)
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:

@@ -27,7 +27,7 @@ from .saved_arrays import saved_array
 class ContentProfile(Recommender):
     """Cosine between an item's features and the mean features of the history; nothing is learned but the weights of words.
 
-    The bar for new items: a network that reads the same content must beat it.
+    It is the baseline for new items: a network that reads the same content has to beat it.
 
     Examples
     --------
@@ -46,7 +46,7 @@ class ContentProfile(Recommender):
 
     @property
     def capabilities(self) -> Capabilities:
-        """All four quadrants."""
+        """Capabilities of the model: known and new items for known and new users."""
         return Capabilities.all_quadrants(updates=True)
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
@@ -103,7 +103,7 @@ class LsaProfile(Recommender):
 
     @property
     def capabilities(self) -> Capabilities:
-        """All four quadrants."""
+        """Capabilities of the model: known and new items for known and new users."""
         return Capabilities.all_quadrants()
 
     def _check(self) -> None:

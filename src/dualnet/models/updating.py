@@ -41,7 +41,7 @@ class Updates(Core):
         learning_rate: float | None = None,
         run: RunOptions | None = None,
     ) -> Self:
-        """Learn from new rows, starting from what was learned, in a part of the time of a fit.
+        """Continue the training with new rows, starting from the fitted model; it takes a part of the time of a fit.
 
         New users and new items become known ones; pairs that were known are merged. What turns content into features stays as it
         was fitted: words that it has never met are left out and counted in ``info_["update"]``. The model changes only when all

@@ -30,8 +30,8 @@ PAPER_FACTORS = (450, 300)  # section 5.2: "300 on CDL and 450 on other datasets
 class WMF(Recommender):
     """Factors of users and items that minimise the weighted squared error over all cells (equation 1; Hu et al. 2008).
 
-    Strong and fast for known items; it knows nothing of content, so new items are beyond it. New users are folded in by one
-    exact half-step, which is what known users are too.
+    It is strong and fast for known items. It does not read content, so it cannot score new items. Users, known or new, are
+    folded in by one exact half-step.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class WMF(Recommender):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Known items, any history."""
+        """Capabilities of the model: known items, for any history."""
         return Capabilities.known_items(updates=True)
 
     def _check(self) -> None:

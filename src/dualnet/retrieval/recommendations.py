@@ -43,7 +43,7 @@ class Recommendations:
     paths : list of str
         How each entry was encoded: ``known`` (seen in training), ``content`` (new, from its content), ``popularity``.
     resolved : str
-        How the asking side was resolved: ``known`` (a stored id), ``history`` (given with the question), ``columns``,
+        How the question was understood: ``known`` (a stored id), ``history`` (given with the question), ``columns``,
         ``item``, or ``fallback`` (nothing known: the most popular items).
     ignored : list of str or int
         History entries that the model could not take account of, and ids of the question that are not in the catalogue.

@@ -19,7 +19,7 @@ LIMIT = 65_536  # bytes; what `write` writes has a few hundred
 
 @dataclass(frozen=True)
 class NewColumns:
-    """How new tables are read where that differs from the fit; None is as in the fit.
+    r"""Columns and form of new tables, where these differ from the tables of the fit; None means as in the fit.
 
     Parameters
     ----------
@@ -32,9 +32,14 @@ class NewColumns:
 
     Examples
     --------
-    >>> from dualnet import NewColumns
-    >>> NewColumns(user="reader", item="book").user
-    'reader'
+    >>> import dualnet
+    >>> from pathlib import Path
+    >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world())
+    >>> _ = model.save("run/model")
+    >>> _ = Path("today.csv").write_text("reader,item_id\nann,i0-0\nann,i0-1")
+    >>> columns = dualnet.NewColumns(user="reader")
+    >>> dualnet.update_run("run", "today.csv", out="run-today", columns=columns).added["users"]
+    1
     """
 
     user: str | None = None

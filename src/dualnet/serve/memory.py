@@ -1,4 +1,4 @@
-"""Memory of a process that serves: what is garbage goes back, what stays is left alone."""
+"""Memory of a server process: freed memory is returned to the system, long-lived objects are not searched for garbage."""
 
 from __future__ import annotations
 

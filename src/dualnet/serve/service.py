@@ -64,7 +64,7 @@ class Service:
     left_out : int
         Items of the journal that the served model cannot take.
     on_batch : callable, optional
-        Told the number of questions of each batch, in the event loop.
+        Called with the number of questions of each batch; it runs in the event loop.
     on_end, failure
         As in `apart.remote.RemoteService`; a service in this process does not end by itself.
     """

@@ -15,7 +15,7 @@ from .tracking.tracker import Tracker
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Run-time choices; none of them changes the result of a fit that comes to its end.
+    """Run-time options of a fit; none of them changes the result of a fit that comes to its end.
 
     Parameters
     ----------
@@ -34,11 +34,11 @@ class RunOptions:
     checkpoint_every : int
         Epochs between two checkpoints.
     trackers : tuple of Tracker
-        Others who get the figures of every epoch, such as MLflow (`dualnet.train.tracking`). One that fails is left out with
-        a warning.
+        Trackers that receive the figures of every epoch, such as MLflow (`dualnet.train.tracking`). A tracker that fails is
+        left out with a warning.
     after_epoch : callable, optional
         Called with the figures of each epoch (of a fit in stages: of the last one), once they are logged and saved; what
-        it raises ends the fit. Models that do not train by epochs never call it.
+        it raises ends the fit. Models that do not train in epochs never call it.
 
     Raises
     ------

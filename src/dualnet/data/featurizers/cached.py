@@ -1,4 +1,4 @@
-"""Vectors that are dear to compute: from the cache, else in batches with a progress bar."""
+"""Vectors that are expensive to compute: read from the cache, or computed in batches with a progress bar."""
 
 from __future__ import annotations
 

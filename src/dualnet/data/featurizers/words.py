@@ -109,7 +109,7 @@ def search_words(text: str) -> list[tuple[str, bool]]:
 
 
 def register_tokenizer(name: str, split: Callable[[str], Sequence[str]]) -> str:
-    """Make a tokenizer of your own known by a name, for `ContentSpec.tokenizer` and for models that were fitted with it.
+    """Register a tokenizer under a name, for `ContentSpec.tokenizer` and for models that were fitted with it.
 
     A model folder holds the name alone and never runs code: register the same function before you load such a model.
 

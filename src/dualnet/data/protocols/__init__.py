@@ -1,1 +1,1 @@
-"""One protocol a file; `dualnet.data.splits` is their front door."""
+"""The evaluation protocols, one in each module; `dualnet.data.splits` offers them all."""

@@ -55,7 +55,7 @@ def from_files(
     name: str = "files",
     missing_content: MissingContent = "error",
 ) -> Split:
-    """Use a division that somebody else made.
+    """Make a split from a division of the pairs that already exists.
 
     Each test pair falls into the quadrant of its user and item: known if they occur in training. `read_files` reads
     the pairs from files.

@@ -37,7 +37,7 @@ def read_files(
     candidates: str | Path = "task",
     missing_content: MissingContent = "error",
 ) -> Split:
-    r"""Read somebody else's division from files: tables of pairs, or lines of items, warm or cold.
+    r"""Read an existing division from files: tables of pairs, or lines of items, warm or cold.
 
     Parameters
     ----------

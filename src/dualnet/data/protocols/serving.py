@@ -32,7 +32,7 @@ LEAST_PAIRS = 5  # of a user who is asked; 2 where nobody has so many
 
 @typed
 def validation(data: Dataset, *, seed: int = 0, users: int = 2000) -> Validation:
-    """Return something to choose on for data that nobody divided: it mirrors a list that is served.
+    """Return a validation set for data without a division; it imitates the list that is served.
 
     Where there is item content, a tenth of the items becomes new: none of their pairs trains. Some users are asked for a
     fifth of their pairs, drawn without regard to the item, so that new items have the share of the held-out pairs that they

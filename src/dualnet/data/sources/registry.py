@@ -225,9 +225,9 @@ def find(name: str) -> SourceInfo:
 def load(name: str, *, folder: str | Path | None = None, filtered: bool | CountFilter = True) -> Dataset:
     """Return a named data set, with the paper's filter where it has one.
 
-    Looked for in `folder`, else under the folder that ``DUALNET_DATA`` names, else in the user's cache; what is missing
-    there is fetched into the cache from its publishers (or from the mirror that ``DUALNET_MIRROR`` names), verified by
-    SHA-256.
+    The data set is looked for in `folder`, else under the folder that ``DUALNET_DATA`` names, else in the user's cache; what
+    is missing there is fetched into the cache from its publishers (or from the mirror that ``DUALNET_MIRROR`` names), and
+    verified by SHA-256.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ FOLDS = 5
 NOTE = (
     " The paper says neither how many items are new nor what is ranked: both divisions (a tenth of the items; five folds of a"
     " fifth) are run, and each fit ranks the new items alone and all items. For comparison, DropoutNet's published curve on"
-    " CiteULike reaches .645 at 100 among the held-out items of a fifth, with abstracts."
+    " CiteULike reaches 0.645 at 100 among the held-out items of a fifth, with abstracts."
 )
 QUICK = frozenset({"content profile", "late fusion", NETWORKS})
 

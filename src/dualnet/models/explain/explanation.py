@@ -60,10 +60,10 @@ class View:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why one item has its score for one person.
+    """Explanation of the score of one item for one user.
 
-    The levels are one way to cut the score; history and content are two others. Each sums to the score on its own: parts of
-    different views are not to be added.
+    The levels are one way to divide the score; history and content are two others. The parts of each view sum to the score;
+    parts of different views must not be added.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class Explanation:
     title : str
         What to show a person.
     resolved : str
-        How the asking side was resolved, as in `Recommendations`.
+        How the question was understood, as in `Recommendations`.
     score : float
         The score; ``fallback``: the number of training events.
     method : str

@@ -1,4 +1,4 @@
-"""So many requests a second for each key: a bucket of tokens that fills steadily."""
+"""Rate limit for each API key (a token bucket)."""
 
 from __future__ import annotations
 

@@ -46,13 +46,13 @@ class RemoteService:
     """A service in a process of its own (`child`), which it starts and ends.
 
     The process that speaks HTTP and the one that scores then never wait for each other's Python: beside a service in one
-    process, a third more answers a second at half the p99 (docs/decisions.md). Batches go over one socket, one at a time;
+    process, a third more answers a second at half the p99 (docs/measurements/server.md). Batches go over one socket, one at a time;
     everything else over another, many at a time.
 
     Attributes
     ----------
     on_batch : callable, optional
-        Told the number of questions of each batch, in the event loop.
+        Called with the number of questions of each batch; it runs in the event loop.
     on_end : callable, optional
         Called in the event loop when the other process ends by itself.
     failure : str
