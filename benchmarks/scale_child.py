@@ -53,9 +53,13 @@ def train(folder: Path, epochs: int, settings: dict[str, object]) -> dict[str, o
     task = RankingTask(
         "known-known", users.subset(sample), items, history, history, np.arange(len(items)), truth, content=data.items
     )
-    own = {"levels": (200, 200, 50), "residual_dropout": 0.5, "epochs": epochs, "patience": epochs, "monitor": "recall@100"}
+    own = {"levels": (200, 200, 50), "residual_dropout": 0.5, "epochs": epochs}
     model = DualNet(**{"factors": 0, **own, **settings})
-    model.fit(data, Validation(data, (task,)), run=RunOptions(progress=False, log=folder / "log.jsonl"))
+    model.fit(
+        data,
+        Validation(data, (task,)),
+        run=RunOptions(progress=False, log=folder / "log.jsonl", patience=epochs, monitor="recall@100"),
+    )
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return {
         "users": len(users), "items": len(items), "pairs": data.interactions.n_pairs, "read_seconds": read_seconds,

@@ -13,13 +13,16 @@ from .data.open_input import read_regular, reading
 from .errors import DataError, UsageError, nearest
 from .files import write_text
 from .models.registry import MODELS, create, model_class
+from .train.options import CHOICES, check_values
+from .typed_values import WRITTEN
 
+SECTIONS = ("data", "split", "model", "run")
 LARGEST_CONFIG = 2**18  # bytes; a person wrote it
 DEEPEST = 20  # parts of a key
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read a TOML file with sections ``[data]``, ``[split]`` and ``[model]``.
+    """Read a TOML file with sections ``[data]``, ``[split]``, ``[model]`` and ``[run]``.
 
     Raises
     ------
@@ -34,17 +37,38 @@ def read_config(path: Path) -> dict[str, Any]:
         deep = next((n for n, line in enumerate(text.splitlines(), 1) if line.partition("=")[0].count(".") > DEEPEST), None)
         if deep is not None:
             raise DataError(
-                f"configuration {path}, line {deep}: a key has more than {DEEPEST} parts; sections are [data], [split], [model]"
+                f"configuration {path}, line {deep}: a key has more than {DEEPEST} parts; sections are [data], [split], [model], [run]"
             )
         config = tomllib.loads(text)
     for section in config:
-        if section not in ("data", "split", "model"):
-            raise UsageError(f"{path} has an unknown section '{section}'.{nearest(section, ('data', 'split', 'model'))}")
+        if section not in SECTIONS:
+            raise UsageError(f"{path} has an unknown section '{section}'.{nearest(section, SECTIONS)}")
         if not isinstance(config[section], dict):
             raise UsageError(
                 f"{path}: '{section}' is {str(config[section])[:60]!r}, expected a section [{section}] with entries"
             )
     return config
+
+
+def run_choices(section: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """Return the entries of ``[run]``: options of a run that bear on what comes out.
+
+    Parameters
+    ----------
+    section : mapping
+        As read.
+    place : str
+        Where it came from, for error texts.
+
+    Raises
+    ------
+    UsageError
+        For a key that is not one of `train.options.CHOICES`, or a value that is not known; the text names the nearest.
+    """
+    for name in section:
+        if name not in CHOICES:
+            raise UsageError(f"{place}: section [run] has no key '{name}'.{nearest(name, CHOICES)}")
+    return check_values(section, f"{place}: [run] ", WRITTEN)
 
 
 def write_config(path: Path, config: Mapping[str, Mapping[str, Any]], remarks: Sequence[str] = ()) -> None:

@@ -57,7 +57,7 @@ CASES: dict[str, tuple[Any, str, Any]] = {
     "nothing to fit": (lambda: small(levels=[]).fit(WORLD), r"or factors, such as 300", lambda: small(levels=[], factors=3).fit(WORLD)),
     "no refinement": (lambda: small(stages=["pretrain"]).fit(WORLD), r"add 'refine' or 'optimise'", lambda: small(stages=["pretrain", "refine"], init="random").fit(WORLD)),
     "two first weights": (lambda: small(stages=["pretrain", "refine"], init="spectral").fit(WORLD), r"take init='random'", lambda: small(stages=["pretrain", "refine"], init="random").fit(WORLD)),
-    "device": (lambda: small(device="cuda").fit(WORLD), r"use device='auto'", lambda: small(device="auto").fit(WORLD)),
+    "device": (lambda: small().fit(WORLD, run=RunOptions(device="cuda")), r"use device='auto'", lambda: small().fit(WORLD, run=RunOptions(device="auto"))),
     "block too large": (lambda: small(user_batch=999).fit(WORLD), r"choose 1 to \d+", lambda: small(user_batch=1).fit(WORLD)),
     "seed": (lambda: create("wmf", random_state="a").fit(WORLD), r"random_state=", lambda: create("wmf", factors=2, random_state=1).fit(WORLD)),
     "log a folder": (lambda: RunOptions(log="."), r"such as log\.jsonl", lambda: RunOptions(log="log.jsonl")),

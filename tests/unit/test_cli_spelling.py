@@ -24,7 +24,7 @@ TEXTS = {
     "name it with user= or event=": "name it with --user-column or --event-column",
     "set factors=300 or fewer": "give --set factors=300 or fewer",
     "set threads=2": "give --threads 2",
-    "use device='auto'": "use --set device=auto",
+    "use device='auto'": "use --device auto",
     "write --set levels=[4]": "write --set levels=[4]",
     "column 'new_items' of 'time_format'": "column 'new_items' of 'time_format'",  # what is quoted is somebody's own name
     "run/new_items/x.csv is empty": "run/new_items/x.csv is empty",
@@ -46,7 +46,8 @@ def test_one_boundary_translates(text: str, told: str) -> None:
         ("explain", "name it with item=", "name it with --item"),
         ("fit", "name it with user= or event=", "name it with --user-column or --event-column"),
         ("update", "name it with user=", "name it with --user-column"),
-        ("bench", "use device='auto'", "use --set MODEL.device=auto"),
+        ("bench", "use device='auto'", "use --device auto"),
+        ("bench", "use init='random'", "use --set MODEL.init=random"),
         ("fit", "set factors=300 or fewer", "give --set factors=300 or fewer"),
         ("plan", "set factors=300 or fewer", "give --factors 300 or fewer"),
         ("data check", "say separator=tab", "say --separator tab"),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -189,6 +189,43 @@ class TableOptions(SqlOptions):
 TEXT_READING = ("text_encoder", "tokenizer", "stop_words", "token_pattern")
 AS_NUMBERS = (*TEXT_READING, "image_model")  # fields that say how texts and pictures become numbers
 with_table_options = with_options(TableOptions, "tables")
+
+
+DeviceOption = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option("--device", help="Where networks train: auto (a GPU where there is one), cpu or cuda."),
+]
+
+
+@dataclass(frozen=True)
+class RunChoices:
+    """How a fit runs, as far as it bears on what comes out; the fields are the options that `with_run_choices` adds."""
+
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"] | None,
+        typer.Option("--device", help="Where networks train: auto (default; a GPU where there is one), cpu or cuda."),
+    ] = None
+    monitor: Annotated[
+        str | None,
+        typer.Option("--monitor", help="Validation figure that decides: recall@auto (default), recall@50, @100 or @200."),
+    ] = None
+    patience: Annotated[
+        int | None, typer.Option("--patience", min=1, help="Validations without a better figure before training stops.")
+    ] = None
+    validate_every: Annotated[int | None, typer.Option("--validate-every", min=1, help="Epochs between two validations.")] = (
+        None
+    )
+    validation_users: Annotated[
+        int | None, typer.Option("--validation-users", min=1, help="Users of each validation task that are ranked, at most.")
+    ] = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Those that were given, as arguments of `RunOptions`."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+with_run_choices = with_options(RunChoices, "choices")
 
 
 def load_data(data: str | None, tables: TableOptions, content: str | None = None) -> Dataset:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 @arg.with_table_options
+@arg.with_run_choices
 @with_division_options
 def bench(
     context: typer.Context,
@@ -51,6 +52,7 @@ def bench(
     *,
     division: DivisionOptions,
     tables: arg.TableOptions,
+    choices: arg.RunChoices,
 ) -> None:
     """Run several models on one protocol: one table.
 
@@ -65,7 +67,9 @@ def bench(
     """
     from ..experiments.runs import Bench
     from ..models.registry import model_class
+    from ..train.options import RunOptions
 
+    options = RunOptions(**choices.given)  # complain before anything is read
     cuts, chosen = arg.whole_numbers(at, "--at"), arg.words(models)
     for name in chosen:
         model_class(name)  # an unknown name is not the fault of --set
@@ -79,7 +83,7 @@ def bench(
     fold, folds = made.options.fold, made.options.folds
     run = Bench(
         made.data, made.content, made.options.protocol, made.divide, builders, arg.whole_numbers(seeds, "--seeds"),
-        [fold] if fold is not None or folds is None else list(range(folds)), cuts, tables=arg.tables_read(data, made.data),
+        [fold] if fold is not None or folds is None else list(range(folds)), cuts, options, arg.tables_read(data, made.data),
     )  # fmt: skip
     records = [{name: value for name, value in record.items() if name != "key"} for record in run.records(out, note)]
     if as_json:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 @arg.with_table_options
+@arg.with_run_choices
 def fit(
     context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="Folder of the run: model/, log.jsonl, checkpoints/.")],
@@ -63,6 +64,7 @@ def fit(
     as_json: JsonFlag = False,
     *,
     tables: arg.TableOptions,
+    choices: arg.RunChoices,
 ) -> None:
     """Train one model and keep it with its log.
 
@@ -80,6 +82,7 @@ def fit(
     from ..train.checkpoint import last_stop
     from ..train.options import RunOptions
 
+    RunOptions(**choices.given)  # complain before anything is read
     given = _training(context, source, protocol, seed, content, tables)
     name, built = _model(model, given.model, source, settings or [])
     with run_of_fit(out, _event_columns(given.tables), name, resume=resume, overwrite=overwrite):
@@ -88,8 +91,9 @@ def fit(
             note(f"no checkpoint in {out} yet: starting from nothing" if stop is None else f"going on from {stop}")
         followers = arg.trackers(track, track_to, out)
         run = RunOptions(
-            log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers
-        )
+            log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers,
+            **{**given.run, **choices.given},
+        )  # fmt: skip
         division = given.division
         built.fit(given.train, None if division is None else division.validation, run=run)
         built.save(out / "model")
@@ -102,13 +106,14 @@ def fit(
 
 @dataclass(frozen=True)
 class _Training:
-    """What a model is trained on: data, or the training part of a division, whose origin is kept; and its configured parameters."""
+    """What a model is trained on: data, or the training part of a division, whose origin is kept; and its configured parameters and options of the run."""
 
     train: Dataset
     tables: arg.TableOptions
     division: Split | None = None
     origin: dict[str, Any] | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _training(
@@ -120,8 +125,8 @@ def _training(
         why = f"means nothing beside {source}, which says what to train on in its sections [data] and [split]"
         refuse_tables(tables, why)
         refuse_given(context, ["protocol", "seed", "content"], why)
-        division, train, tables, configured = from_config(Path(source))
-        return _Training(train, tables, division, {"config": str(Path(source).resolve())}, configured)
+        division, train, tables, configured, run = from_config(Path(source))
+        return _Training(train, tables, division, {"config": str(Path(source).resolve())}, configured, run)
     if kept is not None:
         refuse_tables(tables, f"means nothing for {source}, a split whose tables were read when it was made")
         refuse_given(context, ["protocol", "seed"], f"means nothing for {source}, which is divided already")

@@ -44,6 +44,7 @@ def reproduce(
     ] = Path("reproduced"),
     report_only: Annotated[bool, typer.Option("--report-only", help="Run nothing; write the report of what is done.")] = False,
     threads: Annotated[int | None, typer.Option("--threads", help="Threads for matrix products.", min=1)] = None,
+    device: arg.DeviceOption = "auto",
     as_json: JsonFlag = False,
 ) -> None:
     """Run the paper's tables, and print them beside ours.
@@ -63,8 +64,9 @@ def reproduce(
     from ..experiments.studies.scope import Scope
     from ..train.options import RunOptions
 
+    run = RunOptions(threads=threads, device=device)
     if report_only:
-        refuse_given(context, ["hours", "threads"], "means nothing with --report-only, which runs nothing")
+        refuse_given(context, ["hours", "threads", "device"], "means nothing with --report-only, which runs nothing")
     chosen = None if datasets is None else arg.words(datasets)
     scope = Scope(chosen, None if seeds is None else tuple(arg.whole_numbers(seeds, "--seeds")), quick)
     extra = arg.model_settings(settings or [])
@@ -77,7 +79,7 @@ def reproduce(
             note("the real data are not here (DUALNET_DATA): running on the embedded synthetic world instead")
         pending: dict[str, str] = {}
         if not report_only:
-            pending = run_study(study, results, command=command, hours=hours, say=note, run=RunOptions(threads=threads))
+            pending = run_study(study, results, command=command, hours=hours, say=note, run=run)
         parts, page = _write_report(study, results, pending, command)
         left = outstanding(study, results)
         if left:

@@ -78,19 +78,19 @@ def division_of(run: Path) -> Split:
         ) from error
 
 
-def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, dict[str, Any]]:
-    """Return the split and training set that a configuration describes, how its tables are read, and its model.
+def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, dict[str, Any], dict[str, Any]]:
+    """Return the split and training set that a configuration describes, how its tables are read, its model and its run.
 
     Raises
     ------
     UsageError
         If the file does not say what to train on, or says what nobody understands.
     """
-    from ..config import read_config
+    from ..config import read_config, run_choices
     from ..errors import UsageError
 
     config = read_config(path)
-    model = dict(config.get("model", {}))
+    model, run = dict(config.get("model", {})), run_choices(config.get("run", {}), str(path))
     section = dict(config.get("data", {}))
     if "source" not in section and "events_sql" not in section:
         raise UsageError(
@@ -122,17 +122,17 @@ def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, di
                 " when it was made; leave it out"
             )
         kept = given_split(folder, content)
-        return kept, kept.train, tables, model
+        return kept, kept.train, tables, model, run
     data = arg.load_data(chosen, tables, content)
     division = dict(config.get("split", {}))
     if not division:
-        return None, data, tables, model
+        return None, data, tables, model, run
     protocol, seed, options = checked_division(division, path)
     try:
         made = make_split(data, protocol, seed, options)
     except UsageError as error:
         raise UsageError(f"{path}: section [split]: {error}") from error
-    return made, made.train, tables, model
+    return made, made.train, tables, model, run
 
 
 def _tables(told: Mapping[str, Any]) -> arg.TableOptions:

@@ -75,6 +75,7 @@ class SearchOptions:
 
 
 @arg.with_table_options
+@arg.with_run_choices
 @with_division_options
 @with_options(SearchOptions, "tried")
 def tune(
@@ -100,6 +101,7 @@ def tune(
     tried: SearchOptions,
     division: DivisionOptions,
     tables: arg.TableOptions,
+    choices: arg.RunChoices,
 ) -> None:
     """Choose the parameters of a model on validation.
 
@@ -118,17 +120,19 @@ def tune(
     from ..experiments.result_lines import claimed
     from ..experiments.search import Search
     from ..experiments.trials import best_trial
+    from ..train.options import RunOptions
 
+    run = RunOptions(**choices.given)  # complain before anything is read
     if tried.method == "grid":
         refuse_given(context, ["prune"], "means nothing with --method grid, which tries every combination")
     space, fixed = tried.space(model)
     numbers = arg.whole_numbers(seeds, "--seeds")
     proposer, total = tried.proposer(space, numbers[0])
     made = divisions(context, data, tables, division, content)
-    sections = _sections(data, tables, division, content, numbers[0])
+    sections = _sections(data, tables, division, content, numbers[0]) | ({"run": choices.given} if choices.given else {})
     fold = made.options.fold
     search = Search(
-        model, lambda seed: made.divide(seed, fold), numbers, fixed, made.content, at, tables=arg.tables_read(data, made.data)
+        model, lambda seed: made.divide(seed, fold), numbers, fixed, made.content, at, run, arg.tables_read(data, made.data)
     )
     found: list[dict[str, Any]] = []
     with claimed(out, ".search") as ours:

@@ -51,6 +51,7 @@ def update(
         ),
     ] = None,
     threads: Annotated[int | None, typer.Option("--threads", help="Threads for matrix products.", min=1)] = None,
+    device: arg.DeviceOption = "auto",
     track: arg.TrackOption = None,
     track_to: arg.TrackToOption = None,
     as_json: JsonFlag = False,
@@ -83,7 +84,7 @@ def update(
         done = update_run(
             run, events, items=items, users=users, forget=partial(_named_users, forget) if forget else None,
             out=out, overwrite=overwrite, epochs=epochs, learning_rate=learning_rate, hold_out=hold_out,
-            columns=new_columns(form), weight=form.weight, options=RunOptions(threads=threads),
+            columns=new_columns(form), weight=form.weight, options=RunOptions(threads=threads, device=device),
             follow=lambda staged: arg.trackers(track, track_to, staged, target.resolve().name),
             say=note, compared=lambda figures: _print_comparison(figures, as_json=as_json),
         )  # fmt: skip
@@ -100,7 +101,7 @@ def _refuse_lone(
 ) -> None:
     """Refuse options without the table that they are about."""
     if events is None and items is None and forget:
-        alone_useless = ["users", "item_column", "separator", "encoding", "comment", "threads", "track", "track_to"]
+        alone_useless = ["users", "item_column", "separator", "encoding", "comment", "threads", "device", "track", "track_to"]
         refuse_given(context, alone_useless, "means nothing with --forget alone")
     if events is None and (items is not None or forget):
         of_events = ["column_names", "rating", "threshold", "event", "likes", "weight", "epochs", "learning_rate"]

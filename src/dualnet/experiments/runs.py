@@ -85,7 +85,16 @@ class Bench:
                         split = self.divide(seed, fold)
                         fingerprint = split.fingerprint()
                     model = build(seed)
-                    told = (self.content, self.protocol, fold, seed, fingerprint, list(self.at), *filter(None, [self.tables]))
+                    changed = self.run.changed_choices
+                    told = (
+                        self.content,
+                        self.protocol,
+                        fold,
+                        seed,
+                        fingerprint,
+                        list(self.at),
+                        *filter(None, [self.tables, changed]),
+                    )
                     key = _key(name, repr(model), *told)
                     if key in finished:
                         yield from finished[key]

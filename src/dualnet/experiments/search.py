@@ -18,10 +18,10 @@ from ..data.tasks import Split, Validation
 from ..errors import CapabilityError, DataError, TrainingError, UsageError, optional_package
 from ..evaluation import evaluate
 from ..models.base import Recommender
-from ..models.choosing import CUTS, auto_cut
+from ..models.choosing import auto_cut
 from ..rng import derive_seed
 from ..train.best_figure import last_best
-from ..train.options import RunOptions
+from ..train.options import CUTS, RunOptions
 from .spaces import Between, OneOf, Space, combinations
 from .trials import append_trial, best_trial, params_key, read_trials, serving_most
 
@@ -104,6 +104,7 @@ class Search:
             "seeds": list(self.seeds),
             "validation": [part.fingerprint() for part in parts.values()],
             **({"tables": self.tables} if self.tables else {}),
+            **({"run": self.run.changed_choices} if self.run.changed_choices else {}),
         }
 
     def trials(

@@ -235,7 +235,7 @@ def _rebuild(
     check_finite(tensors)
     check_written(tensors, state.get("arrays"))
     kind = class_of(manifest["model"])
-    parameters = kind.translated(manifest["parameters"])
+    parameters = kind.own(manifest["parameters"])
     kind.check_names(parameters)
     model = kind(**{name: _read_parameter(value) for name, value in parameters.items()})
     model.users_, model.items_, catalogue = (IdMap(ids[name]) for name in ("users", "items", "catalogue"))

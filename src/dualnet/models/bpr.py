@@ -30,6 +30,7 @@ from .saved_arrays import saved_array
 # 1,024 negatives 0.464 after 1 step, 0.466 after 6, 0.463 after 12, 0.462 after 24; with 256 negatives 0.462 after 6
 FOLD_SAMPLE = 1024
 FOLD_STEPS = 6
+PATIENCE, VALIDATE_EVERY, VALIDATION_USERS = 2, 10, 1000  # of `RunOptions`, by default
 
 
 class BPR(Recommender):
@@ -54,12 +55,6 @@ class BPR(Recommender):
         Positive pairs a step.
     epochs : int
         Visits to every positive pair; validation may choose fewer.
-    validate_every : int
-        Epochs between two looks at the validation tasks.
-    patience : int
-        Looks without a better figure after which training stops.
-    validation_users : int
-        Users ranked at each look.
     random_state : int, RandomState, Generator or None
         Seed of the first factors, the order of the pairs and the negatives.
 
@@ -73,6 +68,7 @@ class BPR(Recommender):
     """
 
     name: ClassVar[str] = "bpr"
+    moved: ClassVar[tuple[str, ...]] = ("patience", "validate_every", "validation_users")
 
     def __init__(
         self,
@@ -83,9 +79,6 @@ class BPR(Recommender):
         negatives: int = 64,
         batch: int = 256,
         epochs: int = 100,
-        validate_every: int = 10,
-        patience: int = 2,
-        validation_users: int = 1000,
         random_state: RandomState = 0,
     ) -> None:
         self.factors = factors
@@ -94,9 +87,6 @@ class BPR(Recommender):
         self.negatives = negatives
         self.batch = batch
         self.epochs = epochs
-        self.validate_every = validate_every
-        self.patience = patience
-        self.validation_users = validation_users
         self.random_state = random_state
 
     @property
@@ -110,10 +100,11 @@ class BPR(Recommender):
 
     def _descend(self, known: Prepared, phase: Phase[int]) -> int:
         """Run the first epochs of the schedule; keep the factors that validation likes best or, without one, the last."""
-        last, run = self.epochs if phase.chosen is None else phase.chosen, phase.run
+        last = self.epochs if phase.chosen is None else phase.chosen
+        run, every, patience = phase.run, phase.run.validate_every or VALIDATE_EVERY, phase.run.patience or PATIENCE
         asked = None
         if phase.tasks:
-            asked = ValidationTasks(self, phase.tasks, users=self.validation_users, seed=self.seed_)
+            asked = ValidationTasks(self, phase.tasks, users=run.validation_users or VALIDATION_USERS, seed=self.seed_)
         matrix = known.data.interactions.pattern()
         n_items = matrix.shape[1]
         drawn = generator(self.seed_, "bpr-fold-in").permutation(n_items)[:FOLD_SAMPLE]
@@ -128,20 +119,20 @@ class BPR(Recommender):
             for epoch in range(1, last + 1):
                 started = time.perf_counter()
                 figures = {"epoch": float(epoch), "loss": steps.epoch(epoch - 1)}
-                if asked is not None and (epoch % self.validate_every == 0 or epoch == last):
+                if asked is not None and (epoch % every == 0 or epoch == last):
                     figures |= asked.figures()
-                    if at_least(figures["recall@auto"], best):  # of equal figures the one with more training
-                        best, kept, self.epochs_ = max(figures["recall@auto"], best), steps.items.copy(), epoch
+                    if at_least(figures[run.monitor], best):  # of equal figures the one with more training
+                        best, kept, self.epochs_ = max(figures[run.monitor], best), steps.items.copy(), epoch
                 log.write(figures, time.perf_counter() - started)
                 if run.after_epoch is not None:
                     run.after_epoch(figures)
-                if asked is not None and epoch - self.epochs_ >= self.patience * self.validate_every and epoch < last:
+                if asked is not None and epoch - self.epochs_ >= patience * every and epoch < last:
                     break
         self.item_factors_ = steps.items if asked is None else kept
         return self.epochs_
 
     def _check(self) -> None:
-        for name in ("factors", "negatives", "batch", "epochs", "validate_every", "patience", "validation_users"):
+        for name in ("factors", "negatives", "batch", "epochs"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise UsageError(f"{name}={value!r} must be a whole number of at least 1")

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 CHOICES = {
     "activation": tuple(ACTIVATIONS),
     "reconstruct": ("clean", "noisy"),
-    "device": ("auto", "cpu", "cuda"),
 }
 
 VALIDATION_USERS = 2000  # of each task, ranked after a round
@@ -76,8 +75,6 @@ class CDL(Recommender):
         Items of a step.
     learning_rate : float
         Of Adam.
-    device : {"auto", "cpu", "cuda"}
-        Where the autoencoder trains; by default on the GPU where torch sees one.
     random_state : int, RandomState, Generator or None
         Seed of weights, order and noise; the same seed gives the same bits on one machine and thread count.
 
@@ -100,6 +97,7 @@ class CDL(Recommender):
 
     name: ClassVar[str] = "cdl"
     uses_content: ClassVar[bool] = True
+    moved: ClassVar[tuple[str, ...]] = ("device",)
 
     encoder_: ContentEncoder
     item_factors_: NDArray[np.float32]
@@ -124,7 +122,6 @@ class CDL(Recommender):
         epochs: int = 2,
         batch: int = 1024,
         learning_rate: float = 3e-3,
-        device: Literal["auto", "cpu", "cuda"] = "auto",
         random_state: RandomState = 0,
     ) -> None:
         self.levels = levels
@@ -142,7 +139,6 @@ class CDL(Recommender):
         self.epochs = epochs
         self.batch = batch
         self.learning_rate = learning_rate
-        self.device = device
         self.random_state = random_state
 
     @classmethod
@@ -190,7 +186,7 @@ class CDL(Recommender):
         with optional_package("torch", "train", "fitting CDL"):
             from .cdl_training import alternate
         rounds = self.alternations if phase.chosen is None else best_round(phase.chosen)
-        asked = ValidationTasks(self, phase.tasks, users=VALIDATION_USERS, seed=self.seed_)
+        asked = ValidationTasks(self, phase.tasks, users=phase.run.validation_users or VALIDATION_USERS, seed=self.seed_)
 
         def figures(items: NDArray[np.float32], encoder: ContentEncoder) -> dict[str, float]:
             self.item_factors_, self.encoder_ = items, encoder
@@ -224,7 +220,6 @@ class CDL(Recommender):
                 seed=self.seed_,
             ),
             self.epochs,
-            self.device,
         )
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from ..nn.sdae import Autoencoder
 from ..nn.spec import Activation
 from ..train.best_figure import at_least
 from ..train.denoising import DenoisingRows
-from ..train.device import Device, choose_device, threads
+from ..train.device import choose_device, threads
 from ..train.options import RunOptions
 from ..train.pretraining import PretrainingSettings, train_autoencoder
 from ..train.progress import EpochLog, EpochProgress
@@ -66,8 +66,6 @@ class AlternationSettings:
         Of the autoencoder; noise, batch, learning rate and seed count in the alternation too.
     epochs : int
         Passes over the items in a round.
-    device : {"auto", "cpu", "cuda"}
-        Where the autoencoder trains.
     """
 
     penalties: Penalties
@@ -76,7 +74,6 @@ class AlternationSettings:
     reconstruct: Literal["clean", "noisy"]
     pretraining: PretrainingSettings
     epochs: int
-    device: Device
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +89,7 @@ class Alternated:
     lines : list of dict
         The objective after each half-step: ``round``, ``step``, ``objective``.
     figures : list of float
-        ``recall@auto`` of each round; empty without validation.
+        The figure that decides (`RunOptions.monitor`), of each round; empty without validation.
     """
 
     items: Array
@@ -123,7 +120,7 @@ def alternate(
     rounds : int
         Alternations.
     validate : callable, optional
-        From item factors and encoder to figures; the round with the best ``recall@auto`` is kept, of equal ones the last.
+        From item factors and encoder to figures; the round with the best ``run.monitor`` is kept, of equal ones the last.
     run : RunOptions
         Threads, progress, and the log, which gets a line a round: its objective, its figures, its seconds.
     phase : str
@@ -139,14 +136,14 @@ def alternate(
         EpochLog(run.log_path, phase, [], run.trackers) as log,
         EpochProgress(run.progress, phase, rounds, 0) as progress,
     ):
-        state, found = _Alternation(settings, matrix, features), list[float]()
+        state, found = _Alternation(settings, matrix, features, choose_device(run.device)), list[float]()
         for number in range(1, rounds + 1):
             started = time.perf_counter()
             state.round(number)
             figures = {"epoch": float(number), "objective": float(state.lines[-1]["objective"])}
             if validate is not None:
                 figures |= validate(state.items, state.encoder)
-                found.append(figures["recall@auto"])
+                found.append(figures[run.monitor])
             if validate is None or at_least(found[-1], max(found)):
                 kept = state.items, state.encoder
             log.write(figures, time.perf_counter() - started)
@@ -161,12 +158,14 @@ class _Alternation:
     ----------
     settings, matrix, features
         As in `alternate`.
+    device : torch.device
+        Where the autoencoder trains.
     """
 
-    def __init__(self, settings: AlternationSettings, matrix: csr_array, features: Matrix) -> None:
+    def __init__(self, settings: AlternationSettings, matrix: csr_array, features: Matrix, device: torch.device) -> None:
         self.settings, self.penalties, self.matrix = settings, settings.penalties, matrix
         self.transposed = csr_array(matrix.T)
-        self.device = choose_device(settings.device)
+        self.device = device
         training = settings.pretraining
         # equation 5 has squares for every kind of content
         self.network, _ = train_autoencoder(

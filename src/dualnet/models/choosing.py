@@ -17,11 +17,8 @@ from ..evaluation import quick_recall
 from ..retrieval.topk import EXCLUDED, best_of, block_rows, chance_above, inner_products
 from ..retrieval.vectors import Vectors
 from ..rng import generator
-from ..train.options import RunOptions
+from ..train.options import CUTS, FIGURES, RunOptions
 from .base import Prepared, Recommender
-
-CUTS = (50, 100, 200)
-FIGURES = ("recall@auto", *(f"recall@{cut}" for cut in CUTS))
 
 Model = TypeVar("Model", bound=Recommender)
 Choice = TypeVar("Choice")

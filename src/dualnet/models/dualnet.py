@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import CapabilityError, optional_package
 from ..nn.losses import LossName
 from ..nn.spec import Activation
 from ..rng import RandomState
-from ..train.options import RunOptions
+from ..train.options import CHOICES, RunOptions
 from .base import Prepared
 from .choosing import Phase
 from .dualnet_parameters import check_parameters
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 UPDATE_RATE = 0.3  # peak rate of an update, as a share of the fit's; measured in docs/measurements/updates.md
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class DualNet(LevelModel):
     """An item network and a user network that are trained together (section 3 of the paper).
 
@@ -130,20 +132,8 @@ class DualNet(LevelModel):
         Learning rate over the epochs.
     epochs : int
         Length of training; each epoch visits every user-item pair once.
-    patience : int
-        Validations without improvement before stopping early.
-    validate_every : int
-        Epochs between validations.
-    monitor : str
-        Validation figure that decides, as mean over the tasks: ``"recall@50"``, ``"recall@100"``, ``"recall@200"`` or
-        ``"recall@auto"``, which is recall@100, or at a tenth of the candidates where those are fewer than 1,000: in a
-        small catalogue nearly everything is among the first hundred, and the figure would choose nothing.
-    validation_users : int
-        At most this many users (drawn once) of each validation task are ranked after an epoch.
     user_batch, item_batch : int, optional
         Users and items of a dual mini-batch; by default square blocks, about 25 an epoch (`train.batches.choose_blocks`).
-    device : {"auto", "cpu", "cuda"}
-        Where to train; by default on the GPU where torch sees one.
     random_state : int, RandomState, Generator or None
         Seed of weights, order and noise; the same seed gives the same bits on one machine and thread count.
 
@@ -167,117 +157,57 @@ class DualNet(LevelModel):
     former: ClassVar[tuple[Former, ...]] = tuple(
         Former("loss", zeros, {"loss": "squares", "zeros": zeros}) for zeros in ("auto", "exact", "dense", "estimated")
     )
+    moved: ClassVar[tuple[str, ...]] = CHOICES
 
-    training_: TrainingState
+    training_: TrainingState = field(init=False)
 
-    def __init__(
-        self,
-        *,
-        levels: Sequence[int] = (450, 200, 50),
-        design: Literal["branching", "multi-level", "basic"] = "branching",
-        user_input: Literal["shared", "reference"] = "shared",
-        item_residual: bool = True,
-        residual_dropout: float = 0.3,
-        column_dropout: float = 0.8,
-        factors: int = 300,
-        factor_zero_weight: float | None = None,
-        regularization: float | None = None,
-        relation: float | None = None,
-        prior: float | None = None,
-        content_scale: float | None = None,
-        network_weight: float | None = None,
-        content_weight: float | None = None,
-        new_scale: float | None = None,
-        unliked_scale: float | None = None,
-        trials: int | None = None,
-        mask: Literal["none", "fold", "leave-one-out"] = "none",
-        fold: float = 0.3,
-        noise: float = 0.5,
-        history_noise: float = 0.5,
-        dropout: float = 0.1,
-        activation: Activation = "tanh",
-        norm: Literal["batch", "layer", "none"] = "batch",
-        top_branch: bool = False,
-        output_scale: float = 0.1,
-        first_length: float | None = None,
-        zero_weight: float = 0.01,
-        zero_popularity: float = 0.0,
-        dislike_weight: float = 0.0,
-        loss: LossName = "squares",
-        zeros: Literal["auto", "exact", "dense", "estimated"] = "auto",
-        skip_empty: float = 0.0,
-        init: Literal["spectral", "random"] = "spectral",
-        stages: Sequence[Literal["pretrain", "refine", "optimise"]] = ("optimise",),
-        pretrain_epochs: int = 5,
-        refine_epochs: int = 5,
-        optimizer: Literal["adam", "sgd"] = "adam",
-        learning_rate: float = 1e-2,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        clip: float | None = None,
-        schedule: Literal["one-cycle", "constant", "cosine", "linear"] = "one-cycle",
-        epochs: int = 10,
-        patience: int = 10,
-        validate_every: int = 1,
-        monitor: str = "recall@auto",
-        validation_users: int = 2000,
-        user_batch: int | None = None,
-        item_batch: int | None = None,
-        device: Literal["auto", "cpu", "cuda"] = "auto",
-        random_state: RandomState = 0,
-    ) -> None:
-        self.levels = levels
-        self.design = design
-        self.user_input = user_input
-        self.item_residual = item_residual
-        self.residual_dropout = residual_dropout
-        self.column_dropout = column_dropout
-        self.factors = factors
-        self.factor_zero_weight = factor_zero_weight
-        self.regularization = regularization
-        self.relation = relation
-        self.prior = prior
-        self.content_scale = content_scale
-        self.network_weight = network_weight
-        self.content_weight = content_weight
-        self.new_scale = new_scale
-        self.unliked_scale = unliked_scale
-        self.trials = trials
-        self.mask = mask
-        self.fold = fold
-        self.noise = noise
-        self.history_noise = history_noise
-        self.dropout = dropout
-        self.activation = activation
-        self.norm = norm
-        self.top_branch = top_branch
-        self.output_scale = output_scale
-        self.first_length = first_length
-        self.zero_weight = zero_weight
-        self.zero_popularity = zero_popularity
-        self.dislike_weight = dislike_weight
-        self.loss = loss
-        self.zeros = zeros
-        self.skip_empty = skip_empty
-        self.init = init
-        self.stages = stages
-        self.pretrain_epochs = pretrain_epochs
-        self.refine_epochs = refine_epochs
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.weight_decay = weight_decay
-        self.clip = clip
-        self.schedule = schedule
-        self.epochs = epochs
-        self.patience = patience
-        self.validate_every = validate_every
-        self.monitor = monitor
-        self.validation_users = validation_users
-        self.user_batch = user_batch
-        self.item_batch = item_batch
-        self.device = device
-        self.random_state = random_state
+    levels: Sequence[int] = (450, 200, 50)
+    design: Literal["branching", "multi-level", "basic"] = "branching"
+    user_input: Literal["shared", "reference"] = "shared"
+    item_residual: bool = True
+    residual_dropout: float = 0.3
+    column_dropout: float = 0.8
+    factors: int = 300
+    factor_zero_weight: float | None = None
+    regularization: float | None = None
+    relation: float | None = None
+    prior: float | None = None
+    content_scale: float | None = None
+    network_weight: float | None = None
+    content_weight: float | None = None
+    new_scale: float | None = None
+    unliked_scale: float | None = None
+    trials: int | None = None
+    mask: Literal["none", "fold", "leave-one-out"] = "none"
+    fold: float = 0.3
+    noise: float = 0.5
+    history_noise: float = 0.5
+    dropout: float = 0.1
+    activation: Activation = "tanh"
+    norm: Literal["batch", "layer", "none"] = "batch"
+    top_branch: bool = False
+    output_scale: float = 0.1
+    first_length: float | None = None
+    zero_weight: float = 0.01
+    zero_popularity: float = 0.0
+    dislike_weight: float = 0.0
+    loss: LossName = "squares"
+    zeros: Literal["auto", "exact", "dense", "estimated"] = "auto"
+    skip_empty: float = 0.0
+    init: Literal["spectral", "random"] = "spectral"
+    stages: Sequence[Literal["pretrain", "refine", "optimise"]] = ("optimise",)
+    pretrain_epochs: int = 5
+    refine_epochs: int = 5
+    optimizer: Literal["adam", "sgd"] = "adam"
+    learning_rate: float = 1e-2
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    clip: float | None = None
+    schedule: Literal["one-cycle", "constant", "cosine", "linear"] = "one-cycle"
+    epochs: int = 10
+    user_batch: int | None = None
+    item_batch: int | None = None
+    random_state: RandomState = 0
 
     @classmethod
     def paper(cls, **overrides: Any) -> DualNet:

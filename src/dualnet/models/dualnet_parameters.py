@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, get_args
 from ..errors import UsageError, nearest
 from ..nn.losses import LOSSES
 from ..nn.spec import ACTIVATIONS, Design, Norm
-from .choosing import FIGURES
 from .known_zeros import check_dislike_weight
 from .solved.parameters import check_solved
 
@@ -25,10 +24,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "loss": tuple(LOSSES),
     "zeros": ("auto", "exact", "dense", "estimated"),
     "init": ("spectral", "random"),
-    "device": ("auto", "cpu", "cuda"),
     "optimizer": ("adam", "sgd"),
     "schedule": ("one-cycle", "constant", "cosine", "linear"),
-    "monitor": FIGURES,
 }
 
 
@@ -86,7 +83,7 @@ def check_parameters(model: DualNet) -> None:
     for name in ("learning_rate", "output_scale"):
         if not getattr(model, name) > 0:
             raise UsageError(f"{name}={getattr(model, name)!r} must be above 0")
-    for name in ("epochs", "pretrain_epochs", "refine_epochs", "patience", "validate_every", "validation_users"):
+    for name in ("epochs", "pretrain_epochs", "refine_epochs"):
         if not isinstance(getattr(model, name), int) or getattr(model, name) < 1:
             raise UsageError(f"{name}={getattr(model, name)!r} must be a whole number of at least 1")
     if model.first_length is not None:

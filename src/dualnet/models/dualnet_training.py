@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .dualnet import DualNet
 
 FEWEST_TO_REFINE = 5  # users, and items; with 3 or fewer a quarter of the fits diverged
+PATIENCE, VALIDATE_EVERY, VALIDATION_USERS = 10, 1, 2000  # of `RunOptions`, by default
 PHASES = ("train", "choose", "final")  # one fit for all, or one to choose on and one for use
 
 
@@ -83,6 +84,7 @@ def descend(
     UsageError
         If a stage has nothing or too little to work on, or a checkpoint is of another run.
     """
+    run = run.with_defaults(patience=PATIENCE, validate_every=VALIDATE_EVERY, validation_users=VALIDATION_USERS)
     stages = plan_stages(
         model.stages,
         len(model.levels),
@@ -101,21 +103,21 @@ def descend(
     network: DualNetwork | None = None
     with threads(run.threads), _claimed(run, phase):
         for stage in stages:
-            where, identity = f"{phase}/{stage.name}", {**_identity(model, known.data, stop_after), "stage": stage.name}
+            where, identity = f"{phase}/{stage.name}", {**_identity(model, known.data, stop_after, run), "stage": stage.name}
             if stage.kind == "pretrain":
                 encoder = _pretrain(model, known, stage, run, where, identity)
                 continue
-            objective = _objective(model, known, stage)
+            objective = _objective(model, known, stage, run)
             last = stage is stages[-1]
             trainer = Trainer(
                 objective,
                 _batches(model, known, stage),
-                _settings(model, stage, stop_after if last else None),
+                _settings(model, stage, stop_after if last else None, run),
                 n_pairs=known.data.interactions.n_pairs,
                 zero_error=objective.zero_error,
-                validate=_validator(model, tasks, objective.network) if tasks and last else None,
+                validate=_validator(model, tasks, objective.network, run) if tasks and last else None,
                 identity=identity,
-                translated=model.translated,
+                translated=model.completed,
                 run=run if last else replace(run, after_epoch=None),
                 phase=where,
                 start=partial(_start, model, objective, network, encoder),
@@ -162,12 +164,12 @@ def descend_further(
     """
     stage = Stage("optimise", phase, len(model.levels), epochs, derive_seed(model.seed_, phase))
     with threads(run.threads):
-        objective = _objective(model, known, stage)
+        objective = _objective(model, known, stage, run)
         restore_network(objective.inputs, tensors)
         if epochs == 0:
             return TrainingState(done=True), DualRuntime(*export_network(objective.network))
         start_new_rows(objective.inputs, n_old)
-        settings = replace(_settings(model, stage, None), learning_rate=learning_rate, schedule="warm-up")
+        settings = replace(_settings(model, stage, None, run), learning_rate=learning_rate, schedule="warm-up")
         trainer = Trainer(
             objective,
             _batches(model, known, stage),
@@ -200,16 +202,16 @@ def _pretrain(
     settings = PretrainingSettings(noise=model.noise, epochs=stage.epochs, joint_epochs=stage.epochs, seed=stage.seed)
     return pretrained_encoder(
         known.features, model.levels, model.activation, settings, run=run, phase=where,
-        identity=identity, translated=model.translated, device=choose_device(model.device),
+        identity=identity, translated=model.completed, device=choose_device(run.device),
     )  # fmt: skip
 
 
-def _objective(model: DualNet, known: Prepared, stage: Stage) -> DualObjective:
+def _objective(model: DualNet, known: Prepared, stage: Stage, run: RunOptions) -> DualObjective:
     """Return the networks of a stage with their loss."""
     matrix = known.data.interactions.matrix
     weights = torch.Generator().manual_seed(derive_seed(model.seed_, "weights"))
     return DualObjective(
-        DualNetwork(_shape(model, known, stage.depth), weights).to(choose_device(model.device)),
+        DualNetwork(_shape(model, known, stage.depth), weights).to(choose_device(run.device)),
         matrix,
         known.features,
         known.user_features,
@@ -246,7 +248,7 @@ def _batches(model: DualNet, known: Prepared, stage: Stage) -> DualBatches:
     return DualBatches(matrix, user_batch=user_batch, item_batch=item_batch, seed=stage.seed, skip_empty=model.skip_empty)
 
 
-def _settings(model: DualNet, stage: Stage, stop_after: int | None) -> TrainerSettings:
+def _settings(model: DualNet, stage: Stage, stop_after: int | None, run: RunOptions) -> TrainerSettings:
     return TrainerSettings(
         optimizer=model.optimizer,
         learning_rate=model.learning_rate,
@@ -255,9 +257,9 @@ def _settings(model: DualNet, stage: Stage, stop_after: int | None) -> TrainerSe
         schedule=model.schedule,
         epochs=stage.epochs,
         stop_after=stop_after,
-        patience=model.patience,
-        monitor=model.monitor,
-        validate_every=model.validate_every,
+        patience=run.patience or PATIENCE,
+        monitor=run.monitor,
+        validate_every=run.validate_every or VALIDATE_EVERY,
         clip=model.clip,
     )
 
@@ -275,9 +277,11 @@ def _start(model: DualNet, objective: DualObjective, before: DualNetwork | None,
         scale_first_layers(objective.network, model.first_length)
 
 
-def _validator(model: DualNet, tasks: Sequence[RankingTask], network: DualNetwork) -> Callable[[], dict[str, float]]:
+def _validator(
+    model: DualNet, tasks: Sequence[RankingTask], network: DualNetwork, run: RunOptions
+) -> Callable[[], dict[str, float]]:
     """Return a function that ranks validation users with the weights of the moment; they are calibrated before each call."""
-    asked = ValidationTasks(model, tasks, users=model.validation_users, seed=model.seed_)
+    asked = ValidationTasks(model, tasks, users=run.validation_users or VALIDATION_USERS, seed=model.seed_)
     return lambda: asked.figures(partial(_encode, DualRuntime(*export_network(network))))
 
 
@@ -286,9 +290,9 @@ def _encode(runtime: DualRuntime, task: RankingTask, space: ItemSpace, columns: 
     return runtime.user_vectors(task.history, table, columns), runtime.item_vectors(space.features, space.known)
 
 
-def _identity(model: DualNet, data: Dataset, stop_after: int | None) -> dict[str, Any]:
+def _identity(model: DualNet, data: Dataset, stop_after: int | None, run: RunOptions) -> dict[str, Any]:
     parameters = {name: list(v) if isinstance(v, tuple) else v for name, v in model.written_params().items()}
-    return {**parameters, "data": data.fingerprint(), "stop_after": stop_after}
+    return {**parameters, **run.choices, "data": data.fingerprint(), "stop_after": stop_after}
 
 
 @contextmanager

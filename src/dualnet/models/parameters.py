@@ -55,8 +55,15 @@ class Parameters:
     """Parameters that may be infinity."""
     former: ClassVar[tuple[Former, ...]] = ()
     """Values of older versions."""
+    moved: ClassVar[tuple[str, ...]] = ()
+    """Parameters of older versions that are options of a run now (`RunOptions`)."""
 
     drawn_seed_: int
+
+    def __new__(cls, *args: Any, **parameters: Any) -> Self:
+        """Refuse parameters of older versions, which Python would call unexpected, with what to write now."""
+        cls._refuse_moved(parameters)
+        return super().__new__(cls)
 
     @classmethod
     def parameter_names(cls) -> list[str]:
@@ -95,6 +102,7 @@ class Parameters:
         ...     print("factors" in str(error))
         True
         """
+        cls._refuse_moved(names, place)
         known = cls.parameter_names()
         for name in names:
             if name not in known:
@@ -137,6 +145,8 @@ class Parameters:
     def translated(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
         """Return parameters that were saved by this or an older version, as this version has them.
 
+        Those that are options of a run now stay; `own` leaves them out.
+
         Examples
         --------
         >>> import dualnet
@@ -148,6 +158,33 @@ class Parameters:
             del found[old.name]
             found |= old.now
         return found
+
+    @classmethod
+    def completed(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """Return saved parameters, translated, with the default of each that did not exist when they were saved."""
+        written = {name: one.default for name, one in inspect.signature(cls.__init__).parameters.items()}
+        defaults = {name: written[name] for name in cls.parameter_names()}
+        listed = {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
+        return listed | cls.translated(saved)
+
+    @classmethod
+    def own(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters among those that a model folder of this or an older version has, translated."""
+        return {name: value for name, value in cls.translated(saved).items() if name not in cls.moved}
+
+    @classmethod
+    def _refuse_moved(cls, names: Iterable[str], place: str = "") -> None:
+        for name in names:
+            if name in cls.moved and name not in cls.parameter_names():
+                value = names[name] if isinstance(names, Mapping) else "..."
+                raise UsageError(
+                    f"{place}'{name}' is an option of the run now and no parameter of a model; "
+                    + (
+                        f"write --{name.replace('_', '-')} {value}, or {name} in the section [run] of a configuration"
+                        if place
+                        else f"write fit(..., run=RunOptions({name}={value!r}))"
+                    )
+                )
 
     @classmethod
     def _former_in(cls, parameters: Mapping[str, Any]) -> list[Former]:

@@ -1,24 +1,79 @@
-"""How a fit is run, apart from what is fitted: progress, logs, checkpoints, threads."""
+"""How a fit runs, apart from what is fitted: device, threads, looks at the validation, progress, logs, checkpoints."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any, Literal, Self
 
-from ..errors import UsageError, shown
-from ..typed_values import IN_PYTHON, check_type, path_of, plain
+from ..errors import UsageError, nearest, shown
+from ..typed_values import IN_PYTHON, Form, check_type, path_of, plain
 from . import forks  # noqa: F401  # it has to be there when a process forks
 from .tracking.tracker import Tracker
+
+CUTS = (50, 100, 200)
+FIGURES = ("recall@auto", *(f"recall@{cut}" for cut in CUTS))
+CHOICES = ("device", "monitor", "patience", "validate_every", "validation_users")
+"""Options that bear on what comes out; models had them as parameters once."""
+
+TYPES: dict[str, Any] = {
+    "device": str, "monitor": str, "patience": int | None, "validate_every": int | None, "validation_users": int | None,
+    "progress": bool | None, "resume": bool, "threads": int | None, "checkpoint_every": int,
+}  # fmt: skip
+KNOWN = {"device": ("auto", "cpu", "cuda"), "monitor": FIGURES}
+
+
+def check_values(values: Mapping[str, Any], place: str, form: Form) -> dict[str, Any]:
+    """Return options of a run as plain values.
+
+    Parameters
+    ----------
+    values : mapping
+        Some of the options in `TYPES`, by name.
+    place : str
+        Where they came from, such as ``"dualnet.toml: [run] "``, for the text.
+    form : Form
+        How the text puts a name and its value.
+
+    Raises
+    ------
+    UsageError
+        For a value of another type, one that is not known, or a count below 1.
+    """
+    found: dict[str, Any] = {}
+    for name, given in values.items():
+        value = found[name] = check_type(plain(given), TYPES[name], f"{place}{name}", form)
+        if name in KNOWN and value not in KNOWN[name]:
+            raise UsageError(f"{place}{name}{form.equals}{value!r} is not known.{nearest(value, KNOWN[name])}")
+        if isinstance(value, int) and not isinstance(value, bool) and value < 1:
+            raise UsageError(f"{place}{name}{form.equals}{value} {form.verb} be at least 1")
+    return found
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Run-time options of a fit; none of them changes the result of a fit that comes to its end.
+    """How a fit runs: where, how often it looks at the validation and when it stops there, and what it leaves behind.
+
+    Without a validation none of them changes the result of a fit that comes to its end, but for the last bits that another
+    device or another number of threads makes.
 
     Parameters
     ----------
+    device : {"auto", "cpu", "cuda"}
+        Where networks train; by default on the GPU where torch sees one.
+    monitor : str
+        Validation figure that decides, as mean over the tasks: ``"recall@50"``, ``"recall@100"``, ``"recall@200"`` or
+        ``"recall@auto"``, which is recall@100, or at a tenth of the candidates where those are fewer than 1,000: in a
+        small catalogue nearly everything is among the first hundred, and the figure would choose nothing.
+    patience : int, optional
+        Validations without improvement before training stops early; by default as the model has it (DualNet 10, BPR 2).
+    validate_every : int, optional
+        Epochs between validations; by default as the model has it (DualNet 1, BPR 10).
+    validation_users : int, optional
+        At most this many users (drawn once) of each validation task are ranked at a validation; by default as the model has it (DualNet and
+        CDL 2,000, BPR 1,000).
     progress : bool, optional
         Show a progress bar on standard error. By default only when standard error is a terminal; elsewhere a long training
         writes a line every half minute.
@@ -52,6 +107,11 @@ class RunOptions:
     >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world(), run=run)
     """
 
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    monitor: str = "recall@auto"
+    patience: int | None = None
+    validate_every: int | None = None
+    validation_users: int | None = None
     progress: bool | None = None
     log: str | os.PathLike[str] | None = None
     checkpoint: str | os.PathLike[str] | None = None
@@ -69,18 +129,34 @@ class RunOptions:
             raise UsageError(f"log={str(self.log)!r} is a folder; name a file in it, such as log.jsonl")
         if self.checkpoint_path is not None and self.checkpoint_path.exists() and not self.checkpoint_path.is_dir():
             raise UsageError(f"checkpoint={str(self.checkpoint)!r} is a file; name a folder")
-        hints = {"progress": bool | None, "resume": bool, "threads": int | None, "checkpoint_every": int}
-        for name, hint in hints.items():
-            object.__setattr__(self, name, check_type(plain(getattr(self, name)), hint, name, IN_PYTHON))
-        for name in ("threads", "checkpoint_every"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name}={value} must be at least 1")
+        self._check_values()
         if not isinstance(self.trackers, list | tuple):
             raise UsageError(f"trackers must be a tuple of trackers, got {shown(self.trackers)}; write trackers=(one,)")
         object.__setattr__(self, "trackers", tuple(self.trackers))
         if self.after_epoch is not None and not callable(self.after_epoch):
             raise UsageError(f"after_epoch must be a function of the figures of an epoch, got {shown(self.after_epoch)}")
+
+    def _check_values(self) -> None:
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, value in check_values({name: given[name] for name in TYPES}, "", IN_PYTHON).items():
+            object.__setattr__(self, name, value)
+
+    def with_defaults(self, *, patience: int, validate_every: int, validation_users: int) -> Self:
+        """Return these options with a model's own values where none were given."""
+        own = {"patience": patience, "validate_every": validate_every, "validation_users": validation_users}
+        return replace(self, **{name: value for name, value in own.items() if getattr(self, name) is None})
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """The options that bear on what comes out (`CHOICES`), by name."""
+        return {name: getattr(self, name) for name in CHOICES}
+
+    @property
+    def changed_choices(self) -> dict[str, Any]:
+        """Those of `choices` that are not at their defaults."""
+        return {
+            field.name: value for field in fields(self) if (value := self.choices.get(field.name)) not in (None, field.default)
+        }
 
     @property
     def log_path(self) -> Path | None:

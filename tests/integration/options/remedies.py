@@ -75,7 +75,7 @@ OF_RUNS = [
     (f"{NET} --set levels=[] --set factors=0", r"factors, such as (\d+)", f"{NET} --set levels=[] --set factors=2"),
     (f"{NET} --set levels=[0]", r"give positive widths", f"{NET} --set levels=[4] --set factors=0"),
     (f"{NET} --set levels=64", r"should be a list, such as \[", f"{NET} --set levels=[64] --set factors=0"),
-    (f"{NET} --set levels=[4] --set factors=0 --set device=cuda", r"use (--set device=auto)", f"{NET} --set levels=[4] --set factors=0 {{0}}"),
+    (f"{NET} --set levels=[4] --set factors=0 --device cuda", r"use (--device auto)", f"{NET} --set levels=[4] --set factors=0 {{0}}"),
     (f"{NET} --set levels=[4] --set factors=0 --set user_batch=999", r"choose 1 to (\d+)", f"{NET} --set levels=[4] --set factors=0 --set user_batch={{0}}"),
     (f"{NET} --set levels=[4] --set 'stages=[\"pretrain\",\"optimise\"]' --set init=spectral --items i.csv --text title", r"take (--set init=random)", f"{NET} --set levels=[4] --set factors=0 --set 'stages=[\"pretrain\",\"optimise\"]' {{0}} --items i.csv --text title"),
     (f"{FIT} {SMALL} --seed 1", r"is (--set random_state=1)", f"{FIT} {SMALL} {{0}}"),

@@ -172,7 +172,7 @@ def test_folded_in_users_rank_like_trained_ones():
 def test_validation_chooses_the_epochs_and_the_log_tells_them(tmp_path):
     split = splits.four_quadrants(WORLD, seed=1)
     log = tmp_path / "log.jsonl"
-    model = BPR(**SMALL, validate_every=5).fit(split.train, split.validation, run=RunOptions(log=log))
+    model = BPR(**SMALL).fit(split.train, split.validation, run=RunOptions(log=log, validate_every=5))
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     looks = {line["epoch"]: line["recall@auto"] for line in lines if "recall@auto" in line}
     assert set(looks) <= {5.0, 10.0, 15.0, 20.0, 25.0, 30.0}
@@ -190,7 +190,7 @@ def test_who_watches_a_fit_sees_every_epoch_and_may_end_it():
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        BPR(**SMALL, validate_every=3).fit(split.train, split.validation, run=RunOptions(after_epoch=watch))
+        BPR(**SMALL).fit(split.train, split.validation, run=RunOptions(after_epoch=watch, validate_every=3))
     assert [entry["epoch"] for entry in seen] == [1, 2, 3, 4, 5, 6]
     assert [entry["epoch"] for entry in seen if "recall@auto" in entry] == [3, 6]
 
@@ -198,7 +198,7 @@ def test_who_watches_a_fit_sees_every_epoch_and_may_end_it():
 def test_a_validation_on_the_same_pairs_needs_no_second_fit(tmp_path):
     split = splits.citeulike2(WORLD, seed=0)
     log = tmp_path / "log.jsonl"
-    model = BPR(**SMALL, validate_every=5, patience=1).fit(split.train, split.validation, run=RunOptions(log=log))
+    model = BPR(**SMALL).fit(split.train, split.validation, run=RunOptions(log=log, validate_every=5, patience=1))
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert {line["phase"] for line in lines} == {"train"}
     stopped = BPR(**SMALL)

@@ -46,7 +46,7 @@ def test_half_step_with_a_prior_is_the_textbook_formula(seed, rows, columns, wid
 
 def alternation(model):
     known = model._prepare(WORLD)
-    return _Alternation(model._settings(), known.data.interactions.matrix, known.content("cdl"))
+    return _Alternation(model._settings(), known.data.interactions.matrix, known.content("cdl"), torch.device("cpu"))
 
 
 def dense_objective(model, state, users, items):

@@ -6,9 +6,10 @@ import pytest
 from dualnet import RunOptions, Validation, splits
 from dualnet.data.synthetic import blocks_world
 from dualnet.evaluation import evaluate
-from dualnet.models.choosing import CUTS, ValidationTasks, auto_cut, choose_then_refit, sample_users
+from dualnet.models.choosing import ValidationTasks, auto_cut, choose_then_refit, sample_users
 from dualnet.models.popularity import Popularity
 from dualnet.models.wmf import WMF
+from dualnet.train.options import FIGURES
 
 WORLD = blocks_world()
 RUN = RunOptions()
@@ -57,7 +58,7 @@ def test_figures_are_those_of_evaluate():
     model = WMF(factors=6).fit(QUADRANTS.validation.train)
     tasks = [task for task in QUADRANTS.validation.tasks if task.name.endswith("-known")]
     figures = ValidationTasks(model, tasks, users=10_000, seed=0).figures()
-    for name in ("recall@auto", *(f"recall@{cut}" for cut in CUTS)):
+    for name in FIGURES:
         means = []
         for task in tasks:
             cut = auto_cut(task) if name == "recall@auto" else int(name.removeprefix("recall@"))

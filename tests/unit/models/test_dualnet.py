@@ -65,8 +65,8 @@ def test_runtime_equals_torch(design, norm, user_input, activation):
 
 def test_a_new_item_reaches_someone_with_only_a_new_item():
     split = splits.four_quadrants(WORLD, seed=1)
-    model = DualNet(factors=0, levels=(16, 8), epochs=60, patience=60, user_batch=20, noise=0.1, history_noise=0.3)
-    model.fit(split.train, split.validation)
+    model = DualNet(factors=0, levels=(16, 8), epochs=60, user_batch=20, noise=0.1, history_noise=0.3)
+    model.fit(split.train, split.validation, run=RunOptions(patience=60))
     model.add_items(fresh("n1")).add_items(fresh("n2", 1))
     found = model.recommend(history=["n1"], k=10)
     assert "n2" in found.ids
@@ -145,7 +145,8 @@ def test_dense_and_exact_loss_train_alike():
 
 def test_validation_chooses_the_epochs_of_the_refit():
     split = splits.out_matrix(WORLD, cold=0.2)
-    model = DualNet(levels=(16, 8), epochs=12, user_batch=20, patience=3).fit(split.train, split.validation)
+    model = DualNet(levels=(16, 8), epochs=12, user_batch=20)
+    model.fit(split.train, split.validation, run=RunOptions(patience=3))
     assert model.training_.epoch == model.choice_.training.best_epoch
     inside = splits.citeulike2(WORLD)
     model = DualNet(levels=(16, 8), epochs=6, user_batch=20).fit(inside.train, inside.validation)

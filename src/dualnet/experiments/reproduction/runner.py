@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -181,7 +181,7 @@ def run_cell(study: str, row: Row, cell: Cell, results: Results, loader: Loader,
     with TemporaryDirectory() as scratch:
         log = Path(scratch) / "log.jsonl"
         try:
-            fitted = fit_model(model, cell.model, divisions[0], RunOptions(progress=run.progress, log=log, threads=run.threads))
+            fitted = fit_model(model, cell.model, divisions[0], replace(run, log=log))
         except TrainingError as error:
             fitted = Fitted(model, cell.model, time.perf_counter() - started, f"training failed: {error}")
         history = read_history(log)
