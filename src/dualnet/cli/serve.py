@@ -47,6 +47,9 @@ def serve(
     most_bytes: Annotated[
         int, typer.Option("--most-bytes", help="Bytes of content and ids that each key may add.", min=0)
     ] = 256 * 2**20,
+    model_process: Annotated[
+        bool, typer.Option("--model-process", help="Hold the model in a process of its own, beside the one that speaks HTTP.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No access log.")] = False,
     make_key: Annotated[
         str | None,
@@ -107,11 +110,14 @@ def serve(
             f"{host} can be reached from other machines, and there are no keys: make one with dualnet serve --make-key NAME,"
             f" put its line in a file, and set {KEYS_FILE} to that file; or say --insecure"
         )
+    if model_process and os.name != "posix":
+        raise UsageError("--model-process needs a system that can hand sockets on, which Windows cannot; leave it out")
     listener = bind(host, port)  # before the model: a port that is taken should not cost the loading
     try:
         folder = model_folder(run)
         note(f"loading {folder}")
-        service = _open(folder, state, ServiceSettings(allowance=Allowance(most_items, most_events, most_bytes)))
+        settings = ServiceSettings(allowance=Allowance(most_items, most_events, most_bytes))
+        service = _open(folder, state, settings, model_process)
         for told in service.notes():
             note(told)
         guards = Guards(
@@ -137,9 +143,9 @@ def serve(
     note("stopped")
 
 
-def _open(folder: Path, state: Path | None, settings: ServiceSettings) -> AnyService:
-    """Load the model in a process of its own; where sockets cannot be handed on (Windows), in this one."""
-    if os.name == "posix":
+def _open(folder: Path, state: Path | None, settings: ServiceSettings, model_process: bool) -> AnyService:
+    """Load the model, in a process of its own or in this one."""
+    if model_process:
         from ..serve.model_process.remote import RemoteService
 
         return RemoteService.open(folder, state=state, settings=settings)
