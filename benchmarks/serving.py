@@ -63,6 +63,7 @@ def _throughput(folder: Path) -> list[dict[str, Any]]:
     shutil.copytree(folder / "a", folder / "run" / "model")
     echoes: dict[str, list[dict[str, Any]]] = {"echo, h11 and asyncio": [], "echo, httptools and uvloop": []}
     ours: list[dict[str, Any]] = []
+    apart: list[dict[str, Any]] = []
     for _ in range(ROUNDS):
         for (_, runs), option in zip(echoes.items(), ([], ["fast"]), strict=True):
             with ready_process([sys.executable, "-m", "benchmarks.echo", "8191", *option], 8191, "/openapi.json"):
@@ -71,9 +72,12 @@ def _throughput(folder: Path) -> list[dict[str, Any]]:
         with _server(folder):
             _load(8192, folder, seconds=2)
             ours.append(_load(8192, folder, seconds=SECONDS))
+        with _server(folder, "--model-process"):
+            _load(8192, folder, seconds=2)
+            apart.append(_load(8192, folder, seconds=SECONDS))
     usual = statistics.median(run["per_second"] for run in ours)
     what = f"{CONNECTIONS} connections"
-    rows = [{"what": what, "by": "dualnet", **_median(ours)}]
+    rows = [{"what": what, "by": "dualnet", **_median(ours)}, {"what": what, "by": "dualnet --model-process", **_median(apart)}]
     for name, echo in echoes.items():
         rate = [a["per_second"] / b["per_second"] for a, b in zip(ours, echo, strict=True)]
         late = [a["p99_ms"] / b["p99_ms"] for a, b in zip(ours, echo, strict=True)]
@@ -141,9 +145,9 @@ def _errors(run: dict[str, Any]) -> int:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _server(folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     command = [str(Path(sys.executable).with_name("dualnet")), "serve", str(folder / "run"), "--port", "8192"]
-    with ready_process([*command, "--state", str(folder / "state")], 8192, "/readyz") as server:
+    with ready_process([*command, "--state", str(folder / "state"), *options], 8192, "/readyz") as server:
         yield server
 
 

@@ -63,6 +63,7 @@ class Server:
             str(folder),
             "--state",
             str(state),
+            "--model-process",
             "--quiet",
             "--port",
             str(self.port),

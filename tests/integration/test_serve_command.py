@@ -14,6 +14,7 @@ from http.client import HTTPException
 from itertools import count
 from pathlib import Path
 from threading import Semaphore
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import numpy as np
@@ -108,10 +109,11 @@ def address(server):
     return json.loads(text)["address"]
 
 
-def test_it_serves_with_keys_and_ends_with_0_on_sigterm(model, tmp_path, capsys):
+@pytest.mark.parametrize("options", [[], ["--model-process"]], ids=["one", "two"])
+def test_it_serves_with_keys_and_ends_with_0_on_sigterm(model, tmp_path, capsys, options):
     made = json.loads(call(capsys, "--make-key", "shop", "--json")[1])
     (tmp_path / "keys").write_text(made["line"])
-    server = start(model, DUALNET_API_KEYS_FILE=str(tmp_path / "keys"))
+    server = start(model, *options, DUALNET_API_KEYS_FILE=str(tmp_path / "keys"))
     try:
         place = address(server)
         items = blocks_world().items.ids.keys
@@ -175,9 +177,27 @@ def test_no_item_that_was_acknowledged_is_lost_when_the_server_is_killed(model, 
     assert len(acknowledged) >= KILLS
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="counts processes in /proc")
+@pytest.mark.parametrize(("options", "others"), [([], 0), (["--model-process"], 1)], ids=["one", "two"])
+def test_the_model_has_a_process_of_its_own_only_where_that_is_asked(model, options, others):
+    server = start(model, *options)
+    try:
+        address(server)
+        assert len(Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()) == others
+    finally:
+        server.kill()
+        server.communicate(timeout=60)
+
+
+def test_a_process_for_the_model_is_refused_where_sockets_cannot_be_handed_on(capsys, model, monkeypatch):
+    monkeypatch.setattr("dualnet.cli.serve.os", SimpleNamespace(name="nt", environ=os.environ))
+    code, _, told = call(capsys, model, "--port", "0", "--model-process")
+    assert (code, told.count("leave it out")) == (2, 1)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the process with the model in /proc")
 def test_it_ends_with_the_reason_when_the_process_with_the_model_does(model):
-    server = start(model)
+    server = start(model, "--model-process")
     try:
         address(server)
         (child,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()

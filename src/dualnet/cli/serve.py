@@ -75,6 +75,9 @@ def serve(
         list[str] | None, typer.Option("--allow-host", metavar="NAME", help="A further name to take as Host; may be repeated.")
     ] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Listen beyond this machine without keys.")] = False,
+    model_process: Annotated[
+        bool, typer.Option("--model-process", help="Hold the model in a process of its own, beside the one that speaks HTTP.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No access log.")] = False,
     as_json: JsonFlag = False,
     *,
@@ -106,12 +109,14 @@ def serve(
         raise UsageError("say what to serve: dualnet serve RUN, the folder of a run or of a model")
     refuse_given(context, ["admin", "role"], "means nothing without --make-key")
     guards = _guards(context, host, allow_host or [], insecure=insecure, rate=limits.rate)
+    if model_process and os.name != "posix":
+        raise UsageError("--model-process needs a system that can hand sockets on, which Windows cannot; leave it out")
     listener = bind(host, port)  # before the model: a port that is taken should not cost the loading
     try:
         folder = model_folder(run)
         allowance = Allowance(limits.most_items, limits.most_events, limits.most_bytes)
         note(f"loading {folder}")
-        service = _open(folder, state, ServiceSettings(allowance=allowance))
+        service = _open(folder, state, ServiceSettings(allowance=allowance), model_process=model_process)
         for told in service.notes():
             note(told)
         app = build_app(service, guards, HttpOptions(largest_body=limits.max_body, quiet=quiet))
@@ -154,9 +159,9 @@ def _guards(context: typer.Context, host: str, allow_host: list[str], *, insecur
     )
 
 
-def _open(folder: Path, state: Path | None, settings: ServiceSettings) -> AnyService:
-    """Load the model in a process of its own; where sockets cannot be handed on (Windows), in this one."""
-    if os.name == "posix":
+def _open(folder: Path, state: Path | None, settings: ServiceSettings, *, model_process: bool) -> AnyService:
+    """Load the model, in a process of its own or in this one."""
+    if model_process:
         from ..serve.model_process.remote import RemoteService
 
         return RemoteService.open(folder, state=state, settings=settings)

@@ -247,6 +247,7 @@ ALONE = {
         "--most-items": Shown("--most-items 5"),
         "--most-events": Shown("--most-events 5"),
         "--most-bytes": Shown("--most-bytes 4096"),
+        "--model-process": Shown("--model-process"),
         "--quiet": Shown("--quiet"),
         "--make-key": Shown("--make-key me", "", "--make-key you"),
         "--admin": Shown("--admin", "--make-key me"),

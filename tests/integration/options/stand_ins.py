@@ -47,8 +47,8 @@ def stand_ins(told: list[Any]) -> dict[str, Any]:
     def serve(app: Any, listener: Any, draining: Any, options: Any, service: Any) -> None:
         told.append(("serve", repr(options)))
 
-    def open_service(folder: Path, state: Path | None, settings: Any) -> Any:
-        told.append(("state", state is not None, repr(settings)))
+    def open_service(folder: Path, state: Path | None, settings: Any, model_process: bool) -> Any:
+        told.append(("state", state is not None, repr(settings), model_process))
         label = SimpleNamespace(name="m", version="1", to_json=dict)
         return SimpleNamespace(notes=list, label=label, failure=None)
 
