@@ -1,4 +1,4 @@
-"""Parquet, Feather and Arrow files that somebody else wrote: bounded when decoded, and validated in full before anything looks into it.
+"""Readers of Parquet, Feather and Arrow files: bounded when decoded, and validated in full before anything uses the data.
 
 Arrow's readers believe offsets and lengths as they stand: a crafted file makes them read beyond a buffer, or ends the process.
 """

@@ -1,4 +1,4 @@
-"""What is odd about a data set or a division: gaps, repeats, and splits that leak or are not random."""
+"""Checks of a data set or a division: gaps, repeats, leaks, and divisions that are not random."""
 
 from __future__ import annotations
 

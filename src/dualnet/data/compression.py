@@ -1,4 +1,4 @@
-"""Files that are packed, by what they hold and not by their name: gzip, zip, bzip2, xz, Zstandard; bounded when unpacked."""
+"""Compressed files (gzip, zip, bzip2, xz, Zstandard): recognised by their first bytes, and bounded when unpacked."""
 
 from __future__ import annotations
 

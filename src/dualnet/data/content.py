@@ -1,4 +1,4 @@
-"""What things are: raw columns and ready matrices, one row for each id."""
+"""Content of items or users: raw columns and ready matrices, one row for each id."""
 
 from __future__ import annotations
 

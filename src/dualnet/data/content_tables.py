@@ -1,4 +1,4 @@
-"""Content from a table: one row for each id, columns by kind, and what becomes of ids that have no row."""
+"""Content from a table: one row for each id, columns by kind, and the treatment of ids that have no row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interactions and content together, on the same ids."""
+"""`Dataset`: interactions and content on the same ids."""
 
 from __future__ import annotations
 

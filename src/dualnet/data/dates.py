@@ -1,4 +1,4 @@
-"""How a point in time is written, in text and as a number: one rule for times of events and for dates of content."""
+"""Parsing of dates in text and in numbers: one rule for the times of events and for the dates of content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text tables with a separator: CSV as programs write it, in their separators, encodings, with comments or without a header."""
+"""Reader of text tables with a separator (CSV and its relatives): separators, encodings, comments, missing headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of a text table one by one, for what Arrow does not read: comments, odd quotes, and faults that need a line number."""
+"""The row-by-row reader of text tables: for comments, irregular quotes, and faults that need a line number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arguments that say how something is read which is not there: refused, never dropped."""
+"""Arguments that have a meaning only beside other arguments: they are refused without them."""
 
 from __future__ import annotations
 

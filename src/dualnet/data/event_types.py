@@ -1,4 +1,4 @@
-"""From the columns of an events table to event types: likes, dislikes and views."""
+"""Event types (like, dislike, view) from the columns of an events table."""
 
 from __future__ import annotations
 

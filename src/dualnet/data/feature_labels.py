@@ -1,4 +1,4 @@
-"""What a person calls a feature: its column, and a word, a label or a value in it."""
+"""Names of features for people: the column, and the word, label or value in it."""
 
 from __future__ import annotations
 

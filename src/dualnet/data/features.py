@@ -1,4 +1,4 @@
-"""From raw content to features: fitted on training items, saved with the model, applied to anything new."""
+"""`Featurizer`: raw content as a feature matrix; it is fitted on training items and saved with the model."""
 
 from __future__ import annotations
 

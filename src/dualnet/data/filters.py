@@ -1,4 +1,4 @@
-"""Filters of section 5 of the paper: items that few rated and users who rated little are left out."""
+"""The filters of section 5 of the paper: items with few ratings and users with few ratings are left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any table in memory as an Arrow table of plain types: pandas, Polars, Arrow, lazy frames, relations, readers, rows."""
+"""Tables in memory as Arrow tables of plain types: pandas, Polars, Arrow, lazy frames, relations, readers, rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of ids: blanks around them and Unicode forms by one rule, numbers among text become text; all counted and said."""
+"""Columns of ids: blanks and Unicode forms follow one rule, numbers among text become text, and a warning counts changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Divisions that are called random and are ordered by id, as a widely shared one of CiteULike is: noticed, and said once."""
+"""Detection of divisions that are called random but are ordered by id, such as a widely shared one of CiteULike."""
 
 from __future__ import annotations
 

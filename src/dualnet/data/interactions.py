@@ -1,4 +1,4 @@
-"""Who did what: a users x items matrix in CSR form with the ids of both sides."""
+"""`Interactions`: a users x items matrix in CSR form with the ids of both sides."""
 
 from __future__ import annotations
 

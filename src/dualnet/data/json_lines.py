@@ -1,4 +1,4 @@
-"""Rows as JSON: one object a line, or one array of objects; lines that Python wrote as its own literals are read too."""
+"""Reader of JSON rows: one object a line, or one array of objects; lines of Python literals are read too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns by kind: whatever type a column came in, it is stored as its kind has it, and what comes later is cast to the kind."""
+"""Kinds of columns: every column is stored as its kind requires, and later values are cast to that kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists that somebody wrote as text: JSON, Python, NumPy, PostgreSQL, and labels with separators between them."""
+"""Parser of lists written as text: JSON, Python, NumPy, PostgreSQL, and labels with separators between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one door for files that somebody else may have made: regular, bounded, and whatever a reader raises is one sentence."""
+"""Reading of files from other people: regular files of bounded size, and one error for whatever a reader raises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events that are not likes: what users saw or disliked, so that it is not listed to them again."""
+"""Events that are not likes: items that users saw or disliked, which are not listed to them again."""
 
 from __future__ import annotations
 

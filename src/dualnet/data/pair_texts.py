@@ -1,4 +1,4 @@
-"""What users wrote about items, such as reviews: content that belongs to a pair, so that it trains only where its pair does."""
+"""Texts that users wrote about items, such as reviews: content that trains only where its pair trains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs as other people publish them: two columns, or one line of items for each user; ids from 0, from 1, or text."""
+"""Reader of published pairs and candidates: two columns, or one line of items for each user; ids from 0, from 1, or text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of pictures: read whole, bounded, before anything looks into them."""
+"""Files of pictures: read whole and bounded in size."""
 
 from __future__ import annotations
 

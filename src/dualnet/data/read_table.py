@@ -1,4 +1,4 @@
-"""Tables from files: text with separators, JSON, Parquet and Feather, packed or in parts, with errors that name file and line."""
+"""Reader of tables from files and from memory, with errors that name the file and the line."""
 
 from __future__ import annotations
 

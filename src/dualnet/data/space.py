@@ -1,4 +1,4 @@
-"""The items a model is asked about, translated to its own rows and features."""
+"""`ItemSpace`: a list of items as rows and features of one model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A division on disk: Parquet and JSON, with everything that fit and evaluate need."""
+"""A division as a folder: Parquet, JSON and safetensors with everything that fit and evaluate need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Worlds with a known answer: a library of papers and readers for the demo, and small blocks for tests."""
+"""Synthetic data with a known answer: a library of papers and readers for the demo, and small blocks for tests."""
 
 from __future__ import annotations
 

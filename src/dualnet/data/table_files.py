@@ -1,4 +1,4 @@
-"""Where a table lies: one file, several by a pattern, or a folder of parts as Spark and Hive write them; never a URL."""
+"""Files of a table: one file, several by a pattern, or a folder of parts as Spark and Hive write them; never a URL."""
 
 from __future__ import annotations
 

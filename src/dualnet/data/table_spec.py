@@ -1,4 +1,4 @@
-"""How tables of events, items and users are read: which columns there are, what they mean and how text tables are written."""
+"""`TableSpec`: the meaning of the columns of events, items and users, and the form of their text tables."""
 
 from __future__ import annotations
 

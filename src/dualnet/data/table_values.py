@@ -1,4 +1,4 @@
-"""Columns of a table that was read, as numbers and times; what cannot be used is named with its file, line and column."""
+"""Columns of a loaded table as numbers; errors name the file, the line and the column."""
 
 from __future__ import annotations
 

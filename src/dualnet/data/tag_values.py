@@ -1,4 +1,4 @@
-"""The tags of one cell, however they are written."""
+"""Parser of the tags of one cell."""
 
 from __future__ import annotations
 

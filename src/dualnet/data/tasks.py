@@ -1,4 +1,4 @@
-"""What a split hands out: a training set, ranking tasks with a hidden truth, and a validation that mirrors the test."""
+"""`Split`, `RankingTask` and `Validation`: a training set, hidden truths, and a validation that mirrors the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text files: their bytes as UTF-8, their lines, and texts that are no tables, which are refused with what to do."""
+"""Text files: decoding to UTF-8, lines, and a clear refusal of texts that are no tables."""
 
 from __future__ import annotations
 

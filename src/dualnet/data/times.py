@@ -1,4 +1,4 @@
-"""Times of events as seconds since 1970: numbers by their size, days, dates, ISO text with zones; never 1970 by accident."""
+"""Times of events as seconds since 1970: from numbers by their size, from days, dates and ISO text with zones."""
 
 from __future__ import annotations
 

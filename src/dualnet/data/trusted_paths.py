@@ -1,4 +1,4 @@
-"""Whether a path that a model folder or a split names may be followed: only if the caller says so."""
+"""The rule for paths that a model folder or a split names: they are followed only if the caller says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One value of a table as its column's kind has it: text, a label, a number, a date, a vector, a picture.
+"""One value of a table as its kind of column requires: text, a label, a number, a date, a vector, a picture.
 
 The same thing looks different in every type of table: 1, 1.0 and "1", True and "true", a date and its text. Here it becomes
 one value, or an `UnfitError` says why it cannot and what to do.

@@ -1,4 +1,4 @@
-"""Tables to files, whole or not at all."""
+"""Writer of tables to files: a file appears whole or not at all."""
 
 from __future__ import annotations
 

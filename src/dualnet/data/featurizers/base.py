@@ -1,4 +1,4 @@
-"""What every block of features can do."""
+"""`Block`: the interface of the features of one column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From pictures to numbers: gradients and colours by hand, or a pretrained network."""
+"""Descriptors of pictures: gradients and colours, or a pretrained network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text by hashing: no vocabulary to keep, any word has a place."""
+"""Text features by hashing: every word has a column, and no vocabulary is kept."""
 
 from __future__ import annotations
 

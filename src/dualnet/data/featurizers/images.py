@@ -1,4 +1,4 @@
-"""Pictures: descriptors, standardised on the fitted rows, rows of unit length."""
+"""Picture features: descriptors that are standardised on the fitted rows, as rows of unit length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers, ready vectors and ready bags of words."""
+"""Features of numbers, of ready vectors and of ready bags of words."""
 
 from __future__ import annotations
 

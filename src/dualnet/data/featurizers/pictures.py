@@ -1,4 +1,4 @@
-"""Reading pictures that anyone may have made: bounded, checked, always three channels of eight bits."""
+"""Decoder of pictures: bounded, checked, always three channels of eight bits."""
 
 from __future__ import annotations
 

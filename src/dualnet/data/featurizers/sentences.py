@@ -1,4 +1,4 @@
-"""Text by a sentence-transformers model that lies on this machine."""
+"""Text features by a sentence-transformers model on this machine."""
 
 from __future__ import annotations
 

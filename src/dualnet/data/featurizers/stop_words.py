@@ -1,4 +1,4 @@
-"""Function words by language: a title of eight words should not be about "the"."""
+"""Stop words by language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text and tags: a fitted vocabulary, TF-IDF weights, rows of unit length."""
+"""Text and tag features: a fitted vocabulary with TF-IDF weights, as rows of unit length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How text becomes words: one rule for every script, and those of the user's choice."""
+"""Tokenizers: one rule for text in every script, and rules that the user chooses."""
 
 from __future__ import annotations
 

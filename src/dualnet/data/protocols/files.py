@@ -1,4 +1,4 @@
-"""The user's own split: training, validation and test pairs in files or data sets, warm or cold."""
+"""The protocol for a division that the user made: training, validation and test pairs in files or data sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In-matrix protocols: known users, known items (the paper's CiteULike1 and CiteULike2)."""
+"""In-matrix protocols: known users and known items (the CiteULike1 and CiteULike2 of the paper)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Out-matrix protocol: known users, items that training never saw."""
+"""The out-matrix protocol: known users, and items without training pairs."""
 
 from __future__ import annotations
 

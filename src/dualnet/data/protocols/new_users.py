@@ -1,4 +1,4 @@
-"""Unknown users: people who never trained, ranked from what they show."""
+"""The protocol for unknown users: they have no training pairs and are ranked from the items that they show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a protocol divides events that are not likes: in the same shares as the likes of the same user."""
+"""Division of events that are not likes: each user has the same shares of them as of likes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pieces that every protocol is made of: pair masks, training sets, tasks."""
+"""Parts of every protocol: masks of pairs, training sets, tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody's published division as files: read, its ids told apart from those of the table, and divided."""
+"""The protocol for published divisions in files: ids of the files are matched to the ids of the table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All four quadrants at once, by random new users and items or by a cut in time."""
+"""The four quadrants (known and new users and items), by random choice or by a cut in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A validation for data that come without a division: known and new items stand to each other as in a list that is served."""
+"""Validation for data without a division: known and new items are mixed as in a list that a server answers."""
 
 from __future__ import annotations
 

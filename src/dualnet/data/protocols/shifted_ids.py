@@ -1,4 +1,4 @@
-"""Published files whose ids count from another number than the content does: what one user took tells how far they are shifted."""
+"""Detection of a shift between the ids of published files and the ids of the content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Named data sets: found in a folder, else fetched; every reader asserts the authors' published totals."""
+"""Named data sets: found in a folder or fetched; every reader checks the totals that the authors published."""
 
 from .registry import SourceInfo, known, load
 

@@ -1,4 +1,4 @@
-"""Ciao and CiaoDVD: product reviews' ratings, with categories, and review texts where the user has them."""
+"""Ciao and CiaoDVD: ratings of product reviews with categories, and review texts where the user has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetching one file over HTTP(S): checksum, progress, resume, size bound."""
+"""Download of one file over HTTP(S): checksum, progress, resume, bounded size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From ratings to positives: filter, repeated ratings, threshold."""
+"""Positive pairs from ratings: filters, repeated ratings, a threshold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the original files of a data set, plain or gzip, with bounds."""
+"""Readers of the original files of a data set: plain or gzip, bounded in size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which data sets there are, where they lie, and how to get them."""
+"""Registry of the named data sets: their files, their place, and how to get them."""
 
 from __future__ import annotations
 

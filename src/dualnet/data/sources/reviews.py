@@ -1,4 +1,4 @@
-"""Review texts beside the ratings they belong to."""
+"""Review texts of the ratings that they belong to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a database is: a URL from the environment, whose password is never shown."""
+"""URL of a database, taken from the environment; its password is never shown."""
 
 from __future__ import annotations
 

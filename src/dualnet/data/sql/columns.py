@@ -1,4 +1,4 @@
-"""Batches of rows to Arrow columns of one type, and Arrow types that the rest of the house knows."""
+"""Arrow columns from batches of rows, in the plain types that the other readers use."""
 
 from __future__ import annotations
 

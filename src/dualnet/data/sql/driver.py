@@ -1,4 +1,4 @@
-"""What reading asks of a database: a session, and a table for each query."""
+"""Interface of a database driver: a session that returns a table for each query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DuckDB: the file opened read-only, its rows as Arrow batches, and only statements that DuckDB itself calls SELECT."""
+"""DuckDB driver: the file is opened read-only, rows come as Arrow batches, and only SELECT statements are accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL through psycopg: one read-only transaction, a cursor on the server, batches of rows into Arrow."""
+"""PostgreSQL driver (psycopg): one read-only transaction, a cursor on the server, batches of rows as Arrow columns."""
 
 from __future__ import annotations
 

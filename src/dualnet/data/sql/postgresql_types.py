@@ -1,4 +1,4 @@
-"""Which Arrow type a PostgreSQL column becomes."""
+"""Arrow types of PostgreSQL columns."""
 
 from __future__ import annotations
 

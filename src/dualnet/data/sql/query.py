@@ -1,4 +1,4 @@
-"""One SQL statement: read from a file, its ``:name`` parameters found, written the way a driver wants them."""
+"""One SQL statement from a file or text: its ``:name`` parameters are found and written as a driver wants them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queries to tables: one session for all of them, parameters checked before anything is asked."""
+"""Tables from queries: one session for all queries, and parameters that are checked before the database is asked."""
 
 from __future__ import annotations
 
