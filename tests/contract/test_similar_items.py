@@ -8,8 +8,8 @@ from scipy.sparse import csr_array
 
 from dualnet import load
 from dualnet.data.content import Content
+from dualnet.data.featurizers.base import unit_rows
 from dualnet.data.synthetic import blocks_world
-from dualnet.models.content_cosine import at_unit_length
 from dualnet.models.registry import create
 from dualnet.models.solved import joint as joint_module
 from dualnet.retrieval.answering import Answering
@@ -65,7 +65,7 @@ def gains(model):
     itself = np.diag(asked) / scale
     k = asked / scale * ((own + own * itself / (own - itself)) / own)[:, None]
     if levels.weights.content:
-        content = at_unit_length(space.features)
+        content = unit_rows(space.features)
         k = k + levels.weights.content * (content @ content.T).toarray()
     if levels.network is not None:
         items = levels.network.item_vectors(space.features, space.known).astype(np.float64)

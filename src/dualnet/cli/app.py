@@ -1,4 +1,4 @@
-"""All commands, each in a file of its own; nothing heavy is imported before a command runs."""
+"""The application with all its commands, each in a file of its own; heavy packages are imported when a command runs."""
 
 from __future__ import annotations
 

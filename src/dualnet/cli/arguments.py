@@ -1,4 +1,4 @@
-"""Arguments that several commands share: where data comes from, which protocol, lists in one word."""
+"""Arguments that several commands share: data, protocols, and lists in one word."""
 
 from __future__ import annotations
 

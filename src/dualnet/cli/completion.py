@@ -1,4 +1,4 @@
-"""What the shell offers after Tab: names of models, protocols, data sets and studies."""
+"""Shell completion: names of models, protocols, data sets and studies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`dualnet demo`: everything at once, on an embedded world or a named data set."""
+"""`dualnet demo`: all steps at once, on a synthetic world or a named data set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`dualnet doctor`: is this machine right?"""
+"""`dualnet doctor`: whether this machine has what the library needs."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def encode(
     from ..exports.parquet import write_parquet
     from ..exports.source import items_of, users_of
     from ..models.registry import load
-    from ..runs.new_tables import read_histories, read_items
+    from ..runs.given_tables import read_histories, read_items
 
     if sum([items is not None, histories is not None, users]) > 1:
         raise UsageError("give one of --items, --histories and --users")

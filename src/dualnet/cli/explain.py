@@ -1,4 +1,4 @@
-"""`dualnet explain`: why somebody gets an item."""
+"""`dualnet explain`: why an item is recommended to a user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that somebody gave and that mean nothing where they stand: refused, never dropped."""
+"""Refusal of options that were given and mean nothing for the command as it was called."""
 
 from __future__ import annotations
 

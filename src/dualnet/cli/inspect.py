@@ -1,4 +1,4 @@
-"""`dualnet inspect`: what is in a model folder, without running any of it."""
+"""`dualnet inspect`: the contents of a model folder, of which nothing is executed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, as the fields of one class: a command takes them all as one argument."""
+"""Groups of options: the fields of a class, which a command takes as one argument."""
 
 from __future__ import annotations
 

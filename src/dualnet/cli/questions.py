@@ -65,7 +65,7 @@ def refuse_form_alone(new_items: Path | None, form: FormOptions) -> None:
 
 def with_new_items(table: Path | None, model: Recommender, run: Path, form: FormOptions) -> tuple[Content | None, IdMap]:
     """Return the new items of a table, and the ids of the catalogue with theirs."""
-    from ..runs.new_tables import read_items
+    from ..runs.given_tables import read_items
 
     ids = model.catalogue_.ids
     if table is None:

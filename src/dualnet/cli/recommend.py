@@ -1,4 +1,4 @@
-"""`dualnet recommend`: for a known user, a history, or everyone."""
+"""`dualnet recommend`: a list for a known user, for a history, or for every user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run can be measured on again: `fit` keeps where its division came from, `evaluate` makes it anew."""
+"""The division that a run is measured on: `fit` records its origin, and `evaluate` makes it again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a message of the library proposes, in the spelling of the command line: the one boundary that translates."""
+"""Translation of what a message of the library proposes into options of the command line."""
 
 from __future__ import annotations
 

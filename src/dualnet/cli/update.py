@@ -1,4 +1,4 @@
-"""`dualnet update`: what happened since enters a fitted model."""
+"""`dualnet update`: a fitted model learns new events, users and items."""
 
 from __future__ import annotations
 

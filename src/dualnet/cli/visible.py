@@ -1,4 +1,4 @@
-"""Text of others on a terminal: what would command it or turn its reading order is shown as an escape, not sent."""
+"""Text of others on a terminal: control characters, and those that change the reading order, are shown as escapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo: train on one world, answer all four quadrants, show it."""
+"""The demo: one world is trained on, all four quadrants are answered, and a page shows the result."""
 
 from __future__ import annotations
 

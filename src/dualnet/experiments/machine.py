@@ -1,4 +1,4 @@
-"""What this machine is, and what it reaches at plain work: the yardstick of plans and benchmarks."""
+"""The machine that a measurement ran on, and the speed it reaches at plain work, for plans and benchmarks."""
 
 from __future__ import annotations
 

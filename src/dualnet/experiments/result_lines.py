@@ -1,4 +1,4 @@
-"""A file of results, one JSON record a line, that several processes may write: whole runs or nothing."""
+"""A file of results, one JSON record a line, which several processes may write at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run = one model on one split = one JSON record for each task; resumable run by run."""
+"""Runs of a benchmark: one model on one split, one JSON record for each task; finished runs are not repeated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a difference is more than noise: paired over users, and over runs on other divisions or starts."""
+"""Significance of a difference: paired over users, and over runs on other divisions or seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a parameter may be while one searches: lists and ranges, and a default space for each model."""
+"""Search spaces of parameters: lists and ranges, and a default space for each model."""
 
 from __future__ import annotations
 

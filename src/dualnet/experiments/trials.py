@@ -1,4 +1,4 @@
-"""The memory of a search: one JSON line for each trial, read back when the search goes on."""
+"""The trials of a search, kept as one JSON line each, and read back when the search goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors into LanceDB: a table in a folder, searched by embedding and scored exactly afterwards."""
+"""Export of vectors to LanceDB: a table in a folder, searched by embedding and scored exactly afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors as a NumPy archive that opens without pickle."""
+"""Export of vectors to a NumPy archive that opens without pickle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Content of items as nodes of an ONNX graph, as the solved levels and the cosine read it."""
+"""ONNX nodes for the content of items, as the solved levels and the cosine read it."""
 
 from __future__ import annotations
 

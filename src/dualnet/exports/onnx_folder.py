@@ -1,4 +1,4 @@
-"""A model made of levels as a folder of ONNX encoders, with all that another program needs to feed them."""
+"""Export of a model made of levels to a folder of ONNX encoders, with all that another program needs to use them."""
 
 from __future__ import annotations
 

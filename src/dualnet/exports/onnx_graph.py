@@ -1,4 +1,4 @@
-"""The two encoders of a model made of levels as ONNX graphs; the inner product of what they return is the score."""
+"""The two encoders of a model made of levels as ONNX graphs; the inner product of their results is the score."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import issparse
 
+from ..data.featurizers.base import unit_rows
 from ..data.space import ItemSpace
-from ..models.content_cosine import at_unit_length as unit_rows
 from ..models.levels import Levels
 from ..models.solved.content import words_of
 from .onnx_content import at_unit_length, read_content

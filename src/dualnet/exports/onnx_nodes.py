@@ -1,4 +1,4 @@
-"""Nodes and constants of an ONNX graph under construction; what flows is the name of a result."""
+"""An ONNX graph under construction: nodes and constants, each result known by its name."""
 
 from __future__ import annotations
 

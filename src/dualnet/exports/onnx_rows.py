@@ -1,4 +1,4 @@
-"""Histories and their rows in a table as nodes of an ONNX graph: sums over a history, and products with each of its rows."""
+"""ONNX nodes for histories: sums over a history, and products with each of its rows."""
 
 from __future__ import annotations
 

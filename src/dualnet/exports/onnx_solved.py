@@ -1,4 +1,4 @@
-"""Solved levels as nodes of an ONNX graph: vectors of items, and the exact solution for users, as `JointSolution` has them."""
+"""ONNX nodes for the solved levels: vectors of items, and the exact solution for users, as in `JointSolution`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks of a DualNet as nodes of an ONNX graph, node for node what the NumPy runtime computes."""
+"""ONNX nodes for the networks of a DualNet, the same operations as in the NumPy runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors as a Parquet file, which nearly every tool reads."""
+"""Export of vectors to a Parquet file."""
 
 from __future__ import annotations
 

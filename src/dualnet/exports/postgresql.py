@@ -1,4 +1,4 @@
-"""Vectors into PostgreSQL with pgvector: one table, replaced as a whole or not at all."""
+"""Export of vectors to PostgreSQL with pgvector: one table, replaced as a whole or not at all."""
 
 from __future__ import annotations
 

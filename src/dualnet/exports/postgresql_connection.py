@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL whose URL nobody gets to see."""
+"""A connection to PostgreSQL; its URL appears in no message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The question to a table that `write_postgresql` wrote: exact, or exact among candidates of an index."""
+"""Search in a table that `write_postgresql` wrote: exact, or exact among the candidates of an index."""
 
 from __future__ import annotations
 

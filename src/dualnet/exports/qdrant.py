@@ -1,4 +1,4 @@
-"""Vectors into Qdrant: a collection of named vectors behind an alias that is switched when all of them are there."""
+"""Export of vectors to Qdrant: a collection of named vectors, and an alias that is switched when all of them are there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every export reads: ids, titles and vectors of items or users, a block of rows at a time."""
+"""The source of every export: ids, titles and vectors of items or users, a block of rows at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The questions a fitted model answers: recommend, similar items, users for an item, new items, score.
+"""Answers of a fitted model: lists of recommendations, similar items, users for an item, new items, scores.
 
 How they are answered is in `retrieval.answering`; here they are asked of a model in memory.
 """

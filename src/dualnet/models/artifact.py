@@ -1,4 +1,4 @@
-"""The model folder: JSON, safetensors, Arrow; written whole or not at all, verified on load, never executed."""
+"""The model folder (JSON, safetensors, Arrow): written whole or not at all, verified when it is loaded, never executed."""
 
 from __future__ import annotations
 

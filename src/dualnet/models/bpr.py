@@ -1,4 +1,4 @@
-"""Bayesian personalised ranking: factors that put what someone took above what they did not."""
+"""BPR, Bayesian personalised ranking: factors by which the items of a user score above the other items."""
 
 from __future__ import annotations
 

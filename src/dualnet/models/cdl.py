@@ -1,4 +1,4 @@
-"""CDL: collaborative deep learning (Wang, Wang & Yeung 2015), the paper's strongest rival, with the encoder kept."""
+"""CDL, collaborative deep learning (Wang, Wang & Yeung 2015): the strongest rival in the paper; its encoder is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choosing on validation, written once: fit on a part, choose, and fit on all with what was chosen."""
+"""Choice on validation: a model is fitted on a part of the data, what is open is chosen, and the model is fitted on all data."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""Content at unit length: the cosine of an item and of the mean of a history."""
+"""Cosine similarity of content: the features of an item, and the mean features of a history, at unit length."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +15,7 @@ from ..ids import Rows
 
 def unit_vectors(space: ItemSpace, rows: Rows) -> csr_array | NDArray[np.float32]:
     """Return the features of some items of a space at unit length, shape (len(rows), n_features)."""
-    return at_unit_length(features_of(space)[rows])
+    return unit_rows(features_of(space)[rows])
 
 
 def unit_profile(space: ItemSpace, history: csr_array) -> csr_array | NDArray[np.float32]:
@@ -26,8 +24,8 @@ def unit_profile(space: ItemSpace, history: csr_array) -> csr_array | NDArray[np
     taken = np.unique(history.indices)
     if len(taken) < features.shape[0]:  # one person waits for this: leave the rest of the catalogue alone
         history, features = csr_array(history[:, taken]), features[taken]
-    profile = history @ at_unit_length(features)
-    return at_unit_length(csr_array(profile) if issparse(profile) else profile)
+    profile = history @ unit_rows(features)
+    return unit_rows(csr_array(profile) if issparse(profile) else profile)
 
 
 def features_of(space: ItemSpace) -> Matrix:
@@ -41,11 +39,3 @@ def features_of(space: ItemSpace) -> Matrix:
     if space.features is None:
         raise CapabilityError("these items come without content, which a content profile needs; give content=")
     return space.features
-
-
-def at_unit_length(matrix: Any) -> Any:
-    """Scale rows to unit length; zero rows stay zero."""
-    if issparse(matrix):
-        return unit_rows(csr_array(matrix))
-    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return (matrix / np.where(norms > 0, norms, 1)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Factors of known items, predicted from content for new ones: the simplest way to give a factor model eyes."""
+"""ContentFactors: factors of known items by matrix factorisation, predicted from content for new items."""
 
 from __future__ import annotations
 

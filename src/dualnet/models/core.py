@@ -1,4 +1,4 @@
-"""What every model is: parameters, what `fit` leaves behind, and two encoders; the rooms above ask nothing else of it."""
+"""The core of every model: its parameters, the state that `fit` leaves, and its two encoders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WMF with what items are as further rows of its matrix: the strongest rival without a network."""
+"""Coupled factorisation: WMF with the content of items as further rows of its matrix; the strongest rival without a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EASE: the linear item-to-item model with a closed form, which deep models are often compared with too late."""
+"""EASE: a linear item-to-item model with a closed form, a strong baseline for deep models."""
 
 from __future__ import annotations
 

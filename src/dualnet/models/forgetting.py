@@ -1,4 +1,4 @@
-"""Forgetting users: their rows, ids, histories and columns leave the model; nothing is learned anew."""
+"""Removal of users from a fitted model: their rows, ids, histories and columns; nothing is trained again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dislikes as zeros that are known: they weigh more than cells of which nothing is known."""
+"""Dislikes as known zeros: they weigh more than the pairs of which nothing is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The weights of the levels of a DualNet, chosen on validation from scores that are computed once."""
+"""Choice of the weights of a DualNet's levels, on validation, from scores that are computed once."""
 
 from __future__ import annotations
 

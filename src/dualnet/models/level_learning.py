@@ -1,4 +1,4 @@
-"""How a DualNet learns its levels: solve, train the networks, weigh them, and set new items beside known ones."""
+"""Training of a DualNet level by level: levels are solved, networks are trained, all are weighed, and new items are scaled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What models made of levels have in common: how they are learned, encoded, explained, updated and saved."""
+"""The base class of models made of levels: it trains, encodes, explains, updates and saves them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The levels of a DualNet side by side in one vector: solved levels, network levels, content as it is."""
+"""The levels of a DualNet in one vector: solved levels, network levels, and the raw content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Item neighbours: people who took this also took that."""
+"""ItemKNN: items are similar that the same users took."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One writer at a time: a lock for each model, which neither a copy, nor a pickle, nor a forked process has."""
+"""The lock of a model, which one writer at a time holds; neither a copy, nor a pickle, nor a forked process has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Popularity: everyone gets what most people took. The least a model must beat."""
+"""Popularity: every user gets the items that most users took. It is the least that a model must beat."""
 
 from __future__ import annotations
 

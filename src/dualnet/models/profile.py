@@ -1,4 +1,4 @@
-"""Content profiles: recommend what resembles what someone took."""
+"""ContentProfile and LsaProfile: items are recommended whose content resembles the history."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import svds
 
 from ..data.content import Matrix
+from ..data.featurizers.base import unit_rows
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import UsageError
@@ -18,7 +19,7 @@ from ..ids import Rows
 from ..rng import RandomState
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
-from .content_cosine import at_unit_length, features_of, unit_profile, unit_vectors
+from .content_cosine import features_of, unit_profile, unit_vectors
 from .explain.reasons import Cut, Reasons, by_column, linear, of_profile, weigh
 from .saved_arrays import saved_array
 
@@ -120,11 +121,11 @@ class LsaProfile(Recommender):
         self.projection_ = np.ascontiguousarray(right.T, np.float32)
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
-        return at_unit_length(features_of(space)[rows] @ self.projection_)
+        return unit_rows(features_of(space)[rows] @ self.projection_)
 
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
-        vectors = at_unit_length(features_of(space) @ self.projection_)
-        return at_unit_length(history @ vectors)
+        vectors = unit_rows(features_of(space) @ self.projection_)
+        return unit_rows(history @ vectors)
 
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
         own = self._encode_items(space, history.indices).astype(np.float64)

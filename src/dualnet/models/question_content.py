@@ -1,4 +1,4 @@
-"""Content that comes with a question: new items, and columns of users."""
+"""Content that a question brings: new items, and columns of users."""
 
 from __future__ import annotations
 

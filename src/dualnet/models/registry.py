@@ -1,4 +1,4 @@
-"""Models by name, imported only when asked for."""
+"""The registry of models by name; a model is imported when it is first asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays of a model folder, checked before a model takes them: a hash says that they are as written, not that they fit."""
+"""Checks of the arrays in a model folder: their hash proves that they are unaltered, not that they fit together."""
 
 from __future__ import annotations
 

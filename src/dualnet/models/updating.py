@@ -18,6 +18,7 @@ from ..data.other_events import OtherEvents, count_kinds
 from ..data.space import ItemSpace
 from ..errors import CapabilityError, DataError, UsageError, listing
 from ..ids import IdMap, Rows
+from ..retrieval.vectors import stack_vectors
 from ..train.options import RunOptions
 from ..train.tracking.guard import tracked
 from ..typed_values import plain
@@ -288,7 +289,7 @@ def _with_content(model: Core, taken: IdMap, items: Content | None) -> tuple[Ite
     if items is None or not len(items):
         return space, 0, 0
     fresh = model.featurizer_.transform(items, quiet=True)  # rows without a known word: the counts below say more
-    features = _stacked(space.features, fresh)
+    features = stack_vectors(space.features, fresh)
     raw = None if space.content is None else space.content.append(items)
     known = np.concatenate([space.known, np.full(len(items), -1)])
     n_terms, n_unknown = model.featurizer_.unknown_terms(items)
@@ -376,16 +377,10 @@ def _columns(model: Core, users: IdMap, given: Content | None) -> Matrix | None:
     rows = rows[rows >= 0]
     if issparse(stored) != issparse(fresh):
         stored, fresh = csr_array(stored), csr_array(fresh)
-    both = _stacked(stored, fresh)
+    both = stack_vectors(stored, fresh)
     source = np.where(np.arange(len(users)) < len(model.users_), np.arange(len(users)), -1)
     source[rows] = len(model.users_) + np.arange(len(rows))
     there = np.flatnonzero(source >= 0)
     place = csr_array((np.ones(len(there), np.float32), (there, source[there])), shape=(len(users), both.shape[0]))
     whole = place @ both
     return csr_array(whole) if issparse(whole) else np.asarray(whole, np.float32)
-
-
-def _stacked(upper: Any, lower: Any) -> Any:
-    from scipy.sparse import vstack
-
-    return csr_array(vstack([upper, lower], format="csr")) if issparse(upper) else np.concatenate([upper, lower])

@@ -1,4 +1,4 @@
-"""Weighted matrix factorisation by alternating least squares: the paper's first rival."""
+"""WMF, weighted matrix factorisation by alternating least squares: the first rival in the paper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asks: a stored history or one given with the question, and items that come with it."""
+"""The user that a question is about: a stored history or one that is given, and the items that come with the question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What answering a question needs of a catalogue: ids, vectors, what may be listed, popularity, stored histories."""
+"""The interface of a catalogue, over which questions are answered: ids, vectors, listable items, popularity, stored histories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An approximate index for catalogues of hundreds of thousands of items, with its recall measured before it may answer."""
+"""An approximate index (HNSW) for large catalogues; its recall is measured before it may answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact search in fewer numbers: an upper bound from the leading principal axes, and exact scores for the few that reach it."""
+"""Exact search in fewer dimensions: an upper bound from the leading principal axes, and exact scores for the items that reach it."""
 
 from __future__ import annotations
 

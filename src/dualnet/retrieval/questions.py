@@ -1,4 +1,4 @@
-"""What can be asked of a model, and what comes back: frozen records with external ids."""
+"""Questions to a model and their answers, as frozen records with external ids."""
 
 from __future__ import annotations
 

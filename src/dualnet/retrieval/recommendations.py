@@ -1,4 +1,4 @@
-"""Lists of recommendations, one or many, and how each side was resolved."""
+"""Lists of recommendations, one or many, and how the user and the items of each were found."""
 
 from __future__ import annotations
 

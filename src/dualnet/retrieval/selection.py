@@ -1,4 +1,4 @@
-"""The best rows of each question of a batch, from one product with all item vectors."""
+"""Selection of the best rows for each question of a batch, from one product with all item vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of ids in a question that the catalogue does not know: refused, or left out and told."""
+"""Ids in a question that the catalogue does not know: they are refused, or left out and reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an encoder returns: dense vectors, sparse ones, or both side by side; scores are inner products of any kind."""
+"""Vectors that an encoder returns: dense, sparse, or both side by side; a score is an inner product of any of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`run.json`: that a folder is a run, by which columns its events were read, and what it can be measured on again."""
+"""The file `run.json`: it marks a folder as a run, and records how its events were read and what it is measured on."""
 
 from __future__ import annotations
 

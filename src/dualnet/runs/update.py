@@ -14,8 +14,8 @@ from ..train.options import RunOptions
 from ..typed_values import path_of
 from .folder import NAME, EventColumns, NewColumns, model_folder, read_event_columns
 from .forgotten import ForgottenUsers
+from .given_tables import NewTables
 from .hidden_pairs import compare_models, hide_pairs, is_worse
-from .new_tables import NewTables
 from .writing import alone, begin_next, put_in_place, staged_run
 
 if TYPE_CHECKING:

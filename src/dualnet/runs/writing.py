@@ -1,4 +1,4 @@
-"""Writing a run: one writer at a time, a run that is prepared and put in its place as a whole, and no rest of a writer that failed."""
+"""Writing of a run: one writer at a time; a new run takes the place of the old one as a whole; a refused fit leaves nothing."""
 
 from __future__ import annotations
 

@@ -77,9 +77,9 @@ def test_a_profile_reads_the_content_of_its_history_alone(monkeypatch, as_array)
     space = ContentProfile().fit(SPLIT.train).space(task.items, task.content)
     features = space.features.toarray() if as_array else space.features
     space = replace(space, features=features)
-    read, plain = [], content_cosine.at_unit_length
-    whole = content_cosine.at_unit_length(task.history @ plain(features))
-    monkeypatch.setattr(content_cosine, "at_unit_length", lambda rows: read.append(rows.shape[0]) or plain(rows))
+    read, plain = [], content_cosine.unit_rows
+    whole = content_cosine.unit_rows(task.history @ plain(features))
+    monkeypatch.setattr(content_cosine, "unit_rows", lambda rows: read.append(rows.shape[0]) or plain(rows))
     one = csr_array(task.history[[0]])
     found = content_cosine.unit_profile(space, one)
     assert read == [one.nnz, 1]

@@ -12,11 +12,11 @@ from scipy.sparse import csr_array
 from dualnet import WMF, Solved, load
 from dualnet.data.content import Content, ContentSpec
 from dualnet.data.dataset import Dataset
+from dualnet.data.featurizers.base import unit_rows
 from dualnet.data.interactions import Interactions
 from dualnet.errors import UsageError
 from dualnet.ids import IdMap
 from dualnet.models.als import SortedRows, half_step, weighted_error
-from dualnet.models.content_cosine import at_unit_length
 from dualnet.models.known_zeros import known_zeros, with_known_zeros
 from dualnet.models.registry import create
 from dualnet.models.solved import choice as choice_module
@@ -144,7 +144,7 @@ def test_the_solved_levels_take_them_beside_rows_and_priors(choice):
     data, relation = world(), choice[0]
     model = Solved(**{**SOLVED, "relation": relation, "prior": choice[1] or np.inf}, dislike_weight=0.6).fit(data)
     likes, zeros = csr_array(data.interactions.matrix), known_zeros(data.interactions, 0.6)
-    content = at_unit_length(model.catalogue_.features)
+    content = unit_rows(model.catalogue_.features)
     settings = FactorSettings(5, 0.0, 0.0, random_state=model.seed_)
     training = Training(likes, content, None, settings, known_zeros=zeros)
     np.testing.assert_array_equal(model.levels_.solved.items.items, training.factors(model.levels_.solved.choice).items)

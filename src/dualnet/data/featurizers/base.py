@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 
 from ...ids import Rows
 from ..content import Content, Matrix
@@ -33,17 +33,33 @@ class Block(Protocol):
         """Return a JSON-ready description and arrays."""
 
 
-def unit_rows(matrix: csr_array) -> csr_array:
-    """Scale each row of a CSR matrix to unit length; empty rows stay empty.
+@overload
+def unit_rows(matrix: csr_array) -> csr_array: ...
+
+
+@overload
+def unit_rows(matrix: NDArray[Any]) -> NDArray[np.float32]: ...
+
+
+@overload
+def unit_rows(matrix: Matrix) -> Matrix: ...
+
+
+def unit_rows(matrix: Any) -> Any:
+    """Scale each row of a matrix to unit length; empty rows and rows of zeros stay as they are.
 
     Parameters
     ----------
-    matrix : csr_array, shape (n, width)
+    matrix : csr_array or ndarray, shape (n, width)
 
     Returns
     -------
-    csr_array of float32, same shape
+    csr_array or ndarray of float32, same shape
     """
+    if not issparse(matrix):
+        norms = np.linalg.norm(matrix, axis=1, keepdims=True)
+        return (matrix / np.where(norms > 0, norms, 1)).astype(np.float32)
+    matrix = csr_array(matrix)
     counts = np.diff(matrix.indptr)
     squares = np.add.reduceat(np.append(matrix.data.astype(np.float64) ** 2, 0.0), matrix.indptr[:-1])
     squares[counts == 0] = 1.0

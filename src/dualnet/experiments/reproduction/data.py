@@ -1,4 +1,4 @@
-"""From a cell to the data and divisions it is fitted and measured on."""
+"""The data and divisions that a cell of a study is fitted and measured on."""
 
 from __future__ import annotations
 

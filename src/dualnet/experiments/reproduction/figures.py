@@ -1,4 +1,4 @@
-"""From records to the rows of a table: means, intervals, what is still pending."""
+"""Figures of a table row from its records: means, intervals, and what is pending."""
 
 from __future__ import annotations
 

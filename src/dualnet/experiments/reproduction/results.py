@@ -1,4 +1,4 @@
-"""What a study's folder holds: one record for each measured cell, per-user figures beside them."""
+"""The folder of a study: one record for each measured cell, and the figures of each user beside them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One cell after another: the cheapest and most telling first, shared with other processes, within a budget."""
+"""The runner of a study: one cell after another, the cheapest and most telling first, shared with other processes."""
 
 from __future__ import annotations
 

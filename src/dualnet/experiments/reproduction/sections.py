@@ -1,4 +1,4 @@
-"""A study's report as data: tables, texts and pictures, in order; Markdown, page and terminal print the same."""
+"""The report of a study as data (tables, texts, pictures in order), which Markdown, page and terminal print."""
 
 from __future__ import annotations
 

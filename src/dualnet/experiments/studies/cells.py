@@ -1,4 +1,4 @@
-"""What a study is made of: cells (one fit each), rows (one method), blocks (one table), studies (one claim of the paper)."""
+"""The parts of a study: a cell is one fit, a row one method, a block one table, a study one claim of the paper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cell will take, in seconds on two cores: measured where a like cell ran, else from a table."""
+"""The estimated time of a cell in seconds on two cores: measured where a like cell ran, else from a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows that several tables share: the paper's methods, and those that a sceptic asks for."""
+"""Rows that several tables share: the paper's methods, and further baselines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Studies by name."""
+"""The registry of studies by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a study is wanted: data sets, seeds, quick or full."""
+"""The scope of a study: its data sets, its seeds, quick or full."""
 
 from __future__ import annotations
 

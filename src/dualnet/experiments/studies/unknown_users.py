@@ -1,4 +1,4 @@
-"""Section 5.1 read as it stands: users who never trained, against the same users trained."""
+"""Section 5.1 taken literally: users who never trained, against the same users trained."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from scipy.sparse import csr_array, issparse
 
 from ...computed_once import computed_once
 from ...data.content import Matrix
+from ...data.featurizers.base import unit_rows
 from ...ids import Rows
-from ..content_cosine import at_unit_length
 
 Array = NDArray[np.float32]
 
@@ -121,13 +121,13 @@ class ContentReader:
             bounds = np.concatenate([[0], np.cumsum(word)])[features.indptr]
             words = csr_array((features.data[word], features.indices[word], bounds), shape=features.shape)
             beside = features[:, self.vectors].toarray()
-            return WordsAndVectors(at_unit_length(words), at_unit_length(beside), self.vectors)
-        rows = at_unit_length(features)
+            return WordsAndVectors(unit_rows(words), unit_rows(beside), self.vectors)
+        rows = unit_rows(features)
         return rows if self.axes is None else np.asarray(rows @ self.axes, np.float32)
 
     def by_feature(self, features: Matrix) -> csr_array:
         """Return the same rows by feature, as one sparse matrix, for reasons; those of long content before it is read along axes."""
-        return csr_array(at_unit_length(features)) if self.vectors is None else self(features).to_csr()
+        return csr_array(unit_rows(features)) if self.vectors is None else self(features).to_csr()
 
 
 AS_IT_IS = ContentReader()

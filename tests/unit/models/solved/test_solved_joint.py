@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from dualnet.data.featurizers.base import unit_rows
 from dualnet.errors import TrainingError
-from dualnet.models.content_cosine import at_unit_length
 from dualnet.models.solved import joint as joint_module
 from dualnet.models.solved.content import WordsAndVectors
 from dualnet.models.solved.joint import FEW_FEATURES, JointSolution
@@ -25,7 +25,7 @@ def world(n_features, *, dense=False, seed=0):
     if not dense:
         content[3] = 1  # an item without a word
         content = csr_array(np.where(content < 12 / n_features, content * n_features, 0) * (content < 1))
-    return factors, at_unit_length(content.astype(np.float32))
+    return factors, unit_rows(content.astype(np.float32))
 
 
 def histories(rows=HISTORIES):
@@ -93,7 +93,7 @@ def test_vectors_beside_words_count_whole():
     n_features = FEW_FEATURES + 100
     factors, words = world(n_features)
     columns = np.array([1, 5, 600])
-    vectors = at_unit_length(np.random.default_rng(4).normal(size=(N_OLD + N_NEW, 3)).astype(np.float32))
+    vectors = unit_rows(np.random.default_rng(4).normal(size=(N_OLD + N_NEW, 3)).astype(np.float32))
     words = csr_array(words.multiply(~np.isin(np.arange(n_features), columns)[None, :]))
     content = WordsAndVectors(words, vectors, columns)
     joint = JointSolution.of(factors[:N_OLD], content[:N_OLD], ContentAxes.of(words[:N_OLD], 36, 0), SCALE, B, L)

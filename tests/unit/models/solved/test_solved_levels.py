@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, issparse
 
+from dualnet.data.featurizers.base import unit_rows
 from dualnet.data.space import ItemSpace
 from dualnet.data.tasks import RankingTask
 from dualnet.ids import IdMap
-from dualnet.models.content_cosine import at_unit_length
 from dualnet.models.solved.choice import READINGS, Search, Training, thinned
 from dualnet.models.solved.content import ContentReader
 from dualnet.models.solved.factors import FactorSettings, ItemFactors
@@ -135,7 +135,7 @@ def test_what_is_written_is_read_back(kind, changes):
 
 def test_new_items_have_the_factors_that_their_content_predicts():
     space, levels = solved("few", content_scale=0.0)
-    content = at_unit_length(space.features)
+    content = unit_rows(space.features)
     vectors = levels.item_vectors(space, np.array([32, 3]))
     expected = np.vstack([(content[[32]] @ levels.items.content_map), levels.items.items[[3]]]) @ levels.joint.rotation
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
@@ -143,7 +143,7 @@ def test_new_items_have_the_factors_that_their_content_predicts():
 
 def test_an_update_starts_where_the_fit_ended():
     space, levels = solved("few")
-    content = at_unit_length(space.features)
+    content = unit_rows(space.features)
     start = levels.start(content, N_OLD, N_OLD + N_NEW)
     np.testing.assert_array_equal(start[:N_OLD], levels.items.items)
     np.testing.assert_allclose(start[N_OLD:], content[np.arange(N_OLD, N_OLD + N_NEW)] @ levels.items.content_map, atol=1e-6)
@@ -174,7 +174,7 @@ def test_rows_of_features_bring_items_of_like_content_together():
     likeness = (content @ content.T)[np.triu_indices(N_OLD, 1)]
 
     def agreement(items):
-        unit = at_unit_length(items)
+        unit = unit_rows(items)
         return np.corrcoef((unit @ unit.T)[np.triu_indices(N_OLD, 1)], likeness)[0, 1]
 
     assert agreement(related) > agreement(plain) + 0.1

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, random_array
 
-from dualnet.models.content_cosine import at_unit_length
+from dualnet.data.featurizers.base import unit_rows
 from dualnet.models.solved import ridge
 from dualnet.models.solved.ridge import ContentAxes, ContentRidge
 
 
 def content_of(n_items, n_features, seed=0, density=0.02):
     rng = np.random.default_rng(seed)
-    return at_unit_length(csr_array(random_array((n_items, n_features), density=density, rng=rng, dtype=np.float32)))
+    return unit_rows(csr_array(random_array((n_items, n_features), density=density, rng=rng, dtype=np.float32)))
 
 
 def exact(content, factors, penalty):

@@ -1,4 +1,4 @@
-"""New tables for a fitted model: read as the fit read its own, unless something else is said of them."""
+"""Tables of new rows that a command is given: read as the fit read its own, unless something else is said of them."""
 
 from __future__ import annotations
 
