@@ -23,7 +23,7 @@ LEFT_FUNCTIONS = {
     # models
     "dualnet.models.dualnet": ["__init__"],
 }
-LEFT_MODULES: set[str] = set()
+LEFT_MODULES = set()
 
 
 def code_lines(function, lines):

@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from dualnet.models.explain.explanation import Explanation, View
 
 from dualnet.errors import DataError, UnknownIdError
+from dualnet.models.explain.explanation import Explanation, View
 from dualnet.retrieval.questions import RecommendQuestion, ScoreQuestion
 from dualnet.retrieval.recommendations import Recommendations
 from dualnet.serve.http.app import HttpOptions, build_app
