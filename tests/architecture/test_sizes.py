@@ -22,7 +22,7 @@ APART = {
 LEFT_FUNCTIONS = {
     # models
 }
-LEFT_MODULES: set[str] = set()
+LEFT_MODULES = set()
 
 
 def code_lines(function, lines):

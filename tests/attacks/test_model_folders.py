@@ -204,7 +204,7 @@ def test_a_pipe_or_a_device_in_the_place_of_a_file_is_not_read(copied):
 
 @pytest.mark.parametrize("name", ["solved", "dualnet"])
 def test_a_model_with_long_content_is_saved_and_checked(tmp_path, monkeypatch, name):
-    from dualnet.models import learning
+    from dualnet.models import level_learning as learning
     from dualnet.models.solved import content, joint
 
     for module, constant in ((learning, "FEW_FEATURES"), (joint, "FEW_FEATURES"), (content, "FEW_FEATURES"), (content, "LONG")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any, Protocol, overload
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,18 +31,6 @@ class Block(Protocol):
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return a JSON-ready description and arrays."""
-
-
-@overload
-def unit_rows(matrix: csr_array) -> csr_array: ...
-
-
-@overload
-def unit_rows(matrix: NDArray[Any]) -> NDArray[np.float32]: ...
-
-
-@overload
-def unit_rows(matrix: Matrix) -> Matrix: ...
 
 
 def unit_rows(matrix: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from dualnet import Dataset, DualNet, Solved, load
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import ArtifactError, UsageError
-from dualnet.models import learning
+from dualnet.models import level_learning as learning
 from dualnet.models.levels import LevelWeights
 from dualnet.models.solved import content, joint
 from dualnet.models.solved.levels import SolvedLevels
