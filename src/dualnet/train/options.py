@@ -144,7 +144,8 @@ class RunOptions:
     def with_defaults(self, *, patience: int, validate_every: int, validation_users: int) -> Self:
         """Return these options with a model's own values where none were given."""
         own = {"patience": patience, "validate_every": validate_every, "validation_users": validation_users}
-        return replace(self, **{name: value for name, value in own.items() if getattr(self, name) is None})
+        missing: dict[str, Any] = {name: value for name, value in own.items() if getattr(self, name) is None}
+        return replace(self, **missing)
 
     @property
     def choices(self) -> dict[str, Any]:
