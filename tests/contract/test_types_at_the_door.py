@@ -107,7 +107,9 @@ def as_file(made, folder):
     elif isinstance(made, pl.DataFrame):
         made.write_parquet(folder / "own.parquet")
     elif isinstance(made, pa.Table):
-        pa.parquet.write_table(made.set_column(6, "year", pa.array(NEW["year"])), folder / "own.parquet")
+        plain = made.set_column(6, "year", pa.array(NEW["year"]))
+        views = [field.with_type(pa.string()) if field.type == pa.string_view() else field for field in plain.schema]
+        pa.parquet.write_table(plain.cast(pa.schema(views)), folder / "own.parquet")  # older PyArrow writes no views
     else:
         return made
     return folder / "own.parquet"

@@ -208,7 +208,7 @@ def _by_chunk(cells: pa.ChunkedArray, change: Callable[[pa.Array], Any], kind: p
 
 def _in_parts(chunk: pa.Array) -> pa.ChunkedArray:
     """Return an array in parts whose text surely fits the offsets of a plain type."""
-    step = max(1, len(chunk) * PART // max(PART, chunk.nbytes))
+    step = max(1, len(chunk) * PART // max(PART, chunk.get_total_buffer_size()))  # `nbytes` of views needs PyArrow 24
     return pa.chunked_array([chunk.slice(start, step) for start in range(0, len(chunk), step)], chunk.type)
 
 

@@ -85,6 +85,7 @@ class ItemKNN(Recommender):
                 _keep_largest(csr_array((values, common.indices, common.indptr), shape=common.shape), self.neighbours)
             )
         self.similarity_ = csr_array(vstack(blocks, format="csr"), dtype=np.float32)
+        self.similarity_.sort_indices()  # older SciPy leaves rows as they were made
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> csr_array:
         known = space.known[rows]
