@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -13,9 +13,10 @@ from ..rng import RandomState
 from ..train.options import CHOICES, RunOptions
 from .base import Prepared
 from .choosing import Phase
-from .dualnet_parameters import check_parameters
+from .dualnet_parameters import LIMITS, check_parameters
 from .level_learning import Chosen
 from .level_model import LevelModel
+from .limits import Limit
 from .parameters import Former
 from .runtime import DualRuntime
 
@@ -158,6 +159,7 @@ class DualNet(LevelModel):
         Former("loss", zeros, {"loss": "squares", "zeros": zeros}) for zeros in ("auto", "exact", "dense", "estimated")
     )
     moved: ClassVar[tuple[str, ...]] = CHOICES
+    limits: ClassVar[Mapping[str, Limit]] = LIMITS
 
     training_: TrainingState = field(init=False)
 
