@@ -1,17 +1,21 @@
-"""What the parameters of DualNet may be."""
+"""Parameters of DualNet: names, types, defaults, limits, and what goes with what."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from ..errors import UsageError, nearest
-from ..nn.losses import LOSSES
+from ..nn.losses import LOSSES, LossName
+from ..nn.spec import Activation
+from ..rng import RandomState
+from ..train.options import CHOICES
 from .known_zeros import check_dislike_weight
+from .level_model import LevelModel
 from .limits import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Limit
+from .parameters import Former
 from .solved.parameters import SOLVED_LIMITS, check_solved
-
-if TYPE_CHECKING:
-    from .dualnet import DualNet
 
 STAGES = ("pretrain", "refine", "optimise")
 WIDEST = 2**20
@@ -45,14 +49,74 @@ LIMITS: dict[str, Limit] = {
 }
 
 
-def check_parameters(model: DualNet) -> None:
-    """Check what the limits of a DualNet's parameters cannot tell, before anything is fitted.
+@dataclass(kw_only=True, eq=False, repr=False)
+class DualNetParameters(LevelModel):
+    """Parameters of a DualNet, which its docstring describes, with their defaults and checks."""
 
-    Raises
-    ------
-    UsageError
-        If values exclude each other or leave nothing to fit; the text names them and a remedy.
-    """
+    former: ClassVar[tuple[Former, ...]] = tuple(
+        Former("loss", zeros, {"loss": "squares", "zeros": zeros}) for zeros in ("auto", "exact", "dense", "estimated")
+    )
+    moved: ClassVar[tuple[str, ...]] = CHOICES
+    limits: ClassVar[Mapping[str, Limit]] = LIMITS
+
+    levels: Sequence[int] = (450, 200, 50)
+    design: Literal["branching", "multi-level", "basic"] = "branching"
+    user_input: Literal["shared", "reference"] = "shared"
+    item_residual: bool = True
+    residual_dropout: float = 0.3
+    column_dropout: float = 0.8
+    factors: int = 300
+    factor_zero_weight: float | None = None
+    regularization: float | None = None
+    relation: float | None = None
+    prior: float | None = None
+    content_scale: float | None = None
+    network_weight: float | None = None
+    content_weight: float | None = None
+    new_scale: float | None = None
+    unliked_scale: float | None = None
+    trials: int | None = None
+    mask: Literal["none", "fold", "leave-one-out"] = "none"
+    fold: float = 0.3
+    noise: float = 0.5
+    history_noise: float = 0.5
+    dropout: float = 0.1
+    activation: Activation = "tanh"
+    norm: Literal["batch", "layer", "none"] = "batch"
+    top_branch: bool = False
+    output_scale: float = 0.1
+    first_length: float | None = None
+    zero_weight: float = 0.01
+    zero_popularity: float = 0.0
+    dislike_weight: float = 0.0
+    loss: LossName = "squares"
+    zeros: Literal["auto", "exact", "dense", "estimated"] = "auto"
+    skip_empty: float = 0.0
+    init: Literal["spectral", "random"] = "spectral"
+    stages: Sequence[Literal["pretrain", "refine", "optimise"]] = ("optimise",)
+    pretrain_epochs: int = 5
+    refine_epochs: int = 5
+    optimizer: Literal["adam", "sgd"] = "adam"
+    learning_rate: float = 1e-2
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    clip: float | None = None
+    schedule: Literal["one-cycle", "constant", "cosine", "linear"] = "one-cycle"
+    epochs: int = 10
+    user_batch: int | None = None
+    item_batch: int | None = None
+    random_state: RandomState = 0
+
+    def _check(self) -> None:
+        """Check what the limits cannot tell: values that exclude each other, or leave nothing to fit; raises `UsageError`."""
+        _check_levels(self)
+        check_solved(self)
+        _check_stages(self)
+        check_dislike_weight(self)
+        _check_losses(self)
+
+
+def _check_levels(model: DualNetParameters) -> None:
     if any(not isinstance(width, int) or width < 1 for width in model.levels):
         raise UsageError(f"levels={model.levels!r}: give positive widths, such as (450, 200, 50)")
     if any(width > WIDEST for width in model.levels):
@@ -61,17 +125,9 @@ def check_parameters(model: DualNet) -> None:
         raise UsageError(
             "levels=() and factors=0 leave nothing to fit: give widths, such as (450, 200, 50), or factors, such as 300"
         )
-    check_solved(model)
     if not model.factors and model.network_weight == 0:
         raise UsageError(
             "factors=0 and network_weight=0 leave nothing that counts: give factors, such as 300, or a weight above 0"
-        )
-    _check_stages(model)
-    check_dislike_weight(model)
-    if model.zeros in ("exact", "estimated") and model.loss in LOSSES and not LOSSES[model.loss].square_zeros:
-        raise UsageError(
-            f"loss={model.loss!r} has no Gram form that zeros={model.zeros!r} could use, for a zero costs no square; write zeros='auto' or"
-            " zeros='dense'"
         )
     if model.first_length is not None and model.norm == "none":
         raise UsageError(
@@ -79,7 +135,15 @@ def check_parameters(model: DualNet) -> None:
         )
 
 
-def _check_stages(model: DualNet) -> None:
+def _check_losses(model: DualNetParameters) -> None:
+    if model.zeros in ("exact", "estimated") and model.loss in LOSSES and not LOSSES[model.loss].square_zeros:
+        raise UsageError(
+            f"loss={model.loss!r} has no Gram form that zeros={model.zeros!r} could use, for a zero costs no square; write zeros='auto' or"
+            " zeros='dense'"
+        )
+
+
+def _check_stages(model: DualNetParameters) -> None:
     for stage in model.stages:
         if stage not in STAGES:
             raise UsageError(f"stages={model.stages!r}: '{stage}' is not known.{nearest(str(stage), STAGES)}")
