@@ -24,6 +24,7 @@ extensions = [
     "command_pages",
     "docstring_text",
     "http_pages",
+    "parameter_limits",
     "repository_links",
 ]
 exclude_patterns = ["_ext", "results/*/per_user", "Thumbs.db"]

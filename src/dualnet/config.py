@@ -12,6 +12,7 @@ from typing import Any
 from .data.open_input import read_regular, reading
 from .errors import DataError, UsageError, nearest
 from .files import write_text
+from .models.limits import check_limits
 from .models.registry import MODELS, create, model_class
 from .train.options import CHOICES, check_values
 from .typed_values import WRITTEN
@@ -167,4 +168,6 @@ def build_model(name: str, parameters: Mapping[str, Any], place: str, seed: int 
     cls.check_names(parameters, f"{place}: ")
     if seed is not None and "random_state" in cls.parameter_names():
         parameters = {"random_state": seed, **parameters}
-    return create(name, **cls.check_types(parameters, f"{place}: "))
+    checked = cls.check_types(parameters, f"{place}: ")
+    check_limits(cls.limits, checked, f"{place}: ", WRITTEN)
+    return create(name, **checked)

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
-from ..errors import ArtifactError, UsageError
+from ..errors import ArtifactError
 from ..ids import Rows
 from ..rng import RandomState, generator
 from ..train.best_figure import at_least
@@ -23,6 +23,7 @@ from ..train.progress import EpochLog, begin_log
 from .base import Capabilities, Prepared, Recommender
 from .choosing import Phase, ValidationTasks, choose_then_refit
 from .explain.reasons import Reasons, linear
+from .limits import COUNT, POSITIVE, Limit
 from .pairwise import PairwiseSteps, fold_in, fold_in_shares
 from .saved_arrays import saved_array
 
@@ -68,6 +69,10 @@ class BPR(Recommender):
     """
 
     name: ClassVar[str] = "bpr"
+    limits: ClassVar[Mapping[str, Limit]] = {
+        **dict.fromkeys(("factors", "negatives", "batch", "epochs"), COUNT),
+        **dict.fromkeys(("learning_rate", "regularization"), POSITIVE),
+    }
     moved: ClassVar[tuple[str, ...]] = ("patience", "validate_every", "validation_users")
 
     def __init__(
@@ -130,15 +135,6 @@ class BPR(Recommender):
                     break
         self.item_factors_ = steps.items if asked is None else kept
         return self.epochs_
-
-    def _check(self) -> None:
-        for name in ("factors", "negatives", "batch", "epochs"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise UsageError(f"{name}={value!r} must be a whole number of at least 1")
-        for name in ("learning_rate", "regularization"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"{name}={getattr(self, name)!r} must be above 0")
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
         return space.known_rows(self.item_factors_, rows)

@@ -12,9 +12,9 @@ from scipy.sparse import csr_array
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
-from ..errors import ArtifactError, CapabilityError, UsageError, nearest, optional_package
+from ..errors import ArtifactError, CapabilityError, UsageError, optional_package
 from ..ids import Rows
-from ..nn.spec import ACTIVATIONS, Activation
+from ..nn.spec import Activation
 from ..rng import RandomState
 from ..train.best_figure import last_best
 from ..train.options import RunOptions
@@ -25,15 +25,11 @@ from .content_cosine import features_of
 from .content_encoder import ContentEncoder
 from .explain.path_integral import content_cut
 from .explain.reasons import Reasons, linear, only_new
+from .limits import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, ZERO_WEIGHT, Limit
 from .saved_arrays import saved_array
 
 if TYPE_CHECKING:
     from .cdl_training import AlternationSettings
-
-CHOICES = {
-    "activation": tuple(ACTIVATIONS),
-    "reconstruct": ("clean", "noisy"),
-}
 
 VALIDATION_USERS = 2000  # of each task, ranked after a round
 
@@ -98,6 +94,20 @@ class CDL(Recommender):
     name: ClassVar[str] = "cdl"
     uses_content: ClassVar[bool] = True
     moved: ClassVar[tuple[str, ...]] = ("device",)
+    limits: ClassVar[Mapping[str, Limit]] = {
+        "zero_weight": ZERO_WEIGHT,
+        "user_penalty": POSITIVE,
+        "content_weight": POSITIVE,
+        "reconstruction_weight": POSITIVE,
+        "weight_penalty": NOT_NEGATIVE,
+        "noise": SHARE,
+        "dropout": SHARE,
+        "pretraining_epochs": Limit(at_least=0, whole=True),
+        "alternations": COUNT,
+        "epochs": COUNT,
+        "batch": COUNT,
+        "learning_rate": POSITIVE,
+    }
 
     encoder_: ContentEncoder
     item_factors_: NDArray[np.float32]
@@ -268,18 +278,6 @@ class CDL(Recommender):
     def _check(self) -> None:
         if not self.levels or any(not isinstance(width, int) or width < 1 for width in self.levels):
             raise UsageError(f"levels={self.levels!r}: give one or more positive widths, such as (200, 200)")
-        for name, choices in CHOICES.items():
-            value = getattr(self, name)
-            if value not in choices:
-                raise UsageError(f"{name}={value!r} is not known.{nearest(str(value), choices)}")
-        for name in ("alternations", "epochs"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise UsageError(f"{name}={getattr(self, name)!r} must be a whole number of at least 1")
-        for name in ("user_penalty", "content_weight", "reconstruction_weight"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"{name}={getattr(self, name)!r} must be above 0")
-        if not self.weight_penalty >= 0:
-            raise UsageError(f"weight_penalty={self.weight_penalty!r} must be at least 0")
 
     def _check_zero_weight(self, matrix: csr_array) -> None:
         lightest = min(float(matrix.data.min()), 1.0)  # new users are folded in with weight 1

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array, issparse
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
-from ..errors import CapabilityError, UsageError, optional_package
+from ..errors import CapabilityError, optional_package
 from ..ids import Rows
 from ..rng import RandomState
 from ..train.options import RunOptions
@@ -20,8 +20,9 @@ from .als import contributions, half_step
 from .base import Capabilities, Prepared, Recommender
 from .content_cosine import features_of
 from .explain.reasons import Cut, Reasons, linear, only_new, weigh
+from .limits import POSITIVE, Limit
 from .saved_arrays import saved_array
-from .wmf import check_factors, factorise
+from .wmf import FACTOR_LIMITS, check_factors, factorise
 
 
 class ContentFactors(Recommender):
@@ -44,6 +45,7 @@ class ContentFactors(Recommender):
     """
 
     name: ClassVar[str] = "content-factors"
+    limits: ClassVar[Mapping[str, Limit]] = {**FACTOR_LIMITS, "ridge": POSITIVE}
     uses_content: ClassVar[bool] = True
 
     def __init__(
@@ -70,8 +72,6 @@ class ContentFactors(Recommender):
 
     def _check(self) -> None:
         check_factors(self)
-        if not self.ridge > 0:
-            raise UsageError(f"ridge={self.ridge!r} must be above 0")
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         features = known.content(self.name)

@@ -24,8 +24,9 @@ from .als import Array, Gram, SortedRows, blas_threads, contributions, half_step
 from .base import Capabilities, Prepared, Recommender
 from .content_cosine import features_of
 from .explain.reasons import Cut, Reasons, linear, only_new
+from .limits import Limit
 from .saved_arrays import saved_array
-from .wmf import check_factorisation, check_factors, start_factors
+from .wmf import FACTOR_LIMITS, check_factorisation, check_factors, start_factors
 
 KINDS = ("text", "tags", "categories", "numbers", "vectors", "bags", "images")  # fields of `ContentSpec`
 MEASURED = (
@@ -69,6 +70,7 @@ class Coupled(Recommender):
     """
 
     name: ClassVar[str] = "coupled"
+    limits: ClassVar[Mapping[str, Limit]] = FACTOR_LIMITS
     uses_content: ClassVar[bool] = True
 
     def __init__(

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import CapabilityError, optional_package
-from ..nn.losses import LossName
-from ..nn.spec import Activation
-from ..rng import RandomState
-from ..train.options import CHOICES, RunOptions
+from ..train.options import RunOptions
 from .base import Prepared
 from .choosing import Phase
-from .dualnet_parameters import check_parameters
+from .dualnet_parameters import DualNetParameters
 from .level_learning import Chosen
-from .level_model import LevelModel
-from .parameters import Former
 from .runtime import DualRuntime
 
 if TYPE_CHECKING:
@@ -25,8 +18,7 @@ if TYPE_CHECKING:
 UPDATE_RATE = 0.3  # peak rate of an update, as a share of the fit's; measured in docs/measurements/updates.md
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class DualNet(LevelModel):
+class DualNet(DualNetParameters):
     """An item network and a user network that are trained together (section 3 of the paper).
 
     The item network encodes content, the user network encodes a history; their inner product predicts the match. New items
@@ -154,60 +146,8 @@ class DualNet(LevelModel):
     """
 
     name: ClassVar[str] = "dualnet"
-    former: ClassVar[tuple[Former, ...]] = tuple(
-        Former("loss", zeros, {"loss": "squares", "zeros": zeros}) for zeros in ("auto", "exact", "dense", "estimated")
-    )
-    moved: ClassVar[tuple[str, ...]] = CHOICES
 
-    training_: TrainingState = field(init=False)
-
-    levels: Sequence[int] = (450, 200, 50)
-    design: Literal["branching", "multi-level", "basic"] = "branching"
-    user_input: Literal["shared", "reference"] = "shared"
-    item_residual: bool = True
-    residual_dropout: float = 0.3
-    column_dropout: float = 0.8
-    factors: int = 300
-    factor_zero_weight: float | None = None
-    regularization: float | None = None
-    relation: float | None = None
-    prior: float | None = None
-    content_scale: float | None = None
-    network_weight: float | None = None
-    content_weight: float | None = None
-    new_scale: float | None = None
-    unliked_scale: float | None = None
-    trials: int | None = None
-    mask: Literal["none", "fold", "leave-one-out"] = "none"
-    fold: float = 0.3
-    noise: float = 0.5
-    history_noise: float = 0.5
-    dropout: float = 0.1
-    activation: Activation = "tanh"
-    norm: Literal["batch", "layer", "none"] = "batch"
-    top_branch: bool = False
-    output_scale: float = 0.1
-    first_length: float | None = None
-    zero_weight: float = 0.01
-    zero_popularity: float = 0.0
-    dislike_weight: float = 0.0
-    loss: LossName = "squares"
-    zeros: Literal["auto", "exact", "dense", "estimated"] = "auto"
-    skip_empty: float = 0.0
-    init: Literal["spectral", "random"] = "spectral"
-    stages: Sequence[Literal["pretrain", "refine", "optimise"]] = ("optimise",)
-    pretrain_epochs: int = 5
-    refine_epochs: int = 5
-    optimizer: Literal["adam", "sgd"] = "adam"
-    learning_rate: float = 1e-2
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    clip: float | None = None
-    schedule: Literal["one-cycle", "constant", "cosine", "linear"] = "one-cycle"
-    epochs: int = 10
-    user_batch: int | None = None
-    item_batch: int | None = None
-    random_state: RandomState = 0
+    training_: TrainingState
 
     @classmethod
     def paper(cls, **overrides: Any) -> DualNet:
@@ -263,9 +203,6 @@ class DualNet(LevelModel):
         if self.levels_.runtime is None:
             raise CapabilityError("this model has solved levels alone and no networks; give it levels, such as (450, 200, 50)")
         return self.levels_.runtime
-
-    def _check(self) -> None:
-        check_parameters(self)
 
     def _train_networks(
         self, known: Prepared, phase: Phase[Chosen], stop_after: int | None

@@ -1,105 +1,149 @@
-"""What the parameters of DualNet may be."""
+"""Parameters of DualNet: names, types, defaults, limits, and what goes with what."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from ..errors import UsageError, nearest
-from ..nn.losses import LOSSES
-from ..nn.spec import ACTIVATIONS, Design, Norm
+from ..nn.losses import LOSSES, LossName
+from ..nn.spec import Activation
+from ..rng import RandomState
+from ..train.options import CHOICES
 from .known_zeros import check_dislike_weight
-from .solved.parameters import check_solved
-
-if TYPE_CHECKING:
-    from .dualnet import DualNet
+from .level_model import LevelModel
+from .limits import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Limit
+from .parameters import Former
+from .solved.parameters import SOLVED_LIMITS, check_solved
 
 STAGES = ("pretrain", "refine", "optimise")
+WIDEST = 2**20
+_BATCH = Limit(at_least=1, whole=True, remedy="; leave it out for the rule that chooses it")
 
-CHOICES: dict[str, tuple[str, ...]] = {
-    "design": get_args(Design),
-    "user_input": ("shared", "reference"),
-    "mask": ("none", "fold", "leave-one-out"),
-    "activation": tuple(ACTIVATIONS),
-    "norm": get_args(Norm),
-    "loss": tuple(LOSSES),
-    "zeros": ("auto", "exact", "dense", "estimated"),
-    "init": ("spectral", "random"),
-    "optimizer": ("adam", "sgd"),
-    "schedule": ("one-cycle", "constant", "cosine", "linear"),
+LIMITS: dict[str, Limit] = {
+    **SOLVED_LIMITS,
+    "residual_dropout": SHARE,
+    "column_dropout": SHARE,
+    "fold": Limit(above=0, below=1),
+    "noise": SHARE,
+    "history_noise": SHARE,
+    "dropout": SHARE,
+    "output_scale": POSITIVE,
+    "first_length": Limit(above=0, remedy=", or None to start as drawn"),
+    "zero_weight": Limit(
+        above=0,
+        below=1,
+        remedy=", the weight of positives: without zeros, or with zeros as sure as positives, there is nothing to learn",
+    ),
+    "skip_empty": Limit(at_least=0, at_most=1),
+    "pretrain_epochs": COUNT,
+    "refine_epochs": COUNT,
+    "learning_rate": POSITIVE,
+    "momentum": SHARE,
+    "weight_decay": NOT_NEGATIVE,
+    "clip": Limit(above=0, remedy=", or None for no limit"),
+    "epochs": COUNT,
+    "user_batch": _BATCH,
+    "item_batch": _BATCH,
 }
 
 
-WIDEST = 2**20
+@dataclass(kw_only=True, eq=False, repr=False)
+class DualNetParameters(LevelModel):
+    """Parameters of a DualNet, which its docstring describes, with their defaults and checks."""
+
+    former: ClassVar[tuple[Former, ...]] = tuple(
+        Former("loss", zeros, {"loss": "squares", "zeros": zeros}) for zeros in ("auto", "exact", "dense", "estimated")
+    )
+    moved: ClassVar[tuple[str, ...]] = CHOICES
+    limits: ClassVar[Mapping[str, Limit]] = LIMITS
+
+    levels: Sequence[int] = (450, 200, 50)
+    design: Literal["branching", "multi-level", "basic"] = "branching"
+    user_input: Literal["shared", "reference"] = "shared"
+    item_residual: bool = True
+    residual_dropout: float = 0.3
+    column_dropout: float = 0.8
+    factors: int = 300
+    factor_zero_weight: float | None = None
+    regularization: float | None = None
+    relation: float | None = None
+    prior: float | None = None
+    content_scale: float | None = None
+    network_weight: float | None = None
+    content_weight: float | None = None
+    new_scale: float | None = None
+    unliked_scale: float | None = None
+    trials: int | None = None
+    mask: Literal["none", "fold", "leave-one-out"] = "none"
+    fold: float = 0.3
+    noise: float = 0.5
+    history_noise: float = 0.5
+    dropout: float = 0.1
+    activation: Activation = "tanh"
+    norm: Literal["batch", "layer", "none"] = "batch"
+    top_branch: bool = False
+    output_scale: float = 0.1
+    first_length: float | None = None
+    zero_weight: float = 0.01
+    zero_popularity: float = 0.0
+    dislike_weight: float = 0.0
+    loss: LossName = "squares"
+    zeros: Literal["auto", "exact", "dense", "estimated"] = "auto"
+    skip_empty: float = 0.0
+    init: Literal["spectral", "random"] = "spectral"
+    stages: Sequence[Literal["pretrain", "refine", "optimise"]] = ("optimise",)
+    pretrain_epochs: int = 5
+    refine_epochs: int = 5
+    optimizer: Literal["adam", "sgd"] = "adam"
+    learning_rate: float = 1e-2
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    clip: float | None = None
+    schedule: Literal["one-cycle", "constant", "cosine", "linear"] = "one-cycle"
+    epochs: int = 10
+    user_batch: int | None = None
+    item_batch: int | None = None
+    random_state: RandomState = 0
+
+    def _check(self) -> None:
+        """Check what the limits cannot tell: values that exclude each other, or leave nothing to fit; raises `UsageError`."""
+        _check_levels(self)
+        check_solved(self)
+        _check_stages(self)
+        check_dislike_weight(self)
+        _check_losses(self)
 
 
-def check_parameters(model: DualNet) -> None:
-    """Check every constructor argument of a DualNet before anything is fitted.
-
-    Raises
-    ------
-    UsageError
-        If one is outside its range; the text names the value and what it may be.
-    """
+def _check_levels(model: DualNetParameters) -> None:
     if any(not isinstance(width, int) or width < 1 for width in model.levels):
         raise UsageError(f"levels={model.levels!r}: give positive widths, such as (450, 200, 50)")
     if any(width > WIDEST for width in model.levels):
         raise UsageError(f"levels={model.levels!r}: a level is at most {WIDEST:,} wide; give widths such as (450, 200, 50)")
-    for name in ("user_batch", "item_batch"):
-        size = getattr(model, name)
-        if size is not None and size < 1:
-            raise UsageError(f"{name}={size!r} must be at least 1; leave it out for the rule that chooses it")
     if not model.levels and not model.factors:
         raise UsageError(
             "levels=() and factors=0 leave nothing to fit: give widths, such as (450, 200, 50), or factors, such as 300"
         )
-    check_solved(model)
     if not model.factors and model.network_weight == 0:
         raise UsageError(
             "factors=0 and network_weight=0 leave nothing that counts: give factors, such as 300, or a weight above 0"
         )
-    _check_stages(model)
-    for name, choices in CHOICES.items():
-        value = getattr(model, name)
-        if value not in choices:
-            raise UsageError(f"{name}={value!r} is not known.{nearest(str(value), choices)}")
-    if model.zeros in ("exact", "estimated") and not LOSSES[model.loss].square_zeros:
+    if model.first_length is not None and model.norm == "none":
+        raise UsageError(
+            "first_length is for levels that are normalised, where it leaves what they compute as it is; with norm='none' leave it out"
+        )
+
+
+def _check_losses(model: DualNetParameters) -> None:
+    if model.zeros in ("exact", "estimated") and model.loss in LOSSES and not LOSSES[model.loss].square_zeros:
         raise UsageError(
             f"loss={model.loss!r} has no Gram form that zeros={model.zeros!r} could use, for a zero costs no square; write zeros='auto' or"
             " zeros='dense'"
         )
-    for name in ("noise", "history_noise", "dropout", "residual_dropout", "column_dropout", "momentum"):
-        if not 0 <= getattr(model, name) < 1:
-            raise UsageError(f"{name}={getattr(model, name)!r} must be at least 0 and below 1")
-    if not 0 <= model.skip_empty <= 1:
-        raise UsageError(f"skip_empty={model.skip_empty!r} must be at least 0 and at most 1")
-    if not 0 < model.fold < 1:
-        raise UsageError(f"fold={model.fold!r} must be above 0 and below 1")
-    check_dislike_weight(model)
-    if not 0 < model.zero_weight < 1:
-        raise UsageError(
-            f"zero_weight={model.zero_weight!r} must be above 0 and below the weight 1 of positives: without zeros, or with"
-            " zeros as sure as positives, there is nothing to learn"
-        )
-    for name in ("learning_rate", "output_scale"):
-        if not getattr(model, name) > 0:
-            raise UsageError(f"{name}={getattr(model, name)!r} must be above 0")
-    for name in ("epochs", "pretrain_epochs", "refine_epochs"):
-        if not isinstance(getattr(model, name), int) or getattr(model, name) < 1:
-            raise UsageError(f"{name}={getattr(model, name)!r} must be a whole number of at least 1")
-    if model.first_length is not None:
-        if not model.first_length > 0:
-            raise UsageError(f"first_length={model.first_length!r} must be above 0, or None to start as drawn")
-        if model.norm == "none":
-            raise UsageError(
-                "first_length is for levels that are normalised, where it leaves what they compute as it is; with norm='none' leave it out"
-            )
-    if model.clip is not None and not model.clip > 0:
-        raise UsageError(f"clip={model.clip!r} must be above 0, or None for no limit")
-    if model.weight_decay < 0:
-        raise UsageError(f"weight_decay={model.weight_decay!r} must not be negative")
 
 
-def _check_stages(model: DualNet) -> None:
+def _check_stages(model: DualNetParameters) -> None:
     for stage in model.stages:
         if stage not in STAGES:
             raise UsageError(f"stages={model.stages!r}: '{stage}' is not known.{nearest(str(stage), STAGES)}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,11 +35,9 @@ from ..train.trainer import Trainer, TrainerSettings, TrainingState
 from ..train.warm_start import restore_network, start_new_rows
 from .base import Prepared
 from .choosing import ValidationTasks
+from .dualnet_parameters import DualNetParameters
 from .known_zeros import known_zeros
 from .runtime import DualRuntime
-
-if TYPE_CHECKING:
-    from .dualnet import DualNet
 
 FEWEST_TO_REFINE = 5  # users, and items; with 3 or fewer a quarter of the fits diverged
 PATIENCE, VALIDATE_EVERY, VALIDATION_USERS = 10, 1, 2000  # of `RunOptions`, by default
@@ -47,7 +45,7 @@ PHASES = ("train", "choose", "final")  # one fit for all, or one to choose on an
 
 
 def descend(
-    model: DualNet,
+    model: DualNetParameters,
     known: Prepared,
     tasks: Sequence[RankingTask],
     run: RunOptions,
@@ -59,7 +57,7 @@ def descend(
 
     Parameters
     ----------
-    model : DualNet
+    model : DualNetParameters
         Parameters, checked, and featurizers, fitted.
     known : Prepared
         Known users and items only, with their features.
@@ -129,7 +127,7 @@ def descend(
 
 
 def descend_further(
-    model: DualNet,
+    model: DualNetParameters,
     known: Prepared,
     tensors: Mapping[str, NDArray[Any]],
     run: RunOptions,
@@ -145,7 +143,7 @@ def descend_further(
 
     Parameters
     ----------
-    model : DualNet
+    model : DualNetParameters
         Parameters.
     known : Prepared
         Old and new users and items; the old items come first, in their order.
@@ -195,7 +193,7 @@ def item_zero(matrix: csr_array, power: float) -> NDArray[np.float32]:
 
 
 def _pretrain(
-    model: DualNet, known: Prepared, stage: Stage, run: RunOptions, where: str, identity: dict[str, Any]
+    model: DualNetParameters, known: Prepared, stage: Stage, run: RunOptions, where: str, identity: dict[str, Any]
 ) -> PretrainedEncoder:
     if known.features is None:
         raise UsageError("stages has 'pretrain', but the items have no content; give content, or leave 'pretrain' out")
@@ -206,7 +204,7 @@ def _pretrain(
     )  # fmt: skip
 
 
-def _objective(model: DualNet, known: Prepared, stage: Stage, run: RunOptions) -> DualObjective:
+def _objective(model: DualNetParameters, known: Prepared, stage: Stage, run: RunOptions) -> DualObjective:
     """Return the networks of a stage with their loss."""
     matrix = known.data.interactions.matrix
     weights = torch.Generator().manual_seed(derive_seed(model.seed_, "weights"))
@@ -224,7 +222,7 @@ def _objective(model: DualNet, known: Prepared, stage: Stage, run: RunOptions) -
     )
 
 
-def _shape(model: DualNet, known: Prepared, depth: int) -> DualShape:
+def _shape(model: DualNetParameters, known: Prepared, depth: int) -> DualShape:
     return DualShape(
         n_items=known.data.interactions.n_items,
         n_features=0 if known.features is None else known.features.shape[1],
@@ -242,13 +240,13 @@ def _shape(model: DualNet, known: Prepared, depth: int) -> DualShape:
     )
 
 
-def _batches(model: DualNet, known: Prepared, stage: Stage) -> DualBatches:
+def _batches(model: DualNetParameters, known: Prepared, stage: Stage) -> DualBatches:
     matrix = known.data.interactions.matrix
     user_batch, item_batch = choose_blocks(matrix.shape[0], matrix.shape[1], model.user_batch, model.item_batch)
     return DualBatches(matrix, user_batch=user_batch, item_batch=item_batch, seed=stage.seed, skip_empty=model.skip_empty)
 
 
-def _settings(model: DualNet, stage: Stage, stop_after: int | None, run: RunOptions) -> TrainerSettings:
+def _settings(model: DualNetParameters, stage: Stage, stop_after: int | None, run: RunOptions) -> TrainerSettings:
     return TrainerSettings(
         optimizer=model.optimizer,
         learning_rate=model.learning_rate,
@@ -264,7 +262,9 @@ def _settings(model: DualNet, stage: Stage, stop_after: int | None, run: RunOpti
     )
 
 
-def _start(model: DualNet, objective: DualObjective, before: DualNetwork | None, encoder: PretrainedEncoder | None) -> None:
+def _start(
+    model: DualNetParameters, objective: DualObjective, before: DualNetwork | None, encoder: PretrainedEncoder | None
+) -> None:
     """Set the weights of a stage before its first step: those of the stage before, and for new levels what else is known."""
     if before is not None:
         stack(before, objective.network)
@@ -278,7 +278,7 @@ def _start(model: DualNet, objective: DualObjective, before: DualNetwork | None,
 
 
 def _validator(
-    model: DualNet, tasks: Sequence[RankingTask], network: DualNetwork, run: RunOptions
+    model: DualNetParameters, tasks: Sequence[RankingTask], network: DualNetwork, run: RunOptions
 ) -> Callable[[], dict[str, float]]:
     """Return a function that ranks validation users with the weights of the moment; they are calibrated before each call."""
     asked = ValidationTasks(model, tasks, users=run.validation_users or VALIDATION_USERS, seed=model.seed_)
@@ -290,7 +290,7 @@ def _encode(runtime: DualRuntime, task: RankingTask, space: ItemSpace, columns: 
     return runtime.user_vectors(task.history, table, columns), runtime.item_vectors(space.features, space.known)
 
 
-def _identity(model: DualNet, data: Dataset, stop_after: int | None, run: RunOptions) -> dict[str, Any]:
+def _identity(model: DualNetParameters, data: Dataset, stop_after: int | None, run: RunOptions) -> dict[str, Any]:
     parameters = {name: list(v) if isinstance(v, tuple) else v for name, v in model.written_params().items()}
     return {**parameters, **run.choices, "data": data.fingerprint(), "stop_after": stop_after}
 

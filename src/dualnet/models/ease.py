@@ -13,11 +13,12 @@ from scipy.sparse import csr_array
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
-from ..errors import CapabilityError, UsageError
+from ..errors import CapabilityError
 from ..ids import Rows
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
 from .explain.reasons import Reasons, chosen_items, linear
+from .limits import POSITIVE, Limit
 from .saved_arrays import saved_array
 
 MOST_ITEMS = 25_000  # the weights are items x items: 2.5 GB here, and as much again to invert
@@ -41,6 +42,7 @@ class EASE(Recommender):
     """
 
     name: ClassVar[str] = "ease"
+    limits: ClassVar[Mapping[str, Limit]] = {"regularization": POSITIVE}
 
     def __init__(self, *, regularization: float = 500.0) -> None:
         self.regularization = regularization
@@ -49,10 +51,6 @@ class EASE(Recommender):
     def capabilities(self) -> Capabilities:
         """Capabilities of the model: known items, for any history."""
         return Capabilities.known_items()
-
-    def _check(self) -> None:
-        if not self.regularization > 0:
-            raise UsageError(f"regularization={self.regularization!r} must be above 0")
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         n = len(self.items_)

@@ -12,7 +12,6 @@ from scipy.sparse import csr_array
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import RankingTask, Validation
-from ..errors import UsageError
 from ..ids import Rows
 from ..retrieval.vectors import Vectors, join
 from ..rng import RandomState
@@ -23,8 +22,9 @@ from .base import Capabilities, Prepared, Recommender
 from .choosing import Phase, Scorer, choose_then_refit, mean_recalls, sample_users
 from .content_cosine import unit_profile, unit_vectors
 from .explain.reasons import Reasons, linear, of_profile
+from .limits import NOT_NEGATIVE, Limit
 from .saved_arrays import saved_array, saved_number
-from .wmf import check_factors, factorise
+from .wmf import FACTOR_LIMITS, check_factors, factorise
 
 
 class Fusion(Recommender):
@@ -49,6 +49,7 @@ class Fusion(Recommender):
     """
 
     name: ClassVar[str] = "fusion"
+    limits: ClassVar[Mapping[str, Limit]] = {**FACTOR_LIMITS, "weight": NOT_NEGATIVE}
     uses_content: ClassVar[bool] = True
 
     def __init__(
@@ -75,8 +76,6 @@ class Fusion(Recommender):
 
     def _check(self) -> None:
         check_factors(self)
-        if self.weight is not None and not self.weight >= 0:
-            raise UsageError(f"weight={self.weight!r} must be at least 0")
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         known.content(self.name)

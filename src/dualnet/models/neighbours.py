@@ -12,11 +12,11 @@ from scipy.sparse import csr_array, vstack
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
-from ..errors import UsageError
 from ..ids import Rows
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
 from .explain.reasons import Reasons, chosen_items, linear
+from .limits import COUNT, NOT_NEGATIVE, Limit
 from .saved_arrays import saved_matrix
 
 BLOCK = 1024  # items whose similarities are held at a time
@@ -44,6 +44,7 @@ class ItemKNN(Recommender):
     """
 
     name: ClassVar[str] = "item-knn"
+    limits: ClassVar[Mapping[str, Limit]] = {"neighbours": COUNT, "shrinkage": NOT_NEGATIVE}
 
     def __init__(self, *, neighbours: int = 200, shrinkage: float = 5.0) -> None:
         self.neighbours = neighbours
@@ -53,12 +54,6 @@ class ItemKNN(Recommender):
     def capabilities(self) -> Capabilities:
         """Capabilities of the model: known items, for any history."""
         return Capabilities.known_items()
-
-    def _check(self) -> None:
-        if not isinstance(self.neighbours, int) or self.neighbours < 1:
-            raise UsageError(f"neighbours={self.neighbours!r} must be a whole number of at least 1")
-        if self.shrinkage < 0:
-            raise UsageError(f"shrinkage={self.shrinkage!r} must not be negative")
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         self.find_neighbours()

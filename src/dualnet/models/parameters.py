@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar, get_type_hints
 from ..errors import UsageError, nearest
 from ..rng import draw_seed
 from ..typed_values import IN_PYTHON, WRITTEN, Form, check_type, plain
+from .limits import Limit, check_limits
 
 T = TypeVar("T")
 
@@ -55,6 +56,8 @@ class Parameters:
     """Parameters that may be infinity."""
     former: ClassVar[tuple[Former, ...]] = ()
     """Values of older versions."""
+    limits: ClassVar[Mapping[str, Limit]] = {}
+    """What numbers may be; the annotations of the constructor say the types, and the words that a choice is among."""
     moved: ClassVar[tuple[str, ...]] = ()
     """Parameters of older versions that are options of a run now (`RunOptions`)."""
 
@@ -234,15 +237,16 @@ class Parameters:
         Raises
         ------
         UsageError
-            For a value of another type, or out of its range (`_check`).
+            For a value of another type, outside its limit, or that does not go with another (`_check`).
         """
         for name, value in self.get_params().items():
             setattr(self, name, plain(value))
         parameters = self.get_params()
         self._refuse_former(parameters)
         random_state = parameters.pop("random_state", 0)
+        check_limits(self.limits, parameters, "", IN_PYTHON)  # a range says more than a type
         try:
-            self._check()  # a range says more than a type
+            self._check()
         except (TypeError, AttributeError):
             self.check_types(parameters, form=IN_PYTHON)
             raise
@@ -250,7 +254,7 @@ class Parameters:
         self.drawn_seed_ = draw_seed(random_state)
 
     def _check(self) -> None:
-        """Refuse values outside their range, as far as that can be told without data; raises `UsageError`."""
+        """Refuse values that `limits` cannot tell, such as two that exclude each other; raises `UsageError`."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the constructor's arguments of this model.

@@ -14,13 +14,13 @@ from ..data.content import Matrix
 from ..data.featurizers.base import unit_rows
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
-from ..errors import UsageError
 from ..ids import Rows
 from ..rng import RandomState
 from ..train.options import RunOptions
 from .base import Capabilities, Prepared, Recommender
 from .content_cosine import features_of, unit_profile, unit_vectors
 from .explain.reasons import Cut, Reasons, by_column, linear, of_profile, weigh
+from .limits import COUNT, Limit
 from .saved_arrays import saved_array
 
 
@@ -95,6 +95,7 @@ class LsaProfile(Recommender):
     """
 
     name: ClassVar[str] = "lsa-profile"
+    limits: ClassVar[Mapping[str, Limit]] = {"width": COUNT}
     uses_content: ClassVar[bool] = True
 
     def __init__(self, *, width: int = 200, random_state: RandomState = 0) -> None:
@@ -105,10 +106,6 @@ class LsaProfile(Recommender):
     def capabilities(self) -> Capabilities:
         """Capabilities of the model: known and new items for known and new users."""
         return Capabilities.all_quadrants()
-
-    def _check(self) -> None:
-        if not isinstance(self.width, int) or self.width < 1:
-            raise UsageError(f"width={self.width!r} must be a whole number of at least 1")
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         matrix = known.content(self.name).astype(np.float64)

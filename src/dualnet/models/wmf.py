@@ -20,11 +20,19 @@ from .als import SortedRows, blas_threads, contributions, half_step, row_penalty
 from .base import Capabilities, Prepared, Recommender
 from .explain.reasons import Reasons, linear
 from .known_zeros import check_dislike_weight, known_zeros, with_known_zeros
+from .limits import COUNT, POSITIVE, ZERO_WEIGHT, Limit
 from .saved_arrays import saved_array
 
 START = 0.01  # scale of the random item factors
 UPDATE_ITERATIONS = 3  # alternations of an update
 PAPER_FACTORS = (450, 300)  # section 5.2: "300 on CDL and 450 on other datasets"; no dataset is called CDL
+
+FACTOR_LIMITS: dict[str, Limit] = {
+    "factors": COUNT,
+    "iterations": COUNT,
+    "regularization": POSITIVE,
+    "zero_weight": ZERO_WEIGHT,
+}
 
 
 class WMF(Recommender):
@@ -65,6 +73,7 @@ class WMF(Recommender):
     """
 
     name: ClassVar[str] = "wmf"
+    limits: ClassVar[Mapping[str, Limit]] = FACTOR_LIMITS
 
     def __init__(
         self,
@@ -255,19 +264,13 @@ def start_factors(n_items: int, width: int, seed: int) -> NDArray[np.float32]:
 
 
 def check_factors(model: Any, regularization_power: float = 0.0) -> None:
-    """Check the parameters that `factorise` reads, as far as that can be told without data.
+    """Check what the limits of the parameters that `factorise` reads (`FACTOR_LIMITS`) cannot tell.
 
     Raises
     ------
     UsageError
         Naming the value and what it may be.
     """
-    for name in ("factors", "iterations"):
-        value = getattr(model, name)
-        if not isinstance(value, int) or value < 1:
-            raise UsageError(f"{name}={value!r} must be a whole number of at least 1")
-    if not model.regularization > 0:
-        raise UsageError(f"regularization={model.regularization!r} must be above 0")
     if not 0 <= regularization_power <= 1:
         raise UsageError(
             f"regularization_power={regularization_power!r} must be between 0 (one penalty for all) and 1 (in proportion to the data)"

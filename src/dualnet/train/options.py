@@ -143,9 +143,12 @@ class RunOptions:
 
     def with_defaults(self, *, patience: int, validate_every: int, validation_users: int) -> Self:
         """Return these options with a model's own values where none were given."""
-        own = {"patience": patience, "validate_every": validate_every, "validation_users": validation_users}
-        missing: dict[str, Any] = {name: value for name, value in own.items() if getattr(self, name) is None}
-        return replace(self, **missing)
+        return replace(
+            self,
+            patience=self.patience or patience,
+            validate_every=self.validate_every or validate_every,
+            validation_users=self.validation_users or validation_users,
+        )
 
     @property
     def choices(self) -> dict[str, Any]:

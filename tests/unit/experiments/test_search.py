@@ -201,7 +201,7 @@ def test_a_trial_that_fails_is_recorded_and_the_search_goes_on(curve, tmp_path):
 def test_wrong_values_of_a_parameter_fail_that_trial(tmp_path):
     found = run(knn(), GridProposer({"neighbours": OneOf((0, 5))}), tmp_path / "t")
     assert [trial["state"] for trial in found] == ["failed", "complete"]
-    assert "neighbours=0 must be" in found[0]["reason"]
+    assert "neighbours = 0 should be" in found[0]["reason"]
 
 
 def test_dualnet_reports_its_epochs_and_stops_when_told(tmp_path):

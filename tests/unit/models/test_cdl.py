@@ -197,7 +197,7 @@ def test_the_papers_preset():
         ({"content_weight": 0}, "content_weight=0 must be above 0"),
         ({"weight_penalty": -1}, "weight_penalty=-1 must be at least 0"),
         ({"zero_weight": 1.0}, "zero_weight=1.0 must be above 0 and below the lightest positive"),
-        ({"noise": 1.0}, "pretraining noise=1.0 must be"),
+        ({"noise": 1.0}, "noise=1.0 must be at least 0 and below 1"),
     ],
 )
 def test_bad_parameters(changes, text):

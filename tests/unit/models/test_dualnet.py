@@ -312,7 +312,7 @@ def test_the_paper_preset():
         ({"stages": ("pretrain", "optimise")}, "'pretrain' and init='spectral'"),
         ({"refine_epochs": 0}, "refine_epochs=0 must be a whole number"),
         ({"fold": 0}, "fold=0 must be above 0"),
-        ({"weight_decay": -0.1}, "must not be negative"),
+        ({"weight_decay": -0.1}, "weight_decay=-0.1 must be at least 0"),
     ],
 )
 def test_bad_parameters(changes, text):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from ...errors import UsageError
 from ...rng import RandomState
 from ..known_zeros import check_dislike_weight
 from ..level_model import LevelModel
-from .parameters import check_solved
+from ..limits import Limit
+from .parameters import SOLVED_LIMITS, check_solved
 
 
 class Solved(LevelModel):
@@ -40,6 +42,7 @@ class Solved(LevelModel):
     """
 
     name: ClassVar[str] = "solved"
+    limits: ClassVar[Mapping[str, Limit]] = {n: limit for n, limit in SOLVED_LIMITS.items() if n != "network_weight"}
 
     def __init__(
         self,
