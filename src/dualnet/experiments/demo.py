@@ -20,7 +20,7 @@ from ..retrieval.recommendations import Recommendations
 from ..retrieval.vectors import JoinedVectors, to_dense
 from ..train.options import RunOptions
 from .plots import item_map, recall_by_history, training_curves
-from .report import ReportPage
+from .report_page import ReportPage
 
 QUADRANTS = ("known-known", "known-new", "new-known", "new-new")
 HEADINGS = {
