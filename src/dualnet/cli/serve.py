@@ -25,7 +25,7 @@ KEYS_FILE = "DUALNET_API_KEYS_FILE"
 
 @dataclass(frozen=True)
 class LimitOptions:
-    """What a server takes; the fields are options of the command."""
+    """Options of the limits of a server."""
 
     rate: Annotated[float, typer.Option("--rate", help="Requests a second that each key may ask.", min=0.1)] = 500.0
     timeout: Annotated[
@@ -45,7 +45,7 @@ class LimitOptions:
 
 @dataclass(frozen=True)
 class KeyOptions:
-    """The key that is made in place of serving; the fields are options of the command."""
+    """Options of the key that is made in place of serving."""
 
     make_key: Annotated[
         str | None,

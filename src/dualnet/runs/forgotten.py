@@ -22,7 +22,7 @@ LARGEST = 2**28  # bytes of a file of ids
 
 @dataclass(frozen=True)
 class ForgottenUsers:
-    """Users who are to be left out of everything.
+    """The users whom an update forgets.
 
     Parameters
     ----------
