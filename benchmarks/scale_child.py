@@ -17,7 +17,7 @@ from scipy.sparse import csr_array, load_npz, save_npz
 
 from dualnet import Dataset, DualNet, RunOptions
 from dualnet.data.tasks import RankingTask, Validation
-from dualnet.experiments.runs import peak_rss_mb
+from dualnet.experiments.bench import peak_rss_mb
 
 from .world import make_world
 

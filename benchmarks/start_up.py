@@ -17,7 +17,7 @@ import json, time, warnings
 warnings.simplefilter("ignore")
 from dualnet import DualNet, RunOptions, splits
 from dualnet.data.sources import registry
-from dualnet.experiments.runs import peak_rss_mb
+from dualnet.experiments.bench import peak_rss_mb
 split = splits.citeulike2(registry.load("citeulike-a").with_content(("title",)), seed=0)
 model = DualNet(factors=0, levels=(200, 200, 50))
 started = time.perf_counter()

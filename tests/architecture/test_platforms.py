@@ -23,7 +23,7 @@ for module in pkgutil.walk_packages(dualnet.__path__, "dualnet."):
         import_module(module.name)
 
 from dualnet.data.synthetic import blocks_world
-from dualnet.experiments.runs import peak_rss_mb
+from dualnet.experiments.bench import peak_rss_mb
 from dualnet.files import write_text
 
 data = blocks_world()

@@ -18,12 +18,6 @@ APART = {
     "dualnet.experiments.studies.unknown_users": "a study, as all studies in a file of its own",
 }
 
-# what is still to be mended, by the folder that it is in
-LEFT_FUNCTIONS = {
-    # models
-}
-LEFT_MODULES = set()
-
 
 def code_lines(function, lines):
     """Return the number of lines of code of a function."""
@@ -67,16 +61,12 @@ def test_files_are_short(name):
 
 
 def test_functions_are_short():
-    found = {(name, function) for name, path in MODULES.items() for function in long_functions(path.read_text())}
-    left = {(name, function) for name, functions in LEFT_FUNCTIONS.items() for function in functions}
-    assert found - left == set(), "split these functions"
-    assert left - found == set(), "these are short now: take them off the list"
+    found = [(name, function) for name, path in MODULES.items() for function in long_functions(path.read_text())]
+    assert found == [], "split these functions"
 
 
 def test_short_modules_have_several_importers():
     lengths = {name: len(path.read_text().splitlines()) for name, path in MODULES.items() if path.name != "__init__.py"}
     found = short_with_one_importer(import_graph(), lengths)
-    known = {*APART, *LEFT_MODULES}
-    assert not set(APART) & set(LEFT_MODULES)
-    assert found - known == set(), "merge these modules into the one that imports them"
-    assert known - found == set(), "these are not short, or have several importers: take them off the list"
+    assert found - set(APART) == set(), "merge these modules into the one that imports them"
+    assert set(APART) - found == set(), "these are not short, or have several importers: take them off the list"

@@ -10,7 +10,7 @@ from dualnet.cli import main
 from dualnet.cli.output import print_table
 from dualnet.data.synthetic import blocks_world
 from dualnet.data.tables import dataset_tables, write_table
-from dualnet.experiments.report import ReportPage
+from dualnet.experiments.report_page import ReportPage
 from dualnet.experiments.result_lines import claimed
 
 pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")

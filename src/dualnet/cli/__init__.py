@@ -7,13 +7,13 @@ import os
 import re
 import signal
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 
 from ..errors import DualNetError, DualNetWarning, UsageError
+from .interruption import stopped_by
 from .spelling import as_options, command_of
 from .visible import visible
 
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from .app import app
 
     words = list(sys.argv[1:] if argv is None else argv)
-    with warnings.catch_warnings(), _interruptible(), _any_console():
+    with warnings.catch_warnings(), stopped_by(signal.SIGINT, signal.SIGTERM), _any_console():
         warnings.simplefilter("default", DualNetWarning)
         warnings.showwarning = _show_each_warning_once(words)
         try:
@@ -108,25 +108,6 @@ def _forget_output() -> None:
 def run() -> None:
     """Entry point of the installed command."""
     sys.exit(main())
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the command with code 130 or 143 and one line, and nothing half written."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: object) -> None:
-        sys.stderr.write("dualnet: interrupted\n")
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

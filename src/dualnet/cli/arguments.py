@@ -104,7 +104,7 @@ def trackers(names: list[str] | None, place: str | None, run: Path, called: str 
 
 @dataclass(frozen=True)
 class TableOptions(SqlOptions):
-    """How tables of the user's own are read; the fields are the options that `with_table_options` adds."""
+    """Options of the tables that a command reads; `with_table_options` adds them."""
 
     items: Annotated[Path | None, typer.Option("--items", help="Table of items, when DATA is a table of events.")] = None
     user: Annotated[str, typer.Option("--user-column", help="User id column of the events.")] = "user_id"

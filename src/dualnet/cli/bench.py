@@ -65,7 +65,7 @@ def bench(
       dualnet bench citeulike-a --protocol out-matrix --cold 0.1
       dualnet bench split --models wmf,dualnet --seeds 0,1,2 --out results
     """
-    from ..experiments.runs import Bench
+    from ..experiments.bench import Bench
     from ..models.registry import model_class
     from ..train.options import RunOptions
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DivisionOptions:
-    """How data are divided; the fields are the options that `with_division_options` adds."""
+    """Options of a division; `with_division_options` adds them."""
 
     protocol: arg.ProtocolOption = "citeulike2"
     cold: arg.ColdOption = None
@@ -40,7 +40,7 @@ with_division_options = with_options(DivisionOptions, "division")
 
 @dataclass(frozen=True)
 class Divisions:
-    """Data, and the divisions of them that seeds draw.
+    """Data, and the function that divides them for a seed and a fold.
 
     Parameters
     ----------

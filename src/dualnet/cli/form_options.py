@@ -13,7 +13,7 @@ from .arguments import words
 
 @dataclass(frozen=True)
 class FormOptions:
-    """How a table of what is new is written; the fields are options, and None is as in the fit."""
+    """Options of the form of a new table; None means as in the fit."""
 
     item_column: Annotated[str | None, typer.Option("--item-column", help="Item id column; that of `fit` by default.")] = None
     separator: Annotated[
@@ -33,14 +33,14 @@ class FormOptions:
 
 @dataclass(frozen=True)
 class UserFormOptions(FormOptions):
-    """The same where users have a column too."""
+    """Options of the form of a new table that has a column of users."""
 
     user_column: Annotated[str | None, typer.Option("--user-column", help="User id column; that of `fit` by default.")] = None
 
 
 @dataclass(frozen=True)
 class EventFormOptions(UserFormOptions):
-    """The same for tables of new events."""
+    """Options of the form and the columns of a table of new events."""
 
     rating: Annotated[
         str | None, typer.Option("--rating", help="Rating column; that of `fit` by default, '' for none: every event counts.")

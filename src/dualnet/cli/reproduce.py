@@ -97,8 +97,8 @@ def _write_report(
     study: Study, results: Results, pending: dict[str, str], command: str
 ) -> tuple[Sequence[Table | Picture], Path]:
     """Write the report of a study into its folder; return its parts and the page."""
-    from ..experiments.reproduction.comparisons import paired_tests
     from ..experiments.reproduction.markdown import write_markdown, write_page
+    from ..experiments.reproduction.paired_tests import paired_tests
     from ..experiments.reproduction.sections import sections, summary
 
     head, parts = summary(study, results), sections(study, results, paired_tests(study, results), pending)

@@ -25,7 +25,7 @@ KEYS_FILE = "DUALNET_API_KEYS_FILE"
 
 @dataclass(frozen=True)
 class LimitOptions:
-    """What a server takes; the fields are options of the command."""
+    """Options of the limits of a server."""
 
     rate: Annotated[float, typer.Option("--rate", help="Requests a second that each key may ask.", min=0.1)] = 500.0
     timeout: Annotated[
@@ -45,7 +45,7 @@ class LimitOptions:
 
 @dataclass(frozen=True)
 class KeyOptions:
-    """The key that is made in place of serving; the fields are options of the command."""
+    """Options of the key that is made in place of serving."""
 
     make_key: Annotated[
         str | None,
@@ -120,14 +120,7 @@ def serve(
         for told in service.notes():
             note(told)
         app = build_app(service, guards, HttpOptions(largest_body=limits.max_body, quiet=quiet))
-        place = address(listener)
-        if as_json:
-            print_json({"address": place, "model": service.label.to_json()})
-        else:
-            say(
-                f"serving {service.label.name} ({service.label.version}) at {place}  (reference: {place}/docs; stop with Ctrl-C)"
-            )
-        _flush()
+        _announce(service, address(listener), as_json)
         patience = Patience(header=limits.timeout, body=limits.timeout, connections=limits.connections)
         serve_on(app, listener, guards.draining, ServerOptions(patience=patience, grace=limits.grace), service)
     finally:
@@ -207,7 +200,12 @@ def _read_keys() -> ApiKeys | None:
     return ApiKeys.read(path) if path else None
 
 
-def _flush() -> None:
+def _announce(service: AnyService, place: str, as_json: bool) -> None:
+    """Print what is served, and where, at once: whoever waits for the address reads a pipe."""
     import sys
 
-    sys.stdout.flush()  # whoever waits for the address reads a pipe
+    if as_json:
+        print_json({"address": place, "model": service.label.to_json()})
+    else:
+        say(f"serving {service.label.name} ({service.label.version}) at {place}  (reference: {place}/docs; stop with Ctrl-C)")
+    sys.stdout.flush()

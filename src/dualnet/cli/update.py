@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +14,7 @@ from . import arguments as arg
 from .form_options import EventFormOptions, new_columns
 from .given_options import refuse_given
 from .id_lists import id_list
+from .interruption import stopped_by
 from .option_groups import with_options
 from .output import JsonFlag, note, print_json, print_table, say
 
@@ -80,7 +78,7 @@ def update(
 
     _refuse_lone(context, events, items, users, forget)
     target = run if out is None else out
-    with _interruptible():
+    with stopped_by(signal.SIGTERM, remark="; the old run is as it was"):
         done = update_run(
             run, events, items=items, users=users, forget=partial(_named_users, forget) if forget else None,
             out=out, overwrite=overwrite, epochs=epochs, learning_rate=learning_rate, hold_out=hold_out,
@@ -149,24 +147,6 @@ def _is_named_like_a_file(value: str) -> bool:
     from ..data.read_table import FORMATS
 
     return format_of(Path(value)) in (".txt", *FORMATS)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let SIGTERM, which a scheduler sends, end the work like Ctrl-C, with a word on the old run."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: object) -> None:
-        note("dualnet: interrupted; the old run is as it was")
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _print(done: RunUpdate) -> None:

@@ -20,7 +20,7 @@ from ..retrieval.recommendations import Recommendations
 from ..retrieval.vectors import JoinedVectors, to_dense
 from ..train.options import RunOptions
 from .plots import item_map, recall_by_history, training_curves
-from .report import ReportPage
+from .report_page import ReportPage
 
 QUADRANTS = ("known-known", "known-new", "new-known", "new-new")
 HEADINGS = {
@@ -40,7 +40,7 @@ CUTS = (10, 20, 50)
 
 @dataclass(frozen=True, eq=False)
 class DemoResult:
-    """What the demo found.
+    """Results of the demo.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ OVERLAP_USERS = 200
 
 @dataclass(frozen=True)
 class Layout:
-    """In which pieces the vectors of a model come; the score is the sum of the pieces' inner products.
+    """Layout of the vectors of a model: their pieces, whose inner products sum to the score.
 
     Users have the layout of the items, so that the pieces can be multiplied.
 

@@ -95,7 +95,7 @@ class SortedRows:
 
 @dataclass(frozen=True)
 class Systems:
-    """What the systems of all rows share, in the basis in which the part that is the same for everyone is diagonal.
+    """Linear systems of all rows, in the basis in which the part that they share is diagonal.
 
     Row i minimises x'M_i x - 2 l_i p_i'x plus its positives' terms, where M_i = b S + l_i I, with S the eigenvalues of V'V.
 
@@ -426,7 +426,7 @@ class Gram:
 
 
 class _Kept:
-    """The Gram matrices of factors that are asked about again and again; forgotten when the factors are."""
+    """A cache of the Gram matrices of factors; an entry ends with its factors."""
 
     def __init__(self) -> None:
         self._found: dict[int, tuple[weakref.ref[Array], Gram]] = {}

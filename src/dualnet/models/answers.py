@@ -38,7 +38,7 @@ from .question_content import as_content, cannot_score_new, user_rows
 
 
 class Answers(Asks):
-    """Everything that follows from two encoders and a catalogue; written once for every model."""
+    """The answers of a model, which follow from two encoders and a catalogue."""
 
     @overload
     def recommend(

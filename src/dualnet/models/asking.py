@@ -29,7 +29,7 @@ MOST_TOGETHER = 512  # questions of one batch
 
 
 class Asks(Core):
-    """Puts questions to the catalogue of a fitted model."""
+    """The questions of a model to its catalogue."""
 
     def _question(self, wanted: Listed) -> RecommendQuestion:
         """Return a question for nobody yet."""
@@ -94,7 +94,7 @@ ListedQuestion: TypeAlias = RecommendQuestion | SimilarQuestion | UsersQuestion
 
 
 class Others(TypedDict, total=False):
-    """What may be said of lists besides `exclude` and `candidates`, whoever they are for; see `Answers.recommend`."""
+    """Options of a list besides `exclude` and `candidates`; see `Answers.recommend`."""
 
     seen: Sequence[Key]
     k: int
@@ -109,14 +109,14 @@ class Others(TypedDict, total=False):
 
 
 class Listed(Others, total=False):
-    """How long lists are and what may be on them, whoever they are for; see `Answers.recommend`."""
+    """Options of the length and the content of a list; see `Answers.recommend`."""
 
     exclude: Sequence[Key]
     candidates: Sequence[Key] | None
 
 
 class Wanted(Listed, total=False):
-    """The same, and columns of the users; see `Answers.recommend`."""
+    """Options of a list, and columns of its users; see `Answers.recommend`."""
 
     user_columns: Any
 

@@ -28,7 +28,7 @@ AVERAGED = 500  # users whose mean stands for what everybody's scores have in co
 
 
 class ReadableCatalogue(Catalogue, Protocol):
-    """A catalogue whose items a model can read again, for explanations."""
+    """A catalogue that also gives the content of its items, for explanations."""
 
     @property
     def model(self) -> Core:
@@ -42,7 +42,7 @@ class ReadableCatalogue(Catalogue, Protocol):
 
 
 class ModelView(ABC):
-    """What every catalogue of one model has in common; a subclass says which rows there are.
+    """Base of the catalogues of a model; a subclass says which rows there are.
 
     Attributes
     ----------
@@ -365,7 +365,7 @@ def check_finite(vectors: Vectors, what: str) -> None:
 
 @dataclass(eq=False)
 class KeptVectors:
-    """Vectors of one catalogue, and their lengths for similar items once somebody has asked for them."""
+    """Vectors of one catalogue, and their lengths once similar items were asked for."""
 
     space: weakref.ref[ItemSpace]
     vectors: Vectors
@@ -379,7 +379,7 @@ class KeptVectors:
 
 
 class CatalogueVectors:
-    """The vectors of one catalogue and no other: memory does not grow with the number of questions.
+    """A cache of the vectors of one catalogue at a time; its size does not grow with the number of questions.
 
     What is kept is replaced as a whole, so that of several threads none finds the vectors of one catalogue beside the items of
     another.

@@ -109,7 +109,7 @@ def needs_no_refit(validation: Validation, known: Prepared) -> bool:
 
 
 class ValidationTasks:
-    """Validation tasks as a model in training is asked them again and again: users are drawn and items translated once.
+    """Validation tasks that a model in training is measured on after each epoch: users are drawn and items translated once.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ from .one_writer import one_writer
 
 
 class Forgets(Core):
-    """Taking users out of a fitted model, written once for every model."""
+    """Removal of users from a fitted model."""
 
     def forget_users(self, users: Sequence[Key], *, unknown: Unknown = "error") -> Self:
         """Remove users from the model: they become unknown, and a saved model holds neither their ids nor their histories.

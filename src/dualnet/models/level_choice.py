@@ -26,7 +26,7 @@ STANDING = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 1.8, 2.1, 2.5
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """A validation task as the levels are asked it.
+    """A validation task, encoded for the choice of the weights.
 
     Parameters
     ----------

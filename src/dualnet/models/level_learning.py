@@ -50,7 +50,7 @@ UPDATE_EPOCHS = 2  # of a warm update; measured in docs/measurements/updates.md
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a DualNet chooses on validation.
+    """Choices of a DualNet on validation.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Chosen:
 
 
 class Learner(Recommender):
-    """What a model that learns levels has to have; what a subclass has no parameter for is an attribute of the class."""
+    """Base of models that learn levels; a parameter that a subclass lacks is an attribute of the class."""
 
     uses_content = True
 

@@ -29,7 +29,7 @@ from .question_content import as_content, as_user_content
 
 
 class Updates(Core):
-    """Learning on from new rows, written once for every model that has `_update`."""
+    """Updates of a model with new rows, for every model that has `_update`."""
 
     def update(
         self,
@@ -189,7 +189,7 @@ class Updates(Core):
 
 @dataclass(frozen=True, eq=False)
 class Growth:
-    """Old and new together: old users and items first, in their order.
+    """Old and new rows together: old users and items first, in their order.
 
     Parameters
     ----------

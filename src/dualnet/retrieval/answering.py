@@ -47,7 +47,7 @@ C_contra = TypeVar("C_contra", bound=Catalogue, contravariant=True)
 
 
 class StoredUsers(Protocol[C_contra]):
-    """Everybody with a stored history, for the users who would want an item most."""
+    """The users with a stored history, as `users_for_item` asks for them."""
 
     def scores(self, catalogue: C_contra, item: Vectors, row: int | None) -> ScoredUsers:
         """Return the scores of an item, shape (1, width), and who has read it, if it has a row."""
@@ -55,7 +55,7 @@ class StoredUsers(Protocol[C_contra]):
 
 @dataclass(frozen=True, eq=False)
 class Answering(Generic[C]):
-    """Answers questions for one model; stateless but for what it keeps of the model.
+    """The answers to batches of questions to one model; it keeps nothing but what belongs to the model.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ class Answering(Generic[C]):
 
 @dataclass(frozen=True, eq=False)
 class UserVectors:
-    """Vectors of askers: most from one encoding, those with items of their own one by one."""
+    """Vectors of the users of a batch: most from one encoding, those with items of their own one by one."""
 
     places: list[int]
     together: Vectors | None

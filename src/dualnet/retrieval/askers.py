@@ -21,7 +21,7 @@ NONE: Rows = np.empty(0, np.int64)
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """A resolved asker.
+    """A user as the catalogue knows it: rows of the history, columns, and items that came with the question.
 
     Parameters
     ----------

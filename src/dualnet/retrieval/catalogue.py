@@ -16,7 +16,7 @@ from .vectors import Matrix, Vectors
 
 @dataclass(frozen=True, eq=False)
 class Brought:
-    """Items that come with a question, encoded; their rows are those behind the catalogue.
+    """Encoded items that come with a question; their rows follow those of the catalogue.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Brought:
 
 
 class Catalogue(Protocol):
-    """Everything that can be recommended, as one model sees it: row by row, never changing while a question is answered."""
+    """The items of one model that can be recommended; nothing changes while a question is answered."""
 
     @property
     def name(self) -> str:
@@ -166,7 +166,7 @@ class Catalogue(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ScoredUsers:
-    """Scores of one item for everybody with a stored history.
+    """Scores of one item for every user with a stored history.
 
     Parameters
     ----------

@@ -25,14 +25,14 @@ Mask = NDArray[np.bool_]
 
 
 class Align(Protocol):
-    """Gives a column and the values asked for one type; `ordered` where they bound a range."""
+    """A function that gives a column and the values asked for one type; `ordered` where they bound a range."""
 
     def __call__(self, cells: pa.ChunkedArray, asked: Sequence[Any], *, ordered: bool) -> tuple[pa.ChunkedArray, pa.Array]:
         """Return both."""
 
 
 class Filters:
-    """Answers filters for one model; the masks of its own rows are kept, those of live rows are cheap.
+    """Filters of one model; the masks of its own rows are kept, those of added rows are computed.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ Scores = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Wanted:
-    """A list that is wanted.
+    """A list to select for.
 
     Parameters
     ----------

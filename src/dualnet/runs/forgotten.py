@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import DataError
+from ..retrieval.unknown_ids import check_list
 
 if TYPE_CHECKING:
     from ..data.interactions import Interactions
@@ -22,7 +23,7 @@ LARGEST = 2**28  # bytes of a file of ids
 
 @dataclass(frozen=True)
 class ForgottenUsers:
-    """Users who are to be left out of everything.
+    """The users whom an update forgets.
 
     Parameters
     ----------
@@ -68,6 +69,23 @@ class ForgottenUsers:
         there = pairs.users.find(self.keys)
         kept = np.setdiff1d(np.arange(pairs.n_users), there)
         return (pairs, 0) if len(kept) == pairs.n_users else (pairs.select(users=kept), pairs.n_users - len(kept))
+
+
+def checked_names(forget: Any) -> Forget | None:
+    """Return the users to forget as a list of ids and files, or as the function that gives them.
+
+    Raises
+    ------
+    UsageError
+        If it is neither, such as one text, which would be read letter by letter.
+    """
+    if forget is None or callable(forget):
+        return forget
+    if isinstance(forget, Path):
+        return [forget]
+    names = forget if isinstance(forget, str | bytes | Mapping) or not isinstance(forget, Iterable) else list(forget)
+    check_list([name for name in names if not isinstance(name, Path)] if isinstance(names, list) else names, "forget")
+    return cast("Forget", names)
 
 
 def _from_file(path: Path, users: IdMap, column: str) -> list[Key]:

@@ -94,7 +94,7 @@ def read_histories(path: Path, model: Recommender, run: Path, given: NewColumns)
 
 @dataclass(frozen=True)
 class NewTables:
-    """The tables of an update: each reads what is said about it, and takes the rest as a hint.
+    """The tables of an update. What is said about one of them is a hint for the others.
 
     Parameters
     ----------

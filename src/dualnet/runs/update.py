@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import TrainingError, UsageError
+from ..errors import TrainingError, UsageError, shown
 from ..models.registry import load
 from ..train.options import RunOptions
 from ..typed_values import path_of
 from .folder import NAME, EventColumns, NewColumns, model_folder, read_event_columns
-from .forgotten import ForgottenUsers
+from .forgotten import ForgottenUsers, checked_names
 from .given_tables import NewTables
 from .hidden_pairs import compare_models, hide_pairs, is_worse
 from .writing import alone, begin_next, put_in_place, staged_run
@@ -93,7 +93,7 @@ def update_run(
         Folder of a run, or the model folder in it.
     events, items, users : str or os.PathLike, optional
         Tables of new events, of new items with their content, and of user columns.
-    forget : sequence of str, int or Path, optional
+    forget : sequence of str, int or Path, or Path, optional
         Users who are taken out of the model and of the new events: ids, and files with one id a line or tables with the user
         column; or a function from the ids of the model's users to these.
     out : str or os.PathLike, optional
@@ -142,8 +142,8 @@ def update_run(
     >>> done.added["users"], done.model.users_.key(-1)
     (1, 'someone')
     """
-    place, told = path_of(run, "run"), columns or NewColumns()
-    _check(events, items, forget, hold_out)
+    place, told, named = path_of(run, "run"), _columns(columns), checked_names(forget)
+    _check(events, items, named, hold_out, options)
     target = _target(place, None if out is None else path_of(out, "out"), overwrite)
     fitted = read_event_columns(place)
     reading = fitted.overridden(told)
@@ -155,7 +155,7 @@ def update_run(
     busy = UsageError(f"another update of {target} is running, or a fit; wait for its end, or choose another out=")
     with alone(target, busy):
         model = load(model_folder(place))
-        new = _NewRows.read(model, tables, forget, weight)
+        new = _NewRows.read(model, tables, named, weight)
         before = None
         if hold_out is not None:
             new.hide(model, hold_out)
@@ -232,7 +232,19 @@ def _judge(figures: Figures, say: Callable[[str], None] | None, compared: Callab
         raise TrainingError("the updated model finds less of the pairs held out than the old one; nothing was written")
 
 
-def _check(events: object, items: object, forget: object, hold_out: float | None) -> None:
+def _columns(given: object) -> NewColumns:
+    if given is None:
+        return NewColumns()
+    if not isinstance(given, NewColumns):
+        raise UsageError(f"columns must be NewColumns(...), got {shown(given)}")
+    return given
+
+
+def _check(events: object, items: object, forget: Forget | None, hold_out: float | None, options: RunOptions | None) -> None:
+    if options is not None and options.log is not None:
+        raise UsageError(
+            f"options.log={str(options.log)!r} means nothing here, for the log goes into the new run; leave it out"
+        )
     if events is None and items is None and not forget:
         raise UsageError("there is nothing to update from: give events=, items= or both, or forget=")
     if hold_out is not None and events is None:

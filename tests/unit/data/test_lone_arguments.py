@@ -14,7 +14,7 @@ from dualnet import DataError, Dataset, UsageError
 from dualnet.data.check import check_dataset
 from dualnet.data.csr import values_at
 from dualnet.data.tables import dataset_tables, write_table
-from dualnet.experiments.runs import Bench
+from dualnet.experiments.bench import Bench
 from dualnet.models.registry import create
 
 EVENTS = pa.table({"user_id": ["a", "a", "b"], "item_id": ["x", "y", "x"]})

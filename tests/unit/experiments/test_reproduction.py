@@ -8,10 +8,10 @@ import pytest
 from dualnet import evaluate, splits
 from dualnet.data import synthetic
 from dualnet.experiments.reproduction import runner
-from dualnet.experiments.reproduction.comparisons import paired_tests
 from dualnet.experiments.reproduction.data import Loader, part_of
 from dualnet.experiments.reproduction.figures import race, row_result
 from dualnet.experiments.reproduction.markdown import write_markdown, write_page
+from dualnet.experiments.reproduction.paired_tests import paired_tests
 from dualnet.experiments.reproduction.results import Results
 from dualnet.experiments.reproduction.runner import outstanding, run_study
 from dualnet.experiments.reproduction.sections import held, sections, summary

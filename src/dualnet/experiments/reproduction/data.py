@@ -14,7 +14,7 @@ from ..studies.cells import Cell
 
 
 class Loader:
-    """Loads each data set once."""
+    """A loader that reads each data set once."""
 
     def __init__(self) -> None:
         self._loaded: dict[str, Dataset] = {}

@@ -17,7 +17,7 @@ from .runner import why_not
 
 @dataclass(frozen=True, eq=False)
 class RowResult:
-    """One row as far as it is done.
+    """Results of one row of a table, as far as it was run.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def ordering(block: Block, rows: Mapping[str, RowResult]) -> list[str]:
 
 @dataclass(frozen=True)
 class Race:
-    """How long one row took to a validation recall that all rows reach.
+    """Time of one row to a validation recall that all rows reach.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...files import write_text
-from ..report import ReportPage
+from ..report_page import ReportPage
 from ..studies.cells import Study
 from .sections import Entry, Picture, Table
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from ...errors import DataError, ResourceError, TrainingError, TrainingInterruptedError, UsageError
 from ...train.options import RunOptions
+from ..bench import Fitted, fit_model, measure_on_test
 from ..machine import describe_machine, package_versions
 from ..result_lines import Record, claimed
-from ..runs import Fitted, fit_model, measure_on_test
 from ..studies.cells import CURVE, Cell, Row, Study
 from ..studies.costs import estimate_seconds, measured_seconds
 from .data import Loader

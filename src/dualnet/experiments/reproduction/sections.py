@@ -9,8 +9,8 @@ from typing import Any
 from ...report import FIRST, PROTOCOL_TEXT, SERVED_TEXT
 from ..result_lines import Record
 from ..studies.cells import Block, Study
-from .comparisons import Key
 from .figures import RowResult, ordering, race, row_result
+from .paired_tests import Key
 from .plots import PLOTS
 from .results import SERVED, Results
 

@@ -27,7 +27,7 @@ from .reasons import Cut, Reasons
 
 
 class Explains(Core):
-    """Why somebody gets an item; written once for every model, from its reasons."""
+    """The explanations of a model, from its reasons."""
 
     def explain(
         self,

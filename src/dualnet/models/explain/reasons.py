@@ -21,7 +21,7 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """Scores of M items as base plus parts.
+    """Scores of M items, each divided into a base and parts.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Cut:
 
 @dataclass(frozen=True, eq=False)
 class Reasons:
-    """Scores of M items for one person in parts.
+    """Scores of M items for one user, divided by level, by history and by content.
 
     Parameters
     ----------

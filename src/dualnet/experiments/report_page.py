@@ -24,7 +24,7 @@ ol { padding-left: 2rem; } li small { opacity: .65; } .plot svg { width: 100%; h
 
 
 class ReportPage:
-    """Collects sections and writes one HTML file; every text is escaped.
+    """An HTML page that collects sections and is written as one file; every text is escaped.
 
     Parameters
     ----------
