@@ -117,3 +117,14 @@ def test_start_up_is_light(code):
     check = f"import sys; {code}; bad = {heavy} & set(sys.modules) - {allowed}; assert not bad, bad"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if part(path) == "data"], ids=lambda p: str(p.relative_to(ROOT)))
+def test_data_asks_no_model(path):
+    """Attributes of a fitted model end in an underscore; whatever reads them is no reader of data."""
+    names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    assert not {name for name in names if name.endswith("_") and not name.startswith("_")} - {
+        "bool_",
+        "list_",
+    }  # types of NumPy and Arrow
+    assert "CapabilityError" not in path.read_text()
