@@ -109,8 +109,6 @@ def serve(
         raise UsageError("say what to serve: dualnet serve RUN, the folder of a run or of a model")
     refuse_given(context, ["admin", "role"], "means nothing without --make-key")
     guards = _guards(context, host, allow_host or [], insecure=insecure, rate=limits.rate)
-    if model_process and os.name != "posix":
-        raise UsageError("--model-process needs a system that can hand sockets on, which Windows cannot; leave it out")
     listener = bind(host, port)  # before the model: a port that is taken should not cost the loading
     try:
         folder = model_folder(run)
@@ -155,8 +153,11 @@ def _guards(context: typer.Context, host: str, allow_host: list[str], *, insecur
 def _open(folder: Path, state: Path | None, settings: ServiceSettings, *, model_process: bool) -> AnyService:
     """Load the model, in a process of its own or in this one."""
     if model_process:
+        from ..errors import UsageError
         from ..serve.model_process.remote import RemoteService
 
+        if os.name != "posix":
+            raise UsageError("--model-process needs a system that can hand sockets on, which Windows cannot; leave it out")
         return RemoteService.open(folder, state=state, settings=settings)
     from ..serve.service import Service
 

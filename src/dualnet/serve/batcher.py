@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from .refusals import BusyError, ClosedError
+from .service_errors import BusyError, ClosedError
 
 Q = TypeVar("Q")
 A = TypeVar("A")

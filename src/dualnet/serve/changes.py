@@ -17,7 +17,7 @@ from .forgetting import with_users
 from .forgotten_ids import plain_id
 from .live_state import Event, LiveState
 from .new_content import new_ids, new_rows, stored_contents
-from .refusals import ConflictError
+from .service_errors import ConflictError
 
 MOST_STALE = 10_000  # ids of changes that were refused later, kept in an index before it is made anew
 

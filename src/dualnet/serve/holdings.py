@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ..ids import Key
 from ..retrieval.questions import Columns
-from .refusals import QuotaError
+from .service_errors import QuotaError
 from .settings import Allowance
 
 OF_AN_EVENT = 16  # bytes of a journal beside the two ids

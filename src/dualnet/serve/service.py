@@ -2,8 +2,8 @@
 
 Errors and the HTTP status of each:
 
-- `refusals.BusyError` (503, `retry_after`), `refusals.ClosedError` (503), `refusals.ConflictError` (409),
-  `refusals.RefusedModelError` (409);
+- `service_errors.BusyError` (503, `retry_after`), `service_errors.ClosedError` (503), `service_errors.ConflictError` (409),
+  `service_errors.RefusedModelError` (409);
 - `UnknownIdError` (404 where the id came in the path, 422 in a body), `UsageError`, `CapabilityError`, `DataError` (422),
   `ResourceError` (503: the journal cannot be written).
 """
@@ -33,9 +33,9 @@ from .journal import Journal
 from .live_state import Event, LiveState
 from .memory import give_back_memory
 from .overviews import compare, item_map, model_summary
-from .refusals import BusyError, ConflictError, RefusedModelError
 from .replies import ModelLabel, Picture, Reply
 from .search import UserOrder, find_users
+from .service_errors import BusyError, ConflictError, RefusedModelError
 from .settings import ServiceSettings
 from .versions import Version, load_version, try_out
 from .writer import Change, Writer

@@ -22,9 +22,9 @@ from .baselines import Baselines
 from .cards import warm_up_item
 from .catalogue import LiveCatalogue, open_catalogue
 from .new_content import content_columns, new_rows
-from .refusals import RefusedModelError
 from .replies import ModelLabel
 from .search import TitleSearch
+from .service_errors import RefusedModelError
 from .stored_users import StoredUsers
 
 SAMPLE = 32  # stored histories that a new version must answer before it may answer anyone

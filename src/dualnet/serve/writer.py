@@ -14,7 +14,7 @@ from .catalogue import LiveCatalogue
 from .holdings import Ledger
 from .journal import Journal
 from .live_state import LiveState, by_key
-from .refusals import ClosedError
+from .service_errors import ClosedError
 from .settings import Allowance
 
 GROUP = 64  # changes that share one synchronisation of the disk

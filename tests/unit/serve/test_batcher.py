@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from dualnet.serve.batcher import Batcher
-from dualnet.serve.refusals import BusyError, ClosedError
+from dualnet.serve.service_errors import BusyError, ClosedError
 
 
 class Gate:

@@ -12,8 +12,8 @@ from dualnet.retrieval.vectors import to_dense
 from dualnet.serve.catalogue import open_catalogue, reopened
 from dualnet.serve.changes import add_events, delete, put, replay
 from dualnet.serve.live_state import LiveState
-from dualnet.serve.refusals import ConflictError
 from dualnet.serve.replies import ModelLabel
+from dualnet.serve.service_errors import ConflictError
 
 
 def new(key, title="genomes sequencing alleles"):

@@ -10,8 +10,8 @@ from dualnet.serve import changes
 from dualnet.serve import writer as writer_module
 from dualnet.serve.holdings import Usage
 from dualnet.serve.live_state import LiveState, by_key
-from dualnet.serve.refusals import QuotaError
 from dualnet.serve.service import Service
+from dualnet.serve.service_errors import QuotaError
 from dualnet.serve.settings import Allowance, ServiceSettings
 
 TITLE = {"title": "genomes sequencing alleles"}

@@ -31,9 +31,9 @@ from dualnet.serve.model_process import remote as module
 from dualnet.serve.model_process.codec import DefectError, error_from_json, error_to_json, question_to_json
 from dualnet.serve.model_process.remote import RemoteService
 from dualnet.serve.model_process.wire import Frames, receive, send
-from dualnet.serve.refusals import BusyError, ClosedError, ConflictError, RefusedModelError
 from dualnet.serve.replies import ModelLabel, Reply
 from dualnet.serve.service import Service
+from dualnet.serve.service_errors import BusyError, ClosedError, ConflictError, RefusedModelError
 
 TITLE = {"title": "genomes and proteins"}
 FRESH = NewItem("f1", TITLE)

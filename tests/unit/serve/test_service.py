@@ -22,8 +22,8 @@ from dualnet.retrieval.questions import Asker, NewItem, RecommendQuestion, Score
 from dualnet.serve import journal as journal_module
 from dualnet.serve import service as service_module
 from dualnet.serve import versions
-from dualnet.serve.refusals import ClosedError, ConflictError, RefusedModelError
 from dualnet.serve.service import Service
+from dualnet.serve.service_errors import ClosedError, ConflictError, RefusedModelError
 from dualnet.serve.versions import Version
 
 TITLE = {"title": "genomes sequencing alleles"}

@@ -13,13 +13,13 @@ from starlette.routing import Router
 
 from . import server_routes
 from .access_log import AccessLog
-from .answer import Send
 from .body import LARGEST, Receive
 from .gate import Gate, Guards
 from .http_errors import Refusal
 from .meters import Meters
 from .openapi import document
 from .routes import RouteTable
+from .sending import Send
 
 if TYPE_CHECKING:
     from ..model_process.remote import AnyService

@@ -11,7 +11,6 @@ from time import perf_counter
 from typing import Any
 
 from .access_log import AccessLog
-from .answer import JSON_HEADERS, Send, send_bytes
 from .body import ClientGoneError, Receive
 from .hosts import HostCheck
 from .http_errors import Refusal, retry_after
@@ -19,6 +18,7 @@ from .keys import ApiKeys, is_bearer, may
 from .meters import Meters
 from .operations import role_for
 from .rate_limit import RateLimit
+from .sending import JSON_HEADERS, Send, send_bytes
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]

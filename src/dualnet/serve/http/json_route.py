@@ -12,13 +12,13 @@ from starlette.routing import Route
 
 from ..replies import Picture, Reply
 from . import body
-from .answer import RAW_HEADERS, Send, send_bytes
 from .body import Receive
 from .http_errors import Refusal, schema_refusal
 from .id_types import path_id, with_text_ids
 from .meters import Meters
 from .operations import Operation
 from .request_schemas import Query, Request
+from .sending import RAW_HEADERS, Send, send_bytes
 from .strict_json import decode
 
 Scope = Any

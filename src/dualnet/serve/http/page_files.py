@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .answer import PAGE_HEADERS, Header, Send, send_bytes
 from .body import Receive
 from .http_errors import Refusal
+from .sending import PAGE_HEADERS, Header, Send, send_bytes
 
 FOLDER = Path(__file__).parent.parent / "web"
 KINDS = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import BaseRoute, Match, Route
 
 from ...errors import ArtifactError, CapabilityError, DataError, ResourceError, UnknownIdError, UsageError
-from ..refusals import BusyError, ClosedError, ConflictError, QuotaError, RefusedModelError
+from ..service_errors import BusyError, ClosedError, ConflictError, QuotaError, RefusedModelError
 from . import operations
 from .gate import App
 from .http_errors import Refusal, retry_after

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from ..refusals import BusyError, ClosedError
-from .answer import JSON_HEADERS, NO_SNIFF, Send, send_bytes
+from ..service_errors import BusyError, ClosedError
 from .body import Receive
 from .docs_page import STYLE, docs_page
 from .gate import App, Draining
@@ -17,6 +16,7 @@ from .meters import CONTENT_TYPE, Meters
 from .operations import ALIVE, READY
 from .page_files import PageFile, PageFiles, read_files
 from .routes import RouteTable
+from .sending import JSON_HEADERS, NO_SNIFF, Send, send_bytes
 
 if TYPE_CHECKING:
     from ..model_process.remote import AnyService

@@ -19,8 +19,8 @@ from ...retrieval.questions import (
     SimilarQuestion,
     UsersQuestion,
 )
-from ..refusals import BusyError, ClosedError, ConflictError, QuotaError, RefusedModelError
 from ..replies import ModelLabel, Picture, Reply
+from ..service_errors import BusyError, ClosedError, ConflictError, QuotaError, RefusedModelError
 
 _RECORDS: Final[dict[str, Any]] = {
     kind.__name__: kind

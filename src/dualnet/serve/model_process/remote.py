@@ -21,8 +21,8 @@ from ...errors import ResourceError
 from ...retrieval.questions import Question, UsersQuestion
 from ..batcher import Batcher
 from ..memory import give_back_memory
-from ..refusals import BusyError, ClosedError
 from ..replies import ModelLabel, Reply
+from ..service_errors import BusyError, ClosedError
 from ..settings import ServiceSettings
 from .codec import arguments_to_json, error_from_json, question_to_json, reply_from_json, result_from_json
 from .wire import Frames, receive

@@ -14,9 +14,9 @@ from dualnet.retrieval.questions import RecommendQuestion, ScoreQuestion
 from dualnet.retrieval.recommendations import Recommendations
 from dualnet.serve.http.app import HttpOptions, build_app
 from dualnet.serve.http.gate import Guards
-from dualnet.serve.refusals import BusyError, ConflictError
 from dualnet.serve.replies import ModelLabel, Picture, Reply
 from dualnet.serve.service import Service
+from dualnet.serve.service_errors import BusyError, ConflictError
 
 
 class StandIn(Service):

@@ -7,7 +7,7 @@ import pytest
 from dualnet.errors import CapabilityError, DataError, ResourceError
 from dualnet.retrieval.questions import NewItem, RecommendQuestion
 from dualnet.serve.http.gate import Draining, Guards
-from dualnet.serve.refusals import BusyError, ClosedError, RefusedModelError
+from dualnet.serve.service_errors import BusyError, ClosedError, RefusedModelError
 
 FRESH = {
     "id": "n1",

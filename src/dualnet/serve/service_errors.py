@@ -1,4 +1,4 @@
-"""What the server refuses for reasons of its own: too busy, in conflict, not good enough to be swapped in."""
+"""Errors of the server itself: too busy, closed, in conflict, over the allowance, a model that is not good enough to be swapped in."""
 
 from __future__ import annotations
 
