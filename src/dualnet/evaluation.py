@@ -60,7 +60,7 @@ def evaluate(
     model : Recommender
         A fitted model; it sees the visible histories and the content of the items, never the truth.
     tasks : Split, RankingTask or iterable of RankingTask
-        What to rank. A split stands for its test tasks, followed by the lists that are served.
+        Tasks to rank. A split means its test tasks, followed by the lists that are served.
     at : sequence of int
         Cut-offs M.
     bootstrap : int
@@ -75,7 +75,7 @@ def evaluate(
     Report
         Means, intervals, per-user values and breakdowns of each task. A task whose candidates the model cannot score at
         all is reported as not available, never with a made-up figure. Served lists are also measured at 10, whatever `at`
-        says, and say what they are made of.
+        says, with their shares of new items and of items that nobody likes.
 
     Raises
     ------

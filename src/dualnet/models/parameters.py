@@ -84,7 +84,7 @@ class Parameters:
         Parameters
         ----------
         names : iterable of str
-            What somebody asks to set.
+            Names of parameters to set.
         place : str
             Where the names came from, such as ``"dualnet.toml: "``, for the text.
 
@@ -218,7 +218,7 @@ class Parameters:
         return made
 
     def written_params(self) -> dict[str, Any]:
-        """Return the parameters as they are kept with what was learned: instead of a generator the seed that it gave.
+        """Return the parameters as a saved model keeps them: with the seed in place of a random generator.
 
         Examples
         --------

@@ -54,10 +54,10 @@ def check_values(values: Mapping[str, Any], place: str, form: Form) -> dict[str,
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a fit runs: where, how often it looks at the validation and when it stops there, and what it leaves behind.
+    """Options of a run: the device, the checks on validation and early stopping, progress, log and checkpoints.
 
-    Without a validation none of them changes the result of a fit that comes to its end, but for the last bits that another
-    device or another number of threads makes.
+    Without a validation none of them changes the result of a fit that comes to its end, except for rounding on another device
+    or with another number of threads.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class RunOptions:
     Raises
     ------
     UsageError
-        For a value of another type or out of its range: nothing is found wrong after minutes of training.
+        For a value of another type or out of its range, before anything is trained.
 
     Examples
     --------
@@ -142,19 +142,19 @@ class RunOptions:
             object.__setattr__(self, name, value)
 
     def with_defaults(self, *, patience: int, validate_every: int, validation_users: int) -> Self:
-        """Return these options with a model's own values where none were given."""
+        """Return these options with the defaults of a model in place of options that are None."""
         own = {"patience": patience, "validate_every": validate_every, "validation_users": validation_users}
         missing: dict[str, Any] = {name: value for name, value in own.items() if getattr(self, name) is None}
         return replace(self, **missing)
 
     @property
     def choices(self) -> dict[str, Any]:
-        """The options that bear on what comes out (`CHOICES`), by name."""
+        """Options that can change the result of a fit (`CHOICES`), by name."""
         return {name: getattr(self, name) for name in CHOICES}
 
     @property
     def changed_choices(self) -> dict[str, Any]:
-        """Those of `choices` that are not at their defaults."""
+        """Options of `choices` that differ from their defaults."""
         return {
             field.name: value for field in fields(self) if (value := self.choices.get(field.name)) not in (None, field.default)
         }
