@@ -161,7 +161,14 @@ class Parameters:
 
     @classmethod
     def completed(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
-        """Return saved parameters, translated, with the default of each that did not exist when they were saved."""
+        """Return saved parameters, translated, with the default of each that did not exist when they were saved.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.ItemKNN.completed({"neighbours": 10})
+        {'neighbours': 10, 'shrinkage': 5.0}
+        """
         written = {name: one.default for name, one in inspect.signature(cls.__init__).parameters.items()}
         defaults = {name: written[name] for name in cls.parameter_names()}
         listed = {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
@@ -169,7 +176,14 @@ class Parameters:
 
     @classmethod
     def own(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters among those that a model folder of this or an older version has, translated."""
+        """Return the parameters among those that a model folder of this or an older version has, translated.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.DualNet.own({"epochs": 10, "device": "cpu"})  # the device is an option of the run now
+        {'epochs': 10}
+        """
         return {name: value for name, value in cls.translated(saved).items() if name not in cls.moved}
 
     @classmethod
