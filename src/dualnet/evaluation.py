@@ -29,7 +29,7 @@ SERVED_BINS = (0, 1, 11, 51, 101, 201)  # lengths of history, for what the first
 
 
 class Encoder(Protocol):
-    """What `evaluate` needs of a model."""
+    """Methods that `evaluate` needs of a model."""
 
     def space(self, ids: IdMap, content: Content | None) -> ItemSpace:
         """Translate items to the model's own rows and features."""
@@ -212,7 +212,7 @@ class _Ranking:
 
 
 class _Makeup:
-    """What served lists are made of, and what they find of known and of new items."""
+    """Shares of the kinds of items in served lists, and the recall of known and of new items."""
 
     def __init__(self, kinds: NDArray[np.int8], n_users: int, cuts: list[int]) -> None:
         self.kinds, self.cuts = kinds, cuts

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DivisionOptions:
-    """How data are divided; the fields are the options that `with_division_options` adds."""
+    """Options of the division of data; the fields are the options that `with_division_options` adds."""
 
     protocol: arg.ProtocolOption = "citeulike2"
     cold: arg.ColdOption = None

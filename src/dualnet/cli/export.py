@@ -39,7 +39,7 @@ CUT = 10  # of the overlap that is measured
 
 @dataclass(frozen=True)
 class StoreOptions:
-    """Where a store is, and what things are called in it; the fields are options of the command."""
+    """Address of a store and the names in it; the fields are options of the command."""
 
     database_url_env: Annotated[
         str | None,

@@ -13,7 +13,7 @@ from .arguments import words
 
 @dataclass(frozen=True)
 class FormOptions:
-    """How a table of what is new is written; the fields are options, and None is as in the fit."""
+    """Form of a table of new rows; the fields are options, and None means as in the fit."""
 
     item_column: Annotated[str | None, typer.Option("--item-column", help="Item id column; that of `fit` by default.")] = None
     separator: Annotated[

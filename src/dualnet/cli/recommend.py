@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ListOptions:
-    """What a list may hold; the fields are options of the command."""
+    """Options of a list; the fields are options of the command."""
 
     exclude: Annotated[str, typer.Option("--exclude", help="Items not to list.")] = ""
     candidates: Annotated[str | None, typer.Option("--candidates", help="List only these items.")] = None

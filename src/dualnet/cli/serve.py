@@ -25,7 +25,7 @@ KEYS_FILE = "DUALNET_API_KEYS_FILE"
 
 @dataclass(frozen=True)
 class LimitOptions:
-    """What a server takes; the fields are options of the command."""
+    """Limits of a server; the fields are options of the command."""
 
     rate: Annotated[float, typer.Option("--rate", help="Requests a second that each key may ask.", min=0.1)] = 500.0
     timeout: Annotated[

@@ -23,7 +23,7 @@ FILES = ("events_sql", "items_sql", "users_sql")
 
 @dataclass(frozen=True)
 class SqlOptions:
-    """Where rows come from when they come from a database; the fields are options and keys of ``[data]``."""
+    """Source of rows in a database; the fields are options and keys of ``[data]``."""
 
     events_sql: Annotated[
         Path | None, typer.Option("--sql", help="File with the query for events; in place of DATA. See --database-url-env.")

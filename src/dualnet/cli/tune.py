@@ -26,7 +26,7 @@ TRIALS = 30
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """What is tried; the fields are options of the command."""
+    """Options of a search; the fields are options of the command."""
 
     grid: Annotated[
         list[str] | None,

@@ -23,7 +23,7 @@ CandidateSet = Literal["task", "all", "given"]
 
 
 class ItemKind(IntEnum):
-    """What an item is to a training set: somebody liked it there, only elsewhere in the data, or nowhere."""
+    """Kind of an item in relation to a training set: liked in it, liked only elsewhere in the data, or liked nowhere."""
 
     KNOWN = 0
     NEW = 1

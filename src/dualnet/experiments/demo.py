@@ -40,7 +40,7 @@ CUTS = (10, 20, 50)
 
 @dataclass(frozen=True, eq=False)
 class DemoResult:
-    """What the demo found.
+    """Results of the demo.
 
     Parameters
     ----------

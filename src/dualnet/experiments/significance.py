@@ -46,7 +46,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """What one method has over another, for the same users on the same divisions.
+    """Difference of two methods, for the same users on the same divisions.
 
     Parameters
     ----------

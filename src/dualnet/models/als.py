@@ -95,7 +95,7 @@ class SortedRows:
 
 @dataclass(frozen=True)
 class Systems:
-    """What the systems of all rows share, in the basis in which the part that is the same for everyone is diagonal.
+    """Common part of the systems of all rows, in the basis in which this part is diagonal.
 
     Row i minimises x'M_i x - 2 l_i p_i'x plus its positives' terms, where M_i = b S + l_i I, with S the eigenvalues of V'V.
 

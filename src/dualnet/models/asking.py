@@ -94,7 +94,7 @@ ListedQuestion: TypeAlias = RecommendQuestion | SimilarQuestion | UsersQuestion
 
 
 class Others(TypedDict, total=False):
-    """What may be said of lists besides `exclude` and `candidates`, whoever they are for; see `Answers.recommend`."""
+    """Arguments of lists besides `exclude` and `candidates`, for one user or many; see `Answers.recommend`."""
 
     seen: Sequence[Key]
     k: int
@@ -109,7 +109,7 @@ class Others(TypedDict, total=False):
 
 
 class Listed(Others, total=False):
-    """How long lists are and what may be on them, whoever they are for; see `Answers.recommend`."""
+    """Length of lists and conditions on their items, for one user or many; see `Answers.recommend`."""
 
     exclude: Sequence[Key]
     candidates: Sequence[Key] | None

@@ -42,7 +42,7 @@ class ReadableCatalogue(Catalogue, Protocol):
 
 
 class ModelView(ABC):
-    """What every catalogue of one model has in common; a subclass says which rows there are.
+    """Base of the catalogues of one model; a subclass says which rows there are.
 
     Attributes
     ----------
@@ -203,7 +203,7 @@ class ModelCatalogue(ModelView):
 
     @computed_once
     def similar_lengths(self) -> NDArray[np.float64]:
-        """What the product of two items is divided by (`Core.similar_lengths`)."""
+        """Divisors of the similarity of two items (`Core.similar_lengths`)."""
         return self._kept.of(self._model, self._space).similar_lengths(self._model, self._space)
 
     @computed_once

@@ -87,7 +87,7 @@ class Capabilities:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What a model is fitted on: known users and items only, with their features.
+    """Training data of a model: known users and items only, with their features.
 
     Parameters
     ----------

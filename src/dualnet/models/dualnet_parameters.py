@@ -1,4 +1,4 @@
-"""What the parameters of DualNet may be."""
+"""Allowed values of the parameters of DualNet."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ UPDATE_EPOCHS = 2  # of a warm update; measured in docs/measurements/updates.md
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a DualNet chooses on validation.
+    """Values that a DualNet chooses on validation.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Chosen:
 
 
 class Learner(Recommender):
-    """What a model that learns levels has to have; what a subclass has no parameter for is an attribute of the class."""
+    """Attributes of a model that learns levels; where a subclass has no such parameter, it is an attribute of the class."""
 
     uses_content = True
 

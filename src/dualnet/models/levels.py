@@ -28,7 +28,7 @@ STANDING = "how new items stand beside known ones"
 
 @dataclass(frozen=True)
 class LevelWeights:
-    """How much each level counts, beside the solved ones, which count 1.
+    """Weights of the levels beside the solved ones, which have weight 1.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class LevelWeights:
 
 @dataclass(frozen=True)
 class LevelSizes:
-    """What saved levels have to fit: the numbers of items, of features, of columns of users, and what reads histories.
+    """Sizes that saved levels must agree with: the numbers of items, features and user columns, and the reader of histories.
 
     Parameters
     ----------

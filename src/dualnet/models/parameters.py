@@ -34,7 +34,7 @@ class Former:
 
     @property
     def remedy(self) -> str:
-        """What to write today, as part of a sentence."""
+        """Replacement to write today, as part of a sentence."""
         return ", ".join(f"{name}={value!r}" for name, value in self.now.items())
 
 

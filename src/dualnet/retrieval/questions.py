@@ -32,7 +32,7 @@ class NewItem:
 
 @dataclass(frozen=True, kw_only=True)
 class Asker:
-    """Who asks: exactly one of `user` and `history` (or columns alone), and items for this question only.
+    """User of a question: exactly one of `user` and `history` (or columns alone), and items for this question only.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Asker:
 
 @dataclass(frozen=True, kw_only=True)
 class ListQuestion:
-    """How long a list of items is, and what may be on it.
+    """Length of a list of items, and conditions on its items.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ class NewColumns:
 
 @dataclass(frozen=True)
 class EventColumns:
-    """How a table of events is read, as a fit was told.
+    """Columns and form of a table of events, as the fit had them.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the server refuses for reasons of its own: too busy, in conflict, not good enough to be swapped in."""
+"""Refusals by the server itself: too busy, in conflict, or a model that is not good enough."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a fit runs, apart from what is fitted: device, threads, looks at the validation, progress, logs, checkpoints."""
+"""Options of a run: device, threads, checks on validation, progress, logs, checkpoints."""
 
 from __future__ import annotations
 

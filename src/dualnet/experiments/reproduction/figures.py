@@ -142,7 +142,7 @@ def ordering(block: Block, rows: Mapping[str, RowResult]) -> list[str]:
 
 @dataclass(frozen=True)
 class Race:
-    """How long one row took to a validation recall that all rows reach.
+    """Time that one row took to reach a validation recall that all rows reach.
 
     Parameters
     ----------

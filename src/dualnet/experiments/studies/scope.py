@@ -17,7 +17,7 @@ CONTENT: dict[str, tuple[tuple[str, ...], ...]] = {"citeulike-a": (("title", "ta
 
 @dataclass(frozen=True)
 class Scope:
-    """What of a study is run.
+    """Part of a study that is run.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ TOLD_GAP = 1e-5  # a larger difference between a score and the sum of its parts 
 
 @dataclass(frozen=True)
 class HistoryPart:
-    """What one item of the history adds to a score."""
+    """Share of one item of the history in a score."""
 
     item: Key
     title: str
@@ -27,7 +27,7 @@ class HistoryPart:
 
 @dataclass(frozen=True)
 class ContentPart:
-    """What one content term of the recommended item adds to its score."""
+    """Share of one content term of the recommended item in its score."""
 
     column: str
     term: str
