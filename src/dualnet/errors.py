@@ -45,7 +45,7 @@ class UsageError(DualNetError, ValueError):
 
 
 class CapabilityError(UsageError):
-    """The model cannot do what was asked, such as scoring an item it never saw (exit code 2).
+    """A question that the model cannot answer, such as the score of an item that it never saw (exit code 2).
 
     Examples
     --------
@@ -61,7 +61,7 @@ class CapabilityError(UsageError):
 
 
 class NotFittedError(UsageError):
-    """The model was asked to work before `fit` or `load` (exit code 2).
+    """Use of a model before `fit` or `load` (exit code 2).
 
     Examples
     --------
@@ -105,7 +105,7 @@ class UnknownIdError(DataError):
 
 
 class TrainingError(DualNetError):
-    """Training cannot go on, for example because the loss is no longer finite (exit code 4).
+    """Training that cannot continue, for example because the loss is no longer finite (exit code 4).
 
     Examples
     --------
@@ -133,7 +133,7 @@ class DivergenceError(TrainingError):
 
 
 class TrainingInterruptedError(DualNetError):
-    """Training was asked to stop by a signal, and saved its state first (exit code 128 + signal, such as 143).
+    """A training that a signal stopped, after its state was saved (exit code 128 + signal, such as 143).
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ class ArtifactError(DualNetError):
 
 
 class ResourceError(DualNetError):
-    """Something outside the data is missing: disk, permission, network, or an optional package (exit code 6).
+    """A missing resource outside the data: disk space, permission, network, or an optional package (exit code 6).
 
     Examples
     --------
@@ -192,7 +192,7 @@ class ResourceError(DualNetError):
 
 
 class MissingExtraError(ResourceError):
-    """An optional package is needed; the text says which extra installs it (exit code 6).
+    """A missing optional package; the text names the extra that installs it (exit code 6).
 
     Examples
     --------

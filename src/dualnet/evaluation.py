@@ -29,7 +29,7 @@ SERVED_BINS = (0, 1, 11, 51, 101, 201)  # lengths of history, for what the first
 
 
 class Encoder(Protocol):
-    """What `evaluate` needs of a model."""
+    """Methods that `evaluate` needs of a model."""
 
     def space(self, ids: IdMap, content: Content | None) -> ItemSpace:
         """Translate items to the model's own rows and features."""
@@ -60,7 +60,7 @@ def evaluate(
     model : Recommender
         A fitted model; it sees the visible histories and the content of the items, never the truth.
     tasks : Split, RankingTask or iterable of RankingTask
-        What to rank. A split stands for its test tasks, followed by the lists that are served.
+        Tasks to rank. A split means its test tasks, followed by the lists that are served.
     at : sequence of int
         Cut-offs M.
     bootstrap : int
@@ -75,7 +75,7 @@ def evaluate(
     Report
         Means, intervals, per-user values and breakdowns of each task. A task whose candidates the model cannot score at
         all is reported as not available, never with a made-up figure. Served lists are also measured at 10, whatever `at`
-        says, and say what they are made of.
+        says, with their shares of new items and of items that nobody likes.
 
     Raises
     ------
@@ -212,7 +212,7 @@ class _Ranking:
 
 
 class _Makeup:
-    """What served lists are made of, and what they find of known and of new items."""
+    """Shares of the kinds of items in served lists, and the recall of known and of new items."""
 
     def __init__(self, kinds: NDArray[np.int8], n_users: int, cuts: list[int]) -> None:
         self.kinds, self.cuts = kinds, cuts

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Hits:
-    """What is at the first places of each user's list.
+    """Hits at the first places of each user's list.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What an evaluation found: figures, intervals, breakdowns; as a table for people and JSON for programs."""
+"""Results of an evaluation: figures, intervals and breakdowns, as a table for people and as JSON for programs."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def path_of(value: object, name: str) -> Path:
 
 @dataclass(frozen=True)
 class Form:
-    """How an error text puts a name and its value: ``epochs = 2.5 should be ...`` or ``epochs=2.5 must be ...``."""
+    """Form of a name and its value in an error text: ``epochs = 2.5 should be ...`` or ``epochs=2.5 must be ...``."""
 
     equals: str
     verb: str

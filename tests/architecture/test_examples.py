@@ -1,13 +1,15 @@
-"""Every public class, function and method has a short example in its docstring, and each of the examples runs."""
+"""Every public name is on the page of the Python API, and has a short example in its docstring that runs."""
 
 import doctest
 import inspect
+from pathlib import Path
 from types import FunctionType, ModuleType
 
 import pytest
 
 import dualnet
 
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "api.md"
 ROUGH = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 METHODS = (FunctionType, classmethod, staticmethod)
 
@@ -70,3 +72,13 @@ def test_the_example_runs(name, tmp_path, monkeypatch):
 def test_all_public_names_are_found():
     assert {"WMF", "Recommender.recommend", "Dataset.from_tables", "splits.make", "sources.load", "DataError"} <= set(PUBLIC)
     assert not [name for name in PUBLIC if name.startswith("WMF.") and name != "WMF.paper"]
+
+
+def test_every_public_name_is_on_the_page_of_the_api():
+    page = PAGE.read_text().splitlines()
+    wholes = {line.rpartition(" ")[2] for line in page if line.startswith(".. automodule::")}
+    parts = {line.rpartition(" dualnet.")[2] for line in page if line.startswith((".. autoclass::", ".. autofunction::"))}
+    for name in set(dualnet.__all__) - {"__version__"}:
+        value = getattr(dualnet, name)
+        where = value.__name__ if isinstance(value, ModuleType) else value.__module__
+        assert name in parts or where in wholes, f"{name} is missing from {PAGE.name}"

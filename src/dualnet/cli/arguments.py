@@ -199,7 +199,7 @@ DeviceOption = Annotated[
 
 @dataclass(frozen=True)
 class RunChoices:
-    """How a fit runs, as far as it bears on what comes out; the fields are the options that `with_run_choices` adds."""
+    """Options of a run that can change the result of a fit; the fields are the options that `with_run_choices` adds."""
 
     device: Annotated[
         Literal["auto", "cpu", "cuda"] | None,
@@ -221,7 +221,7 @@ class RunChoices:
 
     @property
     def given(self) -> dict[str, Any]:
-        """Those that were given, as arguments of `RunOptions`."""
+        """Options that were given, as arguments of `RunOptions`."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 

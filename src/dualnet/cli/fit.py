@@ -106,7 +106,7 @@ def fit(
 
 @dataclass(frozen=True)
 class _Training:
-    """What a model is trained on: data, or the training part of a division, whose origin is kept; and its configured parameters and options of the run."""
+    """Training data of one model (data, or the training part of a division, whose origin is kept), with parameters and options."""
 
     train: Dataset
     tables: arg.TableOptions

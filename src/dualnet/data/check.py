@@ -402,7 +402,7 @@ MOST_SCRIPTS = 6
 
 @dataclass(frozen=True)
 class TextReport:
-    """What the text of one column is made of.
+    """Statistics of the text of one column.
 
     Parameters
     ----------

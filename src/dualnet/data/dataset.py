@@ -38,8 +38,8 @@ class Dataset:
     origin : mapping of str to int
         Totals of the source before any filter, such as all ratings where only high ones are positives.
     pair_texts : mapping of str to array
-        What users wrote about items, such as reviews; see `with_pair_texts`. The item columns of these names are made
-        anew, from the pairs of this very object, whenever a `Dataset` is made: fewer pairs, less text.
+        Texts that users wrote about items, such as reviews; see `with_pair_texts`. The item columns of these names are made
+        again, from the pairs of this object, whenever a `Dataset` is made: with fewer pairs there is less text.
 
     Content is stored canonically: every column as its kind has it, once, so that no later step reads it again.
 
@@ -177,7 +177,7 @@ class Dataset:
         duplicates
             See `Interactions.from_pairs`.
         missing_content : {"error", "zero", "drop"}
-            What to do with events of items that have no row in `items`: refuse, treat the content as empty, or leave
+            Treatment of events of items that have no row in `items`: refuse, treat the content as empty, or leave
             those events out.
         separator, encoding, comment : str, optional
             How text tables are written, where that does not show: see `TableForm`.
@@ -384,7 +384,7 @@ class Dataset:
         )
 
     def with_pair_texts(self, name: str, texts: Sequence[str | None] | pa.Array) -> Dataset:
-        """Return the data with a text column of the items made of what their users wrote, such as reviews.
+        """Return the data with a text column of the items that is made of texts of their users, such as reviews.
 
         The text belongs to its pair: an item's content holds the texts of its pairs in this very data set, joined. So a
         training set, its tasks and its validation never hold the text of a pair that does not train.

@@ -27,7 +27,7 @@ from .times import times_of
 
 
 class Parts(NamedTuple):
-    """What a `Dataset` is made of; content has the ids of the interactions, in their order."""
+    """Parts of a `Dataset`; content has the ids of the interactions, in their order."""
 
     interactions: Interactions
     items: Content | None

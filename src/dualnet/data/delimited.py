@@ -31,7 +31,7 @@ TEXT_SUFFIXES = (*BY_SUFFIX, ".txt", ".dat", ".data", ".psv")
 
 @dataclass(frozen=True)
 class TableForm:
-    """How text tables are written, where that does not show.
+    """Form of text tables, where the file itself does not show it.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ Row = tuple[int, list[str]]  # the line that it ends on, and its cells
 
 @dataclass(frozen=True)
 class Dialect:
-    """How lines are divided into cells.
+    """Rules by which lines are divided into cells.
 
     Parameters
     ----------

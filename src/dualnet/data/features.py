@@ -96,7 +96,7 @@ class Featurizer:
 
     @computed_once
     def labels(self) -> FeatureLabels:
-        """What a person calls each feature, for explanations."""
+        """Names of the features for people, used in explanations."""
         return FeatureLabels(self.blocks)
 
     @computed_once
@@ -133,7 +133,7 @@ class Featurizer:
 
     @computed_once
     def known_tags(self) -> dict[str, KnownTags]:
-        """What is known of each column of tags, so that those of new items are divided as the fitted ones were."""
+        """Known tags of each tag column, so that the tags of new items are divided like the fitted ones."""
         return {
             block.column: KnownTags(frozenset(block.names()), block.separators)
             for block in self.blocks

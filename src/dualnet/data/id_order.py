@@ -19,7 +19,7 @@ BY_CHANCE = 1 / 3  # who would be ordered with a greater chance at random tells 
 
 
 class IdOrder(NamedTuple):
-    """How many users have all training items before, or after, all test items by id, of how many that can tell."""
+    """Number of users whose training items all come before, or after, their test items by id, and of all users that count."""
 
     ordered: int
     told: int

@@ -34,7 +34,7 @@ class Interactions:
     times : ndarray of int64, shape (matrix.nnz,), optional
         When each pair happened (seconds since 1970), in the order of `matrix.data`.
     others : OtherEvents, optional
-        What the same users saw or disliked, over the same items; no pair of it is a like. None if there are none.
+        Events of items that the same users saw or disliked; no pair of them is a like. None if there are none.
 
     Raises
     ------
@@ -110,10 +110,10 @@ class Interactions:
         user_ids, item_ids : IdMap, optional
             The full id maps when more users or items exist than occur in the pairs.
         types : sequence of {"like", "seen", "dislike"} or of their codes (uint8), optional
-            What each event is; likes when left out. Of several events of one pair a like counts before a dislike, and a
+            Type of each event; likes when left out. Of several events of one pair a like counts before a dislike, and a
             dislike before a view.
         duplicates : {"error", "first", "last", "max", "sum"}
-            What to do when a pair occurs with *different* weights. Pairs that repeat with one weight are always
+            Treatment of a pair that occurs with *different* weights. Pairs that repeat with one weight are always
             collapsed to one, with a warning that counts them; the earliest time is kept.
 
         Returns
@@ -333,7 +333,7 @@ class Interactions:
         )
 
     def positions(self, *, users: Rows | None = None, items: Rows | None = None) -> csr_array:
-        """Return where the pairs of `select` stand in this matrix: its sub-matrix with positions for values.
+        """Return the positions in this matrix of the pairs of `select`, as a sub-matrix whose values are positions.
 
         Parameters
         ----------
@@ -355,7 +355,7 @@ class Interactions:
         return csr_positions(self.matrix, users=users, items=items)
 
     def seen_over(self, users: IdMap, items: IdMap) -> csr_array | None:
-        """Return what users saw or disliked, over other users and items.
+        """Return the events that users saw or disliked, over other users and items.
 
         Parameters
         ----------

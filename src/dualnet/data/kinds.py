@@ -46,7 +46,7 @@ _PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d+)?")
 
 @dataclass(frozen=True)
 class RowNames:
-    """What a cell of a table is called in an error text.
+    """Names of cells of a table in error texts.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ LAYOUTS: tuple[Layout, ...] = ("auto", "pairs", "lists", "counted-lists", "user-
 
 @dataclass(frozen=True)
 class PairFormat:
-    """How files of pairs are written.
+    """Form of files of pairs.
 
     Parameters
     ----------

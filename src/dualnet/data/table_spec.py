@@ -29,7 +29,7 @@ SEVERAL = (
 
 @dataclass(frozen=True, eq=False)
 class TableSpec:
-    """What the columns of tables of events, items and users mean: the keyword arguments of `Dataset.from_tables`.
+    """Meaning of the columns of tables of events, items and users: the keyword arguments of `Dataset.from_tables`.
 
     Parameters
     ----------

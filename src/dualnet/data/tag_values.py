@@ -22,7 +22,7 @@ _ANGLES = re.compile(r"(?:<[^<>]+>){2,}|<[^<>/ ]+>")
 
 @dataclass(frozen=True)
 class KnownTags:
-    """What is known of a column of tags since it was fitted.
+    """Known tags of a column, as they were fitted.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ CandidateSet = Literal["task", "all", "given"]
 
 
 class ItemKind(IntEnum):
-    """What an item is to a training set: somebody liked it there, only elsewhere in the data, or nowhere."""
+    """Kind of an item in relation to a training set: liked in it, liked only elsewhere in the data, or liked nowhere."""
 
     KNOWN = 0
     NEW = 1
@@ -44,9 +44,9 @@ class RankingTask:
     users : IdMap
         The users to rank for.
     items : IdMap
-        All items that histories, candidates or truth speak of.
+        All items of histories, candidates and truth.
     history : csr_array of float32, shape (len(users), len(items))
-        What the model may see of each user.
+        History of each user that the model may see.
     seen : csr_array of float32, shape (len(users), len(items))
         Pairs that may not be ranked: the history, and validation pairs at test time.
     candidates : ndarray of int64
@@ -60,7 +60,7 @@ class RankingTask:
     candidate_set : {"task", "all", "given"}
         Whether the candidates are the held-out kind of items only, every item, or those that somebody named.
     kinds : ndarray of int8, shape (len(items),), optional
-        `ItemKind` of every item, for tasks of one list of all items: what the list is made of is reported. Like the truth
+        `ItemKind` of every item, for tasks of one list of all items: the shares of the kinds in the list are reported. Like the truth
         it is for `dualnet.evaluate` alone, as it tells which items somebody likes in the test.
 
     Examples
@@ -130,12 +130,12 @@ class Validation:
     Parameters
     ----------
     train : Dataset
-        What to fit while choosing. The same object as `Split.train` when the split's own training set serves
+        Training set while parameters are chosen. The same object as `Split.train` when the split's own training set serves
         (in-matrix, where only pairs are held out); then no refit is needed.
     tasks : tuple of RankingTask
         Validation tasks; where the test has new items (users), some training items (users) are held out here.
     served : tuple of RankingTask
-        ``known-all`` and ``new-all`` of the smaller training set: how new items stand beside known ones is chosen on these.
+        ``known-all`` and ``new-all`` of the smaller training set: the scale of new items beside known ones is chosen on these.
         Empty where the protocol holds out no pair of a known item.
 
     Examples
@@ -181,7 +181,7 @@ class Split:
     tasks : tuple of RankingTask
         The test.
     validation : Validation, optional
-        What to choose parameters and the number of epochs on.
+        Data on which parameters and the number of epochs are chosen.
     seed : int
         Seed of the division.
     fold : int, optional

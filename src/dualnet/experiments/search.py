@@ -93,7 +93,7 @@ class Search:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What all trials of the search share; trials of another search are refused."""
+        """Settings that all trials of the search share; trials of another search are refused."""
         names, parts = self._parts
         return {
             "model": self.model,

@@ -77,9 +77,9 @@ class Answers(Asks):
         Parameters
         ----------
         user : str or int, optional
-            A user seen in training: short for that user's stored history. A list of them stands for `users`.
+            A user seen in training, whose stored history is used. A list of ids means the same as `users`.
         history : sequence of str or int, optional
-            What someone did, instead of `user`; items of the catalogue or of `new_items`.
+            A history instead of `user`: items of the catalogue or of `new_items`.
         users : sequence of str or int, optional
             Several users seen in training, answered together, which is faster than one by one.
         histories : sequence of sequence of str or int, optional
@@ -87,7 +87,7 @@ class Answers(Asks):
         user_columns : mapping, or table, optional
             Columns of the user (column to value), for models fitted with user columns; they take the place of stored ones.
             With several users or histories a table or a sequence of mappings, a row for each. Columns alone, without user
-            and history, are a question too.
+            and history, are enough for an answer.
         seen : sequence of str or int
             Items that are never listed and are not part of the history: dismissed, or seen and not liked.
         k : int
@@ -105,17 +105,17 @@ class Answers(Asks):
             From 0 to 1: this share of the k places, rounded half up, goes to the best new items, the others to the best
             known ones; where one kind runs out, the other fills the list. Not together with `only`.
         popularity : float
-            From 0 to 1: how much of the average user's score stays in the scores. At 0 an item is listed for what sets
-            this user apart from somebody of whom nothing is known.
+            From 0 to 1: share of the average user's score that stays in the scores. At 0 the scores show only how this user
+            differs from the average.
         filter_seen : bool
-            Do not list items of the history, nor what the user saw or disliked (`seen`, `seen_`).
+            Do not list items of the history, nor items that the user saw or disliked (`seen`, `seen_`).
         new_items : Content or data frame, optional
             Items for this question only, as for `add_items`; they can be recommended and can be part of the history.
         fallback : {"popularity", "error"}
             What to do when nothing is known of the user.
         unknown : {"error", "ignore"}, optional
-            What becomes of ids that are not in the catalogue. By default those of a history are refused; those of `exclude`,
-            `candidates` and `seen` are left out with a warning. Under ``"ignore"`` all are left out and told as `ignored`.
+            Treatment of ids that are not in the catalogue. By default such ids of a history are refused, and those of `exclude`,
+            `candidates` and `seen` are left out with a warning. Under ``"ignore"`` all are left out and listed as `ignored`.
 
         Returns
         -------

@@ -30,8 +30,8 @@ __all__ = ["Capabilities", "Prepared", "Recommender"]  # what a model is written
 class Recommender(Answers, Explains, Updates, Forgets):
     """Base of all models: fit once, then encode users and items, known or new, and match them by inner product.
 
-    The constructor takes keywords only and stores them; `fit` starts afresh and returns the model; what it learns ends in
-    an underscore. A subclass writes the hooks `_fit`, `_encode_items`, `_encode_users`, `_get_state` and `_set_state`;
+    The constructor takes keywords only and stores them; `fit` discards a former fit and returns the model; attributes that it
+    learns end in an underscore. A subclass writes the hooks `_fit`, `_encode_items`, `_encode_users`, `_get_state` and `_set_state`;
     everything else (answers, reasons, updates, files) is written once, on top of `Core`. Attributes whose names begin with an
     underscore are caches: neither a copy nor a new fit has them.
 
@@ -48,9 +48,9 @@ class Recommender(Answers, Explains, Updates, Forgets):
     unliked_ : IdMap
         Items that were there at the fit and that nobody liked (though somebody saw them, where that is known).
     seen_ : csr_array of uint8, shape (len(users_), items of the catalogue when it was fitted), or None
-        What users saw (1) or disliked (2) and did not like, which is not listed to them again; None if nothing is known.
+        Items that users saw (1) or disliked (2) and did not like, which are not listed to them again; None if nothing is known.
     popularity_ : ndarray of float32, shape (len(items_),)
-        Training events of each item; what someone without history or columns gets.
+        Number of training events of each item, by which items are listed for users without history and columns.
     featurizer_, user_featurizer_ : Featurizer or None
         Fitted on the training items and users.
     user_features_ : csr_array or ndarray, shape (len(users_), n_user_features), or None
@@ -58,7 +58,7 @@ class Recommender(Answers, Explains, Updates, Forgets):
     catalogue_ : ItemSpace
         Everything that can be recommended: `items_`, then items added later.
     info_ : dict
-        Data fingerprint, sizes, seconds; after an update what was added.
+        Data fingerprint, sizes, seconds; after an update also the numbers of added rows.
     manifest_ : str
         SHA-256 of the manifest that this model was last saved with or loaded from.
 
@@ -82,7 +82,7 @@ class Recommender(Answers, Explains, Updates, Forgets):
         Parameters
         ----------
         train : Dataset
-            Who did what, and what the items are.
+            Interactions and content to learn from.
         validation : Validation, optional
             To choose on, such as `Split.validation`; models without anything to choose ignore it.
         run : RunOptions, optional

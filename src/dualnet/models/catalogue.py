@@ -203,7 +203,7 @@ class ModelCatalogue(ModelView):
 
     @computed_once
     def similar_lengths(self) -> NDArray[np.float64]:
-        """What the product of two items is divided by (`Core.similar_lengths`)."""
+        """Divisors of the similarity of two items (`Core.similar_lengths`)."""
         return self._kept.of(self._model, self._space).similar_lengths(self._model, self._space)
 
     @computed_once

@@ -59,7 +59,7 @@ class CDL(Recommender):
     noise, dropout : float
         Share of content entries set to zero; dropout of hidden units.
     reconstruct : {"clean", "noisy"}
-        What is restored: the clean content, as a denoising autoencoder and CDL's own text have it, or the noisy one, as equation
+        Target of the reconstruction: the clean content, as a denoising autoencoder and CDL's own text have it, or the noisy one, as equation
         5 of the paper has it.
     pretraining_epochs : int
         Epochs of each layer alone, and then of all together, before the alternation.

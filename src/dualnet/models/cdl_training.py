@@ -50,7 +50,7 @@ class Penalties:
 
 @dataclass(frozen=True)
 class AlternationSettings:
-    """What an alternation is told, apart from the data.
+    """Settings of an alternation, apart from the data.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class AlternationSettings:
 
 @dataclass(frozen=True, eq=False)
 class Alternated:
-    """What an alternation leaves behind.
+    """Result of an alternation.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def alternate(
 
 
 class _Alternation:
-    """Where an alternation is.
+    """State of a running alternation.
 
     Parameters
     ----------

@@ -87,7 +87,7 @@ class Capabilities:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What a model is fitted on: known users and items only, with their features.
+    """Training data of a model: known users and items only, with their features.
 
     Parameters
     ----------
@@ -294,7 +294,7 @@ class Core(Parameters, ABC):
         Parameters
         ----------
         history : csr_array, shape (n_users, len(space))
-            What each user did; stored values other than their presence are ignored.
+            History of each user; only the positions of stored values are used.
         space : ItemSpace
             From `space`.
         user_content : Content, csr_array or ndarray, optional

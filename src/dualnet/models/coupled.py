@@ -41,8 +41,8 @@ class Coupled(Recommender):
     """WMF whose matrix has a row for each word, tag and label beside the rows of the users (collective factorisation).
 
     A row of content has weight `content_weight` where an item has the word and `zero_weight` where it lacks it, and is solved
-    for as a user is. Columns of numbers and vectors are rows of values, all of the same weight. An item's factors so explain
-    both who took it and what it is; those of a new item are one half-step from its content alone.
+    for as a user is. Columns of numbers and vectors are rows of values, all of the same weight. So the factors of an item
+    explain both its users and its content; those of a new item are one half-step from its content alone.
 
     Parameters
     ----------

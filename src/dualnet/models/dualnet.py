@@ -88,7 +88,7 @@ class DualNet(DualNetParameters):
     zero_popularity : float
         Exponent e in q_j ~ (popularity of item j)^e, the item factor of the weight of zeros; 0 weighs all alike.
     dislike_weight : float
-        What a dislike weighs beyond other zeros, for the networks and the factors: weight c of a known zero is b q_j +
+        Extra weight of a dislike beside other zeros, for the networks and the factors: weight c of a known zero is b q_j +
         dislike_weight, in the factors factor_zero_weight + dislike_weight. 0 takes it for any zero. An answer is solved from
         the likes, with it or without.
     loss : {"squares", "logistic"}

@@ -32,9 +32,9 @@ class Forgets(Core):
         Parameters
         ----------
         users : sequence of str or int
-            Whom to forget.
+            Users to remove.
         unknown : {"error", "ignore"}
-            What becomes of ids that the model does not know: refuse them, or leave them out, which is right for a list that
+            Treatment of ids that the model does not know: refuse them, or leave them out, which is right for a list that
             is used every night.
 
         Returns

@@ -121,5 +121,5 @@ class LevelModel(Learner):
 
     @property
     def _tables(self) -> weakref.WeakKeyDictionary[ItemSpace, NDArray[np.float32]]:
-        """What each item of a space is in a history, computed once a space."""
+        """Rows of the items of a space in a history, computed once for each space."""
         return self._cached("_history_tables", weakref.WeakKeyDictionary)

@@ -35,7 +35,7 @@ class Former:
 
     @property
     def remedy(self) -> str:
-        """What to write today, as part of a sentence."""
+        """Replacement to write today, as part of a sentence."""
         return ", ".join(f"{name}={value!r}" for name, value in self.now.items())
 
 
@@ -87,7 +87,7 @@ class Parameters:
         Parameters
         ----------
         names : iterable of str
-            What somebody asks to set.
+            Names of parameters to set.
         place : str
             Where the names came from, such as ``"dualnet.toml: "``, for the text.
 
@@ -164,7 +164,14 @@ class Parameters:
 
     @classmethod
     def completed(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
-        """Return saved parameters, translated, with the default of each that did not exist when they were saved."""
+        """Return saved parameters, translated, with the default of each that did not exist when they were saved.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.ItemKNN.completed({"neighbours": 10})
+        {'neighbours': 10, 'shrinkage': 5.0}
+        """
         written = {name: one.default for name, one in inspect.signature(cls.__init__).parameters.items()}
         defaults = {name: written[name] for name in cls.parameter_names()}
         listed = {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
@@ -172,7 +179,14 @@ class Parameters:
 
     @classmethod
     def own(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters among those that a model folder of this or an older version has, translated."""
+        """Return the parameters among those that a model folder of this or an older version has, translated.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.DualNet.own({"epochs": 10, "device": "cpu"})  # the device is an option of the run now
+        {'epochs': 10}
+        """
         return {name: value for name, value in cls.translated(saved).items() if name not in cls.moved}
 
     @classmethod
@@ -221,7 +235,7 @@ class Parameters:
         return made
 
     def written_params(self) -> dict[str, Any]:
-        """Return the parameters as they are kept with what was learned: instead of a generator the seed that it gave.
+        """Return the parameters as a saved model keeps them: with the seed in place of a random generator.
 
         Examples
         --------

@@ -43,8 +43,8 @@ class Updates(Core):
     ) -> Self:
         """Continue the training with new rows, starting from the fitted model; it takes a part of the time of a fit.
 
-        New users and new items become known ones; pairs that were known are merged. What turns content into features stays as it
-        was fitted: words that it has never met are left out and counted in ``info_["update"]``. The model changes only when all
+        New users and new items become known ones; pairs that were known are merged. The vocabulary and the weights of content stay as
+        they were fitted: unknown words are left out and counted in ``info_["update"]``. The model changes only when all
         is done: an update that fails or is interrupted leaves it as it was.
 
         Parameters

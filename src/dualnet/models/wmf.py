@@ -55,7 +55,7 @@ class WMF(Recommender):
         the n zeros. 0 is the same penalty for all; 1 one in proportion to the data, with a `regularization` that is smaller by about
         that sum (Rendle et al. 2021).
     dislike_weight : float
-        What a dislike weighs beyond other zeros, b + dislike_weight in all, when the factors are learned. 0 takes it for any
+        Extra weight of a dislike beside other zeros (b + dislike_weight in all) when the factors are learned. With 0 it counts as any
         zero. An answer is the half-step of the likes, with it or without.
     iterations : int
         Alternations; each brings all users, then all items, nearer to their minimisers by three steps of conjugate gradients from

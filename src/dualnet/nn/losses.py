@@ -1,4 +1,4 @@
-"""What is minimised: the losses of one score, and their weighted sum over the pairs of a block (equation 4).
+"""Objectives of training: the losses of one score, and their weighted sum over the pairs of a block (equation 4).
 
 With weight a_ij on positives and q_j on zeros, the error of scores s = UV' under a loss l(s, t) of score and target is
 

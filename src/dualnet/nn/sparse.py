@@ -98,7 +98,7 @@ class SparseMatrix:
 
 
 class _Pattern:
-    """Where a matrix has entries: shared by all that differ in values only."""
+    """Positions of the entries of a matrix; matrices that differ in values only share them."""
 
     def __init__(self, matrix: csr_array, device: torch.device | str) -> None:
         self.shape: tuple[int, int] = (int(matrix.shape[0]), int(matrix.shape[1]))

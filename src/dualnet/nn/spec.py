@@ -1,4 +1,4 @@
-"""The specification of a tower: its activations, its shape, the names of its weights, and the walk over its levels.
+"""The specification of a tower: its activations, shape, names of weights, and the function that goes through its levels.
 
 Each is written here once. PyTorch (`nn.towers`), NumPy (`models.numpy_tower`) and ONNX (`exports.onnx_tower`) are back ends: each
 says how it takes one step, and `walk` calls the steps in order. This file does not import PyTorch, because a served model has none.

@@ -50,7 +50,7 @@ class Asked:
 
     @property
     def barred(self) -> Rows:
-        """What is not listed unless asked: the history, and what the user saw or disliked."""
+        """Items that are not listed by default: the history, and items that the user saw or disliked."""
         return np.union1d(self.rows, self.seen) if len(self.seen) else self.rows
 
     @property

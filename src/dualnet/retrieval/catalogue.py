@@ -100,7 +100,7 @@ class Catalogue(Protocol):
 
     @property
     def similar_lengths(self) -> NDArray[np.float64]:
-        """What the product of two items is divided by, one number of each, so that it says how similar they are."""
+        """Divisors of the product of two items, one number for each item, that make the product a similarity."""
 
     def find(self, key: Key) -> int:
         """Return the row of an item that is there, -1 for others."""

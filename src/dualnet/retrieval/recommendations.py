@@ -35,11 +35,11 @@ class Recommendations:
     Parameters
     ----------
     ids : list of str or int
-        What is recommended.
+        Recommended items (or users).
     scores : list of float
         Inner products, or event counts where `resolved` says ``fallback``.
     titles : list of str
-        What to show a person.
+        Titles for display.
     paths : list of str
         How each entry was encoded: ``known`` (seen in training), ``content`` (new, from its content), ``popularity``.
     resolved : str
@@ -50,7 +50,7 @@ class Recommendations:
     what : str
         ``item`` or ``user``.
     popularity : float
-        How much of the average user's score is in the scores; 1 for all of it.
+        Share of the average user's score that is in the scores; 1 for all of it.
 
     Examples
     --------
@@ -148,7 +148,7 @@ class RecommendationLists(Sequence[Recommendations]):
     Parameters
     ----------
     users : list of str or int
-        Who asked: user ids, or 0, 1, 2, ... for histories without a name.
+        Users of the questions: ids, or 0, 1, 2, ... for histories without a name.
     lists : list of Recommendations
         One for each of them.
 

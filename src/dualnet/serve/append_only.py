@@ -105,7 +105,7 @@ class GrowingVectors:
 
 
 class GrowingHeads:
-    """What `PrincipalAxes.heads` gives of growing vectors.
+    """Heads of growing vectors, as `PrincipalAxes.heads` returns them.
 
     Parameters
     ----------

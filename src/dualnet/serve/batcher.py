@@ -46,7 +46,7 @@ class Batcher(Generic[Q, A]):
         self._called = self._closing = False
 
     def __len__(self) -> int:
-        """How many questions wait."""
+        """Number of questions that wait."""
         return len(self._waiting)
 
     def start(self) -> None:

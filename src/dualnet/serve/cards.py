@@ -1,4 +1,4 @@
-"""What a page shows of an item: its title, its columns as JSON, its picture."""
+"""Data of an item that a page shows: its title, its columns as JSON, its picture."""
 
 from __future__ import annotations
 

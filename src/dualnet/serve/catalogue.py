@@ -30,7 +30,7 @@ SHOWN = 80  # characters of an id in an error text
 
 @dataclass(eq=False)
 class Lineage:
-    """What all views of one model share: rows that only grow, behind what any view reads.
+    """Rows that all views of one model share; they only grow, and no view reads rows that were added after it.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ class LiveCatalogue(ModelView):
 
     @computed_once
     def similar_lengths(self) -> NDArray[np.float64]:
-        """What the product of two items is divided by (`Core.similar_lengths`)."""
+        """Divisors of the similarity of two items (`Core.similar_lengths`)."""
         return self.lineage.similar_lengths.view(self.size)
 
     @computed_once

@@ -1,4 +1,4 @@
-"""What each API key has added and may add: items, events and bytes, counted from what the state holds, so also after a restart."""
+"""Additions and limits of each API key: items, events and bytes, counted from what the state holds, so also after a restart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OF_AN_EVENT = 16  # bytes of a journal beside the two ids
 
 @dataclass
 class Usage:
-    """What somebody has added and what is still kept of it.
+    """Additions of one key, and the part of them that is still kept.
 
     Parameters
     ----------
@@ -50,11 +50,11 @@ def of_event(*ids: Key) -> Usage:
 
 
 class Holding(Protocol):
-    """What knows what is kept, and of whom."""
+    """Interface to the kept additions of each key."""
 
     @property
     def usage(self) -> Mapping[str, Usage]:
-        """What is kept of each key's changes."""
+        """Kept additions of each key."""
 
     def item_held(self, key: Key) -> tuple[str, Usage] | None:
         """Return who put an item that is kept, and what it takes."""
@@ -65,7 +65,7 @@ class Holding(Protocol):
 
 @dataclass
 class Ledger:
-    """What a group of changes would add to a state, before any of them is made.
+    """Additions that a group of changes would make to a state, before any of them is made.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What was changed while serving, by id alone: items put, items deleted, events, who was forgotten. It outlives any model."""
+"""Changes made while serving, by id alone: items put or deleted, events, forgotten users. They do not depend on a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server replies: a body, and which model made it."""
+"""Replies of a server: a body, and the model that made it."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ MOST_BESIDE = 64  # questions that are answered outside the batches at a time
 
 @dataclass(frozen=True, eq=False)
 class Live:
-    """What answers now: a version and a view of its catalogue; swapped as one."""
+    """The present version and a view of its catalogue; both are exchanged together."""
 
     version: Version
     catalogue: LiveCatalogue

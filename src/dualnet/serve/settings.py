@@ -9,7 +9,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Allowance:
-    """What one API key may add; all who ask without a key share one.
+    """Limits of what one API key may add; all clients without a key share one allowance.
 
     Parameters
     ----------

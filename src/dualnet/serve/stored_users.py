@@ -24,7 +24,7 @@ MOST_STALE = 0.5  # share of outdated rows at which the vectors of changed histo
 
 @dataclass(frozen=True)
 class _Grown:
-    """Where the vector of a grown history is, and what it was made of: by identity, as views share what did not change."""
+    """Position of the vector of a grown history, and the objects it was computed from, compared by identity."""
 
     row: int  # -1 for a history that the model can make nothing of
     trained: int  # the user's own row in the model, with columns; -1 for somebody new, also under the id of who was forgotten

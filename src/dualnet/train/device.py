@@ -1,4 +1,4 @@
-"""Where training runs: device, threads, precision of products there, and memory that is kept."""
+"""The device of training: threads, precision of products, and memory that is kept."""
 
 from __future__ import annotations
 

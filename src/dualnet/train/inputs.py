@@ -1,4 +1,4 @@
-"""What the towers read: rows of content, histories and columns, clean or disturbed as training disturbs them."""
+"""Inputs of the towers: rows of content, histories and columns, clean or with the noise of training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLUMNS_ALONE = 0.5  # of the users who are shown with columns, so many are show
 
 @dataclass(frozen=True)
 class InputSettings:
-    """How inputs are masked and disturbed in training.
+    """Settings of masks and noise of the inputs in training.
 
     Parameters
     ----------

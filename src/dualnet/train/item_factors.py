@@ -1,4 +1,4 @@
-"""What a linear model knows of the items: the leading singular vectors of histories and content together."""
+"""Item factors of a linear model: the leading singular vectors of histories and content together."""
 
 from __future__ import annotations
 

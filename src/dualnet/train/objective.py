@@ -28,7 +28,7 @@ ITEMS_AT_ONCE = 32768
 
 @dataclass(frozen=True)
 class LossSettings:
-    """What is minimised (equation 4), and how its zeros are computed.
+    """Settings of the objective (equation 4) and of the computation of its zeros.
 
     Parameters
     ----------

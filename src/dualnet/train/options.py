@@ -1,4 +1,4 @@
-"""How a fit runs, apart from what is fitted: device, threads, looks at the validation, progress, logs, checkpoints."""
+"""Options of a run: device, threads, checks on validation, progress, logs, checkpoints."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def check_values(values: Mapping[str, Any], place: str, form: Form) -> dict[str,
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a fit runs: where, how often it looks at the validation and when it stops there, and what it leaves behind.
+    """Options of a run: the device, the checks on validation and early stopping, progress, log and checkpoints.
 
-    Without a validation none of them changes the result of a fit that comes to its end, but for the last bits that another
-    device or another number of threads makes.
+    Without a validation none of them changes the result of a fit that comes to its end, except for rounding on another device
+    or with another number of threads.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class RunOptions:
     Raises
     ------
     UsageError
-        For a value of another type or out of its range: nothing is found wrong after minutes of training.
+        For a value of another type or out of its range, before anything is trained.
 
     Examples
     --------
@@ -152,12 +152,12 @@ class RunOptions:
 
     @property
     def choices(self) -> dict[str, Any]:
-        """The options that bear on what comes out (`CHOICES`), by name."""
+        """Options that can change the result of a fit (`CHOICES`), by name."""
         return {name: getattr(self, name) for name in CHOICES}
 
     @property
     def changed_choices(self) -> dict[str, Any]:
-        """Those of `choices` that are not at their defaults."""
+        """Options of `choices` that differ from their defaults."""
         return {
             field.name: value for field in fields(self) if (value := self.choices.get(field.name)) not in (None, field.default)
         }

@@ -1,4 +1,4 @@
-"""What a training run will cost, before anything starts: bytes, FLOP, seconds, and what limits it."""
+"""Estimated cost of a training run, before it starts: bytes, FLOP, seconds, and the limiting resource."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Machine:
-    """What the machine reaches at plain work.
+    """Measured speed of the machine at simple operations.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a person (progress bar) and a program (JSON lines) see of a running training."""
+"""Progress of a running training, for people (progress bar) and programs (JSON lines)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SECONDS_BETWEEN_LINES = 30.0
 
 
 class EpochProgress:
-    """How far a training is, on standard error: loss, validation figures, cells of R per second.
+    """Progress of a training on standard error: loss, validation figures, cells of R per second.
 
     A bar with the time left where standard error is a terminal. Elsewhere (a log, a scheduler) a plain line every half minute,
     so that a short training says nothing and nobody has to wonder about a long one.

@@ -1,4 +1,4 @@
-"""What the solved levels beneath the networks cost: bytes at their peak, FLOP and bytes moved, once and with the search."""
+"""Cost of the solved levels beneath the networks: bytes at their peak, FLOP and bytes moved, once and with the search."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def solving(users: int, items: int, pairs: int, terms: int, vocabulary: int, fac
 
 @dataclass(frozen=True)
 class _Content:
-    """How the solved levels read content: whole where it has few features, else beside its leading axes, or along them alone.
+    """Form of content in the solved levels: whole if it has few features, else beside its leading axes, or along these alone.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 
 class Trainable(Protocol):
-    """What the trainer needs of an objective."""
+    """Methods that the trainer needs of an objective."""
 
     @property
     def network(self) -> nn.Module:
@@ -130,7 +130,7 @@ class TrainerSettings:
 
 @dataclass
 class TrainingState:
-    """Where a run is; with weights and optimiser state, all that a checkpoint holds."""
+    """Position of a run; together with weights and the state of the optimiser it is the content of a checkpoint."""
 
     epoch: int = 0
     step: int = 0

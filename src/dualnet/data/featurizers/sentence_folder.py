@@ -1,4 +1,4 @@
-"""What a folder of a sentence-transformers model may hold: known modules, weights in safetensors, no code and no other paths.
+"""Allowed contents of a sentence-transformers folder: known modules, weights in safetensors, no code and no other paths.
 
 The library that opens it imports classes by the names that the folder gives, and opens pickles where it finds no safetensors.
 So everything that decides what it does is checked here before it sees the folder.

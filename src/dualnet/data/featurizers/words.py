@@ -168,7 +168,7 @@ def tokenizer_name(tokenizer: str | Callable[[str], Sequence[str]]) -> str:
 
 @dataclass(frozen=True)
 class Words:
-    """How the text of a column becomes words.
+    """Settings that split the text of a column into words.
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """What makes this cell the same as another, as 16 hexadecimal digits."""
+        """Key of this cell, as 16 hexadecimal digits; cells with equal settings have equal keys."""
         parts = [
             self.dataset, None if self.model in CONTENT_FREE else self.content, self.protocol, dict(self.options), self.candidates,
             self.model, dict(self.parameters), self.preset, self.seed, self.fold, self.users,
@@ -200,7 +200,7 @@ class Block:
 
     @property
     def views(self) -> tuple[str | None, ...]:
-        """What there is a table for: each candidate set, each task, or the whole."""
+        """Views that have a table: each candidate set, each task, or the whole."""
         return self.candidates or self.tasks or (None,)
 
     def row(self, label: str) -> Row:

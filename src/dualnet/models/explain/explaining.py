@@ -49,7 +49,7 @@ class Explains(Core):
         user, history, user_columns, new_items, unknown
             As in `recommend`.
         method : {"integrated-gradients", "leave-one-out"}
-            Parts that sum to the score, or what the score loses when one thing is left out.
+            Parts that sum to the score, or the decrease of the score when one part is left out.
 
         Returns
         -------

@@ -70,7 +70,7 @@ class Explanation:
     item : str or int
         The item explained.
     title : str
-        What to show a person.
+        Title for display.
     resolved : str
         How the question was understood, as in `Recommendations`.
     score : float

@@ -1,4 +1,4 @@
-"""What the solved levels leave open, chosen on validation."""
+"""Choice on validation of the open parameters of the solved levels."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SAME = 0.001  # gains of recall below this do not count while the search goes on
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """What the solved levels are solved from.
+    """Data from which the solved levels are solved.
 
     Parameters
     ----------

@@ -89,7 +89,7 @@ def words_of(content: Any) -> csr_array | None:
 
 @dataclass(frozen=True, eq=False)
 class ContentReader:
-    """What the fit decided about reading content, so that anything new is read alike.
+    """Decisions of the fit about reading content, so that new content is read in the same way.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class FactorSettings:
-    """How the factors are solved for.
+    """Settings of the solution for the factors.
 
     Parameters
     ----------

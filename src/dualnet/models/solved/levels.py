@@ -28,7 +28,7 @@ CONTENT = "what it is about"
 
 @dataclass(frozen=True)
 class SolvedChoice:
-    """What decides the solved levels.
+    """Parameters that determine the solved levels.
 
     Parameters
     ----------

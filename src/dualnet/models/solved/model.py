@@ -16,8 +16,8 @@ from .parameters import SOLVED_LIMITS, check_solved
 class Solved(LevelModel):
     """Factors with content as rows or prior, and content as it is, solved for in closed form: ``DualNet(levels=())``.
 
-    It answers in all four quadrants, fits in about a minute where the networks need several, and needs no torch. What is left
-    None is chosen on validation; without one, on pairs that `fit` holds out for that and then trains on.
+    It answers in all four quadrants, fits in about a minute where the networks need several, and needs no torch. Parameters
+    that are None are chosen on validation; without one, on pairs that `fit` holds out for this purpose and then trains on.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the parameters of the solved levels may be."""
+"""Allowed values of the parameters of the solved levels."""
 
 from __future__ import annotations
 

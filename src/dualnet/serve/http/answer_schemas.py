@@ -33,7 +33,7 @@ class Answer(_Named):
 
 
 class ErrorDetail(_Named):
-    """What went wrong."""
+    """An error."""
 
     code: str
     message: str
@@ -47,14 +47,14 @@ class ErrorAnswer(_Named):
 
 
 class Level(_Named):
-    """What one level adds to a score."""
+    """Share of one level in a score."""
 
     name: str
     score: float
 
 
 class HistoryPart(_Named, Generic[ItemId]):
-    """What one item of the history adds to a score."""
+    """Share of one item of the history in a score."""
 
     item: ItemId
     title: str
@@ -62,7 +62,7 @@ class HistoryPart(_Named, Generic[ItemId]):
 
 
 class ContentPart(_Named):
-    """What one content term of the item adds to its score."""
+    """Share of one content term of the item in its score."""
 
     column: str
     term: str
@@ -207,13 +207,13 @@ class UserListAnswer(Answer, Generic[UserId]):
 
 
 class HistoryAnswer(Answer, Generic[ItemId]):
-    """What a user took."""
+    """The history of a user."""
 
     items: list[CatalogueItem[ItemId]]
 
 
 class ChangedItemAnswer(Answer, Generic[ItemId]):
-    """What became of one item."""
+    """Result of a change of one item."""
 
     item: ItemId
     state: Literal["added", "replaced", "restored", "deleted", "hidden"]
@@ -224,7 +224,7 @@ class ChangedItemAnswer(Answer, Generic[ItemId]):
 
 
 class ChangedItemsAnswer(Answer, Generic[ItemId]):
-    """What became of many items, by number."""
+    """Results of changes of many items, as numbers."""
 
     added: int
     replaced: int
@@ -233,7 +233,7 @@ class ChangedItemsAnswer(Answer, Generic[ItemId]):
 
 
 class EventsAnswer(Answer):
-    """What became of the events, by number."""
+    """Results of the events, as numbers."""
 
     added: int
     repeated: int
@@ -241,13 +241,13 @@ class EventsAnswer(Answer):
 
 
 class TakenBackAnswer(Answer):
-    """How many events no longer count."""
+    """Number of events that no longer count."""
 
     taken_back: int
 
 
 class ForgottenUserAnswer(Answer, Generic[UserId]):
-    """Who is unknown from now on."""
+    """The user who is unknown from now on."""
 
     user: UserId
     state: Literal["forgotten"]
@@ -265,7 +265,7 @@ class IdKinds(_Named):
 
 
 class ModelAnswer(Answer):
-    """What the model is."""
+    """Description of the model."""
 
     name: str
     version: str

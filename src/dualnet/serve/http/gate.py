@@ -42,7 +42,7 @@ class Draining:
 
 @dataclass
 class Guards:
-    """What stands before the routes.
+    """Settings of the checks before the routes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a client is told when a request is refused: one sentence, under 1 kB, without the input at length."""
+"""Error answers for refused requests: one sentence, under 1 kB, without the input at length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How ids look in requests: text or whole numbers, as the served model has them; whole numbers may come as text too."""
+"""Types of ids in requests: text or whole numbers, as the served model has them; whole numbers may come as text too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Prometheus reads: latency by route, which quadrants are asked for, batches, queue, catalogue, model, unknown ids."""
+"""Metrics for Prometheus: latency by route, requested quadrants, batches, queue, catalogue, model, unknown ids."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class ExampleIds:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """What a client can ask for at one path with one method.
+    """One operation of the server: a path and a method that a client can request.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class Operation:
 
     @property
     def id_in_path(self) -> str:
-        """Whose id stands in the path: ``item``, ``user``, or empty."""
+        """Kind of the id in the path: ``item``, ``user``, or empty."""
         return next((name for name in ("item", "user") if f"{{{name}:id}}" in self.path), "")
 
 

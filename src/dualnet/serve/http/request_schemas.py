@@ -76,7 +76,7 @@ class Request(Strict):
 
 
 class Condition(Strict):
-    """What a column of an item must be: exactly one of `is`, `any`, `contains`, or a range of `min` and `max`."""
+    """Condition on a column of an item: exactly one of `is`, `any`, `contains`, or a range of `min` and `max`."""
 
     equals: Annotated[Scalar, Field(alias="is", default_factory=_absent, description="Is this value.")]
     any: Annotated[
@@ -165,7 +165,7 @@ class Asked(Request, Generic[UserId, ItemId, NewItemId]):
 
 
 class _Listing(Request, Generic[ItemId]):
-    """How long a list is, and which items may be on it."""
+    """Length of a list, and conditions on its items."""
 
     k: K = 10
     exclude: Annotated[list[ItemId], FailFast(), Field(default_factory=list, max_length=MOST_IDS)]
@@ -267,7 +267,7 @@ class ExplainRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, N
 
 
 class EncodeUserRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):
-    """Whose vector."""
+    """The user or history to encode."""
 
     def arguments(self) -> dict[str, Any]:
         """Return the question."""
@@ -336,7 +336,7 @@ class EncodeItemRequest(_ItemOrContent[ItemId], Generic[ItemId]):
 
 
 class PutItemRequest(Request):
-    """What an item is."""
+    """Content of an item."""
 
     content: Content
 
@@ -360,7 +360,7 @@ class Event(Strict, Generic[NewUserId, ItemId]):
 
 
 class EventsRequest(Request, Generic[NewUserId, ItemId]):
-    """What happened, in order."""
+    """Events, in order."""
 
     events: Annotated[list[Event[NewUserId, ItemId]], FailFast(), Field(min_length=1, max_length=MOST_ITEMS)]
 

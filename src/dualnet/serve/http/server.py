@@ -24,7 +24,7 @@ SWEEP_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """How the server behaves towards connections.
+    """Options for connections of the server.
 
     Parameters
     ----------

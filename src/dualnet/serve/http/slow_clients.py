@@ -1,4 +1,4 @@
-"""What a connection may cost: time to send a header, a body, or to read an answer; requests and bytes that wait for their turn."""
+"""Limits of a connection: time to send a header, a body, or to read an answer; requests and bytes that wait for their turn."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REASONS = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header F
 
 @dataclass(frozen=True)
 class Patience:
-    """How long, and for how many, the server waits.
+    """Time limits for clients, and the number of connections that may wait.
 
     Parameters
     ----------

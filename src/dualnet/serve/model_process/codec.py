@@ -1,4 +1,4 @@
-"""Arguments, replies and errors as JSON and back, so that the two processes of a server mean the same."""
+"""Arguments, replies and errors as JSON and back, for the two processes of a server."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Where else the figures of a training go: MLflow, TensorBoard, or a tracker of one's own."""
+"""Trackers of the figures of a training: MLflow, TensorBoard, or a tracker of one's own."""

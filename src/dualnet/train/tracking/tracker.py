@@ -1,4 +1,4 @@
-"""What a tracker is."""
+"""The protocol of a tracker."""
 
 from __future__ import annotations
 
