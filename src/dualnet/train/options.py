@@ -142,7 +142,14 @@ class RunOptions:
             object.__setattr__(self, name, value)
 
     def with_defaults(self, *, patience: int, validate_every: int, validation_users: int) -> Self:
-        """Return these options with a model's own values where none were given."""
+        """Return these options with a model's own values where none were given.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.RunOptions(patience=3).with_defaults(patience=10, validate_every=1, validation_users=2000).patience
+        3
+        """
         return replace(
             self,
             patience=self.patience or patience,
