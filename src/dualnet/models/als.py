@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -274,6 +273,7 @@ def half_step(
     start: Array | None = None,
     steps: int = STEPS,
     threads: int = 1,
+    kept: KeptGram | None = None,
 ) -> Array:
     """Return the minimiser of one side, given the factors of the other: exact, or a few steps from a start.
 
@@ -310,6 +310,8 @@ def half_step(
         Steps from the start.
     threads : int
         Batches of rows at a time; no result depends on it.
+    kept : KeptGram, optional
+        Where the Gram matrix of the factors that zeros are summed over is kept for the next call.
 
     Returns
     -------
@@ -326,7 +328,7 @@ def half_step(
     if isinstance(matrix, SortedRows):
         rows, gram = matrix, Gram.of(summed)
     elif matrix.nnz < FEW_POSITIVES and 2 * len(taken := np.unique(matrix.indices)) < len(other):
-        gram = _KEPT.of(summed)  # someone waits for this: leave the other columns alone
+        gram = (kept or KeptGram()).of(summed)  # someone waits for this: leave the other columns alone
         rows = SortedRows.of(matrix)
         rows = replace(rows, columns=np.searchsorted(taken, rows.columns))
         other, is_new = other[taken], None if is_new is None else is_new[taken]
@@ -359,7 +361,13 @@ def row_penalty(
 
 
 def contributions(
-    factors: Array, zero_weight: float, regularization: float, *, of_all: Array, is_new: NDArray[np.bool_] | None = None
+    factors: Array,
+    zero_weight: float,
+    regularization: float,
+    *,
+    of_all: Array,
+    is_new: NDArray[np.bool_] | None = None,
+    kept: KeptGram | None = None,
 ) -> NDArray[np.float64]:
     """Return what each positive of one row adds to its solution in `half_step`, shape (n, width): they sum to it.
 
@@ -370,13 +378,13 @@ def contributions(
     ----------
     factors : ndarray of float32, shape (n, width)
         Of the positives, each of weight 1.
-    zero_weight, regularization, of_all
+    zero_weight, regularization, of_all, kept
         As in `half_step`.
     is_new : ndarray of bool, shape (n,), optional
         Positives beyond `of_all`.
     """
     exact = factors.astype(np.float64)
-    base = zero_weight * _KEPT.of(of_all).product + regularization * np.eye(exact.shape[1])
+    base = zero_weight * (kept or KeptGram()).of(of_all).product + regularization * np.eye(exact.shape[1])
     extra = np.full(len(exact), 1 - zero_weight) if is_new is None else np.where(is_new, 1.0, 1 - zero_weight)
     return np.asarray(np.linalg.solve(base + exact.T @ (extra[:, None] * exact), exact.T).T)
 
@@ -425,23 +433,18 @@ class Gram:
         return cls(product, np.maximum(values, 0), vectors.astype(np.float32))
 
 
-class _Kept:
-    """A cache of the Gram matrices of factors; an entry ends with its factors."""
+class KeptGram:
+    """Gram matrix of the factors of one model, computed once while somebody asks about the same array."""
 
     def __init__(self) -> None:
-        self._found: dict[int, tuple[weakref.ref[Array], Gram]] = {}
+        self._last: tuple[Array, Gram] | None = None
 
     def of(self, factors: Array) -> Gram:
-        """Return it, computed once while the array lives and is not written to."""
-        place = id(factors)
-        kept = self._found.get(place)
-        if kept is None or kept[0]() is not factors:
-            kept = (weakref.ref(factors, lambda _: self._found.pop(place, None) and None), Gram.of(factors))
-            self._found[place] = kept
-        return kept[1]
-
-
-_KEPT = _Kept()
+        """Return it; another array, as after an update, replaces what was kept."""
+        last = self._last
+        if last is None or last[0] is not factors:
+            last = self._last = factors, Gram.of(factors)
+        return last[1]
 
 
 Array = NDArray[np.float32]

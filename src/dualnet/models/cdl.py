@@ -18,7 +18,7 @@ from ..nn.spec import Activation
 from ..rng import RandomState
 from ..train.best_figure import last_best
 from ..train.options import RunOptions
-from .als import contributions, half_step
+from .als import KeptGram, contributions, half_step
 from .base import Capabilities, Prepared, Recommender
 from .choosing import Phase, ValidationTasks, choose_then_refit
 from .content_cosine import features_of
@@ -244,13 +244,26 @@ class CDL(Recommender):
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
         items = self._encode_items(space, np.arange(len(space)))
         # the zeros of fold-in stay those of the trained items, whatever list they are part of
-        return half_step(items, history, self.zero_weight, self.user_penalty, of_all=self.item_factors_, is_new=~space.is_known)
+        return half_step(
+            items,
+            history,
+            self.zero_weight,
+            self.user_penalty,
+            of_all=self.item_factors_,
+            is_new=~space.is_known,
+            kept=self._cached("_gram", KeptGram),
+        )
 
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
         is_new, width = ~space.is_known, len(self.encoder_.biases[0])
         taken = self._encode_items(space, history.indices)
         shares = contributions(
-            taken, self.zero_weight, self.user_penalty, of_all=self.item_factors_, is_new=is_new[history.indices]
+            taken,
+            self.zero_weight,
+            self.user_penalty,
+            of_all=self.item_factors_,
+            is_new=is_new[history.indices],
+            kept=self._cached("_gram", KeptGram),
         )
         found = linear("factors", shares, self._encode_items(space, rows))
         user, tower = shares.sum(axis=0)[None], self.encoder_.differentiable

@@ -16,7 +16,7 @@ from ..errors import CapabilityError, optional_package
 from ..ids import Rows
 from ..rng import RandomState
 from ..train.options import RunOptions
-from .als import contributions, half_step
+from .als import KeptGram, contributions, half_step
 from .base import Capabilities, Prepared, Recommender
 from .content_cosine import features_of
 from .explain.reasons import Cut, Reasons, linear, only_new, weigh
@@ -94,14 +94,25 @@ class ContentFactors(Recommender):
         items = self._encode_items(space, np.arange(len(space)))
         # the Gram matrix of fold-in stays that of the trained items, whatever list they are part of
         return half_step(
-            items, history, self.zero_weight, self.regularization, of_all=self.item_factors_, is_new=~space.is_known
+            items,
+            history,
+            self.zero_weight,
+            self.regularization,
+            of_all=self.item_factors_,
+            is_new=~space.is_known,
+            kept=self._cached("_gram", KeptGram),
         )
 
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
         is_new = ~space.is_known
         taken = self._encode_items(space, history.indices)
         shares = contributions(
-            taken, self.zero_weight, self.regularization, of_all=self.item_factors_, is_new=is_new[history.indices]
+            taken,
+            self.zero_weight,
+            self.regularization,
+            of_all=self.item_factors_,
+            is_new=is_new[history.indices],
+            kept=self._cached("_gram", KeptGram),
         )
         found = linear("factors", shares, self._encode_items(space, rows))
         by_feature = weigh(csr_array(features_of(space)[rows]), self.content_map_ @ shares.sum(axis=0))

@@ -20,7 +20,7 @@ from ..errors import UsageError, nearest
 from ..ids import Rows
 from ..rng import RandomState
 from ..train.options import RunOptions
-from .als import Array, Gram, SortedRows, blas_threads, contributions, half_step, row_penalty
+from .als import Array, Gram, KeptGram, SortedRows, blas_threads, contributions, half_step, row_penalty
 from .base import Capabilities, Prepared, Recommender
 from .content_cosine import features_of
 from .explain.reasons import Cut, Reasons, linear, only_new
@@ -200,13 +200,21 @@ class Coupled(Recommender):
         return half_step(
             items, history, self.zero_weight, self.regularization,
             of_all=self.item_factors_, is_new=~space.is_known, regularization_power=self.regularization_power,
+            kept=self._cached("_gram", KeptGram),
         )  # fmt: skip
 
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
         is_new, n, power = ~space.is_known, len(self.item_factors_), self.regularization_power
         penalty = float(row_penalty(float(history.nnz), self.zero_weight, self.regularization, power, n))
         taken = self._encode_items(space, history.indices)
-        shares = contributions(taken, self.zero_weight, penalty, of_all=self.item_factors_, is_new=is_new[history.indices])
+        shares = contributions(
+            taken,
+            self.zero_weight,
+            penalty,
+            of_all=self.item_factors_,
+            is_new=is_new[history.indices],
+            kept=self._cached("_gram", KeptGram),
+        )
         found = linear("factors", shares, self._encode_items(space, rows))
         by_feature = csr_array(np.stack([self._by_feature(features_of(space)[[row]], shares.sum(axis=0)) for row in rows]))
         return Reasons(found.levels, found.history, only_new(Cut(np.zeros(len(rows)), by_feature), is_new[rows], found.scores))

@@ -17,7 +17,7 @@ from ..retrieval.vectors import Vectors, join
 from ..rng import RandomState
 from ..train.best_figure import best_place
 from ..train.options import RunOptions
-from .als import contributions, half_step
+from .als import KeptGram, contributions, half_step
 from .base import Capabilities, Prepared, Recommender
 from .choosing import Phase, Scorer, choose_then_refit, mean_recalls, sample_users
 from .content_cosine import unit_profile, unit_vectors
@@ -97,7 +97,7 @@ class Fusion(Recommender):
 
     def _fold_in(self, history: csr_array, space: ItemSpace) -> NDArray[np.float32]:
         known = space.to_known(history, len(self.items_))
-        return half_step(self.item_factors_, known, self.zero_weight, self.regularization)
+        return half_step(self.item_factors_, known, self.zero_weight, self.regularization, kept=self._cached("_gram", KeptGram))
 
     def _encode_items(self, space: ItemSpace, rows: Rows) -> Vectors:
         return items_with_content(space.known_rows(self.item_factors_, rows), space, rows)
@@ -107,7 +107,9 @@ class Fusion(Recommender):
 
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
         taken = space.known_rows(self.item_factors_, history.indices)
-        shares = contributions(taken, self.zero_weight, self.regularization, of_all=self.item_factors_)
+        shares = contributions(
+            taken, self.zero_weight, self.regularization, of_all=self.item_factors_, kept=self._cached("_gram", KeptGram)
+        )
         factors = linear("factors", shares, space.known_rows(self.item_factors_, rows))
         return of_profile(history, space, rows, self.weight_) + factors
 

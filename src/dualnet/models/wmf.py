@@ -16,7 +16,7 @@ from ..errors import UsageError
 from ..ids import Rows
 from ..rng import RandomState, generator
 from ..train.options import RunOptions
-from .als import SortedRows, blas_threads, contributions, half_step, row_penalty
+from .als import KeptGram, SortedRows, blas_threads, contributions, half_step, row_penalty
 from .base import Capabilities, Prepared, Recommender
 from .explain.reasons import Reasons, linear
 from .known_zeros import check_dislike_weight, known_zeros, with_known_zeros
@@ -143,7 +143,12 @@ class WMF(Recommender):
     def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
         known = space.to_known(history, len(self.items_))
         return half_step(
-            self.item_factors_, known, self.zero_weight, self.regularization, regularization_power=self.regularization_power
+            self.item_factors_,
+            known,
+            self.zero_weight,
+            self.regularization,
+            regularization_power=self.regularization_power,
+            kept=self._cached("_gram", KeptGram),
         )
 
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
@@ -151,7 +156,9 @@ class WMF(Recommender):
         n = len(self.item_factors_)
         total = float(np.count_nonzero(space.is_known[history.indices]))
         penalty = row_penalty(total, self.zero_weight, self.regularization, self.regularization_power, n)
-        shares = contributions(taken, self.zero_weight, float(penalty), of_all=self.item_factors_)
+        shares = contributions(
+            taken, self.zero_weight, float(penalty), of_all=self.item_factors_, kept=self._cached("_gram", KeptGram)
+        )
         return linear("factors", shares, self._encode_items(space, rows))
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

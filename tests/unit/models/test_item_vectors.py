@@ -1,5 +1,6 @@
 """Vectors of the catalogue are encoded once, added items alone, and nothing of former catalogues is kept."""
 
+import copy
 import gc
 import weakref
 
@@ -74,7 +75,7 @@ def test_former_catalogues_are_not_kept():
     assert former() is None
 
 
-def test_a_fold_in_over_few_columns_is_the_same_and_forgets_factors_that_are_gone(monkeypatch):
+def test_a_fold_in_over_few_columns_is_the_same(monkeypatch):
     rng = np.random.default_rng(0)
     factors = rng.normal(size=(60, 5)).astype(np.float32)
     history = csr_array((rng.random((4, 60)) < 0.08).astype(np.float32))
@@ -85,15 +86,24 @@ def test_a_fold_in_over_few_columns_is_the_same_and_forgets_factors_that_are_gon
         for weight in (0.01, 0.02):
             whole = half_step(factors, history, weight, 1.0)
             np.testing.assert_allclose(half_step(factors, history, weight, 1.0), whole, atol=1e-6)
-    kept, exact = als._KEPT.of(factors), factors.astype(float)
+    kept, exact = als.KeptGram().of(factors), factors.astype(float)
     np.testing.assert_allclose(kept.product, exact.T @ exact, atol=1e-9)
     np.testing.assert_allclose(kept.basis @ np.diag(kept.values) @ kept.basis.T, exact.T @ exact, atol=1e-4)
     with monkeypatch.context() as patch:
         patch.setattr(als, "FEW_POSITIVES", 0)
         whole = half_step(factors, history, 0.01, 1.0)
     np.testing.assert_allclose(few, whole, atol=1e-5)
-    place = id(factors)
-    assert place in als._KEPT._found
-    del factors
-    gc.collect()
-    assert place not in als._KEPT._found
+
+
+def test_a_model_keeps_the_gram_matrix_of_its_factors_and_of_no_others(monkeypatch):
+    model, asked, real = create("wmf", factors=4, iterations=2).fit(WORLD), [], als.Gram.of.__func__
+    monkeypatch.setattr(als.Gram, "of", classmethod(lambda cls, factors: (asked.append(factors), real(cls, factors))[1]))
+    user = WORLD.interactions.users.key(0)
+    first = [model.recommend(user, k=3).ids for _ in range(3)]
+    assert len(asked) == 1
+    assert first[0] == first[2]
+    model.item_factors_ = -model.item_factors_  # as an update puts other factors in place
+    model.recommend(user, k=3)
+    assert [array is model.item_factors_ for array in asked] == [False, True]
+    copied = copy.deepcopy(model)
+    assert "_gram" not in vars(copied)
