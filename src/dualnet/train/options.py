@@ -142,13 +142,15 @@ class RunOptions:
             object.__setattr__(self, name, value)
 
     def with_defaults(self, *, patience: int, validate_every: int, validation_users: int) -> Self:
-        """Return these options with a model's own values where none were given.
+        """Return these options with the defaults of a model in place of options that are None.
 
         Examples
         --------
         >>> import dualnet
-        >>> dualnet.RunOptions(patience=3).with_defaults(patience=10, validate_every=1, validation_users=2000).patience
-        3
+        >>> run = dualnet.RunOptions(patience=3)
+        >>> full = run.with_defaults(patience=10, validate_every=1, validation_users=2000)
+        >>> full.patience, full.validate_every
+        (3, 1)
         """
         return replace(
             self,
