@@ -79,7 +79,8 @@ def read_parquet(path: Path) -> pa.Table:
     size = check_regular(path)
     with reading(path, DataError, "write or copy it again", "is not a whole Parquet file"):
         _refuse_bomb(path, size)
-        table = pq.read_table(path, partitioning=None, page_checksum_verification=True)  # keys of folders are read by `find_parts`
+        # keys of folders are read by `find_parts`
+        table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
     return checked_table(table, path)
 
 
