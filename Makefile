@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 RUN    ?= demo
 PORT   ?= 8080
 
-.PHONY: demo serve test lint format docs campaign bench wheel sbom lock audit clean
+.PHONY: demo serve test oldest lint format docs campaign bench wheel sbom lock audit clean
 
 demo: $(READY)  ## train on the embedded world, print four quadrants, write demo/report.html
 	$(BIN)/dualnet demo --out demo
@@ -17,6 +17,11 @@ serve: $(READY)  ## a page to try it on http://127.0.0.1:8080; trains the demo f
 
 test: lint  ## everything that must hold before a change lands
 	$(BIN)/python -m pytest -rs
+
+oldest:  ## the tests of units and contracts with the oldest supported versions of the dependencies; every night, not in every run
+	$(PYTHON) -m venv build/oldest
+	build/oldest/bin/python -m pip install --quiet -r constraints-oldest.txt -e .
+	build/oldest/bin/python -m pytest -q tests/unit tests/contract
 
 lint: $(READY)  ## format, style, types
 	$(BIN)/ruff format --check src tests benchmarks campaign
