@@ -81,7 +81,8 @@ def test_tune_dualnet_by_optuna_on_a_split_folder(capsys, tables, tmp_path):
         (["--model", "popularity"], 2, "no default space; say what to try"),
         (["--model", "wmf", "--set", "factors=3", "--grid", "factors=[3]"], 2, "both in --set and in --grid"),
         (["--model", "item-knn", "--protocol", "out-matrix"], 2, "can serve none of the validation tasks"),
-        (["--model", "item-knn", "--grid", "neighbours=[0, -1]"], 4, "none of 2 trials was completed; the first failed"),
+        (["--model", "item-knn", "--grid", "neighbours=[0, -1]"], 2, "neighbours = 0 should be a whole number of at least 1"),
+        (["--model", "wmf", "--grid", "zero_weight=[2.0, 3.0]"], 4, "none of 2 trials was completed; the first failed"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_tuned(capsys, tables, tmp_path, arguments, code, message):
