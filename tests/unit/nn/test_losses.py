@@ -1,6 +1,7 @@
 """The hand-written gradients are those of the definition, for every loss and weight, in float64; the losses are what they say."""
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -9,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from dualnet.nn.losses import LOSSES, block_error, pair_error
+from dualnet import DualNet
+from dualnet.data.synthetic import blocks_world
+from dualnet.models import dualnet_parameters
+from dualnet.nn.losses import LOSSES, Loss, block_error, pair_error
 from dualnet.nn.sparse import SparseMatrix, sparse_product
 from dualnet.train.block_gradient import BlockGradient, CellGradient, GramGradient
 from dualnet.train.inputs import UserPart
@@ -132,6 +136,27 @@ def test_a_loss_says_truly_whether_its_zeros_are_squares():
     scores = torch.linspace(-3, 3, 13, dtype=torch.float64)
     for loss in LOSSES.values():
         assert loss.square_zeros == torch.equal(loss.of(scores, 0.0)[0], scores * scores)
+
+
+class Quartic(Loss):
+    """A loss that we do not have."""
+
+    def of(self, scores, target):
+        gap = scores - target
+        return gap**4, 4 * gap**3
+
+
+@pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
+def test_a_new_loss_is_one_class(monkeypatch):
+    """Trained with the right gradient; no other part of the library has to hear of it but the annotation of the constructor."""
+    monkeypatch.setitem(LOSSES, "quartic", Quartic())
+    monkeypatch.setattr(dualnet_parameters, "LossName", Literal["squares", "quartic"])
+    _, _, positives, u, v, zero = block(7, 6, 9, 4, 0.3)
+    error = block_error(LOSSES["quartic"], u, v, SparseMatrix(positives, torch.float64), zero)
+    assert_same(by_hand(CellGradient, "quartic", u, v, zero, asked(positives)), error, u, v)
+    world = blocks_world(groups=2, users=5, items=6)
+    history = DualNet(levels=(8, 4), factors=0, epochs=20, loss="quartic").fit(world).training_.history
+    assert history[-1]["loss"] < history[0]["loss"]
 
 
 def test_sparse_product_gradient():
