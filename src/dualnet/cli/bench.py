@@ -12,7 +12,7 @@ import typer
 from . import arguments as arg
 from . import completion
 from .divisions import DivisionOptions, divisions, split_folder, with_division_options
-from .given_options import refuse_given
+from .given_options import refuse_given, refuse_unread_choices
 from .output import JsonFlag, note, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def bench(
     cuts, chosen = arg.whole_numbers(at, "--at"), arg.words(models)
     for name in chosen:
         model_class(name)  # an unknown name is not the fault of --set
+    refuse_unread_choices(context, chosen, validated=True)
     if not arg.is_named(data):
         refuse_given(context, ["presets"], "means nothing for data without a name, for which there are no presets")
     changes = arg.model_settings(settings or [], chosen)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import UsageError
 from ..runs.folder import EventColumns, write_run_file
 from ..runs.writing import run_of_fit
 from . import arguments as arg
 from . import completion
 from .divisions import given_split, make_split, split_folder
-from .given_options import refuse_given, refuse_tables
+from .given_options import refuse_given, refuse_tables, refuse_unread_choices
 from .output import JsonFlag, note, print_json, say
 from .run_division import division_origin, from_config
 
@@ -85,6 +86,9 @@ def fit(
     RunOptions(**choices.given)  # complain before anything is read
     given = _training(context, source, protocol, seed, content, tables)
     name, built = _model(model, given.model, source, settings or [])
+    refuse_unread_choices(context, [name], validated=given.division is not None)
+    if unread := [key for key in given.run if key not in built.moved]:
+        raise UsageError(f"{source}: [run] {unread[0]} means nothing for model '{name}'; leave it out")
     with run_of_fit(out, _event_columns(given.tables), name, resume=resume, overwrite=overwrite):
         if resume:
             stop = last_stop(out / "checkpoints")

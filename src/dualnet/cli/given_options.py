@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -57,3 +57,31 @@ def _refuse(flags: list[str], why: str) -> None:
     if flags:
         verb = "mean" if len(flags) > 1 else "means"
         raise UsageError(f"{', '.join(flags)} {why.replace('means', verb, 1)}; leave {'them' if len(flags) > 1 else 'it'} out")
+
+
+def refuse_unread_choices(context: typer.Context, models: Sequence[str], *, validated: bool) -> None:
+    """Refuse run options (`arguments.RunChoices`) that none of the models reads.
+
+    Parameters
+    ----------
+    context : typer.Context
+        Of the command.
+    models : sequence of str
+        Names of the models that are fitted.
+    validated : bool
+        Whether there is a validation; without one only the device has a meaning.
+
+    Raises
+    ------
+    UsageError
+        If one was given.
+    """
+    from ..models.registry import model_class
+    from ..train.options import CHOICES
+
+    on_validation = [name for name in CHOICES if name != "device"]
+    read = {name for model in models for name in model_class(model).moved}
+    named = f"model '{models[0]}'" if len(models) == 1 else f"models {', '.join(models)}"
+    refuse_given(context, [name for name in CHOICES if name not in read], f"means nothing for {named}")
+    if not validated:
+        refuse_given(context, on_validation, "means nothing without a validation, which --protocol draws")

@@ -13,7 +13,7 @@ from ..errors import UsageError
 from . import arguments as arg
 from . import completion
 from .divisions import DivisionOptions, divisions, split_folder, with_division_options
-from .given_options import refuse_given
+from .given_options import refuse_given, refuse_unread_choices
 from .option_groups import with_options
 from .output import JsonFlag, note, print_json, say
 
@@ -126,6 +126,7 @@ def tune(
     if tried.method == "grid":
         refuse_given(context, ["prune"], "means nothing with --method grid, which tries every combination")
     space, fixed = tried.space(model)
+    refuse_unread_choices(context, [model], validated=True)
     numbers = arg.whole_numbers(seeds, "--seeds")
     proposer, total = tried.proposer(space, numbers[0])
     made = divisions(context, data, tables, division, content)

@@ -21,6 +21,10 @@ DRAWN = {
     "--candidates": Shown("--candidates all", f"{NEW} --cold 0.3"),
     "--json": Shown("--json", E),
 }
+TINY = "--set levels=[4] --set factors=0"
+STOPPED = f"{ITEMS} --model dualnet {TINY} --protocol citeulike2 --set epochs=6"
+BENCHED = f"{ITEMS} --models dualnet --set dualnet.levels=[4] --set dualnet.factors=0 --set dualnet.epochs=6"
+TUNED = f"{ITEMS} --model dualnet {TINY} --grid epochs=[6]"
 FILES = f"{E} --protocol files --train train.csv --test test.csv"
 NUMBERED = "numbered.csv --protocol files --train train.lists --test test.lists"
 NAMES = "--column-names item_id,title,tags,year"
@@ -52,6 +56,11 @@ ALONE = {
         "--resume": Shown("--resume", f"{WMF} {OUT}", alone="holds a fitted model already", before=f"fit {WMF} {OUT}"),
         "--overwrite": Shown("--overwrite", f"{WMF} {OUT}", alone="holds a fitted model already", before=f"fit {WMF} {OUT}"),
         "--threads": Shown("--threads 1", WMF),
+        "--device": Refused("--device cpu", "means nothing for model 'wmf'", WMF),
+        "--monitor": Shown("--monitor recall@50", STOPPED, "--monitor recall@200"),
+        "--patience": Shown("--patience 1", STOPPED, "--patience 6"),
+        "--validate-every": Shown("--validate-every 3", STOPPED),
+        "--validation-users": Shown("--validation-users 1", STOPPED),
         "--protocol": Shown("--protocol citeulike2", WMF),
         "--seed": Shown("--seed 1", f"{WMF} --protocol citeulike2"),
         "--content": Shown("--content title", f"{ITEMS} --tags tags --model content-profile"),
@@ -81,6 +90,11 @@ ALONE = {
         "--at": Shown("--at 3", E),
         "--set": Shown("--set item-knn.neighbours=2", f"{E} --models item-knn"),
         "--presets": Refused("--no-presets", "there are no presets", E),
+        "--device": Refused("--device cpu", "means nothing for model 'popularity'", f"{E} --models popularity"),
+        "--monitor": Shown("--monitor recall@50", BENCHED, "--monitor recall@200"),
+        "--patience": Shown("--patience 1", BENCHED, "--patience 6"),
+        "--validate-every": Shown("--validate-every 3", BENCHED),
+        "--validation-users": Shown("--validation-users 1", BENCHED),
     },
     "tune": {
         **DRAWN,
@@ -95,6 +109,11 @@ ALONE = {
         "--at": Shown("--at 3", E),
         "--fit-on": Shown("--fit-on train+validation", E, kept=True),  # both are of the test, which no trial sees
         "--candidates": Shown("--candidates all", f"{NEW} --cold 0.3", kept=True),
+        "--device": Shown("--device cpu", TUNED, kept=True),
+        "--monitor": Shown("--monitor recall@50", TUNED, "--monitor recall@200"),
+        "--patience": Shown("--patience 1", TUNED, "--patience 6"),
+        "--validate-every": Shown("--validate-every 3", TUNED),
+        "--validation-users": Shown("--validation-users 1", TUNED),
     },
     "data list": {"--json": Shown("--json", "")},
     "data fetch": {"--json": Shown("--json", "citeulike-a")},
@@ -145,6 +164,7 @@ ALONE = {
         "--likes": Shown("--likes dislike", "users --events more.csv --event-column kind"),
         "--weight": Shown("--weight plays"),
         "--threads": Shown("--threads 1"),
+        "--device": Refused("--device cpu", "means nothing for model 'wmf'", f"rated --events more.csv {OUT}"),
         "--track": Shown("--track tensorboard", needs="tensorboard"),
         "--track-to": Shown("--track-to {out}/board", "users --events more.csv --track tensorboard", needs="tensorboard"),
         "--json": Shown("--json"),
@@ -231,6 +251,7 @@ ALONE = {
         "--out": Shown("--out {out}/y", "table3 --datasets demo", OUT),
         "--report-only": Shown("--report-only", f"table3 --datasets demo {OUT}"),
         "--threads": Shown("--threads 1", f"table3 --datasets demo {OUT}"),
+        "--device": Shown("--device cpu", f"table3 --datasets demo {OUT}"),
         "--json": Shown("--json"),
     },
     "serve": {

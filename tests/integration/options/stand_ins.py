@@ -33,7 +33,7 @@ def stand_ins(told: list[Any]) -> dict[str, Any]:
         )  # fmt: skip
 
     def study(plan: Any, results: Any, *, hours: float | None, run: Any, **more: Any) -> dict[str, str]:
-        told.append(("study", plan.name, hours))
+        told.append(("study", plan.name, hours, run.device))
         return {}
 
     def load(folder: Path, **more: Any) -> Any:
