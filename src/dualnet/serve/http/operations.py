@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel
 from starlette.routing import compile_path
 
+from ...computed_once import computed_once
 from . import answer_schemas as answers
 from . import id_types  # noqa: F401  its convertor for ids in paths
 from . import request_schemas as asked
@@ -102,7 +102,7 @@ class Operation:
     open: bool = False
     example: Callable[[ExampleIds], dict[str, Any]] | None = None
 
-    @cached_property
+    @computed_once
     def pattern(self) -> re.Pattern[str]:
         """The path as a regular expression of the whole."""
         # one that ends in $ also takes a line feed behind it: /v1/model:reload%0A would pass where only its key counts
