@@ -19,6 +19,7 @@ from .vectors import JoinedVectors, Vectors
 
 BOUNDED = 30  # lists up to this length are searched by bounds
 SPARE = 28  # exact scores beyond twice the length of a list: fewer settle too few lists, more cost more
+PICKED = 15  # the score of an item that is picked costs so many times its share of a product with all items
 SHORT = 100  # lists up to this length are searched together: one that is long would make all searches long
 
 Scores = NDArray[np.float32]
@@ -150,19 +151,21 @@ def _bounded(catalogue: Catalogue, wanted: Sequence[Wanted], queries: Vectors) -
     order = np.argsort(-scores, axis=1, kind="stable")[:, :longest]
     rows, scores = np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
     spare = slack(dense, catalogue.longest)
-    found: list[Found] = []
-    for row, want in enumerate(wanted):
-        lowest = scores[row, want.k - 1] - spare[row]
-        if best.scores[row, count] < lowest:
-            found.append((rows[row, : want.k], scores[row, : want.k]))
-            continue
-        # an item that was not scored could be better: all that could are scored
-        could = np.flatnonzero(bounds[row] >= lowest)
-        values = exact_scores(dense[row : row + 1], items.dense if joined else items, could[None])[0]
+    lowest = np.array([scores[row, want.k - 1] for row, want in enumerate(wanted)]) - spare
+    open_rows = np.flatnonzero(best.scores[:, count] >= lowest)  # an item that was not scored could be better
+    found: list[Found] = [(rows[row, : want.k], scores[row, : want.k]) for row, want in enumerate(wanted)]
+    could = {int(row): np.flatnonzero(bounds[row] >= lowest[row]) for row in open_rows}
+    many = [row for row, places in could.items() if PICKED * len(places) > bounds.shape[1]]
+    whole = dict(zip(many, dense[many] @ (items.dense if joined else items).T, strict=True)) if many else {}
+    for row, places in could.items():  # all that could be better are scored
+        if row in whole:
+            values = whole[row][places]
+        else:
+            values = exact_scores(dense[row : row + 1], items.dense if joined else items, places[None])[0]
         if joined:
-            values += content[row, could]
-        first = np.argsort(-values, kind="stable")[: want.k]
-        found.append((could[first], values[first]))
+            values = values + content[row, places]
+        first = np.argsort(-values, kind="stable")[: wanted[row].k]
+        found[row] = places[first], values[first]
     return found
 
 
