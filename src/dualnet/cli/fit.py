@@ -86,9 +86,7 @@ def fit(
     RunOptions(**choices.given)  # complain before anything is read
     given = _training(context, source, protocol, seed, content, tables)
     name, built = _model(model, given.model, source, settings or [])
-    refuse_unread_choices(context, [name], validated=given.division is not None)
-    if unread := [key for key in given.run if key not in built.moved]:
-        raise UsageError(f"{source}: [run] {unread[0]} means nothing for model '{name}'; leave it out")
+    _refuse_unread(context, source, given, built)
     with run_of_fit(out, _event_columns(given.tables), name, resume=resume, overwrite=overwrite):
         if resume:
             stop = last_stop(out / "checkpoints")
@@ -158,6 +156,13 @@ def _model(name: str | None, configured: Mapping[str, Any], source: str | None, 
     build_model(name, {}, place)
     build_model(name, parameters, str(source))
     return name, build_model(name, {**parameters, **parse_settings(settings)}, "--set")
+
+
+def _refuse_unread(context: typer.Context, source: str | None, given: _Training, model: Recommender) -> None:
+    """Refuse run options, of the command line or of a configuration, that the model does not read."""
+    refuse_unread_choices(context, [model.name], validated=given.division is not None)
+    if unread := [key for key in given.run if key not in model.moved]:
+        raise UsageError(f"{source}: [run] {unread[0]} means nothing for model '{model.name}'; leave it out")
 
 
 def _event_columns(tables: arg.TableOptions) -> EventColumns:

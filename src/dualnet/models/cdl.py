@@ -10,22 +10,19 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..data.content import Matrix
-from ..data.space import ItemSpace
 from ..data.tasks import Validation
-from ..errors import ArtifactError, CapabilityError, UsageError, optional_package
-from ..ids import Rows
+from ..errors import ArtifactError, UsageError, optional_package
 from ..nn.spec import Activation
 from ..rng import RandomState
 from ..train.best_figure import last_best
 from ..train.options import RunOptions
-from .als import KeptGram, contributions, half_step
-from .base import Capabilities, Prepared, Recommender
+from .base import Prepared
 from .choosing import Phase, ValidationTasks, choose_then_refit
-from .content_cosine import features_of
 from .content_encoder import ContentEncoder
 from .explain.path_integral import content_cut
-from .explain.reasons import Reasons, linear, only_new
+from .explain.reasons import Cut
 from .limits import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, ZERO_WEIGHT, Limit
+from .predicted_factors import PredictedFactors
 from .saved_arrays import saved_array
 
 if TYPE_CHECKING:
@@ -34,7 +31,7 @@ if TYPE_CHECKING:
 VALIDATION_USERS = 2000  # of each task, ranked after a round
 
 
-class CDL(Recommender):
+class CDL(PredictedFactors):
     """Matrix factorisation whose item factors are drawn to the codes of a denoising autoencoder (equation 5).
 
     The objective, with codes f_e(x_j) and reconstructions f_r(x_j) of the content, is
@@ -179,11 +176,6 @@ class CDL(Recommender):
         }
         return cls(**{**preset, **overrides})
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """Capabilities of the model: known and new items for known and new users."""
-        return Capabilities.all_quadrants()
-
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
         from ..train.progress import begin_log
 
@@ -232,43 +224,17 @@ class CDL(Recommender):
             self.epochs,
         )
 
-    def _encode_items(self, space: ItemSpace, rows: Rows) -> NDArray[np.float32]:
-        if space.features is None:
-            raise CapabilityError("these items come without content, which cdl needs for new items; give content=")
-        known = space.known[rows]
-        vectors = np.empty((len(rows), self.item_factors_.shape[1]), np.float32)
-        vectors[known >= 0] = self.item_factors_[known[known >= 0]]
-        vectors[known < 0] = self.encoder_.encode(space.features[rows[known < 0]])
-        return vectors
+    @property
+    def _fold_in_penalty(self) -> float:
+        return self.user_penalty
 
-    def _encode_users(self, history: csr_array, space: ItemSpace, user_features: Matrix | None) -> NDArray[np.float32]:
-        items = self._encode_items(space, np.arange(len(space)))
-        # the zeros of fold-in stay those of the trained items, whatever list they are part of
-        return half_step(
-            items,
-            history,
-            self.zero_weight,
-            self.user_penalty,
-            of_all=self.item_factors_,
-            is_new=~space.is_known,
-            kept=self._cached("_gram", KeptGram),
-        )
+    def _predict(self, features: Matrix) -> NDArray[np.float32]:
+        return self.encoder_.encode(features)
 
-    def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:
-        is_new, width = ~space.is_known, len(self.encoder_.biases[0])
-        taken = self._encode_items(space, history.indices)
-        shares = contributions(
-            taken,
-            self.zero_weight,
-            self.user_penalty,
-            of_all=self.item_factors_,
-            is_new=is_new[history.indices],
-            kept=self._cached("_gram", KeptGram),
-        )
-        found = linear("factors", shares, self._encode_items(space, rows))
-        user, tower = shares.sum(axis=0)[None], self.encoder_.differentiable
-        cut = content_cut(tower, self.encoder_.weights[0], features_of(space)[rows], np.zeros((len(rows), width)), user)
-        return Reasons(found.levels, found.history, only_new(cut, is_new[rows], found.scores))
+    def _content_cut(self, features: Matrix, user: NDArray[np.float64]) -> Cut:
+        encoder = self.encoder_
+        base = np.zeros((features.shape[0], len(encoder.biases[0])))
+        return content_cut(encoder.differentiable, encoder.weights[0], features, base, user[None])
 
     def _get_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         layers = {f"weight{k}": weight for k, weight in enumerate(self.encoder_.weights)}
