@@ -288,7 +288,7 @@ def shown(value: object, most: int = SHOWN) -> str:
     """
     try:
         text = repr(value)
-    except RecursionError:  # nested without end
+    except (RecursionError, ValueError):  # nested without end, or a number of thousands of digits
         text = f"<{type(value).__name__}>"
     return _cut(text, most)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from inspect import signature
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
@@ -49,6 +50,14 @@ def plain(value: Any) -> Any:
         made_map = {plain(key): plain(entry) for key, entry in value.items()}
         return value if all(made_map.get(key) is entry for key, entry in value.items()) else made_map
     return value
+
+
+def as_float(value: Real) -> float:
+    """Return a number as a float; a whole number that is beyond all floats is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def path_of(value: object, name: str) -> Path:
@@ -125,9 +134,10 @@ def check_type(value: Any, hint: Any, place: str, form: Form = WRITTEN, *, infin
         return None
     for option in options:
         if option is float and isinstance(value, int | float) and not isinstance(value, bool):
-            if math.isnan(value) or (math.isinf(value) and not infinite):
+            number = as_float(value)
+            if math.isnan(number) or (math.isinf(number) and not infinite):
                 raise UsageError(f"{told} {form.verb} be a finite number")
-            return float(value)
+            return number
         if get_origin(option) is Literal:
             return check_type(value, option, place, form)
         if get_origin(option) is Mapping and isinstance(value, Mapping):

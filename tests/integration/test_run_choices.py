@@ -48,7 +48,9 @@ def test_a_configuration_has_a_section_for_them_and_the_command_line_wins(tmp_pa
      ("[run]\npatience = 2.5\n", "[run] patience = 2.5"), ('[run]\ndevice = "gpu"\n', "[run] device = 'gpu' is not known"),
      ('[run]\nmonitor = "recall@7"\n', "[run] monitor = 'recall@7' is not known"), ("[run]\nthreads = 2\n", "no key 'threads'"),
      ("[runs]\n", "unknown section 'runs'. Did you mean 'run'"), ("run = 3\n", "expected a section [run]"),
-     ("[model]\npatience = 3\n", "write --patience 3, or patience in the section [run] of a configuration")],
+     ("[model]\npatience = 3\n", "write --patience 3, or patience in the section [run] of a configuration"),
+     ("[run]\npatience = 3\n", "[run] patience means nothing without a validation, which a section [split] draws"),
+     ('[model]\nname = "wmf"\n[run]\ndevice = "cpu"\n', "[run] device means nothing for model 'wmf'")],
 )  # fmt: skip
 def test_what_is_wrong_in_a_configuration_is_said(tmp_path, capsys, section, told):
     config, data = tmp_path / "config.toml", '[data]\nsource = "demo"\n'

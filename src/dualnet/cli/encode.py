@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from .form_options import UserFormOptions, new_columns
 from .given_options import refuse_given, refuse_tables
 from .option_groups import with_options
 from .output import JsonFlag, check_output_file, print_json, say
-
-if TYPE_CHECKING:
-    pass
 
 
 @with_options(UserFormOptions, "given_form")

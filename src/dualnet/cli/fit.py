@@ -159,10 +159,15 @@ def _model(name: str | None, configured: Mapping[str, Any], source: str | None, 
 
 
 def _refuse_unread(context: typer.Context, source: str | None, given: _Training, model: Recommender) -> None:
-    """Refuse run options, of the command line or of a configuration, that the model does not read."""
+    """Refuse run options, of the command line or of a configuration, that the fit would not read; raises `UsageError`."""
     refuse_unread_choices(context, [model.name], validated=given.division is not None)
-    if unread := [key for key in given.run if key not in model.moved]:
-        raise UsageError(f"{source}: [run] {unread[0]} means nothing for model '{model.name}'; leave it out")
+    for key in given.run:
+        if key not in model.options_read:
+            raise UsageError(f"{source}: [run] {key} means nothing for model '{model.name}'; leave it out")
+        if key != "device" and given.division is None:
+            raise UsageError(
+                f"{source}: [run] {key} means nothing without a validation, which a section [split] draws; leave it out"
+            )
 
 
 def _event_columns(tables: arg.TableOptions) -> EventColumns:

@@ -80,7 +80,7 @@ def refuse_unread_choices(context: typer.Context, models: Sequence[str], *, vali
     from ..train.options import CHOICES
 
     on_validation = [name for name in CHOICES if name != "device"]
-    read = {name for model in models for name in model_class(model).moved}
+    read = {name for model in models for name in model_class(model).options_read}
     named = f"model '{models[0]}'" if len(models) == 1 else f"models {', '.join(models)}"
     refuse_given(context, [name for name in CHOICES if name not in read], f"means nothing for {named}")
     if not validated:

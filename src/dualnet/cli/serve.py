@@ -100,7 +100,7 @@ def serve(
         return
     from ..errors import ResourceError, UsageError
     from ..serve.http.app import HttpOptions, build_app
-    from ..serve.http.server import ServerOptions, address, bind
+    from ..serve.http.server import LAST, ServerOptions, address, bind
     from ..serve.http.server import run as serve_on
     from ..serve.http.slow_clients import Patience
     from ..serve.settings import Allowance, ServiceSettings
@@ -120,7 +120,8 @@ def serve(
         app = build_app(service, guards, HttpOptions(largest_body=limits.max_body, quiet=quiet))
         _announce(service, address(listener), as_json)
         patience = Patience(header=limits.timeout, body=limits.timeout, connections=limits.connections)
-        serve_on(app, listener, guards.draining, ServerOptions(patience=patience, grace=limits.grace), service)
+        last = None if model_process else LAST  # the other process is given up by this one
+        serve_on(app, listener, guards.draining, ServerOptions(patience=patience, grace=limits.grace, last=last), service)
     finally:
         listener.close()
     if service.failure:

@@ -122,7 +122,7 @@ class Recommender(Answers, Explains, Updates, Forgets):
         self._settle()
         known, fingerprint = self._prepare(train), train.fingerprint()
         described = {"model": self.name, "data": train.name, "fingerprint": fingerprint, **self.written_params()}
-        described |= {name: value for name, value in run.choices.items() if name in self.moved and value is not None}
+        described |= {name: value for name, value in run.choices.items() if name in self.options_read and value is not None}
         with tracked(run, described) as tracked_run:
             self._fit(known, validation, tracked_run)
         self.info_ = {

@@ -74,6 +74,7 @@ class BPR(Recommender):
         **dict.fromkeys(("learning_rate", "regularization"), POSITIVE),
     }
     moved: ClassVar[tuple[str, ...]] = ("patience", "validate_every", "validation_users")
+    options_read: ClassVar[tuple[str, ...]] = ("monitor", *moved)
 
     def __init__(
         self,

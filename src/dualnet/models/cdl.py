@@ -91,6 +91,7 @@ class CDL(PredictedFactors):
     name: ClassVar[str] = "cdl"
     uses_content: ClassVar[bool] = True
     moved: ClassVar[tuple[str, ...]] = ("device",)
+    options_read: ClassVar[tuple[str, ...]] = ("device", "monitor", "validation_users")
     limits: ClassVar[Mapping[str, Limit]] = {
         "zero_weight": ZERO_WEIGHT,
         "user_penalty": POSITIVE,

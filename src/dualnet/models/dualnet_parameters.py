@@ -57,6 +57,7 @@ class DualNetParameters(LevelModel):
         Former("loss", zeros, {"loss": "squares", "zeros": zeros}) for zeros in ("auto", "exact", "dense", "estimated")
     )
     moved: ClassVar[tuple[str, ...]] = CHOICES
+    options_read: ClassVar[tuple[str, ...]] = CHOICES
     limits: ClassVar[Mapping[str, Limit]] = LIMITS
 
     levels: Sequence[int] = (450, 200, 50)

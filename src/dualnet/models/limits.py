@@ -9,7 +9,7 @@ from numbers import Real
 from typing import Any
 
 from ..errors import UsageError, shown
-from ..typed_values import Form
+from ..typed_values import Form, as_float
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Limit:
             return False
         if isinstance(value, bool) or not isinstance(value, Real):
             return not self.number
-        number = float(value)
+        number = as_float(value)
         return (
             not math.isnan(number)
             and (self.above is None or number > self.above)

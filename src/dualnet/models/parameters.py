@@ -60,6 +60,8 @@ class Parameters:
     """What numbers may be; the annotations of the constructor say the types, and the words that a choice is among."""
     moved: ClassVar[tuple[str, ...]] = ()
     """Parameters of older versions that are options of a run now (`RunOptions`)."""
+    options_read: ClassVar[tuple[str, ...]] = ()
+    """Options of a run that can change the result of a fit (`train.options.CHOICES`), as far as this model reads them."""
 
     drawn_seed_: int
 
@@ -261,7 +263,9 @@ class Parameters:
         check_limits(self.limits, parameters, "", IN_PYTHON)  # a range says more than a type
         try:
             self._check()
-        except (TypeError, AttributeError):
+        except UsageError:
+            raise
+        except (TypeError, AttributeError, ValueError, OverflowError):  # it met a value of another type, or beyond all floats
             self.check_types(parameters, form=IN_PYTHON)
             raise
         self.check_types(parameters, form=IN_PYTHON)

@@ -111,8 +111,8 @@ class Updates(Core):
             None if users is None else as_user_content(users, self),
         )
         updated, data = self._grown(grown), grown.prepared.data
-        number = int(self.info_.get("update", {}).get("number", 0)) + 1
-        described = {"model": self.name, "data": self.info_["data"], "fingerprint": data.fingerprint(), "update": number}
+        number, fingerprint = int(self.info_.get("update", {}).get("number", 0)) + 1, data.fingerprint()
+        described = {"model": self.name, "data": self.info_["data"], "fingerprint": fingerprint, "update": number}
         described |= self.written_params()
         with tracked(run or RunOptions(), described) as options:
             trained = updated._update(
@@ -121,7 +121,7 @@ class Updates(Core):
             )  # fmt: skip
         updated.info_ = {
             **self.info_,
-            "fingerprint": data.fingerprint(),
+            "fingerprint": fingerprint,
             "users": len(updated.users_),
             "items": len(updated.items_),
             "pairs": data.interactions.n_pairs,

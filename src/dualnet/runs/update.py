@@ -155,7 +155,7 @@ def update_run(
     busy = UsageError(f"another update of {target} is running, or a fit; wait for its end, or choose another out=")
     with alone(target, busy):
         model = load(model_folder(place))
-        if options is not None and options.device != "auto" and "device" not in model.moved:
+        if options is not None and options.device != "auto" and "device" not in model.options_read:
             raise UsageError(
                 f"device={options.device!r} means nothing for model '{model.name}', which no device trains; leave it out"
             )

@@ -66,7 +66,7 @@ class Service:
     on_batch : callable, optional
         Called with the number of questions of each batch; it runs in the event loop.
     on_end, failure
-        As in `apart.remote.RemoteService`; a service in this process does not end by itself.
+        As in `model_process.remote.RemoteService`; a service in this process does not end by itself.
     """
 
     on_batch: Callable[[int], None] | None = None

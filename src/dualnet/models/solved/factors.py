@@ -75,8 +75,9 @@ class ItemFactors:
 
     def solve_map(self) -> None:
         """Solve for the map where that was left, and let the content go."""
-        if self._ridge is not None:
-            self._map, self._ridge = self._ridge.fit(self.items), None
+        ridge = self._ridge  # read once: another thread may have let it go meanwhile, after it had kept the map
+        if ridge is not None:
+            self._map, self._ridge = ridge.fit(self.items), None
 
 
 def plain_factors(matrix: csr_array, settings: FactorSettings, start: Array | None = None) -> Array:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
+import os
 import signal
 import socket
+import sys
+import threading
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from ..model_process.remote import AnyService
 
 SWEEP_SECONDS = 1.0
+LAST = 4.0  # seconds for what is computed to end; with the grace and the drain before, a supervisor that waits 30 sees its end
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,15 @@ class ServerOptions:
         Seconds between saying "not ready" and closing the door, so that a proxy stops sending.
     drain : int
         Longest seconds to finish what was asked.
+    last : float, optional
+        Seconds after that for what is still computed in this process, for nobody; then the process is ended. None waits for it.
     """
 
     patience: Patience = field(default_factory=Patience)
     keep_alive: int = 5
     grace: float = 5.0
     drain: int = 20
+    last: float | None = None
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -112,6 +120,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._draining, self._options = draining, options
         self._sweeper: asyncio.Task[None] | None = None
+        self._end: threading.Timer | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the door, and start to sweep."""
@@ -122,6 +131,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the door, finish what was asked."""
         self._draining.now = True
+        self._end_within(0.0 if self.force_exit else self._options.drain)
         await super().shutdown(sockets)
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -131,6 +141,8 @@ class Server(uvicorn.Server):
         if self._draining.now or not self.started:
             self.should_exit = True
             self.force_exit = self._draining.now and sig == signal.SIGINT
+            if self.force_exit:
+                self._end_within(0.0)
             return
         self._draining.now = True
         grace = 0.0 if sig == signal.SIGINT else self._options.grace  # a person does not wait for a proxy
@@ -146,6 +158,20 @@ class Server(uvicorn.Server):
         """Close the door now; what was asked is finished."""
         self.should_exit = True
 
+    def ended(self) -> None:
+        """Note that nothing is computed any more, so that the process need not be ended."""
+        if self._end is not None:
+            self._end.cancel()
+
+    def _end_within(self, drain: float) -> None:
+        """End the process some seconds after the drain, unless it is `ended` by then: Python itself waits for every thread."""
+        if self._options.last is None:
+            return
+        self.ended()
+        self._end = threading.Timer(drain + self._options.last, _give_up)
+        self._end.daemon = True
+        self._end.start()
+
     async def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         pause = min(SWEEP_SECONDS, self._options.patience.header / 4, self._options.patience.body / 4)
@@ -155,6 +181,15 @@ class Server(uvicorn.Server):
             for connection in list(self.server_state.connections):
                 if isinstance(connection, PatientProtocol):
                     connection.close_if_late(now)
+
+
+def _give_up() -> None:
+    """End the process, whatever is still computed in it; what was confirmed to anybody is on the disk."""
+    sys.stderr.write("dualnet: stopped; what was still computed for nobody was given up\n")
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(0)
 
 
 def _allow_many_files(connections: int) -> None:
@@ -187,5 +222,6 @@ def run(
     if service is not None:
         service.on_end = server.leave
     server.run(sockets=[listener])
+    server.ended()
     if not server.started:
         raise ResourceError("the service could not start; free memory or threads and try again")
