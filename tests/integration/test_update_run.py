@@ -67,6 +67,14 @@ def test_what_was_forgotten_is_told(folder, tmp_path):
     assert "u0-1" not in load(tmp_path / "next" / "model").users_
 
 
+@pytest.mark.parametrize("known", [[1, 2, 3], ["1", "2", "3"]], ids=["whole numbers", "text"])
+@pytest.mark.parametrize("forget", [["3"], [3], [np.int64(3)], lambda ids: ["3"], lambda ids: [3]], ids=range(5))
+def test_an_id_of_another_kind_is_that_of_the_user_who_has_it(tmp_path, known, forget):
+    dualnet.Popularity().fit(dualnet.Dataset(dualnet.Interactions.from_pairs(known, ["a", "b", "c"]))).save(tmp_path / "model")
+    done = update_run(tmp_path / "model", forget=forget, out=tmp_path / "next")
+    assert (done.forgotten["users"], list(done.model.users_)) == (1, known[:2])
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -80,6 +88,8 @@ def test_what_was_forgotten_is_told(folder, tmp_path):
         ({"forget": {"u0-1": 1}, "out": "next"}, "UsageError", "forget must be a list of ids"),
         ({"forget": [1.5], "out": "next"}, "UsageError", "forget must be a list of ids"),
         ({"forget": [], "out": "next"}, "UsageError", "nothing to update from"),
+        ({"forget": lambda ids: "u0-1", "out": "next"}, "UsageError", "forget must be a list of ids, got the text 'u0-1'"),
+        ({"forget": lambda ids: [1.5], "out": "next"}, "UsageError", "forget must be a list of ids"),
         ({"forget": Path("nowhere.txt"), "out": "next"}, "DataError", "nowhere.txt"),
         ({"events": "new-events.csv", "out": "next", "columns": {"user": "x"}}, "UsageError", "columns must be NewColumns"),
         ({"events": "new-events.csv", "out": "next", "options": RunOptions(log="l")}, "UsageError", "goes into the new run"),

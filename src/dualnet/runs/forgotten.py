@@ -50,10 +50,14 @@ class ForgottenUsers:
         ------
         DataError
             If a file cannot be read, or holds no id.
+        UsageError
+            If the function returns anything but a list of ids and files.
         """
         keys: list[Key] = []
-        for name in named(model.users_) if callable(named) else named:
-            keys += _from_file(name, model.users_, column) if isinstance(name, Path) else [name]
+        names = checked_names(named(model.users_)) if callable(named) else named
+        for name in cast("Named", names or ()):
+            # an id of another kind would be one that nobody has, and nobody would be forgotten
+            keys += _from_file(name, model.users_, column) if isinstance(name, Path) else [model.users_.parse(str(name))]
         return cls(list(dict.fromkeys(keys)))
 
     def apply(self, model: Recommender) -> int:
