@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from inspect import signature
-from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
@@ -52,7 +51,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def as_float(value: Real) -> float:
+def as_float(value: float) -> float:
     """Return a number as a float; a whole number that is beyond all floats is infinite."""
     try:
         return float(value)

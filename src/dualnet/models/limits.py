@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, cast
 
 from ..errors import UsageError, shown
 from ..typed_values import Form, as_float
@@ -62,7 +62,7 @@ class Limit:
             return False
         if isinstance(value, bool) or not isinstance(value, Real):
             return not self.number
-        number = as_float(value)
+        number = as_float(cast(float, value))
         return (
             not math.isnan(number)
             and (self.above is None or number > self.above)

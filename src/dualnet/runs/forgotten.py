@@ -84,7 +84,7 @@ def checked_names(forget: Any) -> Forget | None:
         If it is neither, such as one text, which would be read letter by letter.
     """
     if forget is None or callable(forget):
-        return forget
+        return cast("Forget | None", forget)
     if isinstance(forget, Path):
         return [forget]
     names = forget if isinstance(forget, str | bytes | Mapping) or not isinstance(forget, Iterable) else list(forget)
