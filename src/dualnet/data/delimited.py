@@ -16,7 +16,17 @@ import pyarrow as pa
 
 from ..errors import DataError, DualNetWarning, UsageError
 from .delimited_arrow import rows_by_arrow
-from .delimited_rows import BLANKS, UNQUOTED_TAB, Dialect, Lines, QuoteError, batches_of, cells_between_blanks, rows_of
+from .delimited_rows import (
+    BLANKS,
+    UNQUOTED_TAB,
+    Dialect,
+    Lines,
+    QuoteError,
+    batches_of,
+    cells_between_blanks,
+    has_blank_quotes,
+    rows_of,
+)
 from .text_files import head_of, lines_of, refuse_grouped
 
 SAMPLE = 20  # lines that tell the separator
@@ -168,6 +178,8 @@ def _by_arrow(file: _File) -> _Found | None:
     start = file.start
     for _ in range(line):
         start = file.data.find(b"\n", start) + 1 or len(file.data)
+    if has_blank_quotes(file.data[file.start : start].decode(), file.separator):  # cells below lose their blanks as well
+        return None
     found = rows_by_arrow(file.data, start, header, file.dialect(), file.skipped + line + 1)
     return None if found is None else (*found, names)
 

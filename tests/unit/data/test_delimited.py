@@ -12,7 +12,7 @@ from dualnet.data.delimited import TableForm, read_delimited
 
 CELLS = (
     "", "a", "7", " ", "x y", '"q"', '"a,b"', '"a\nb"', '"a""b"', '5" x', '"', '""', '"""', "é", "\x01", "#c", '"#c"', ' "b, c"',
-    '\\"', "\u2028", "\x0c", '"x"y', '"\r\n"', '"a;b"', "NA", "null", "\x1f",
+    '\\"', "\u2028", "\x0c", '"x"y', '"\r\n"', '"a;b"', "NA", "null", "\x1f", "\ufeff",
 )  # fmt: skip
 
 
@@ -61,12 +61,14 @@ def test_arrow_reads_what_is_written_as_usual(text, more):
         ('a,b\n1,"x"y\n', {}),  # a quote that does not end its cell
         ('a,b\n1,"x\n', {}),
         ('a,b\n1, "x, y"\n', {}),  # blanks before a quote
+        ('a, "b"\n1, x\n', {}),  # and before one of the header alone
         ('a,b\n1,"x, ""y"""\n', {}),
         ('a,b\n"1","5" disc"\n', {}),
         ("a,b\n1,2\n#x\n3,4\n", {"comment": "#"}),
         ("a,b\n1,2\n3\n", {}),
         ("a,b\n", {}),
         ("a::b\n1::\x01\n", {"separator": "::"}),
+        ("a,b\n\ufeff1,2\n", {}),  # a mark of UTF-8 in a cell
         (f"a,b\n1,{'x' * 2**21}\n", {}),  # a cell that is too long
     ],
 )
