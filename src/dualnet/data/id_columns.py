@@ -194,7 +194,7 @@ def _say_changed(count: int, pairs: Sequence[tuple[str, str]], merged: int, colu
     old, new = pairs[0]
     same = f"; {merged:,} of them were other forms of ids that are there too" if merged else ""
     warnings.warn(
-        f"{count:,} {what} ids in column '{column}' lost blanks around them or got one Unicode form, such as {old!r}, now"
+        f"{count:,} {'' if what == 'id' else f'{what} '}ids in column '{column}' lost blanks around them or got one Unicode form, such as {old!r}, now"
         f" {new!r}{same}",
         DualNetWarning,
         stacklevel=5,
@@ -205,7 +205,7 @@ def _say_odd(ids: Sequence[str], column: str, what: str) -> None:
     odd = [key for key in ids if _NOT_IN_A_PATH.search(key) or (what != "user" and key.endswith("/picture"))]
     if odd:
         warnings.warn(
-            f"{len(odd):,} {what} ids in column '{column}' cannot be asked for over HTTP, such as {listing(odd, 1)}: control"
+            f"{len(odd):,} {'' if what == 'id' else f'{what} '}ids in column '{column}' cannot be asked for over HTTP, such as {listing(odd, 1)}: control"
             " characters, U+FFFD, '..' as a part of a path, or '/picture' at the end; rename them before you serve them",
             DualNetWarning,
             stacklevel=5,
