@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ..errors import DataError, DualNetWarning, UsageError
+from ..errors import DataError, UsageError, warn
 from .delimited_arrow import rows_by_arrow
 from .delimited_rows import (
     BLANKS,
@@ -141,11 +140,9 @@ def read_delimited(data: bytes, path: Path, suffix: str, form: TableForm = STAND
     found = _by_arrow(file)
     table, lines, names = _row_by_row(file) if found is None else found
     if names:
-        warnings.warn(
+        warn(
             f"{path.name}: its first line ({', '.join(names)[:80]}) names columns, and was left out, as names were given; if it is a"
-            " row, write the names as the first line of the file instead",
-            DualNetWarning,
-            stacklevel=2,
+            " row, write the names as the first line of the file instead"
         )
     return table, lines
 
