@@ -35,6 +35,7 @@ NAMED = {
     "blanks": BLANKS, "spaces": BLANKS, "whitespace": BLANKS,
 }  # fmt: skip
 BY_SUFFIX = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+_LINE = re.compile(rb"[^\r\n]+")
 TEXT_SUFFIXES = (*BY_SUFFIX, ".txt", ".dat", ".data", ".psv")
 
 
@@ -80,7 +81,7 @@ class TableForm:
             try:
                 if not codecs.lookup(self.encoding)._is_text_encoding:
                     raise LookupError(self.encoding)
-            except LookupError:
+            except (LookupError, ValueError):
                 raise UsageError(
                     f"encoding {self.encoding!r} is not known; use one such as 'utf-8', 'latin-1', 'cp1252', 'utf-16', 'gb18030'"
                 ) from None
@@ -155,7 +156,17 @@ def _described(data: bytes, path: Path, suffix: str, form: TableForm) -> _File:
     head = head_of(data, start)[0]
     if form.separator is None or form.separator.strip() != ":":
         refuse_grouped(head, path)
-    return _File(data, path, form, start, skipped, form.separator or told or _separator(head, path, suffix, form))
+    separator = form.separator or told or _separator(head_of(data, _first_row(data, start, form))[0], path, suffix, form)
+    return _File(data, path, form, start, skipped, separator)
+
+
+def _first_row(data: bytes, start: int, form: TableForm) -> int:
+    """Return where the first line begins that is neither blank nor a comment, however many stand before it."""
+    for found in _LINE.finditer(data, start):
+        line = found[0].decode()
+        if line.strip() and not (form.comment and line.startswith(form.comment)):
+            return found.start()
+    return len(data)
 
 
 def _by_arrow(file: _File) -> _Found | None:
@@ -163,6 +174,8 @@ def _by_arrow(file: _File) -> _Found | None:
     if file.data.count(b"\r", file.start) != file.data.count(b"\r\n", file.start):  # a return alone ends a line too
         return None
     head, whole = head_of(file.data, file.start)
+    if not whole and "\n" not in head:  # the first line is longer
+        return None
     wanted = SAMPLE if file.form.columns else 1
     try:
         sample = list(islice(rows_of(head, file.dialect()), wanted))
