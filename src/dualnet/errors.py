@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar
@@ -274,6 +276,14 @@ class DualNetWarning(UserWarning):
     >>> told[0].category.__name__
     'DualNetWarning'
     """
+
+
+def warn(text: str) -> None:
+    """Give a `DualNetWarning` at the line outside of this package that led to it, however deep in the package the cause is."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, DualNetWarning, stacklevel=level)
 
 
 def shown(value: object, most: int = SHOWN) -> str:

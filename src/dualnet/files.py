@@ -21,6 +21,7 @@ from .errors import ResourceError
 WRITING, WHOLE, FORMER = ".tmp", ".new", ".old"
 _EXCHANGE, _HERE = 2, -100  # RENAME_EXCHANGE and AT_FDCWD of Linux
 _UNKNOWN = (errno.ENOSYS, errno.EINVAL, errno.EXDEV, errno.ENOTSUP, errno.EPERM)
+_POSIX = os.name == "posix"  # Windows opens no folder, synchronises only what is open for writing, and renames nothing open
 
 
 class NoLocksError(OSError):
@@ -232,8 +233,10 @@ def sweep(target: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Wait until a file, or the names in a folder, are on the disk; Windows has no such wait for a folder."""
+    if not _POSIX and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY if _POSIX else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:
@@ -274,7 +277,12 @@ def _left(target: Path) -> list[Path]:
 
 @contextmanager
 def _held(path: Path, flags: int) -> Iterator[None]:
-    """Hold a lock on what is being written, by which others see that its writer lives."""
+    """Hold a lock on what is being written, by which others see that its writer lives; Windows has no such lock."""
+    if not _POSIX:
+        if flags & os.O_CREAT:
+            os.close(os.open(path, flags, 0o666))
+        yield
+        return
     descriptor = os.open(path, flags, 0o666)
     try:
         with contextlib.suppress(OSError):

@@ -80,7 +80,6 @@ def fit(
       dualnet fit --sql events.sql --database-url-env DATABASE_URL --out run
     """
     from ..evaluation import evaluate
-    from ..train.checkpoint import last_stop
     from ..train.options import RunOptions
 
     RunOptions(**choices.given)  # complain before anything is read
@@ -89,8 +88,7 @@ def fit(
     _refuse_unread(context, source, given, built)
     with run_of_fit(out, _event_columns(given.tables), name, resume=resume, overwrite=overwrite):
         if resume:
-            stop = last_stop(out / "checkpoints")
-            note(f"no checkpoint in {out} yet: starting from nothing" if stop is None else f"going on from {stop}")
+            _say_where(out)
         followers = arg.trackers(track, track_to, out)
         run = RunOptions(
             log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers,
@@ -104,6 +102,14 @@ def fit(
         if report is not None:  # a model that is there whatever becomes of the figures gets them
             built.save(out / "model", metrics=report.to_json())
     _print(out, built, given, report, as_json)
+
+
+def _say_where(out: Path) -> None:
+    """Say from which checkpoint a run goes on."""
+    from ..train.checkpoint import last_stop
+
+    stop = last_stop(out / "checkpoints")
+    note(f"no checkpoint in {out} yet: starting from nothing" if stop is None else f"going on from {stop}")
 
 
 @dataclass(frozen=True)

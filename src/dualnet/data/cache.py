@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DualNetWarning
+from ..errors import warn
 
 LARGEST = 2 * 2**30  # bytes of vectors before the oldest quarter makes room
 CHECK = 8  # bytes of checksum in front of each vector
@@ -86,9 +85,7 @@ class VectorCache:
                 else:
                     damaged += 1
         if damaged:
-            warnings.warn(
-                f"{damaged:,} damaged entries of the cache {self.path} are computed again", DualNetWarning, stacklevel=3
-            )
+            warn(f"{damaged:,} damaged entries of the cache {self.path} are computed again")
         return found
 
     def put(self, vectors: Mapping[bytes, NDArray[np.float32]]) -> None:
@@ -121,16 +118,12 @@ class VectorCache:
             except (sqlite3.Error, OSError) as error:
                 broken = getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
                 if attempt == 1 and broken:
-                    warnings.warn(
-                        f"the cache {self.path} is damaged ({error}) and is started afresh", DualNetWarning, stacklevel=4
-                    )
+                    warn(f"the cache {self.path} is damaged ({error}) and is started afresh")
                     with suppress(OSError):
                         self.path.unlink()
                     continue
                 self._usable = False
-                warnings.warn(
-                    f"the cache {self.path} cannot be used ({error}); going on without it", DualNetWarning, stacklevel=4
-                )
+                warn(f"the cache {self.path} cannot be used ({error}); going on without it")
         return []
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..errors import DataError, DualNetWarning, UsageError, nearest
+from ..errors import DataError, UsageError, nearest, warn
 from ..ids import IdMap, Key
 from .content import Content, ContentSpec
 from .id_columns import IdColumn
@@ -92,9 +91,7 @@ def _check_repeated(
     also = (
         f"; they differ in columns that are no content, such as '{differ[0]}', of which the first row counts" if differ else ""
     )
-    warnings.warn(
-        f"{loaded.name}: {len(again):,} repeated rows of the same id were dropped{also}", DualNetWarning, stacklevel=5
-    )
+    warn(f"{loaded.name}: {len(again):,} repeated rows of the same id were dropped{also}")
 
 
 def beside(content: Content, folder: Path) -> Content:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, DualNetWarning, UsageError
+from ..errors import DataError, UsageError, warn
 from ..ids import Key
 from ..typed_values import path_of
 from .content import Content
@@ -116,9 +115,7 @@ def _with_items(events: _Events, content: Content, spec: TableSpec) -> tuple[_Ev
     lost = liked & ~present
     if spec.missing_content == "drop":
         if lost.any():
-            warnings.warn(
-                f"{int(lost.sum()):,} events of items without a content row were left out", DualNetWarning, stacklevel=4
-            )
+            warn(f"{int(lost.sum()):,} events of items without a content row were left out")
         return events.keep(present), content
     if lost.any() and spec.missing_content == "zero":
         content = with_empty_rows(content, items.take(lost).distinct())
@@ -138,7 +135,7 @@ def _with_users(events: _Events, known: LoadedTable, spec: TableSpec) -> tuple[_
     events = _Events(users, events.items, events.kinds, events.weights, events.times)
     present = users.rows_in(content.ids) >= 0
     if spec.missing_content == "drop" and not present.all():
-        warnings.warn(f"{int((~present).sum()):,} events of users without a row were left out", DualNetWarning, stacklevel=4)
+        warn(f"{int((~present).sum()):,} events of users without a row were left out")
         events = events.keep(present)
     elif spec.missing_content == "zero" and not present.all():
         content = with_empty_rows(content, users.take(~present).distinct())

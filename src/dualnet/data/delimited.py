@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +13,19 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ..errors import DataError, DualNetWarning, UsageError
+from ..errors import DataError, UsageError, warn
 from .delimited_arrow import rows_by_arrow
-from .delimited_rows import BLANKS, UNQUOTED_TAB, Dialect, Lines, QuoteError, batches_of, cells_between_blanks, rows_of
+from .delimited_rows import (
+    BLANKS,
+    UNQUOTED_TAB,
+    Dialect,
+    Lines,
+    QuoteError,
+    batches_of,
+    cells_between_blanks,
+    has_blank_quotes,
+    rows_of,
+)
 from .text_files import head_of, lines_of, refuse_grouped
 
 SAMPLE = 20  # lines that tell the separator
@@ -26,6 +35,7 @@ NAMED = {
     "blanks": BLANKS, "spaces": BLANKS, "whitespace": BLANKS,
 }  # fmt: skip
 BY_SUFFIX = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+_LINE = re.compile(rb"[^\r\n]+")
 TEXT_SUFFIXES = (*BY_SUFFIX, ".txt", ".dat", ".data", ".psv")
 
 
@@ -71,7 +81,7 @@ class TableForm:
             try:
                 if not codecs.lookup(self.encoding)._is_text_encoding:
                     raise LookupError(self.encoding)
-            except LookupError:
+            except (LookupError, ValueError):
                 raise UsageError(
                     f"encoding {self.encoding!r} is not known; use one such as 'utf-8', 'latin-1', 'cp1252', 'utf-16', 'gb18030'"
                 ) from None
@@ -131,11 +141,9 @@ def read_delimited(data: bytes, path: Path, suffix: str, form: TableForm = STAND
     found = _by_arrow(file)
     table, lines, names = _row_by_row(file) if found is None else found
     if names:
-        warnings.warn(
+        warn(
             f"{path.name}: its first line ({', '.join(names)[:80]}) names columns, and was left out, as names were given; if it is a"
-            " row, write the names as the first line of the file instead",
-            DualNetWarning,
-            stacklevel=2,
+            " row, write the names as the first line of the file instead"
         )
     return table, lines
 
@@ -148,7 +156,17 @@ def _described(data: bytes, path: Path, suffix: str, form: TableForm) -> _File:
     head = head_of(data, start)[0]
     if form.separator is None or form.separator.strip() != ":":
         refuse_grouped(head, path)
-    return _File(data, path, form, start, skipped, form.separator or told or _separator(head, path, suffix, form))
+    separator = form.separator or told or _separator(head_of(data, _first_row(data, start, form))[0], path, suffix, form)
+    return _File(data, path, form, start, skipped, separator)
+
+
+def _first_row(data: bytes, start: int, form: TableForm) -> int:
+    """Return where the first line begins that is neither blank nor a comment, however many stand before it."""
+    for found in _LINE.finditer(data, start):
+        line = found[0].decode()
+        if line.strip() and not (form.comment and line.startswith(form.comment)):
+            return found.start()
+    return len(data)
 
 
 def _by_arrow(file: _File) -> _Found | None:
@@ -156,6 +174,8 @@ def _by_arrow(file: _File) -> _Found | None:
     if file.data.count(b"\r", file.start) != file.data.count(b"\r\n", file.start):  # a return alone ends a line too
         return None
     head, whole = head_of(file.data, file.start)
+    if not whole and "\n" not in head:  # the first line is longer
+        return None
     wanted = SAMPLE if file.form.columns else 1
     try:
         sample = list(islice(rows_of(head, file.dialect()), wanted))
@@ -168,6 +188,8 @@ def _by_arrow(file: _File) -> _Found | None:
     start = file.start
     for _ in range(line):
         start = file.data.find(b"\n", start) + 1 or len(file.data)
+    if has_blank_quotes(file.data[file.start : start].decode(), file.separator):  # cells below lose their blanks as well
+        return None
     found = rows_by_arrow(file.data, start, header, file.dialect(), file.skipped + line + 1)
     return None if found is None else (*found, names)
 

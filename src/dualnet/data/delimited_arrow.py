@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .delimited_rows import BLANKS, LONGEST_CELL, Dialect, Lines
+from .text_files import BOM
 
 BLOCK = 2**22  # bytes that Arrow reads at a time; no row may be longer
 STEP = 2**22  # bytes whose quotes are looked at together
@@ -35,6 +36,8 @@ def rows_by_arrow(data: bytes, start: int, header: Sequence[str], dialect: Diale
         Number of the line at `start`.
     """
     if dialect.comment and _begins_a_line(data, start, dialect.comment.encode()):
+        return None
+    if data.startswith(BOM.encode(), start):  # Arrow would take it for the mark of a file
         return None
     separator = dialect.separator.encode()
     if len(separator) > 1:

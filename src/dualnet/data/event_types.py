@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, DualNetWarning, UsageError, nearest
+from ..errors import DataError, UsageError, nearest, warn
 from .interactions import Interactions
 from .other_events import DISLIKE, EVENT_TYPES, LIKE, SEEN
 from .read_table import LoadedTable
@@ -177,11 +176,7 @@ def types_of_ratings(ratings: NDArray[np.float64], threshold: float, table: str)
     """
     missing = np.isnan(ratings)
     if missing.any():
-        warnings.warn(
-            f"{table}: {int(missing.sum()):,} of {len(ratings):,} events have no rating; they count as seen, not as likes",
-            DualNetWarning,
-            stacklevel=4,
-        )
+        warn(f"{table}: {int(missing.sum()):,} of {len(ratings):,} events have no rating; they count as seen, not as likes")
     codes = np.where(ratings >= threshold, LIKE, DISLIKE).astype(np.uint8)
     codes[missing] = SEEN
     return codes

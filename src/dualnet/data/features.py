@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack, issparse
 
 from ..computed_once import computed_once
-from ..errors import ArtifactError, DataError, DualNetWarning
+from ..errors import ArtifactError, DataError, warn
 from ..ids import Rows
 from .content import Content, ContentSpec, Matrix
 from .feature_labels import FeatureLabels
@@ -177,11 +176,7 @@ class Featurizer:
             features.sort_indices()
             empty = int((np.diff(features.indptr) == 0).sum())
         if empty and len(content) > 1 and not quiet:
-            warnings.warn(
-                f"{empty:,} of {len(content):,} rows have no content at all that the model knows; they are encoded alike",
-                DualNetWarning,
-                stacklevel=2,
-            )
+            warn(f"{empty:,} of {len(content):,} rows have no content at all that the model knows; they are encoded alike")
         return features
 
     def unknown_terms(self, content: Content) -> tuple[int, int]:

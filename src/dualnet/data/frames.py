@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..errors import DataError, DualNetWarning
+from ..errors import DataError, warn
 from .list_text import as_list
 from .values import is_missing, unboxed
 
@@ -89,9 +88,8 @@ def column_of_values(values: Sequence[Any]) -> Column:
     cells = [None if is_missing(value) else json_of(value, _for_json) for value in values]
     halves = sum(cell is not None and HALF_CHARACTER.search(cell) is not None for cell in cells)
     if halves:
-        warnings.warn(
-            f"{halves:,} values hold half a character (a lone surrogate, as text that was cut has it), which became U+FFFD",
-            DualNetWarning, stacklevel=4,
+        warn(
+            f"{halves:,} values hold half a character (a lone surrogate, as text that was cut has it), which became U+FFFD"
         )  # fmt: skip
         whole = [None if cell is None else json.loads(whole_text(cell)) for cell in cells]
         return column_of_values(whole)._replace(halved=True)

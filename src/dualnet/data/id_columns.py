@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..errors import DataError, DualNetWarning, listing
+from ..errors import DataError, listing, warn
 from ..ids import IdMap, Key, Rows, clean_id
 from .frames import column_at
 from .read_table import LoadedTable
@@ -164,11 +163,7 @@ def _of_values(loaded: LoadedTable, column: str, what: str) -> NDArray[Any]:
             )
     numbers = sum(isinstance(value, int) for value in values)
     if 0 < numbers < len(values):
-        warnings.warn(
-            f"{numbers:,} of {len(values):,} {what} ids in column '{column}' are numbers and the others text; all became text",
-            DualNetWarning,
-            stacklevel=4,
-        )
+        warn(f"{numbers:,} of {len(values):,} {what} ids in column '{column}' are numbers and the others text; all became text")
     if numbers == len(values):
         return _array(values)
     texts = [clean_id(str(value)) for value in values]
@@ -193,22 +188,18 @@ def refuse_halves(loaded: LoadedTable, column: str, what: str) -> None:
 def _say_changed(count: int, pairs: Sequence[tuple[str, str]], merged: int, column: str, what: str) -> None:
     old, new = pairs[0]
     same = f"; {merged:,} of them were other forms of ids that are there too" if merged else ""
-    warnings.warn(
-        f"{count:,} {what} ids in column '{column}' lost blanks around them or got one Unicode form, such as {old!r}, now"
-        f" {new!r}{same}",
-        DualNetWarning,
-        stacklevel=5,
+    warn(
+        f"{count:,} {'' if what == 'id' else f'{what} '}ids in column '{column}' lost blanks around them or got one Unicode form, such as {old!r}, now"
+        f" {new!r}{same}"
     )
 
 
 def _say_odd(ids: Sequence[str], column: str, what: str) -> None:
     odd = [key for key in ids if _NOT_IN_A_PATH.search(key) or (what != "user" and key.endswith("/picture"))]
     if odd:
-        warnings.warn(
-            f"{len(odd):,} {what} ids in column '{column}' cannot be asked for over HTTP, such as {listing(odd, 1)}: control"
-            " characters, U+FFFD, '..' as a part of a path, or '/picture' at the end; rename them before you serve them",
-            DualNetWarning,
-            stacklevel=5,
+        warn(
+            f"{len(odd):,} {'' if what == 'id' else f'{what} '}ids in column '{column}' cannot be asked for over HTTP, such as {listing(odd, 1)}: control"
+            " characters, U+FFFD, '..' as a part of a path, or '/picture' at the end; rename them before you serve them"
         )
 
 

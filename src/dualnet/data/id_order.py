@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..errors import DualNetWarning
+from ..errors import warn
 from ..ids import IdMap, whole_number
 from .tasks import RankingTask, Split
 
@@ -73,7 +72,7 @@ def warn_of_order(split: Split) -> None:
     """
     found = order_of(split)
     if found is not None:
-        warnings.warn(f"{split.train.name}: {found}", DualNetWarning, stacklevel=3)
+        warn(f"{split.train.name}: {found}")
 
 
 def _bounds(matrix: csr_array, task: RankingTask) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
-from ..errors import DataError, DualNetWarning, UsageError, listing
+from ..errors import DataError, UsageError, listing, warn
 from ..ids import IdMap, Key, Rows
 from .csr import check_matrix, checked_numbers, checked_rows, csr_positions, keep_entries
 from .other_events import DISLIKE, LIKE, OtherEvents, event_codes
@@ -418,7 +417,7 @@ def _other_events(
     both = other & np.isin(pair, pair[~other])
     disliked = len(np.unique(pair[both & (kinds == DISLIKE)]))
     if disliked:
-        warnings.warn(f"{disliked:,} pairs are liked and disliked; they count as likes", DualNetWarning, stacklevel=4)
+        warn(f"{disliked:,} pairs are liked and disliked; they count as likes")
     left = other & ~both
     return OtherEvents.from_rows(shape, user_rows[left], item_rows[left], kinds[left], None if when is None else when[left])
 
@@ -444,11 +443,9 @@ def _collapse(
             " say which counts with duplicates='last', 'first', 'max' or 'sum'"
         )
     repeated = len(value) - len(starts)
-    warnings.warn(
+    warn(
         f"{repeated:,} repeated user-item pairs were collapsed to one each"
-        + (f" ({len(conflict):,} with different weights, by duplicates='{duplicates}')" if len(conflict) else ""),
-        DualNetWarning,
-        stacklevel=4,
+        + (f" ({len(conflict):,} with different weights, by duplicates='{duplicates}')" if len(conflict) else "")
     )
     ends = np.append(starts[1:], len(value)) - 1
     if duplicates == "sum":

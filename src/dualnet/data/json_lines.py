@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError, DualNetWarning
+from ..errors import DataError, warn
 from .text_files import lines_of
 
 SUFFIXES = (".jsonl", ".ndjson", ".jl", ".jsonlines", ".json")
@@ -47,7 +46,7 @@ def _lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if python or line.lstrip().startswith(("{'", "{u'")):
             if not python:
                 text = f"{path.name}: the lines are Python's own and not JSON; they were read as such"
-                warnings.warn(text, DualNetWarning, stacklevel=6)
+                warn(text)
             python, record = True, _literal(line, path, number)
         else:
             record = _decoded(line, path, f", line {number}", "write one object a line")

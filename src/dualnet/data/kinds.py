@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
@@ -11,7 +10,7 @@ from typing import Any, Literal, TypeAlias, cast
 import numpy as np
 import pyarrow as pa
 
-from ..errors import DataError, DualNetWarning, shown
+from ..errors import DataError, shown, warn
 from .frames import Column, column_at, whole_text
 from .picture_files import as_data_uri
 from .tag_values import KnownTags, separators_for, tags_of
@@ -166,10 +165,9 @@ def like_table(table: pa.Table, fitted: pa.Table, kinds: Collection[str], rows: 
         kind = noted_kind(field) or shown_kind(field.type) or "text"
         cells, unfit = _leniently(column_at(table, name), kind)
         if unfit:
-            warnings.warn(
+            warn(
                 f"column '{name}' is no content and has {len(unfit):,} values that are no {kind}, such as"
-                f" {shown(unfit[0].value)}{rows.of(unfit[0].row)}; they are left empty",
-                DualNetWarning, stacklevel=5,
+                f" {shown(unfit[0].value)}{rows.of(unfit[0].row)}; they are left empty"
             )  # fmt: skip
         columns.append(cells)
         fields.append(pa.field(name, cells.type, metadata=field.metadata))

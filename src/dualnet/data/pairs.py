@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import re
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..errors import DataError, DualNetWarning, UsageError, listing
+from ..errors import DataError, UsageError, listing, warn
 from ..ids import Key, clean_id
 from ..typed_values import path_of
 from .compression import format_of
@@ -156,10 +155,8 @@ def _pairs(lines: list[Line], layout: str, form: PairFormat, path: Path) -> Pair
         users.append(convert(fields[places[0]], number, "user"))
         items.append(convert(fields[places[1]], number, "item"))
     if len(first) > 2:
-        warnings.warn(
-            f"{path.name}: only the user and item columns were used; every row counts as a positive, whatever its other columns say",
-            DualNetWarning,
-            stacklevel=4,
+        warn(
+            f"{path.name}: only the user and item columns were used; every row counts as a positive, whatever its other columns say"
         )
     return users, items
 
@@ -196,11 +193,9 @@ def _places(header: list[str], form: PairFormat, path: Path) -> tuple[int, int]:
             " all but two out, the user first"
         )
     if form.header is None:
-        warnings.warn(
+        warn(
             f"{path.name}: the first line ({', '.join(header)}) names the columns and was left out; the first column was read as users,"
-            " the second as items",
-            DualNetWarning,
-            stacklevel=5,
+            " the second as items"
         )
     return 0, 1
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import UsageError, shown
 from .content import ContentSpec
 from .delimited import TableForm
 from .featurizers.words import stop_words_of, tokenizer_name
@@ -36,12 +36,12 @@ class TableSpec:
     user, item, text, tags, categories, numbers, vectors, bags, images, image_model, text_encoder, tokenizer, stop_words,
     token_pattern, title, rating, threshold, unrated, event, likes, weight, time, time_format, user_categories, user_numbers,
     duplicates, missing_content, separator, encoding, comment, column_names, item_column_names, user_column_names, name
-        See `Dataset.from_tables`. Names of columns may be one text or several; they are kept as a tuple.
+        See `Dataset.from_tables`. Names of columns may be one text, several, or None for none; they are kept as a tuple.
 
     Raises
     ------
     UsageError
-        For a value that is not known, or a rating without a threshold.
+        For a value that is not known, a rating without a threshold, or names that are no texts.
     """
 
     user: str = "user_id"
@@ -81,9 +81,9 @@ class TableSpec:
 
     def __post_init__(self) -> None:
         for field in SEVERAL:
-            object.__setattr__(self, field, _names(getattr(self, field)))
+            object.__setattr__(self, field, _names(getattr(self, field), field))
         if not isinstance(self.vectors, Mapping):
-            object.__setattr__(self, "vectors", _names(self.vectors))
+            object.__setattr__(self, "vectors", _names(self.vectors, "vectors"))
         for field in ("user", "item"):
             object.__setattr__(self, field, str(getattr(self, field)))
 
@@ -136,7 +136,11 @@ class TableSpec:
         return TableForm(self.separator, self.encoding, self.comment, tuple(column_names))
 
 
-def _names(names: Names) -> tuple[str, ...]:
+def _names(names: Any, field: str) -> tuple[str, ...]:
+    if names is None:
+        return ()
     if isinstance(names, str | int):  # a data frame without names of its own counts its columns
         return (str(names),) if names != "" else ()
+    if not isinstance(names, Iterable) or isinstance(names, bytes):
+        raise UsageError(f"{field} must be a name or a list of names, got {shown(names)}")
     return tuple(str(name) for name in names)

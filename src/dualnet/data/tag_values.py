@@ -5,12 +5,11 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import DualNetWarning
+from ..errors import warn
 from .list_text import as_list, list_of_text, quoted_text, separator_of
 from .values import UnfitError, is_missing, label_of
 
@@ -59,10 +58,9 @@ def separators_for(values: Sequence[object], name: str, known: KnownTags) -> str
         return known.separators
     found = separator_of(texts)
     if found and found[0] not in "|\n\t":
-        warnings.warn(
+        warn(
             f"tags of column '{name}' are text with {found[0]!r} in it, and were divided there; write them as lists, or"
-            " with '|' between them, where that is wrong",
-            DualNetWarning, stacklevel=7,
+            " with '|' between them, where that is wrong"
         )  # fmt: skip
     return found
 
@@ -73,10 +71,9 @@ def _warn_of_others(texts: Sequence[str], name: str, known: KnownTags) -> None:
         return
     parts = {part.strip() for text in texts for part in re.split(f"[{re.escape(other)}]", text)}
     if parts & set(known.labels):
-        warnings.warn(
+        warn(
             f"tags of column '{name}' are divided at {known.separators[0]!r} as when the model was fitted, and the new ones have"
-            f" {other[0]!r} instead; write them as lists, or with {known.separators[0]!r} between them",
-            DualNetWarning, stacklevel=8,
+            f" {other[0]!r} instead; write them as lists, or with {known.separators[0]!r} between them"
         )  # fmt: skip
 
 

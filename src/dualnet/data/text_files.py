@@ -58,7 +58,9 @@ def decoded(data: bytes, path: Path, encoding: str | None = None) -> str:
         raise DataError(f"{path} is not {found} ({error}); say another encoding") from error
     if "\0" in text:
         _refuse_nul(data, path)
-    return text.removeprefix(BOM)
+    text = text.removeprefix(BOM)
+    _refuse_empty(text, path)
+    return text
 
 
 def as_utf8(data: bytes, path: Path, encoding: str | None = None) -> bytes:
@@ -79,13 +81,14 @@ def as_utf8(data: bytes, path: Path, encoding: str | None = None) -> bytes:
     if b"\0" in data:
         _refuse_nul(data, path)
     marks = next(count for count in range(3) if count == 2 or not data.startswith(BOM.encode(), 3 * count))
-    return data[3 * marks :] if marks else data
+    data = data[3 * marks :] if marks else data
+    _refuse_empty(data, path)
+    return data
 
 
 def _encoding(data: bytes, path: Path, said: str | None) -> str:
     """Return the encoding of a file that is not empty; ``utf-8`` stands for all of its names."""
-    if not data or data.isspace():
-        raise DataError(f"{path} is empty")
+    _refuse_empty(data, path)
     if said is not None:
         return "utf-8" if said.lower().replace("_", "-") in UTF_8 else said
     if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) and b"\0" in data:
@@ -101,6 +104,11 @@ def _is_utf8(data: bytes) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def _refuse_empty(text: str | bytes, path: Path) -> None:
+    if not text or text.isspace():
+        raise DataError(f"{path} is empty")
 
 
 def _refuse_nul(data: bytes, path: Path) -> None:

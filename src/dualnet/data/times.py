@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..errors import DataError, DualNetWarning, UsageError, shown
+from ..errors import DataError, UsageError, shown, warn
 from .dates import AFTER_LAST_DAY, CALENDARS, EDGES, FIRST_DAY, NUMBER, calendar_seconds, moment_of_text
 from .frames import cells_of, column_at, is_mixed
 from .read_table import LoadedTable
@@ -119,7 +118,7 @@ class _Where:
         return DataError(f"{self.loaded.place(row)}: {shown(value)} in column '{self.column}' {text}")
 
     def warn(self, text: str) -> None:
-        warnings.warn(f"times in column '{self.column}' {text}", DualNetWarning, stacklevel=6)
+        warn(f"times in column '{self.column}' {text}")
 
     def refuse_missing(self, missing: pa.ChunkedArray) -> None:
         count = pc.sum(missing).as_py() or 0
@@ -139,7 +138,7 @@ class _Where:
         now = datetime.now(UTC).timestamp()
         later = int((seconds > now + DAY).sum())
         if later:
-            warnings.warn(f"{later:,} times in column '{self.column}' lie in the future", DualNetWarning, stacklevel=5)
+            warn(f"{later:,} times in column '{self.column}' lie in the future")
         return seconds
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -13,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from ..data.content import Content
 from ..data.kinds import comparable
-from ..errors import DualNetWarning, UsageError, listing
+from ..errors import UsageError, listing, warn
 from ..ids import Key
 from ..retrieval.answering import Answering
 from ..retrieval.filters import Filters
@@ -125,9 +124,7 @@ def warn_if_shorter(lists: Sequence[Recommendations], k: int) -> None:
     """Say that a list has fewer entries than were asked for."""
     shortest = min((len(found) for found in lists), default=k)
     if shortest < k:
-        warnings.warn(
-            f"k={k:,} is more than the {shortest:,} that may be listed; the list is shorter", DualNetWarning, stacklevel=4
-        )
+        warn(f"k={k:,} is more than the {shortest:,} that may be listed; the list is shorter")
 
 
 def say_what_was_not_as_asked(question: ListedQuestion, lists: Sequence[Recommendations]) -> None:
@@ -157,8 +154,6 @@ def warn_of_unknown(question: ListedQuestion, lists: Sequence[Recommendations]) 
                 if len(missing) == 1
                 else f"{len(missing):,} ids that are not known, which were"
             )
-            warnings.warn(
-                f"{name} has {are} left out: {listing(missing)}; unknown='error' refuses such ids, unknown='ignore' says nothing",
-                DualNetWarning,
-                stacklevel=5,
+            warn(
+                f"{name} has {are} left out: {listing(missing)}; unknown='error' refuses such ids, unknown='ignore' says nothing"
             )

@@ -5,7 +5,8 @@ that a step of its trainer changes every weight as `step` does. Equations, figur
 Niu, Cheng & Li: Collaborative Deep Embedding via Dual Networks).
 
 There are m users and n items. R is the matching matrix, shape (m, n): R_ij is 1 where user i likes item j, else 0. X holds the
-content of the items, one row x_j an item. The history r_i of user i is row i of R, scaled to unit length.
+content of the items, one row x_j an item. The history r_i of user i is row i of R. Two things are ours, for the paper leaves them
+open: a history is scaled to unit length, and the error of a block to a length of step that does not depend on the block's size.
 """
 
 from __future__ import annotations

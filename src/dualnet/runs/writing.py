@@ -48,7 +48,10 @@ def alone(target: Path, busy: Exception) -> Iterator[None]:
 def locked(target: Path, busy: Exception) -> int | None:
     """Return the descriptor of a folder that is locked as long as it is open, None where there are no such locks."""
     while True:
-        descriptor = os.open(target, os.O_RDONLY)
+        try:
+            descriptor = os.open(target, os.O_RDONLY)
+        except PermissionError:  # Windows opens no folder
+            return None
         try:
             ours = lock(descriptor)
             # replaced between opening and locking: what is locked is no longer the run

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..errors import DualNetWarning, UsageError
+from ..errors import UsageError, warn
 from ..ids import Rows
 from ..rng import generator
 
@@ -69,20 +68,16 @@ class DualBatches:
         self.item_blocks = -(-matrix.shape[1] // item_batch)
         expected = matrix.nnz / (matrix.shape[0] * matrix.shape[1]) * user_batch * item_batch
         if expected < 1 and not skip_empty:
-            warnings.warn(
+            warn(
                 f"a block of {user_batch} users x {item_batch} items is expected to hold {expected:.2f} positives, so many"
-                " blocks hold none; choose larger batches (section 4 of the paper)",
-                DualNetWarning,
-                stacklevel=2,
+                " blocks hold none; choose larger batches (section 4 of the paper)"
             )
         self._order: tuple[int, list[Rows], list[Rows], Rows] | None = None
         self._skipped: tuple[int, NDArray[np.bool_]] | None = None
         if skip_empty and not self._empty(0).any():
-            warnings.warn(
+            warn(
                 f"skip_empty={skip_empty:g} has nothing to skip: each of the {len(self)} blocks of {user_batch} users x"
-                f" {item_batch} items holds a positive; choose smaller user_batch and item_batch",
-                DualNetWarning,
-                stacklevel=2,
+                f" {item_batch} items holds a positive; choose smaller user_batch and item_batch"
             )
 
     def __len__(self) -> int:

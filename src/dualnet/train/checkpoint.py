@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as format_tensors
 
-from ..errors import DualNetWarning, ResourceError, UsageError
+from ..errors import ResourceError, UsageError, warn
 from ..files import NoLocksError, lock, new_folder
 
 KEEP_LAST = 2
@@ -91,9 +90,7 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, An
                     raise ValueError(f"{name} does not match its SHA-256")
             return parse_tensors(content[TENSORS]), json.loads(content[STATE])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            warnings.warn(
-                f"checkpoint {candidate} is damaged ({error}); going back to the one before", DualNetWarning, stacklevel=2
-            )
+            warn(f"checkpoint {candidate} is damaged ({error}); going back to the one before")
     return None
 
 

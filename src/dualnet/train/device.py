@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -12,7 +11,7 @@ from typing import Literal
 import torch
 from threadpoolctl import threadpool_limits
 
-from ..errors import DualNetWarning, UsageError
+from ..errors import UsageError, warn
 from .forks import forked_from_torch
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -72,11 +71,9 @@ def threads(count: int | None) -> Iterator[None]:
     before = torch.get_num_threads()
     if forked_from_torch():
         if (count or before) > 1:
-            warnings.warn(
+            warn(
                 "this process was forked from one that had loaded torch, so it trains in one thread, for more would never end; use"
-                " multiprocessing.get_context('spawn') for more, or set threads=1",
-                DualNetWarning,
-                stacklevel=4,
+                " multiprocessing.get_context('spawn') for more, or set threads=1"
             )
         count = before = 1
         threadpool_limits(limits=1, user_api="openmp")  # and it stays so: what is exported behind this block would wait too

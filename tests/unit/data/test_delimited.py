@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from dualnet import DataError
+from dualnet import DataError, UsageError
 from dualnet.data import delimited, delimited_arrow, delimited_rows
 from dualnet.data.delimited import TableForm, read_delimited
+from dualnet.data.read_table import load_table
 
 CELLS = (
     "", "a", "7", " ", "x y", '"q"', '"a,b"', '"a\nb"', '"a""b"', '5" x', '"', '""', '"""', "é", "\x01", "#c", '"#c"', ' "b, c"',
-    '\\"', "\u2028", "\x0c", '"x"y', '"\r\n"', '"a;b"', "NA", "null", "\x1f",
+    '\\"', "\u2028", "\x0c", '"x"y', '"\r\n"', '"a;b"', "NA", "null", "\x1f", "\ufeff",
 )  # fmt: skip
 
 
@@ -61,12 +62,14 @@ def test_arrow_reads_what_is_written_as_usual(text, more):
         ('a,b\n1,"x"y\n', {}),  # a quote that does not end its cell
         ('a,b\n1,"x\n', {}),
         ('a,b\n1, "x, y"\n', {}),  # blanks before a quote
+        ('a, "b"\n1, x\n', {}),  # and before one of the header alone
         ('a,b\n1,"x, ""y"""\n', {}),
         ('a,b\n"1","5" disc"\n', {}),
         ("a,b\n1,2\n#x\n3,4\n", {"comment": "#"}),
         ("a,b\n1,2\n3\n", {}),
         ("a,b\n", {}),
         ("a::b\n1::\x01\n", {"separator": "::"}),
+        ("a,b\n\ufeff1,2\n", {}),  # a mark of UTF-8 in a cell
         (f"a,b\n1,{'x' * 2**21}\n", {}),  # a cell that is too long
     ],
 )
@@ -103,3 +106,42 @@ def test_a_large_table_is_not_held_as_python_strings(quote, comment, monkeypatch
     tracemalloc.stop()
     assert (table.num_rows, lines[0], lines[-1]) == (30_000, 2, 30_001)
     assert peak < 4 * len(data)  # as Python strings they take more than 30 times the size of the file
+
+
+def read(text, suffix=".csv", **form):
+    table, lines = read_delimited(text.encode(), Path(f"e{suffix}"), suffix, TableForm(**form))
+    return table.to_pydict(), list(lines)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".txt", ""])
+@pytest.mark.parametrize(("before", "comment"), [("\n", None), ("# a remark\n", "#")])
+def test_any_number_of_blank_lines_and_comments_may_stand_before_a_table(suffix, before, comment):
+    count = 2**19 // len(before)
+    assert read(before * count + "a,b\n1,2\n", suffix, comment=comment)[1] == [count + 2]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("width", [1, 2, 40_000])
+def test_a_header_may_be_longer_than_what_is_looked_at(end, width):
+    names = [f"column{place}" for place in range(width)]
+    names[-1] = "h" * 300_000
+    table, _ = read(",".join(names) + end + ",".join(["1"] * width) + end, separator=",")
+    assert list(table) == names
+
+
+def test_an_encoding_that_no_name_can_be_is_refused():
+    for name in ("\0", "x\0y", "", "no-such"):
+        with pytest.raises(UsageError, match="is not known; use one such as"):
+            TableForm(encoding=name)
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [(b"\xef\xbb\xbf", None), (b"\xef\xbb\xbf \r\n", None), (b"\xff\xfe", "utf-16"), (b"\xff\xfe \0", None)],
+)
+@pytest.mark.parametrize("suffix", [".csv", ".txt", ".jsonl", ""])
+def test_a_file_of_a_mark_alone_is_empty(tmp_path, data, encoding, suffix):
+    path = tmp_path / f"e{suffix}"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="is empty"):
+        load_table(path, TableForm(encoding=encoding))

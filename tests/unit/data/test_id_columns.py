@@ -9,6 +9,7 @@ import pytest
 from dualnet import DataError, Dataset, IdMap, ItemKNN, UnknownIdError
 from dualnet.data.check import check_dataset
 from dualnet.data.pairs import read_pairs
+from dualnet.errors import DualNetWarning
 from dualnet.ids import clean_id
 
 FIRST = 1_234_567_890_123_456_789
@@ -110,3 +111,13 @@ def test_clean_ids_and_look_alikes():
     assert clean_id(" a b ") == "a b"
     report = check_dataset(Dataset(read(["ａ", "a", "A"], ["x", "x", "x"])[0]))
     assert {f.code: f.count for f in report.findings}["look-alike-user-ids"] == 2
+
+
+def test_ids_of_a_table_of_content_are_named_once_in_warnings():
+    events = pa.table({"user_id": ["u"], "item_id": ["a/.."]})
+    items = pa.table({"item_id": [" a/.."], "title": ["x"]})
+    with pytest.warns(DualNetWarning) as said:
+        Dataset.from_tables(events, items, text="title")
+    texts = [str(warning.message) for warning in said]
+    assert any(text.startswith("1 ids in column 'item_id' lost blanks") for text in texts)
+    assert any(text.startswith("1 ids in column 'item_id' cannot be asked for") for text in texts)

@@ -326,3 +326,11 @@ def test_names_of_columns_are_one_or_several_and_values_are_checked():
     for wrong in ({"missing_content": "x"}, {"rating": "r"}, {"threshold": 4}, {"user": "item_id"}, {"time_format": "h"}):
         with pytest.raises(UsageError):
             TableSpec(**wrong).check()
+
+
+@pytest.mark.parametrize("field", [*SEVERAL, "vectors"])
+def test_none_names_no_column_and_what_is_no_name_is_refused(events, field):
+    assert Dataset.from_tables(events, **{field: None}).fingerprint() == Dataset.from_tables(events).fingerprint()
+    for given in (2.5, b"title"):
+        with pytest.raises(UsageError, match=f"{field} must be a name or a list of names, got {given!r}"):
+            Dataset.from_tables(events, **{field: given})

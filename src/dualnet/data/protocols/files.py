@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 
-from ...errors import DataError, DualNetWarning, UsageError
+from ...errors import DataError, UsageError, warn
 from ...ids import IdMap, Rows
 from ...rng import generator
 from ...typed_values import typed
@@ -196,11 +195,7 @@ def _say_dropped(before: Sequence[Interactions], after: Sequence[Interactions]) 
     """Say how many pairs went with the items that were left out: figures without them are those of another division."""
     lost, every = sum(part.n_pairs for part in before) - sum(part.n_pairs for part in after), sum(p.n_pairs for p in before)
     if lost:
-        warnings.warn(
-            f"{lost:,} of {every:,} pairs of the files were left out, for their items have no content row",
-            DualNetWarning,
-            stacklevel=3,
-        )
+        warn(f"{lost:,} of {every:,} pairs of the files were left out, for their items have no content row")
 
 
 def _covering(content: Content, items: IdMap, missing: MissingContent) -> Content:
@@ -221,11 +216,9 @@ def _candidate_rows(data: Dataset, testing: Mask, candidates: IdMap) -> Rows:
             " could never be found; add them to the candidates, or remove their pairs from the test"
         )
     if len(rows) < len(candidates):
-        warnings.warn(
+        warn(
             f"{len(candidates) - len(rows):,} of {len(candidates):,} candidates are in no file and have no content, such as"
-            f" {candidates.key(int(np.argmin(found)))!r}; they are not ranked, and the list is shorter without them",
-            DualNetWarning,
-            stacklevel=3,
+            f" {candidates.key(int(np.argmin(found)))!r}; they are not ranked, and the list is shorter without them"
         )
     return np.asarray(rows, np.int64)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ...errors import DataError, DualNetWarning, UsageError
+from ...errors import DataError, UsageError, warn
 from ...ids import Rows
 from ..dataset import Dataset
 from ..tasks import CandidateSet, ItemKind, RankingTask
@@ -109,11 +108,9 @@ def as_trained(data: Dataset, train: Mask, others: Mask | None = None) -> Traine
     known = data.keep(train).items
     new = np.setdiff1d(data.known_items(), items_of(data, train))
     if len(new) and set(data.items.spec.columns) <= set(data.pair_texts):
-        warnings.warn(
+        warn(
             f"{len(new):,} items of data set '{data.name}' have no training pair and so no content, as their"
-            f" {' and '.join(data.pair_texts)} come from training pairs only; they will be ranked alike: use other content columns too",
-            DualNetWarning,
-            stacklevel=3,
+            f" {' and '.join(data.pair_texts)} come from training pairs only; they will be ranked alike: use other content columns too"
         )
     return Trained(**{**parts, "items": known, "pair_texts": {}}, train=train, shown=others)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from ...errors import DataError, DualNetWarning, UsageError
+from ...errors import DataError, UsageError, warn
 from ...ids import IdMap, whole_number
 from ...typed_values import typed
 from ..dataset import Dataset
@@ -113,7 +112,7 @@ def _refuse_shifted(train: Interactions, every: IdMap, data: Dataset, file: str,
     )
     if (data.items.ids.find(every.keys) < 0).any():
         raise DataError(told)
-    warnings.warn(told, DualNetWarning, stacklevel=4)
+    warn(told)
 
 
 def _in_kind_of(pairs: Interactions, data: Dataset | None) -> Interactions:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from ...errors import DualNetWarning, TrainingInterruptedError
+from ...errors import TrainingInterruptedError, warn
 from ..options import RunOptions
 from .tracker import Status, Tracker
 
@@ -65,6 +64,4 @@ class _Guard:
             name, self._tracker = type(self._tracker).__name__, None
             said = str(error).strip() or type(error).__name__
             first = SECRET.sub("://***@", said.splitlines()[0])[:LONGEST]
-            warnings.warn(
-                f"{name} failed and is left out from here on; training goes on ({first})", DualNetWarning, stacklevel=4
-            )
+            warn(f"{name} failed and is left out from here on; training goes on ({first})")
