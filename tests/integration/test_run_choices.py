@@ -50,7 +50,9 @@ def test_a_configuration_has_a_section_for_them_and_the_command_line_wins(tmp_pa
      ("[runs]\n", "unknown section 'runs'. Did you mean 'run'"), ("run = 3\n", "expected a section [run]"),
      ("[model]\npatience = 3\n", "write --patience 3, or patience in the section [run] of a configuration"),
      ("[run]\npatience = 3\n", "[run] patience means nothing without a validation, which a section [split] draws"),
-     ('[model]\nname = "wmf"\n[run]\ndevice = "cpu"\n', "[run] device means nothing for model 'wmf'")],
+     ('[model]\nname = "wmf"\n[run]\ndevice = "cpu"\n', "[run] device means nothing for model 'wmf'"),
+     ('user_column = "userId"\n', "has no key 'user_column'. Here it is called 'user'."), ('[split]\nprotocl = "temporal"\n', "found protocl"),
+     ('[model]\nloss = "exact"\n', 'write loss = "squares" and zeros = "exact"')],
 )  # fmt: skip
 def test_what_is_wrong_in_a_configuration_is_said(tmp_path, capsys, section, told):
     config, data = tmp_path / "config.toml", '[data]\nsource = "demo"\n'

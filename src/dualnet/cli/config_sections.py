@@ -10,6 +10,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from . import arguments as arg
+from .given_options import flag_of
 
 KINDS = {
     str: "text",
@@ -45,13 +46,22 @@ def checked_data(section: Mapping[str, Any], path: Path) -> dict[str, Any]:
             _check(section[name], (str, list), f"{path}: [data] {name}")
     for name in section:
         if name not in (*known, "source", "content"):
-            raise UsageError(f"{path}: section [data] has no key '{name}'.{nearest(name, [*known, 'source', 'content'])}")
+            key = _key_of_option(name)
+            hint = nearest(name, [*known, "source", "content"]) if key is None else f" Here it is called '{key}'."
+            raise UsageError(f"{path}: section [data] has no key '{name}'.{hint}")
     return {
         name: value  # a table of values of any kind, which the reader of queries checks
         if name == "sql_params"
         else _check(value, _kinds(hints[name]), f"{path}: [data] {name}")
         for name, value in section.items() if name not in ("source", "content")
     }  # fmt: skip
+
+
+def _key_of_option(name: str) -> str | None:
+    """Return the key of ``[data]`` for what is an option of the command line with another name, such as ``user_column``."""
+    hints = get_type_hints(arg.TableOptions, include_extras=True)
+    flags = {flag_of(hints[field.name].__metadata__[0]): field.name for field in fields(arg.TableOptions)}
+    return flags.get("--" + name.replace("_", "-"))
 
 
 def checked_division(section: Mapping[str, Any], path: Path) -> tuple[str, int, dict[str, Any]]:
@@ -66,7 +76,8 @@ def checked_division(section: Mapping[str, Any], path: Path) -> tuple[str, int, 
 
     rest = dict(section)
     if "protocol" not in rest:
-        raise UsageError(f'{path}: section [split] needs protocol = "..."')
+        found = f"; found {', '.join(rest)}" if rest else ""
+        raise UsageError(f'{path}: section [split] needs protocol = "..."{found}')
     protocol = _check(rest.pop("protocol"), (str,), f"{path}: [split] protocol")
     seed = _check(rest.pop("seed", 0), (int,), f"{path}: [split] seed")
     for name, value in rest.items():

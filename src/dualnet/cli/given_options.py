@@ -44,11 +44,11 @@ def refuse_tables(tables: DataclassInstance, why: str) -> None:
     """Refuse options of tables that are not at their defaults; raises `UsageError` as `refuse_given`."""
     hints = get_type_hints(type(tables), include_extras=True)
     changed = [field.name for field in fields(tables) if getattr(tables, field.name) != field.default]
-    _refuse([_flag(hints[name].__metadata__[0]) for name in changed], why)
+    _refuse([flag_of(hints[name].__metadata__[0]) for name in changed], why)
 
 
-def _flag(option: Any) -> str:
-    """Return the name of an option; Typer keeps the first one where an option without annotation has its default."""
+def flag_of(option: Any) -> str:
+    """Return the flag of an option; Typer keeps the first one where an option without annotation has its default."""
     names = (option.default, *(option.param_decls or ()))
     return next(name for name in names if isinstance(name, str) and name.startswith("--"))
 

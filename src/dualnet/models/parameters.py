@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_type_hints
@@ -33,10 +34,11 @@ class Former:
     value: Any
     now: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def remedy(self) -> str:
-        """Replacement to write today, as part of a sentence."""
-        return ", ".join(f"{name}={value!r}" for name, value in self.now.items())
+    def remedy(self, place: str) -> str:
+        """Return what to write today, as part of a sentence; in a file as a configuration has it."""
+        if place and not place.startswith("--"):
+            return " and ".join(f"{name} = {json.dumps(value)}" for name, value in self.now.items())
+        return " with ".join(f"{name}={value!r}" for name, value in self.now.items())
 
 
 class Parameters:
@@ -214,7 +216,7 @@ class Parameters:
     @classmethod
     def _refuse_former(cls, parameters: Mapping[str, Any], place: str = "") -> None:
         for old in cls._former_in(parameters):
-            raise UsageError(f"{place}{old.name}={old.value!r} is of an older version; write {old.remedy}")
+            raise UsageError(f"{place}{old.name}={old.value!r} is of an older version; write {old.remedy(place)}")
 
     @property
     def seed_(self) -> int:
