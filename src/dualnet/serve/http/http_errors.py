@@ -1,4 +1,4 @@
-"""Error answers for refused requests: one sentence, under 1 kB, without the input at length."""
+"""Error answers: the status of each kind of error, and one sentence, under 1 kB, without the input at length."""
 
 from __future__ import annotations
 
@@ -8,11 +8,28 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from ...errors import ArtifactError, CapabilityError, DataError, ResourceError, UnknownIdError, UsageError
+from ..service_errors import BusyError, ClosedError, ConflictError, QuotaError, RefusedModelError
+
 LONGEST_VALUE = 80
 LONGEST_MESSAGE = 500  # bytes; with code, request id and escapes the whole answer stays under 1 kB
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.){0,80})((?:[^'\\]|\\.)*)('?)")  # matches at every quote, so that no text is read twice
 _PATH = re.compile(r"(^|[\s(])(?:/[^/\s'\"]+)+/([^/\s'\"]+)")  # a path in a text of ours; quoted ids stay as they are
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+
+STATUSES: tuple[tuple[type[Exception], int, str], ...] = (
+    (BusyError, 503, "busy"),
+    (ClosedError, 503, "not-ready"),
+    (ConflictError, 409, "conflict"),
+    (QuotaError, 413, "quota"),
+    (RefusedModelError, 409, "model-refused"),
+    (ArtifactError, 409, "model-refused"),
+    (UnknownIdError, 422, "unknown-id"),
+    (CapabilityError, 422, "not-possible"),
+    (UsageError, 422, "bad-request"),
+    (DataError, 422, "bad-request"),
+    (ResourceError, 503, "unavailable"),
+)
 
 
 class Refusal(Exception):  # noqa: N818  it is an answer, not a defect
@@ -37,6 +54,25 @@ class Refusal(Exception):  # noqa: N818  it is an answer, not a defect
     def body(self, request_id: str) -> bytes:
         """Return the JSON body."""
         return error_body(self.code, _without_paths(self.message), request_id)
+
+
+def refusal_of(error: Exception, *, in_path: bool) -> Refusal | None:
+    """Return how an error of the service is told, or None if it is a defect.
+
+    Parameters
+    ----------
+    error : Exception
+        From the service.
+    in_path : bool
+        Whether ids came in the path: what is unknown there is not found.
+    """
+    for kind, status, code in STATUSES:
+        if isinstance(error, kind):
+            if kind is UnknownIdError and in_path:
+                status = 404
+            wait = getattr(error, "retry_after", 1.0)
+            return Refusal(status, code, str(error), retry_after(wait) if status == 503 else ())
+    return None
 
 
 def _without_paths(text: str) -> str:

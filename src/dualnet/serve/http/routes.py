@@ -1,4 +1,4 @@
-"""All routes of a server, found by exact path or by pattern, and how errors of the service are told."""
+"""All routes of a server, found by exact path or by pattern."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import BaseRoute, Match, Route
 
-from ...errors import ArtifactError, CapabilityError, DataError, ResourceError, UnknownIdError, UsageError
-from ..service_errors import BusyError, ClosedError, ConflictError, QuotaError, RefusedModelError
+from ...errors import UnknownIdError
 from . import operations
 from .gate import App
-from .http_errors import Refusal, retry_after
+from .http_errors import Refusal, refusal_of
 from .id_types import AskedWholeId, NewItemTextId, NewTextId, TextId
 from .json_route import JsonRoute, for_ids
 from .meters import Meters
@@ -90,36 +89,7 @@ class RouteTable:
         return ", ".join(sorted(methods))
 
     def refusal(self, error: Exception, in_path: bool) -> Refusal | None:
-        """Return how an error of the service is told, or None if it is a defect.
-
-        Parameters
-        ----------
-        error : Exception
-            From the service.
-        in_path : bool
-            Whether ids came in the path: what is unknown there is not found.
-        """
+        """Return how an error of the service is told, and count it where it names an unknown id; see `refusal_of`."""
         if isinstance(error, UnknownIdError):
             self._meters.unknown_id()
-        for kind, status, code in _STATUSES:
-            if isinstance(error, kind):
-                if kind is UnknownIdError and in_path:
-                    status = 404
-                wait = getattr(error, "retry_after", 1.0)
-                return Refusal(status, code, str(error), retry_after(wait) if status == 503 else ())
-        return None
-
-
-_STATUSES: tuple[tuple[type[Exception], int, str], ...] = (
-    (BusyError, 503, "busy"),
-    (ClosedError, 503, "not-ready"),
-    (ConflictError, 409, "conflict"),
-    (QuotaError, 413, "quota"),
-    (RefusedModelError, 409, "model-refused"),
-    (ArtifactError, 409, "model-refused"),
-    (UnknownIdError, 422, "unknown-id"),
-    (CapabilityError, 422, "not-possible"),
-    (UsageError, 422, "bad-request"),
-    (DataError, 422, "bad-request"),
-    (ResourceError, 503, "unavailable"),
-)
+        return refusal_of(error, in_path=in_path)

@@ -3,7 +3,7 @@
 import { announce } from "./announce.js";
 import { combobox } from "./combobox.js";
 import { CROSS, PLUS, el, fill, icon } from "./dom.js";
-import { cardOf, findItems, hasTitle, onCatalogue, titleOf } from "./items.js";
+import { cardOf, findItems, hasTitle, onCatalogue, titleOf } from "./item-cards.js";
 import { region } from "./region.js";
 import { addToHistory, go, onChange, removeFromHistory, state } from "./state.js";
 import { findUsers, historyOf } from "./users.js";

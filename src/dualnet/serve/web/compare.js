@@ -3,7 +3,7 @@
 import { announce } from "./announce.js";
 import { call } from "./api.js";
 import { el, fill } from "./dom.js";
-import { keepTitles, onCatalogue } from "./items.js";
+import { keepTitles, onCatalogue } from "./item-cards.js";
 import { region } from "./region.js";
 import { excluded } from "./not-this.js";
 import { asking, someone } from "./state.js";

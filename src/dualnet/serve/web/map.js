@@ -4,7 +4,7 @@ import { addItem } from "./add-item.js";
 import { announce } from "./announce.js";
 import { call } from "./api.js";
 import { el, fill } from "./dom.js";
-import { cardOf, hasTitle, onCatalogue, titleOf } from "./items.js";
+import { cardOf, hasTitle, onCatalogue, titleOf } from "./item-cards.js";
 import { excluded } from "./not-this.js";
 import { Plane } from "./plane.js";
 import { recommend } from "./recommendations.js";

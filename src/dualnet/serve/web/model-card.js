@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { el, fill } from "./dom.js";
-import { onCatalogue } from "./items.js";
+import { onCatalogue } from "./item-cards.js";
 import { region } from "./region.js";
 import { count, named } from "./words.js";
 

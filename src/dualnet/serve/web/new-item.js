@@ -6,7 +6,7 @@ import { announce } from "./announce.js";
 import { Problem, call, itemPath } from "./api.js";
 import { el, fill } from "./dom.js";
 import { fieldsOf, titleColumn } from "./fields.js";
-import { catalogueChanged } from "./items.js";
+import { catalogueChanged } from "./item-cards.js";
 import { bar, scaleOf } from "./levels.js";
 import { region } from "./region.js";
 import { go, removeFromHistory } from "./state.js";

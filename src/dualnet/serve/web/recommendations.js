@@ -4,10 +4,10 @@ import { addItem } from "./add-item.js";
 import { announce } from "./announce.js";
 import { call } from "./api.js";
 import { el, fill } from "./dom.js";
-import { keepTitles, onCatalogue, titleOf } from "./items.js";
+import { keepTitles, onCatalogue, titleOf } from "./item-cards.js";
 import { inWords, legend, scaleOf } from "./levels.js";
 import { excluded, forgetDismissed } from "./not-this.js";
-import { pick } from "./pick.js";
+import { recommendedItem } from "./recommended-item.js";
 import { region } from "./region.js";
 import { asking, someone, state } from "./state.js";
 import { beginnings, welcome } from "./welcome.js";
@@ -46,7 +46,7 @@ export function recommendationsView(host, model) {
   function show(answer, signal) {
     const explained = Boolean(model.capabilities.explain) && answer.resolved !== "fallback" && answer.items.length > 0;
     const scale = scaleOf(answer.items.map((entry) => [entry.score]));
-    const picks = answer.items.map((entry) => pick(entry, { columns: model.columns, scale, explained, add: () => addItem(entry.item, entry.title) }));
+    const picks = answer.items.map((entry) => recommendedItem(entry, { columns: model.columns, scale, explained, add: () => addItem(entry.item, entry.title) }));
     const key = el("div", { class: "list-key" });
     const head = el("div", { class: "list-head" }, el("div", {}, el("h1", {}, heading()), told(answer)), key);
     const onward = k < MOST && answer.items.length === k && el(

@@ -1,7 +1,7 @@
 /** People the model knows, and what they took. */
 
 import { call } from "./api.js";
-import { keepCards } from "./items.js";
+import { keepCards } from "./item-cards.js";
 
 /** Search ids, the longest histories first; a promise of `{options, total}`. */
 export async function findUsers(text, signal) {

@@ -1,7 +1,7 @@
 /** What is shown before anybody is asked for: what this is, and somewhere to begin. */
 
 import { el } from "./dom.js";
-import { findItems } from "./items.js";
+import { findItems } from "./item-cards.js";
 import { addToHistory, go } from "./state.js";
 import { historyOf, typicalUsers } from "./users.js";
 import { shortened, some } from "./words.js";

@@ -2,7 +2,7 @@
 
 import { PLUS, DOWN, el, fill, icon, newId } from "./dom.js";
 import { content, markedTitle } from "./content.js";
-import { cardOf } from "./items.js";
+import { cardOf } from "./item-cards.js";
 import { bar, drawBar, inWords } from "./levels.js";
 import { notThis } from "./not-this.js";
 import { poster } from "./poster.js";
@@ -18,7 +18,7 @@ const PATHS = { content: ["new", "Not in training: scored by its content"], popu
  * `columns` maps content columns to their kinds; `explained` says whether an explanation will come; `add` puts the item in the
  * history.
  */
-export function pick(entry, { columns, scale, explained, add }) {
+export function recommendedItem(entry, { columns, scale, explained, add }) {
   const { rank, item, title, path } = entry;
   let explanation; // undefined until it is there, null where there is none
   const strip = bar([{ name: "", score: entry.score }], scale);
