@@ -127,7 +127,7 @@ class ValidationTasks:
         self._model = model
         self._asked: list[tuple[RankingTask, ItemSpace, Matrix | None]] = []
         for task in (sample_users(task, users, seed) for task in tasks):
-            columns = None if task.user_content is None else model.user_features(task.user_content)
+            columns = None if task.user_content is None else model._user_features(task.user_content)
             self._asked.append((task, model.space(task.items, task.content), columns))
 
     def figures(self, encode: Encode | None = None) -> dict[str, float]:

@@ -297,6 +297,6 @@ def _weigh(model: Learner, levels: Levels, phase: Phase[Chosen]) -> LevelWeights
 def _questions(model: Learner, tasks: tuple[RankingTask, ...], users: int) -> list[Question]:
     found = []
     for task in (sample_users(task, users, model.seed_) for task in tasks):
-        columns = None if task.user_content is None else model.user_features(task.user_content)
+        columns = None if task.user_content is None else model._user_features(task.user_content)
         found.append(Question(task, model.space(task.items, task.content), columns))
     return found
