@@ -85,7 +85,7 @@ def choose_then_refit(
     """
     if validation is None or needs_no_refit(validation, known):
         return learn(model, known, Phase("train", *_asked(validation), None, run))
-    twin = model.twin()
+    twin = model._twin()
     chosen = learn(twin, twin._prepare(validation.train), Phase("choose", *_asked(validation), None, run))
     learn(model, known, Phase("final", (), (), chosen, run))
     return chosen

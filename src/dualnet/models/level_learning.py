@@ -144,7 +144,7 @@ def chosen_without_networks(model: Learner, drawn: Validation, run: RunOptions) 
         Drawn from data that nobody divided.
     run : RunOptions
     """
-    twin = model.twin(levels=()) if model.levels else model.twin()
+    twin = model._twin(levels=()) if model.levels else model._twin()
     chosen = learn_levels(twin, twin._prepare(drawn.train), Phase("choose", drawn.tasks, drawn.served, None, run))
     network = 0.0 if not model.levels else NETWORK_WEIGHT if model.network_weight is None else model.network_weight
     return replace(chosen, weights=replace(chosen.weights, network=network))
