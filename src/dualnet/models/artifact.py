@@ -235,7 +235,7 @@ def _rebuild(
     check_finite(tensors)
     check_written(tensors, state.get("arrays"))
     kind = class_of(manifest["model"])
-    parameters = kind.own(manifest["parameters"])
+    parameters = kind._own(manifest["parameters"])
     kind.check_names(parameters)
     model = kind(**{name: _read_parameter(value) for name, value in parameters.items()})
     model.users_, model.items_, catalogue = (IdMap(ids[name]) for name in ("users", "items", "catalogue"))
@@ -350,7 +350,7 @@ def _versions() -> dict[str, str]:
 
 def written_parameters(model: Core) -> dict[str, Any]:
     """Return the parameters of a model as strict JSON has them: infinity, which it lacks, as the text ``"inf"``."""
-    return {name: INFINITY if value == math.inf else value for name, value in model.written_params().items()}
+    return {name: INFINITY if value == math.inf else value for name, value in model._written_params().items()}
 
 
 def _read_parameter(value: Any) -> Any:

@@ -121,7 +121,7 @@ class Recommender(Answers, Explains, Updates, Forgets):
         started = time.perf_counter()
         self._settle()
         known, fingerprint = self._prepare(train), train.fingerprint()
-        described = {"model": self.name, "data": train.name, "fingerprint": fingerprint, **self.written_params()}
+        described = {"model": self.name, "data": train.name, "fingerprint": fingerprint, **self._written_params()}
         described |= {name: value for name, value in run.choices.items() if name in self.options_read and value is not None}
         with tracked(run, described) as tracked_run:
             self._fit(known, validation, tracked_run)

@@ -96,7 +96,7 @@ class ModelView(ABC):
 
     def similar_query(self, row: int) -> Vectors:
         """Return the vector that an item asks with for similar ones, shape (1, width)."""
-        return self.model.similar_queries(self.vectors[row : row + 1])
+        return self.model._similar_queries(self.vectors[row : row + 1])
 
     @computed_once
     def popularity(self) -> NDArray[np.float32]:
@@ -203,7 +203,7 @@ class ModelCatalogue(ModelView):
 
     @computed_once
     def similar_lengths(self) -> NDArray[np.float64]:
-        """Divisors of the similarity of two items (`Core.similar_lengths`)."""
+        """Divisors of the similarity of two items (`Core._similar_lengths`)."""
         return self._kept.of(self._model, self._space).similar_lengths(self._model, self._space)
 
     @computed_once
@@ -372,9 +372,9 @@ class KeptVectors:
     _lengths: NDArray[np.float64] | None = None
 
     def similar_lengths(self, model: Core, space: ItemSpace) -> NDArray[np.float64]:
-        """Return `Core.similar_lengths` of the catalogue, shape (n,)."""
+        """Return `Core._similar_lengths` of the catalogue, shape (n,)."""
         if self._lengths is None:
-            self._lengths = model.similar_lengths(self.vectors, space.known)
+            self._lengths = model._similar_lengths(self.vectors, space.known)
         return self._lengths
 
 

@@ -85,7 +85,7 @@ def choose_then_refit(
     """
     if validation is None or needs_no_refit(validation, known):
         return learn(model, known, Phase("train", *_asked(validation), None, run))
-    twin = model.twin()
+    twin = model._twin()
     chosen = learn(twin, twin._prepare(validation.train), Phase("choose", *_asked(validation), None, run))
     learn(model, known, Phase("final", (), (), chosen, run))
     return chosen
@@ -127,7 +127,7 @@ class ValidationTasks:
         self._model = model
         self._asked: list[tuple[RankingTask, ItemSpace, Matrix | None]] = []
         for task in (sample_users(task, users, seed) for task in tasks):
-            columns = None if task.user_content is None else model.user_features(task.user_content)
+            columns = None if task.user_content is None else model._user_features(task.user_content)
             self._asked.append((task, model.space(task.items, task.content), columns))
 
     def figures(self, encode: Encode | None = None) -> dict[str, float]:

@@ -123,7 +123,9 @@ class Core(Parameters, ABC):
     """State and hooks of a model. `Recommender` is this and everything that follows from it: answers, reasons, updates, files.
 
     What builds on a fitted model, such as `Answers` or a model folder, knows it as a `Core`. `Recommender` says what the state
-    holds.
+    holds. `space`, `scorable`, `encode_items` and `encode_users` are public: `evaluate` asks them of any object, also of one
+    that is not a model of this library. Methods whose names begin with an underscore are protected: a model writes them, and
+    only modules of this library call them. The abstract ones must be written, the others may be.
     """
 
     uses_content: ClassVar[bool] = False
@@ -298,7 +300,7 @@ class Core(Parameters, ABC):
         space : ItemSpace
             From `space`.
         user_content : Content, csr_array or ndarray, optional
-            Columns of the users, row-aligned, or their features (`user_features`).
+            Columns of the users, row-aligned, or their features.
 
         Returns
         -------
@@ -313,54 +315,24 @@ class Core(Parameters, ABC):
         """
         self._require_fitted()
         pattern = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape)
-        columns = self.user_features(user_content) if isinstance(user_content, Content) else user_content
+        columns = self._user_features(user_content) if isinstance(user_content, Content) else user_content
         return self._encode_users(pattern, space, columns)
 
-    def history_rows(self, space: ItemSpace) -> NDArray[np.float32] | None:
-        """Return the row that each item adds to a history, for a caller that keeps it; None for models without such rows.
-
-        Examples
-        --------
-        >>> import dualnet
-        >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world())
-        >>> model.history_rows(model.catalogue_) is None
-        True
-        """
+    def _history_rows(self, space: ItemSpace) -> NDArray[np.float32] | None:
+        """Return the row that each item adds to a history, for a server that keeps it; None for models without such rows."""
         return None
 
-    def use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
-        """Use kept rows of `history_rows` for a space of the same items, instead of computing them again.
+    def _use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
+        """Use kept rows of `_history_rows` for a space of the same items, instead of computing them again."""
 
-        Examples
-        --------
-        >>> import dualnet
-        >>> model = dualnet.Solved(factors=4, trials=0).fit(dualnet.synthetic.blocks_world())
-        >>> rows = model.history_rows(model.catalogue_)
-        >>> again = model.space(model.items_)
-        >>> model.use_history_rows(again, rows)
-        """
-
-    def similar_queries(self, vectors: Vectors) -> Vectors:
+    def _similar_queries(self, vectors: Vectors) -> Vectors:
         """Return the query vectors of items in the search for similar items; for the cosine these are the items' own vectors.
 
-        How similar two items are is the product of the one's query and the other's vector, over the `similar_lengths` of both.
-
-        Parameters
-        ----------
-        vectors : Vectors, shape (n, width)
-            From `encode_items`.
-
-        Examples
-        --------
-        >>> import dualnet
-        >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world())
-        >>> vectors = model.encode_items(model.catalogue_)
-        >>> model.similar_queries(vectors).shape
-        (48, 4)
+        How similar two items are is the product of the one's query and the other's vector, over the `_similar_lengths` of both.
         """
         return vectors
 
-    def similar_lengths(self, vectors: Vectors, known: Rows) -> NDArray[np.float64]:
+    def _similar_lengths(self, vectors: Vectors, known: Rows) -> NDArray[np.float64]:
         """Return the divisor of each item in the similarity of two items; for the cosine it is the Euclidean length.
 
         Parameters
@@ -369,29 +341,11 @@ class Core(Parameters, ABC):
             From `encode_items`.
         known : ndarray of int64, shape (n,)
             The model's own row of each item, -1 for new ones.
-
-        Examples
-        --------
-        >>> import dualnet
-        >>> import numpy as np
-        >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world())
-        >>> vectors = model.encode_items(model.catalogue_)
-        >>> model.similar_lengths(vectors, np.arange(48)).shape
-        (48,)
         """
         return norms(vectors)
 
-    def user_features(self, user_content: Content) -> Matrix | None:
-        """Return features of user columns, shape (n_users, n_user_features), or None for a model without them.
-
-        Examples
-        --------
-        >>> import dualnet
-        >>> model = dualnet.WMF(factors=4).fit(dualnet.synthetic.blocks_world())
-        >>> columns = dualnet.Content.from_rows(["ann"], {"town": ["Ulm"]}, dualnet.ContentSpec(categories=("town",)))
-        >>> model.user_features(columns) is None  # the model was fitted without user columns
-        True
-        """
+    def _user_features(self, user_content: Content) -> Matrix | None:
+        """Return features of user columns, shape (n_users, n_user_features), or None for a model without them."""
         return None if self.user_featurizer_ is None else self.user_featurizer_.transform(user_content)
 
     def _n_features(self) -> int:

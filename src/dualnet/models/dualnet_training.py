@@ -115,7 +115,7 @@ def descend(
                 zero_error=objective.zero_error,
                 validate=_validator(model, tasks, objective.network, run) if tasks and last else None,
                 identity=identity,
-                translated=model.completed,
+                translated=model._completed,
                 run=run if last else replace(run, after_epoch=None),
                 phase=where,
                 start=partial(_start, model, objective, network, encoder),
@@ -200,7 +200,7 @@ def _pretrain(
     settings = PretrainingSettings(noise=model.noise, epochs=stage.epochs, joint_epochs=stage.epochs, seed=stage.seed)
     return pretrained_encoder(
         known.features, model.levels, model.activation, settings, run=run, phase=where,
-        identity=identity, translated=model.completed, device=choose_device(run.device),
+        identity=identity, translated=model._completed, device=choose_device(run.device),
     )  # fmt: skip
 
 
@@ -291,7 +291,7 @@ def _encode(runtime: DualRuntime, task: RankingTask, space: ItemSpace, columns: 
 
 
 def _identity(model: DualNetParameters, data: Dataset, stop_after: int | None, run: RunOptions) -> dict[str, Any]:
-    parameters = {name: list(v) if isinstance(v, tuple) else v for name, v in model.written_params().items()}
+    parameters = {name: list(v) if isinstance(v, tuple) else v for name, v in model._written_params().items()}
     return {**parameters, **run.choices, "data": data.fingerprint(), "stop_after": stop_after}
 
 

@@ -144,7 +144,7 @@ def chosen_without_networks(model: Learner, drawn: Validation, run: RunOptions) 
         Drawn from data that nobody divided.
     run : RunOptions
     """
-    twin = model.twin(levels=()) if model.levels else model.twin()
+    twin = model._twin(levels=()) if model.levels else model._twin()
     chosen = learn_levels(twin, twin._prepare(drawn.train), Phase("choose", drawn.tasks, drawn.served, None, run))
     network = 0.0 if not model.levels else NETWORK_WEIGHT if model.network_weight is None else model.network_weight
     return replace(chosen, weights=replace(chosen.weights, network=network))
@@ -297,6 +297,6 @@ def _weigh(model: Learner, levels: Levels, phase: Phase[Chosen]) -> LevelWeights
 def _questions(model: Learner, tasks: tuple[RankingTask, ...], users: int) -> list[Question]:
     found = []
     for task in (sample_users(task, users, model.seed_) for task in tasks):
-        columns = None if task.user_content is None else model.user_features(task.user_content)
+        columns = None if task.user_content is None else model._user_features(task.user_content)
         found.append(Question(task, model.space(task.items, task.content), columns))
     return found

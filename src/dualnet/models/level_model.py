@@ -87,19 +87,19 @@ class LevelModel(Learner):
             table = self._tables[space] = self.levels_.history_table(space)
         return self.levels_.user_vectors(history, space, table, user_features)
 
-    def similar_queries(self, vectors: Vectors) -> Vectors:
+    def _similar_queries(self, vectors: Vectors) -> Vectors:
         """Return the vectors that items ask with for similar ones (`Levels.similar_queries`), shape (n, width)."""
         return self.levels_.similar_queries(vectors)
 
-    def similar_lengths(self, vectors: Vectors, known: Rows) -> NDArray[np.float64]:
+    def _similar_lengths(self, vectors: Vectors, known: Rows) -> NDArray[np.float64]:
         """Return what the product of two items is divided by (`Levels.similar_lengths`), shape (n,)."""
         return self.levels_.similar_lengths(vectors, known)
 
-    def history_rows(self, space: ItemSpace) -> NDArray[np.float32]:
+    def _history_rows(self, space: ItemSpace) -> NDArray[np.float32]:
         """Return what each item is in a history (`Levels.history_table`), shape (len(space), width)."""
         return self.levels_.history_table(space)
 
-    def use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
+    def _use_history_rows(self, space: ItemSpace, rows: NDArray[np.float32]) -> None:
         """Take such rows for a space; they are forgotten with it."""
         self._tables[space] = rows
 

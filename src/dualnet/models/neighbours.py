@@ -56,18 +56,10 @@ class ItemKNN(Recommender):
         return Capabilities.known_items()
 
     def _fit(self, known: Prepared, validation: Validation | None, run: RunOptions) -> None:
-        self.find_neighbours()
+        self._find_neighbours()
 
-    def find_neighbours(self) -> None:
-        """Learn from the histories that the model has; an item that nobody took, as when its users were forgotten, has none.
-
-        Examples
-        --------
-        >>> import dualnet
-        >>> model = dualnet.ItemKNN(neighbours=10).fit(dualnet.synthetic.blocks_world())
-        >>> model.neighbours = 5  # for the same histories
-        >>> model.find_neighbours()
-        """
+    def _find_neighbours(self) -> None:
+        """Learn from the histories that the model has; an item that nobody took, as when its users were forgotten, has none."""
         by_item = csr_array(self.histories_.T)
         lengths = np.sqrt(np.diff(by_item.indptr))
         blocks = []

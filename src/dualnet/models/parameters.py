@@ -149,16 +149,10 @@ class Parameters:
         } | {name: value for name, value in parameters.items() if name not in hints}
 
     @classmethod
-    def translated(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
+    def _translated(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
         """Return parameters that were saved by this or an older version, as this version has them.
 
-        Those that are options of a run now stay; `own` leaves them out.
-
-        Examples
-        --------
-        >>> import dualnet
-        >>> dualnet.DualNet.translated({"loss": "exact"})
-        {'loss': 'squares', 'zeros': 'exact'}
+        Those that are options of a run now stay; `_own` leaves them out.
         """
         found = dict(saved)
         for old in cls._former_in(saved):
@@ -167,31 +161,17 @@ class Parameters:
         return found
 
     @classmethod
-    def completed(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
-        """Return saved parameters, translated, with the default of each that did not exist when they were saved.
-
-        Examples
-        --------
-        >>> import dualnet
-        >>> dualnet.ItemKNN.completed({"neighbours": 10})
-        {'neighbours': 10, 'shrinkage': 5.0}
-        """
+    def _completed(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """Return saved parameters, translated, with the default of each that did not exist when they were saved."""
         written = {name: one.default for name, one in inspect.signature(cls.__init__).parameters.items()}
         defaults = {name: written[name] for name in cls.parameter_names()}
         listed = {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
-        return listed | cls.translated(saved)
+        return listed | cls._translated(saved)
 
     @classmethod
-    def own(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters among those that a model folder of this or an older version has, translated.
-
-        Examples
-        --------
-        >>> import dualnet
-        >>> dualnet.DualNet.own({"epochs": 10, "device": "cpu"})  # the device is an option of the run now
-        {'epochs': 10}
-        """
-        return {name: value for name, value in cls.translated(saved).items() if name not in cls.moved}
+    def _own(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters among those that a model folder of this or an older version has, translated."""
+        return {name: value for name, value in cls._translated(saved).items() if name not in cls.moved}
 
     @classmethod
     def _refuse_moved(cls, names: Iterable[str], place: str = "") -> None:
@@ -225,28 +205,14 @@ class Parameters:
             return self.drawn_seed_
         return draw_seed(vars(self).get("random_state", 0))
 
-    def twin(self, **changes: Any) -> Self:
-        """Return an unfitted model with the same parameters, but for some, and the same seed.
-
-        Examples
-        --------
-        >>> import dualnet
-        >>> dualnet.WMF(factors=4).twin(iterations=5)
-        WMF(factors=4, iterations=5)
-        """
+    def _twin(self, **changes: Any) -> Self:
+        """Return an unfitted model with the same parameters, but for some, and the same seed."""
         made = type(self)(**{**self.get_params(), **changes})
         made.drawn_seed_ = self.seed_
         return made
 
-    def written_params(self) -> dict[str, Any]:
-        """Return the parameters as a saved model keeps them: with the seed in place of a random generator.
-
-        Examples
-        --------
-        >>> import dualnet
-        >>> dualnet.ItemKNN(neighbours=10).written_params()
-        {'neighbours': 10, 'shrinkage': 5.0}
-        """
+    def _written_params(self) -> dict[str, Any]:
+        """Return the parameters as a saved model keeps them: with the seed in place of a random generator."""
         return self.get_params() | ({"random_state": self.seed_} if "random_state" in self.parameter_names() else {})
 
     def _settle(self) -> None:

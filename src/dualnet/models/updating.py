@@ -113,7 +113,7 @@ class Updates(Core):
         updated, data = self._grown(grown), grown.prepared.data
         number, fingerprint = int(self.info_.get("update", {}).get("number", 0)) + 1, data.fingerprint()
         described = {"model": self.name, "data": self.info_["data"], "fingerprint": fingerprint, "update": number}
-        described |= self.written_params()
+        described |= self._written_params()
         with tracked(run or RunOptions(), described) as options:
             trained = updated._update(
                 grown.prepared, number, len(self.items_),

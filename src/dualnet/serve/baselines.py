@@ -64,7 +64,7 @@ class Baselines:
             return
         built = ItemKNN()
         _borrowed(built, self._model)
-        built.find_neighbours()
+        built._find_neighbours()
         with self._lock:
             self._built["item-knn"] = built
 

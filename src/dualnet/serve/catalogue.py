@@ -156,7 +156,7 @@ class LiveCatalogue(ModelView):
 
     @computed_once
     def similar_lengths(self) -> NDArray[np.float64]:
-        """Divisors of the similarity of two items (`Core.similar_lengths`)."""
+        """Divisors of the similarity of two items (`Core._similar_lengths`)."""
         return self.lineage.similar_lengths.view(self.size)
 
     @computed_once
@@ -300,8 +300,8 @@ class LiveCatalogue(ModelView):
         if self.lineage.table is not None:
             table = self.lineage.table.view(self.size)[rows]
             if extra is not None:
-                table = np.concatenate([table, self.model.history_rows(extra.space)])
-            self.model.use_history_rows(space, table)
+                table = np.concatenate([table, self.model._history_rows(extra.space)])
+            self.model._use_history_rows(space, table)
         return space
 
     def bring(self, items: Sequence[NewItem]) -> Brought:
@@ -375,7 +375,7 @@ def open_catalogue(model: Recommender, label: ModelLabel) -> LiveCatalogue:
 def _encoded(model: Recommender, space: ItemSpace, *, with_features: bool) -> dict[str, Any]:
     vectors = model.encode_items(space)
     check_finite(vectors, "item vectors")
-    table = model.history_rows(space)
+    table = model._history_rows(space)
     kept, heads = growing(vectors)
     return {
         "vectors": kept,
@@ -383,7 +383,7 @@ def _encoded(model: Recommender, space: ItemSpace, *, with_features: bool) -> di
         "features": GrowingVectors(space.features) if with_features else None,
         "table": None if table is None else GrowingArray(table),
         "lengths": GrowingArray(norms(vectors)),
-        "similar_lengths": GrowingArray(model.similar_lengths(vectors, np.asarray(space.known, np.int64))),
+        "similar_lengths": GrowingArray(model._similar_lengths(vectors, np.asarray(space.known, np.int64))),
     }
 
 

@@ -192,12 +192,12 @@ def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace
     if lineage.heads is not None:
         lineage.heads.write(start, vectors)
     lineage.lengths.write(start, norms(vectors))
-    lineage.similar_lengths.write(start, catalogue.model.similar_lengths(vectors, fresh.known))
+    lineage.similar_lengths.write(start, catalogue.model._similar_lengths(vectors, fresh.known))
     lineage.known.write(start, fresh.known)
     if lineage.features is not None:
         lineage.features.write(start, fresh.features)
     if lineage.table is not None:
-        rows = catalogue.model.history_rows(fresh)
+        rows = catalogue.model._history_rows(fresh)
         assert rows is not None
         lineage.table.write(start, rows)
     index = _index_beside(catalogue, [item.id for item in items])

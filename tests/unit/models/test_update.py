@@ -197,7 +197,7 @@ def test_columns_of_users_count_where_they_are_given():
     assert np.isfinite(model.score(["i0-1"], user="u3-9")).all()
     kept = model.user_features_
     for user in ("u0-1", "u3-9"):  # one who was there before, without a row now, and a new one with a row
-        expected = model.user_features(profile.take(WORLD.interactions.users.rows([user])))
+        expected = model._user_features(profile.take(WORLD.interactions.users.rows([user])))
         np.testing.assert_array_equal(kept[[model.users_.row(user)]].toarray(), expected.toarray())
 
 

@@ -82,7 +82,7 @@ class Results:
         now = self._now[cell.key]
         if now is None:
             return None
-        then = model_class(cell.model).translated(found[0]["parameters"])
+        then = model_class(cell.model)._translated(found[0]["parameters"])
         changed = [f"{name} was {then[name]!r}, is {now[name]!r}" for name in then if name in now and then[name] != now[name]]
         return "; ".join(changed) or None
 
