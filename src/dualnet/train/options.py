@@ -59,7 +59,9 @@ def check_values(values: Mapping[str, Any], place: str, form: Form) -> dict[str,
     found: dict[str, Any] = {}
     for name, given in values.items():
         if name in WORKERS:
-            found[name] = _workers(given, f"{place}{name}", form) if name == "workers" else _address(given, f"{place}{name}", form)
+            found[name] = (
+                _workers(given, f"{place}{name}", form) if name == "workers" else _address(given, f"{place}{name}", form)
+            )
             continue
         value = found[name] = check_type(plain(given), TYPES[name], f"{place}{name}", form)
         if name in KNOWN and value not in KNOWN[name]:
@@ -88,7 +90,9 @@ def _workers(given: Any, place: str, form: Form) -> int | tuple[int, int] | None
 def _address(given: Any, place: str, form: Form) -> str | None:
     if given is None or (isinstance(given, str) and given.strip() and given == given.strip()):
         return given
-    raise UsageError(f"{place}{form.equals}{shown(given)} {form.verb} be the address of a Ray cluster, such as 10.0.0.5:6379 or auto")
+    raise UsageError(
+        f"{place}{form.equals}{shown(given)} {form.verb} be the address of a Ray cluster, such as 10.0.0.5:6379 or auto"
+    )
 
 
 @dataclass(frozen=True)
