@@ -301,8 +301,8 @@ def _claimed(run: RunOptions, phase: str) -> Iterator[None]:
     if run.checkpoint_path is None:
         yield
         return
-    with sole_writer(run.checkpoint_path):
-        if not run.resume:
+    with sole_writer(run.checkpoint_path, run.group):
+        if not run.resume and run.group.rank == 0:
             for later in (phase,) if phase == PHASES[-1] else PHASES:
                 for stage in (run.checkpoint_path / later).glob("*/"):
                     discard_checkpoints(stage)

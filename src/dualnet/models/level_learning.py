@@ -225,7 +225,7 @@ def _solve(model: Learner, known: Prepared, phase: Phase[Chosen]) -> tuple[Solve
         )
         return choice, training.solve(choice)
     trials = TRIALS if model.trials is None else min(TRIALS, model.trials)
-    with EpochProgress(phase.run.progress, "solved levels", trials, 0) as progress:
+    with EpochProgress(phase.run.progress, "solved levels", trials, 0, phase.run.relay) as progress:
         search = Search(training, [(question.task, question.space) for question in asked], progress.round, model.trials)
         return search(model.factor_zero_weight, model.regularization, model.relation, model.prior, model.content_scale)
 

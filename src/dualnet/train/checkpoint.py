@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,13 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as format_tensors
 
+from ..distributed.collectives import Alone, Collectives, agreed
 from ..errors import ResourceError, UsageError, warn
 from ..files import NoLocksError, lock, new_folder
 
 KEEP_LAST = 2
+WAIT_FOR_FORMER = 30.0  # seconds in which a worker that lost its place ends and gives up its lock
+LONGEST_WRITE = 600.0  # seconds after which a folder that takes no checkpoint counts as out of reach
 TENSORS, STATE, MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
 
 
@@ -68,30 +73,106 @@ def save_checkpoint(folder: Path, number: int, tensors: Mapping[str, NDArray[Any
     return final
 
 
-def load_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+Loaded = tuple[dict[str, NDArray[Any]], dict[str, Any]]
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+
+
+def load_checkpoint(folder: Path, group: Collectives | None = None) -> Loaded | None:
     """Return tensors and state of the newest checkpoint that verifies, or None if there is none.
 
-    A damaged checkpoint is passed over with a warning that says what is wrong with it.
+    A damaged checkpoint is passed over with a warning that says what is wrong with it. Of several processes the first looks for
+    it, and the others load the same one, whatever they see.
 
     Parameters
     ----------
     folder : Path
         Where the run's checkpoints live.
+    group : Collectives, optional
+        The processes that share the run; all call this.
+
+    Raises
+    ------
+    ResourceError
+        If another process than the first cannot read what the first has verified.
     """
+    group = Alone() if group is None else group
+    found = _newest(folder) if group.rank == 0 else None
+    name = agreed(group, None if found is None else found[0])
+    if name is None:
+        return None
+    if found is not None:
+        return found[1]
+    try:
+        return _read(folder / name)
+    except _DAMAGE as error:
+        raise ResourceError(
+            f"worker {group.rank} cannot read the checkpoint {folder / name}, which worker 0 has verified ({error}); give a folder that"
+            " all machines see"
+        ) from error
+
+
+def _newest(folder: Path) -> tuple[str, Loaded] | None:
     if not folder.is_dir():
         return None
     for candidate in _checkpoints(folder):
         try:
-            manifest = json.loads((candidate / MANIFEST).read_bytes())
-            content = {}
-            for name, expected in manifest["sha256"].items():
-                content[name] = (candidate / Path(name).name).read_bytes()
-                if hashlib.sha256(content[name]).hexdigest() != expected:
-                    raise ValueError(f"{name} does not match its SHA-256")
-            return parse_tensors(content[TENSORS]), json.loads(content[STATE])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return candidate.name, _read(candidate)
+        except _DAMAGE as error:
             warn(f"checkpoint {candidate} is damaged ({error}); going back to the one before")
     return None
+
+
+def _read(checkpoint: Path) -> Loaded:
+    manifest = json.loads((checkpoint / MANIFEST).read_bytes())
+    content = {}
+    for name, expected in manifest["sha256"].items():
+        content[name] = (checkpoint / Path(name).name).read_bytes()
+        if hashlib.sha256(content[name]).hexdigest() != expected:
+            raise ValueError(f"{name} does not match its SHA-256")
+    return parse_tensors(content[TENSORS]), json.loads(content[STATE])
+
+
+def written_by_first(group: Collectives, write: Callable[[], object]) -> None:
+    """Let the first process write while the others wait for it, however long within reason it takes; alone it writes at once.
+
+    The others ask every second whether it is still at it, so the time limit of a single call is never that of the writing.
+
+    Parameters
+    ----------
+    group : Collectives
+        The processes that share the run; all call this.
+    write : callable
+        Called in the first.
+
+    Raises
+    ------
+    ResourceError
+        In the first, if it takes longer than ten minutes.
+    Exception
+        In the first, whatever the writing raises.
+    """
+    if group.size == 1:
+        write()
+        return
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            write()
+        except BaseException as error:
+            failed.append(error)
+
+    writer = threading.Thread(target=work, daemon=True)
+    started, pause = time.monotonic(), 0.01
+    if group.rank == 0:
+        writer.start()
+    while agreed(group, writer.is_alive()):
+        writer.join(pause) if group.rank == 0 else time.sleep(pause)
+        pause = min(2 * pause, 1.0)
+        if time.monotonic() - started > LONGEST_WRITE:
+            raise ResourceError(f"writing a checkpoint takes longer than {LONGEST_WRITE:g} s; choose a folder that answers")
+    if failed:
+        raise failed[0]
 
 
 def refuse_other_run(ours: Mapping[str, Any], theirs: Mapping[str, Any], folder: Path | None) -> None:
@@ -139,14 +220,21 @@ def discard_checkpoints(folder: Path) -> None:
 
 
 @contextmanager
-def sole_writer(folder: Path) -> Iterator[None]:
+def sole_writer(folder: Path, group: Collectives | None = None) -> Iterator[None]:
     """Hold a lock on a checkpoint folder, so that two runs never write into one; where all goes well, no old checkpoint stays.
+
+    Of several processes that share a run the first holds it. It waits a while for the one whose place it took, which may not have
+    ended yet.
 
     Raises
     ------
     ResourceError
         If another process holds it, the folder cannot be made, or the system has no file locks (Windows).
     """
+    if group is not None and group.rank > 0:
+        yield
+        return
+    last = time.monotonic() + (0.0 if group is None or group.size == 1 else WAIT_FOR_FORMER)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = (folder / ".lock").open("w")
@@ -154,7 +242,8 @@ def sole_writer(folder: Path) -> Iterator[None]:
         raise ResourceError(f"cannot use {folder} for checkpoints: {error.strerror or error}; choose another folder") from error
     with handle:
         try:
-            alone = lock(handle.fileno())
+            while not (alone := lock(handle.fileno())) and time.monotonic() < last:
+                time.sleep(0.2)
         except NoLocksError as error:  # no way to be alone there
             raise ResourceError("checkpoints need a system with file locks (Linux, macOS); train without them") from error
         except OSError as error:

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from ..errors import ResourceError
 from ..files import write_text
 from .batches import DualBatch
+from .options import Relay
 from .tracking.tracker import Tracker
 
 SECONDS_BETWEEN_LINES = 30.0
@@ -36,11 +37,14 @@ class EpochProgress:
         What is being trained.
     total, done : int
         Steps in all and before this start.
+    relay : Relay, optional
+        Of a worker: gets the state of each step instead of standard error.
     """
 
-    def __init__(self, show: bool | None, label: str, total: int, done: int) -> None:
-        self._show = sys.stderr.isatty() if show is None else show
-        self._lines = show is None and not self._show
+    def __init__(self, show: bool | None, label: str, total: int, done: int, relay: Relay | None = None) -> None:
+        self._relay = relay
+        self._show = relay is None and (sys.stderr.isatty() if show is None else show)
+        self._lines = relay is None and show is None and not self._show
         self._label, self._total, self._start = label, total, done
         self._cells, self._began, self._validation = 0, time.perf_counter(), ""
         self._said = self._began
@@ -66,16 +70,16 @@ class EpochProgress:
 
     def step(self, batch: DualBatch, loss: float, done: int) -> None:
         """Show the state after one block; `loss` is the error of this epoch for each positive pair, as its blocks so far tell."""
-        if not self._show and not self._lines:
+        if not self._show and not self._lines and self._relay is None:
             return
         self._cells += len(batch.user_rows) * len(batch.item_rows)
         rate = self._cells / max(time.perf_counter() - self._began, 1e-9)
-        self._say(done, f"epoch {batch.epoch + 1}  loss {loss:.4f}{self._validation}  {rate / 1e6:.3g}M pairs/s")
+        self.say(done, f"epoch {batch.epoch + 1}  loss {loss:.4f}{self._validation}  {rate / 1e6:.3g}M pairs/s")
 
     def round(self, figures: Mapping[str, float], done: int) -> None:
         """Show the figures of one round of a training that has no blocks, such as an alternation."""
         shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items() if name != "epoch")
-        self._say(done, f"round {done}  {shown}")
+        self.say(done, f"round {done}  {shown}")
 
     def figures(self, figures: dict[str, float], done: int) -> None:
         """Note the validation figures of a finished epoch; `done` counts blocks skipped at its end too."""
@@ -84,8 +88,11 @@ class EpochProgress:
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done)
 
-    def _say(self, done: int, text: str) -> None:
-        if self._bar is not None and self._task is not None:
+    def say(self, done: int, text: str) -> None:
+        """Show the state after some steps, in words."""
+        if self._relay is not None:
+            self._relay.step(self._label, self._total, done, text)
+        elif self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done, text=text)
         elif self._lines and time.perf_counter() - self._said >= SECONDS_BETWEEN_LINES:
             self._said = time.perf_counter()

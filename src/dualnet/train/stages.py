@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,12 +15,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor, nn
 
+from ..distributed.collectives import Collectives
 from ..nn.blocks import BatchNorm
 from ..nn.dual import DualNetwork
 from ..nn.spec import Activation, walk
 from ..nn.towers import LevelSteps, Tower
 from ..rng import derive_seed
-from .checkpoint import discard_checkpoints, load_checkpoint, refuse_other_run, save_checkpoint
+from .checkpoint import discard_checkpoints, load_checkpoint, refuse_other_run, save_checkpoint, written_by_first
 from .inputs import DualInputs, evenly_spaced
 from .options import RunOptions
 from .pretraining import PretrainedEncoder, PretrainingSettings, pretrain
@@ -122,8 +124,8 @@ def pretrained_encoder(
     folder = None if run.checkpoint_path is None else run.checkpoint_path / phase
     encoder = None
     if folder is not None and run.resume:
-        encoder = _load(folder, identity, device, translated)
-    elif folder is not None:
+        encoder = _load(folder, identity, device, translated, run.group)
+    elif folder is not None and run.group.rank == 0:
         discard_checkpoints(folder)
     with EpochLog(run.log_path, phase, [] if encoder is None else encoder.history, run.trackers) as log:
         if encoder is None:
@@ -133,7 +135,7 @@ def pretrained_encoder(
             for epoch, entry in enumerate(encoder.history, 1):
                 log.write({"epoch": epoch, "layer": entry["stage"], "loss": entry["error"]}, seconds)
             if folder is not None:
-                _save(folder, encoder, identity)
+                written_by_first(run.group, partial(_save, folder, encoder, identity))
     return encoder
 
 
@@ -260,8 +262,9 @@ def _load(
     identity: Mapping[str, Any],
     device: torch.device,
     translated: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    group: Collectives,
 ) -> PretrainedEncoder | None:
-    loaded = load_checkpoint(folder)
+    loaded = load_checkpoint(folder, group)
     if loaded is None:
         return None
     tensors, state = loaded

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, NoReturn, Protocol
 
 import torch
@@ -19,7 +20,14 @@ from torch import Tensor, nn
 from ..errors import DivergenceError, TrainingError, TrainingInterruptedError, UsageError
 from .batches import DualBatch, DualBatches
 from .best_figure import at_least
-from .checkpoint import discard_checkpoints, load_checkpoint, refuse_other_run, save_checkpoint, sole_writer
+from .checkpoint import (
+    discard_checkpoints,
+    load_checkpoint,
+    refuse_other_run,
+    save_checkpoint,
+    sole_writer,
+    written_by_first,
+)
 from .device import keep_freed_memory, tensor_cores
 from .divergence import check_loss
 from .options import RunOptions
@@ -218,22 +226,24 @@ class Trainer:
         """
         with ExitStack() as stack:
             if self.folder is not None:
-                stack.enter_context(sole_writer(self.folder))
+                stack.enter_context(sole_writer(self.folder, self.run.group))
                 if self.run.resume:
                     self._restore()
-                else:
+                elif self.run.group.rank == 0:
                     discard_checkpoints(self.folder)
             log = stack.enter_context(EpochLog(self.run.log_path, self.phase, self.state.history, self.run.trackers))
-            stop = stack.enter_context(StopRequest(enabled=self.folder is not None))
+            stop = stack.enter_context(StopRequest(enabled=self.folder is not None, group=self.run.group, relay=self.run.relay))
             last = self.settings.stop_after or self.settings.epochs
             total = last * len(self.batches)
-            if hasattr(self.objective, "stopped"):
+            if hasattr(self.objective, "stopped") and self.run.group.size == 1:  # several stop together, between blocks
                 self.objective.stopped = lambda: stop.signal is not None
             if self.start is not None and self._steps_done() == 0:
                 self.start()
             keep_freed_memory()
             stack.enter_context(tensor_cores(next(self.objective.network.parameters()).device))
-            progress = stack.enter_context(EpochProgress(self.run.progress, self.phase, total, self._steps_done()))
+            progress = stack.enter_context(
+                EpochProgress(self.run.progress, self.phase, total, self._steps_done(), self.run.relay)
+            )
             while not self.state.done:
                 started = time.perf_counter()
                 self._train_epoch(progress, stop)
@@ -246,20 +256,21 @@ class Trainer:
                     self.save()
                 if self.run.after_epoch is not None:
                     self.run.after_epoch(self.state.history[-1])
-                if stop.signal is not None and not self.state.done:
+                if not self.state.done and (signal_number := stop.asked()) is not None:
                     self.save()
-                    raise TrainingInterruptedError(stop.signal, str(self.folder))
+                    raise TrainingInterruptedError(signal_number, str(self.folder))
         if self.best:
             self.objective.network.load_state_dict(self.best)
         return self.state
 
     def save(self) -> None:
-        """Write a checkpoint of weights, optimiser and state."""
+        """Write a checkpoint of weights, optimiser and state; of several processes all call it, and the first writes."""
         if self.folder is None:
             raise UsageError("this run has no checkpoint folder; pass RunOptions(checkpoint=...)")
         state = {**vars(self.state), "identity": self.identity, "threads": torch.get_num_threads()}
         state["best_figure"] = None if self.state.best_figure == -math.inf else self.state.best_figure
-        save_checkpoint(self.folder, self._steps_done(), self._tensors(), state)
+        write = partial(save_checkpoint, self.folder, self._steps_done(), self._tensors(), state)
+        written_by_first(self.run.group, write)
 
     def digest(self) -> str:
         """Return one SHA-256 over weights, optimiser state and figures: equal for an interrupted and a whole run."""
@@ -299,9 +310,9 @@ class Trainer:
             state.step += 1
             share = state.step / len(self.batches)  # blocks are of like size
             progress.step(batch, state.error / self.n_pairs / share, self._steps_done())
-            if stop.signal is not None and state.step < len(self.batches):
+            if state.step < len(self.batches) and (signal_number := stop.asked()) is not None:
                 self.save()
-                raise TrainingInterruptedError(stop.signal, str(self.folder))
+                raise TrainingInterruptedError(signal_number, str(self.folder))
 
     def _stop_in_block(self, stop: StopRequest, before: dict[str, Tensor]) -> NoReturn:
         """Save the state before a block that was left, and end."""
@@ -353,7 +364,7 @@ class Trainer:
         return {name: value.detach().cpu().numpy() for name, value in tensors.items()}
 
     def _restore(self) -> None:
-        loaded = load_checkpoint(self.folder) if self.folder is not None else None
+        loaded = load_checkpoint(self.folder, self.run.group) if self.folder is not None else None
         if loaded is None:
             return
         tensors, state = loaded
