@@ -7,6 +7,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.worlds import World
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy or torch start their pools
 
@@ -24,6 +28,16 @@ def data_folder() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip(f"DUALNET_DATA points nowhere ({folder!r}); set it to a folder that holds citeulike-a and the others")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory) -> Iterator["World"]:
+    """Four gloo processes, started by the first test that asks for them."""
+    from tests.worlds import World
+
+    found = World(tmp_path_factory.mktemp("world"))
+    yield found
+    found.close()
 
 
 def server_programs() -> Path | None:

@@ -17,6 +17,7 @@ ORDER = [
     {"computed_once", "errors", "files", "ids", "rng", "typed_values"},
     {"data", "nn", "metrics", "retrieval"},
     {"evaluation", "report"},
+    {"distributed"},
     {"train"},
     {"models"},
     {"config", "exports", "runs"},
