@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 
+from ..distributed.collectives import Alone, Collectives
 from ..errors import UsageError, nearest, shown
 from ..typed_values import IN_PYTHON, Form, check_type, path_of, plain
 from . import forks  # noqa: F401  # it has to be there when a process forks
@@ -23,6 +24,19 @@ TYPES: dict[str, Any] = {
     "progress": bool | None, "resume": bool, "threads": int | None, "checkpoint_every": int,
 }  # fmt: skip
 KNOWN = {"device": ("auto", "cpu", "cuda"), "monitor": FIGURES}
+WORKERS = ("workers", "address")
+"""Options that say on what processes a fit runs; what comes out is the same but for rounding."""
+MOST_WORKERS = 10_000
+
+
+class Relay(Protocol):
+    """What a worker tells the process that started the run: how far it is, and the figures of each epoch."""
+
+    def step(self, label: str, total: int, done: int, text: str) -> None:
+        """Tell the state after one step."""
+
+    def stop_asked(self) -> int | None:
+        """Return the signal by which somebody has asked to stop, None where nobody has."""
 
 
 def check_values(values: Mapping[str, Any], place: str, form: Form) -> dict[str, Any]:
@@ -44,12 +58,37 @@ def check_values(values: Mapping[str, Any], place: str, form: Form) -> dict[str,
     """
     found: dict[str, Any] = {}
     for name, given in values.items():
+        if name in WORKERS:
+            found[name] = _workers(given, f"{place}{name}", form) if name == "workers" else _address(given, f"{place}{name}", form)
+            continue
         value = found[name] = check_type(plain(given), TYPES[name], f"{place}{name}", form)
         if name in KNOWN and value not in KNOWN[name]:
             raise UsageError(f"{place}{name}{form.equals}{value!r} is not known.{nearest(value, KNOWN[name])}")
         if isinstance(value, int) and not isinstance(value, bool) and value < 1:
             raise UsageError(f"{place}{name}{form.equals}{value} {form.verb} be at least 1")
     return found
+
+
+def _workers(given: Any, place: str, form: Form) -> int | tuple[int, int] | None:
+    """Return a number of workers, or the least and the most."""
+    value = plain(given)
+    if value is None:
+        return None
+    told = f"{place}{form.equals}{shown(value)}"
+    counts = list(value) if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(count, int) and not isinstance(count, bool) for count in counts) or len(counts) > 2 or not counts:
+        raise UsageError(f"{told} {form.verb} be a number of workers, such as 4, or the least and the most, such as (2, 8)")
+    if not 1 <= min(counts) <= max(counts) <= MOST_WORKERS:
+        raise UsageError(f"{told} {form.verb} be between 1 and {MOST_WORKERS:,}")
+    if counts[0] > counts[-1]:
+        raise UsageError(f"{told}: the least comes first, such as {(counts[1], counts[0])}")
+    return counts[0] if counts[0] == counts[-1] else (counts[0], counts[1])
+
+
+def _address(given: Any, place: str, form: Form) -> str | None:
+    if given is None or (isinstance(given, str) and given.strip() and given == given.strip()):
+        return given
+    raise UsageError(f"{place}{form.equals}{shown(given)} {form.verb} be the address of a Ray cluster, such as 10.0.0.5:6379 or auto")
 
 
 @dataclass(frozen=True)
@@ -93,7 +132,19 @@ class RunOptions:
         left out with a warning.
     after_epoch : callable, optional
         Called with the figures of each epoch (of a fit in stages: of the last one), once they are logged and saved; what
-        it raises ends the fit. Models that do not train in epochs never call it.
+        it raises ends the fit. Models that do not train in epochs never call it. With workers it is called in the process that
+        started the fit, while they go on.
+    workers : int or tuple of (int, int), optional
+        Worker processes of a Ray cluster that share the fit (docs/how-to/more-than-one-machine.md), or the least and the most of
+        them: then as many as the cluster has room for. By default the fit runs in this process, or in the process group that
+        torchrun has made.
+    address : str, optional
+        Of the Ray cluster that the workers run on, such as ``"10.0.0.5:6379"``; by default a cluster on this machine, which starts
+        and ends with the fit.
+    collectives : Collectives, optional
+        Set by dualnet in a worker: how it talks to the others.
+    relay : Relay, optional
+        Set by dualnet in a worker: where it tells how far it is.
 
     Raises
     ------
@@ -120,6 +171,10 @@ class RunOptions:
     checkpoint_every: int = 1
     trackers: tuple[Tracker, ...] = ()
     after_epoch: Callable[[Mapping[str, float]], None] | None = None
+    workers: int | tuple[int, int] | None = None
+    address: str | None = None
+    collectives: Collectives | None = field(default=None, repr=False, compare=False)
+    relay: Relay | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("log", "checkpoint"):
@@ -138,8 +193,10 @@ class RunOptions:
 
     def _check_values(self) -> None:
         given = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name, value in check_values({name: given[name] for name in TYPES}, "", IN_PYTHON).items():
+        for name, value in check_values({name: given[name] for name in (*TYPES, *WORKERS)}, "", IN_PYTHON).items():
             object.__setattr__(self, name, value)
+        if self.address is not None and self.workers is None:
+            raise UsageError(f"address={self.address!r} means nothing without workers; say how many, such as workers=2")
 
     def with_defaults(self, *, patience: int, validate_every: int, validation_users: int) -> Self:
         """Return these options with the defaults of a model in place of options that are None.
@@ -170,6 +227,11 @@ class RunOptions:
         return {
             field.name: value for field in fields(self) if (value := self.choices.get(field.name)) not in (None, field.default)
         }
+
+    @property
+    def group(self) -> Collectives:
+        """The processes that share this fit; this one alone by default."""
+        return Alone() if self.collectives is None else self.collectives
 
     @property
     def log_path(self) -> Path | None:
