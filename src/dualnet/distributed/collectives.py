@@ -369,8 +369,9 @@ def _device_of(backend: str) -> torch.device | None:
     return torch.device("cuda", torch.cuda.current_device()) if backend == "nccl" else torch.device("cpu")
 
 
-def _as_given(found: Tensor, given: Any) -> Any:
-    return found.cpu().numpy() if isinstance(given, np.ndarray) else found.to(given.device)
+def _as_given(found: Tensor, given: Array) -> Array:
+    result: Any = found.cpu().numpy() if isinstance(given, np.ndarray) else found.to(given.device)
+    return cast("Array", result)
 
 
 def _padded(rows: Tensor, length: int) -> Tensor:

@@ -6,7 +6,6 @@ import torch
 
 from dualnet.distributed.collectives import Alone, ProcessGroup, agreed, row_counts, row_range
 from dualnet.errors import ResourceError, UsageError
-
 from tests.worlds import SIZES, World
 
 
