@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,21 +52,34 @@ def make_world(
         Seed.
     """
     rng = np.random.default_rng(seed)
-    topics = max(4, min(200, n_items // 100))
-    per_topic = n_items // topics
+    topics = topics_of(n_items)
     matrix_rows, held_rows = [], []
-    for start in range(0, n_users, 50_000):
-        count = min(50_000, n_users - start)
-        own = rng.integers(topics, size=(count, TOPICS_PER_USER), dtype=np.int32)
-        drawn = _distinct(_picks(rng, own, per_topic, n_items, 3 * pairs_per_user), rng, pairs_per_user + HELD_OUT)
+    for start, drawn in user_blocks(rng, n_users, n_items, pairs_per_user):
         matrix_rows.append(np.sort(drawn[:, :pairs_per_user], axis=1))
         if start < n_validation:
             held_rows.append(np.sort(drawn[: n_validation - start, pairs_per_user:], axis=1))
     return World(
         _csr(np.concatenate(matrix_rows), n_items),
-        _content(rng, n_items, per_topic, topics, words, vocabulary),
+        content_of_items(rng, n_items, n_items // topics, topics, words, vocabulary),
         _csr(np.concatenate(held_rows), n_items),
     )
+
+
+def topics_of(n_items: int) -> int:
+    """Return the number of topics of a world of so many items."""
+    return max(4, min(200, n_items // 100))
+
+
+def user_blocks(
+    rng: np.random.Generator, n_users: int, n_items: int, pairs_per_user: int, at_once: int = 50_000
+) -> Iterator[tuple[int, NDArray[np.int32]]]:
+    """Yield the first user of each block, and the items of its users, in random order: those to train on, then `HELD_OUT`."""
+    topics = topics_of(n_items)
+    per_topic = n_items // topics
+    for start in range(0, n_users, at_once):
+        count = min(at_once, n_users - start)
+        own = rng.integers(topics, size=(count, TOPICS_PER_USER), dtype=np.int32)
+        yield start, _distinct(_picks(rng, own, per_topic, n_items, 3 * pairs_per_user), rng, pairs_per_user + HELD_OUT)
 
 
 def _picks(rng: np.random.Generator, own: NDArray[np.int32], per_topic: int, n_items: int, count: int) -> NDArray[np.int32]:
@@ -85,7 +99,8 @@ def _distinct(picks: NDArray[np.int32], rng: np.random.Generator, wanted: int) -
     return np.take_along_axis(ordered, np.argpartition(chance, wanted - 1, axis=1)[:, :wanted], axis=1)
 
 
-def _content(rng: np.random.Generator, n_items: int, per_topic: int, topics: int, words: int, vocabulary: int) -> csr_array:
+def content_of_items(rng: np.random.Generator, n_items: int, per_topic: int, topics: int, words: int, vocabulary: int) -> csr_array:
+    """Return word counts of items, shape (n_items, vocabulary): most words are those of an item's topic."""
     own = vocabulary // topics
     topic = np.minimum(np.arange(n_items) // per_topic, topics - 1)[:, None]
     mine = topic * own + (own * rng.random((n_items, 3 * words)) ** 1.5).astype(np.int64)

@@ -6,12 +6,16 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DataError, UnknownIdError, listing
+from .id_texts import ManyTexts
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Key: TypeAlias = "str | int"
 Rows: TypeAlias = NDArray[np.int64]
@@ -19,6 +23,8 @@ Rows: TypeAlias = NDArray[np.int64]
 _INVISIBLE = "\ufeff\u200b\u200e\u200f\u2060"
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
+MANY = 200_000  # from so many ids on there is no Python object for each
+AT_ONCE = 1_000_000  # ids that become Python objects together
 MAX_ID_BYTES = 1024  # longer ids are a sign of a wrong column, and would be echoed in every message
 
 
@@ -46,8 +52,8 @@ class IdMap:
 
     Parameters
     ----------
-    keys : sequence of str or int
-        Distinct ids; position = row.
+    keys : sequence of str or int, or pyarrow.Array
+        Distinct ids; position = row. Hundreds of thousands are held by NumPy or Arrow, without a Python object for each.
 
     Raises
     ------
@@ -64,13 +70,13 @@ class IdMap:
     'tea'
     """
 
-    __slots__ = ("_keys", "_rows")
+    __slots__ = ("_keys", "_order", "_rows")
 
-    def __init__(self, keys: Sequence[Key] | NDArray[np.generic]) -> None:
-        self._keys = _as_key_array(keys)
-        _refuse_halves(self._keys)
+    def __init__(self, keys: Sequence[Key] | NDArray[np.generic] | pa.Array) -> None:
+        self._keys = _as_keys(keys)
         self._rows: dict[Key, int] | None = None
-        if len(self._index()) != len(self._keys):
+        self._order: Rows | None = None
+        if _count_distinct(self._keys) != len(self._keys):
             seen: set[Key] = set()
             repeated = [key for key in self if key in seen or seen.add(key)]  # type: ignore[func-returns-value]
             raise DataError(f"ids must be distinct, but {listing(repeated)} occur more than once; remove the repeated rows")
@@ -100,7 +106,13 @@ class IdMap:
         >>> ids.keys, rows.tolist()
         (['jam', 'tea'], [1, 0, 1])
         """
-        array = _as_key_array(values)
+        array = _as_keys(values)
+        if isinstance(array, ManyTexts):
+            distinct, places = array.coded()
+            order = distinct.order()
+            rank = np.empty(len(order), np.int64)
+            rank[order] = np.arange(len(order))
+            return cls(distinct.take(order).texts), rank[places]
         if array.dtype == np.int64:
             keys, rows = np.unique(array, return_inverse=True)
             return cls(keys), rows.astype(np.int64, copy=False)
@@ -112,24 +124,46 @@ class IdMap:
     @property
     def keys(self) -> list[Key]:
         """All ids in row order."""
-        return self._keys.tolist()
+        found: list[Key] = self._keys.tolist()
+        return found
+
+    def arrow(self) -> pa.Array:
+        """Return all ids in row order as an Arrow array of int64 or text.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.IdMap([7, 9]).arrow().to_pylist()
+        [7, 9]
+        """
+        import pyarrow as pa
+
+        if isinstance(self._keys, ManyTexts):
+            return self._keys.texts
+        return pa.array(self._keys, pa.int64() if self.is_integer else pa.string())
 
     @property
     def is_integer(self) -> bool:
         """Whether the ids are integers (an empty map counts as strings)."""
-        return self._keys.dtype == np.int64
+        return not isinstance(self._keys, ManyTexts) and self._keys.dtype == np.int64
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def __iter__(self) -> Iterator[Key]:
-        return iter(self._keys.tolist())
+        for start in range(0, len(self), AT_ONCE):
+            yield from self._part(start)
 
     def __contains__(self, key: object) -> bool:
-        return not isinstance(key, bool) and (key in self._index() or self._otherwise(key) >= 0)
+        return not isinstance(key, bool) and (self._row_of(key) >= 0 or self._otherwise(key) >= 0)
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, IdMap) and len(self) == len(other) and self.keys == other.keys)
+        if self is other or not isinstance(other, IdMap):
+            return self is other
+        if isinstance(self._keys, ManyTexts) or isinstance(other._keys, ManyTexts):
+            both = isinstance(self._keys, ManyTexts) and isinstance(other._keys, ManyTexts)
+            return both and self._keys.equals(other._keys)  # type: ignore[union-attr, arg-type]
+        return bool(np.array_equal(self._keys, other._keys))
 
     def __hash__(self) -> int:
         return hash(self.fingerprint())
@@ -146,7 +180,10 @@ class IdMap:
         >>> dualnet.IdMap([7, 9]).key(1)
         9
         """
-        return self._keys[row].item() if self.is_integer else self._keys[row]
+        if isinstance(self._keys, ManyTexts):
+            return self._keys.text(row)
+        found: Key = self._keys[row].item() if self.is_integer else self._keys[row]
+        return found
 
     def take(self, rows: Rows) -> list[Key]:
         """Return the ids of some rows, in that order.
@@ -158,7 +195,7 @@ class IdMap:
         >>> dualnet.IdMap(["a", "b", "c"]).take(np.array([2, 0]))
         ['c', 'a']
         """
-        return self._keys[rows].tolist()
+        return self._taken(rows).tolist()
 
     def subset(self, rows: Rows) -> IdMap:
         """Return the map of the chosen rows only, renumbered from 0 in the order given.
@@ -170,7 +207,8 @@ class IdMap:
         >>> dualnet.IdMap(["a", "b", "c"]).subset(np.array([2, 0])).row("c")
         0
         """
-        return IdMap(self._keys[rows])
+        taken = self._taken(rows)
+        return IdMap(taken.texts if isinstance(taken, ManyTexts) else taken)
 
     def extend(self, keys: Iterable[Key]) -> IdMap:
         """Return a map with new ids appended after the present ones.
@@ -240,11 +278,15 @@ class IdMap:
         >>> dualnet.IdMap(["a", "b"]).find(["b", "unknown"]).tolist()
         [1, -1]
         """
+        if hasattr(keys, "to_numpy") and not isinstance(keys, np.ndarray):  # Arrow
+            keys = keys.to_numpy(zero_copy_only=False)
         if self.is_integer and isinstance(keys, np.ndarray) and np.issubdtype(keys.dtype, np.integer):
             return self._find_integers(keys)
-        index = self._index()
         given = list(keys)
-        found = [-1 if isinstance(key, bool) else index.get(key, -1) for key in given]
+        if isinstance(self._keys, ManyTexts) and len(given) > 1:
+            found = self._keys.find([key if isinstance(key, str) else "" for key in given]).tolist()
+        else:
+            found = [-1 if isinstance(key, bool) else self._row_of(key) for key in given]
         if -1 in found:
             found = [self._otherwise(key) if row < 0 else row for key, row in zip(given, found, strict=True)]
         return np.array(found, dtype=np.int64)
@@ -255,8 +297,8 @@ class IdMap:
             return -1
         plain = clean_id(key)
         if not self.is_integer:
-            return -1 if plain == key else self._index().get(plain, -1)
-        return self._index().get(int(plain), -1) if _WHOLE.fullmatch(plain) else -1
+            return -1 if plain == key else self._row_of(plain)
+        return self._row_of(int(plain)) if _WHOLE.fullmatch(plain) else -1
 
     def _find_integers(self, keys: NDArray[np.generic]) -> Rows:
         if not len(self):
@@ -264,10 +306,19 @@ class IdMap:
         if keys.dtype == np.uint64:  # beyond int64 there are no ids, and NumPy would compare as floats
             large = keys > np.uint64(np.iinfo(np.int64).max)
             return np.where(large, -1, self._find_integers(np.where(large, np.uint64(0), keys).astype(np.int64)))
-        order = np.argsort(self._keys, kind="stable")
-        ordered = self._keys[order]
-        place = np.searchsorted(ordered, keys).clip(max=len(ordered) - 1)
-        return np.where(ordered[place] == keys, order[place], -1)
+        assert isinstance(self._keys, np.ndarray)
+        first, size = int(self._keys[0]), len(self._keys)
+        if int(self._keys[-1]) - first == size - 1 and self._rising():  # without gaps: no search
+            inside = (keys >= first) & (keys <= first + size - 1)
+            return np.where(inside, keys.astype(np.int64) - np.where(inside, first, 0), -1)
+        if self._rising():
+            place = np.searchsorted(self._keys, keys).clip(max=size - 1)
+            return np.where(self._keys[place] == keys, place, -1)
+        if self._order is None:
+            self._order = np.argsort(self._keys, kind="stable")
+        ordered = self._keys[self._order]
+        place = np.searchsorted(ordered, keys).clip(max=size - 1)
+        return np.where(ordered[place] == keys, self._order[place], -1)
 
     def parse(self, text: str) -> Key:
         """Turn an id typed by a person into a key of this map's kind.
@@ -299,14 +350,33 @@ class IdMap:
         False
         """
         digest = hashlib.sha256(b"int" if self.is_integer else b"str")
-        for key in self:
-            digest.update(str(key).encode("utf-8", "surrogatepass") + b"\0")
+        for start in range(0, len(self), AT_ONCE):
+            digest.update("".join(f"{key}\0" for key in self._part(start)).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
-    def _index(self) -> dict[Key, int]:
-        if self._rows is None:
-            self._rows = {key: row for row, key in enumerate(self._keys.tolist())}
-        return self._rows
+    def _part(self, start: int) -> list[Key]:
+        """Return the ids from a row on, at most `AT_ONCE`."""
+        rows = np.arange(start, min(start + AT_ONCE, len(self)))
+        found: list[Key] = self._taken(rows).tolist()
+        return found
+
+    def _taken(self, rows: Rows) -> NDArray[np.generic] | ManyTexts:
+        return self._keys.take(rows) if isinstance(self._keys, ManyTexts) else self._keys[rows]
+
+    def _rising(self) -> bool:
+        """Return whether integer ids are in ascending order."""
+        return len(self._keys) < 2 or bool((self._keys[1:] > self._keys[:-1]).all())  # type: ignore[index, operator]
+
+    def _row_of(self, key: object) -> int:
+        """Return the row of an id that is written as the map has it, else -1."""
+        if len(self) < MANY:
+            if self._rows is None:
+                self._rows = {known: row for row, known in enumerate(self._keys.tolist())}
+            return self._rows.get(key, -1)  # type: ignore[call-overload, no-any-return]
+        if isinstance(self._keys, ManyTexts):
+            return int(self._keys.find([key])[0]) if isinstance(key, str) else -1
+        fits = isinstance(key, int | np.integer) and -(2**63) <= int(key) < 2**63
+        return int(self._find_integers(np.array([key], np.int64))[0]) if fits else -1
 
 
 def _refuse_halves(keys: NDArray[np.generic]) -> None:
@@ -320,6 +390,44 @@ def _refuse_halves(keys: NDArray[np.generic]) -> None:
         raise DataError(
             f"id {half[:40]!r} holds half a character (a lone surrogate, as text that was cut has it); write the ids whole"
         ) from None
+
+
+def _as_keys(keys: Any) -> NDArray[np.generic] | ManyTexts:
+    """Validate ids; many texts are held by Arrow, others by NumPy."""
+    if hasattr(keys, "type") and hasattr(keys, "to_numpy"):  # Arrow
+        import pyarrow as pa
+
+        if keys.null_count:
+            raise DataError("an id is missing; every row needs an id")
+        is_text = pa.types.is_string(keys.type) or pa.types.is_large_string(keys.type)
+        if is_text and len(keys) >= MANY:
+            return _checked_texts(ManyTexts.of(keys))
+        keys = keys.to_numpy() if pa.types.is_integer(keys.type) else keys.to_pylist()
+    array = _as_key_array(keys)
+    _refuse_halves(array)
+    return array if array.dtype == np.int64 or len(array) < MANY else ManyTexts.of(array)
+
+
+def _checked_texts(keys: ManyTexts) -> ManyTexts:
+    """Refuse empty and very long ids, as `_as_key_array` does."""
+    import pyarrow.compute as pc
+
+    lengths = pc.binary_length(keys.texts)
+    if pc.min(lengths).as_py() == 0:
+        raise DataError("an id is empty; every row needs an id")
+    if pc.max(lengths).as_py() > MAX_ID_BYTES:
+        long = keys.text(int(pc.index(lengths, pc.max(lengths)).as_py()))
+        raise DataError(f"id {long[:40]!r}... is longer than {MAX_ID_BYTES} bytes; is this the right column?")
+    return keys
+
+
+def _count_distinct(keys: NDArray[np.generic] | ManyTexts) -> int:
+    if isinstance(keys, ManyTexts):
+        return keys.count_distinct()
+    if keys.dtype == np.int64:
+        rising = len(keys) < 2 or bool((keys[1:] > keys[:-1]).all())  # type: ignore[operator]
+        return len(keys) if rising else len(np.unique(keys))
+    return len(set(keys.tolist()))
 
 
 def _as_key_array(keys: Sequence[Key] | NDArray[np.generic]) -> NDArray[np.generic]:
