@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 SHOWN = 60  # characters of a value in an error text
 LONGEST_VALUE = 80  # of one in a list of values
@@ -28,6 +28,17 @@ class DualNetError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+
+    def __reduce__(self) -> tuple[Callable[..., DualNetError], tuple[Any, ...]]:
+        """Return what makes the error again in another process, whatever arguments its class takes."""
+        return _made_again, (type(self), self.args, dict(self.__dict__))
+
+
+def _made_again(kind: type[DualNetError], arguments: tuple[Any, ...], attributes: dict[str, Any]) -> DualNetError:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    error.__dict__.update(attributes)
+    return error
 
 
 class UsageError(DualNetError, ValueError):
