@@ -42,8 +42,9 @@ def item_graph(levels: Levels, space: ItemSpace) -> ModelProto:
         Its catalogue.
     """
     graph, layout = Graph(), graph_layout(levels, space)
-    network, scale, every = levels.network, levels.scale(space, np.arange(len(space))), np.arange(len(space))
-    has_residuals = network is not None and "item.residual" in network.tensors
+    scale, every = levels.scale(space, np.arange(len(space))), np.arange(len(space))
+    networks = [network for network, _ in levels.networks]
+    has_residuals = any("item.residual" in network.tensors for network in networks)
     stands = scale is not None or levels.weights.new != 1  # otherwise no item is multiplied by anything
     features, rows, content = "", "", None
     if space.features is not None and levels.reads_content:
@@ -55,7 +56,7 @@ def item_graph(levels: Levels, space: ItemSpace) -> ModelProto:
     parts = []
     if levels.solved is not None:
         parts.append(solved_items(graph, levels.solved, space, rows, content))
-    if network is not None:
+    for network in networks:
         residuals = (space.known_rows(network.tensors["item.residual"], every), rows) if has_residuals else None
         parts.append(item_network(graph, network, features, residuals))
     outputs = {}
@@ -86,24 +87,23 @@ def user_graph(levels: Levels, space: ItemSpace) -> ModelProto:
     """
     graph, layout = Graph(), graph_layout(levels, space)
     rows = each_once(graph, graph.ask("item_rows", INT64, "n", "length"))
-    solved, network, table = levels.solved, levels.network, levels.history_table(space)
-    first = 0 if network is None else network.levels[0]
+    solved = levels.solved
+    *of_networks, of_solved = np.split(levels.history_table(space), np.cumsum(levels.first_widths), axis=1)
     beside = None
     if solved is not None and _are_joined(levels, space):
         beside = rows_of(graph, words_of(solved.reader(space.features)), rows)
     parts, pieces = [], []
     if solved is not None:
-        dense = rows_of(graph, table[:, first:], rows)
+        dense = rows_of(graph, of_solved, rows)
         weights = history_weights(graph, solved, space, rows, dense, beside)
         parts.append(solved_users(graph, solved, dense, weights))
         if beside is not None:
             pieces.append(graph.times(graph.cast(beside.total(weights), FLOAT), solved.beside))
-    if network is not None:
-        columns = ""
-        if "user.columns" in network.tensors:
+    columns = ""
+    for (network, weight), own in zip(levels.networks, of_networks, strict=True):
+        if "user.columns" in network.tensors and not columns:
             columns = graph.ask("columns", FLOAT, "n", network.tensors["user.columns"].shape[0])
-        embeddings = user_network(graph, network, table[:, :first], rows, columns)
-        parts.append(graph.times(embeddings, levels.weights.network))
+        parts.append(graph.times(user_network(graph, network, own, rows, columns), weight))
     if levels.weights.content:
         all_beside = beside if solved is not None and solved.reader.vectors is None else None  # not the words alone
         every = rows_of(graph, unit_rows(space.features), rows) if all_beside is None else all_beside

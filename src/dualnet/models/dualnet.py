@@ -63,6 +63,10 @@ class DualNet(DualNetParameters):
     trials : int, optional
         Most solutions that are tried in the search for the numbers of the solved levels, each narrower than `factors`; by default
         about 30, as many as gain something. After the last one the best so far is taken. 0 searches for none of them.
+    ensemble : int
+        How many pairs of networks are trained, each from a seed of its own; their scores are averaged. The weight of the further
+        ones is chosen on validation, and with weight 0 they are left out. Each takes as long as the first one
+        (docs/measurements/solved-tries.md).
     mask : {"none", "fold", "leave-one-out"}
         How the pairs to predict are kept out of the history they are predicted from.
     fold : float
@@ -205,14 +209,16 @@ class DualNet(DualNetParameters):
         return self.levels_.runtime
 
     def _train_networks(
-        self, known: Prepared, phase: Phase[Chosen], stop_after: int | None
-    ) -> tuple[TrainingState | None, DualRuntime | None]:
+        self, known: Prepared, phase: Phase[Chosen], stop_after: int | None, number: int
+    ) -> tuple[TrainingState, DualRuntime] | None:
         if not self.levels:
-            return None, None
+            return None
         with optional_package("torch", "train", "fitting DualNet"):
             from .dualnet_training import descend
-        self.training_, runtime = descend(self, known, phase.tasks, phase.run, phase=phase.name, stop_after=stop_after)
-        return self.training_, runtime
+        state, runtime = descend(self, known, phase.tasks, phase.run, phase=phase.name, stop_after=stop_after, number=number)
+        if number == 0:
+            self.training_ = state
+        return state, runtime
 
     def _train_networks_further(
         self,
@@ -227,7 +233,8 @@ class DualNet(DualNetParameters):
         with optional_package("torch", "train", "updating DualNet"):
             from .dualnet_training import descend_further
         rate = UPDATE_RATE * self.learning_rate if learning_rate is None else learning_rate
-        self.training_, further = descend_further(
+        state, further = descend_further(
             self, known, runtime.tensors, run, n_old=n_old, epochs=epochs, learning_rate=rate, phase=phase
         )
+        self.training_ = state
         return further

@@ -30,6 +30,7 @@ LIMITS: dict[str, Limit] = {
     "history_noise": SHARE,
     "dropout": SHARE,
     "output_scale": POSITIVE,
+    "ensemble": COUNT,
     "first_length": Limit(above=0, remedy=", or None to start as drawn"),
     "zero_weight": Limit(
         above=0,
@@ -77,6 +78,7 @@ class DualNetParameters(LevelModel):
     new_scale: float | None = None
     unliked_scale: float | None = None
     trials: int | None = None
+    ensemble: int = 1
     mask: Literal["none", "fold", "leave-one-out"] = "none"
     fold: float = 0.3
     noise: float = 0.5

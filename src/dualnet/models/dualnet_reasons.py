@@ -39,9 +39,18 @@ def dualnet_reasons(levels: Levels, history: csr_array, space: ItemSpace, rows: 
         parts.append(levels.solved.reasons(history, space, rows))
     if levels.weights.content:
         parts.append(levels.profile_reasons(history, space, rows))
-    if levels.network is not None:
-        parts.append(network_reasons(levels.network, levels.weights.network, history, space, rows, columns))
+    if levels.networks:
+        parts.append(_averaged([network_reasons(*pair, history, space, rows, columns) for pair in levels.networks]))
     return levels.standing(reduce(add, parts), space, rows)
+
+
+def _averaged(each: list[Reasons]) -> Reasons:
+    """Return the reasons of the networks of all seeds: a level is the sum of the same level of each."""
+    whole = reduce(add, each)
+    levels = tuple(
+        (name, np.sum([own.levels[place][1] for own in each], axis=0)) for place, (name, _) in enumerate(each[0].levels)
+    )
+    return Reasons(levels, whole.history, whole.content, whole.method)
 
 
 def network_reasons(

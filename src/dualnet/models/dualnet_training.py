@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -37,6 +38,7 @@ from .base import Prepared
 from .choosing import ValidationTasks
 from .dualnet_parameters import DualNetParameters
 from .known_zeros import known_zeros
+from .level_learning import phase_of_seed
 from .runtime import DualRuntime
 
 FEWEST_TO_REFINE = 5  # users, and items; with 3 or fewer a quarter of the fits diverged
@@ -52,6 +54,7 @@ def descend(
     *,
     phase: str,
     stop_after: int | None,
+    number: int = 0,
 ) -> tuple[TrainingState, DualRuntime]:
     """Train the towers of a model, stage by stage, and return them without torch.
 
@@ -69,6 +72,8 @@ def descend(
         Name of this fit in logs and checkpoints; each stage adds its own, as in ``"train/refine-1"``.
     stop_after : int, optional
         Epochs of the last stage to run.
+    number : int
+        Of the seed, from 0, where the networks of several are averaged; phases are named after it (`phase_of_seed`).
 
     Returns
     -------
@@ -83,6 +88,8 @@ def descend(
         If a stage has nothing or too little to work on, or a checkpoint is of another run.
     """
     run = run.with_defaults(patience=PATIENCE, validate_every=VALIDATE_EVERY, validation_users=VALIDATION_USERS)
+    if number:
+        model, phase = _of_another_seed(model, number), phase_of_seed(phase, number)
     stages = plan_stages(
         model.stages,
         len(model.levels),
@@ -124,6 +131,13 @@ def descend(
     if network is None:
         raise UsageError(f"stages={model.stages!r}: no stage trains both networks")
     return state, DualRuntime(*export_network(network))
+
+
+def _of_another_seed(model: DualNetParameters, number: int) -> DualNetParameters:
+    """Return a prepared model, sharing everything but the seed that weights, order and noise are drawn with."""
+    other = copy(model)
+    other.drawn_seed_ = derive_seed(model.seed_, "network", number)
+    return other
 
 
 def descend_further(
@@ -303,7 +317,9 @@ def _claimed(run: RunOptions, phase: str) -> Iterator[None]:
         return
     with sole_writer(run.checkpoint_path, run.group):
         if not run.resume and run.group.rank == 0:
-            for later in (phase,) if phase == PHASES[-1] else PHASES:
-                for stage in (run.checkpoint_path / later).glob("*/"):
+            phases = (phase,) if phase not in PHASES[:-1] else PHASES
+            of_seeds = "*" if phase in PHASES else ""  # the first seed comes first, and discards those of all
+            for later in phases:
+                for stage in run.checkpoint_path.glob(f"{later}{of_seeds}/*/"):
                     discard_checkpoints(stage)
         yield

@@ -16,11 +16,13 @@ from ..train.best_figure import best_place
 from .choosing import Scorer, mean_recalls
 from .content_cosine import unit_profile, unit_vectors
 from .levels import Levels, LevelWeights
+from .runtime import DualRuntime
 
 Array = NDArray[np.float32]
 
 NETWORK = (0.0, 0.15, 0.3, 0.6, 1.0, 1.5, 2.5)
 CONTENT = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0)
+FURTHER = (0.0, 0.5, 1.0)  # of networks of further seeds, each beside the first
 STANDING = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 1.8, 2.1, 2.5)
 
 
@@ -47,8 +49,9 @@ def choose_weights(
 ) -> LevelWeights:
     """Return the weights of the network levels and of the content that are best on validation tasks; given ones stay.
 
-    One after the other: the network with no content beside it, then the content, then the network once more. With 0 among the
-    weights the whole is never worse there than the solved levels alone. Of equal weights the smallest is taken.
+    One after the other: the network with no content beside it, then the content, then the network once more, then networks of
+    further seeds. With 0 among the weights the whole is never worse there than the solved levels alone. Of equal weights the
+    smallest is taken.
 
     Parameters
     ----------
@@ -71,8 +74,16 @@ def choose_weights(
     # somebody with columns and no history is known to the networks alone
     networks = NETWORK[1:] if any(question.columns is not None for question in asked) else NETWORK
     weights = LevelWeights(1.0 if network is None else network, 0.0 if content is None else content)
-    for name, given, tried in (("network", network, networks), ("content", content, CONTENT), ("network", network, networks)):
-        if given is not None:
+    count = 1 + len(levels.further)
+    further = None if levels.further else 1.0
+    turns = (
+        ("network", network, networks),
+        ("content", content, CONTENT),
+        ("network", network, networks),
+        ("further", further, FURTHER),
+    )
+    for name, given, tried in turns:
+        if given is not None or (name == "further" and weights.network == 0):
             continue
 
         def combine(
@@ -80,7 +91,11 @@ def choose_weights(
         ) -> Iterator[Array]:
             for value in tried:
                 now = replace(at, **{name: value})
-                yield scores[0] + np.float32(now.network) * scores[1] + np.float32(now.content) * scores[2]
+                first, *others = (np.float32(weight) for weight in now.of_networks(count))
+                total = scores[0] + first * scores[1] + np.float32(now.content) * scores[2]
+                for weight, score in zip(others, scores[3:], strict=True):
+                    total += weight * score
+                yield total
 
         recalls = mean_recalls([question.task for question in asked], parts, combine, len(tried))
         weights = replace(weights, **{name: tried[best_place(recalls.tolist())]})
@@ -135,17 +150,24 @@ def choose_standing(levels: Levels, served: Sequence[Question], *, new: float | 
     return weights
 
 
-def _parts(levels: Levels, question: Question, reads_content: bool) -> tuple[Scorer, Scorer, Scorer]:
-    """Return the scorers of the solved levels, of the networks and of the content; zeros where there are none."""
+def _parts(levels: Levels, question: Question, reads_content: bool) -> tuple[Scorer, ...]:
+    """Return the scorers of the solved levels, of the networks and of the content, zeros where there are none, then those of
+    networks of further seeds.
+    """
     task, space = question.task, question.space
     nothing = Scorer(np.zeros((len(task.users), 1), np.float32), np.zeros((len(task.candidates), 1), np.float32))
     solved = network = content = nothing
     if levels.solved is not None:
         solved = Scorer(levels.solved.user_vectors(task.history, space), levels.solved.item_vectors(space, task.candidates))
     if levels.runtime is not None:
-        runtime, features = levels.runtime, None if space.features is None else space.features[task.candidates]
-        users = runtime.user_vectors(task.history, runtime.history_table(space.features, space.known), question.columns)
-        network = Scorer(users, runtime.item_vectors(features, space.known[task.candidates]))
+        network = _network_scorer(levels.runtime, question)
     if reads_content:
         content = Scorer(unit_profile(space, csr_array(task.history)), unit_vectors(space, task.candidates))
-    return solved, network, content
+    return solved, network, content, *(_network_scorer(runtime, question) for runtime in levels.further)
+
+
+def _network_scorer(runtime: DualRuntime, question: Question) -> Scorer:
+    task, space = question.task, question.space
+    features = None if space.features is None else space.features[task.candidates]
+    users = runtime.user_vectors(task.history, runtime.history_table(space.features, space.known), question.columns)
+    return Scorer(users, runtime.item_vectors(features, space.known[task.candidates]))

@@ -60,11 +60,20 @@ class Chosen:
         How much each level counts.
     training : TrainingState, optional
         Of the networks; its best epoch is when to stop. None without networks.
+    further : tuple of TrainingState
+        The same of the networks of each further seed.
     """
 
     solved: SolvedChoice | None
     weights: LevelWeights
     training: TrainingState | None
+    further: tuple[TrainingState, ...] = ()
+
+    def stop_after(self, number: int) -> int | None:
+        """Return how many epochs the networks of one seed, counted from 0, are trained for; None for as many as there are."""
+        states = (self.training, *self.further)
+        state = states[number] if number < len(states) else None
+        return None if state is None else state.best_epoch
 
 
 class Learner(Recommender):
@@ -86,13 +95,14 @@ class Learner(Recommender):
     unliked_scale: float | None
     trials: int | None = None
     dislike_weight: float = 0.0
+    ensemble: int = 1
     levels_: Levels
 
     def _train_networks(
-        self, known: Prepared, phase: Phase[Chosen], stop_after: int | None
-    ) -> tuple[TrainingState | None, DualRuntime | None]:
-        """Train the networks and return how that went and what they are; None for a model without networks."""
-        return None, None
+        self, known: Prepared, phase: Phase[Chosen], stop_after: int | None, number: int
+    ) -> tuple[TrainingState, DualRuntime] | None:
+        """Train the networks of one seed, counted from 0; return how that went and what they are, None for a model without."""
+        return None
 
     def _train_networks_further(
         self,
@@ -122,16 +132,29 @@ def learn_levels(model: Learner, known: Prepared, phase: Phase[Chosen]) -> Chose
     """
     chosen = phase.chosen
     solved_choice, solved = _solve(model, known, phase) if model.factors else (None, None)
-    stop = None if chosen is None or chosen.training is None else chosen.training.best_epoch
-    state, runtime = model._train_networks(known, phase, stop)
-    levels = Levels(solved, runtime, _default_weights(model, known), model.unliked_)
+    states, runtimes = _train_each(model, known, phase)
+    levels = Levels(
+        solved, next(iter(runtimes), None), _default_weights(model, known), model.unliked_, further=tuple(runtimes[1:])
+    )
     weights = _weigh(model, levels, phase) if chosen is None else chosen.weights
     if levels.reads_vectors_apart:  # a phase before may have read fewer features, as one matrix, and chosen a cosine
         weights = replace(weights, content=0.0)
-    model.levels_ = replace(levels, weights=weights)
+    model.levels_ = replace(levels, weights=weights, further=levels.further if weights.further else ())
     if solved is not None:
         solved.items.solve_map()
-    return Chosen(solved_choice, weights, state)
+    return Chosen(solved_choice, weights, next(iter(states), None), tuple(states[1:]))
+
+
+def _train_each(model: Learner, known: Prepared, phase: Phase[Chosen]) -> tuple[list[TrainingState], list[DualRuntime]]:
+    """Train the networks of every seed that counts; a phase before may have found that the first alone is as good."""
+    chosen = phase.chosen
+    count = model.ensemble if chosen is None or chosen.weights.further else 1
+    trained = [
+        model._train_networks(known, phase, None if chosen is None else chosen.stop_after(number), number)
+        for number in range(count)
+    ]
+    made = [pair for pair in trained if pair is not None]
+    return [state for state, _ in made], [runtime for _, runtime in made]
 
 
 def chosen_without_networks(model: Learner, drawn: Validation, run: RunOptions) -> Chosen:
@@ -180,7 +203,7 @@ def update_levels(
 ) -> dict[str, Any]:
     """Solve once more and train the networks further on old and new data; see `Recommender.update`."""
     levels = model.levels_
-    solved, runtime = levels.solved, levels.runtime
+    solved, runtime, further = levels.solved, levels.runtime, levels.further
     passes = UPDATE_EPOCHS if epochs is None else epochs
     if solved is not None:
         training = _training(model, known, solved.reader)
@@ -191,11 +214,29 @@ def update_levels(
         else:
             solved = replace(solved, items=ItemFactors(start, solved.items.content_map))
     if runtime is not None:
-        runtime = model._train_networks_further(known, runtime, f"update-{number}", n_old, passes, learning_rate, run)
-    model.levels_ = Levels(solved, runtime, levels.weights, model.unliked_)
+        runtime, *others = (
+            model._train_networks_further(
+                known, each, phase_of_seed(f"update-{number}", place), n_old, passes, learning_rate, run
+            )
+            for place, each in enumerate((runtime, *further))
+        )
+        further = tuple(others)
+    model.levels_ = Levels(solved, runtime, levels.weights, model.unliked_, further)
     if solved is not None:
         solved.items.solve_map()
     return {"epochs": passes} | ({} if learning_rate is None else {"learning_rate": learning_rate})
+
+
+def phase_of_seed(phase: str, number: int) -> str:
+    """Return the name of a phase in logs and checkpoints, for the networks of one seed: "train", "train-2", "train-3".
+
+    Parameters
+    ----------
+    phase : str
+    number : int
+        Of the seed, from 0.
+    """
+    return f"{phase}-{number + 1}" if number else phase
 
 
 def _solve(model: Learner, known: Prepared, phase: Phase[Chosen]) -> tuple[SolvedChoice, SolvedLevels]:

@@ -40,12 +40,20 @@ class LevelWeights:
         What the vector of an item that came after the fit is multiplied by: how new items stand beside known ones.
     unliked : float
         The same for an item that was there at the fit, and that nobody liked.
+    further : float
+        Of each pair of networks from a further seed, beside the first pair, which counts 1; all share `network`.
     """
 
     network: float = 1.0
     content: float = 0.0
     new: float = 1.0
     unliked: float = 1.0
+    further: float = 1.0
+
+    def of_networks(self, count: int) -> tuple[float, ...]:
+        """Return the weight of each of so many pairs of networks; they sum to `network`, so that it means the same for any count."""
+        parts = (1.0, *(self.further,) * (count - 1))
+        return tuple(self.network * (part / sum(parts)) for part in parts)
 
 
 @dataclass(frozen=True)
@@ -74,21 +82,25 @@ class Levels:
     ----------
     solved : SolvedLevels, optional
     runtime : DualRuntime, optional
-        The networks.
+        The networks, those of the first seed if there are several.
     weights : LevelWeights
     unliked : IdMap
         Items that were there at the fit and that nobody liked.
+    further : tuple of DualRuntime
+        Networks of further seeds, whose scores are averaged with those of the first.
     """
 
     solved: SolvedLevels | None
     runtime: DualRuntime | None
     weights: LevelWeights
     unliked: IdMap
+    further: tuple[DualRuntime, ...] = ()
 
     def __str__(self) -> str:
         """Return in one line what was chosen of the levels, for a person."""
         weights = self.weights
         parts = [f"weight of the networks {weights.network:g}"] if self.runtime is not None else []
+        parts += [f"of each further pair of networks beside the first {weights.further:g}"] if self.further else []
         parts += [f"of the content's cosine {weights.content:g}"] if weights.content else []
         if self.solved is not None:
             choice = self.solved.choice
@@ -104,6 +116,15 @@ class Levels:
     def network(self) -> DualRuntime | None:
         """The networks, where they count."""
         return self.runtime if self.weights.network else None
+
+    @property
+    def networks(self) -> tuple[tuple[DualRuntime, float], ...]:
+        """The networks that count, those of each seed with their weight."""
+        if self.runtime is None:
+            return ()
+        runtimes = (self.runtime, *self.further)
+        weighed = zip(runtimes, self.weights.of_networks(len(runtimes)), strict=True)
+        return tuple((runtime, weight) for runtime, weight in weighed if weight)
 
     @property
     def reads_content(self) -> bool:
@@ -129,8 +150,8 @@ class Levels:
             solved = self.solved.item_vectors(space, rows)
             content = solved.sparse if isinstance(solved, JoinedVectors) else None
             dense.append(solved.dense if isinstance(solved, JoinedVectors) else solved)
-        if self.network is not None:
-            dense.append(self.network.item_vectors(None if space.features is None else space.features[rows], space.known[rows]))
+        features = None if space.features is None or not self.networks else space.features[rows]
+        dense += [runtime.item_vectors(features, space.known[rows]) for runtime, _ in self.networks]
         if self.weights.content and content is None:
             content = unit_vectors(space, rows)
         return _scaled(_beside(dense, content), self.scale(space, rows))
@@ -150,13 +171,13 @@ class Levels:
         """
         dense, content = [], None
         table = self.history_table(space) if table is None else table
-        first = 0 if self.network is None else self.network.levels[0]
+        *of_networks, of_solved = np.split(table, np.cumsum(self.first_widths), axis=1)
         if self.solved is not None:
-            solved = self.solved.user_vectors(history, space, table[:, first:])
+            solved = self.solved.user_vectors(history, space, of_solved)
             content = solved.sparse if isinstance(solved, JoinedVectors) else None
             dense.append(solved.dense if isinstance(solved, JoinedVectors) else solved)
-        if self.network is not None:
-            dense.append(self.network.user_vectors(history, table[:, :first], columns) * np.float32(self.weights.network))
+        for (runtime, weight), own in zip(self.networks, of_networks, strict=True):
+            dense.append(runtime.user_vectors(history, own, columns) * np.float32(weight))
         if self.weights.content:
             profile = unit_profile(space, history) * np.float32(self.weights.content)
             content = profile if content is None else csr_array(content + profile)
@@ -182,8 +203,9 @@ class Levels:
         factors = np.full(dense.shape[1], self.weights.content, np.float32)
         first = len(self.solved.joint.signs)
         factors[:first] = self.solved.joint.signs
-        if self.network is not None:
-            factors[first : first + self.network.width] = self.weights.network**2
+        for runtime, weight in self.networks:  # scores of several seeds are much alike, so that their covariances add up
+            factors[first : first + runtime.width] = self.weights.network * weight
+            first += runtime.width
         if not joined:
             return dense * factors
         return JoinedVectors(dense * factors, vectors.sparse * np.float32(self.solved.beside + self.weights.content))
@@ -207,6 +229,11 @@ class Levels:
         own = row_products(self.similar_queries(vectors), vectors)
         return np.sqrt(self.solved.joint.noise(known < 0) + np.maximum(own, 0))
 
+    @property
+    def first_widths(self) -> list[int]:
+        """Width of the first layer of each of the networks that count: so many columns of `history_table` are theirs."""
+        return [runtime.levels[0] for runtime, _ in self.networks]
+
     def history_table(self, space: ItemSpace) -> Array:
         """Return what each item is in a history: in the first layer of the user network, then in the solved levels.
 
@@ -216,9 +243,9 @@ class Levels:
 
         Returns
         -------
-        ndarray of float32, shape (len(space), levels[0] + dense width of the solved levels)
+        ndarray of float32, shape (len(space), sum of `first_widths` + dense width of the solved levels)
         """
-        parts = [] if self.network is None else [self.network.history_table(space.features, space.known)]
+        parts = [runtime.history_table(space.features, space.known) for runtime, _ in self.networks]
         parts += [] if self.solved is None else [self.solved.table(space)]
         return np.hstack(parts) if parts else np.zeros((len(space), 0), np.float32)
 
@@ -257,6 +284,10 @@ class Levels:
         if self.runtime is not None:
             config["runtime"] = self.runtime.config
             tensors |= self.runtime.tensors
+        if self.further:
+            config["further"] = [runtime.config for runtime in self.further]
+            for number, runtime in enumerate(self.further, start=2):
+                tensors |= {f"{further_prefix(number)}{name}": value for name, value in runtime.tensors.items()}
         if self.solved is not None:
             config["solved"], arrays = self.solved.get_state()
             tensors |= {f"{SOLVED}{name}": value for name, value in arrays.items()}
@@ -281,13 +312,22 @@ class Levels:
             weights = LevelWeights(content=saved_number(config, "content_weight"))
         if weights.content and sizes.features == 0:
             raise ArtifactError("the content of the model folder has a weight, and there are no features; it was altered")
-        own = {name: value for name, value in tensors.items() if not name.startswith(SOLVED)}
-        solved = {name.removeprefix(SOLVED): value for name, value in tensors.items() if name.startswith(SOLVED)}
+        own = {name: value for name, value in tensors.items() if not name.startswith((SOLVED, FURTHER))}
+        solved = _under(SOLVED, tensors)
+        further = config.get("further", [])
+        is_list = isinstance(further, list) and all(isinstance(told, dict) for told in further)
+        if not is_list or (further and "runtime" not in config):
+            raise ArtifactError(
+                "the networks of further seeds are no list, or those of the first are missing; the model folder was altered"
+            )
         levels = cls(
             SolvedLevels.from_state(config["solved"], solved, sizes.items, sizes.features) if "solved" in config else None,
             _runtime(config["runtime"], own, sizes) if "runtime" in config else None,
             weights,
             unliked,
+            tuple(
+                _runtime(told, _under(further_prefix(number), tensors), sizes) for number, told in enumerate(further, start=2)
+            ),
         )
         if levels.reads_vectors_apart and weights.content:
             raise ArtifactError(
@@ -297,6 +337,16 @@ class Levels:
 
 
 SOLVED = "solved."  # before the names of arrays of the solved levels
+FURTHER = "network"  # before the names of arrays of networks of a further seed, with their number: "network2.item.content"
+
+
+def further_prefix(number: int) -> str:
+    """Return what stands before the names of the arrays of the networks of one further seed; the first seed is number 1."""
+    return f"{FURTHER}{number}."
+
+
+def _under(prefix: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def _runtime(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], sizes: LevelSizes) -> DualRuntime:
