@@ -157,6 +157,10 @@ class Alone:
         """Return at once."""
 
 
+ALONE = Alone()
+"""The collectives of a run in one process, for defaults."""
+
+
 @dataclass
 class Traffic:
     """What one kind of call has cost this rank so far.

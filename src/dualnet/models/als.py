@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from ..distributed.collectives import ALONE, Collectives
 from ..errors import TrainingError
 from ..ids import Rows
 
@@ -121,6 +122,40 @@ class Systems:
     is_new: NDArray[np.bool_] | None
     prior: Array | None
 
+    @classmethod
+    def of(
+        cls,
+        factors: Array,
+        gram: Gram,
+        rows: SortedRows,
+        zero_weight: float,
+        regularization: float,
+        *,
+        power: float = 0.0,
+        n_zeros: int,
+        is_new: NDArray[np.bool_] | None = None,
+        prior: Array | None = None,
+    ) -> Self:
+        """Return the systems of some rows, from factors in the basis of their Gram matrix; otherwise arguments as in `half_step`.
+
+        Parameters
+        ----------
+        factors : ndarray of float32, shape (n_columns, width)
+        gram : Gram
+            Of the factors that zeros are summed over.
+        n_zeros : int
+            How many those are.
+        """
+        total = rows.totals() if power else np.zeros(rows.n_rows)
+        return cls(
+            factors,
+            (zero_weight * gram.values).astype(np.float32),
+            np.asarray(row_penalty(total, zero_weight, regularization, power, n_zeros), np.float32),
+            zero_weight,
+            is_new,
+            None if prior is None else prior @ gram.basis,
+        )
+
     def without_positives(self, rows: Rows) -> Array:
         """Return what rows would be if they had no positives: zero, or a prior that the zeros have shrunk."""
         penalty = self.penalties[rows, None]
@@ -222,6 +257,11 @@ def solve_rows(systems: Systems, rows: SortedRows, start: Array | None, steps: i
         Steps of conjugate gradients.
     threads : int
         Batches at a time. The result does not depend on it.
+
+    Raises
+    ------
+    TrainingError
+        If a system has no solution.
     """
     found = np.zeros((rows.n_rows, len(systems.zeros)), np.float32)
     if systems.prior is not None and len(rows.order) < len(found):
@@ -240,11 +280,14 @@ def solve_rows(systems: Systems, rows: SortedRows, start: Array | None, steps: i
             else:
                 found[taken] = systems.nearer(taken, columns, weights, start[taken], steps)
 
-    if workers <= 1:
-        work()
-    else:
-        with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
-            list(pool.map(work, range(workers)))
+    try:
+        if workers <= 1:
+            work()
+        else:
+            with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+                list(pool.map(work, range(workers)))
+    except np.linalg.LinAlgError as error:
+        raise TrainingError(TOO_LARGE) from error
     return found
 
 
@@ -334,23 +377,14 @@ def half_step(
         other, is_new = other[taken], None if is_new is None else is_new[taken]
     else:
         rows, gram = SortedRows.of(matrix), Gram.of(summed)
-    total = rows.totals() if regularization_power else np.zeros(rows.n_rows)
-    systems = Systems(
-        other @ gram.basis,
-        (zero_weight * gram.values).astype(np.float32),
-        np.asarray(row_penalty(total, zero_weight, regularization, regularization_power, len(summed)), np.float32),
-        zero_weight,
-        is_new,
-        None if prior is None else prior @ gram.basis,
-    )
-    try:
-        found = solve_rows(systems, rows, None if start is None else start @ gram.basis, steps, threads)
-    except np.linalg.LinAlgError as error:
-        raise TrainingError(TOO_LARGE) from error
-    solution = np.asarray(found @ gram.basis.T)
+    systems = Systems.of(
+        other @ gram.basis, gram, rows, zero_weight, regularization,
+        power=regularization_power, n_zeros=len(summed), is_new=is_new, prior=prior,
+    )  # fmt: skip
+    solution = solve_rows(systems, rows, None if start is None else start @ gram.basis, steps, threads) @ gram.basis.T
     if not np.isfinite(solution).all():
         raise TrainingError(TOO_LARGE)
-    return solution
+    return np.asarray(solution)
 
 
 def row_penalty(
@@ -425,11 +459,11 @@ class Gram:
     basis: Array
 
     @classmethod
-    def of(cls, factors: Array) -> Self:
-        """Compute it."""
+    def of(cls, factors: Array, group: Collectives = ALONE) -> Self:
+        """Compute it; of factors that are divided among ranks, the sum of theirs."""
         exact = factors.astype(np.float64)
-        product = exact.T @ exact
-        values, vectors = np.linalg.eigh(product)
+        product = group.all_reduce(exact.T @ exact)
+        values, vectors = (group.broadcast(part) for part in np.linalg.eigh(product))  # which may differ between machines
         return cls(product, np.maximum(values, 0), vectors.astype(np.float32))
 
 

@@ -13,7 +13,9 @@ from scipy.sparse import csr_array
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import RankingTask, Validation
+from ..distributed.collectives import ALONE, Collectives
 from ..evaluation import quick_recall
+from ..ids import Rows
 from ..retrieval.topk import EXCLUDED, best_of, block_rows, chance_above, inner_products
 from ..retrieval.vectors import Vectors
 from ..rng import generator
@@ -172,6 +174,11 @@ def sample_users(task: RankingTask, limit: int, seed: int) -> RankingTask:
     rows = np.flatnonzero(np.diff(task.truth.indptr))
     if len(rows) > limit:
         rows = np.sort(generator(seed, "validation-users").choice(rows, limit, replace=False))
+    return task_of(task, rows)
+
+
+def task_of(task: RankingTask, rows: Rows) -> RankingTask:
+    """Return a task over some of its users."""
     return replace(
         task,
         users=task.users.subset(rows),
@@ -198,7 +205,7 @@ Combine = Callable[[list[NDArray[np.float32]]], Iterable[NDArray[np.float32]]]
 
 
 def mean_recalls(
-    tasks: Sequence[RankingTask], parts: Sequence[Sequence[Scorer]], combine: Combine, count: int
+    tasks: Sequence[RankingTask], parts: Sequence[Sequence[Scorer]], combine: Combine, count: int, group: Collectives = ALONE
 ) -> NDArray[np.float64]:
     """Return the mean recall over tasks of each of several combinations of scores, shape (count,).
 
@@ -215,14 +222,18 @@ def mean_recalls(
         From the scores of the parts to those of each combination, always in the same order.
     count : int
         Number of combinations.
+    group : Collectives
+        The ranks that the users of each task are divided among; all get the mean over all users.
     """
     found = np.zeros(count)
     for task, scorers in zip(tasks, parts, strict=True):
-        found += _task_recalls(task, scorers, combine, count)
+        found += _task_recalls(task, scorers, combine, count, group)
     return found / max(len(tasks), 1)
 
 
-def _task_recalls(task: RankingTask, scorers: Sequence[Scorer], combine: Combine, count: int) -> NDArray[np.float64]:
+def _task_recalls(
+    task: RankingTask, scorers: Sequence[Scorer], combine: Combine, count: int, group: Collectives
+) -> NDArray[np.float64]:
     seen, truth = (csr_array(side[:, task.candidates]) for side in (csr_array(task.seen + task.history), task.truth))
     asked = int((np.diff(truth.indptr) > 0).sum())
     found, n_items = np.zeros(count), len(task.candidates)
@@ -243,4 +254,5 @@ def _task_recalls(task: RankingTask, scorers: Sequence[Scorer], combine: Combine
             best = best_of(scores, cuts[-1])
             for cut in cuts:
                 found[place] += float((share * chance_above(best, cut, rows, own)).sum())
-    return found / max(asked, 1) / len(cuts)
+    sums = group.all_reduce(np.append(found, asked))
+    return sums[:-1] / max(float(sums[-1]), 1.0) / len(cuts)

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import RankingTask
+from ..distributed.collectives import ALONE, Collectives
 from ..train.best_figure import best_place
 from .choosing import Scorer, mean_recalls
 from .content_cosine import unit_profile, unit_vectors
@@ -45,7 +46,13 @@ class Question:
 
 
 def choose_weights(
-    levels: Levels, asked: Sequence[Question], *, network: float | None, content: float | None, reads_content: bool
+    levels: Levels,
+    asked: Sequence[Question],
+    *,
+    network: float | None,
+    content: float | None,
+    reads_content: bool,
+    group: Collectives = ALONE,
 ) -> LevelWeights:
     """Return the weights of the network levels and of the content that are best on validation tasks; given ones stay.
 
@@ -63,6 +70,8 @@ def choose_weights(
         Given weights; None is chosen.
     reads_content : bool
         Whether the items have content.
+    group : Collectives
+        The ranks that the users of the tasks are divided among.
     """
     if levels.solved is None:
         network = 1.0 if network is None else network  # one part alone has no weight to choose
@@ -97,12 +106,14 @@ def choose_weights(
                     total += weight * score
                 yield total
 
-        recalls = mean_recalls([question.task for question in asked], parts, combine, len(tried))
+        recalls = mean_recalls([question.task for question in asked], parts, combine, len(tried), group)
         weights = replace(weights, **{name: tried[best_place(recalls.tolist())]})
     return weights
 
 
-def choose_standing(levels: Levels, served: Sequence[Question], *, new: float | None, unliked: float | None) -> LevelWeights:
+def choose_standing(
+    levels: Levels, served: Sequence[Question], *, new: float | None, unliked: float | None, group: Collectives = ALONE
+) -> LevelWeights:
     """Return the weights of the levels with those of new items and of items that nobody liked, chosen on served lists.
 
     Parameters
@@ -113,6 +124,8 @@ def choose_standing(levels: Levels, served: Sequence[Question], *, new: float | 
         Lists of all items.
     new, unliked : float, optional
         Given; None is chosen, and 1 where the lists hold no such item.
+    group : Collectives
+        The ranks that the users of the lists are divided among.
     """
     weights = replace(levels.weights, new=1.0 if new is None else new, unliked=1.0 if unliked is None else unliked)
     plain = replace(levels, weights=replace(levels.weights, new=1.0, unliked=1.0))
@@ -144,7 +157,7 @@ def choose_standing(levels: Levels, served: Sequence[Question], *, new: float | 
                     now = replace(at, **{name: value})
                     yield scores[0] * np.where(kind[0], now.new, np.where(kind[1], now.unliked, 1)).astype(np.float32)
 
-            recalls += mean_recalls([served[k].task], [parts[k]], combine, len(STANDING))
+            recalls += mean_recalls([served[k].task], [parts[k]], combine, len(STANDING), group)
         nearest_to_one = [abs(value - 1) for value in STANDING]  # of equal ones the one that changes least
         weights = replace(weights, **{name: STANDING[best_place(recalls.tolist(), nearest_to_one)]})
     return weights

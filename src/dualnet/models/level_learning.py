@@ -13,11 +13,13 @@ from ..data.content import Matrix
 from ..data.dataset import Dataset
 from ..data.protocols.serving import validation as serving_validation
 from ..data.tasks import RankingTask, Validation
+from ..distributed.collectives import ALONE, Collectives, row_range
+from ..distributed.divided_matrix import own_rows
 from ..errors import DataError, UsageError
 from ..train.options import RunOptions
 from ..train.progress import EpochProgress
 from .base import Prepared, Recommender
-from .choosing import Phase, sample_users
+from .choosing import Phase, sample_users, task_of
 from .known_zeros import known_zeros
 from .level_choice import Question, choose_standing, choose_weights
 from .levels import Levels, LevelWeights
@@ -206,8 +208,11 @@ def update_levels(
     solved, runtime, further = levels.solved, levels.runtime, levels.further
     passes = UPDATE_EPOCHS if epochs is None else epochs
     if solved is not None:
-        training = _training(model, known, solved.reader)
-        start = solved.start(training.content, n_old, known.data.interactions.n_items)
+        training = _training(model, known, run, solved.reader)
+        content = training.content
+        if run.group.size > 1 and known.features is not None:  # new items are the last ones, and not of this rank alone
+            content = solved.reader(known.features)
+        start = solved.start(content, n_old, known.data.interactions.n_items)
         if passes:
             _check_zero_weight(solved.choice.zero_weight, training)
             solved = training.solve(solved.choice, start=start)
@@ -240,7 +245,7 @@ def phase_of_seed(phase: str, number: int) -> str:
 
 
 def _solve(model: Learner, known: Prepared, phase: Phase[Chosen]) -> tuple[SolvedChoice, SolvedLevels]:
-    training = _training(model, known)
+    training = _training(model, known, phase.run)
     if training.reader.vectors is not None and model.content_weight:
         raise UsageError(
             f"content_weight={model.content_weight:g} has no meaning where vectors are read beside words, each by a kernel of its own; leave"
@@ -279,34 +284,39 @@ def _check_zero_weight(weight: float, training: Training) -> None:
         )
 
 
-def _training(model: Learner, known: Prepared, reader: ContentReader | None = None) -> Training:
+def _training(model: Learner, known: Prepared, run: RunOptions, reader: ContentReader | None = None) -> Training:
     """Return what the solved levels are solved from; what a former fit decided about reading content is kept."""
     content = axes = ridge_axes = None
+    group = run.group
     if known.features is None:
         reader = AS_IT_IS
     else:
-        reader = _reader(model, known.features) if reader is None else reader
-        content = reader(known.features)
+        features = own_rows(known.features, group)
+        reader = _reader(model, features, group) if reader is None else reader
+        content = reader(features)
         if content.shape[1] > FEW_FEATURES:
-            axes = ContentAxes.of(content, AXES, model.seed_)
+            axes = ContentAxes.of(content, AXES, model.seed_, group)
             if isinstance(content, WordsAndVectors):
-                axes, ridge_axes = ContentAxes.of(content.words, AXES, model.seed_), axes
+                axes, ridge_axes = ContentAxes.of(content.words, AXES, model.seed_, group), axes
     matrix = csr_array(known.data.interactions.matrix)
     zeros = known_zeros(known.data.interactions, model.dislike_weight)
     width = min(model.factors, *matrix.shape)  # more factors than users or items say nothing
-    settings = FactorSettings(width, 0.0, 0.0, random_state=model.seed_)
-    return Training(matrix, content, axes, settings, reader, ridge_axes, zeros)
+    settings = FactorSettings(width, 0.0, 0.0, random_state=model.seed_, threads=run.threads)
+    own_zeros = None if zeros is None else own_rows(zeros, group)
+    return Training(own_rows(matrix, group), content, axes, settings, reader, ridge_axes, own_zeros, group)
 
 
-def _reader(model: Learner, features: Matrix) -> ContentReader:
+def _reader(model: Learner, features: Matrix, group: Collectives) -> ContentReader:
     """Return how the content of a fit is read."""
     vectors = None if model.featurizer_ is None else model.featurizer_.vector_columns
     if vectors is not None and len(vectors) and issparse(features) and features.shape[1] > MANY_FEATURES:
         apart = ContentReader(vectors=vectors)
-        if not is_long(apart(features)):
+        if not is_long(apart(features), group):
             return apart
     content = AS_IT_IS(features)
-    return ContentReader(ContentAxes.of(content, LONG_AXES, model.seed_).directions) if is_long(content) else AS_IT_IS
+    if not is_long(content, group):
+        return AS_IT_IS
+    return ContentReader(ContentAxes.of(content, LONG_AXES, model.seed_, group).directions)
 
 
 def _default_weights(model: Learner, known: Prepared) -> LevelWeights:
@@ -322,22 +332,27 @@ def _default_weights(model: Learner, known: Prepared) -> LevelWeights:
 
 
 def _weigh(model: Learner, levels: Levels, phase: Phase[Chosen]) -> LevelWeights:
-    asked = _questions(model, phase.tasks, WEIGHT_USERS)
+    group = phase.run.group
+    asked = _questions(model, phase.tasks, WEIGHT_USERS, group)
     if not asked:
         return levels.weights
+    if levels.solved is not None and group.size > 1:
+        levels.solved.items.solve_map()  # all ranks together; one may have no user who asks for it
     reads_content = model.featurizer_ is not None and not levels.reads_vectors_apart  # then content has levels enough
     weights = choose_weights(
-        levels, asked, network=model.network_weight, content=model.content_weight, reads_content=reads_content
+        levels, asked, network=model.network_weight, content=model.content_weight, reads_content=reads_content, group=group
     )
     weighed = replace(levels, weights=weights)
-    return choose_standing(
-        weighed, _questions(model, phase.served, WEIGHT_USERS), new=model.new_scale, unliked=model.unliked_scale
-    )
+    served = _questions(model, phase.served, WEIGHT_USERS, group)
+    return choose_standing(weighed, served, new=model.new_scale, unliked=model.unliked_scale, group=group)
 
 
-def _questions(model: Learner, tasks: tuple[RankingTask, ...], users: int) -> list[Question]:
+def _questions(model: Learner, tasks: tuple[RankingTask, ...], users: int, group: Collectives = ALONE) -> list[Question]:
+    """Return validation tasks over a draw of their users, of which each rank of a group has its own."""
     found = []
-    for task in (sample_users(task, users, model.seed_) for task in tasks):
+    for drawn in (sample_users(task, users, model.seed_) for task in tasks):
+        own = np.array(row_range(len(drawn.users), group.rank, group.size), np.int64)
+        task = drawn if group.size == 1 else task_of(drawn, own)
         columns = None if task.user_content is None else model._user_features(task.user_content)
         found.append(Question(task, model.space(task.items, task.content), columns))
     return found

@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
+from ...computed_once import computed_once
 from ...data.space import ItemSpace
 from ...data.tasks import RankingTask
+from ...distributed.collectives import ALONE, Collectives, row_range
+from ...distributed.divided_matrix import DividedMatrix, own_rows
 from ...train.best_figure import above, best_place
-from ..choosing import Scorer, mean_recalls
+from ..choosing import Scorer, mean_recalls, task_of
 from ..known_zeros import with_known_zeros
 from ..wmf import start_factors
 from .content import AS_IT_IS, ContentReader, words_of
@@ -45,7 +48,7 @@ SAME = 0.001  # gains of recall below this do not count while the search goes on
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """Data from which the solved levels are solved.
+    """Data from which the solved levels are solved; in a group of ranks each has the rows of its own users, and of its own items.
 
     Parameters
     ----------
@@ -63,6 +66,8 @@ class Training:
         Leading axes of all of the content, where they are not those of its words.
     known_zeros : csr_array, shape (n_users, n_items), optional
         What dislikes weigh beyond other zeros.
+    group : Collectives
+        The ranks that users and items are divided among, by `row_range`.
     """
 
     matrix: csr_array
@@ -72,17 +77,20 @@ class Training:
     reader: ContentReader = AS_IT_IS
     ridge_axes: ContentAxes | None = None
     known_zeros: csr_array | None = None
+    group: Collectives = ALONE
     _last_plain: dict[tuple[float, float, float], Array] = field(default_factory=dict, init=False, repr=False)
 
     def zero_weight(self, multiple: float) -> float:
         """Return a weight of zeros: a multiple of the density of the matrix, at most half of the lightest positive."""
-        density = self.matrix.nnz / (self.matrix.shape[0] * self.matrix.shape[1])
+        n_pairs, n_users = (int(total) for total in self.group.all_reduce(np.array([self.matrix.nnz, self.matrix.shape[0]])))
+        density = n_pairs / (n_users * self.matrix.shape[1])
         return min(multiple * density, HEAVIEST * self.lightest)
 
-    @property
+    @computed_once
     def lightest(self) -> float:
         """The least weight of a positive; a history that is folded in has weight 1."""
-        return min(float(self.matrix.data.min(initial=1.0)), 1.0)
+        own = min(float(self.matrix.data.min(initial=1.0)), 1.0)
+        return float(self.group.all_gather(np.array([own]), [1] * self.group.size).min())
 
     def lighter(self, choice: SolvedChoice) -> SolvedChoice:
         """Return a choice made on a part of the data, whose positives may all be heavier, with zeros below all of these."""
@@ -100,19 +108,19 @@ class Training:
             random = start_factors(len(start), start.shape[1], settings.random_state)
             start = np.where(start.any(axis=1, keepdims=True), start, random)
         matrix = self._with_rows(choice)
-        plain = self._plain(choice, matrix, settings) if start is None else plain_factors(matrix, settings, start)
-        if self.content is None:
-            return ItemFactors(plain, None)
-        if choice.prior is not None:
-            return factors_with_prior(matrix, self.content, self.ridge_axes or self.axes, choice.prior, plain, settings)
-        return ItemFactors(plain, ridge=ContentRidge(self.content, NEW_PENALTY, self.ridge_axes or self.axes))
+        group, axes = self.group, self.ridge_axes or self.axes
+        plain = self._plain(choice, matrix, settings) if start is None else plain_factors(matrix, settings, start, group)
+        if self.content is not None and choice.prior is not None:
+            return factors_with_prior(matrix, self.content, axes, choice.prior, plain, settings, group)
+        ridge = None if self.content is None else ContentRidge(self.content, NEW_PENALTY, axes, group)
+        return ItemFactors(group.all_gather(plain), ridge=ridge)
 
     def _plain(self, choice: SolvedChoice, matrix: csr_array, settings: FactorSettings) -> Array:
         """Return factors without a prior; a search asks for the same ones with several priors, one after the other."""
         key = (choice.zero_weight, choice.regularization, choice.relation)
         if key not in self._last_plain:
             self._last_plain.clear()
-            self._last_plain[key] = plain_factors(matrix, settings)
+            self._last_plain[key] = plain_factors(matrix, settings, group=self.group)
         return self._last_plain[key]
 
     def _with_rows(self, choice: SolvedChoice) -> csr_array:
@@ -120,7 +128,7 @@ class Training:
         matrix, words = with_known_zeros(self.matrix, self.known_zeros), words_of(self.content)
         if choice.relation == 0 or words is None:
             return matrix
-        features = csr_array(words.T)
+        features = DividedMatrix.of(words, self.group).T.own if self.group.size > 1 else csr_array(words.T)
         weights = np.full(features.nnz, choice.zero_weight + choice.relation, np.float32)
         rows = csr_array((weights, features.indices, features.indptr), shape=features.shape)
         return csr_array(vstack([matrix, rows], format="csr"))
@@ -128,8 +136,9 @@ class Training:
     def join(self, items: ItemFactors, choice: SolvedChoice) -> SolvedLevels:
         """Return solved levels with the user's side of some factors."""
         joint = JointSolution.of(
-            items.items, self.content, self.axes, choice.content_scale, choice.zero_weight, choice.regularization
-        )
+            own_rows(items.items, self.group), self.content, self.axes,
+            choice.content_scale, choice.zero_weight, choice.regularization, self.group,
+        )  # fmt: skip
         return SolvedLevels(items, joint, choice, self.reader)
 
 
@@ -245,7 +254,7 @@ class Search:
         return UNTRIED if self._is_spent else self._recall(training.solve(choice), choice)
 
     def _recall(self, levels: SolvedLevels, choice: SolvedChoice) -> float:
-        recall = recall_of(levels, self._asked)
+        recall = recall_of(levels, self._asked, self._training.group)
         self._tell({name: value for name, value in vars(choice).items() if value is not None}, recall)
         return recall
 
@@ -260,8 +269,9 @@ class Search:
         known = [(task, space) for task, space in self._asked if space.is_known[task.candidates].any()] or self._asked
         whole = self._training
         small = replace(whole.settings, factors=min(SEARCH_FACTORS, whole.settings.factors), iterations=SEARCH_ITERATIONS)
-        zeros = None if whole.known_zeros is None else thinned(whole.known_zeros, SEARCH_PAIRS, whole.matrix)
-        narrow = Training(thinned(whole.matrix, SEARCH_PAIRS), None, None, small, known_zeros=zeros)
+        zeros = None if whole.known_zeros is None else thinned(whole.known_zeros, SEARCH_PAIRS, whole.matrix, whole.group)
+        matrix = thinned(whole.matrix, SEARCH_PAIRS, group=whole.group)
+        narrow = Training(matrix, None, None, small, known_zeros=zeros, group=whole.group)
         found: dict[tuple[float, float], float] = {}
 
         def recall(weight: float, penalty: float) -> float:
@@ -270,7 +280,7 @@ class Search:
                 return UNTRIED
             if place not in found:
                 choice = SolvedChoice(weight, penalty, 0.0, None, 0.0)
-                found[place] = recall_of(narrow.solve(choice), known)
+                found[place] = recall_of(narrow.solve(choice), known, whole.group)
                 self._tell({"zero_weight": weight, "regularization": penalty}, found[place])
             return found[place]
 
@@ -284,13 +294,17 @@ class Search:
         return list(found)[best_place(list(found.values()))]
 
 
-def recall_of(levels: SolvedLevels, asked: Sequence[Asked]) -> float:
-    """Return the mean recall of solved levels over tasks."""
-    parts = [
-        (Scorer(levels.user_vectors(task.history, space), levels.item_vectors(space, task.candidates)),)
-        for task, space in asked
-    ]
-    return float(mean_recalls([task for task, _ in asked], parts, lambda scores: scores, 1)[0])
+def recall_of(levels: SolvedLevels, asked: Sequence[Asked], group: Collectives = ALONE) -> float:
+    """Return the mean recall of solved levels over tasks, whose users are divided among the ranks of a group."""
+    tasks, parts = [], []
+    for task, space in asked:
+        if group.size > 1:
+            if (~space.is_known).any():
+                levels.items.solve_map()  # all ranks together; one may have no user who asks for it
+            task = task_of(task, np.array(row_range(len(task.users), group.rank, group.size), np.int64))
+        tasks.append(task)
+        parts.append((Scorer(levels.user_vectors(task.history, space), levels.item_vectors(space, task.candidates)),))
+    return float(mean_recalls(tasks, parts, lambda scores: scores, 1, group)[0])
 
 
 def _climb(value: Callable[[float], float], start: float) -> float:
@@ -303,7 +317,12 @@ def _climb(value: Callable[[float], float], start: float) -> float:
     return place
 
 
-def thinned(matrix: csr_array, pairs: int, likes: csr_array | None = None) -> csr_array:
-    """Return every k-th user of a matrix, so that about so many pairs are left of it, or of the likes of the same users."""
-    every = -(-(matrix if likes is None else likes).nnz // pairs)
-    return matrix if every <= 1 else csr_array(matrix[::every])
+def thinned(matrix: csr_array, pairs: int, likes: csr_array | None = None, group: Collectives = ALONE) -> csr_array:
+    """Return every k-th user of a matrix, so that about so many pairs are left of it, or of the likes of the same users.
+
+    In a group each rank gives the rows of its users, and gets those of them that are among every k-th of all.
+    """
+    counts = group.all_gather(np.array([[matrix.shape[0], (matrix if likes is None else likes).nnz]]), [1] * group.size)
+    before, total = int(counts[: group.rank, 0].sum()), int(counts[:, 1].sum())
+    every = -(-total // pairs)
+    return matrix if every <= 1 else csr_array(matrix[-before % every :: every])

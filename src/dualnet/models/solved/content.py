@@ -12,6 +12,7 @@ from scipy.sparse import csr_array, issparse
 from ...computed_once import computed_once
 from ...data.content import Matrix
 from ...data.featurizers.base import unit_rows
+from ...distributed.collectives import ALONE, Collectives
 from ...ids import Rows
 
 Array = NDArray[np.float32]
@@ -133,9 +134,13 @@ class ContentReader:
 AS_IT_IS = ContentReader()
 
 
-def is_long(content: Any) -> bool:
-    """Return whether rows of content hold so many numbers that their leading axes say nearly the same for less."""
+def is_long(content: Any, group: Collectives = ALONE) -> bool:
+    """Return whether rows of content hold so many numbers that their leading axes say nearly the same for less.
+
+    In a group of ranks each gives the rows of its items.
+    """
     words = words_of(content)
     if words is not None:
-        return bool(words.shape[1] > FEW_FEATURES and words.nnz > LONG * words.shape[0])
+        entries, rows = group.all_reduce(np.array([words.nnz, words.shape[0]], np.int64))
+        return bool(words.shape[1] > FEW_FEATURES and entries > LONG * rows)
     return bool(content.shape[1] > FEW_FEATURES)

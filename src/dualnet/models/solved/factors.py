@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..als import SortedRows, half_step
+from ...distributed.collectives import ALONE, Collectives
+from ...distributed.divided_matrix import DividedMatrix, own_rows
+from ..als import SortedRows, blas_threads, half_step
+from ..divided_als import DividedRows
 from ..wmf import start_factors
 from .ridge import ContentAxes, ContentRidge
 
@@ -34,6 +37,8 @@ class FactorSettings:
         Alternations with a prior from content.
     random_state : int
         Seed of the first item factors.
+    threads : int, optional
+        Rows that are solved for at a time; by default as many as matrix products use. No result depends on it.
     """
 
     factors: int
@@ -42,6 +47,7 @@ class FactorSettings:
     iterations: int = 8
     rounds: int = 3
     random_state: int = 0
+    threads: int | None = None
 
 
 class ItemFactors:
@@ -56,7 +62,7 @@ class ItemFactors:
     content_map : ndarray of float32, shape (n_features, width), optional
         From a content row of unit length to factors; None where there is no content.
     ridge : ContentRidge, optional
-        What solves for the map, where it is not given.
+        What solves for the map, where it is not given; in a group of ranks all ask for it at the same time.
     """
 
     def __init__(self, items: Array, content_map: Array | None = None, *, ridge: ContentRidge | None = None) -> None:
@@ -77,10 +83,10 @@ class ItemFactors:
         """Solve for the map where that was left, and let the content go."""
         ridge = self._ridge  # read once: another thread may have let it go meanwhile, after it had kept the map
         if ridge is not None:
-            self._map, self._ridge = ridge.fit(self.items), None
+            self._map, self._ridge = ridge.fit(own_rows(self.items, ridge.group)), None
 
 
-def plain_factors(matrix: csr_array, settings: FactorSettings, start: Array | None = None) -> Array:
+def plain_factors(matrix: csr_array, settings: FactorSettings, start: Array | None = None, group: Collectives = ALONE) -> Array:
     """Return item factors by alternating least squares without content, shape (n_items, width); equation 1 of the paper.
 
     Parameters
@@ -90,16 +96,26 @@ def plain_factors(matrix: csr_array, settings: FactorSettings, start: Array | No
     settings : FactorSettings
     start : ndarray of float32, shape (n_items, width), optional
         Where to start; by default at random, close to zero.
+    group : Collectives
+        The ranks that users and items are divided among; each gives the rows of its users and gets the factors of its items.
     """
-    items = start_factors(matrix.shape[1], settings.factors, settings.random_state) if start is None else start
-    alternation = Alternation.of(matrix, settings)
+    if start is None:
+        start = start_factors(matrix.shape[1], settings.factors, settings.random_state)
+    items = own_rows(start, group)
+    alternation = Alternation.of(matrix, settings, group)
     for _ in range(settings.iterations):
         items = alternation(items, None)
     return items
 
 
 def factors_with_prior(
-    matrix: csr_array, content: Any, axes: ContentAxes | None, penalty: float, start: Array, settings: FactorSettings
+    matrix: csr_array,
+    content: Any,
+    axes: ContentAxes | None,
+    penalty: float,
+    start: Array,
+    settings: FactorSettings,
+    group: Collectives = ALONE,
 ) -> ItemFactors:
     """Return item factors that are drawn to what their content predicts.
 
@@ -119,12 +135,15 @@ def factors_with_prior(
     start : ndarray of float32, shape (n_items, width)
         From `plain_factors`.
     settings : FactorSettings
+    group : Collectives
+        The ranks that users and items are divided among; each gives the rows, content and start of its own, and gets all factors.
     """
-    ridge, items, alternation = ContentRidge(content, penalty, axes), start, Alternation.of(matrix, settings)
+    ridge, items = ContentRidge(content, penalty, axes, group), start
+    alternation = Alternation.of(matrix, settings, group)
     for _ in range(settings.rounds):
         ridge.fit(items)
         items = alternation(items, ridge.predict(content))
-    return ItemFactors(items, ridge.fit(items))
+    return ItemFactors(group.all_gather(items), ridge.fit(items))
 
 
 class Alternation:
@@ -132,23 +151,35 @@ class Alternation:
 
     Parameters
     ----------
-    rows, columns : SortedRows
-        The matrix and its transpose.
+    rows, columns : SortedRows or DividedRows
+        The matrix and its transpose; where they are divided among ranks, each has the factors of its own users and items.
     settings : FactorSettings
         Weight of zeros and penalty.
     """
 
-    def __init__(self, rows: SortedRows, columns: SortedRows, settings: FactorSettings) -> None:
+    def __init__(self, rows: SortedRows | DividedRows, columns: SortedRows | DividedRows, settings: FactorSettings) -> None:
         self._rows, self._columns, self._settings = rows, columns, settings
         self._users: Array | None = None
 
     @classmethod
-    def of(cls, matrix: csr_array, settings: FactorSettings) -> Self:
-        """Return the alternation of a matrix of weights, shape (n_users, n_items)."""
-        return cls(SortedRows.of(matrix), SortedRows.of(csr_array(matrix.T)), settings)
+    def of(cls, matrix: csr_array, settings: FactorSettings, group: Collectives = ALONE) -> Self:
+        """Return the alternation of a matrix of weights, shape (n_users, n_items); in a group, of the rows of each rank."""
+        if group.size == 1:
+            return cls(SortedRows.of(matrix), SortedRows.of(csr_array(matrix.T)), settings)
+        divided = DividedMatrix.of(matrix, group)
+        return cls(*(DividedRows.of(side, settings.factors) for side in (divided, divided.T)), settings)
 
     def __call__(self, items: Array, prior: Array | None) -> Array:
         """Return the next item factors, drawn to a prior or to zero."""
-        weight, penalty = self._settings.zero_weight, self._settings.regularization
-        self._users = half_step(items, self._rows, weight, penalty, start=self._users)
-        return half_step(self._users, self._columns, weight, penalty, prior=prior, start=items)
+        self._users = self._step(self._rows, items, start=self._users)
+        return self._step(self._columns, self._users, prior=prior, start=items)
+
+    def _step(self, rows: SortedRows | DividedRows, other: Array, **more: Any) -> Array:
+        weight, penalty, threads = (
+            self._settings.zero_weight,
+            self._settings.regularization,
+            self._settings.threads or blas_threads(),
+        )
+        if isinstance(rows, DividedRows):
+            return rows.half_step(other, weight, penalty, threads=threads, **more)
+        return half_step(other, rows, weight, penalty, threads=threads, **more)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 from scipy.sparse.linalg import LinearOperator, cg
 
+from ...distributed.collectives import ALONE, Collectives
 from ...errors import TrainingError
 from ...ids import Rows
 from ...retrieval.vectors import JoinedVectors, Vectors
@@ -72,6 +73,7 @@ class JointSolution:
         scale: float,
         zero_weight: float,
         regularization: float,
+        group: Collectives = ALONE,
     ) -> JointSolution:
         """Return the solution for some training items.
 
@@ -84,6 +86,8 @@ class JointSolution:
             Leading axes of the content; needed for more than 600 features.
         scale, zero_weight, regularization : float
             c, b and l.
+        group : Collectives
+            The ranks that the items are divided among; the solution is the same on all.
 
         Raises
         ------
@@ -95,7 +99,7 @@ class JointSolution:
             assert axes is not None
             directions = axes.directions
         blocks = _blocks(factors, content, directions, scale)
-        gram = zero_weight * (blocks.T.astype(np.float64) @ blocks)
+        gram = zero_weight * group.all_reduce(blocks.T.astype(np.float64) @ blocks)
         gram[np.diag_indices_from(gram)] += regularization
         inverse = _inverse(gram, scale**2 / regularization)
         if directions is not None and words_of(content) is not None:
@@ -104,6 +108,7 @@ class JointSolution:
         values, vectors = np.linalg.eigh((inverse + inverse.T) / 2)
         rotation = np.ascontiguousarray(vectors * np.sqrt(np.abs(values)), np.float32)
         signs = np.where(values < 0, -1, 1).astype(np.float32)
+        rotation, signs = group.broadcast(rotation), group.broadcast(signs)
         return cls(scale, zero_weight, regularization, directions, rotation, signs, factors.shape[1])
 
     @property

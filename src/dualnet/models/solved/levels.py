@@ -87,8 +87,8 @@ class SolvedLevels:
         known = space.known[rows]
         content = self._content(space, rows)
         factors = np.zeros((len(rows), self.items.items.shape[1]), np.float32)
-        if self.items.content_map is not None and content is not None and (known < 0).any():
-            new = np.flatnonzero(known < 0)
+        new = np.flatnonzero(known < 0)
+        if len(new) and content is not None and self.items.content_map is not None:  # asked last: it may have to be solved for
             factors[new] = np.asarray(content[new] @ self.items.content_map)
         factors[known >= 0] = self.items.items[known[known >= 0]]
         return self.joint.item_vectors(factors, content)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
+from ...distributed.collectives import ALONE, Collectives, row_range
 from ...rng import generator
 from .content import WordsAndVectors
 
@@ -36,18 +37,20 @@ class ContentRidge:
         The strength of the ridge, above 0.
     axes : ContentAxes, optional
         Leading axes of the content; needed for more than 2,000 features.
+    group : Collectives
+        The ranks that the items are divided among: each has the content and the factors of its own; the map is the same on all.
     """
 
-    def __init__(self, content: Any, penalty: float, axes: ContentAxes | None = None) -> None:
-        self.content, self.penalty, self.axes = content, penalty, axes
+    def __init__(self, content: Any, penalty: float, axes: ContentAxes | None = None, group: Collectives = ALONE) -> None:
+        self.content, self.penalty, self.axes, self.group = content, penalty, axes, group
         self.map: Array | None = None
         self._inverse: Array | None = None
         if content.shape[1] <= DIRECT or axes is None:
             rows = content.to_csr() if isinstance(content, WordsAndVectors) else content
             gram = rows.T @ rows
-            dense = (gram.toarray() if issparse(gram) else gram).astype(np.float64)
+            dense = group.all_reduce((gram.toarray() if issparse(gram) else gram).astype(np.float64))
             dense[np.diag_indices_from(dense)] += penalty
-            self._inverse = np.linalg.inv(dense).astype(np.float32)
+            self._inverse = group.broadcast(np.linalg.inv(dense).astype(np.float32))
         else:
             self._transposed = csr_array(content.T) if issparse(content) else content.T
 
@@ -58,7 +61,7 @@ class ContentRidge:
         ----------
         factors : ndarray of float32, shape (n_items, width)
         """
-        right = np.asarray(self.content.T @ factors, np.float32)
+        right = self.group.all_reduce(np.asarray(self.content.T @ factors, np.float32))
         if self._inverse is not None:
             self.map = self._inverse @ right
         else:
@@ -90,7 +93,9 @@ class ContentRidge:
         return found
 
     def _times(self, vectors: Array) -> Array:
-        product = np.asarray(self._transposed @ np.asarray(self.content @ vectors, np.float32), np.float32)
+        product = self.group.all_reduce(
+            np.asarray(self._transposed @ np.asarray(self.content @ vectors, np.float32), np.float32)
+        )
         product += np.float32(self.penalty) * vectors
         return product
 
@@ -118,7 +123,7 @@ class ContentAxes:
         self.directions, self.strengths = directions, strengths
 
     @classmethod
-    def of(cls, content: Any, count: int, seed: int) -> ContentAxes:
+    def of(cls, content: Any, count: int, seed: int, group: Collectives = ALONE) -> ContentAxes:
         """Return the leading axes by randomised subspace iteration (Halko, Martinsson & Tropp 2011).
 
         Parameters
@@ -128,24 +133,32 @@ class ContentAxes:
             How many are wanted; fewer come back where the content has fewer.
         seed : int
             Of the random start.
+        group : Collectives
+            The ranks that the items are divided among, by `row_range`: each has the content of its own.
         """
-        n_items, n_features = content.shape
+        n_items, n_features = int(group.all_reduce(np.array([content.shape[0]], np.int64))[0]), content.shape[1]
         count = min(count, n_items, n_features)
         transposed = csr_array(content.T) if issparse(content) else content.T
         basis = generator(seed, "content-axes").standard_normal((n_items, min(count + OVERSAMPLING, n_items)), np.float32)
+        own = row_range(n_items, group.rank, group.size)
+        basis = basis[own.start : own.stop]
         for _ in range(ROUNDS):
-            basis = _principal_axes(np.asarray(content @ np.asarray(transposed @ basis)), SMALLEST_KEPT)[0]
-        directions, strengths = _principal_axes(np.asarray(transposed @ basis, np.float32), 1e-6)
+            across = group.all_reduce(np.asarray(transposed @ basis))
+            basis = _principal_axes(np.asarray(content @ across), SMALLEST_KEPT, group)[0]
+        columns = group.reduce_scatter(np.asarray(transposed @ basis, np.float32))
+        directions, strengths = _principal_axes(columns, 1e-6, group)
+        directions = group.all_gather(directions)
         return cls(np.ascontiguousarray(directions[:, :count]), strengths[:count])
 
 
-def _principal_axes(columns: Array, smallest: float) -> tuple[Array, NDArray[np.float64]]:
+def _principal_axes(columns: Array, smallest: float, group: Collectives = ALONE) -> tuple[Array, NDArray[np.float64]]:
     """Return an orthonormal basis of the columns, the strongest axis first, and the squared length along each.
 
     The Gram matrix is as small as the number of columns, so that this costs a fraction of a QR decomposition. Axes whose squared
-    length is at most `smallest` of the largest are left out.
+    length is at most `smallest` of the largest are left out. Each rank of a group has a part of the rows.
     """
-    strengths, rotation = np.linalg.eigh(columns.T.astype(np.float64) @ columns)
+    gram = group.all_reduce(columns.T.astype(np.float64) @ columns)
+    strengths, rotation = (group.broadcast(part) for part in np.linalg.eigh(gram))
     strengths, rotation = strengths[::-1], rotation[:, ::-1]
     kept = strengths > smallest * max(float(strengths[0]), 1e-30) if len(strengths) else np.zeros(0, bool)
     return columns @ (rotation[:, kept] / np.sqrt(strengths[kept])).astype(np.float32), strengths[kept]

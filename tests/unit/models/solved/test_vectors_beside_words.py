@@ -80,9 +80,9 @@ def test_a_cosine_chosen_on_fewer_features_is_left_out(beside, monkeypatch):
     whole = learning._reader
     phases = []
 
-    def reader(model, features):
+    def reader(model, features, group):
         phases.append(features)
-        return content.AS_IT_IS if len(phases) == 1 else whole(model, features)
+        return content.AS_IT_IS if len(phases) == 1 else whole(model, features, group)
 
     monkeypatch.setattr(learning, "_reader", reader)
     monkeypatch.setattr(learning, "_weigh", lambda *_: LevelWeights(content=0.5))
