@@ -15,8 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ...distributed.cluster import STORE, cluster
 from ...distributed.collectives import LIMIT
-from ...distributed.ray_cluster import OBJECTS, ray_cluster
 from ...errors import DualNetError, ResourceError, TrainingInterruptedError, warn
 from ..checkpoint import discard_checkpoints, sole_writer
 from ..options import RunOptions
@@ -75,9 +75,7 @@ def fit_on_workers(model: Any, train: Any, validation: Any, run: RunOptions) -> 
         job = (model.twin(**seeded), train, validation, options)
         while True:
             try:
-                with ray_cluster(
-                    run.address, cpus=_processors(run), objects=_store(train), purpose="fitting on workers"
-                ) as ray:
+                with cluster(run.address, _processors(run), purpose="fitting on workers", store=_store(train)) as ray:
                     return _one_start(ray, job, run, watch, str(options.checkpoint_path))
             except LostError as error:
                 watch.lost(str(error))
@@ -237,16 +235,16 @@ def _on_gpus(ray: ModuleType, run: RunOptions) -> bool:
 
 
 def _processors(run: RunOptions) -> int:
-    """Return how many processors a cluster of our own offers: one for each worker, of an elastic number as many as there are."""
+    """Return how many processors a cluster must have: one for each worker; one of our own as many of an elastic number as there are."""
     if isinstance(run.workers, tuple):
         least, most = run.workers
-        return max(least, min(most, os.cpu_count() or 1))
+        return least if run.address is not None else max(least, min(most, os.cpu_count() or 1))
     return run.workers or 1
 
 
 def _store(train: Any) -> int:
     """Return the size of the object store for a data set; memory is taken as it is used."""
-    return OBJECTS + 100 * int(train.interactions.n_pairs) + 4000 * int(train.interactions.n_items)
+    return STORE + 100 * int(train.interactions.n_pairs) + 4000 * int(train.interactions.n_items)
 
 
 @contextmanager
