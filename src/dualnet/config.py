@@ -14,7 +14,7 @@ from .errors import DataError, UsageError, nearest
 from .files import write_text
 from .models.limits import check_limits
 from .models.registry import MODELS, create, model_class
-from .train.options import CHOICES, check_values
+from .train.options import CHOICES, WORKERS, check_values
 from .typed_values import WRITTEN
 
 SECTIONS = ("data", "split", "model", "run")
@@ -52,7 +52,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def run_choices(section: Mapping[str, Any], place: str) -> dict[str, Any]:
-    """Return the entries of ``[run]``: options of a run that bear on what comes out.
+    """Return the entries of ``[run]``: options of a run that bear on what comes out, and on what processes it runs.
 
     Parameters
     ----------
@@ -64,11 +64,12 @@ def run_choices(section: Mapping[str, Any], place: str) -> dict[str, Any]:
     Raises
     ------
     UsageError
-        For a key that is not one of `train.options.CHOICES`, or a value that is not known; the text names the nearest.
+        For a key that is not one of `train.options.CHOICES` or `WORKERS`, or a value that is not known; the text names the nearest.
     """
+    known = (*CHOICES, *WORKERS)
     for name in section:
-        if name not in CHOICES:
-            raise UsageError(f"{place}: section [run] has no key '{name}'.{nearest(name, CHOICES)}")
+        if name not in known:
+            raise UsageError(f"{place}: section [run] has no key '{name}'.{nearest(name, known)}")
     return check_values(section, f"{place}: [run] ", WRITTEN)
 
 

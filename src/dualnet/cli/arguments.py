@@ -87,6 +87,43 @@ TrackToOption = Annotated[
 ]
 
 
+WorkersOption = Annotated[
+    str | None,
+    typer.Option(
+        "--workers", help="Share the work among so many processes of a Ray cluster: 4, or 2:8 for as many as there is room."
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address", help="HOST:PORT of the Ray cluster, or auto; by default one on this machine that ends with the run."
+    ),
+]
+
+
+def worker_choices(workers: str | None, address: str | None) -> dict[str, Any]:
+    """Return what ``--workers`` and ``--address`` say, as arguments of `RunOptions`.
+
+    Raises
+    ------
+    UsageError
+        If ``--workers`` is neither a number nor two with a colon between them, or ``--address`` stands alone.
+    """
+    from ..train.options import check_values
+    from ..typed_values import Form
+
+    if workers is None:
+        if address is not None:
+            raise UsageError("--address says where; say also how many with --workers, such as --workers 4")
+        return {}
+    parts = workers.split(":")
+    if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
+        raise UsageError(f"--workers wants a number, such as 4, or the least and the most, such as 2:8; got {workers!r}")
+    counts = [int(part) for part in parts]
+    given = {"workers": counts[0] if len(counts) == 1 else tuple(counts)}
+    return check_values(given if address is None else {**given, "address": address}, "--", Form(" ", "must"))
+
+
 def trackers(names: list[str] | None, place: str | None, run: Path, called: str | None = None) -> tuple[Any, ...]:
     """Return the trackers that ``--track`` names.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,6 +63,8 @@ def fit(
     content: arg.ContentOption = None,
     track: arg.TrackOption = None,
     track_to: arg.TrackToOption = None,
+    workers: arg.WorkersOption = None,
+    address: arg.AddressOption = None,
     as_json: JsonFlag = False,
     *,
     tables: arg.TableOptions,
@@ -71,31 +74,41 @@ def fit(
 
     Takes tables, a named data set, a folder made by `dualnet split`, a TOML file, or SQL queries. Without a protocol all
     pairs train; with one, or a split, the number of epochs is chosen on its validation, and the test figures are printed and
-    kept in the model card. A killed run goes on with --resume and ends with the same bits.
+    kept in the model card. A killed run goes on with --resume and ends with the same bits. With --workers, or under torchrun,
+    several processes share the fit.
 
     Examples
     --------
       dualnet fit events.csv --items items.csv --text title --out run
       dualnet fit split --model wmf --set factors=300 --out run
+      dualnet fit split --workers 4 --out run
       dualnet fit --sql events.sql --database-url-env DATABASE_URL --out run
     """
+    from ..distributed.joined import joined_rank
     from ..evaluation import evaluate
     from ..train.options import RunOptions
 
-    RunOptions(**choices.given)  # complain before anything is read
+    choices_given = {**choices.given, **arg.worker_choices(workers, address)}
+    RunOptions(**choices_given)  # complain before anything is read
     given = _training(context, source, protocol, seed, content, tables)
     name, built = _model(model, given.model, source, settings or [])
     _refuse_unread(context, source, given, built)
-    with run_of_fit(out, _event_columns(given.tables), name, resume=resume, overwrite=overwrite):
-        if resume:
+    first = joined_rank() == 0  # of the processes that torchrun has started, which all run this
+    holding = (
+        run_of_fit(out, _event_columns(given.tables), name, resume=resume, overwrite=overwrite) if first else nullcontext()
+    )
+    with holding:
+        if resume and first:
             _say_where(out)
         followers = arg.trackers(track, track_to, out)
         run = RunOptions(
             log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers,
-            **{**given.run, **choices.given},
+            **{**given.run, **choices_given},
         )  # fmt: skip
         division = given.division
         built.fit(given.train, None if division is None else division.validation, run=run)
+        if not first:
+            return
         built.save(out / "model")
         write_run_file(out, _event_columns(given.tables), None if division is None else given.origin, name)
         report = None if division is None or not division.tasks else evaluate(built, division, at=CUTS)
@@ -166,11 +179,15 @@ def _model(name: str | None, configured: Mapping[str, Any], source: str | None, 
 
 def _refuse_unread(context: typer.Context, source: str | None, given: _Training, model: Recommender) -> None:
     """Refuse run options, of the command line or of a configuration, that the fit would not read; raises `UsageError`."""
+    from ..train.options import WORKERS
+
+    if not model.on_workers:
+        refuse_given(context, list(WORKERS), f"means nothing for model '{model.name}', which is fitted in one process")
     refuse_unread_choices(context, [model.name], validated=given.division is not None)
     for key in given.run:
-        if key not in model.options_read:
+        if key not in model.options_read and not (key in WORKERS and model.on_workers):
             raise UsageError(f"{source}: [run] {key} means nothing for model '{model.name}'; leave it out")
-        if key != "device" and given.division is None:
+        if key not in ("device", *WORKERS) and given.division is None:
             raise UsageError(
                 f"{source}: [run] {key} means nothing without a validation, which a section [split] draws; leave it out"
             )

@@ -23,6 +23,7 @@ STORE = 200 * 2**20  # bytes of the object store of a local cluster: what we sen
 CONNECT_SECONDS, ANSWER_SECONDS = 5, 40  # how long an address may take to be reached, and to answer as a cluster
 LONGEST_FOLDER = 40  # characters: Ray puts sockets into it, whose paths have at most 107
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # at 0 a node listens on 127.0.0.1 alone, on Linux too
+_NICE = "RAY_worker_niceness"  # 15 by default: beside other work a worker would hardly get a processor
 _QUIET = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1", "RAY_LOG_TO_DRIVER": "0"}
 
 
@@ -82,7 +83,7 @@ def _local(workers: int, store: int) -> Iterator[None]:
     """Start a cluster of this machine, and end it."""
     from ray._private import ray_constants
 
-    told = {_LOOPBACK: "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), **_QUIET}
+    told = {_LOOPBACK: "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), _NICE: "0", **_QUIET}
     folder = _folder()
     several, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False  # read when Ray was imported
     try:

@@ -161,6 +161,10 @@ ALONE = Alone()
 """The collectives of a run in one process, for defaults."""
 
 
+class LostPeerError(ResourceError):
+    """Another process of the run has ended, hangs, or cannot be reached (exit code 6): go on from the last checkpoint."""
+
+
 @dataclass
 class Traffic:
     """What one kind of call has cost this rank so far.
@@ -330,7 +334,7 @@ class ProcessGroup:
         try:
             yield wait
         except RuntimeError as error:  # of gloo and NCCL alike: a time limit, a connection that was closed
-            raise ResourceError(
+            raise LostPeerError(
                 f"rank {self.rank} of {self.size} got no answer from the others in {kind} after {time.perf_counter() - start:.0f} s (the"
                 f" limit is {self.limit:g} s): a worker has ended, hangs, or cannot be reached. Start the run again with resume."
                 f" torch says: {_first_line(error)}"

@@ -113,8 +113,33 @@ class Recommender(Answers, Explains, Updates, Forgets):
         36
         """
         check_fit_arguments(train, validation, run)
+        options = self._shared(run or RunOptions())
         with one_writer(self), memory_told(f"fitting {type(self).__name__}"):
-            return self._fit_now(train, validation, run or RunOptions())
+            if options.workers is None:
+                return self._fit_now(train, validation, options)
+            from ..train.workers.fit import fit_on_workers
+
+            learned = fit_on_workers(self, train, validation, options)
+            own = self.get_params()
+            self._forget()
+            vars(self).update({name: value for name, value in learned.items() if name not in own})
+            return self
+
+    def _shared(self, run: RunOptions) -> RunOptions:
+        """Return options that say with whom this process shares the fit; raises `UsageError` where the model cannot be shared."""
+        if run.collectives is None:
+            from ..distributed.joined import joined_group
+
+            group = joined_group(run.workers)
+            if group is not None:
+                from ..train.workers.worker import options_of_worker
+
+                run = options_of_worker(run, group)
+        if not self.on_workers and (run.workers is not None or run.group.size > 1):
+            raise UsageError(
+                f"model '{self.name}' is fitted in one process; leave workers out, or choose 'dualnet' or 'solved'"
+            )
+        return run
 
     def _fit_now(self, train: Dataset, validation: Validation | None, run: RunOptions) -> Self:
         """Fit with nobody else writing; arguments and errors as `fit`."""

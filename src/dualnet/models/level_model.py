@@ -32,6 +32,7 @@ class LevelModel(Learner):
     """
 
     unbounded = frozenset({"prior"})  # infinity is no prior
+    on_workers = True
 
     choice_: Chosen
 

@@ -64,6 +64,8 @@ class Parameters:
     """Parameters of older versions that are options of a run now (`RunOptions`)."""
     options_read: ClassVar[tuple[str, ...]] = ()
     """Options of a run that can change the result of a fit (`train.options.CHOICES`), as far as this model reads them."""
+    on_workers: ClassVar[bool] = False
+    """Whether several processes can share a fit (`RunOptions.workers`)."""
 
     drawn_seed_: int
 
