@@ -86,6 +86,8 @@ class LiveCatalogue(ModelView):
         What was taken back of stored histories: the model's pairs that no longer count.
     forgotten : frozenset of users
         Users of the model who are unknown from now on.
+    absent : mapping of item to tuple of (user, what happened)
+        What users did with items that were not there when the view was made; it counts when these come back.
     """
 
     model: Recommender
@@ -100,6 +102,7 @@ class LiveCatalogue(ModelView):
     others: dict[Key, Mapping[int, str]]
     gone: dict[Key, frozenset[int]] = field(default_factory=dict)
     forgotten: frozenset[Key] = frozenset()
+    absent: Mapping[Key, tuple[tuple[Key, str], ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.size

@@ -13,7 +13,7 @@ from ..models.catalogue import check_finite
 from ..retrieval.questions import NewItem
 from ..retrieval.vectors import norms
 from .catalogue import LiveCatalogue
-from .forgetting import with_users
+from .forgetting import with_returned, with_users
 from .forgotten_ids import plain_id
 from .live_state import Event, LiveState
 from .new_content import new_ids, new_rows, stored_contents
@@ -81,7 +81,7 @@ def delete(catalogue: LiveCatalogue, key: Key) -> tuple[LiveCatalogue, list[dict
     change = {"delete": catalogue.lineage.ids[row]}  # in the form in which it is kept
     if row < catalogue.n_base:
         return replace(catalogue, hidden=catalogue.hidden | {row}), [change], "hidden"
-    return _without(catalogue, {row}), [change], "deleted"
+    return without_rows(catalogue, {row}), [change], "deleted"
 
 
 def add_events(
@@ -156,22 +156,29 @@ def replay(catalogue: LiveCatalogue, state: LiveState) -> tuple[LiveCatalogue, i
         for key, content in state.items.items()
         if (row := catalogue.find(key)) < 0 or catalogue.known[row] < 0
     ]
-    left_out = 0
+    catalogue, left_out = append_fitting(catalogue, wanted)
+    gone = {row for key in state.deleted if (row := catalogue.find(key)) >= 0}
+    own = {row for row in gone if row < catalogue.n_base}
+    catalogue = replace(without_rows(catalogue, gone - own), hidden=catalogue.hidden | own)
+    return with_users(catalogue, state), len(left_out)
+
+
+def append_fitting(catalogue: LiveCatalogue, wanted: Sequence[NewItem]) -> tuple[LiveCatalogue, list[Key]]:
+    """Return a view with those new items whose content the model can take, and the ids of the others."""
+    if not wanted:
+        return catalogue, []
+    left_out: list[Key] = []
     try:
-        if wanted:
-            catalogue = _append(catalogue, wanted, new_rows(catalogue.model, wanted))
+        return _append(catalogue, wanted, new_rows(catalogue.model, wanted)), left_out
     except DataError:
         for item in wanted:  # one of them does not fit: find out which
             try:
                 catalogue = _append(catalogue, [item], new_rows(catalogue.model, [item]))
             except DataError:
-                left_out += 1
+                left_out.append(item.id)
+        return catalogue, left_out
     except ValueError:  # CapabilityError: the model takes none
-        left_out = len(wanted)
-    gone = {row for key in state.deleted if (row := catalogue.find(key)) >= 0}
-    own = {row for row in gone if row < catalogue.n_base}
-    catalogue = replace(_without(catalogue, gone - own), hidden=catalogue.hidden | own)
-    return with_users(catalogue, state), left_out
+        return catalogue, [item.id for item in wanted]
 
 
 def _kept_id(catalogue: LiveCatalogue, key: Key) -> Key:
@@ -211,7 +218,7 @@ def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace
     if catalogue.dead or replaced:
         ids = lineage.ids
         moved = {**moved, **{row: again[ids[row]] for row in (*catalogue.dead, *replaced.values()) if ids[row] in again}}
-    return replace(
+    made = replace(
         catalogue,
         size=start + len(items),
         index=index,
@@ -219,6 +226,7 @@ def _append(catalogue: LiveCatalogue, items: Sequence[NewItem], fresh: ItemSpace
         hidden=catalogue.hidden - set(replaced.values()),
         moved=moved,
     )
+    return with_returned(made, again)
 
 
 def _index_beside(catalogue: LiveCatalogue, keys: Sequence[Key]) -> dict[Key, int]:
@@ -229,7 +237,7 @@ def _index_beside(catalogue: LiveCatalogue, keys: Sequence[Key]) -> dict[Key, in
     return dict(index) if any(key in index for key in keys) else index  # earlier views must still find the earlier row
 
 
-def _without(catalogue: LiveCatalogue, rows: set[int]) -> LiveCatalogue:
+def without_rows(catalogue: LiveCatalogue, rows: set[int]) -> LiveCatalogue:
     """Return a view in which some live rows are dead; in histories they are nowhere until they come again."""
     if not rows:
         return catalogue

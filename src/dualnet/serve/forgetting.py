@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from ..errors import ResourceError, UnknownIdError, shown
 from ..ids import Key
 from .catalogue import LiveCatalogue
 from .forgotten_ids import found_among
-from .journal import Journal
 from .live_state import LiveState
+from .store import Store
 
 GONE = "gone"
 
@@ -31,15 +32,20 @@ def forget(catalogue: LiveCatalogue, state: LiveState, user: Key) -> tuple[LiveC
         if state.unerased:  # asked again, because the journal could not be compacted
             return catalogue, [], "forgotten"
         raise UnknownIdError(f"unknown user {shown(user, 80)}; nothing is stored of such an id")
-    row, key = catalogue.stored_user(user)
-    changed = replace(
+    key = catalogue.user_key(user)
+    return without_user(catalogue, key), [{"forget": [state.salt, state.hash_of(key)]}], "forgotten"
+
+
+def without_user(catalogue: LiveCatalogue, key: Key) -> LiveCatalogue:
+    """Return a view to which somebody is unknown, given in the form in which the id is kept."""
+    return replace(
         catalogue,
-        forgotten=catalogue.forgotten | ({key} if row >= 0 else set()),
+        forgotten=catalogue.forgotten | ({key} if catalogue.trained_row(key) >= 0 else set()),
         events={other: rows for other, rows in catalogue.events.items() if other != key},
         others={other: rows for other, rows in catalogue.others.items() if other != key},
         gone={other: rows for other, rows in catalogue.gone.items() if other != key},
+        absent={item: tuple(told for told in what if told[0] != key) for item, what in catalogue.absent.items()},
     )
-    return changed, [{"forget": [state.salt, state.hash_of(key)]}], "forgotten"
 
 
 def take_back(
@@ -91,16 +97,48 @@ def with_users(catalogue: LiveCatalogue, state: LiveState) -> LiveCatalogue:
         if found:
             key = catalogue.user_key(user)
             others[key] = {**others.get(key, {}), **found}
-    return replace(catalogue, events=events, others=others)
+    return replace(catalogue, events=events, others=others, absent=_absent(catalogue, state))
 
 
-def release(journal: Journal | None, state: LiveState, *catalogues: LiveCatalogue) -> None:
+def _absent(catalogue: LiveCatalogue, state: LiveState) -> dict[Key, tuple[tuple[Key, str], ...]]:
+    """Return what users did with items that are not there."""
+    sides = (
+        ((user, item, GONE) for user, items in state.gone.items() for item in items),
+        ((user, item, "like") for user, items in state.events.items() for item in items),
+        ((user, item, kind) for user, items in state.others.items() for item, kind in items.items()),
+    )
+    found: dict[Key, list[tuple[Key, str]]] = {}
+    for user, item, kind in chain.from_iterable(sides):
+        if catalogue.find(item) < 0:
+            found.setdefault(item, []).append((catalogue.user_key(user), kind))
+    return {item: tuple(told) for item, told in found.items()}
+
+
+def with_returned(catalogue: LiveCatalogue, rows: Mapping[Key, int]) -> LiveCatalogue:
+    """Return a view in which what users did with items that were away counts again, given where these are now."""
+    back = [item for item in rows if item in catalogue.absent]
+    if not back:
+        return catalogue
+    events, others, gone = dict(catalogue.events), dict(catalogue.others), dict(catalogue.gone)
+    for item in back:
+        for user, kind in catalogue.absent[item]:
+            if kind == GONE:
+                gone[user] = gone.get(user, frozenset()) | {rows[item]}
+                events.setdefault(user, ())
+            elif kind == "like":
+                events[user] = (*events.get(user, ()), rows[item])
+            else:
+                others[user] = {**others.get(user, {}), rows[item]: kind}
+    absent = {item: told for item, told in catalogue.absent.items() if item not in rows}
+    return replace(catalogue, events=events, others=others, gone=gone, absent=absent)
+
+
+def release(store: Store | None, state: LiveState, *catalogues: LiveCatalogue) -> None:
     """Keep no hash of somebody whom no model knows that is served, or kept for the way back."""
     needed = {told for view in catalogues for told in found_among(view.model.users_, state.salt, state.forgotten)}
     hashes = [told for told in state.forgotten if told not in needed]
     if not hashes:
         return
     with contextlib.suppress(ResourceError):  # a full disk: they are kept until another time
-        if journal is not None:
-            journal.append([{"released": hashes}])
-        state.apply({"released": hashes})
+        if store is None or store.release(hashes):
+            state.apply({"released": hashes})

@@ -10,21 +10,21 @@ import contextlib
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from ..errors import DataError, ResourceError, UsageError
 from ..files import NoLocksError, lock, make_folder, sync
+from .live_state import LiveState
+from .store import NOTHING, News, Record
 
 FILE = "journal.jsonl"
 LOCK = "lock"
 FORMAT = 1
 HEAD, MIDDLE, TAIL = b'{"crc":"', b'","record":', b"}\n"
 OPENING = len(HEAD) + 8 + len(MIDDLE)
-
-Record = Mapping[str, Any]
 
 
 class Journal:
@@ -45,7 +45,11 @@ class Journal:
         Lines in the file.
     settled : int
         Bytes that the file had when it was opened or last compacted.
+    away : str
+        Empty: a folder is always there.
     """
+
+    away: Final = ""
 
     def __init__(self, folder: Path, lock: IO[bytes]) -> None:
         self._folder, self._lock, self._path = folder, lock, folder / FILE
@@ -101,6 +105,44 @@ class Journal:
     def size(self) -> int:
         """Bytes of the file."""
         return self._size
+
+    def notes(self) -> list[str]:
+        """Return what whoever starts the server should know, a sentence each."""
+        notes = []
+        if self.is_new:
+            notes.append("the state folder is new: there are no added items and events yet")
+        if self.dropped:
+            notes.append(f"the journal ended in {self.dropped:,} bytes of a change that was never confirmed; they were cut off")
+        return notes
+
+    def new_state(self) -> LiveState:
+        """Return an empty state."""
+        return LiveState()
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[News]:
+        """Say that there is no news: no other server has the folder."""
+        yield NOTHING
+
+    news = turn
+
+    def lose_track(self) -> None:
+        """Do nothing: what is told here comes from this server."""
+
+    def erase(self, changes: Iterable[Record]) -> None:
+        """Write the file anew, so that no line holds the id of who was forgotten; errors as in `compact`."""
+        self.compact(changes)
+
+    def settle(self, state: LiveState) -> None:
+        """Compact the file where it is much longer than it need be, or a killed server left ids of who was forgotten in it."""
+        if state.unerased or self.lines > 100 + 2 * state.n_changes:
+            self.compact(state.changes())
+            state.unerased = False
+
+    def release(self, hashes: Sequence[str]) -> bool:
+        """Keep hashes of forgotten users no longer."""
+        self.append([{"released": list(hashes)}])
+        return True
 
     def append(self, changes: Sequence[Record]) -> None:
         """Write a group of changes; when this returns they survive a crash, and if it raises none of them was made.

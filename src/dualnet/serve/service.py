@@ -28,8 +28,9 @@ from .batcher import Batcher
 from .cards import card, picture
 from .catalogue import LiveCatalogue, reopened
 from .changes import add_events, delete, put, replay
+from .following import apply_told, follow
 from .forgetting import forget, release, take_back
-from .journal import Journal
+from .kept_state import listener_of, open_state
 from .live_state import Event, LiveState
 from .memory import give_back_memory
 from .overviews import compare, item_map, model_summary
@@ -37,11 +38,13 @@ from .replies import ModelLabel, Picture, Reply
 from .search import UserOrder, find_users
 from .service_errors import BusyError, ConflictError, RefusedModelError
 from .settings import ServiceSettings
+from .store import News, Store, StoreAddress
 from .versions import Version, load_version, try_out
 from .writer import Change, Writer
 
 MOST_PUT = 1_000  # items of one batch
 MOST_DEAD = 1_000  # rows of replaced items that are put up with, and a quarter of all; then the view is made anew
+MOST_FOLLOWED = 1_000  # changes of others that are brought in one by one; of more the view is made anew
 MOST_BESIDE = 64  # questions that are answered outside the batches at a time
 
 
@@ -62,7 +65,9 @@ class Service:
     Attributes
     ----------
     left_out : int
-        Items of the journal that the served model cannot take.
+        Kept items that the served model cannot take.
+    away : str
+        Why nothing can be changed at present, as far as `responds` knows; empty while changes are taken.
     on_batch : callable, optional
         Called with the number of questions of each batch; it runs in the event loop.
     on_end, failure
@@ -72,14 +77,16 @@ class Service:
     on_batch: Callable[[int], None] | None = None
     on_end: Callable[[], None] | None = None
     failure: str = ""
+    away: str = ""
 
-    def __init__(self, folder: Path, version: Version, journal: Journal | None, state: LiveState, settings: ServiceSettings):
+    def __init__(self, folder: Path, version: Version, store: Store | None, state: LiveState, settings: ServiceSettings):
         self._folder, self._settings = folder, settings
         catalogue, self.left_out = replay(reopened(version.base), state)
         self._live = Live(version, catalogue)
         self._previous: Version | None = None
         self._reloading = asyncio.Lock()
-        self._writer = Writer(state, journal, lambda: self._live.catalogue, self._publish, settings.allowance)
+        self._writer = Writer(state, store, lambda: self._live.catalogue, self._publish, self._follow, settings.allowance)
+        self._listener = listener_of(store, self._writer.catch_up)
         self._scoring = ThreadPoolExecutor(settings.threads, "dualnet-scoring")
         self._batcher: Batcher[Question, Reply] = Batcher(
             self._answer, batch=settings.batch, waiting=settings.waiting, at_once=settings.threads
@@ -88,49 +95,47 @@ class Service:
         self._map: tuple[LiveCatalogue, dict[str, Any]] | None = None
 
     @classmethod
-    def open(cls, folder: Path, *, state: Path | None = None, settings: ServiceSettings | None = None) -> Service:
-        """Load and check a model folder and replay the journal of the state folder; blocks for seconds.
+    def open(
+        cls, folder: Path, *, state: Path | StoreAddress | None = None, settings: ServiceSettings | None = None
+    ) -> Service:
+        """Load and check a model folder and read what is kept of changes; blocks for seconds.
+
+        Parameters
+        ----------
+        folder : Path
+            Of the model.
+        state : Path or StoreAddress, optional
+            Folder of this server alone, or a database that several servers share; without it changes end with the server.
+        settings : ServiceSettings, optional
+            Limits.
 
         Raises
         ------
         ArtifactError
             If the folder is not a model, is damaged, or does not answer as a model should.
         UsageError
-            If another server has the state folder.
+            If another server has the state folder, or the URL of the database cannot be understood.
         DataError
-            If the journal is damaged before its last line.
+            If the journal is damaged before its last line, or a later version wrote the tables of the database.
         ResourceError
-            If the state folder cannot be used.
+            If the state folder cannot be used, or the database does not answer.
         """
-        journal, changes = (None, []) if state is None else Journal.open(state)
+        store, live = open_state(state)
         try:
-            live = LiveState()
-            for change in changes:
-                live.apply(change)
             version = load_version(folder)
-            release(journal, live, version.base)
-            if journal is not None:
-                journal.note_model(version.label.version)
-                if (
-                    live.unerased or journal.lines > 100 + 2 * live.n_changes
-                ):  # unerased: it was killed while it forgot somebody
-                    journal.compact(live.changes())
-                    live.unerased = False
-            return cls(folder, version, journal, live, settings or ServiceSettings())
+            release(store, live, version.base)
+            if store is not None:
+                store.note_model(version.label.version)
+                store.settle(live)
+            return cls(folder, version, store, live, settings or ServiceSettings())
         except BaseException:
-            if journal is not None:
-                journal.close()
+            if store is not None:
+                store.close()
             raise
 
     def notes(self) -> list[str]:
-        """Return what whoever starts the server should know of its state folder, a sentence each."""
-        notes, journal = [], self._writer.journal
-        if journal is not None and journal.is_new:
-            notes.append("the state folder is new: there are no added items and events yet")
-        if journal is not None and journal.dropped:
-            notes.append(
-                f"the journal ended in {journal.dropped:,} bytes of a change that was never confirmed; they were cut off"
-            )
+        """Return what whoever starts the server should know of what is kept, a sentence each."""
+        notes = [] if self._writer.journal is None else self._writer.journal.notes()
         if self.left_out:
             notes.append(f"{self.left_out:,} added items do not fit this model and are left out; they are kept for another")
         return notes
@@ -143,13 +148,17 @@ class Service:
         threadpool_limits(limits=1, user_api="blas")
         give_back_memory()
         self._batcher.start()
+        if self._listener is not None:
+            self._listener.start()
         self._started = True
 
     async def close(self) -> None:
-        """Answer what waits, take no more, release the state folder."""
+        """Answer what waits, take no more, let go of the state."""
         self._started = False
         await self._batcher.close()
         self._scoring.shutdown()
+        if self._listener is not None:
+            await asyncio.to_thread(self._listener.close)
         await asyncio.to_thread(self._writer.close)
 
     @property
@@ -158,8 +167,14 @@ class Service:
         return self._started
 
     async def responds(self) -> bool:
-        """Whether whoever answers is there; in one process always. See `RemoteService.responds`."""
+        """Whether whoever answers is there; in one process always. It brings `away` up to date. See `RemoteService.responds`."""
+        self.away = await self.trouble()
         return True
+
+    async def trouble(self) -> str:
+        """Return why nothing can be changed at present, in one sentence; empty while changes are taken."""
+        away = "" if self._writer.journal is None else self._writer.journal.away
+        return f"the database that keeps the state is away: {away}" if away else ""
 
     @property
     def label(self) -> ModelLabel:
@@ -252,7 +267,7 @@ class Service:
         return Reply(catalogue.label, outcome)
 
     async def forget_user(self, key: Key) -> Reply:
-        """Make somebody unknown at once; when this returns, no file of the state folder holds the id.
+        """Make somebody unknown at once; when this returns, no file of the state folder and no row of the database holds the id.
 
         Raises
         ------
@@ -261,8 +276,7 @@ class Service:
         ResourceError
             If the journal cannot be written, or not be compacted: then the user is unknown, and asking again erases the id.
         """
-        state = self._writer.state
-        future = self._writer.change(lambda view: forget(view, state, key), erases=True)
+        future = self._writer.change(lambda view: forget(view, self._writer.state, key), erases=True)
         catalogue, outcome = await asyncio.wrap_future(future)
         return Reply(catalogue.label, {"user": key, "state": outcome})
 
@@ -318,15 +332,16 @@ class Service:
         return await self._aside(self._mapped)
 
     async def gauges(self) -> dict[str, float]:
-        """Return numbers for /metrics: waiting questions, items, users, live and hidden items, bytes of the journal."""
-        catalogue, journal = self._live.catalogue, self._writer.journal
+        """Return numbers for /metrics: waiting questions, items, users, live and hidden items, bytes kept, whether changes are refused."""
+        catalogue, store = self._live.catalogue, self._writer.journal
         return {
             "waiting": float(len(self._batcher)),
             "items": float(catalogue.n_items),
             "users": float(catalogue.n_users),
             "items_live": float(catalogue.size - catalogue.n_base - sum(row >= catalogue.n_base for row in catalogue.dead)),
             "items_hidden": float(len(catalogue.hidden)),
-            "journal_bytes": float(0 if journal is None else journal.size),
+            "journal_bytes": float(0 if store is None else store.size),
+            "state_away": float(store is not None and store.away != ""),
         }
 
     def answer_batch(self, questions: Sequence[Question]) -> list[Reply | Exception]:
@@ -345,6 +360,39 @@ class Service:
             with contextlib.suppress(Exception):  # the view as it is answers as well; it only takes more room
                 catalogue, self.left_out = replay(reopened(self._live.version.base), self._writer.state)
         self._live = Live(self._live.version, catalogue)
+
+    def _follow(self, news: News) -> None:
+        """Bring changes of other servers into the state and the view that answers."""
+        store, live = self._writer.journal, self._live
+        assert store is not None
+        try:
+            if news.whole:
+                state = store.new_state()
+                for change in news.changes:
+                    apply_told(live.version.base, state, change)
+                self._writer.state = state
+                self._renew()
+                return
+            changes = list(news.changes)
+            if not changes:
+                return
+            if len(changes) > MOST_FOLLOWED:
+                for change in changes:
+                    apply_told(live.version.base, self._writer.state, change)
+                self._renew()
+                return
+            catalogue, left_out = follow(live.catalogue, self._writer.state, changes)
+        except BaseException:
+            store.lose_track()
+            raise
+        self.left_out += left_out
+        self._publish(catalogue)
+
+    def _renew(self) -> None:
+        """Make the view that answers anew from the state."""
+        version = self._live.version
+        catalogue, self.left_out = replay(reopened(version.base), self._writer.state)
+        self._live = Live(version, catalogue)
 
     async def _aside(self, work: Callable[[Live], dict[str, Any]]) -> Reply:
         """Do one thing in another thread, on what is live at this moment."""

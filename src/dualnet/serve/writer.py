@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 from ..errors import DualNetError, ResourceError
 from .catalogue import LiveCatalogue
 from .holdings import Ledger
-from .journal import Journal
 from .live_state import LiveState, by_key
 from .service_errors import ClosedError
 from .settings import Allowance
+from .store import News, Store
 
 GROUP = 64  # changes that share one synchronisation of the disk
 LARGE = 16 * 2**20  # bytes of a journal that is worth compacting while serving
@@ -42,11 +42,13 @@ class Writer:
     Parameters
     ----------
     state : LiveState
-        What the journal holds.
-    journal : Journal, optional
-        Without one, changes are forgotten when the server stops.
+        What the store holds.
+    journal : Store, optional
+        What keeps the changes; without it they are forgotten when the server stops.
     read, publish : callable
         Return, and replace, the view that answers.
+    follow : callable
+        Brings changes of other servers into `state` and the view that answers.
     allowance : Allowance, optional
         What each key may add.
     """
@@ -54,14 +56,15 @@ class Writer:
     def __init__(
         self,
         state: LiveState,
-        journal: Journal | None,
+        journal: Store | None,
         read: Callable[[], LiveCatalogue],
         publish: Callable[[LiveCatalogue], None],
+        follow: Callable[[News], None],
         allowance: Allowance | None = None,
     ) -> None:
         self.state, self.journal = state, journal
         self._allowance = allowance or Allowance()
-        self._read, self._publish = read, publish
+        self._read, self._publish, self._follow = read, publish, follow
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = threading.Event()
         self._lock = threading.Lock()
@@ -78,7 +81,7 @@ class Writer:
         by : str
             Name of the API key that asks; "" without keys.
         erases : bool
-            Whether ids must be gone from the journal before it is confirmed.
+            Whether ids must be gone from the store before it is confirmed.
         """
         return self._queue(_Job(change, False, Future(), by, erases))
 
@@ -87,7 +90,7 @@ class Writer:
         return self._queue(_Job(task, True, Future()))
 
     def close(self) -> None:
-        """Make the changes that wait, take no more, and close the journal."""
+        """Make the changes that wait, take no more, and close the store."""
         with self._lock:
             if self._closed.is_set():
                 return
@@ -96,6 +99,15 @@ class Writer:
         self._thread.join()
         if self.journal is not None:
             self.journal.close()
+
+    def catch_up(self) -> None:
+        """Bring in what other servers changed, and return when it answers; not for the thread that writes."""
+        self.alone(self._hear).result()
+
+    def _hear(self) -> None:
+        if self.journal is not None:
+            with self.journal.news() as news:
+                self._follow(news)
 
     def _queue(self, job: _Job) -> Future[Any]:
         with self._lock:
@@ -141,6 +153,33 @@ class Writer:
     def _make(self, jobs: list[_Job]) -> None:
         if not jobs:
             return
+        try:
+            if self.journal is None:
+                catalogue, records, made = self._apply(jobs)
+            else:
+                with self.journal.turn() as news:  # nobody else changes anything until the end of the block
+                    self._follow(news)
+                    catalogue, records, made = self._apply(jobs)
+                    if records:
+                        self.journal.append(records)
+        except Exception as error:  # whatever it is: who waits must be told, and the thread must live
+            for job in jobs:
+                if not job.future.done():
+                    job.future.set_exception(error)
+            return
+        for record in records:
+            self.state.apply(record)
+        self._publish(catalogue)
+        not_erased = self._erase()
+        for job, outcome in made:
+            if job.erases and not_erased is not None:
+                job.future.set_exception(not_erased)
+            else:
+                job.future.set_result((catalogue, outcome))
+        self._compact_if_large()
+
+    def _apply(self, jobs: list[_Job]) -> tuple[LiveCatalogue, list[Mapping[str, Any]], list[tuple[_Job, Outcome]]]:
+        """Return the view after jobs, what has to be remembered of them, and what came of each; one that fails is told here."""
         catalogue = self._read()
         records: list[Mapping[str, Any]] = []
         made: list[tuple[_Job, Outcome]] = []
@@ -155,31 +194,15 @@ class Writer:
             catalogue = changed
             records += [by_key(job.by, change) for change in changes]
             made.append((job, outcome))
-        try:
-            if records and self.journal is not None:
-                self.journal.append(records)
-        except Exception as error:  # whatever it is: who waits must be told, and the thread must live
-            for job, _ in made:
-                job.future.set_exception(error)
-            return
-        for record in records:
-            self.state.apply(record)
-        self._publish(catalogue)
-        not_erased = self._erase()
-        for job, outcome in made:
-            if job.erases and not_erased is not None:
-                job.future.set_exception(not_erased)
-            else:
-                job.future.set_result((catalogue, outcome))
-        self._compact_if_large()
+        return catalogue, records, made
 
     def _erase(self) -> ResourceError | None:
-        """Compact the journal if it holds ids of somebody who was forgotten; return why it could not be done."""
+        """Make sure that no id of somebody who was forgotten is kept; return why it could not be done."""
         if not self.state.unerased:
             return None
         try:
             if self.journal is not None:
-                self.journal.compact(self.state.changes())
+                self.journal.erase(self.state.changes())
         except DualNetError as error:
             return ResourceError(
                 f"the user is forgotten in all answers, but the id is still in the journal: {error}; ask again"
@@ -188,10 +211,10 @@ class Writer:
         return None
 
     def _compact_if_large(self) -> None:
-        journal = self.journal
-        if journal is None or journal.size < max(LARGE, 4 * journal.settled):
+        store = self.journal
+        if store is None or store.size < max(LARGE, 4 * store.settled):
             return
         try:
-            journal.compact(self.state.changes())
+            store.compact(self.state.changes())
         except DualNetError:
-            return  # the old file goes on; nothing is lost but room
+            return  # what is there goes on; nothing is lost but room

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ...errors import DataError, ResourceError, UsageError, optional_package
+from ...errors import DataError, ResourceError, optional_package
 from .address import Address
 from .columns import table_of_rows
 from .driver import BATCH, Values, too_slow
 from .postgresql_types import column_types
+from .postgresql_url import database_of, settings_of, without_secrets
 from .query import Query
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 DECLARE = "DECLARE dualnet_rows NO SCROLL CURSOR FOR "
 PATIENCE = 10  # seconds to connect, where the URL does not say
-SECRETS = ("password", "sslpassword", "oauth_client_secret")
 QUERY_CANCELED = "57014"
 READ_ONLY = "25006"
 NO_RIGHT = "42501"
@@ -50,16 +50,7 @@ def open_postgresql(address: Address, timeout: float | None) -> Iterator[Postgre
     """
     with optional_package("psycopg", "sql", "reading from PostgreSQL"):
         import psycopg
-        from psycopg.conninfo import conninfo_to_dict
-    try:
-        given = conninfo_to_dict(address.url)
-    except psycopg.Error:  # its text may hold parts of the password
-        given = {}
-    if not given or _is_torn(given):
-        raise UsageError(
-            "the PostgreSQL URL cannot be understood; write postgresql://user:password@host:port/database, with characters such as"
-            " @ : / in the password as %40 %3A %2F"
-        )
+    given = settings_of(address.url)
     settings: dict[str, Any] = {"connect_timeout": PATIENCE, "application_name": "dualnet", **given, "client_encoding": "utf8"}
     connection = None
     try:
@@ -77,7 +68,7 @@ def open_postgresql(address: Address, timeout: float | None) -> Iterator[Postgre
         if connection is not None:
             connection.close()
         raise ResourceError(
-            f"cannot connect to the PostgreSQL database {_database(given)}: {_without_secrets(str(error), given)}; check the URL,"
+            f"cannot connect to the PostgreSQL database {database_of(given)}: {without_secrets(str(error), given)}; check the URL,"
             " and that the server is up"
         ) from None
     try:
@@ -158,24 +149,3 @@ class PostgresqlSession:
 def _bound(value: Any) -> Any:
     """Return numbers as text without a type, which the server reads as the type of what they are compared with."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-def _is_torn(given: dict[str, Any]) -> bool:
-    """Return whether libpq took parts of the password for host, port or database, for want of a %40 or %3A in it."""
-    ports = str(given.get("port") or "").replace(",", "")
-    return "@" in f"{given.get('host')}{given.get('dbname')}" or not (ports == "" or ports.isdecimal())
-
-
-def _database(given: dict[str, Any]) -> str:
-    host = given.get("host") or given.get("hostaddr") or "the default host"
-    port = f", port {given['port']}" if given.get("port") else ""
-    return f"'{given.get('dbname') or given.get('user') or 'of the default name'}' at {host}{port}"
-
-
-def _without_secrets(message: str, given: dict[str, Any]) -> str:
-    """Return the first line of libpq's message, which names the server and never a password; make sure of the latter."""
-    line = " ".join(message.split("\n", 1)[0].split()).rstrip(".; ")
-    for name in SECRETS:
-        if given.get(name):
-            line = line.replace(str(given[name]), "***")
-    return line

@@ -320,3 +320,6 @@ class Status(_Named):
     """Whether the server lives, or is ready."""
 
     status: Literal["alive", "ready"]
+    writes: Annotated[str | None, Field(description="Why changes are refused at present; left out while they are taken.")] = (
+        None
+    )

@@ -244,7 +244,8 @@ ALIVE: Final = Operation(
 )  # fmt: skip
 READY: Final = Operation(
     name="readyz", method="GET", path="/readyz", theme="server", answer=answers.Status, open=True, statuses=(503,),
-    text="Say whether questions are taken: not while loading, when about to stop, or when the process with the model hangs.",
+    text="Say whether questions are taken: not while loading, when about to stop, or when the process with the model hangs. While"
+    " the database that keeps the state is away, questions are answered and `writes` says why changes are refused.",
 )  # fmt: skip
 
 

@@ -97,7 +97,7 @@ async def _ready(service: AnyService, draining: Draining) -> dict[str, Any]:
         raise Refusal(503, "not-ready", "the model is not loaded yet", WAIT)
     if not responds:
         raise Refusal(503, "not-ready", "the process with the model does not answer", WAIT)
-    return {"status": "ready"}
+    return {"status": "ready", "writes": service.away} if service.away else {"status": "ready"}
 
 
 def _files() -> list[tuple[str, App]]:

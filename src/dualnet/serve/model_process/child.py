@@ -18,6 +18,7 @@ from pydantic_core import from_json, to_json
 
 from ..service import Service
 from ..settings import ServiceSettings
+from ..store import STORE, StoreAddress
 from .codec import arguments_from_json, error_to_json, question_from_json, reply_to_json, result_to_json
 from .wire import Frames, receive, send
 
@@ -39,7 +40,8 @@ def main() -> None:
     watcher = threading.Thread(target=_leave_if_alone, args=(calls, loaded), name="dualnet-watching", daemon=True)
     watcher.start()
     try:
-        state = None if told["state"] is None else Path(told["state"])
+        database = os.environ.pop(STORE, None) if told["database"] else None
+        state = StoreAddress(database) if database else None if told["state"] is None else Path(told["state"])
         service = Service.open(Path(told["folder"]), state=state, settings=ServiceSettings.from_json(told["settings"]))
         hello = {"model": service.label.to_json(), "notes": service.notes(),
                  "whole_items": service.whole_items, "whole_users": service.whole_users}  # fmt: skip

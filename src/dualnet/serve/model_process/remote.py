@@ -24,6 +24,7 @@ from ..memory import give_back_memory
 from ..replies import ModelLabel, Reply
 from ..service_errors import BusyError, ClosedError
 from ..settings import ServiceSettings
+from ..store import STORE, StoreAddress
 from .codec import arguments_to_json, error_from_json, question_to_json, reply_from_json, result_from_json
 from .wire import Frames, receive
 
@@ -38,7 +39,7 @@ PATIENCE = 30.0  # seconds for the other process to end after it has hung up
 DEADLINE = 20.0  # seconds for the answer to a question; the hardest take half a second
 RESPONSE = 2.0  # seconds for a word from it, however busy it is
 # seconds for other calls; what loads a model may take long, and what is asked at the end is waited for by who asks
-LIMITS: dict[str, float | None] = {"reload": 600.0, "gauges": RESPONSE, "responds": None, "close": None}
+LIMITS: dict[str, float | None] = {"reload": 600.0, "gauges": RESPONSE, "trouble": None, "close": None}
 LAST = 4.0  # seconds for it to end when it was told to; with the 25 of HTTP before, a supervisor that waits 30 sees its end
 
 
@@ -57,11 +58,14 @@ class RemoteService:
         Called in the event loop when the other process ends by itself.
     failure : str
         Why it ended by itself, in one sentence; empty as long as it did not.
+    away : str
+        As in `Service`.
     """
 
     on_batch: Callable[[int], None] | None = None
     on_end: Callable[[], None] | None = None
     failure: str = ""
+    away: str = ""
 
     def __init__(
         self,
@@ -85,7 +89,9 @@ class RemoteService:
         self._started = self._closing = self._lost = False
 
     @classmethod
-    def open(cls, folder: Path, *, state: Path | None = None, settings: ServiceSettings | None = None) -> RemoteService:
+    def open(
+        cls, folder: Path, *, state: Path | StoreAddress | None = None, settings: ServiceSettings | None = None
+    ) -> RemoteService:
         """Start the other process and wait until it has loaded and checked the model; blocks for seconds.
 
         Parameters and errors as in `Service.open`; also `ResourceError` if the process ends before it says anything.
@@ -97,13 +103,16 @@ class RemoteService:
         told = {
             "sockets": numbers,
             "folder": str(folder.resolve()),
-            "state": None if state is None else str(state.resolve()),
+            "state": str(state.resolve()) if isinstance(state, Path) else None,
+            "database": isinstance(state, StoreAddress),  # whose URL comes in the environment
             "settings": asdict(settings),
         }
         # -P: not from the present folder; the path is ours, so that both processes run the same code
         command = [sys.executable, "-P", "-m", "dualnet.serve.model_process.child", json.dumps(told)]
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         environment = {**os.environ, "PYTHONPATH": path}
+        if isinstance(state, StoreAddress):  # not among the arguments, which everybody on this machine may read
+            environment[STORE] = state.url
         process: subprocess.Popen[bytes] | None = None
         try:
             with _signals_held():
@@ -182,7 +191,7 @@ class RemoteService:
 
     async def _pinged(self) -> bool:
         try:
-            await self.call("responds")
+            self.away = str(await self.call("trouble"))
         except ClosedError:
             return False
         return True

@@ -1,0 +1,1 @@
+"""State that several servers share in a PostgreSQL database."""
