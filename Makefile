@@ -15,8 +15,8 @@ serve: $(READY)  ## a page to try it on http://127.0.0.1:8080; trains the demo f
 	test -e $(RUN)/model/manifest.json || test -e $(RUN)/manifest.json || $(BIN)/dualnet demo --out $(RUN)
 	$(BIN)/dualnet serve $(RUN) --port $(PORT)
 
-test: lint  ## everything that must hold before a change lands
-	$(BIN)/python -m pytest -rs
+test: lint  ## everything that must hold before a change lands; a file of tests stays in one of two processes
+	$(BIN)/python -m pytest -rs -n 2 --dist loadfile
 
 oldest:  ## the tests of units and contracts with the oldest supported versions of the dependencies; every night, not in every run
 	$(PYTHON) -m venv build/oldest

@@ -21,6 +21,11 @@ settings.register_profile("house", deadline=None, max_examples=40, derandomize=T
 settings.load_profile("house")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes for their argument: packed ones hold the time of packing, and two processes must name a test alike."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder of real data sets; skips where there is none."""
