@@ -14,10 +14,10 @@ from scipy.sparse import csr_array
 from .data.content import Content
 from .data.space import ItemSpace
 from .data.tasks import ItemKind, RankingTask, Split
-from .errors import DataError, UsageError
+from .errors import DataError, UsageError, shown
 from .ids import IdMap, Rows
 from .metrics import METRICS, Hits, coverage, gini, popular_share, recall_at
-from .report import FIRST, Report, TaskResult
+from .report import FIRST, Comparison, Report, TaskResult
 from .retrieval.topk import UNSCORABLE, Best, Scores, best_of, chance_above, score_blocks
 from .retrieval.vectors import Vectors
 from .rng import generator
@@ -52,6 +52,7 @@ def evaluate(
     bootstrap: int = 1000,
     seed: int = 0,
     block: int | None = None,
+    against: Sequence[Encoder] | Mapping[str, Encoder] = (),
 ) -> Report:
     """Rank every candidate for every user of each task, and measure against the hidden truth.
 
@@ -69,6 +70,9 @@ def evaluate(
         Seed of the resampling.
     block : int, optional
         Users scored at a time; changes memory, never a figure.
+    against : sequence or mapping of Recommender
+        Other fitted models, or other models by name. They are measured on the same tasks, and the report compares them with `model` in pairs:
+        user by user, with 95 % intervals.
 
     Returns
     -------
@@ -98,10 +102,8 @@ def evaluate(
     cuts = sorted({int(cut) for cut in at})
     if not cuts or cuts[0] < 1 or any(cut != int(cut) for cut in at):
         raise UsageError(f"cut-offs must be whole numbers of at least 1, got {list(at)}")
-    if isinstance(tasks, Split):
-        chosen: tuple[RankingTask, ...] = (*tasks.tasks, *tasks.served)
-    else:
-        chosen = (tasks,) if isinstance(tasks, RankingTask) else tuple(tasks)
+    chosen = _tasks_of(tasks)
+    others = [(name, evaluate(other, chosen, at=at, bootstrap=bootstrap, seed=seed, block=block)) for name, other in _named(against)]
     measured: list[tuple[RankingTask, TaskResult]] = []
     for task in chosen:
         twin = next((result for other, result in measured if _asks_the_same(task, other) and FIRST in cuts), None)
@@ -109,7 +111,64 @@ def evaluate(
             twin = _evaluate_task(model, task, sorted({FIRST, *cuts}) if task.is_served else cuts, bootstrap, seed, block)
         result = replace(twin, name=task.name, candidate_set=task.candidate_set)
         measured.append((task, replace(result, first_ten=_first_places(task, result)) if task.is_served else result))
-    return Report([result for _, result in measured], tuple(cuts))
+    report = Report([result for _, result in measured], tuple(cuts), model=_name_of(model))
+    compared = [Comparison(name, other, paired_differences(report, other, bootstrap, seed)) for name, other in others]
+    return replace(report, against=tuple(compared))
+
+
+def _tasks_of(tasks: Split | RankingTask | Iterable[RankingTask]) -> tuple[RankingTask, ...]:
+    """Return the tasks to rank; of a split its test, followed by the lists that are served."""
+    if isinstance(tasks, Split):
+        return (*tasks.tasks, *tasks.served)
+    return (tasks,) if isinstance(tasks, RankingTask) else tuple(tasks)
+
+
+def _name_of(model: Encoder) -> str:
+    return str(getattr(model, "name", type(model).__name__))
+
+
+def _named(models: Sequence[Encoder] | Mapping[str, Encoder]) -> list[tuple[str, Encoder]]:
+    """Return other models with their names; of two models of one kind the second has a number."""
+    if isinstance(models, Mapping):
+        return list(models.items())
+    if not isinstance(models, Sequence) or isinstance(models, str):
+        raise UsageError(f"against must be a list of fitted models or a dictionary of them by name, got {shown(models)}")
+    for other in models:
+        if not hasattr(other, "encode_users"):
+            raise UsageError(f"against must hold fitted models, got {shown(other)} in it; create and fit it first")
+    names = [_name_of(model) for model in models]
+    counted = [f"{name} {names[:place].count(name) + 1}" if name in names[:place] else name for place, name in enumerate(names)]
+    return list(zip(counted, models, strict=True))
+
+
+def paired_differences(
+    report: Report, other: Report, resamples: int = 1000, seed: int = 0
+) -> dict[str, dict[str, tuple[float, float, float]]]:
+    """Return the paired differences of two reports on the same tasks: by task and metric, mean and ends of the 95 % interval.
+
+    Parameters
+    ----------
+    report, other : Report
+        Of two models; a difference is the figure of `report` less that of `other`, over the same users.
+    resamples : int
+        Resamples of users for the intervals; with 0 both ends are the mean.
+    seed : int
+        Seed of the resampling.
+
+    Returns
+    -------
+    dict of str to dict of str to (mean, low, high)
+        Tasks without figures in either report are left out.
+    """
+    found: dict[str, dict[str, tuple[float, float, float]]] = {}
+    for ours, theirs in zip(report.results, other.results, strict=True):
+        if ours.reason is None and theirs.reason is None:
+            less = {name: ours.per_user[name] - theirs.per_user[name] for name in ours.per_user if name in theirs.per_user}
+            ends = bootstrap_intervals(less, resamples, seed)
+            found[ours.name] = {
+                name: (mean := float(values.mean()), *ends.get(name, (mean, mean))) for name, values in less.items()
+            }
+    return found
 
 
 def _asks_the_same(task: RankingTask, other: RankingTask) -> bool:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import UsageError
 from .ids import Key
+from .tabular import Tabular, html_table
 
 PROTOCOL_TEXT = (
     "Recall@M per user: hits in the top M / all held-out positives of the user among the candidates; averaged over users with"
@@ -149,7 +153,37 @@ class TaskResult:
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
+class Comparison:
+    """Figures of another model on the tasks of a report, and the paired differences from it.
+
+    Parameters
+    ----------
+    model : str
+        Name of the other model.
+    report : Report
+        Its figures.
+    differences : dict
+        By task and metric: mean over users of the figure of the report's model less that of the other, and the ends of the 95 % interval.
+    """
+
+    model: str
+    report: Report
+    differences: dict[str, dict[str, tuple[float, float, float]]]
+
+    def verdict(self, task: str, metric: str, ours: str) -> str:
+        """Return who is better on a task, as a sentence; empty where one of the two has no figures."""
+        if metric not in self.differences.get(task, {}):
+            return ""
+        mean, low, high = self.differences[task][metric]
+        if low <= 0 <= high:
+            return f"{task}, {metric}: {ours} and {self.model} are level ({mean:+.3f}, 95 % interval {low:+.3f} to {high:+.3f})"
+        better, worse = (ours, self.model) if mean > 0 else (self.model, ours)
+        low, high = sorted((abs(low), abs(high)))
+        return f"{task}, {metric}: {better} is ahead of {worse} by {abs(mean):.3f} (95 % interval {low:.3f} to {high:.3f})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Report(Tabular):
     """Figures of all tasks of an evaluation.
 
     Parameters
@@ -158,6 +192,10 @@ class Report:
         One for each task.
     cuts : tuple of int
         The cut-offs.
+    model : str
+        Name of the model.
+    against : tuple of Comparison
+        Other models on the same tasks.
 
     Examples
     --------
@@ -170,6 +208,8 @@ class Report:
 
     results: list[TaskResult]
     cuts: tuple[int, ...]
+    model: str = "model"
+    against: tuple[Comparison, ...] = ()
 
     def __getitem__(self, name: str) -> TaskResult:
         for result in self.results:
@@ -188,7 +228,110 @@ class Report:
         >>> report.to_json()["cuts"]
         [5, 10]
         """
-        return {"protocol": PROTOCOL_TEXT, "cuts": list(self.cuts), "tasks": [result.to_json() for result in self.results]}
+        told = {"protocol": PROTOCOL_TEXT, "cuts": list(self.cuts), "tasks": [result.to_json() for result in self.results]}
+        if not self.against:
+            return told
+        return told | {
+            "against": [
+                {
+                    "model": other.model,
+                    "tasks": [result.to_json() for result in other.report.results],
+                    "differences": {
+                        task: {name: {"mean": mean, "ci95": [low, high]} for name, (mean, low, high) in figures.items()}
+                        for task, figures in other.differences.items()
+                    },
+                }
+                for other in self.against
+            ]
+        }
+
+    def to_arrow(self) -> pa.Table:
+        """Return an Arrow table with columns task, model, metric, cut, mean, low, high, users: a row for each figure.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> split = dualnet.splits.citeulike2(dualnet.synthetic.blocks_world())
+        >>> report = dualnet.evaluate(dualnet.Popularity().fit(split.train), split, at=(5, 10), bootstrap=10)
+        >>> report.to_arrow().column_names
+        ['task', 'model', 'metric', 'cut', 'mean', 'low', 'high', 'users']
+        """
+        import pyarrow as pa
+
+        rows: dict[str, list[Any]] = {
+            name: [] for name in ("task", "model", "metric", "cut", "mean", "low", "high", "users")
+        }
+        for model, report in self._measured():
+            for result in report.results:
+                for figure in (*result.per_user, *result.overall):
+                    metric, _, cut = figure.partition("@")
+                    low, high = result.intervals.get(figure, (None, None))
+                    entry = (result.name, model, metric, int(cut), result.mean(figure), low, high, result.n_users)
+                    for name, value in zip(rows, entry, strict=True):
+                        rows[name].append(value)
+        ends = {name: pa.array(rows[name], pa.float64()) for name in ("mean", "low", "high")}
+        return pa.table(rows | ends)
+
+    def plot(self) -> Any:
+        """Return a matplotlib figure: recall against the length of the list, a panel for each task and a line for each model.
+
+        Raises
+        ------
+        MissingExtraError
+            Without matplotlib.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> split = dualnet.splits.citeulike2(dualnet.synthetic.blocks_world())
+        >>> report = dualnet.evaluate(dualnet.Popularity().fit(split.train), split, at=(5, 10), bootstrap=10)
+        >>> len(report.plot().axes)
+        2
+        """
+        from .figures import recall_curves
+
+        curves = {
+            result.name: {
+                model: [(cut, report[result.name].mean(f"recall@{cut}")) for cut in self.shown_cuts()]
+                for model, report in self._measured()
+                if report[result.name].reason is None
+            }
+            for result in self.results
+        }
+        return recall_curves({task: lines for task, lines in curves.items() if lines})
+
+    def _measured(self) -> list[tuple[str, Report]]:
+        """Return all models of the report with their figures, its own first."""
+        return [(self.model, self), *((other.model, other.report) for other in self.against)]
+
+    def __repr__(self) -> str:
+        cut = self.shown_cuts()[-1]
+        figures = [f"{r.name} {r.mean(f'recall@{cut}'):.3f}" for r in self.results if r.reason is None]
+        others = f"; against {', '.join(other.model for other in self.against)}" if self.against else ""
+        return f"Report({self.model}, recall@{cut}: {', '.join(figures) or 'none'}{others})"
+
+    def _repr_html_(self) -> str:
+        cuts = self.shown_cuts()
+        rows: list[list[object]] = []
+        bold: list[tuple[int, int]] = []
+        for result in self.results:
+            models = [(model, report[result.name]) for model, report in self._measured()]
+            for place, cut in enumerate(cuts):
+                means = [-1.0 if of.reason else of.mean(f"recall@{cut}") for _, of in models]
+                bold += [(len(rows) + row, place + 2) for row, mean in enumerate(means) if mean == max(means) and len(means) > 1]
+            rows += [[result.name, model, *(_figure(of, f"recall@{cut}") for cut in cuts)] for model, of in models]
+        note = " ".join(f"{line}." for line in self._verdicts())
+        return html_table(("task", "model", *(f"recall@{cut}" for cut in cuts)), rows, self._what(), note=note, bold=bold)
+
+    def _what(self) -> str:
+        best = "; the best of each task is bold" if self.against else ""
+        return f"Recall on the held-out pairs, mean over users with 95 % intervals{best}"
+
+    def _verdicts(self) -> list[str]:
+        """Return who is ahead on each task at the largest cut-off that informs, a sentence for each other model."""
+        metric = f"recall@{self.shown_cuts()[-1]}"
+        told = [other.verdict(r.name, metric, self.model) for other in self.against for r in self.results]
+        return [sentence for sentence in told if sentence]
 
     def shown_cuts(self) -> tuple[int, ...]:
         """Return the informative cut-offs: those that are not above the number of candidates of every task; at least the smallest.
@@ -248,10 +391,19 @@ class Report:
             + (f"; {first}" if (first := r.first_places()) else "")
             for r in self.results
         ]
+        compared = [line for other in self.against for line in (f"{other.model}:", other.report.table())] + self._verdicts()
         left_out = cut_notes(self.cuts, [r.n_candidates for r in self.results])
         served = [SERVED_TEXT] if any(r.is_served for r in self.results) else []
         served += [line for r in self.results if (line := r.by_length())]
-        return "\n".join([self.table(), *notes, *left_out, *served, PROTOCOL_TEXT])
+        return "\n".join([self.table(), *compared, *notes, *left_out, *served, PROTOCOL_TEXT])
+
+
+def _figure(result: TaskResult, metric: str) -> str:
+    """Return a figure with its interval for a cell; a dash where there is none."""
+    if result.reason is not None:
+        return "-"
+    low_high = result.intervals.get(metric)
+    return f"{result.mean(metric):.3f}" + ("" if low_high is None else f" ({low_high[0]:.3f} to {low_high[1]:.3f})")
 
 
 def served_shares(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import optional_package
+from .. import figures
+from ..figures import COLOURS, new_figure
 from ..train.best_figure import last_best
-
-COLOURS = ("#2563eb", "#d97706", "#059669", "#9333ea", "#64748b")
 
 
 def training_curves(history: Sequence[Mapping[str, float]], metric: str) -> str:
@@ -25,17 +24,9 @@ def training_curves(history: Sequence[Mapping[str, float]], metric: str) -> str:
     metric : str
         Such as ``recall@100``.
     """
-    figure, (left, right) = new_figure(1, 2, (8.4, 3.0))
-    left.plot([h["epoch"] for h in history], [h["loss"] for h in history], color=COLOURS[0])
-    left.set(title="loss for each positive pair", xlabel="epoch", ylim=(0, None))
-    seen = [(h["epoch"], h[metric]) for h in history if metric in h]
-    if seen:
-        right.plot(*zip(*seen, strict=True), color=COLOURS[2])
-        best = seen[last_best([figure for _, figure in seen])]
-        right.plot(*best, "o", color=COLOURS[1])
-        right.set(title=f"validation recall (chosen: epoch {best[0]:.0f})")
-    right.set(xlabel="epoch")
-    return svg_text(figure)
+    seen = [(int(entry["epoch"]), entry[metric]) for entry in history if metric in entry]
+    chosen = seen[last_best([figure for _, figure in seen])][0] if seen else None
+    return svg_text(figures.training_curves(history, metric, chosen))
 
 
 def recall_by_history(lines: Mapping[str, Sequence[Mapping[str, Any]]], cut: int) -> str:
@@ -83,23 +74,6 @@ def item_map(vectors: NDArray[np.float32], is_new: NDArray[np.bool_], marked: Se
     axis.set(title="items in two dimensions", xticks=[], yticks=[])
     axis.legend(frameon=False, loc="best")
     return svg_text(figure)
-
-
-def new_figure(rows: int, columns: int, size: tuple[float, float]) -> Any:
-    """Return a figure and its axes in the house's look; size in inches.
-
-    Raises
-    ------
-    MissingExtraError
-        Without matplotlib.
-    """
-    with optional_package("matplotlib", "plots", "drawing the report"):
-        from matplotlib.figure import Figure
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(rows, columns)
-    for axis in np.atleast_1d(axes):
-        axis.spines[["top", "right"]].set_visible(False)
-    return figure, axes
 
 
 def svg_text(figure: Any, *, transparent: bool = True) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 from ..errors import listing
 from ..ids import Key
-
-LONGEST_TITLE = 100  # characters of a printed list; `to_json` and tables have all of it
+from ..tabular import Tabular, cut_cell, html_table
 
 UserPath = Literal["known", "history", "columns", "fallback", "item"]
 ItemPath = Literal["known", "content", "popularity"]
 
+PATHS: dict[ItemPath, str] = {"known": "seen in training", "content": "new, from its content", "popularity": "by popularity"}
 
 ASKED = {  # how a printed list begins, after the number of its entries
     ("item", "known"): " for someone known",
@@ -28,8 +28,8 @@ ASKED = {  # how a printed list begins, after the number of its entries
 }
 
 
-@dataclass(frozen=True)
-class Recommendations:
+@dataclass(frozen=True, repr=False)
+class Recommendations(Tabular):
     """The best items (or users) for one question, best first.
 
     Parameters
@@ -78,6 +78,28 @@ class Recommendations:
         """Iterate over (id, score) pairs."""
         return iter(zip(self.ids, self.scores, strict=True))
 
+    @overload
+    def __getitem__(self, place: int) -> tuple[Key, float]: ...
+    @overload
+    def __getitem__(self, place: slice) -> Recommendations: ...
+    def __getitem__(self, place: int | slice) -> tuple[Key, float] | Recommendations:
+        """Return the (id, score) pair of a place, or the list of some places."""
+        if isinstance(place, slice):
+            kept = {name: getattr(self, name)[place] for name in ("ids", "scores", "titles", "paths")}
+            return replace(self, **kept)
+        return self.ids[place], self.scores[place]
+
+    def __repr__(self) -> str:
+        named = ", ".join(repr(cut_cell(title)) for title in self.titles[:3]) + (", ..." if len(self) > 3 else "")
+        return f"Recommendations({self._heading()}: {named})" if self.ids else f"Recommendations({self._heading()})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (place + 1, self.titles[place], self.ids[place], float(self.scores[place]), PATHS[self.paths[place]])
+            for place in range(len(self))
+        ]
+        return html_table(("rank", "title", self.what, "score", "how it was encoded"), rows, self._heading())
+
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary.
 
@@ -124,25 +146,29 @@ class Recommendations:
         )
 
     def __str__(self) -> str:
-        head = f"{len(self)} {self.what}{'' if len(self) == 1 else 's'}{ASKED[self.what, self.resolved]}"
-        if self.popularity != 1:
-            head += f"; popularity counts {self.popularity:g}"
-        if self.ignored:
-            head += f"; not taken account of: {listing(self.ignored)}"
         width = max((len(str(key)) for key in self.ids), default=0)
         lines = [
             f"{place:>3}. {str(key).ljust(width)}  {score:8.4f}"
-            + (f"  {_short(title)}" if title != str(key) else "")
+            + (f"  {cut_cell(title)}" if title != str(key) else "")
             + ("  (new)" if path == "content" else "")
             for place, (key, score, title, path) in enumerate(
                 zip(self.ids, self.scores, self.titles, self.paths, strict=True), 1
             )
         ]
-        return "\n".join([head, *lines])
+        return "\n".join([self._heading(), *lines])
+
+    def _heading(self) -> str:
+        """Return what was asked and what was left out of account, as one line."""
+        head = f"{len(self)} {self.what}{'' if len(self) == 1 else 's'}{ASKED[self.what, self.resolved]}"
+        if self.popularity != 1:
+            head += f"; popularity counts {self.popularity:g}"
+        if self.ignored:
+            head += f"; not taken account of: {listing(self.ignored)}"
+        return head
 
 
-@dataclass(frozen=True)
-class RecommendationLists(Sequence[Recommendations]):
+@dataclass(frozen=True, repr=False)
+class RecommendationLists(Sequence[Recommendations], Tabular):
     """The best items for each of many questions, in their order: a sequence of lists, and one table.
 
     Parameters
@@ -208,30 +234,6 @@ class RecommendationLists(Sequence[Recommendations]):
             }
         )
 
-    def to_pandas(self) -> Any:
-        """Return the table of `to_arrow` as a pandas data frame.
-
-        Examples
-        --------
-        >>> import dualnet
-        >>> model = dualnet.Popularity().fit(dualnet.synthetic.blocks_world())
-        >>> list(model.recommend(["u0-0"], k=2).to_pandas().columns)
-        ['user', 'rank', 'item', 'score', 'title', 'path', 'resolved']
-        """
-        return self._frame().to_pandas()
-
-    def to_polars(self) -> Any:
-        """Return the table of `to_arrow` as a Polars data frame.
-
-        Examples
-        --------
-        >>> import dualnet
-        >>> model = dualnet.Popularity().fit(dualnet.synthetic.blocks_world())
-        >>> model.recommend(["u0-0"], k=2).to_polars().columns
-        ['user', 'rank', 'item', 'score', 'title', 'path', 'resolved']
-        """
-        return self._frame().to_polars()
-
     def to_json(self) -> list[dict[str, Any]]:
         """Return a JSON-ready list: that of each `Recommendations`, with its user.
 
@@ -244,12 +246,17 @@ class RecommendationLists(Sequence[Recommendations]):
         """
         return [{"user": user, **found.to_json()} for user, found in zip(self.users, self.lists, strict=True)]
 
-    def _frame(self) -> Any:
-        import narwhals as nw
+    def __repr__(self) -> str:
+        return f"RecommendationLists({self._heading()})"
 
-        return nw.from_native(self.to_arrow(), eager_only=True)
+    def _repr_html_(self) -> str:
+        rows = [
+            (user, place + 1, found.titles[place], found.ids[place], float(found.scores[place]))
+            for user, found in zip(self.users, self.lists, strict=True)
+            for place in range(len(found))
+        ]
+        return html_table(("user", "rank", "title", "item", "score"), rows, self._heading())
 
-
-def _short(title: str) -> str:
-    """Cut what stands for a title where things have none, such as a whole text, to a line."""
-    return title if len(title) <= LONGEST_TITLE else f"{title[:LONGEST_TITLE].rstrip()} ..."
+    def _heading(self) -> str:
+        items = sum(map(len, self.lists))
+        return f"{len(self)} list{'' if len(self) == 1 else 's'} with {items:,} item{'' if items == 1 else 's'}"

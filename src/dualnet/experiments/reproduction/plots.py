@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..plots import new_figure, svg_text
+from ...figures import new_figure
+from ..plots import svg_text
 from ..result_lines import Record
 from ..studies.cells import CURVE, Block
 from .figures import RowResult, validated

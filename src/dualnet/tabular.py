@@ -1,0 +1,122 @@
+"""Results that are tables: as Arrow, pandas or Polars for programs, as HTML for notebooks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SHOWN_ROWS = 20  # of a table in a notebook
+LONGEST_CELL = 100  # characters of a cell; tables for programs have all of it
+
+STYLE = "text-align:left;padding:2px 12px 2px 0"
+
+
+class Tabular(ABC):
+    """A result with one table: `to_arrow` makes it, everything else follows from it.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> from dualnet.tabular import Tabular
+    >>> model = dualnet.Popularity().fit(dualnet.synthetic.blocks_world())
+    >>> isinstance(model.recommend("u0-0", k=2), Tabular)
+    True
+    """
+
+    @abstractmethod
+    def to_arrow(self) -> pa.Table:
+        """Return the result as an Arrow table."""
+
+    def to_pandas(self) -> Any:
+        """Return the table of `to_arrow` as a pandas data frame.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.Popularity().fit(dualnet.synthetic.blocks_world())
+        >>> list(model.recommend("u0-0", k=2).to_pandas().columns)
+        ['rank', 'item', 'score', 'title', 'path']
+        """
+        return self._frame().to_pandas()
+
+    def to_polars(self) -> Any:
+        """Return the table of `to_arrow` as a Polars data frame.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.Popularity().fit(dualnet.synthetic.blocks_world())
+        >>> model.recommend("u0-0", k=2).to_polars().shape
+        (2, 5)
+        """
+        return self._frame().to_polars()
+
+    def _frame(self) -> Any:
+        import narwhals as nw
+
+        return nw.from_native(self.to_arrow(), eager_only=True)
+
+
+def html_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    heading: str,
+    *,
+    note: str = "",
+    bold: Collection[tuple[int, int]] = (),
+) -> str:
+    """Return a table as HTML, for a notebook: every text escaped, long cells cut, at most 20 rows.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Names of the columns.
+    rows : sequence of sequence
+        Cells of each row, one for each column; a float is shown with three decimals.
+    heading : str
+        Sentence above the table.
+    note : str
+        Sentence below it.
+    bold : collection of (int, int)
+        Cells to mark, by row and column.
+
+    Examples
+    --------
+    >>> from dualnet.tabular import html_table
+    >>> "&lt;b&gt;" in html_table(["title"], [["<b>"]], "one item")
+    True
+    """
+    head = "".join(f'<th style="{STYLE}">{escape(name)}</th>' for name in columns)
+    body = [
+        "<tr>" + "".join(_html_cell(value, (place, at) in bold) for at, value in enumerate(row)) + "</tr>"
+        for place, row in enumerate(rows[:SHOWN_ROWS])
+    ]
+    rest = len(rows) - SHOWN_ROWS
+    if rest > 0:
+        body.append(f'<tr><td colspan="{len(columns)}" style="{STYLE}">and {rest:,} more</td></tr>')
+    below = f"<p>{escape(note)}</p>" if note else ""
+    return (
+        f"<div><p>{escape(heading)}</p><table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>{below}</div>"
+    )
+
+
+def cut_cell(text: str) -> str:
+    """Return a text of at most one line, such as a title where a whole abstract stands for it.
+
+    Examples
+    --------
+    >>> from dualnet.tabular import cut_cell
+    >>> cut_cell("short")
+    'short'
+    """
+    return text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL].rstrip()} ..."
+
+
+def _html_cell(value: object, marked: bool) -> str:
+    text = f"{value:.3f}" if isinstance(value, float) else escape(cut_cell(str(value)))
+    return f'<td style="{STYLE}">{f"<b>{text}</b>" if marked else text}</td>'
