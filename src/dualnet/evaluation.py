@@ -103,7 +103,9 @@ def evaluate(
     if not cuts or cuts[0] < 1 or any(cut != int(cut) for cut in at):
         raise UsageError(f"cut-offs must be whole numbers of at least 1, got {list(at)}")
     chosen = _tasks_of(tasks)
-    others = [(name, evaluate(other, chosen, at=at, bootstrap=bootstrap, seed=seed, block=block)) for name, other in _named(against)]
+    others = [
+        (name, evaluate(other, chosen, at=at, bootstrap=bootstrap, seed=seed, block=block)) for name, other in _named(against)
+    ]
     measured: list[tuple[RankingTask, TaskResult]] = []
     for task in chosen:
         twin = next((result for other, result in measured if _asks_the_same(task, other) and FIRST in cuts), None)

@@ -258,9 +258,7 @@ class Report(Tabular):
         """
         import pyarrow as pa
 
-        rows: dict[str, list[Any]] = {
-            name: [] for name in ("task", "model", "metric", "cut", "mean", "low", "high", "users")
-        }
+        rows: dict[str, list[Any]] = {name: [] for name in ("task", "model", "metric", "cut", "mean", "low", "high", "users")}
         for model, report in self._measured():
             for result in report.results:
                 for figure in (*result.per_user, *result.overall):
@@ -318,7 +316,9 @@ class Report(Tabular):
             models = [(model, report[result.name]) for model, report in self._measured()]
             for place, cut in enumerate(cuts):
                 means = [-1.0 if of.reason else of.mean(f"recall@{cut}") for _, of in models]
-                bold += [(len(rows) + row, place + 2) for row, mean in enumerate(means) if mean == max(means) and len(means) > 1]
+                bold += [
+                    (len(rows) + row, place + 2) for row, mean in enumerate(means) if mean == max(means) and len(means) > 1
+                ]
             rows += [[result.name, model, *(_figure(of, f"recall@{cut}") for cut in cuts)] for model, of in models]
         note = " ".join(f"{line}." for line in self._verdicts())
         return html_table(("task", "model", *(f"recall@{cut}" for cut in cuts)), rows, self._what(), note=note, bold=bold)

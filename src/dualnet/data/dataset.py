@@ -285,6 +285,15 @@ class Dataset:
         content = "no content" if self.items is None else ", ".join(self.items.spec.columns)
         return f"Dataset({self.name!r}: {self.interactions!r}; content: {content})"
 
+    def _repr_html_(self) -> str:
+        from ..tabular import html_table
+
+        pairs = self.interactions
+        rows = [["users", f"{pairs.n_users:,}"], ["items", f"{pairs.n_items:,}"], ["pairs", f"{pairs.n_pairs:,}"]]
+        rows += [[f"columns of {side}", ", ".join(content.spec.columns)]
+                 for side, content in (("items", self.items), ("users", self.users)) if content is not None]  # fmt: skip
+        return html_table(("what", "how many or which"), rows, f"data set {self.name}")
+
     def known_items(self) -> Rows:
         """Return the rows of items with at least one pair, ascending; only these take part in training.
 

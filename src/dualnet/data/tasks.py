@@ -30,7 +30,7 @@ class ItemKind(IntEnum):
     UNLIKED = 2
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RankingTask:
     """Rank candidates for some users, given their visible histories; the truth is hidden until `evaluate` opens it.
 
@@ -78,11 +78,11 @@ class RankingTask:
     history: csr_array
     seen: csr_array
     candidates: Rows
-    truth: csr_array = field(repr=False)
+    truth: csr_array
     content: Content | None = None
     user_content: Content | None = None
     candidate_set: CandidateSet = "task"
-    kinds: NDArray[np.int8] | None = field(default=None, repr=False)
+    kinds: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.users), len(self.items))
@@ -97,6 +97,9 @@ class RankingTask:
             raise DataError(
                 f"task {self.name}: a held-out pair is part of the visible history, so the answer is in the question"
             )
+
+    def __repr__(self) -> str:
+        return f"RankingTask({self.name}: {len(self.candidates):,} candidates for {len(self.users):,} users)"
 
     @property
     def is_served(self) -> bool:
@@ -123,7 +126,7 @@ class RankingTask:
         return digest.hexdigest()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Validation:
     """A smaller training set and tasks of the same kind as the test, on which parameters are chosen.
 
@@ -150,6 +153,9 @@ class Validation:
     tasks: tuple[RankingTask, ...]
     served: tuple[RankingTask, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Validation({self.train!r}; {', '.join(task.name for task in (*self.tasks, *self.served))})"
+
     def fingerprint(self) -> str:
         """Return a SHA-256 over the smaller training set and the validation tasks, as hexadecimal text; not of the test.
 
@@ -168,7 +174,7 @@ class Validation:
         return digest.hexdigest()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Split:
     """One division of a data set by a protocol.
 
@@ -213,6 +219,20 @@ class Split:
     fit_on: FitOn = "train"
     options: dict[str, object] = field(default_factory=dict)
     served: tuple[RankingTask, ...] = ()
+
+    def __repr__(self) -> str:
+        fold = "" if self.fold is None else f", fold {self.fold}"
+        names = ", ".join(task.name for task in (*self.tasks, *self.served))
+        validation = "none" if self.validation is None else ", ".join(task.name for task in self.validation.tasks)
+        return "\n".join(
+            [
+                f"Split({self.protocol}, seed {self.seed}{fold}, of {self.train.name!r}",
+                f"  training: {self.train.interactions!r}",
+                f"  test: {names}, {sum(task.truth.nnz for task in self.tasks):,} held-out pairs",
+                f"  validation: {validation}",
+                f"  final fit on {self.fit_on})",
+            ]
+        )
 
     @property
     def refit(self) -> bool:

@@ -14,6 +14,7 @@ from ..data.interactions import Interactions
 from ..data.other_events import count_kinds
 from ..data.tasks import Split, Validation
 from ..errors import ArtifactError, UsageError, memory_told
+from ..tabular import html_table
 from ..train.options import RunOptions
 from ..train.tracking.guard import tracked
 from .answers import Answers
@@ -164,6 +165,18 @@ class Recommender(Answers, Explains, Updates, Forgets):
         self.seen_ = train.interactions.seen_over(self.users_, self.catalogue_.ids)
         self.info_ |= count_kinds(self.seen_)
         return self
+
+    def _repr_html_(self) -> str:
+        if not hasattr(self, "info_"):
+            return html_table(("parameter", "value"), list(self.get_params().items()), f"{type(self).__name__}, not fitted")
+        told = {
+            name: f"{value:,}" if isinstance(value, int) else value
+            for name, value in self.info_.items()
+            if name != "fingerprint"
+        }
+        able = ", ".join(name.replace("_", " ") for name, value in vars(self.capabilities).items() if value)
+        rows = [*told.items(), ("can do", able), ("parameters", repr(self))]
+        return html_table(("what", "value"), rows, f"{type(self).__name__}, fitted")
 
     def save(self, folder: str | Path, *, metrics: Mapping[str, Any] | None = None) -> Path:
         """Write the model as a folder of JSON, safetensors and Arrow; see `dualnet.models.artifact.save`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..errors import CapabilityError, optional_package
+from ..errors import CapabilityError, UsageError, optional_package
 from ..train.options import RunOptions
 from .base import Prepared
 from .choosing import Phase
@@ -207,6 +207,35 @@ class DualNet(DualNetParameters):
         if self.levels_.runtime is None:
             raise CapabilityError("this model has solved levels alone and no networks; give it levels, such as (450, 200, 50)")
         return self.levels_.runtime
+
+    def plot_training(self) -> Any:
+        """Return a matplotlib figure of the last training of the networks: the loss and the validation recall by epoch.
+
+        Raises
+        ------
+        UsageError
+            If this object trained no networks: it was loaded from a folder, or has solved levels alone.
+        MissingExtraError
+            Without matplotlib.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.DualNet(levels=(8, 4), factors=0, epochs=2).fit(dualnet.synthetic.blocks_world())
+        >>> [axis.get_xlabel() for axis in model.plot_training().axes]
+        ['epoch', 'epoch']
+        """
+        self._require_fitted()
+        choice = getattr(self, "choice_", None)
+        training = choice.training if choice is not None and choice.training else getattr(self, "training_", None)
+        if training is None:
+            raise UsageError(
+                "there is no training to plot: this model was loaded, or has solved levels alone; a run has its epochs in log.jsonl"
+            )
+        from ..figures import training_curves
+
+        seen = [name for epoch in training.history for name in epoch if name.startswith("recall@")]
+        return training_curves(training.history, seen[0] if seen else "recall", training.best_epoch or None)
 
     def _train_networks(
         self, known: Prepared, phase: Phase[Chosen], stop_after: int | None, number: int
