@@ -99,7 +99,9 @@ def _distinct(picks: NDArray[np.int32], rng: np.random.Generator, wanted: int) -
     return np.take_along_axis(ordered, np.argpartition(chance, wanted - 1, axis=1)[:, :wanted], axis=1)
 
 
-def content_of_items(rng: np.random.Generator, n_items: int, per_topic: int, topics: int, words: int, vocabulary: int) -> csr_array:
+def content_of_items(
+    rng: np.random.Generator, n_items: int, per_topic: int, topics: int, words: int, vocabulary: int
+) -> csr_array:
     """Return word counts of items, shape (n_items, vocabulary): most words are those of an item's topic."""
     own = vocabulary // topics
     topic = np.minimum(np.arange(n_items) // per_topic, topics - 1)[:, None]

@@ -36,11 +36,18 @@ def test_few_and_many_ids_answer_alike(many, keys, given):
     assert ids.take(np.array([2, 0, 2])) == [keys[2], keys[0], keys[2]]
     assert ids.subset(np.array([2, 0])).keys == [keys[2], keys[0]]
     assert ids.is_integer == isinstance(keys[0], int)
-    assert ids == IdMap(keys) and ids != IdMap(keys[1:]) and ids != IdMap(keys[::-1]) and ids != 1
-    assert keys[0] in ids and "nowhere" not in ids and True not in ids and None not in ids
+    assert ids == IdMap(keys)
+    assert ids != IdMap(keys[1:])
+    assert ids != IdMap(keys[::-1])
+    assert ids != 1
+    assert keys[0] in ids
+    assert "nowhere" not in ids
+    assert True not in ids
+    assert None not in ids
     assert ids.find(["nowhere", keys[1], 10**30, None, 1.5]).tolist() == [-1, 1, -1, -1, -1]
     sorted_ids, rows = IdMap.from_values(given([*keys, keys[0]]))
-    assert sorted_ids.keys == sorted(keys) and sorted_ids.take(rows) == [*keys, keys[0]]
+    assert sorted_ids.keys == sorted(keys)
+    assert sorted_ids.take(rows) == [*keys, keys[0]]
     with pytest.raises(UnknownIdError, match="nowhere"):
         ids.rows(["nowhere"])
 
@@ -61,7 +68,12 @@ def test_ids_are_found_in_other_forms(many):
 
 @pytest.mark.parametrize(
     ("keys", "told"),
-    [(["a", "b", "a"], "'a' occur more than once"), ([3, 1, 3], "3 occur more than once"), (["a", ""], "empty"), (["x" * 2000], "longer than")],
+    [
+        (["a", "b", "a"], "'a' occur more than once"),
+        ([3, 1, 3], "3 occur more than once"),
+        (["a", ""], "empty"),
+        (["x" * 2000], "longer than"),
+    ],
 )
 @pytest.mark.parametrize("given", [list, pa.array], ids=["list", "arrow"])
 def test_wrong_ids_are_refused_alike(many, keys, told, given):

@@ -173,7 +173,9 @@ def test_changes_at_the_same_time_have_one_order(folder_of, postgresql):
             await caught_up(two)
             assert list(one._writer.state.items.items()) == list(two._writer.state.items.items())
             with psycopg.connect(postgresql) as connection:
-                assert [row[0] for row in connection.execute("SELECT seq FROM dualnet_changes ORDER BY seq")] == list(range(1, 61))
+                assert [row[0] for row in connection.execute("SELECT seq FROM dualnet_changes ORDER BY seq")] == list(
+                    range(1, 61)
+                )
 
     run(scenario())
 
@@ -181,9 +183,10 @@ def test_changes_at_the_same_time_have_one_order(folder_of, postgresql):
 def test_the_allowance_of_a_key_is_one_for_all_servers(folder_of, postgresql):
     async def scenario():
         allowance = Allowance(items=2)
-        async with served(folder_of(), postgresql, allowance=allowance) as one, served(
-            folder_of(), postgresql, allowance=allowance
-        ) as two:
+        async with (
+            served(folder_of(), postgresql, allowance=allowance) as one,
+            served(folder_of(), postgresql, allowance=allowance) as two,
+        ):
             await one.put_item("a", TITLE, "k")
             await two.put_item("b", TITLE, "k")
             with pytest.raises(QuotaError):
@@ -341,7 +344,9 @@ def test_a_connection_that_was_lost_while_nothing_was_asked_is_not_noticed(folde
 
 
 @pytest.mark.parametrize("lasting", [True, False])
-def test_a_change_whose_fate_is_not_known_is_not_confirmed_and_all_agree_afterwards(folder_of, postgresql, monkeypatch, lasting):
+def test_a_change_whose_fate_is_not_known_is_not_confirmed_and_all_agree_afterwards(
+    folder_of, postgresql, monkeypatch, lasting
+):
     async def scenario():
         async with served(folder_of(), postgresql) as one, served(folder_of(), postgresql) as two:
             commit = link_module.Link.commit
@@ -370,7 +375,9 @@ def test_a_change_whose_fate_is_not_known_is_not_confirmed_and_all_agree_afterwa
     run(scenario())
 
 
-def test_a_server_that_holds_the_turn_is_waited_for_and_not_taken_for_a_database_that_is_away(folder_of, postgresql, monkeypatch):
+def test_a_server_that_holds_the_turn_is_waited_for_and_not_taken_for_a_database_that_is_away(
+    folder_of, postgresql, monkeypatch
+):
     monkeypatch.setattr(link_module, "LOCK_WAIT", 0.2)
 
     async def scenario():
