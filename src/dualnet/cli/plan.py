@@ -12,6 +12,7 @@ from .output import JsonFlag, print_json, print_table, say
 
 if TYPE_CHECKING:
     from ..train.plan import Machine, Plan, Workload
+    from ..train.shared_plan import SharedPlan
 
 
 def plan(
@@ -28,34 +29,66 @@ def plan(
     gpus: Annotated[
         int, typer.Option("--gpus", help="Plan for so many H100 GPUs, at assumed rates; 0 measures this machine.", min=0)
     ] = 0,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", help="Workers that share the training, each a machine like this one, or with one GPU each.", min=1
+        ),
+    ] = None,
+    network: Annotated[
+        float | None, typer.Option("--network", help="GB a second that a worker sends (1.25 by default, 50 with GPUs).")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Say what training will cost, before it starts.
 
     Prints memory, arithmetic, memory traffic and time of the solved levels and of the networks, and what limits an epoch.
-    The formulas are in docs/explanation/speed.md. Training runs on one device; with several GPUs the plan assumes that work
-    and tables divide evenly.
+    The formulas are in docs/explanation/speed.md and scale.md. With --workers, or several GPUs, also what each worker holds and sends,
+    and whether the network is the limit.
 
     Examples
     --------
       dualnet plan --users 1e6 --items 1e5 --pairs 2e7
       dualnet plan --users 1e6 --items 1e5 --pairs 2e7 --gpus 1
+      dualnet plan --users 1e7 --items 1e6 --pairs 1e9 --workers 4
     """
     from dataclasses import asdict
 
     from ..experiments.machine import measure_machine
     from ..train.plan import Machine, Workload
     from ..train.plan import plan as make_plan
+    from ..train.shared_plan import GPU_NETWORK, NETWORK, share
 
     sizes = _checked({"users": users, "items": items, "pairs": pairs}, {"terms": terms, "vocabulary": vocabulary})
     widths = tuple(arg.whole_numbers(levels, "--levels", repeats=True))
     work = Workload(*sizes, widths, epochs=epochs, factors=factors)
-    machine = Machine.of_gpus(gpus) if gpus else measure_machine()
+    sharing = _workers(workers, gpus, network)
+    machine = Machine.of_gpus(1) if gpus else measure_machine()
     made = make_plan(work, machine)
+    shared = (
+        share(work, made, machine, sharing, (network or 0) * 1e9 or (GPU_NETWORK if gpus else NETWORK)) if sharing > 1 else None
+    )
     if as_json:
-        print_json({"workload": asdict(work), "machine": asdict(machine), "plan": {**asdict(made), "peak": made.peak}})
+        told = {"workload": asdict(work), "machine": asdict(machine), "plan": {**asdict(made), "peak": made.peak}}
+        print_json(told if shared is None else {**told, "shared": {**asdict(shared), "peak": shared.peak}})
         return
-    _print(work, machine, made, f"{gpus} x H100, assumed" if gpus else "this machine, measured")
+    _print(work, machine, made, "one H100, assumed" if gpus else "this machine, measured")
+    if shared is not None:
+        _print_shared(shared, work.epochs)
+
+
+def _workers(workers: int | None, gpus: int, network: float | None) -> int:
+    """Return how many workers there are: as many as GPUs, of which each has one."""
+    if workers is not None and gpus and workers != gpus:
+        raise UsageError(
+            f"--workers {workers} and --gpus {gpus} do not go together: a worker has one GPU; give --workers {gpus}"
+        )
+    sharing = workers or gpus or 1
+    if network is not None and sharing == 1:
+        raise UsageError("--network means nothing for one process; say how many share the training, such as --workers 4")
+    if network is not None and not 0 < network < 1e6:
+        raise UsageError(f"--network {network:g} must be above 0 GB a second")
+    return sharing
 
 
 def _checked(counts: dict[str, float], of_content: dict[str, float]) -> tuple[int, int, int, int, int]:
@@ -94,6 +127,18 @@ def _print(work: Workload, machine: Machine, made: Plan, kind: str) -> None:
     say(
         f"an epoch takes about {_time(made.seconds)} (no less than {_time(made.seconds_floor)}; {made.bottleneck} is the"
         f" limit), {work.epochs} epochs about {_time(made.seconds * work.epochs)}"
+    )
+
+
+def _print_shared(shared: SharedPlan, epochs: int) -> None:
+    rows = [[f"memory of a worker: {name}", _bytes(size)] for name, size in shared.memory.items()]
+    rows += [[f"sent by a worker an epoch: {name}", _bytes(size)] for name, size in shared.sent.items()]
+    rows += [[f"seconds an epoch: {name}", _time(seconds)] for name, seconds in shared.parts.items()]
+    say("")
+    print_table([f"{shared.workers} workers", "how much"], rows)
+    say(
+        f"{shared.workers} workers: {_bytes(shared.peak)} each, {_bytes(sum(shared.sent.values()))} sent by each an epoch; an epoch takes"
+        f" about {_time(shared.seconds)} ({shared.bottleneck} is the limit), {epochs} epochs about {_time(shared.seconds * epochs)}"
     )
 
 

@@ -66,6 +66,8 @@ ALONE = {
         "--content": Shown("--content title", f"{ITEMS} --tags tags --model content-profile"),
         "--track": Shown("--track tensorboard", WMF, needs="tensorboard"),
         "--track-to": Shown("--track-to {out}/board", f"{WMF} --track tensorboard", needs="tensorboard"),
+        "--workers": Refused("--workers 2", "means nothing for model 'wmf'", WMF),
+        "--address": Refused("--address 127.0.0.1:1", "--workers", WMF),
         "--json": Shown("--json", WMF),
     },
     "split": {
@@ -137,6 +139,8 @@ ALONE = {
         "--factors": Shown("--factors 7"),
         "--epochs": Shown("--epochs 3"),
         "--gpus": Shown("--gpus 2", "--users 100 --items 50 --pairs 900", "--gpus 1"),
+        "--workers": Shown("--workers 2", "--users 100 --items 50 --pairs 900", "--gpus 1"),
+        "--network": Shown("--network 9", "--users 100 --items 50 --pairs 900 --gpus 2"),
         "--json": Shown("--json"),
     },
     "update": {

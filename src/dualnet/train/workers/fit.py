@@ -72,7 +72,7 @@ def fit_on_workers(model: Any, train: Any, validation: Any, run: RunOptions) -> 
         options = stack.enter_context(_options_of_workers(run))
         stop = stack.enter_context(StopRequest(enabled=run.checkpoint_path is not None))
         watch = Watch(run, stop)
-        job = (model.twin(**seeded), train, validation, options)
+        job = (model._twin(**seeded), train, validation, options)
         while True:
             try:
                 with cluster(run.address, _processors(run), purpose="fitting on workers", store=_store(train)) as ray:
