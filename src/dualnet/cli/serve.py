@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from ..serve.http.keys import ApiKeys
     from ..serve.model_process.remote import AnyService
     from ..serve.settings import ServiceSettings
+    from ..serve.store import StoreAddress
 
 KEYS_FILE = "DUALNET_API_KEYS_FILE"
+SCHEMES = ("postgresql:/", "postgres:/")  # as a path has them too
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,25 @@ class LimitOptions:
 
 
 @dataclass(frozen=True)
+class StateOptions:
+    """Options of the place that keeps added items and events."""
+
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", help="Folder that keeps added items and events; without it they end with the server."),
+    ] = (None,)
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            metavar="URL",
+            help="In place of --state: a PostgreSQL database that any number of servers share, postgresql://...; or set"
+            " DUALNET_STORE_URL.",
+        ),
+    ] = (None,)
+
+
+@dataclass(frozen=True)
 class KeyOptions:
     """Options of the key that is made in place of serving."""
 
@@ -62,15 +83,12 @@ class KeyOptions:
 
 @with_options(KeyOptions, "key")
 @with_options(LimitOptions, "limits")
+@with_options(StateOptions, "keeping")
 def serve(
     context: typer.Context,
     run: Annotated[Path | None, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")] = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port; 0 for any free one.", min=0, max=65535)] = 8080,
-    state: Annotated[
-        Path | None,
-        typer.Option("--state", help="Folder that keeps added items and events; without it they end with the server."),
-    ] = None,
     allow_host: Annotated[
         list[str] | None, typer.Option("--allow-host", metavar="NAME", help="A further name to take as Host; may be repeated.")
     ] = None,
@@ -81,6 +99,7 @@ def serve(
     quiet: Annotated[bool, typer.Option("--quiet", help="No access log.")] = False,
     as_json: JsonFlag = False,
     *,
+    keeping: StateOptions,
     limits: LimitOptions,
     key: KeyOptions,
 ) -> None:
@@ -93,6 +112,7 @@ def serve(
     --------
       dualnet serve run
       dualnet serve run --port 8080 --state state
+      dualnet serve run --store postgresql://recommender@db.internal/shop
     """
     _require_extra()
     if key.make_key is not None:
@@ -108,13 +128,14 @@ def serve(
     if run is None:
         raise UsageError("say what to serve: dualnet serve RUN, the folder of a run or of a model")
     refuse_given(context, ["admin", "role"], "means nothing without --make-key")
+    kept = _where_kept(keeping.state, keeping.store)
     guards = _guards(context, host, allow_host or [], insecure=insecure, rate=limits.rate)
     listener = bind(host, port)  # before the model: a port that is taken should not cost the loading
     try:
         folder = model_folder(run)
         allowance = Allowance(limits.most_items, limits.most_events, limits.most_bytes)
         note(f"loading {folder}")
-        service = _open(folder, state, ServiceSettings(allowance=allowance), model_process=model_process)
+        service = _open(folder, kept, ServiceSettings(allowance=allowance), model_process=model_process)
         for told in service.notes():
             note(told)
         app = build_app(service, guards, HttpOptions(largest_body=limits.max_body, quiet=quiet))
@@ -151,7 +172,42 @@ def _guards(context: typer.Context, host: str, allow_host: list[str], *, insecur
     )
 
 
-def _open(folder: Path, state: Path | None, settings: ServiceSettings, *, model_process: bool) -> AnyService:
+def _where_kept(state: Path | None, store: str | None) -> Path | StoreAddress | None:
+    """Return the folder or the database that keeps the state; what is wrong with a URL is told without repeating it."""
+    from ..errors import UsageError
+    from ..serve.store import STORE, StoreAddress
+
+    url = (os.environ.get(STORE, "") if store is None else store).strip()
+    if state is not None and url:
+        other = STORE if store is None else "--store"
+        raise UsageError(f"--state and {other} name two places for the same changes; give one of them")
+    if state is not None and str(state).startswith(SCHEMES):
+        raise UsageError("--state is a folder; name a database with --store")
+    if not url:
+        if store is not None:
+            raise UsageError("--store names no database; write postgresql://user@host/database")
+        return state
+    if "://" not in url or not url.startswith(SCHEMES):
+        raise UsageError("--store takes a PostgreSQL database; write postgresql://user@host/database")
+    _warn_of_password(url, shown=store is not None)
+    return StoreAddress(url)
+
+
+def _warn_of_password(url: str, *, shown: bool) -> None:
+    """Understand a URL, and say where a password would not be seen by others on this machine."""
+    from ..data.sql.postgresql_url import SECRETS, settings_of
+    from ..errors import optional_package
+    from ..serve.store import STORE
+
+    with optional_package("psycopg", "sql", "a state in PostgreSQL"):
+        given = settings_of(url)
+    if shown and any(given.get(name) for name in SECRETS):
+        note(
+            f"others on this machine can see the password in --store; put the URL into {STORE}, or the password into ~/.pgpass"
+        )
+
+
+def _open(folder: Path, state: Path | StoreAddress | None, settings: ServiceSettings, *, model_process: bool) -> AnyService:
     """Load the model, in a process of its own or in this one."""
     if model_process:
         from ..errors import UsageError

@@ -262,6 +262,7 @@ ALONE = {
         "--host": Shown("--host localhost"),
         "--port": Shown("--port 8123"),
         "--state": Shown("--state {out}/state"),
+        "--store": Shown("--store postgresql://me@db/shop"),
         "--allow-host": Shown("--allow-host books.example"),
         "--insecure": Shown("--insecure", "run --host 0.0.0.0", alone="--insecure"),
         "--rate": Refused("--rate 3", "means nothing without keys"),

@@ -111,7 +111,7 @@ OPERATIONS = ("put", "put", "put many", "delete", "delete", "hide", "event", "ev
 
 async def draw_one(draw, service):
     """Ask a service for one change at random; what cannot be done is refused."""
-    item, user = f"n{draw.randrange(12)}", draw.choice([f"x{draw.randrange(6)}", f"u{draw.randrange(8)}"])
+    item, user = f"n{draw.randrange(12)}", draw.choice([f"x{draw.randrange(6)}", f"u0-{draw.randrange(8)}"])
     own = f"i{draw.randrange(4)}-{draw.randrange(12)}"
     operation = draw.choice(OPERATIONS)
     content = {**TITLE, "year": draw.randrange(1900, 2000)}
@@ -148,7 +148,7 @@ def test_servers_and_one_that_starts_later_agree(folder_of, postgresql, monkeypa
         async with served(folder_of(), postgresql) as one, served(folder_of(), postgresql) as two:
             for _ in range(160):
                 await draw_one(draw, draw.choice([one, two]))
-            users = [*(f"x{n}" for n in range(6)), *(f"u{n}" for n in range(8))]
+            users = [*(f"x{n}" for n in range(6)), *(f"u0-{n}" for n in range(8))]
             await caught_up(one)
             await caught_up(two)
             async with served(folder_of(), postgresql) as three:
@@ -196,7 +196,7 @@ def test_the_allowance_of_a_key_is_one_for_all_servers(folder_of, postgresql):
     run(scenario())
 
 
-@pytest.mark.parametrize("user", ["u3", "somebody-new", "Zoë-7"])
+@pytest.mark.parametrize("user", ["u0-3", "somebody-new", "Zoë-7"])
 @pytest.mark.parametrize("compacted", [False, True])
 def test_forgetting_removes_every_row_and_holds_everywhere(folder_of, postgresql, monkeypatch, user, compacted):
     async def scenario():
@@ -308,7 +308,7 @@ def test_while_the_database_is_away_questions_are_answered_and_changes_are_refus
                         await service.put_item("during", TITLE)
                     assert refused.value.retry_after >= 1
                     assert "correct-horse" not in str(refused.value)
-                    assert (await service.ask(RecommendQuestion(user="u1", k=3))).body["items"]
+                    assert (await service.ask(RecommendQuestion(user="u0-1", k=3))).body["items"]
 
                     async def said(service=service):
                         assert await service.responds()
@@ -395,12 +395,12 @@ def test_a_server_that_holds_the_turn_is_waited_for_and_not_taken_for_a_database
 def test_a_database_that_hangs_is_given_up(folder_of, postgresql, monkeypatch):
     async def scenario():
         async with served(folder_of(), postgresql) as one:
-            monkeypatch.setattr(link_module, "PATIENCE", 0.3)
+            monkeypatch.setattr(link_module, "PATIENCE", 1.5)
             execute = link_module.Link.execute
 
-            def hanging(link, statement, values=(), *, seconds=0.3):
+            def hanging(link, statement, values=(), *, seconds=1.5):
                 slow = statement.startswith("INSERT")
-                return execute(link, "SELECT pg_sleep(9)" if slow else statement, () if slow else values, seconds=0.3)
+                return execute(link, "SELECT pg_sleep(9)" if slow else statement, () if slow else values, seconds=1.5)
 
             monkeypatch.setattr(link_module.Link, "execute", hanging)
             with pytest.raises(BusyError, match="away"):
@@ -442,7 +442,7 @@ def test_tables_of_a_later_version_are_refused(folder_of, postgresql):
                 owner.execute("UPDATE dualnet_store SET schema_version = 99")
             with pytest.raises(BusyError, match="schema 99"):
                 await one.put_item("n", TITLE)
-            assert (await one.ask(RecommendQuestion(user="u1", k=3))).body["items"]
+            assert (await one.ask(RecommendQuestion(user="u0-1", k=3))).body["items"]
 
     run(scenario())
     with pytest.raises(DataError, match="has schema 99, this version of dualnet reads 1; upgrade dualnet"):
@@ -499,14 +499,14 @@ def test_models_of_other_runs_share_a_state(folder_of, postgresql):
         async with served(folder_of("fusion"), postgresql) as one, served(folder_of("wmf"), postgresql) as two:
             await one.put_item("fresh", TITLE)
             await one.add_events([("newcomer", "fresh"), ("newcomer", "i0-0")])
-            await one.forget_user("u1")
+            await one.forget_user("u0-1")
             await caught_up(two)
             assert kept(one) == kept(two)
             assert two._live.catalogue.find("fresh") == -1
             assert two.left_out == 1
             assert len(two._live.catalogue.history("newcomer")) == 1
             with pytest.raises(UnknownIdError):
-                await two.ask(RecommendQuestion(user="u1"))
+                await two.ask(RecommendQuestion(user="u0-1"))
 
     run(scenario())
 

@@ -88,18 +88,25 @@ class Link:
             made.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
             made.prepare_threshold = None  # a pooler would hand our prepared statements to somebody else
             with self.deadline(PATIENCE):
-                for name, seconds in (
-                    ("lock_timeout", LOCK_WAIT),
-                    ("statement_timeout", PATIENCE),
-                    ("idle_in_transaction_session_timeout", HELD),
-                ):
-                    made.execute("SELECT set_config(%s, %s, false)", (name, f"{round(seconds * 1000)}ms"))
-                # "off" would have a change confirmed that a crash of the database loses; stronger settings stay
-                made.execute(
-                    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-                )
-                if not self._autocommit:
-                    made.commit()
+                self._settle(made)
+
+    def _settle(self, made: psycopg.Connection[Any]) -> None:
+        """Give a new connection its limits."""
+        import psycopg
+
+        limits = {"lock_timeout": LOCK_WAIT, "statement_timeout": PATIENCE, "idle_in_transaction_session_timeout": HELD}
+        for name, seconds in limits.items():
+            made.execute("SELECT set_config(%s, %s, false)", (name, f"{round(seconds * 1000)}ms"))
+        # "off" would have a change confirmed that a crash of the database loses; stronger settings stay
+        made.execute("SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
+        if not self._autocommit:
+            made.commit()
+        with contextlib.suppress(
+            psycopg.Error
+        ):  # before version 14, or not on Linux: then what was cut off holds its turn longer
+            made.execute("SET client_connection_check_interval = '1s'")
+        if not self._autocommit:
+            made.commit()
 
     def execute(self, statement: str, values: Sequence[Any] = (), *, seconds: float = PATIENCE) -> psycopg.Cursor[Any]:
         """Run one statement with its values as parameters, and give up after some seconds.

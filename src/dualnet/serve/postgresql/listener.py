@@ -43,22 +43,21 @@ class Listener:
             self._thread.join(2 * POLL + 1.0)
 
     def _run(self) -> None:
-        pause = FIRST
+        pause, failures = FIRST, 0
         while not self._closing.is_set():
-            heard = False
             try:
                 self._open()
                 while not self._closing.is_set():
                     self._look()
-                    heard, pause = True, FIRST
+                    pause, failures = FIRST, 0
                     self._link.notified(POLL)
             except Exception as error:  # whatever it is: the thread must live, and the server say that it cannot follow
                 self._link.close()
-                if heard:  # it was there a moment ago: only if it cannot be found again is it away
-                    self._closing.wait(FIRST)
-                    continue
-                told = str(error) if isinstance(error, DualNetError) else f"changes cannot be followed ({type(error).__name__})"
-                self._store.away = self._store.away or told
+                failures += 1
+                if failures > 1:  # once may be a connection that was lost; the database is away if it cannot be found again
+                    known = isinstance(error, DualNetError)
+                    told = str(error) if known else f"changes cannot be followed ({type(error).__name__})"
+                    self._store.away = self._store.away or told
                 self._closing.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311  so that many servers do not come at once
                 pause = min(2 * pause, LONGEST)
         self._link.close()
