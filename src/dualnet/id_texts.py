@@ -34,7 +34,11 @@ class ManyTexts:
         import pyarrow as pa
 
         if isinstance(values, pa.ChunkedArray):
-            values = pa.concat_arrays(values.cast(pa.large_string()).chunks) if values.num_chunks else pa.array([], pa.large_string())
+            values = (
+                pa.concat_arrays(values.cast(pa.large_string()).chunks)
+                if values.num_chunks
+                else pa.array([], pa.large_string())
+            )
         if isinstance(values, pa.Array):
             return cls(values.cast(pa.large_string()))
         return cls(pa.array(values, pa.large_string()))

@@ -136,6 +136,7 @@ ALONE = {
         "--levels": Shown("--levels 8,4"),
         "--factors": Shown("--factors 7"),
         "--epochs": Shown("--epochs 3"),
+        "--ensemble": Shown("--ensemble 2"),
         "--gpus": Shown("--gpus 2", "--users 100 --items 50 --pairs 900", "--gpus 1"),
         "--json": Shown("--json"),
     },
