@@ -26,6 +26,10 @@ def plan(
         int, typer.Option("--factors", help="Width of the solved levels beneath the networks; 0 for none.", min=0)
     ] = 300,
     epochs: Annotated[int, typer.Option("--epochs", help="Epochs of training.", min=1)] = 10,
+    ensemble: Annotated[
+        int,
+        typer.Option("--ensemble", help="Pairs of networks that are trained from different seeds, one after the other.", min=1),
+    ] = 1,
     gpus: Annotated[
         int, typer.Option("--gpus", help="Plan for so many H100 GPUs, at assumed rates; 0 measures this machine.", min=0)
     ] = 0,
@@ -61,7 +65,7 @@ def plan(
 
     sizes = _checked({"users": users, "items": items, "pairs": pairs}, {"terms": terms, "vocabulary": vocabulary})
     widths = tuple(arg.whole_numbers(levels, "--levels", repeats=True))
-    work = Workload(*sizes, widths, epochs=epochs, factors=factors)
+    work = Workload(*sizes, widths, epochs=epochs, factors=factors, ensemble=ensemble)
     sharing = _workers(workers, gpus, network)
     machine = Machine.of_gpus(1) if gpus else measure_machine()
     made = make_plan(work, machine)
@@ -126,7 +130,7 @@ def _print(work: Workload, machine: Machine, made: Plan, kind: str) -> None:
         )
     say(
         f"an epoch takes about {_time(made.seconds)} (no less than {_time(made.seconds_floor)}; {made.bottleneck} is the"
-        f" limit), {work.epochs} epochs about {_time(made.seconds * work.epochs)}"
+        f" limit), {work.epochs} epochs{_each(work)} about {_time(made.seconds * work.epochs * work.ensemble)}"
     )
 
 
@@ -140,6 +144,10 @@ def _print_shared(shared: SharedPlan, epochs: int) -> None:
         f"{shared.workers} workers: {_bytes(shared.peak)} each, {_bytes(sum(shared.sent.values()))} sent by each an epoch; an epoch takes"
         f" about {_time(shared.seconds)} ({shared.bottleneck} is the limit), {epochs} epochs about {_time(shared.seconds * epochs)}"
     )
+
+
+def _each(work: Workload) -> str:
+    return f" of each of {work.ensemble} pairs of networks" if work.ensemble > 1 else ""
 
 
 def _bytes(count: float) -> str:

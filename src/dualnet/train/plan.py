@@ -43,6 +43,8 @@ class Workload:
         Length of training.
     factors : int
         Width of the solved levels beneath the networks; 0 for none.
+    ensemble : int
+        Pairs of networks that are trained, one after the other.
     """
 
     users: int
@@ -55,6 +57,7 @@ class Workload:
     item_batch: int | None = None
     epochs: int = 10
     factors: int = 300
+    ensemble: int = 1
 
 
 @dataclass(frozen=True)
@@ -212,4 +215,5 @@ def _memory(work: Workload, user_batch: int, item_batch: int, tables: int, solve
         "item vectors of a block": 3 * FLOAT * item_batch * width,
         "activations of a part": row * (min(user_batch, USERS_AT_ONCE) + min(item_batch, ITEMS_AT_ONCE)),
         "item vectors for validation": FLOAT * work.items * (width + first),
+        **({"networks of other seeds": FLOAT * tables * (work.ensemble - 1.0)} if work.ensemble > 1 else {}),
     }

@@ -138,6 +138,7 @@ ALONE = {
         "--levels": Shown("--levels 8,4"),
         "--factors": Shown("--factors 7"),
         "--epochs": Shown("--epochs 3"),
+        "--ensemble": Shown("--ensemble 2"),
         "--gpus": Shown("--gpus 2", "--users 100 --items 50 --pairs 900", "--gpus 1"),
         "--workers": Shown("--workers 2", "--users 100 --items 50 --pairs 900", "--gpus 1"),
         "--network": Shown("--network 9", "--users 100 --items 50 --pairs 900 --gpus 2"),

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -47,18 +48,12 @@ def test_scores_are_the_mean_of_networks_of_different_seeds(factors, ensemble):
     assert not any(same_weights(levels.runtime, other) for other in levels.further)
 
     def alone(runtime):
-        twin = load_like(model)
+        twin = copy(model)
         twin.levels_ = replace(levels, runtime=runtime, further=())
         return scores(twin)
 
     expected = np.mean([alone(runtime) for runtime in (levels.runtime, *levels.further)], axis=0)
     np.testing.assert_allclose(scores(model), expected, rtol=1e-4, atol=1e-5)
-
-
-def load_like(model):
-    twin = model.twin()
-    vars(twin).update({name: value for name, value in vars(model).items() if not name.startswith("_")})
-    return twin
 
 
 def test_a_saved_ensemble_gives_the_same_scores_and_an_altered_folder_is_refused(tmp_path):
@@ -68,10 +63,10 @@ def test_a_saved_ensemble_gives_the_same_scores_and_an_altered_folder_is_refused
     config, tensors = model._get_state()
     for altered in ({"further": 3}, {"further": [3]}):
         with pytest.raises(ArtifactError):
-            load_like(model)._set_state({**config, **altered}, tensors)
+            copy(model)._set_state({**config, **altered}, tensors)
     config.pop("runtime")
     with pytest.raises(ArtifactError, match="first"):
-        load_like(model)._set_state(config, tensors)
+        copy(model)._set_state(config, tensors)
 
 
 def test_folders_without_further_networks_say_nothing_of_them(tmp_path):
@@ -80,7 +75,7 @@ def test_folders_without_further_networks_say_nothing_of_them(tmp_path):
     config, tensors = model._get_state()
     assert "further" not in config
     config["weights"].pop("further")
-    twin = load_like(model)
+    twin = copy(model)
     twin._set_state(config, tensors)
     np.testing.assert_array_equal(scores(twin), scores(model))
 

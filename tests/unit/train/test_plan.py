@@ -54,6 +54,16 @@ def test_the_solved_levels_cost_what_the_formulas_say():
     assert whole.training == none.training + made.kept
 
 
+def test_networks_of_further_seeds_are_kept_and_take_as_long_again(capsys):
+    sizes = (3000, 2000, 30_000, 10, 500, (20, 10))
+    one, three = plan(Workload(*sizes), MACHINE), plan(Workload(*sizes, ensemble=3), MACHINE)
+    assert three.seconds == one.seconds  # of an epoch of one pair of networks
+    assert three.training - one.training == 2 * 4 * (2 * 500 + 2 * 2000) * 20
+    asked = "plan --users 3000 --items 2000 --pairs 30000 --gpus 1 --ensemble 3"
+    assert main(asked.split()) == 0
+    assert "10 epochs of each of 3 pairs of networks" in capsys.readouterr().out
+
+
 def test_content_is_read_whole_beside_its_axes_or_along_them():
     few, short, long = (
         solving(3000, 2000, 30_000, terms, words, 20) for terms, words in ((100, 600), (200, 5000), (201, 5000))
