@@ -1,5 +1,6 @@
 """Shared by all tests: one thread, deterministic Hypothesis, real data only where it is."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -19,6 +20,12 @@ from hypothesis import settings
 
 settings.register_profile("house", deadline=None, max_examples=40, derandomize=True)
 settings.load_profile("house")
+
+
+def pytest_collection_finish() -> None:
+    """Set the modules and tests themselves apart: every start of a server collects garbage, and they are half a million objects."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
