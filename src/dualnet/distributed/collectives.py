@@ -265,7 +265,7 @@ class ProcessGroup:
         padded = own if len(own) == longest else _padded(own, longest)
         with self._counted("all_gather", (self.size - 1) * padded.nbytes) as wait:
             if longest:
-                wait(self._dist.all_gather_into_tensor(found, padded.contiguous(), group=self.group, async_op=True))
+                wait(self._dist.all_gather(list(found.split(longest)), padded, group=self.group, async_op=True))
         if min(counts) != longest:
             found = _joined([found[rank * longest : rank * longest + count] for rank, count in enumerate(counts)])
         return _as_given(found, rows)
@@ -319,7 +319,10 @@ class ProcessGroup:
         """Return an array as a tensor on the device of the group."""
         import torch
 
-        tensor = torch.from_numpy(np.ascontiguousarray(array)) if isinstance(array, np.ndarray) else array.detach()
+        if isinstance(array, np.ndarray):
+            tensor = torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape))  # one number stays one number
+        else:
+            tensor = array.detach()
         return cast("Tensor", tensor.contiguous() if self._device is None else tensor.contiguous().to(self._device))
 
     @contextmanager

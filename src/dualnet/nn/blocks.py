@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 
 import torch
@@ -16,6 +17,29 @@ def activation_function(name: Activation) -> Callable[[Tensor], Tensor]:
     """Return an activation of the table `spec.ACTIVATIONS` as a function of tensors."""
     found: Callable[[Tensor], Tensor] = attrgetter(ACTIVATIONS[name].torch)(torch)
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """Rows of a batch that one of several processes has: dropout and batch statistics are those of the whole batch.
+
+    Parameters
+    ----------
+    count : int
+        Rows of the whole batch.
+    own : sequence of slice
+        Where the rows of this process stand in it, in their order.
+    total : callable
+        The sum of a tensor over the processes, with its gradient.
+    """
+
+    count: int
+    own: Sequence[slice]
+    total: Callable[[Tensor], Tensor]
+
+    def rows_of(self, whole: Tensor) -> Tensor:
+        """Return the rows of this process, of a tensor with those of the whole batch."""
+        return torch.cat([whole[part] for part in self.own])
 
 
 class BatchNorm(nn.Module):
@@ -39,9 +63,13 @@ class BatchNorm(nn.Module):
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("variance", torch.ones(width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise a batch, shape (n, width); a batch of one row uses the stored statistics."""
-        of_batch = self.training and len(x) > 1
+    def forward(self, x: Tensor, share: Share | None = None) -> Tensor:
+        """Normalise a batch, shape (n, width), or the own rows of one; a batch of one row uses the stored statistics."""
+        of_batch = self.training and (len(x) if share is None else share.count) > 1
+        if of_batch and share is not None:
+            centred = x - share.total(x.sum(dim=0)) / share.count
+            variance = share.total(centred.square().sum(dim=0)) / share.count
+            return centred * (torch.rsqrt(variance + EPSILON) * self.scale) + self.shift
         mean, variance = (None, None) if of_batch else (self.mean, self.variance)
         return functional.batch_norm(x, mean, variance, self.scale, self.shift, of_batch, 0.0, EPSILON)
 
@@ -90,7 +118,7 @@ def make_norm(kind: Norm, width: int) -> nn.Module:
     return {"batch": BatchNorm, "layer": LayerNorm, "none": lambda _: nn.Identity()}[kind](width)
 
 
-def dropout(x: Tensor, rate: float, generator: Generator | None) -> Tensor:
+def dropout(x: Tensor, rate: float, generator: Generator | None, share: Share | None = None) -> Tensor:
     """Zero a share of the entries and scale up the rest, with numbers from the given generator.
 
     Parameters
@@ -101,11 +129,16 @@ def dropout(x: Tensor, rate: float, generator: Generator | None) -> Tensor:
         Share of entries that become zero, in [0, 1).
     generator : torch.Generator, optional
         Source of randomness; none means no dropout (inference).
+    share : Share, optional
+        Where x, of shape (n, width), has some of the rows of a batch.
     """
     if rate == 0.0 or generator is None:
         return x
-    kept = keep_mask(x.numel(), rate, generator, x.dtype)
-    return x if kept is None else x * kept.view_as(x).mul_(1 / (1 - rate))
+    kept = keep_mask(x.numel() if share is None else share.count * x.shape[1], rate, generator, x.dtype)
+    if kept is None:
+        return x
+    kept = kept if share is None else share.rows_of(kept.view(share.count, x.shape[1]))
+    return x * kept.view_as(x).mul_(1 / (1 - rate))
 
 
 def keep_mask(count: int, rate: float, generator: Generator | None, dtype: torch.dtype = torch.float32) -> Tensor | None:

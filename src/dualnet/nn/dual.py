@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor, nn
 
+from .blocks import Share
 from .sparse import SparseMatrix, sparse_product
 from .spec import Activation, Design, Norm, TowerSpec
 from .towers import Tower
@@ -111,13 +112,18 @@ class DualNetwork(nn.Module):
         }
         return {name: table for name, table in tables.items() if table is not None}
 
-    def encode_items(self, first: Tensor, generator: Generator | None = None) -> Tensor:
-        """Return item embeddings, shape (n, width), from first-layer sums, shape (n, levels[0])."""
-        return self._tower(self.item_tower, first, self.item_scale, generator)
+    def item_tables(self) -> dict[str, nn.Parameter]:
+        """Return the tables with a row for each reference item that this network has, by their names in `state_dict`."""
+        tables = {"item_residual": self.item_residual, "user_table": self.user_table}
+        return {name: table for name, table in tables.items() if table is not None}
 
-    def encode_users(self, first: Tensor, generator: Generator | None = None) -> Tensor:
+    def encode_items(self, first: Tensor, generator: Generator | None = None, share: Share | None = None) -> Tensor:
+        """Return item embeddings, shape (n, width), from first-layer sums, shape (n, levels[0])."""
+        return self._tower(self.item_tower, first, self.item_scale, generator, share)
+
+    def encode_users(self, first: Tensor, generator: Generator | None = None, share: Share | None = None) -> Tensor:
         """Return user embeddings, shape (n, width), from first-layer sums, shape (n, levels[0])."""
-        return self._tower(self.user_tower, first, self.user_scale, generator)
+        return self._tower(self.user_tower, first, self.user_scale, generator, share)
 
     def item_first(self, content: SparseMatrix | Tensor | None, residual: Tensor | None, kept: Tensor | None = None) -> Tensor:
         """Return first-layer sums of items.
@@ -154,8 +160,8 @@ class DualNetwork(nn.Module):
         return _sum(columns, self.user_columns, None)
 
     @staticmethod
-    def _tower(tower: Tower, first: Tensor, scale: Tensor, generator: Generator | None) -> Tensor:
-        encoded: Tensor = tower(first, scale, generator)
+    def _tower(tower: Tower, first: Tensor, scale: Tensor, generator: Generator | None, share: Share | None) -> Tensor:
+        encoded: Tensor = tower(first, scale, generator, share)
         return encoded
 
 

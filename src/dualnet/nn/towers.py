@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from .blocks import BatchNorm, activation_function, dropout, make_norm
+from .blocks import BatchNorm, Share, activation_function, dropout, make_norm
 from .spec import TowerSpec, walk
 
 
@@ -55,7 +55,7 @@ class Tower(nn.Module):
         """Return the matching branch of a level, if it has one."""
         return cast(nn.Linear, self.branches[str(level)]) if level in self.spec.branches else None
 
-    def forward(self, first: Tensor, scale: Tensor, generator: Generator | None = None) -> Tensor:
+    def forward(self, first: Tensor, scale: Tensor, generator: Generator | None = None, share: Share | None = None) -> Tensor:
         """Encode a batch.
 
         Parameters
@@ -66,12 +66,14 @@ class Tower(nn.Module):
             Factor of each embedding.
         generator : torch.Generator, optional
             For dropout; none at inference.
+        share : Share, optional
+            Which rows of a batch these are, where other processes have the others.
 
         Returns
         -------
         Tensor, shape (n, sum(widths))
         """
-        return walk(self.spec, _Scaled(self, scale, generator), first)
+        return walk(self.spec, _Scaled(self, scale, generator, share), first)
 
     @torch.no_grad()
     def calibrate(self, first: Tensor) -> None:
@@ -88,10 +90,12 @@ class LevelSteps:
         Whose weights are used.
     generator : torch.Generator, optional
         For dropout.
+    share : Share, optional
+        Which rows of a batch pass, where other processes have the others.
     """
 
-    def __init__(self, tower: Tower, generator: Generator | None = None) -> None:
-        self.tower, self.generator = tower, generator
+    def __init__(self, tower: Tower, generator: Generator | None = None, share: Share | None = None) -> None:
+        self.tower, self.generator, self.share = tower, generator, share
         self._activate = activation_function(tower.spec.activation)
 
     def mapped(self, level: int, below: Tensor) -> Tensor:
@@ -99,12 +103,13 @@ class LevelSteps:
         linear = self.tower.linear(level)
         if linear is None:
             return below if self.tower.bias is None else below + self.tower.bias
-        sums: Tensor = linear(dropout(below, self.tower.dropout_rate, self.generator))
+        sums: Tensor = linear(dropout(below, self.tower.dropout_rate, self.generator, self.share))
         return sums
 
     def normed(self, level: int, sums: Tensor) -> Tensor:
         """Return the normalised sums."""
-        found: Tensor = self.tower.norms[level](sums)
+        norm = self.tower.norms[level]
+        found: Tensor = norm(sums, self.share) if isinstance(norm, BatchNorm) else norm(sums)
         return found
 
     def activated(self, level: int, sums: Tensor) -> Tensor:
@@ -123,8 +128,8 @@ class LevelSteps:
 class _Scaled(LevelSteps):
     """With embeddings, each scaled by its factor."""
 
-    def __init__(self, tower: Tower, scale: Tensor, generator: Generator | None) -> None:
-        super().__init__(tower, generator)
+    def __init__(self, tower: Tower, scale: Tensor, generator: Generator | None, share: Share | None) -> None:
+        super().__init__(tower, generator, share)
         self.scale = scale
 
     def matched(self, level: int, output: Tensor) -> Tensor:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from ..distributed.collectives import Alone, Collectives
 from ..nn.losses import Loss, add_zero_gradient, zero_gram
 from ..nn.sparse import SparseMatrix
 from .device import full_precision
@@ -24,23 +27,41 @@ class BlockGradient(ABC):
     ----------
     loss : Loss
         Of one score.
-    items : Tensor, shape (n_items, width)
-        Embeddings of the items of the block, constants here.
+    own_items : Tensor, shape (own items, width)
+        Embeddings of the items of the block, constants here; of several processes each gives those of its own items.
     item_zero : Tensor, shape (n_items,) or (1,)
         Weights q_j of zeros.
     scale : float
         Factor of every gradient, not of the error.
+    group : Collectives, optional
+        The processes that share the block; each adds its own users.
+    counts : sequence of int, optional
+        Items of the block that each process has.
 
     Attributes
     ----------
+    items : Tensor, shape (n_items, width)
+        Embeddings of all items of the block.
     error : Tensor, scalar
         Sum over the users so far.
     gradient : Tensor, shape (n_items, width)
-        By the items, of the users so far.
+        By the items, of the users so far; after `finish` by the own items, of the users of all processes.
     """
 
-    def __init__(self, loss: Loss, items: Tensor, item_zero: Tensor, scale: float) -> None:
-        self.loss, self.items, self.item_zero, self.scale = loss, items, item_zero, scale
+    def __init__(
+        self,
+        loss: Loss,
+        own_items: Tensor,
+        item_zero: Tensor,
+        scale: float,
+        *,
+        group: Collectives | None = None,
+        counts: Sequence[int] | None = None,
+    ) -> None:
+        self.group = Alone() if group is None else group
+        self._counts = [len(own_items)] if counts is None else list(counts)
+        self.loss, self.own_items, self.item_zero, self.scale = loss, own_items, item_zero, scale
+        self.items = items = self.group.all_gather(own_items, self._counts)
         self.error, self.gradient = items.new_zeros(()), torch.zeros_like(items)
 
     def add(self, users: Tensor, part: UserPart) -> Tensor:
@@ -68,8 +89,16 @@ class BlockGradient(ABC):
         """Take in positives and zeros of some users, shape (n_users, width); return the gradient by them, of the same shape."""
 
     def finish(self) -> float:
-        """Complete the gradient after the last users; return the error of the block."""
+        """Complete the gradient after the last users, of all processes; return the error of the block."""
+        self.gradient = self.group.reduce_scatter(self.gradient, self._counts)
+        self.error = self.group.all_reduce(self.error)
         return float(self.error)
+
+    @property
+    def own_zero(self) -> Tensor:
+        """Weights q_j of the own items, shape (own items,) or (1,)."""
+        start = sum(self._counts[: self.group.rank])
+        return self.item_zero if len(self.item_zero) == 1 else self.item_zero[start : start + len(self.own_items)]
 
     def _add_pairs(self, rows: Tensor, weights: csr_array, target: float) -> Tensor:
         """Take in stored pairs with one target; return the gradient by the rows."""
@@ -116,19 +145,29 @@ class GramGradient(BlockGradient):
 
     Parameters
     ----------
-    loss, items, item_zero, scale
+    loss, own_items, item_zero, scale, group, counts
         As in `BlockGradient`.
     means : GramMeans, optional
         Where the step goes along running means.
     """
 
-    def __init__(self, loss: Loss, items: Tensor, item_zero: Tensor, scale: float, means: GramMeans | None = None) -> None:
-        super().__init__(loss, items, item_zero, scale)
-        self._means, self._n_users, self._one = means, 0, items.new_ones(1)
-        self._user_gram = items.new_zeros(items.shape[1], items.shape[1])
+    def __init__(
+        self,
+        loss: Loss,
+        own_items: Tensor,
+        item_zero: Tensor,
+        scale: float,
+        means: GramMeans | None = None,
+        *,
+        group: Collectives | None = None,
+        counts: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(loss, own_items, item_zero, scale, group=group, counts=counts)
+        self._means, self._n_users, self._one = means, 0, own_items.new_ones(1)
+        self._user_gram = own_items.new_zeros(own_items.shape[1], own_items.shape[1])
         with full_precision():
-            self._item_gram = zero_gram(items, item_zero)
-        self._step_gram = self._item_gram if means is None else means.taken("item", self._item_gram, len(items))
+            self._item_gram = self.group.all_reduce(zero_gram(own_items, self.own_zero))
+        self._step_gram = self._item_gram if means is None else means.taken("item", self._item_gram, len(self.items))
 
     def add_block(self, users: Tensor, positives: csr_array) -> Tensor:
         """Take in the positives beyond what they would cost as zeros, and the users' share of the zeros."""
@@ -145,11 +184,13 @@ class GramGradient(BlockGradient):
 
     def finish(self) -> float:
         """Add the gradient of the zeros by the items; return the error, with that of the zeros."""
-        step = self._user_gram if self._means is None else self._means.taken("user", self._user_gram, self._n_users)
-        self.error += torch.vdot(self._user_gram.view(-1), self._item_gram.view(-1))
+        super().finish()
+        user_gram = self.group.all_reduce(self._user_gram)
+        n_users = int(self.group.all_reduce(np.array(self._n_users)))
+        step = user_gram if self._means is None else self._means.taken("user", user_gram, n_users)
         with full_precision():
-            add_zero_gradient(self.gradient, self.items, self.item_zero, step * self.scale)
-        return super().finish()
+            add_zero_gradient(self.gradient, self.own_items, self.own_zero, step * self.scale)
+        return float(self.error + torch.vdot(user_gram.view(-1), self._item_gram.view(-1)))
 
     def _zero_of(self, pairs: SparseMatrix) -> Tensor:
         """Return the weight q_j that each stored pair would have as a zero, shape (nnz,) or (1,)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,11 +12,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 from torch import Generator, Tensor
 
+from ..distributed.collectives import Alone, Collectives
+from ..distributed.gradients import gathered
 from ..ids import Rows
 from ..nn.blocks import keep_mask
 from ..nn.dual import DualNetwork
 from ..nn.sparse import SparseMatrix, sparse_product
 from ..rng import derive_seed
+from .division import Division, ItemTables, Part
 
 Mask = Literal["none", "fold", "leave-one-out"]
 
@@ -59,11 +63,14 @@ class Place:
     ----------
     epoch, step, part : int
         Epoch, block of the epoch, part of the block.
+    among : Part, optional
+        The whole part, where other processes have some of its rows: the noise is that of the part, whoever draws it.
     """
 
     epoch: int
     step: int
     part: int = 0
+    among: Part | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +150,8 @@ class DualInputs:
         float32, or float64 in tests.
     known_zeros : csr_array of float32, shape (n_users, n_items), optional
         What pairs that are known to be no positives (dislikes) weigh beyond other zeros.
+    group : Collectives, optional
+        The processes that train together. Each is asked for rows of its own users and items alone while the tables are divided.
     """
 
     def __init__(
@@ -154,19 +163,23 @@ class DualInputs:
         settings: InputSettings,
         dtype: torch.dtype,
         known_zeros: csr_array | None = None,
+        group: Collectives | None = None,
     ) -> None:
         self.network, self.matrix, self.settings, self.dtype = network, matrix, settings, dtype
         self.device = network.item_scale.device
         self.features, self._user_features, self.known_zeros = features, user_features, known_zeros
-        self._content = None if features is None else self._constant(features)
+        self._group = Alone() if group is None else group
+        self.division = Division(matrix.shape[1], self._group)
+        self.tables = ItemTables(network, network.item_tables(), self.division, self._group)
+        self._constants: dict[range, SparseMatrix | Tensor] = {}
 
     def items(self, rows: Rows, place: Place | None) -> Tensor:
         """Return the first-layer sums of some items, shape (len(rows), levels[0]); without a place they are clean."""
-        network, whole = self.network, len(rows) == self.matrix.shape[1]
+        network, held = self.network, self.tables.held
         residual: Tensor | None = network.item_residual
         kept = self._kept_residuals("item-residual", place)
-        if not whole:
-            index = torch.from_numpy(rows).to(self.device)
+        if len(rows) < len(held):
+            index = torch.from_numpy(rows - held.start).to(self.device)
             residual = None if residual is None else residual.index_select(0, index)
             kept = None if kept is None else kept.index_select(0, index)
         return network.item_first(self._content_rows(rows, place), residual, kept)
@@ -174,14 +187,15 @@ class DualInputs:
     def table(self, place: Place | None) -> Tensor:
         """Return what each item adds to a history, shape (n_items, levels[0])."""
         kept = self._kept_residuals("history-residual", place)
-        return self.network.history_table(self._content, self.network.user_table, kept)
+        held = self.network.history_table(self._held_content, self.network.user_table, kept)
+        return gathered(held, self._group, self.division.counts) if self.tables.divided else held
 
     def histories(self, rows: Rows, place: Place | None) -> Histories:
         """Return the histories of some users, with what is asked of them and what is shown."""
         matrix, settings = csr_array(self.matrix[rows]), self.settings
         if place is None:
             return Histories(matrix, None, None)
-        kept = keep_mask(matrix.nnz, settings.history_noise, self.generator("history-noise", place))
+        kept = self._kept(rows, self._pairs, settings.history_noise, "history-noise", place)
         shown = None if kept is None else kept.numpy()
         columns_alone = self._alone(rows, place)
         if columns_alone is not None:
@@ -189,7 +203,7 @@ class DualInputs:
             shown = visible if shown is None else shown * visible
         if settings.mask != "fold":
             return Histories(matrix, None, shown)
-        kept = keep_mask(matrix.nnz, settings.fold, self.generator("fold", place))
+        kept = self._kept(rows, self._pairs, settings.fold, "fold", place)
         visible = np.ones(matrix.nnz, np.float32) if kept is None else kept.numpy()
         return Histories(matrix, 1 - visible, visible if shown is None else shown * visible)
 
@@ -258,7 +272,7 @@ class DualInputs:
 
     def _kept_columns(self, rows: Rows, place: Place) -> NDArray[np.float32] | None:
         """Return 1 for each user who is shown with columns and 0 for the others, None where all are."""
-        kept = keep_mask(len(rows), self.settings.column_dropout, self.generator("user-columns", place))
+        kept = self._kept(rows, len, self.settings.column_dropout, "user-columns", place)
         return None if kept is None else kept.numpy()
 
     def _alone(self, rows: Rows, place: Place) -> NDArray[np.bool_] | None:
@@ -267,15 +281,16 @@ class DualInputs:
             return None
         features = self._user_features[rows]
         given = np.asarray(abs(features).sum(axis=1)).ravel() > 0
-        drawn = keep_mask(len(rows), COLUMNS_ALONE, self.generator("columns-alone", place))
+        drawn = self._kept(rows, len, COLUMNS_ALONE, "columns-alone", place)
         assert drawn is not None
         return given & (kept > 0) & (drawn.numpy() == 0)
 
     def content_product(self, weight: Tensor) -> Tensor:
-        """Return the clean content of all items times a first-layer weight, shape (n_items, width)."""
-        if self._content is None:
+        """Return the clean content of all items that are held here times a first-layer weight, shape (n_items, width)."""
+        content = self._held_content
+        if content is None:
             raise ValueError("there is no content")
-        return self._content.times(weight) if isinstance(self._content, SparseMatrix) else self._content @ weight
+        return content.times(weight) if isinstance(content, SparseMatrix) else content @ weight
 
     def sparse(self, matrix: csr_array) -> SparseMatrix:
         """Return a constant of the right type on the right device."""
@@ -286,21 +301,64 @@ class DualInputs:
         seed = derive_seed(self.settings.seed, stream, place.epoch, place.step, place.part)
         return Generator(device).manual_seed(seed)
 
+    def _kept(
+        self,
+        rows: Rows,
+        entries: Callable[[Rows], int],
+        rate: float,
+        stream: str,
+        place: Place,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> Tensor | None:
+        """Return `keep_mask` for the entries of some rows, drawn for those of the whole part: who has which rows changes nothing."""
+        generator = self.generator(stream, place, device=device)
+        if place.among is None:
+            return keep_mask(entries(rows), rate, generator, dtype)
+        part = place.among
+        kept = keep_mask(entries(part.rows), rate, generator, dtype)
+        before = entries(part.rows[: part.own.start])
+        return None if kept is None else kept[before : before + entries(rows)]
+
     def _kept_residuals(self, stream: str, place: Place | None) -> Tensor | None:
-        if place is None or self._content is None:
+        """Return 1 for each item held here whose residual counts and 0 for the others, None where all do."""
+        if place is None or self.features is None:
             return None  # without content the residual is all there is to know of an item
         generator = self.generator(stream, Place(place.epoch, place.step), device=self.device)  # one draw a block
-        return keep_mask(self.matrix.shape[1], self.settings.residual_dropout, generator, self.dtype)
+        kept = keep_mask(self.matrix.shape[1], self.settings.residual_dropout, generator, self.dtype)
+        return kept if kept is None or not self.tables.divided else kept[self.tables.held.start : self.tables.held.stop]
+
+    @property
+    def _held_content(self) -> SparseMatrix | Tensor | None:
+        """Content of the items that are held here, if there is any."""
+        held = self.tables.held
+        if self.features is None:
+            return None
+        if held not in self._constants:
+            whole = len(held) == self.matrix.shape[1]
+            self._constants[held] = self._constant(self.features if whole else self.features[held.start : held.stop])
+        return self._constants[held]
+
+    def _pairs(self, rows: Rows) -> int:
+        """Return the number of pairs in the histories of some users."""
+        return int(np.diff(self.matrix.indptr)[rows].sum())
+
+    def _values(self, rows: Rows) -> int:
+        """Return the number of stored content values of some items."""
+        features = self.features
+        if issparse(features):
+            return int(np.diff(features.indptr)[rows].sum())
+        return 0 if features is None else len(rows) * int(features.shape[1])
 
     def _content_rows(self, rows: Rows, place: Place | None) -> SparseMatrix | Tensor | None:
-        if self.features is None or self._content is None:
+        content = self._held_content
+        if self.features is None or content is None:
             return None
-        content = self._content if len(rows) == self.matrix.shape[1] else self._constant(self.features[rows])
+        content = content if len(rows) == len(self.tables.held) else self._constant(self.features[rows])
         if place is None or self.settings.noise == 0:
             return content
         values = content.values if isinstance(content, SparseMatrix) else content
-        generator = self.generator("item-noise", place, device=self.device)
-        kept = keep_mask(values.numel(), self.settings.noise, generator, self.dtype)
+        kept = self._kept(rows, self._values, self.settings.noise, "item-noise", place, self.dtype, self.device)
         if kept is None:
             return content
         noisy = kept.view_as(values).mul_(values).mul_(1 / (1 - self.settings.noise))

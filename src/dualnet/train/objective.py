@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -12,11 +13,15 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from ..distributed.collectives import Alone, Collectives
+from ..distributed.gradients import summed
 from ..ids import Rows
+from ..nn.blocks import Share
 from ..nn.dual import DualNetwork
 from ..nn.losses import LOSSES, LossName, block_error, pair_error
 from .batches import DualBatch
 from .block_gradient import BlockGradient, CellGradient, GramGradient, GramMeans
+from .division import Division, Part
 from .inputs import DualInputs, InputSettings, Place, UserPart, evenly_spaced
 from .signals import StoppedError
 
@@ -56,6 +61,10 @@ class DualObjective:
     part, they are encoded once. Noise belongs to the part, and both passes draw the same; batch statistics are those of the
     part, so the passes cannot disagree.
 
+    Several processes share a block: each encodes the users and items of its own ranges. Users meet the embeddings of all items,
+    which are gathered, as is what items add to histories; the gradients by them are added up and scattered back. Noise and statistics
+    are those of the whole part, so error and gradient do not depend on the number of processes.
+
     Parameters
     ----------
     network : DualNetwork
@@ -78,6 +87,8 @@ class DualObjective:
         What pairs that are known to be no positives (dislikes) weigh beyond other zeros.
     users_at_once, items_at_once : int
         Rows of a part.
+    group : Collectives, optional
+        The processes that train together; all call the same methods with the same blocks. This one alone by default.
     """
 
     def __init__(
@@ -94,9 +105,13 @@ class DualObjective:
         known_zeros: csr_array | None = None,
         users_at_once: int = USERS_AT_ONCE,
         items_at_once: int = ITEMS_AT_ONCE,
+        group: Collectives | None = None,
     ) -> None:
         self.network, self.matrix, self.settings = network, matrix, settings
-        self.inputs = DualInputs(network, matrix, features, user_features, inputs, dtype, known_zeros)
+        self.group = Alone() if group is None else group
+        self.inputs = DualInputs(network, matrix, features, user_features, inputs, dtype, known_zeros, self.group)
+        self.tables, self._items = self.inputs.tables, self.inputs.division
+        self._users = Division(matrix.shape[0], self.group)
         self.users_at_once, self.items_at_once = users_at_once, items_at_once
         self.stopped: Callable[[], bool] = lambda: False  # asked between the parts of a block
         self._loss = LOSSES[settings.loss]
@@ -129,25 +144,25 @@ class DualObjective:
             The blocks of an epoch sum to the error of the whole matrix. The gradient is that of the error divided by the
             number of users and the share of the items in the block, so that the step size does not depend on batch sizes.
         """
-        item_parts = _parts(batch.item_rows, self.items_at_once)
+        item_parts = self._items.parts(batch.item_rows, self.items_at_once)
         once = len(item_parts) == 1
         with torch.set_grad_enabled(once):
-            encoded = [self._encode_items(rows, _place(batch, part)) for part, rows in enumerate(item_parts)]
-        block = self._block(batch, encoded[0].detach() if once else torch.cat(encoded))
+            encoded = [self._encode_items(batch, part) for part in item_parts]
+        block = self._block(batch, encoded[0].detach() if once else _in_order(encoded, item_parts))
         table = self.inputs.table(_place(batch))  # what each item adds to a history
         leaf = table.detach().requires_grad_(table.requires_grad)
-        for part, rows in enumerate(_parts(batch.user_rows, self.users_at_once)):
-            if part and self.stopped():
+        for part in self._users.parts(batch.user_rows, self.users_at_once):
+            if part.number and self.stopped():
                 raise StoppedError
-            users, asked = self._encode_users(rows, batch, leaf, part)
+            users, asked = self._encode_users(batch, leaf, part)
             users.backward(block.add(users.detach(), asked))  # to the user network, and to what items add to histories
         error = block.finish()
         if leaf.grad is not None:
             table.backward(leaf.grad)
-        gradients = block.gradient.split([len(rows) for rows in item_parts])
-        for part, (rows, gradient) in enumerate(zip(item_parts, gradients, strict=True)):
-            items = encoded[0] if once else self._encode_items(rows, _place(batch, part))
-            items.backward(gradient)  # to the item network
+        for part in item_parts:
+            items = encoded[0] if once else self._encode_items(batch, part)
+            items.backward(block.gradient[part.places])  # to the item network
+        self.tables.sum_gradients()
         return error
 
     def loss(self, batch: DualBatch) -> tuple[Tensor, Tensor]:
@@ -155,8 +170,11 @@ class DualObjective:
 
         The block passes as one part, every cell is visited; shapes and scaling as in `backward`.
         """
-        items = self._encode_items(batch.item_rows, _place(batch))
-        users, asked = self._encode_users(batch.user_rows, batch, self.inputs.table(_place(batch)))
+        (item_part,), (user_part,) = (
+            side.parts(rows, len(rows)) for side, rows in ((self._items, batch.item_rows), (self._users, batch.user_rows))
+        )
+        items = self._encode_items(batch, item_part)
+        users, asked = self._encode_users(batch, self.inputs.table(_place(batch)), user_part)
         whole, alone = users.split([len(batch.user_rows), len(users) - len(batch.user_rows)])
         error = block_error(self._loss, whole, items, self.inputs.sparse(asked.positives), self._zero_of(batch.item_rows))
         if asked.alone is not None:
@@ -175,22 +193,39 @@ class DualObjective:
         users = self.inputs.users(user_rows, self.inputs.histories(user_rows, None), self.inputs.table(None), Place(0, 0))
         self.network.calibrate(self.inputs.items(item_rows, None), users)
 
-    def _encode_items(self, rows: Rows, place: Place) -> Tensor:
+    def _encode_items(self, batch: DualBatch, part: Part) -> Tensor:
+        """Return the embeddings of the own items of a part."""
+        place = self._place(batch, part)
         dropout = self.inputs.generator("item-dropout", place, device=self.inputs.device)
-        return self.network.encode_items(self.inputs.items(rows, place), dropout)
+        return self.network.encode_items(self.inputs.items(part.own_rows, place), dropout, self._share(part))
 
-    def _encode_users(self, rows: Rows, batch: DualBatch, table: Tensor, part: int = 0) -> tuple[Tensor, UserPart]:
-        place = _place(batch, part)
-        asked = self.inputs.user_part(rows, batch.item_rows, table, place)
+    def _encode_users(self, batch: DualBatch, table: Tensor, part: Part) -> tuple[Tensor, UserPart]:
+        """Return the embeddings of the own users of a part, and what is asked of them."""
+        place = self._place(batch, part)
+        asked = self.inputs.user_part(part.own_rows, batch.item_rows, table, place)
         dropout = self.inputs.generator("user-dropout", place, device=self.inputs.device)
-        return self.network.encode_users(asked.first, dropout), asked
+        return self.network.encode_users(asked.first, dropout, self._share(part, asked.alone)), asked
+
+    def _place(self, batch: DualBatch, part: Part) -> Place:
+        return Place(batch.epoch, batch.step, part.number, None if self.group.size == 1 else part)
+
+    def _share(self, part: Part, alone: csr_array | None = None) -> Share | None:
+        """Return where the own rows of a part, and those of users who are asked for one pair each, stand among those of all."""
+        if self.group.size == 1:
+            return None
+        total = partial(summed, group=self.group)
+        if alone is None:
+            return Share(len(part.rows), [part.own], total)
+        counts = self.group.all_gather(np.array([alone.shape[0]]), [1] * self.group.size)
+        start = len(part.rows) + int(counts[: self.group.rank].sum())
+        return Share(len(part.rows) + int(counts.sum()), [part.own, slice(start, start + alone.shape[0])], total)
 
     def _block(self, batch: DualBatch, items: Tensor) -> BlockGradient:
         """Return an empty sum for a block, by cells or by Gram matrices."""
-        zero, scale = self._zero_of(batch.item_rows), self._scale(batch)
+        zero, scale, counts = self._zero_of(batch.item_rows), self._scale(batch), self._items.counts_of(batch.item_rows)
         if self._visits_cells(batch):
-            return CellGradient(self._loss, items, zero, scale)
-        return GramGradient(self._loss, items, zero, scale, self._means)
+            return CellGradient(self._loss, items, zero, scale, group=self.group, counts=counts)
+        return GramGradient(self._loss, items, zero, scale, self._means, group=self.group, counts=counts)
 
     def _visits_cells(self, batch: DualBatch) -> bool:
         """Whether every cell of the block is visited, so that no Gram matrix is needed."""
@@ -211,10 +246,13 @@ class DualObjective:
         return self.matrix.shape[1] / (len(batch.user_rows) * len(batch.item_rows))
 
 
-def _place(batch: DualBatch, part: int = 0) -> Place:
-    return Place(batch.epoch, batch.step, part)
+def _place(batch: DualBatch) -> Place:
+    return Place(batch.epoch, batch.step)
 
 
-def _parts(rows: Rows, size: int) -> list[Rows]:
-    """Return the rows in parts of at most `size`, as equal as can be: a part of one row would have no batch statistics."""
-    return np.array_split(rows, -(-len(rows) // size))
+def _in_order(encoded: Sequence[Tensor], parts: Sequence[Part]) -> Tensor:
+    """Return the embeddings of all parts in the order of the block."""
+    items = encoded[0].new_empty(sum(map(len, encoded)), encoded[0].shape[1])
+    for part, rows in zip(parts, encoded, strict=True):
+        items[part.places] = rows
+    return items

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..distributed.collectives import agreed
 from ..errors import DivergenceError, TrainingError, TrainingInterruptedError, UsageError
 from .batches import DualBatch, DualBatches
 from .best_figure import at_least
@@ -30,6 +31,7 @@ from .checkpoint import (
 )
 from .device import keep_freed_memory, tensor_cores
 from .divergence import check_loss
+from .division import ItemTables
 from .options import RunOptions
 from .progress import EpochLog, EpochProgress
 from .signals import StoppedError, StopRequest
@@ -85,6 +87,10 @@ class Trainable(Protocol):
     @property
     def network(self) -> nn.Module:
         """The networks in training."""
+
+    @property
+    def tables(self) -> ItemTables:
+        """The tables of the networks that several processes divide."""
 
     @property
     def state(self) -> dict[str, Tensor]:
@@ -200,6 +206,8 @@ class Trainer:
         self.state = TrainingState()
         self.best: dict[str, Tensor] = {}
         self.optimizer = _make_optimizer(objective.network, settings)
+        names = {parameter: name for name, parameter in objective.network.named_parameters()}
+        self._names = [names[parameter] for group in self.optimizer.param_groups for parameter in group["params"]]
         self.folder = None if run.checkpoint_path is None else run.checkpoint_path / phase
 
     def fit(self) -> TrainingState:
@@ -239,6 +247,7 @@ class Trainer:
                 self.objective.stopped = lambda: stop.signal is not None
             if self.start is not None and self._steps_done() == 0:
                 self.start()
+            self.objective.tables.divide()
             keep_freed_memory()
             stack.enter_context(tensor_cores(next(self.objective.network.parameters()).device))
             progress = stack.enter_context(
@@ -259,8 +268,7 @@ class Trainer:
                 if not self.state.done and (signal_number := stop.asked()) is not None:
                     self.save()
                     raise TrainingInterruptedError(signal_number, str(self.folder))
-        if self.best:
-            self.objective.network.load_state_dict(self.best)
+        self._take_best()
         return self.state
 
     def save(self) -> None:
@@ -269,7 +277,8 @@ class Trainer:
             raise UsageError("this run has no checkpoint folder; pass RunOptions(checkpoint=...)")
         state = {**vars(self.state), "identity": self.identity, "threads": torch.get_num_threads()}
         state["best_figure"] = None if self.state.best_figure == -math.inf else self.state.best_figure
-        write = partial(save_checkpoint, self.folder, self._steps_done(), self._tensors(), state)
+        tensors = self._tensors(kept=self.run.group.rank == 0)
+        write = partial(save_checkpoint, self.folder, self._steps_done(), tensors, state)
         written_by_first(self.run.group, write)
 
     def digest(self) -> str:
@@ -304,7 +313,7 @@ class Trainer:
                     f" lower learning_rate (now {self.settings.learning_rate:g}) and look for very large content values"
                 )
             if self.settings.clip is not None:
-                nn.utils.clip_grad_norm_(network.parameters(), self.settings.clip)
+                self.objective.tables.clip_gradients(self.settings.clip)
             self.optimizer.step()
             state.error += error
             state.step += 1
@@ -332,21 +341,28 @@ class Trainer:
                 f"lower learning_rate (now {self.settings.learning_rate:g}) and look for very large content values{kept}",
             )  # fmt: skip
         except DivergenceError:
-            if self.best:
-                self.objective.network.load_state_dict(self.best)
+            self._take_best()
             raise
+
+    def _take_best(self) -> None:
+        """Leave the network whole, with its best weights."""
+        if self.best:
+            self.objective.network.load_state_dict(self.best)
+        self.objective.tables.unite()
 
     def _finish_epoch(self, last: int) -> None:
         state, settings = self.state, self.settings
         state.epoch += 1
         figures: dict[str, float] = {"epoch": state.epoch, "loss": state.error / self.n_pairs}
         self.objective.network.eval()
-        self.objective.calibrate()
-        if self.validate is not None and (state.epoch % settings.validate_every == 0 or state.epoch == last):
-            figures.update(self.validate())
-            if at_least(figures[settings.monitor], state.best_figure):  # of equal figures the one with more training
-                state.best_figure, state.best_epoch = max(figures[settings.monitor], state.best_figure), state.epoch
-                self.best = {name: value.clone() for name, value in self.objective.network.state_dict().items()}
+        validated = self.validate is not None and (state.epoch % settings.validate_every == 0 or state.epoch == last)
+        with self.objective.tables.whole():
+            self.objective.calibrate()
+            if self.validate is not None and validated:
+                figures.update(agreed(self.run.group, self.validate()))
+        if validated and at_least(figures[settings.monitor], state.best_figure):  # of equal figures the one with more training
+            state.best_figure, state.best_epoch = max(figures[settings.monitor], state.best_figure), state.epoch
+            self.best = {name: value.clone() for name, value in self.objective.network.state_dict().items()}
         state.history.append(figures)
         state.step, state.error = 0, 0.0
         waited = (state.epoch - state.best_epoch) // settings.validate_every
@@ -355,13 +371,23 @@ class Trainer:
     def _steps_done(self) -> int:
         return self.state.epoch * len(self.batches) + self.state.step
 
-    def _tensors(self) -> dict[str, NDArray[Any]]:
-        tensors = {f"network/{name}": value for name, value in self.objective.network.state_dict().items()}
-        tensors |= {f"best/{name}": value for name, value in self.best.items()}
-        tensors |= {f"objective/{name}": value for name, value in self.objective.state.items()}
+    def _tensors(self, *, kept: bool = True) -> dict[str, NDArray[Any]]:
+        """Return what a checkpoint keeps, with the rows that other processes have; whoever does not write need not keep it."""
+        tables = self.objective.tables
+        found = [
+            (f"network/{name}", name, value, tables.divided) for name, value in self.objective.network.state_dict().items()
+        ]
+        found += [(f"best/{name}", name, value, True) for name, value in self.best.items()]
+        found += [(f"objective/{name}", name, value, False) for name, value in self.objective.state.items()]
         for index, entries in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{index}/{name}": value for name, value in entries.items() if value is not None}
-        return {name: value.detach().cpu().numpy() for name, value in tensors.items()}
+            of = self._names[index]
+            found += [(f"optimizer/{index}/{key}", of, value, True) for key, value in entries.items() if value is not None]
+        tensors = {}
+        for key, name, value, divided in found:
+            whole = tables.whole_of(name, value.detach()) if divided else value.detach()
+            if kept:
+                tensors[key] = whole.cpu().numpy()
+        return tensors
 
     def _restore(self) -> None:
         loaded = load_checkpoint(self.folder, self.run.group) if self.folder is not None else None
@@ -377,13 +403,14 @@ class Trainer:
             kind, rest = name.split("/", 1)
             parts[kind][rest] = torch.from_numpy(value.copy())
         self.objective.network.load_state_dict(parts["network"])
-        self.best = parts["best"]
+        own_of = self.objective.tables.own_of
+        self.best = {name: own_of(name, value) for name, value in parts["best"].items()}
         device = next(self.objective.network.parameters()).device
         self.objective.state.update({name: value.to(device) for name, value in parts["objective"].items()})
         entries: dict[int, dict[str, Tensor]] = {}
         for name, tensor in parts["optimizer"].items():
             index, key = name.split("/")
-            entries.setdefault(int(index), {})[key] = tensor
+            entries.setdefault(int(index), {})[key] = own_of(self._names[int(index)], tensor)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": entries})
 
     def _take_threads(self, then: int | None) -> None:

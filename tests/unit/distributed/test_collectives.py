@@ -43,6 +43,7 @@ def all_calls(group, counts, kind, dtype):
         "gathered-known": group.all_gather(own, counts),
         "scattered": group.reduce_scatter(whole, counts),
         "scattered-even": group.reduce_scatter(whole),
+        "one": group.all_reduce(whole.sum()) if kind == "torch" else group.all_reduce(np.array(whole.sum())),
         "sent": group.broadcast(whole, size - 1),
         **{f"part-{k}": part for k, part in enumerate(group.all_to_all(parts))},
     }
@@ -68,6 +69,8 @@ def test_each_rank_gets_what_is_said(world, size, counts, kind, dtype):
         np.testing.assert_array_equal(got["gathered-known"], np.concatenate(own))
         np.testing.assert_array_equal(got["scattered"], total[starts[rank] : starts[rank + 1]])
         np.testing.assert_array_equal(got["scattered-even"], total[list(row_range(len(total), rank, size))])
+        assert got["one"].shape == ()
+        assert got["one"] == total.sum()
         np.testing.assert_array_equal(got["sent"], whole[-1])
         for other in range(size):
             expected = rows_of(10 * other + rank, counts[(other + rank) % size], "numpy", dtype)

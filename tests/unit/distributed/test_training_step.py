@@ -1,0 +1,119 @@
+"""A step of the networks in several processes: error and gradient are those of one process, and of the readable twin."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from dualnet.train.batches import DualBatches
+from dualnet.train.division import Division
+from tests.unit.train.test_objective import FORMS, ITEMS, USERS, assert_same, gradients, objective, world
+from tests.worlds import SIZES
+
+NOISY = {"noise": 0.4, "dropout": 0.3}
+SHAPES = {  # of the networks: each design, normalisation, input of the user network
+    "branching": {"norm": "batch"},
+    "branching-top": {"top_branch": True, "norm": "layer", "user_input": "reference"},
+    "multi-level": {"design": "multi-level", "norm": "batch", "item_residual": False},
+    "basic": {"design": "basic", "norm": "none", "popular": True},
+    "one-level": {"levels": (5,), "norm": "batch", "disliked": True},
+    "noisy": {"norm": "batch", "disliked": True, "popular": True, **NOISY},
+    "noisy-layer": {"norm": "layer", "user_input": "reference", **NOISY},
+}
+BLOCKS = {"whole": (USERS, ITEMS), "part": (4, 4), "few": (2, 3), "wide": (3, ITEMS)}
+PARTS = {"one": {}, "several": {"users_at_once": 3, "items_at_once": 4}}
+MASKS = ("none", "leave-one-out", "fold")
+
+
+def block(name):
+    users, items = BLOCKS[name]
+    return DualBatches(world()[0], user_batch=users, item_batch=items, seed=1).batch(0, 1 if name in ("part", "few") else 0)
+
+
+def steps(group, cases):
+    """Return error and gradients of each case, with the rows of all ranks."""
+    return [step(group, *case) for case in cases]
+
+
+def step(group, mask, form, shape, name, parts):
+    target = objective(mask, form, **SHAPES[shape], parts={"group": group, **PARTS[parts]})
+    target.tables.divide()
+    error, found = gradients(target, block(name), twin=False)
+    counts, tables = target.inputs.division.counts, list(target.network.item_tables().values())
+    whole = []
+    for parameter, gradient in zip(target.network.parameters(), found, strict=True):
+        if gradient is not None and group.size > 1 and any(parameter is table for table in tables):
+            assert len(gradient) == counts[group.rank]
+            gradient = group.all_gather(gradient, counts)
+        whole.append(gradient if gradient is None else gradient.numpy())
+    return error, whole
+
+
+def of_arrays(found):
+    return found[0], [None if gradient is None else torch.from_numpy(gradient) for gradient in found[1]]
+
+
+def covering(size):
+    """Every loss with every shape, each with one mask and one block; another number of processes has others."""
+    masks, blocks = itertools.cycle(MASKS), itertools.cycle(BLOCKS)
+    for _ in range(size):
+        next(masks), next(blocks)
+    return [(next(masks), form, shape, next(blocks), "one") for form, shape in itertools.product(FORMS, SHAPES)]
+
+
+def check_twins(world, size, cases):
+    """The twin is the loss by its definition; parts with noise are a loss of their own, that of one process."""
+    found = world.run(steps, cases, size=size)
+    for case, *by_rank in zip(cases, *found, strict=True):
+        mask, form, shape, name, parts = case
+        target = objective(mask, form, **SHAPES[shape], parts=PARTS[parts])
+        wanted = gradients(target, block(name), twin=parts == "one")
+        for rank in by_rank:
+            assert_same(of_arrays(rank), wanted)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_error_and_gradient_do_not_depend_on_the_number_of_processes(world, size):
+    check_twins(world, size, covering(size))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("form", FORMS)
+def test_every_mask_and_block_with_every_loss_and_shape(world, form, shape, size):
+    check_twins(world, size, [(mask, form, shape, name, "one") for mask, name in itertools.product(MASKS, BLOCKS)])
+
+
+@pytest.mark.parametrize("size", SIZES[1:])
+def test_parts_of_a_block_do_not_depend_on_the_number_of_processes(world, size):
+    forms, shapes = itertools.cycle(FORMS), itertools.cycle(("noisy", "branching", "noisy-layer"))
+    names = itertools.product(MASKS, ("whole", "wide"))
+    check_twins(world, size, [(mask, next(forms), next(shapes), name, "several") for mask, name in names])
+
+
+class Ranked:
+    """A rank without others: what it has is all that is asked."""
+
+    def __init__(self, rank, size):
+        self.rank, self.size = rank, size
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("at_once", [1, 2, 3, 5, 100])
+@pytest.mark.parametrize("rows", [[], [3], [0, 1, 2, 7, 9, 10], list(range(12)), [8, 9, 10, 11]], ids=str)
+def test_every_row_of_a_block_is_in_one_part_of_one_process(rows, at_once, size):
+    rows, seen = np.array(rows, np.int64), []
+    for rank in range(size):
+        division = Division(12, Ranked(rank, size))
+        parts = division.parts(rows, at_once)
+        own = rows[(rows >= division.own.start) & (rows < division.own.stop)]
+        assert division.counts_of(rows)[rank] == len(own)
+        assert all(len(part.rows) <= at_once for part in parts)
+        placed = np.full(len(own), -1)
+        for part in parts:
+            placed[part.places] = part.own_rows
+        np.testing.assert_array_equal(placed, own)
+        seen += placed.tolist()
+    assert seen == rows.tolist()
