@@ -60,9 +60,9 @@ class ManyTexts:
             rows = np.flatnonzero(rows)
         return ManyTexts(self.texts.take(pa.array(rows)))
 
-    def tolist(self) -> list[str]:
+    def tolist(self) -> list[Any]:
         """Return all texts as Python has them."""
-        found: list[str] = self.texts.to_pylist()
+        found: list[Any] = self.texts.to_pylist()
         return found
 
     def equals(self, other: ManyTexts) -> bool:

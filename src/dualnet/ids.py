@@ -278,8 +278,9 @@ class IdMap:
         >>> dualnet.IdMap(["a", "b"]).find(["b", "unknown"]).tolist()
         [1, -1]
         """
-        if hasattr(keys, "to_numpy") and not isinstance(keys, np.ndarray):  # Arrow
-            keys = keys.to_numpy(zero_copy_only=False)
+        to_numpy = getattr(keys, "to_numpy", None)
+        if to_numpy is not None:  # Arrow
+            keys = to_numpy(zero_copy_only=False)
         if self.is_integer and isinstance(keys, np.ndarray) and np.issubdtype(keys.dtype, np.integer):
             return self._find_integers(keys)
         given = list(keys)
@@ -300,7 +301,7 @@ class IdMap:
             return -1 if plain == key else self._row_of(plain)
         return self._row_of(int(plain)) if _WHOLE.fullmatch(plain) else -1
 
-    def _find_integers(self, keys: NDArray[np.generic]) -> Rows:
+    def _find_integers(self, keys: NDArray[Any]) -> Rows:
         if not len(self):
             return np.full(len(keys), -1, np.int64)
         if keys.dtype == np.uint64:  # beyond int64 there are no ids, and NumPy would compare as floats
@@ -372,7 +373,7 @@ class IdMap:
         if len(self) < MANY:
             if self._rows is None:
                 self._rows = {known: row for row, known in enumerate(self._keys.tolist())}
-            return self._rows.get(key, -1)  # type: ignore[call-overload, no-any-return]
+            return self._rows.get(key, -1)  # type: ignore[call-overload]
         if isinstance(self._keys, ManyTexts):
             return int(self._keys.find([key])[0]) if isinstance(key, str) else -1
         fits = isinstance(key, int | np.integer) and -(2**63) <= int(key) < 2**63

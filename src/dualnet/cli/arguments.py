@@ -23,7 +23,8 @@ DataArgument = Annotated[
     typer.Argument(
         metavar="DATA",
         autocompletion=completion.data_sets,
-        help="A named data set (see `dualnet data list`), `demo`, or a table of events (CSV, TSV, Parquet, JSON lines).",
+        help="A named data set (see `dualnet data list`), `demo`, a table of events (CSV, TSV, Parquet, JSON lines), or a folder or"
+        " s3:// address of Parquet parts.",
     ),
 ]
 ContentOption = Annotated[str | None, typer.Option("--content", help="Use only these content columns, separated by commas.")]
@@ -276,6 +277,7 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
     from ..data import sources, synthetic
     from ..data.dataset import Dataset
     from ..data.dependent_arguments import PARTNERS, refuse_alone
+    from ..data.opened.places import is_opened
     from ..data.table_spec import SEVERAL, TableSpec
     from ..errors import nearest
 
@@ -303,11 +305,27 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
         loaded = synthetic.library() if data == "demo" else sources.load(data)
         if tables.text_encoder != TableOptions.text_encoder:
             loaded = loaded.with_text_encoder(tables.text_encoder)
+    elif is_opened(data) and not _is_text_table(tables):
+        loaded = Dataset.open(data, items=tables.items, users=tables.users, **columns)
     elif os.path.exists(data) or tables.items is not None or "." in data or "/" in data:  # noqa: PTH110 - a Path raises for a name that is too long
         loaded = Dataset.from_tables(data, tables.items, users=tables.users, name=Path(data).name, **columns)
     else:
         raise UsageError(f"'{data}' is neither a file nor a data set.{nearest(data, ['demo', *sources.known()])}")
     return loaded if content is None else loaded.with_content(words(content))
+
+
+def _is_text_table(tables: TableOptions) -> bool:
+    """Return whether an option says how text tables are written: some table is one, or the option is refused with its reason."""
+    return any(
+        (
+            tables.separator,
+            tables.encoding,
+            tables.comment,
+            tables.column_names,
+            tables.item_column_names,
+            tables.user_column_names,
+        )
+    )
 
 
 def is_named(data: str | None) -> bool:

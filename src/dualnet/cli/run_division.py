@@ -36,7 +36,7 @@ def division_origin(
     if "vectors" in changed:
         parts = (part.partition("=") for part in arg.words(changed["vectors"]))
         changed["vectors"] = ",".join(f"{name}={Path(file).resolve()}" if file else name for name, _, file in parts)
-    place = str(Path(source).resolve()) if Path(source).is_file() else source
+    place = str(Path(source).resolve()) if not arg.is_named(source) and Path(source).exists() else source
     return {"data": place, "tables": changed, "content": content, "protocol": protocol, "seed": seed}
 
 

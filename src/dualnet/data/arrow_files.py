@@ -88,12 +88,7 @@ def _refuse_bomb(path: Path, size: int) -> None:
     """Refuse a file that decodes to far more than it holds; few pages can stand for any number of rows."""
     with pq.ParquetFile(path) as opened:
         metadata, schema = opened.metadata, opened.schema_arrow
-        limit = max(size * LARGEST_RATIO, SMALLEST_BOMB)
-        if metadata.num_rows > max(size * MOST_ROWS_A_BYTE, ROWS_ALWAYS_FINE):
-            raise _bomb(path, f"claims {metadata.num_rows:,} rows in {size:,} bytes")
-        claimed = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
-        if claimed > limit:
-            raise _bomb(path, f"claims {claimed:,} bytes, unpacked, in {size:,}")
+        limit, claimed = refuse_claims(path, size, metadata)
         texts = [field.name for field in schema if _is_text(field.type)]
     # one text may stand for all rows: its lengths are summed before it is written out a row at a time
     if not texts or claimed * metadata.num_rows <= limit:
@@ -102,21 +97,33 @@ def _refuse_bomb(path: Path, size: int) -> None:
     with pq.ParquetFile(path, read_dictionary=texts) as opened:
         for group in range(opened.num_row_groups):
             for column in opened.read_row_group(group, columns=texts).columns:
-                decoded += sum(_decoded(chunk) for chunk in column.chunks)
+                decoded += sum(decoded_size(chunk) for chunk in column.chunks)
                 if decoded > limit:
                     raise _bomb(path, f"has texts of more than {limit:,} bytes, unpacked, in {size:,}")
+
+
+def refuse_claims(name: object, size: int, metadata: pq.FileMetaData) -> tuple[int, int]:
+    """Refuse a Parquet file of `size` bytes whose footer claims far more; return the most bytes it may have, and those it claims."""
+    limit = max(size * LARGEST_RATIO, SMALLEST_BOMB)
+    if metadata.num_rows > max(size * MOST_ROWS_A_BYTE, ROWS_ALWAYS_FINE):
+        raise _bomb(name, f"claims {metadata.num_rows:,} rows in {size:,} bytes")
+    claimed = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    if claimed > limit:
+        raise _bomb(name, f"claims {claimed:,} bytes, unpacked, in {size:,}")
+    return limit, claimed
 
 
 def _is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_binary(kind)
 
 
-def _decoded(chunk: pa.Array) -> int:
+def decoded_size(chunk: pa.Array) -> int:
+    """Return the bytes of a column's chunk when each row has its own value."""
     if not pa.types.is_dictionary(chunk.type):
         return int(chunk.nbytes)
     lengths = pc.take(pc.cast(pc.binary_length(chunk.dictionary), pa.int64()), chunk.indices)
     return int(pc.sum(lengths).as_py() or 0)
 
 
-def _bomb(path: Path, what: str) -> DataError:
-    return DataError(f"{path} {what}: far more than it holds; if that is right, write it again in parts of a plain size")
+def _bomb(name: object, what: str) -> DataError:
+    return DataError(f"{name} {what}: far more than it holds; if that is right, write it again in parts of a plain size")

@@ -15,6 +15,7 @@ from ..errors import DataError, UsageError
 from ..ids import Rows
 from .content import Content, ContentSpec
 from .interactions import Duplicates, Interactions
+from .opened.from_folder import FromFolder
 from .pair_texts import Texts, align_texts, as_texts, content_of_pairs, fingerprint_texts
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
+class Dataset(FromFolder):
     """A data set: interactions, item content and, optionally, user columns.
 
     Parameters

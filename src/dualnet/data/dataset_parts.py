@@ -78,7 +78,7 @@ def read_parts(events: Any, items: Any, users: Any, spec: TableSpec, *, need_lik
     content = profile = None
     if items is not None:
         tables.append(load_source(items, "the items table", spec.form(spec.item_column_names)))
-        content = content_of_table(tables[-1], spec.item, _keys(tables[-1], spec.item), spec.content, spec.ready)
+        content = content_of_table(tables[-1], spec.item, keys_of(tables[-1], spec.item), spec.content, spec.ready)
         if isinstance(items, str | os.PathLike):
             content = beside(content, path_of(items, "items").parent)
         found, content = _with_items(found, content, spec)
@@ -130,7 +130,7 @@ def _with_users(events: _Events, known: LoadedTable, spec: TableSpec) -> tuple[_
         others = ", ".join(name for name in known.table.column_names if name != spec.user)
         remedy = f"say which of {others} count, with user_categories= or user_numbers=" if others else "leave it out"
         raise UsageError(f"no column of {known.name} {'was named' if others else 'says anything of users'}; {remedy}")
-    content = content_of_table(known, spec.user, _keys(known, spec.user), columns)
+    content = content_of_table(known, spec.user, keys_of(known, spec.user), columns)
     users, content = one_kind_of_ids(events.users, content)
     events = _Events(users, events.items, events.kinds, events.weights, events.times)
     present = users.rows_in(content.ids) >= 0
@@ -142,7 +142,8 @@ def _with_users(events: _Events, known: LoadedTable, spec: TableSpec) -> tuple[_
     return events, content
 
 
-def _keys(loaded: LoadedTable, column: str) -> list[Key]:
+def keys_of(loaded: LoadedTable, column: str) -> list[Key]:
+    """Return the ids of a table of items or users, one for each row."""
     return id_column_of(loaded, column, "id").values().tolist()
 
 

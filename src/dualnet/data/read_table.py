@@ -117,7 +117,7 @@ def load_table(source: str | Path, form: TableForm = STANDARD) -> LoadedTable:
     tables = [_with_keys(_load_file(part.path, form), part) for part in parts]
     if len(tables) == 1:
         return tables[0]
-    return _joined(tables, parts, str(source))
+    return joined_tables(tables, str(source), numbered=are_numbered(list(parts)))
 
 
 def load_source(source: Any, name: str, form: TableForm = STANDARD) -> LoadedTable:
@@ -228,9 +228,25 @@ def _with_keys(loaded: LoadedTable, part: Part) -> LoadedTable:
     return replace(loaded, table=table)
 
 
-def _joined(tables: Sequence[LoadedTable], parts: Sequence[Part], name: str) -> LoadedTable:
+def joined_tables(tables: Sequence[LoadedTable], name: str, *, numbered: bool = False) -> LoadedTable:
+    """Return the rows of several tables as one.
+
+    Parameters
+    ----------
+    tables : sequence of LoadedTable
+        In order.
+    name : str
+        Of the whole.
+    numbered : bool
+        Whether their names say that they are parts of one table, so that some may lack a column.
+
+    Raises
+    ------
+    DataError
+        If they have different columns, and nothing says that they are parts of one table.
+    """
     columns = {tuple(sorted(loaded.table.column_names)) for loaded in tables}
-    if len(columns) > 1 and not are_numbered(list(parts)):
+    if len(columns) > 1 and not numbered:
         odd = next(loaded for loaded in tables if set(loaded.table.column_names) != set(tables[0].table.column_names))
         raise DataError(
             f"{name} holds tables with different columns, such as {tables[0].name} ({', '.join(tables[0].table.column_names[:6])})"
