@@ -40,12 +40,18 @@ def fit(folder: Path, cache: Path | None, settings: dict[str, Any], sample: int,
     """Open, fit and return figures."""
     started, used = time.perf_counter(), time.process_time()
     data = Dataset.open(folder, cache=cache, **({} if text is None else {"text": text}))
-    read = {"read seconds": time.perf_counter() - started, "read CPU seconds": time.process_time() - used, "read MB": peak_rss_mb()}
+    read = {
+        "read seconds": time.perf_counter() - started,
+        "read CPU seconds": time.process_time() - used,
+        "read MB": peak_rss_mb(),
+    }
     model = DualNet(**settings)
     log = folder / "log.jsonl"
     log.unlink(missing_ok=True)
     used = time.process_time()
-    model.fit(data, validation_of(data, folder, sample), run=RunOptions(progress=False, log=log, patience=100, monitor="recall@100"))
+    model.fit(
+        data, validation_of(data, folder, sample), run=RunOptions(progress=False, log=log, patience=100, monitor="recall@100")
+    )
     work = Workload(
         *data.interactions.matrix.shape, data.interactions.n_pairs, 0, 0, model.levels, factors=settings.get("factors", 300)
     )
