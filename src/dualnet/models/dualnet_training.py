@@ -233,6 +233,7 @@ def _objective(model: DualNetParameters, known: Prepared, stage: Stage, run: Run
         ),
         LossSettings(model.zero_weight, model.loss, model.zeros),
         known_zeros=known_zeros(known.data.interactions, model.dislike_weight),
+        group=run.group,
     )
 
 

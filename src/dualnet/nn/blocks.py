@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -30,7 +31,7 @@ class Share:
     own : sequence of slice
         Where the rows of this process stand in it, in their order.
     total : callable
-        The sum of a tensor over the processes, with its gradient.
+        The sum of a tensor over the processes.
     """
 
     count: int
@@ -40,6 +41,27 @@ class Share:
     def rows_of(self, whole: Tensor) -> Tensor:
         """Return the rows of this process, of a tensor with those of the whole batch."""
         return torch.cat([whole[part] for part in self.own])
+
+
+class _Centred(torch.autograd.Function):
+    """Rows of a batch, less its mean and over its deviation, where other processes have the other rows."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, share: Share) -> Tensor:
+        mean = share.total(x.sum(dim=0)) / share.count
+        centred = x - mean
+        variance = share.total(centred.square().sum(dim=0)) / share.count
+        factor = torch.rsqrt(variance + EPSILON)
+        normed = centred.mul_(factor)
+        ctx.share = share
+        ctx.save_for_backward(normed, factor)
+        return normed
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (normed, factor), grad = ctx.saved_tensors, grads[0]
+        through = ctx.share.total(torch.stack([grad.sum(dim=0), (grad * normed).sum(dim=0)])) / ctx.share.count
+        return factor * (grad - through[0] - normed * through[1]), None
 
 
 class BatchNorm(nn.Module):
@@ -67,9 +89,8 @@ class BatchNorm(nn.Module):
         """Normalise a batch, shape (n, width), or the own rows of one; a batch of one row uses the stored statistics."""
         of_batch = self.training and (len(x) if share is None else share.count) > 1
         if of_batch and share is not None:
-            centred = x - share.total(x.sum(dim=0)) / share.count
-            variance = share.total(centred.square().sum(dim=0)) / share.count
-            return centred * (torch.rsqrt(variance + EPSILON) * self.scale) + self.shift
+            normed: Tensor = _Centred.apply(x, share)
+            return torch.addcmul(self.shift, normed, self.scale)
         mean, variance = (None, None) if of_batch else (self.mean, self.variance)
         return functional.batch_norm(x, mean, variance, self.scale, self.shift, of_batch, 0.0, EPSILON)
 

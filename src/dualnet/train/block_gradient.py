@@ -186,8 +186,9 @@ class GramGradient(BlockGradient):
         """Add the gradient of the zeros by the items; return the error, with that of the zeros."""
         super().finish()
         user_gram = self.group.all_reduce(self._user_gram)
-        n_users = int(self.group.all_reduce(np.array(self._n_users)))
-        step = user_gram if self._means is None else self._means.taken("user", user_gram, n_users)
+        step = user_gram
+        if self._means is not None:
+            step = self._means.taken("user", user_gram, int(self.group.all_reduce(np.array(self._n_users))))
         with full_precision():
             add_zero_gradient(self.gradient, self.own_items, self.own_zero, step * self.scale)
         return float(self.error + torch.vdot(user_gram.view(-1), self._item_gram.view(-1)))

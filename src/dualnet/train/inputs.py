@@ -13,7 +13,6 @@ from scipy.sparse import csr_array, issparse
 from torch import Generator, Tensor
 
 from ..distributed.collectives import Alone, Collectives
-from ..distributed.gradients import gathered
 from ..ids import Rows
 from ..nn.blocks import keep_mask
 from ..nn.dual import DualNetwork
@@ -168,9 +167,9 @@ class DualInputs:
         self.network, self.matrix, self.settings, self.dtype = network, matrix, settings, dtype
         self.device = network.item_scale.device
         self.features, self._user_features, self.known_zeros = features, user_features, known_zeros
-        self._group = Alone() if group is None else group
-        self.division = Division(matrix.shape[1], self._group)
-        self.tables = ItemTables(network, network.item_tables(), self.division, self._group)
+        group = Alone() if group is None else group
+        self.division = Division(matrix.shape[1], group)
+        self.tables = ItemTables(network, network.item_tables(), self.division, group)
         self._constants: dict[range, SparseMatrix | Tensor] = {}
 
     def items(self, rows: Rows, place: Place | None) -> Tensor:
@@ -188,7 +187,7 @@ class DualInputs:
         """Return what each item adds to a history, shape (n_items, levels[0])."""
         kept = self._kept_residuals("history-residual", place)
         held = self.network.history_table(self._held_content, self.network.user_table, kept)
-        return gathered(held, self._group, self.division.counts) if self.tables.divided else held
+        return self.tables.gathered(held)
 
     def histories(self, rows: Rows, place: Place | None) -> Histories:
         """Return the histories of some users, with what is asked of them and what is shown."""

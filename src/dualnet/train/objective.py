@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -14,7 +13,6 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from ..distributed.collectives import Alone, Collectives
-from ..distributed.gradients import summed
 from ..ids import Rows
 from ..nn.blocks import Share
 from ..nn.dual import DualNetwork
@@ -213,7 +211,7 @@ class DualObjective:
         """Return where the own rows of a part, and those of users who are asked for one pair each, stand among those of all."""
         if self.group.size == 1:
             return None
-        total = partial(summed, group=self.group)
+        total = self.group.all_reduce
         if alone is None:
             return Share(len(part.rows), [part.own], total)
         counts = self.group.all_gather(np.array([alone.shape[0]]), [1] * self.group.size)

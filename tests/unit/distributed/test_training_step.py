@@ -5,9 +5,15 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 
+from dualnet.nn.dual import DualNetwork, DualShape
 from dualnet.train.batches import DualBatches
 from dualnet.train.division import Division
+from dualnet.train.inputs import InputSettings
+from dualnet.train.objective import DualObjective, LossSettings
+from dualnet.train.plan import Machine, Workload, plan
+from dualnet.train.shared_plan import share
 from tests.unit.train.test_objective import FORMS, ITEMS, USERS, assert_same, gradients, objective, world
 from tests.worlds import SIZES
 
@@ -117,3 +123,36 @@ def test_every_row_of_a_block_is_in_one_part_of_one_process(rows, at_once, size)
         np.testing.assert_array_equal(placed, own)
         seen += placed.tolist()
     assert seen == rows.tolist()
+
+
+def sent_in_an_epoch(group, users, items, words, levels):
+    """Return the bytes that this rank sends in an epoch, by call."""
+    rng = np.random.default_rng(0)
+    matrix = csr_array((rng.random((users, items)) < 0.1).astype(np.float32))
+    features = csr_array((rng.random((items, words)) < 0.1).astype(np.float32))
+    shape = DualShape(items, words, 0, levels, "branching", "tanh", "batch", 0.1, False, "shared", True, 0.3)
+    target = DualObjective(
+        DualNetwork(shape, torch.Generator().manual_seed(0)), matrix, features, None, np.ones(1, np.float32),
+        InputSettings("none", 0.3, 0.3, 0.3, 0.5, 0), LossSettings(0.01, zeros="exact"), group=group,
+    )  # fmt: skip
+    target.tables.divide()
+    target.network.train()
+    group.traffic.clear()
+    batches = DualBatches(matrix, user_batch=users // 2, item_batch=items // 2, seed=0)
+    for number in range(len(batches)):
+        target.backward(batches.batch(0, number))
+    return {kind: found.sent for kind, found in group.traffic.items()}
+
+
+@pytest.mark.parametrize("size", SIZES[1:])
+def test_the_bytes_that_are_sent_are_those_of_the_plan(world, size):
+    users, items, words, levels = 80, 200, 150, (48, 16)
+    work = Workload(users, items, 1600, 15, words, levels, users // 2, items // 2)
+    machine = Machine(1e9, 1e9)
+    planned = share(work, plan(work, machine), machine, size, 1e9).sent
+    of_rows = planned["embeddings of items and their gradients"] + planned["what items add to histories, and its gradients"]
+    for sent in world.run(sent_in_an_epoch, users, items, words, levels, size=size):
+        assert sent["all_gather"] + sent["reduce_scatter"] == pytest.approx(of_rows, rel=0.1)
+        assert sent["all_reduce"] == pytest.approx(
+            planned["gradients of replicated weights"] + planned["Gram matrices"], rel=0.1
+        )

@@ -39,6 +39,7 @@ def make_trainer(
     form="auto",
     skip=0.0,
     clip=None,
+    group=None,
 ):
     rng = np.random.default_rng(0)
     matrix = csr_array((rng.random((30, 40)) < 0.2).astype(np.float32))
@@ -46,7 +47,7 @@ def make_trainer(
     shape = DualShape(40, 12, 0, (8, 6), "branching", "tanh", "batch", 0.1, False, "shared", True, 0.3)
     network = DualNetwork(shape, torch.Generator().manual_seed(seed))
     inputs, settings = InputSettings("none", 0.3, 0.3, 0.3, 0.5, seed), LossSettings(0.01, zeros=form)
-    objective = DualObjective(network, matrix, features, None, np.ones(1, np.float32), inputs, settings)
+    objective = DualObjective(network, matrix, features, None, np.ones(1, np.float32), inputs, settings, group=group)
     users, items = (2, 3) if skip else (10, 20)  # small enough for empty blocks
     batches = DualBatches(matrix, user_batch=users, item_batch=items, seed=seed, skip_empty=skip)
     if after_batch is not None:
@@ -56,7 +57,8 @@ def make_trainer(
         objective, batches,
         TrainerSettings(optimizer, rate, 0.9, 0.0, "one-cycle", epochs, None, patience, "figure", clip=clip),
         n_pairs=matrix.nnz, validate=lambda: {"figure": -float(network.item_scale.detach().sum())},
-        identity={"seed": seed}, run=RunOptions(progress=False, checkpoint=folder, resume=resume, log=log), phase="train",
+        identity={"seed": seed}, phase="train",
+        run=RunOptions(progress=False, checkpoint=folder, resume=resume, log=log, collectives=group),
     )  # fmt: skip
 
 
