@@ -463,8 +463,8 @@ class Gram:
         """Compute it; of factors that are divided among ranks, the sum of theirs."""
         exact = factors.astype(np.float64)
         product = group.all_reduce(exact.T @ exact)
-        values, vectors = (group.broadcast(part) for part in np.linalg.eigh(product))  # which may differ between machines
-        return cls(product, np.maximum(values, 0), vectors.astype(np.float32))
+        values, *vectors = group.broadcast(np.vstack(np.linalg.eigh(product)))  # which may differ between machines
+        return cls(product, np.maximum(values, 0), np.asarray(vectors, np.float32).reshape(product.shape))
 
 
 class KeptGram:

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from ..data.content import Matrix
 from ..data.space import ItemSpace
 from ..data.tasks import RankingTask, Validation
-from ..distributed.collectives import ALONE, Collectives
+from ..distributed.collectives import ALONE, Collectives, row_range
 from ..evaluation import quick_recall
 from ..ids import Rows
 from ..retrieval.topk import EXCLUDED, best_of, block_rows, chance_above, inner_products
@@ -174,11 +174,15 @@ def sample_users(task: RankingTask, limit: int, seed: int) -> RankingTask:
     rows = np.flatnonzero(np.diff(task.truth.indptr))
     if len(rows) > limit:
         rows = np.sort(generator(seed, "validation-users").choice(rows, limit, replace=False))
-    return task_of(task, rows)
+    return _of_users(task, rows)
 
 
-def task_of(task: RankingTask, rows: Rows) -> RankingTask:
-    """Return a task over some of its users."""
+def own_users(task: RankingTask, group: Collectives) -> RankingTask:
+    """Return a task over the users of this rank by `row_range`."""
+    return task if group.size == 1 else _of_users(task, np.array(row_range(len(task.users), group.rank, group.size), np.int64))
+
+
+def _of_users(task: RankingTask, rows: Rows) -> RankingTask:
     return replace(
         task,
         users=task.users.subset(rows),

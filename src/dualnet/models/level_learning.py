@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
 from ..data.content import Matrix
 from ..data.dataset import Dataset
 from ..data.protocols.serving import validation as serving_validation
 from ..data.tasks import RankingTask, Validation
-from ..distributed.collectives import ALONE, Collectives, row_range
+from ..distributed.collectives import ALONE, Collectives
 from ..distributed.divided_matrix import own_rows
 from ..errors import DataError, UsageError
 from ..train.options import RunOptions
-from ..train.progress import EpochProgress
+from ..train.progress import EpochLog, EpochProgress
 from .base import Prepared, Recommender
-from .choosing import Phase, sample_users, task_of
+from .choosing import Phase, own_users, sample_users
 from .known_zeros import known_zeros
 from .level_choice import Question, choose_standing, choose_weights
 from .levels import Levels, LevelWeights
@@ -245,7 +247,19 @@ def phase_of_seed(phase: str, number: int) -> str:
 
 
 def _solve(model: Learner, known: Prepared, phase: Phase[Chosen]) -> tuple[SolvedChoice, SolvedLevels]:
-    training = _training(model, known, phase.run)
+    run = phase.run
+    trials = TRIALS if model.trials is None else min(TRIALS, model.trials)
+    with (
+        EpochLog(run.log_path, f"{phase.name}-solved", [], run.trackers) as log,
+        EpochProgress(run.progress, "solved levels", trials, 0, run.relay) as progress,
+    ):
+        lines = _SolvedLines(log, progress, run.group)
+        return _choose_and_solve(model, replace(_training(model, known, run), told=lines.alternation), phase, lines)
+
+
+def _choose_and_solve(
+    model: Learner, training: Training, phase: Phase[Chosen], lines: _SolvedLines
+) -> tuple[SolvedChoice, SolvedLevels]:
     if training.reader.vectors is not None and model.content_weight:
         raise UsageError(
             f"content_weight={model.content_weight:g} has no meaning where vectors are read beside words, each by a kernel of its own; leave"
@@ -270,10 +284,35 @@ def _solve(model: Learner, known: Prepared, phase: Phase[Chosen]) -> tuple[Solve
             0.0 if training.content is None else CONTENT_SCALE if model.content_scale is None else model.content_scale,
         )
         return choice, training.solve(choice)
-    trials = TRIALS if model.trials is None else min(TRIALS, model.trials)
-    with EpochProgress(phase.run.progress, "solved levels", trials, 0, phase.run.relay) as progress:
-        search = Search(training, [(question.task, question.space) for question in asked], progress.round, model.trials)
-        return search(model.factor_zero_weight, model.regularization, model.relation, model.prior, model.content_scale)
+    search = Search(training, [(question.task, question.space) for question in asked], lines.trial, model.trials)
+    return search(model.factor_zero_weight, model.regularization, model.relation, model.prior, model.content_scale)
+
+
+class _SolvedLines:
+    """Lines of the log, one for each trial of the search and each alternation of the factors that are kept; trials are shown too.
+
+    "epoch" counts the lines of a phase, "seconds" are those since the line before.
+    """
+
+    def __init__(self, log: EpochLog, progress: EpochProgress, group: Collectives) -> None:
+        self._log, self._progress, self._group = log, progress, group
+        self._lines = self._alternations = 0
+        self._since = time.perf_counter()
+
+    def trial(self, figures: dict[str, float], number: int) -> None:
+        """Tell a trial, with its recall."""
+        self._progress.round(figures, number)
+        self._write({"trial": number, **figures})
+
+    def alternation(self, before: NDArray[np.float32], after: NDArray[np.float32]) -> None:
+        """Tell by what share of their length the factors of the items have changed."""
+        different, whole = self._group.all_reduce(np.array([float(np.vdot(part, part)) for part in (after - before, after)]))
+        self._alternations += 1
+        self._write({"alternation": self._alternations, "change": round(float(np.sqrt(different / max(whole, 1e-30))), 6)})
+
+    def _write(self, figures: dict[str, float]) -> None:
+        before, self._since, self._lines = self._since, time.perf_counter(), self._lines + 1
+        self._log.write({"epoch": self._lines, **figures}, self._since - before)
 
 
 def _check_zero_weight(weight: float, training: Training) -> None:
@@ -350,9 +389,7 @@ def _weigh(model: Learner, levels: Levels, phase: Phase[Chosen]) -> LevelWeights
 def _questions(model: Learner, tasks: tuple[RankingTask, ...], users: int, group: Collectives = ALONE) -> list[Question]:
     """Return validation tasks over a draw of their users, of which each rank of a group has its own."""
     found = []
-    for drawn in (sample_users(task, users, model.seed_) for task in tasks):
-        own = np.array(row_range(len(drawn.users), group.rank, group.size), np.int64)
-        task = drawn if group.size == 1 else task_of(drawn, own)
+    for task in (own_users(sample_users(task, users, model.seed_), group) for task in tasks):
         columns = None if task.user_content is None else model._user_features(task.user_content)
         found.append(Question(task, model.space(task.items, task.content), columns))
     return found

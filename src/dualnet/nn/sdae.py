@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from .blocks import activation_function, dropout
+from .blocks import Share, activation_function, dropout
 from .sparse import SparseMatrix, sparse_product
 from .spec import Activation
 
@@ -163,11 +163,11 @@ class Autoencoder(nn.Module):
         activate = activation_function(self.activation if place < len(self.weights) - 1 else self.top)
         return activate(product + self.biases[place])
 
-    def encode(self, rows: Rows, generator: Generator | None = None) -> Tensor:
-        """Return codes, shape (n, widths[-1]); the generator is for dropout, none at inference."""
+    def encode(self, rows: Rows, generator: Generator | None = None, share: Share | None = None) -> Tensor:
+        """Return codes, shape (n, widths[-1]); the generator is for dropout, none at inference, the share for own rows of a batch."""
         hidden = self.layer(0, rows)
         for place in range(1, len(self.weights)):
-            hidden = self.layer(place, dropout(hidden, self.dropout_rate, generator))
+            hidden = self.layer(place, dropout(hidden, self.dropout_rate, generator, share))
         return hidden
 
     def layer_error(self, place: int, noisy: Rows, clean: Rows) -> Tensor:
@@ -182,7 +182,7 @@ class Autoencoder(nn.Module):
         """
         return self._restored_error(place, self.layer(place, noisy), clean)
 
-    def code_error(self, code: Tensor, target: Rows, generator: Generator | None = None) -> Tensor:
+    def code_error(self, code: Tensor, target: Rows, generator: Generator | None = None, share: Share | None = None) -> Tensor:
         """Return the summed error of the rows decoded from codes.
 
         Parameters
@@ -193,10 +193,12 @@ class Autoencoder(nn.Module):
             What the rows should be.
         generator : torch.Generator, optional
             For dropout.
+        share : Share, optional
+            Where the rows stand in a batch that several processes share.
         """
         hidden = code
         for place in range(len(self.weights) - 1, 0, -1):
-            hidden = dropout(self._decoded(place, hidden), self.dropout_rate, generator)
+            hidden = dropout(self._decoded(place, hidden), self.dropout_rate, generator, share)
         return self._restored_error(0, hidden, target)
 
     def _restored_error(self, place: int, hidden: Tensor, target: Rows) -> Tensor:

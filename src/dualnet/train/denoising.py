@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 from torch import Generator, Tensor
 
+from ..distributed.collectives import ALONE, Collectives, row_range
+from ..distributed.gradients import summed
 from ..ids import Rows
-from ..nn.blocks import keep_mask
+from ..nn.blocks import Share, keep_mask
 from ..nn.sparse import SparseMatrix
 from ..rng import derive_seed, generator
 
@@ -21,7 +24,7 @@ BLOCK = 1024  # rows encoded at a time
 
 @dataclass(frozen=True, eq=False)
 class DenoisingBatch:
-    """Some rows.
+    """Some rows; of a batch that several ranks share, the own ones.
 
     Parameters
     ----------
@@ -34,6 +37,10 @@ class DenoisingBatch:
     clean : SparseMatrix or Tensor, shape (n, inputs)
     dropout : torch.Generator
         Randomness of this batch beyond its noise.
+    whole : int
+        Rows of the batch on all ranks.
+    share : Share, optional
+        Where the own rows stand in it; None where they are all.
     """
 
     rows: Rows
@@ -41,6 +48,8 @@ class DenoisingBatch:
     masked: SparseMatrix | Tensor
     clean: SparseMatrix | Tensor
     dropout: Generator
+    whole: int
+    share: Share | None
 
 
 class DenoisingRows:
@@ -60,6 +69,8 @@ class DenoisingRows:
         What the rows are, so that different stages draw different numbers.
     device : torch.device or str
         Where the batches are used.
+    group : Collectives
+        The ranks that share each batch, by `row_range`; order and noise do not depend on their number.
     """
 
     def __init__(
@@ -71,7 +82,9 @@ class DenoisingRows:
         seed: int,
         stream: str,
         device: torch.device | str = "cpu",
+        group: Collectives = ALONE,
     ) -> None:
+        self.group = group
         self.matrix: csr_array | NDArray[np.float32] = csr_array(matrix) if issparse(matrix) else matrix
         self.noise, self.batch, self.seed, self.stream, self.device = noise, batch, seed, stream, device
 
@@ -82,22 +95,31 @@ class DenoisingRows:
         """Yield every row once, in the order and with the noise of this epoch."""
         order = generator(self.seed, f"{self.stream}-order", epoch).permutation(len(self))
         for step, start in enumerate(range(0, len(order), self.batch)):
-            rows = order[start : start + self.batch]
+            whole = order[start : start + self.batch]
+            own = row_range(len(whole), self.group.rank, self.group.size)
+            rows = whole[own.start : own.stop]
             clean = self.take(rows)
             values = clean.values if isinstance(clean, SparseMatrix) else clean
-            kept = keep_mask(values.numel(), self.noise, self._generator("noise", epoch, step), values.dtype)
+            kept = keep_mask(self._entries(whole), self.noise, self._generator("noise", epoch, step), values.dtype)
+            if kept is not None and self.group.size > 1:
+                before = self._entries(whole[: own.start])
+                kept = kept[before : before + values.numel()]
             masked = values if kept is None else values * kept.view_as(values)
             noisy = masked if kept is None else masked * (1 / (1 - self.noise))
-            dropout = self._generator("dropout", epoch, step)
+            share = None
+            if self.group.size > 1:
+                share = Share(len(whole), [slice(own.start, own.stop)], partial(summed, group=self.group))
+            about = (self._generator("dropout", epoch, step), len(whole), share)
             if isinstance(clean, SparseMatrix):
-                yield DenoisingBatch(rows, clean.with_values(noisy), clean.with_values(masked), clean, dropout)
+                yield DenoisingBatch(rows, clean.with_values(noisy), clean.with_values(masked), clean, *about)
             else:
-                yield DenoisingBatch(rows, noisy, masked, clean, dropout)
+                yield DenoisingBatch(rows, noisy, masked, clean, *about)
 
     def blocks(self) -> Iterator[tuple[slice, SparseMatrix | Tensor]]:
-        """Yield clean rows in their own order, a block at a time."""
-        for start in range(0, len(self), BLOCK):
-            part = slice(start, min(start + BLOCK, len(self)))
+        """Yield the clean rows of this rank in their own order, a block at a time."""
+        own = row_range(len(self), self.group.rank, self.group.size)
+        for start in own[::BLOCK]:
+            part = slice(start, min(start + BLOCK, own.stop))
             yield part, self.take(np.arange(part.start, part.stop))
 
     def take(self, rows: Rows) -> SparseMatrix | Tensor:
@@ -105,6 +127,12 @@ class DenoisingRows:
         if issparse(self.matrix):
             return SparseMatrix(csr_array(self.matrix[rows]), device=self.device)
         return torch.from_numpy(np.ascontiguousarray(self.matrix[rows], np.float32)).to(self.device)
+
+    def _entries(self, rows: Rows) -> int:
+        """Return how many stored values some rows have."""
+        if issparse(self.matrix):
+            return int(np.diff(self.matrix.indptr)[rows].sum())
+        return len(rows) * int(self.matrix.shape[1])
 
     def _generator(self, purpose: str, epoch: int, step: int) -> Generator:
         return Generator(self.device).manual_seed(derive_seed(self.seed, f"{self.stream}-{purpose}", epoch, step))

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 from torch import Generator, Tensor
 
+from ..distributed.collectives import ALONE, Collectives, row_counts, row_range
+from ..distributed.divided_matrix import own_rows
 from ..nn.sparse import SparseMatrix
 
 # chosen on citeulike-a's validation pairs (titles and tags); see docs/decisions.md
@@ -42,7 +44,11 @@ class ItemFactors:
 
 @torch.no_grad()
 def item_factors(
-    matrix: csr_array, features: csr_array | NDArray[np.float32] | None, rank: int, generator: Generator
+    matrix: csr_array,
+    features: csr_array | NDArray[np.float32] | None,
+    rank: int,
+    generator: Generator,
+    group: Collectives = ALONE,
 ) -> ItemFactors:
     """Return the leading right singular vectors of [histories; content], by randomised subspace iteration.
 
@@ -60,34 +66,38 @@ def item_factors(
         Wanted directions; fewer come back where the data has fewer.
     generator : torch.Generator
         For the random start.
+    group : Collectives
+        The ranks that share the work: each multiplies by the histories of its users and the content of its items, and has the rows
+        of its items of the basis. All have the whole data, and get the same factors.
 
     Returns
     -------
     ItemFactors
     """
-    histories = SparseMatrix(_histories(matrix))
-    content, lengths = (None, 1.0) if features is None else _unit_rows(features)
+    n_items = matrix.shape[1]
+    counts, own = row_counts(n_items, group.size), row_range(n_items, group.rank, group.size)
+    histories = SparseMatrix(own_rows(_histories(matrix), group))
+    content, lengths = (None, 1.0) if features is None else _unit_rows(own_rows(features, group), group)
     share = 0.0
     if content is not None:
-        size = float(torch.linalg.vector_norm(content.values if isinstance(content, SparseMatrix) else content))
-        share = (CONTENT_SHARE * float(torch.linalg.vector_norm(histories.values)) / max(size, 1e-12)) ** 2
+        size = _length(content.values if isinstance(content, SparseMatrix) else content, group)
+        share = (CONTENT_SHARE * _length(histories.values, group) / max(size, 1e-12)) ** 2
 
     def gram_times(basis: Tensor) -> Tensor:
-        product = histories.transposed_times(histories.times(basis))
+        product = histories.transposed_times(histories.times(group.all_gather(basis, counts)))
+        product = group.reduce_scatter(product, counts)
         if content is None:
             return product
-        return product.add_(_times(content, _transposed_times(content, basis)), alpha=share)
+        return product.add_(_times(content, group.all_reduce(_transposed_times(content, basis))), alpha=share)
 
-    n_items = matrix.shape[1]
-    basis = torch.empty(n_items, min(rank + OVERSAMPLING, n_items)).normal_(generator=generator)
+    basis = torch.empty(n_items, min(rank + OVERSAMPLING, n_items)).normal_(generator=generator)[own.start : own.stop]
     for _ in range(ROUNDS):
-        basis = _orthonormal(gram_times(basis))
-    strength, rotation = torch.linalg.eigh(basis.T @ gram_times(basis))
+        basis = _orthonormal(gram_times(basis), group)
+    strength, rotation = _eigh(group.all_reduce(basis.T @ gram_times(basis)), group)
     kept = strength.flip(0)[:rank] > 1e-6 * strength[-1]
     basis = basis @ rotation.flip(1)[:, :rank][:, kept]
-    if content is None:
-        return ItemFactors(basis, None)
-    return ItemFactors(basis, _ridge(content, basis) / lengths)
+    whole = group.all_gather(basis, counts)
+    return ItemFactors(whole, None if content is None else _ridge(content, basis, n_items, group) / lengths)
 
 
 def _histories(matrix: csr_array) -> csr_array:
@@ -99,18 +109,18 @@ def _histories(matrix: csr_array) -> csr_array:
     return csr_array((values.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
-def _unit_rows(features: csr_array | NDArray[np.float32]) -> tuple[SparseMatrix | Tensor, float]:
+def _unit_rows(features: csr_array | NDArray[np.float32], group: Collectives) -> tuple[SparseMatrix | Tensor, float]:
     """Return content with rows of unit length, and the typical length that they had; rows without content have none."""
     if not issparse(features):
         dense = torch.from_numpy(np.ascontiguousarray(features, np.float32))
         lengths = torch.linalg.vector_norm(dense, dim=1)
-        return dense / lengths.clamp(min=TINY)[:, None], _typical(lengths.numpy())
+        return dense / lengths.clamp(min=TINY)[:, None], _typical(group.all_gather(lengths.numpy()))
     sparse = csr_array(features)
     rows = np.repeat(np.arange(sparse.shape[0]), np.diff(sparse.indptr))
     squares = np.bincount(rows, sparse.data.astype(np.float64) ** 2, minlength=sparse.shape[0])
     norms = np.sqrt(squares)
     unit = csr_array((sparse.data / norms.clip(min=TINY)[rows], sparse.indices, sparse.indptr), shape=sparse.shape)
-    return SparseMatrix(unit), _typical(norms)
+    return SparseMatrix(unit), _typical(group.all_gather(norms))
 
 
 def _typical(lengths: NDArray[Any]) -> float:
@@ -119,17 +129,17 @@ def _typical(lengths: NDArray[Any]) -> float:
     return float(np.median(filled)) if len(filled) else 1.0
 
 
-def _ridge(content: SparseMatrix | Tensor, targets: Tensor) -> Tensor:
+def _ridge(content: SparseMatrix | Tensor, targets: Tensor, n_items: int, group: Collectives) -> Tensor:
     """Return the ridge regression of targets on content by conjugate gradients, shape (n_features, width).
 
-    A strong ridge: what few items share is left to training, which sees it with noise.
+    A strong ridge: what few items share is left to training, which sees it with noise. Each rank has the rows of its items.
     """
-    ridge = CONTENT_RIDGE * len(targets)
-    residual = _transposed_times(content, targets)
+    ridge = CONTENT_RIDGE * n_items
+    residual = group.all_reduce(_transposed_times(content, targets))
     weight, direction = torch.zeros_like(residual), residual.clone()
     size = first = residual.square().sum(0)
     for _ in range(RIDGE_STEPS):
-        image = _transposed_times(content, _times(content, direction)).add_(direction, alpha=ridge)
+        image = group.all_reduce(_transposed_times(content, _times(content, direction))).add_(direction, alpha=ridge)
         step = size / (direction * image).sum(0).clamp(min=1e-30)
         weight.addcmul_(direction, step)
         residual.addcmul_(image, step, value=-1)
@@ -148,11 +158,25 @@ def _transposed_times(content: SparseMatrix | Tensor, dense: Tensor) -> Tensor:
     return content.transposed_times(dense) if isinstance(content, SparseMatrix) else content.T @ dense
 
 
-def _orthonormal(vectors: Tensor) -> Tensor:
+def _orthonormal(vectors: Tensor, group: Collectives) -> Tensor:
     """Return an orthonormal basis of the columns' span, through the Gram matrix: all work is in matrix products."""
-    vectors = vectors / torch.linalg.vector_norm(vectors, dim=0).clamp(min=1e-30)
+    squares = group.all_reduce(torch.linalg.vector_norm(vectors, dim=0).square()) if group.size > 1 else None
+    lengths = torch.linalg.vector_norm(vectors, dim=0) if squares is None else squares.sqrt()
+    vectors = vectors / lengths.clamp(min=1e-30)
     for _ in range(2):  # once leaves the square of the condition number in rounding error
-        strength, rotation = torch.linalg.eigh((vectors.T @ vectors).double())
+        strength, rotation = _eigh(group.all_reduce(vectors.T @ vectors).double(), group)
         kept = strength > 1e-10 * strength[-1]
         vectors = vectors @ (rotation[:, kept] * strength[kept].rsqrt()).to(vectors.dtype)
     return vectors
+
+
+def _eigh(gram: Tensor, group: Collectives) -> tuple[Tensor, Tensor]:
+    """Return eigenvalues, ascending, and eigenvectors; those of the first rank, for machines may differ in their signs."""
+    strength, rotation = torch.linalg.eigh(gram)
+    return group.broadcast(strength), group.broadcast(rotation)
+
+
+def _length(values: Tensor, group: Collectives) -> float:
+    """Return the Euclidean norm of what the ranks have."""
+    own = float(torch.linalg.vector_norm(values))
+    return own if group.size == 1 else float(np.sqrt(group.all_reduce(np.array([own**2]))[0]))

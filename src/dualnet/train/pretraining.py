@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 from torch import Generator, Tensor, nn
 
+from ..distributed.collectives import ALONE, Collectives, row_counts
+from ..distributed.divided_matrix import own_rows
 from ..errors import TrainingError, UsageError
 from ..nn.sdae import Autoencoder, Reconstruction
 from ..nn.spec import Activation
@@ -92,6 +94,7 @@ def pretrain(
     settings: PretrainingSettings,
     *,
     device: torch.device | str = "cpu",
+    group: Collectives = ALONE,
 ) -> PretrainedEncoder:
     """Return an encoder n_features -> widths[0] -> widths[1] ... that was trained to undo noise.
 
@@ -107,6 +110,8 @@ def pretrain(
         Noise, lengths, seed; the same seed gives the same bits.
     device : torch.device or str
         Where to train; the tensors returned are there too.
+    group : Collectives
+        The ranks that share each batch; all have the whole content, and get the same encoder.
 
     Returns
     -------
@@ -120,8 +125,9 @@ def pretrain(
         If the error is no longer finite.
     """
     network, history = train_autoencoder(
-        features, widths, settings, activation=activation, top=activation, kind=reconstruction_of(features), device=device
-    )
+        features, widths, settings, activation=activation, top=activation, kind=reconstruction_of(features), device=device,
+        group=group,
+    )  # fmt: skip
     return PretrainedEncoder(
         [weight.detach() for weight in network.weights], [bias.detach() for bias in network.biases], history
     )
@@ -151,6 +157,7 @@ def train_autoencoder(
     top: Activation,
     kind: Reconstruction,
     device: torch.device | str = "cpu",
+    group: Collectives = ALONE,
 ) -> tuple[Autoencoder, list[dict[str, float]]]:
     """Train a stacked denoising autoencoder, layer by layer and then end to end.
 
@@ -159,7 +166,7 @@ def train_autoencoder(
 
     Parameters
     ----------
-    features, widths, settings, activation, device
+    features, widths, settings, activation, device, group
         As in `pretrain`.
     top : Activation
         After the code layer.
@@ -188,7 +195,13 @@ def train_autoencoder(
 
     def noisy_rows(matrix: csr_array | NDArray[np.float32], stage: int) -> DenoisingRows:
         return DenoisingRows(
-            matrix, noise=settings.noise, batch=settings.batch, seed=settings.seed, stream=f"stage{stage}", device=device
+            matrix,
+            noise=settings.noise,
+            batch=settings.batch,
+            seed=settings.seed,
+            stream=f"stage{stage}",
+            device=device,
+            group=group,
         )
 
     history: list[dict[str, float]] = []
@@ -205,7 +218,8 @@ def train_autoencoder(
             below = layer_outputs(network, place, data)
 
     def end_to_end(batch: DenoisingBatch) -> Tensor:
-        return network.code_error(network.encode(batch.noisy, batch.dropout), batch.clean, batch.dropout)
+        code = network.encode(batch.noisy, batch.dropout, batch.share)
+        return network.code_error(code, batch.clean, batch.dropout, batch.share)
 
     stage = len(widths) + 1
     data = noisy_rows(features, stage)
@@ -219,7 +233,7 @@ def layer_outputs(network: Autoencoder, place: int, data: DenoisingRows) -> NDAr
     found = np.empty((len(data), network.biases[place].shape[0]), np.float32)
     for part, rows in data.blocks():
         found[part] = network.layer(place, rows).cpu().numpy()
-    return found
+    return data.group.all_gather(own_rows(found, data.group), row_counts(len(data), data.group.size))
 
 
 def _descend(
@@ -231,19 +245,32 @@ def _descend(
     epochs: int,
 ) -> list[dict[str, float]]:
     """Lower the error of some parameters over the rows; return one entry an epoch."""
-    optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate, fused=True)
+    own = list(parameters)
+    optimizer = torch.optim.Adam(own, lr=settings.learning_rate, fused=True)
     history = []
     for epoch in range(epochs):
         total = 0.0
         for batch in data.epoch(epoch):
             optimizer.zero_grad()
             loss = error(batch)
-            (loss / len(batch.rows)).backward()
+            (loss / batch.whole).backward()
+            total += _summed_gradients(own, loss, data.group)
             optimizer.step()
-            total += loss.item()
         if not math.isfinite(total):
             raise TrainingError(
                 f"the reconstruction error of pretraining stage {stage} is {total} after epoch {epoch + 1}; use a lower learning rate"
             )
         history.append({"stage": stage, "epoch": epoch + 1, "error": total / len(data)})
     return history
+
+
+@torch.no_grad()
+def _summed_gradients(parameters: Sequence[nn.Parameter], loss: Tensor, group: Collectives) -> float:
+    """Add up the gradients of the ranks; return the error of the whole batch."""
+    if group.size == 1:
+        return loss.item()
+    gradients = [torch.zeros_like(each) if each.grad is None else each.grad for each in parameters]
+    total = group.all_reduce(torch.cat([loss.reshape(1), *(gradient.reshape(-1) for gradient in gradients)]))
+    for each, found in zip(parameters, total[1:].split([each.numel() for each in parameters]), strict=True):
+        each.grad = found.view_as(each)
+    return float(total[0])

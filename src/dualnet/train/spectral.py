@@ -7,6 +7,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Generator, Tensor, nn
 
+from ..distributed.collectives import ALONE, Collectives
 from ..ids import Rows
 from ..nn.blocks import BatchNorm, LayerNorm
 from ..nn.losses import zero_gram
@@ -24,7 +25,7 @@ LARGEST_SCALE = 100.0  # of scores that are below 1 as a rule: where clean rows 
 
 
 @torch.no_grad()
-def spectral_start(inputs: DualInputs, zero_weight: float, generator: Generator) -> None:
+def spectral_start(inputs: DualInputs, zero_weight: float, generator: Generator, group: Collectives = ALONE) -> None:
     """Set the weights of both towers so that the score is that of a linear model, solved in closed form.
 
     The first layers become the leading singular vectors of histories and content together; the residual of a known item is
@@ -40,9 +41,11 @@ def spectral_start(inputs: DualInputs, zero_weight: float, generator: Generator)
         Weight b of zeros, for the scale of the scores.
     generator : torch.Generator
         For the random start of the subspace iteration.
+    group : Collectives
+        The ranks that share the work; all hold the whole tables, and get the same weights.
     """
     network, matrix = inputs.network, inputs.matrix
-    factors = item_factors(matrix, inputs.features, network.shape.levels[0], generator)
+    factors = item_factors(matrix, inputs.features, network.shape.levels[0], generator, group)
     stretch = FIRST_LAYER * np.sqrt(matrix.shape[1])
     known = (factors.items * stretch).to(inputs.device, inputs.dtype)
     weight = None if factors.content is None else (factors.content * stretch).to(inputs.device, inputs.dtype)

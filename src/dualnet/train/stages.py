@@ -130,7 +130,7 @@ def pretrained_encoder(
     with EpochLog(run.log_path, phase, [] if encoder is None else encoder.history, run.trackers) as log:
         if encoder is None:
             started = time.perf_counter()
-            encoder = pretrain(features, levels, activation, settings, device=device)
+            encoder = pretrain(features, levels, activation, settings, device=device, group=run.group)
             seconds = (time.perf_counter() - started) / max(len(encoder.history), 1)  # a mean
             for epoch, entry in enumerate(encoder.history, 1):
                 log.write({"epoch": epoch, "layer": entry["stage"], "loss": entry["error"]}, seconds)

@@ -14,14 +14,14 @@ from scipy.sparse import csr_array, vstack
 from ...computed_once import computed_once
 from ...data.space import ItemSpace
 from ...data.tasks import RankingTask
-from ...distributed.collectives import ALONE, Collectives, row_range
+from ...distributed.collectives import ALONE, Collectives
 from ...distributed.divided_matrix import DividedMatrix, own_rows
 from ...train.best_figure import above, best_place
-from ..choosing import Scorer, mean_recalls, task_of
+from ..choosing import Scorer, mean_recalls, own_users
 from ..known_zeros import with_known_zeros
 from ..wmf import start_factors
 from .content import AS_IT_IS, ContentReader, words_of
-from .factors import FactorSettings, ItemFactors, factors_with_prior, plain_factors
+from .factors import FactorSettings, ItemFactors, Told, factors_with_prior, plain_factors
 from .joint import JointSolution
 from .levels import SolvedChoice, SolvedLevels
 from .ridge import ContentAxes, ContentRidge
@@ -40,6 +40,9 @@ SEARCH_PAIRS = 1_000_000  # more are thinned out, by users
 READINGS: tuple[tuple[float, float | None], ...] = ((0.5, None), (0.25, None), (0.0, 1.0), (0.0, 4.0), (0.0, None))
 READING_FACTORS = 100  # wide enough to compare those
 CONTENT_SCALES = (0.0, 0.3, 0.5, 1.0, 1.5, 2.0)
+FEW_PAIRS = 1_000_000  # from twice as many on, factors are first solved for from a part of the users
+RUNG = 4  # times as many users as before
+FIRST_RUNG, NEXT_RUNG = 4, 2  # alternations on the smallest part, and on each after it; on all users half as many as otherwise
 UPDATE_ITERATIONS = 2  # alternations of an update, without a prior, before those with one
 NEW_PENALTY = 1.0  # of the map that predicts new items' factors, where the others have no prior
 UNTRIED = -np.inf  # recall of a trial that is not made
@@ -68,6 +71,8 @@ class Training:
         What dislikes weigh beyond other zeros.
     group : Collectives
         The ranks that users and items are divided among, by `row_range`.
+    told : callable, optional
+        Is told of each alternation, as in `plain_factors`.
     """
 
     matrix: csr_array
@@ -78,6 +83,7 @@ class Training:
     ridge_axes: ContentAxes | None = None
     known_zeros: csr_array | None = None
     group: Collectives = ALONE
+    told: Told | None = None
     _last_plain: dict[tuple[float, float, float], Array] = field(default_factory=dict, init=False, repr=False)
 
     def zero_weight(self, multiple: float) -> float:
@@ -109,9 +115,12 @@ class Training:
             start = np.where(start.any(axis=1, keepdims=True), start, random)
         matrix = self._with_rows(choice)
         group, axes = self.group, self.ridge_axes or self.axes
-        plain = self._plain(choice, matrix, settings) if start is None else plain_factors(matrix, settings, start, group)
+        if start is None:
+            plain = self._plain(choice, matrix, settings)
+        else:
+            plain = plain_factors(matrix, settings, start, group, self.told)
         if self.content is not None and choice.prior is not None:
-            return factors_with_prior(matrix, self.content, axes, choice.prior, plain, settings, group)
+            return factors_with_prior(matrix, self.content, axes, choice.prior, plain, settings, group, self.told)
         ridge = None if self.content is None else ContentRidge(self.content, NEW_PENALTY, axes, group)
         return ItemFactors(group.all_gather(plain), ridge=ridge)
 
@@ -120,8 +129,33 @@ class Training:
         key = (choice.zero_weight, choice.regularization, choice.relation)
         if key not in self._last_plain:
             self._last_plain.clear()
-            self._last_plain[key] = plain_factors(matrix, settings, group=self.group)
+            start = self._from_fewer_users(settings)
+            if start is not None:
+                settings = replace(settings, iterations=max(1, settings.iterations // 2))
+            self._last_plain[key] = plain_factors(matrix, settings, start, self.group, self.told)
         return self._last_plain[key]
+
+    def _from_fewer_users(self, settings: FactorSettings) -> Array | None:
+        """Return factors from a part of the users, then from four times as many, up to a quarter; None where pairs are few.
+
+        An alternation from a random start learns little, and learns as much of it from a few users as from all. So most of the way
+        costs a fraction of what it would.
+        """
+        pairs = int(self.group.all_reduce(np.array([self.matrix.nnz]))[0])
+        parts = []
+        while pairs >= 2 * FEW_PAIRS:
+            pairs = -(-pairs // RUNG)
+            parts.append(pairs)
+        items = None
+        for number, pairs in enumerate(reversed(parts)):
+            matrix = thinned(self.matrix, pairs, group=self.group)
+            zeros = None if self.known_zeros is None else thinned(self.known_zeros, pairs, self.matrix, self.group)
+            share = 1 / RUNG ** (len(parts) - number)
+            some = replace(settings, iterations=FIRST_RUNG if number == 0 else NEXT_RUNG, item_share=share)
+            items = plain_factors(with_known_zeros(matrix, zeros), some, items, self.group, self.told)
+            if self.group.size > 1 and items is not None:
+                items = self.group.all_gather(items)
+        return items
 
     def _with_rows(self, choice: SolvedChoice) -> csr_array:
         """Return the matrix with a row for each feature of the content, which weighs more than a zero where an item has it."""
@@ -185,7 +219,7 @@ class Search:
         tried = [replace(choice, relation=rows, prior=mu, content_scale=scale) for rows, mu in self._readings(relation, prior)]
         if len(tried) > 1 or zero_weight is None or regularization is None:
             settings = replace(self._training.settings, factors=min(READING_FACTORS, self._training.settings.factors))
-            narrow = replace(self._training, settings=settings)
+            narrow = replace(self._training, settings=settings, told=None)
             recalls = [self._try(narrow, each) for each in tried]
             best = best_place(recalls)
             choice = self._beside_content(narrow, tried[best], recalls[best], zero_weight is None, regularization is None)
@@ -298,10 +332,9 @@ def recall_of(levels: SolvedLevels, asked: Sequence[Asked], group: Collectives =
     """Return the mean recall of solved levels over tasks, whose users are divided among the ranks of a group."""
     tasks, parts = [], []
     for task, space in asked:
-        if group.size > 1:
-            if (~space.is_known).any():
-                levels.items.solve_map()  # all ranks together; one may have no user who asks for it
-            task = task_of(task, np.array(row_range(len(task.users), group.rank, group.size), np.int64))
+        if group.size > 1 and not space.is_known.all():
+            levels.items.solve_map()  # all ranks together; one may have no user who asks for it
+        task = own_users(task, group)
         tasks.append(task)
         parts.append((Scorer(levels.user_vectors(task.history, space), levels.item_vectors(space, task.candidates)),))
     return float(mean_recalls(tasks, parts, lambda scores: scores, 1, group)[0])

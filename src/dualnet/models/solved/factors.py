@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ from ..wmf import start_factors
 from .ridge import ContentAxes, ContentRidge
 
 Array = NDArray[np.float32]
+Told = Callable[[Array, Array], None]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class FactorSettings:
         Alternations with a prior from content.
     random_state : int
         Seed of the first item factors.
+    item_share : float
+        Penalty of items as a share of that of users: a part of the users alone says so much less of an item.
     threads : int, optional
         Rows that are solved for at a time; by default as many as matrix products use. No result depends on it.
     """
@@ -47,6 +51,7 @@ class FactorSettings:
     iterations: int = 8
     rounds: int = 3
     random_state: int = 0
+    item_share: float = 1.0
     threads: int | None = None
 
 
@@ -86,7 +91,13 @@ class ItemFactors:
             self._map, self._ridge = ridge.fit(own_rows(self.items, ridge.group)), None
 
 
-def plain_factors(matrix: csr_array, settings: FactorSettings, start: Array | None = None, group: Collectives = ALONE) -> Array:
+def plain_factors(
+    matrix: csr_array,
+    settings: FactorSettings,
+    start: Array | None = None,
+    group: Collectives = ALONE,
+    told: Told | None = None,
+) -> Array:
     """Return item factors by alternating least squares without content, shape (n_items, width); equation 1 of the paper.
 
     Parameters
@@ -98,13 +109,17 @@ def plain_factors(matrix: csr_array, settings: FactorSettings, start: Array | No
         Where to start; by default at random, close to zero.
     group : Collectives
         The ranks that users and items are divided among; each gives the rows of its users and gets the factors of its items.
+    told : callable, optional
+        Is told the factors before and after each alternation; in a group those of this rank's items.
     """
     if start is None:
         start = start_factors(matrix.shape[1], settings.factors, settings.random_state)
     items = own_rows(start, group)
     alternation = Alternation.of(matrix, settings, group)
     for _ in range(settings.iterations):
-        items = alternation(items, None)
+        before, items = items, alternation(items, None)
+        if told is not None:
+            told(before, items)
     return items
 
 
@@ -116,6 +131,7 @@ def factors_with_prior(
     start: Array,
     settings: FactorSettings,
     group: Collectives = ALONE,
+    told: Told | None = None,
 ) -> ItemFactors:
     """Return item factors that are drawn to what their content predicts.
 
@@ -137,12 +153,16 @@ def factors_with_prior(
     settings : FactorSettings
     group : Collectives
         The ranks that users and items are divided among; each gives the rows, content and start of its own, and gets all factors.
+    told : callable, optional
+        As for `plain_factors`.
     """
     ridge, items = ContentRidge(content, penalty, axes, group), start
     alternation = Alternation.of(matrix, settings, group)
     for _ in range(settings.rounds):
         ridge.fit(items)
-        items = alternation(items, ridge.predict(content))
+        before, items = items, alternation(items, ridge.predict(content))
+        if told is not None:
+            told(before, items)
     return ItemFactors(group.all_gather(items), ridge.fit(items))
 
 
@@ -171,15 +191,12 @@ class Alternation:
 
     def __call__(self, items: Array, prior: Array | None) -> Array:
         """Return the next item factors, drawn to a prior or to zero."""
-        self._users = self._step(self._rows, items, start=self._users)
-        return self._step(self._columns, self._users, prior=prior, start=items)
+        self._users = self._step(self._rows, items, 1.0, start=self._users)
+        return self._step(self._columns, self._users, self._settings.item_share, prior=prior, start=items)
 
-    def _step(self, rows: SortedRows | DividedRows, other: Array, **more: Any) -> Array:
-        weight, penalty, threads = (
-            self._settings.zero_weight,
-            self._settings.regularization,
-            self._settings.threads or blas_threads(),
-        )
+    def _step(self, rows: SortedRows | DividedRows, other: Array, share: float, **more: Any) -> Array:
+        given = self._settings
+        weights, threads = (given.zero_weight, share * given.regularization), given.threads or blas_threads()
         if isinstance(rows, DividedRows):
-            return rows.half_step(other, weight, penalty, threads=threads, **more)
-        return half_step(other, rows, weight, penalty, threads=threads, **more)
+            return rows.half_step(other, *weights, threads=threads, **more)
+        return half_step(other, rows, *weights, threads=threads, **more)

@@ -1,5 +1,6 @@
 """Solved levels of a model: reasons sum to scores, files hold all, updates begin where the fit ended."""
 
+import json
 from dataclasses import replace
 from functools import cache
 
@@ -7,8 +8,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, issparse
 
+from dualnet import RunOptions, Solved
 from dualnet.data.featurizers.base import unit_rows
 from dualnet.data.space import ItemSpace
+from dualnet.data.synthetic import blocks_world
 from dualnet.data.tasks import RankingTask
 from dualnet.ids import IdMap
 from dualnet.models.solved.choice import READINGS, Search, Training, thinned
@@ -244,3 +247,23 @@ def test_thinning_leaves_every_kth_user():
     half = thinned(matrix, matrix.nnz // 2 + 1)
     np.testing.assert_array_equal(half.toarray(), matrix.toarray()[::2])
     assert issparse(half)
+
+
+@pytest.mark.parametrize(
+    ("given", "trials"), [({"trials": 0}, 0), ({"trials": 0, "prior": 1.0}, 0), ({"trials": 3}, 3)], ids=str
+)
+def test_trials_and_alternations_are_lines_of_the_log(tmp_path, given, trials):
+    log = tmp_path / "log.jsonl"
+    Solved(factors=4, **given).fit(blocks_world(), run=RunOptions(progress=False, log=log))
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {line["phase"] for line in lines} == {"choose-solved", "train-solved"}
+    for phase in ("choose-solved", "train-solved"):
+        own = [line for line in lines if line["phase"] == phase]
+        assert [line["epoch"] for line in own] == list(range(1, len(own) + 1))
+        changes = [line["change"] for line in own if "alternation" in line]
+        assert len(changes) >= FactorSettings(1, 0.1, 1.0).iterations
+        assert 0 < changes[-1] < changes[0]
+        assert all(line["seconds"] >= 0 for line in own)
+    found = [line for line in lines if "trial" in line]
+    assert [line["trial"] for line in found] == list(range(1, trials + 1))
+    assert all(0 <= line["recall"] <= 1 and line["regularization"] > 0 for line in found)

@@ -67,7 +67,7 @@ def test_vectors_beside_words_leave_no_cosine_of_all_content(beside):
 
 
 def test_a_weight_that_has_no_meaning_is_refused_before_anything_is_trained(beside, monkeypatch):
-    for name in ("_train_networks", "twin"):
+    for name in ("_train_networks", "_twin"):
         monkeypatch.setattr(DualNet, name, lambda *_, **__: pytest.fail("this costs hours"))
     with pytest.raises(UsageError, match="content_weight"):
         DualNet(**GIVEN, levels=(8,), network_weight=0.5, content_weight=0.2).fit(
