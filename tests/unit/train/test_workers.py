@@ -139,7 +139,7 @@ class Clock:
 
     def wait(self, things, timeout):
         Clock.now += timeout
-        return [], things
+        return ([], things) if timeout else (things, [])  # the training goes on, news are there
 
 
 class FakeRay:

@@ -132,6 +132,8 @@ class WorkerRelay:
                     self._group.rank, self.moves, self._progress if self._group.rank == 0 else None
                 )
                 self._signal = ray.get(told, timeout=10) or self._signal
+            except ray.exceptions.GetTimeoutError:  # the machine is busy
+                continue
             except Exception:  # the conductor is gone, and the worker soon
                 return
 
