@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 RUN    ?= demo
 PORT   ?= 8080
 
-.PHONY: demo serve test oldest lint format docs campaign bench wheel sbom lock audit clean
+.PHONY: demo serve test test-scale oldest lint format docs campaign bench wheel sbom lock audit clean
 
 demo: $(READY)  ## train on the embedded world, print four quadrants, write demo/report.html
 	$(BIN)/dualnet demo --out demo
@@ -17,6 +17,9 @@ serve: $(READY)  ## a page to try it on http://127.0.0.1:8080; trains the demo f
 
 test: lint  ## everything that must hold before a change lands; a file of tests stays in one of two processes
 	$(BIN)/python -m pytest -rs -n 2 --dist loadfile
+
+test-scale: $(READY)  ## clusters of several nodes, and kills of their parts: half an hour, not part of `make test`
+	$(BIN)/python -m pytest -rs -m scale
 
 oldest:  ## the tests of units and contracts with the oldest supported versions of the dependencies; every night, not in every run
 	$(PYTHON) -m venv build/oldest

@@ -33,6 +33,14 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) else None
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leave tests on clusters out of an ordinary run: they are asked for with `-m scale`."""
+    if "scale" not in config.option.markexpr:
+        for item in items:
+            if "scale" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="takes minutes and starts Ray clusters; run `make test-scale`"))
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder of real data sets; skips where there is none."""

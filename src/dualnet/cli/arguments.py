@@ -88,20 +88,6 @@ TrackToOption = Annotated[
 ]
 
 
-WorkersOption = Annotated[
-    str | None,
-    typer.Option(
-        "--workers", help="Share the work among so many processes of a Ray cluster: 4, or 2:8 for as many as there is room."
-    ),
-]
-AddressOption = Annotated[
-    str | None,
-    typer.Option(
-        "--address", help="HOST:PORT of the Ray cluster, or auto; by default one on this machine that ends with the run."
-    ),
-]
-
-
 def worker_choices(workers: str | None, address: str | None) -> dict[str, Any]:
     """Return what ``--workers`` and ``--address`` say, as arguments of `RunOptions`.
 
@@ -264,6 +250,32 @@ class RunChoices:
 
 
 with_run_choices = with_options(RunChoices, "choices")
+
+
+@dataclass(frozen=True)
+class WorkerChoices:
+    """Options that say on what processes a fit runs; `with_worker_choices` adds them."""
+
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            "--workers", help="Share the fit among so many processes of a Ray cluster: 4, or 2:8 for as many as have room."
+        ),
+    ] = None
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address", help="HOST:PORT of the Ray cluster, or auto; by default one on this machine that ends with the run."
+        ),
+    ] = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Options that were given, as arguments of `RunOptions`; raises as `worker_choices`."""
+        return worker_choices(self.workers, self.address)
+
+
+with_worker_choices = with_options(WorkerChoices, "sharing")
 
 
 def load_data(data: str | None, tables: TableOptions, content: str | None = None) -> Dataset:

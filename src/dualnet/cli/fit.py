@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 @arg.with_table_options
 @arg.with_run_choices
+@arg.with_worker_choices
 def fit(
     context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="Folder of the run: model/, log.jsonl, checkpoints/.")],
@@ -63,12 +64,11 @@ def fit(
     content: arg.ContentOption = None,
     track: arg.TrackOption = None,
     track_to: arg.TrackToOption = None,
-    workers: arg.WorkersOption = None,
-    address: arg.AddressOption = None,
     as_json: JsonFlag = False,
     *,
     tables: arg.TableOptions,
     choices: arg.RunChoices,
+    sharing: arg.WorkerChoices,
 ) -> None:
     """Train one model and keep it with its log.
 
@@ -84,22 +84,15 @@ def fit(
       dualnet fit split --workers 4 --out run
       dualnet fit --sql events.sql --database-url-env DATABASE_URL --out run
     """
-    from ..distributed.joined import joined_rank
     from ..evaluation import evaluate
     from ..train.options import RunOptions
 
-    choices_given = {**choices.given, **arg.worker_choices(workers, address)}
+    choices_given = {**choices.given, **sharing.given}
     RunOptions(**choices_given)  # complain before anything is read
     given = _training(context, source, protocol, seed, content, tables)
     name, built = _model(model, given.model, source, settings or [])
     _refuse_unread(context, source, given, built)
-    first = joined_rank() == 0  # of the processes that torchrun has started, which all run this
-    holding = (
-        run_of_fit(out, _event_columns(given.tables), name, resume=resume, overwrite=overwrite) if first else nullcontext()
-    )
-    with holding:
-        if resume and first:
-            _say_where(out)
+    with _run_folder(out, _event_columns(given.tables), name, resume=resume, overwrite=overwrite) as first:
         followers = arg.trackers(track, track_to, out)
         run = RunOptions(
             log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers,
@@ -115,6 +108,20 @@ def fit(
         if report is not None:  # a model that is there whatever becomes of the figures gets them
             built.save(out / "model", metrics=report.to_json())
     _print(out, built, given, report, as_json)
+
+
+@contextmanager
+def _run_folder(out: Path, columns: EventColumns, model: str, *, resume: bool, overwrite: bool) -> Iterator[bool]:
+    """Hold the folder of the run, and say whether this process writes it: of those that torchrun has started the first does."""
+    from ..distributed.joined import joined_rank
+
+    if joined_rank() > 0:
+        yield False
+        return
+    with run_of_fit(out, columns, model, resume=resume, overwrite=overwrite):
+        if resume:
+            _say_where(out)
+        yield True
 
 
 def _say_where(out: Path) -> None:

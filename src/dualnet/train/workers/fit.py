@@ -183,13 +183,18 @@ def _one_start(ray: ModuleType, job: Any, run: RunOptions, watch: Watch, storage
 
 def _wait(ray: ModuleType, conductor: Any, training: Any, run: RunOptions, watch: Watch) -> None:
     """Wait for the end of the training, and pass on what happens in between."""
-    moves, alive, asked = -1.0, time.monotonic(), 0.0
+    moves, alive, asked, news = -1.0, time.monotonic(), 0.0, News()
+    look = conductor.look.remote()
     while True:
         done, _ = ray.wait([training], timeout=1.0)
-        news: News = ray.get(conductor.look.remote(), timeout=SILENT)
-        watch.take(news)
+        heard, _ = ray.wait([look], timeout=SILENT if done else 0)
+        if heard:
+            news = ray.get(look)
+            watch.take(news)
+            look = conductor.look.remote()
         if done:
             ray.get(training)
+            watch.take(ray.get(look, timeout=SILENT))  # what was said between the last look and the end
             return
         now = time.monotonic()
         if watch.stop.signal is not None and not asked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ from ..options import RunOptions
 from .conductor import Failure
 
 SECONDS_BETWEEN_WORDS = 1.0
-COMPUTES = 0.2  # share of a processor from which on a worker computes; one that waits takes next to nothing
+COMPUTES = 0.01  # share of a processor from which on a thread computes, on a busy machine too; one that waits takes nothing
 WAIT_FOR_THE_END = 30.0  # seconds in which the process that started the fit ends a worker that has failed
 PASSING = (LostPeerError, RuntimeError, OSError)
 """Errors that another start may not meet: a peer, a connection, a device. All others would come again."""
@@ -111,7 +111,7 @@ class WorkerRelay:
     @contextmanager
     def talking(self) -> Iterator[None]:
         """Tell how far the worker is while the block runs."""
-        teller = threading.Thread(target=self._tell, daemon=True)
+        teller = threading.Thread(target=self._tell, args=(_clock_of_this_thread(),), daemon=True)
         teller.start()
         try:
             yield
@@ -119,21 +119,31 @@ class WorkerRelay:
             self._ended.set()
             teller.join(2 * SECONDS_BETWEEN_WORDS)
 
-    def _tell(self) -> None:
+    def _tell(self, clock: Callable[[], float]) -> None:
         import ray
 
-        computed, told_at = time.process_time(), time.monotonic()
+        computed, told_at = clock(), time.monotonic()
         while not self._ended.wait(SECONDS_BETWEEN_WORDS):
             since, told_at = time.monotonic() - told_at, time.monotonic()
-            spent, computed = time.process_time() - computed, time.process_time()
-            self._busy += spent > COMPUTES * since
+            spent, computed = -computed, clock()
+            self._busy += computed + spent > COMPUTES * since
             try:
                 told = self._conductor.tell.remote(
                     self._group.rank, self.moves, self._progress if self._group.rank == 0 else None
                 )
                 self._signal = ray.get(told, timeout=10) or self._signal
+            except ray.exceptions.GetTimeoutError:  # the machine is busy
+                continue
             except Exception:  # the conductor is gone, and the worker soon
                 return
+
+
+def _clock_of_this_thread() -> Callable[[], float]:
+    """Return a function that gives the seconds of a processor that this thread has had; of the process where threads have none."""
+    if not hasattr(time, "pthread_getcpuclockid"):
+        return time.process_time
+    own = time.pthread_getcpuclockid(threading.get_ident())
+    return lambda: time.clock_gettime(own)
 
 
 @contextmanager
