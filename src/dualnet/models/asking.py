@@ -53,7 +53,7 @@ class Asks(Core):
 
     def _batches(self, questions: Iterator[Question] | Sequence[Question], block: int | None = None) -> Iterator[list[Answer]]:
         """Yield the answers to many questions, so many at a time that their scores fit a budget of memory."""
-        step = block_rows(len(self.catalogue_), block) if block else min(block_rows(len(self.catalogue_)), MOST_TOGETHER)
+        step = block_rows(len(self.catalogue_), block) if block else users_together(len(self.catalogue_))
         workers = min(WORKERS, cores())
         kept_vectors(self).of(self, self.catalogue_)  # once, before several threads ask for it
         left = iter(questions)
@@ -62,6 +62,11 @@ class Asks(Core):
                 # each worker multiplies and searches a part of its own; one product on all cores would leave the search to one
                 with threadpool_limits(limits=max(cores() // len(group), 1), user_api="blas"):
                     yield from pool.map(self._ask, group)
+
+
+def users_together(n_items: int) -> int:
+    """Return how many users are answered together where many ask, for a catalogue of a size: those of one `_ask`."""
+    return min(block_rows(n_items), MOST_TOGETHER)
 
 
 def check_block(block: object) -> None:
