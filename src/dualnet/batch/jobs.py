@@ -26,7 +26,7 @@ from ..exports.parquet import vector_tables
 from ..exports.source import BLOCK, VectorSource, items_of, users_of
 from ..ids import Key
 from ..models.artifact import read_manifest
-from ..models.asking import Listed, users_together
+from ..models.asking import Listed, part_of_many, users_together
 from ..models.base import Recommender
 from ..models.question_content import as_content
 from ..models.registry import load
@@ -266,7 +266,8 @@ class _Lists(_FilesOfModel):
     def write(self, part: Part, path: Path) -> int:
         """Write the lists of some users."""
         everybody = self.model.users_.keys if self.users is None else self.users
-        written = self.model.recommend_all(path, users=everybody[part.start : part.stop], **self.wanted)
+        with part_of_many(len(everybody) > users_together(len(self.model.catalogue_))):
+            written = self.model.recommend_all(path, users=everybody[part.start : part.stop], **self.wanted)
         return written if isinstance(written, int) else 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from ..distributed.cluster import cluster
 from ..errors import DualNetWarning, warn
@@ -55,7 +56,7 @@ def answers(job: PartJob, parts: Sequence[Part], workers: int, address: str | No
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         rows = [{"number": part.number, "start": part.start, "stop": part.stop} for part in parts]
         done = data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-            _Worker, fn_constructor_args=([ray.put(job)],), batch_size=1, batch_format="numpy",
+            _Worker, fn_constructor_args=([ray.put(job)], _blas_threads()), batch_size=1, batch_format="numpy",
             compute=data.ActorPoolStrategy(size=min(workers, len(parts))), num_cpus=1,
             ray_remote_args_fn=_limits,
         )  # fmt: skip
@@ -74,13 +75,19 @@ def _limits() -> dict[str, int]:
     return {"max_restarts": -1, "max_task_retries": TRIES_AGAIN}
 
 
+def _blas_threads() -> int:
+    """Return how many threads a matrix product has in this process."""
+    return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
+
+
 class _Worker:
     """A process of the pool, with the job that it holds."""
 
-    def __init__(self, sent: list[Any]) -> None:
+    def __init__(self, sent: list[Any], threads: int) -> None:
         import ray
 
         self._job: PartJob = ray.get(sent[0])
+        threadpool_limits(threads, user_api="blas")  # on which rounding depends; Ray would set one
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         part = Part(*(int(batch[name][0]) for name in ("number", "start", "stop")))
