@@ -21,6 +21,7 @@ from .worker_options import WorkerOptions, report_parts
 
 if TYPE_CHECKING:
     from ..ids import IdMap
+    from ..models.base import Recommender
 
 
 @dataclass(frozen=True)
@@ -129,18 +130,8 @@ def recommend(
     if listed.new_share and len(ids) == len(model.items_):
         note("note: --new-share shares nothing out, for no item is new; give new ones with --new-items")
     wanted = {"k": k, "new_items": fresh, "unknown": unknown, **listed.wanted(ids)}
-    if out is not None and shared.several:
-        from ..batch import recommend_all
-
-        done = recommend_all(model_folder(run), out, overwrite=overwrite, say=note, **shared.cluster, **wanted)
-        report_parts(done, f"lists for {len(model.users_):,} users", as_json=as_json)
-        return
-    if everyone:
-        written = model.recommend_all(out, **wanted)
-        if as_json:
-            print_json({"rows": written, "users": len(model.users_), "file": str(out)})
-        else:
-            say(f"wrote {written:,} rows for {len(model.users_):,} users to {out}")
+    if out is not None:
+        _everyone(model, run, out, wanted, shared, overwrite=overwrite, as_json=as_json)
         return
     found = model.recommend(
         stored_user(model, user) if user is not None else None,
@@ -152,3 +143,20 @@ def recommend(
         print_json(found.to_json())
     else:
         say(str(found))
+
+
+def _everyone(
+    model: Recommender, run: Path, out: Path, wanted: dict[str, Any], shared: WorkerOptions, *, overwrite: bool, as_json: bool
+) -> None:
+    """Write the lists of all known users: one file, or with workers a folder of parts."""
+    if shared.several:
+        from ..batch import recommend_all
+
+        done = recommend_all(model_folder(run), out, overwrite=overwrite, say=note, **shared.cluster, **wanted)
+        report_parts(done, f"lists for {len(model.users_):,} users", as_json=as_json)
+        return
+    written = model.recommend_all(out, **wanted)
+    if as_json:
+        print_json({"rows": written, "users": len(model.users_), "file": str(out)})
+    else:
+        say(f"wrote {written:,} rows for {len(model.users_):,} users to {out}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,10 +19,11 @@ from .output import JsonFlag, note, print_json, say
 from .worker_options import WorkerOptions
 
 if TYPE_CHECKING:
-    from ..experiments.search import GridProposer, OptunaProposer
+    from ..experiments.search import GridProposer, OptunaProposer, Search
     from ..experiments.spaces import Space
 
 TRIALS = 30
+Ended = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class SearchOptions:
 
     def proposer(self, space: Space, seed: int) -> tuple[GridProposer | OptunaProposer, int]:
         """Return what proposes the next trial, and the number of trials in all."""
-        from ..experiments.search import GridProposer, OptunaProposer
+        from ..experiments.search import GridProposer, OptunaProposer, Search
         from ..experiments.spaces import size
 
         if self.method == "grid":
@@ -146,19 +147,7 @@ def tune(
     with claimed(out, ".search") as ours:
         if not ours:
             raise ResourceError(f"another search is writing to {out}; wait for it to end, or choose another --out")
-
-        def ended(trial: dict[str, Any]) -> None:
-            found.append(trial)
-            if best_trial(found) is trial:
-                _write_best(out / "best.toml", search, trial, sections)
-
-        if shared.several:
-            from ..experiments.shared_search import shared_trials
-
-            shared_trials(search, proposer, out / "trials.jsonl", total, say=note, ended=ended, **shared.cluster)
-        else:
-            for trial in search.trials(proposer, out / "trials.jsonl", total, note):
-                ended(trial)
+        _search(search, proposer, out, total, shared, lambda trial: _take(found, trial, out / "best.toml", search, sections))
     if as_json:
         print_json(found)
         return
@@ -168,6 +157,30 @@ def tune(
         say(f"best of {len(found)} trials: {chosen}")
         say(f"{search.monitor} {best['value']:.4f} ± {best['figures']['half-width']:.4f} on validation")
     say(f"trials in {out / 'trials.jsonl'}, parameters in {out / 'best.toml'}")
+
+
+def _search(
+    search: Search, proposer: GridProposer | OptunaProposer, out: Path, total: int, shared: WorkerOptions, ended: Ended
+) -> None:
+    """Run the trials here, or with workers several at a time; `ended` is told each of them."""
+    if shared.several:
+        from ..experiments.shared_search import shared_trials
+
+        shared_trials(search, proposer, out / "trials.jsonl", total, say=note, ended=ended, **shared.cluster)
+        return
+    for trial in search.trials(proposer, out / "trials.jsonl", total, note):
+        ended(trial)
+
+
+def _take(
+    found: list[dict[str, Any]], trial: dict[str, Any], best: Path, search: Search, sections: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Add a trial to those found; the best so far is written."""
+    from ..experiments.trials import best_trial
+
+    found.append(trial)
+    if best_trial(found) is trial:
+        _write_best(best, search, trial, sections)
 
 
 def _sections(
