@@ -99,7 +99,13 @@ def evaluate(
     >>> max(recall, key=recall.get)
     'WMF(factors=4, iterations=5)'
     """
-    return evaluate_ranked(model, tasks, None, at=at, bootstrap=bootstrap, seed=seed, block=block)
+    chosen = _tasks_of(tasks)
+    report, *others = (
+        (name, evaluate_ranked(each, chosen, None, at=at, bootstrap=bootstrap, seed=seed, block=block))
+        for name, each in [("", model), *_named(against)]
+    )
+    compared = [Comparison(name, other, paired_differences(report[1], other, bootstrap, seed)) for name, other in others]
+    return replace(report[1], against=tuple(compared))
 
 
 def evaluate_ranked(
@@ -124,21 +130,15 @@ def evaluate_ranked(
     cuts = sorted({int(cut) for cut in at})
     if not cuts or cuts[0] < 1 or any(cut != int(cut) for cut in at):
         raise UsageError(f"cut-offs must be whole numbers of at least 1, got {list(at)}")
-    chosen = _tasks_of(tasks)
-    others = [
-        (name, evaluate(other, chosen, at=at, bootstrap=bootstrap, seed=seed, block=block)) for name, other in _named(against)
-    ]
     measured: list[tuple[RankingTask, TaskResult]] = []
-    for task in chosen:
+    for task in _tasks_of(tasks):
         twin = next((result for other, result in measured if _asks_the_same(task, other) and FIRST in cuts), None)
         if twin is None:
             ranked = Ranking(task, sorted({FIRST, *cuts}) if task.is_served else cuts, block)
             twin = _evaluate_task(model, ranked, bootstrap, seed, rank)
         result = replace(twin, name=task.name, candidate_set=task.candidate_set)
         measured.append((task, replace(result, first_ten=_first_places(task, result)) if task.is_served else result))
-    report = Report([result for _, result in measured], tuple(cuts), model=_name_of(model))
-    compared = [Comparison(name, other, paired_differences(report, other, bootstrap, seed)) for name, other in others]
-    return replace(report, against=tuple(compared))
+    return Report([result for _, result in measured], tuple(cuts), model=_name_of(model))
 
 
 def _tasks_of(tasks: Split | RankingTask | Iterable[RankingTask]) -> tuple[RankingTask, ...]:

@@ -13,16 +13,15 @@ import pyarrow.parquet as pq
 import pytest
 
 import dualnet
+import dualnet.batch
+from dualnet.batch import parts, ray_data
 from dualnet.cli import main
 from dualnet.data.synthetic import blocks_world, library
 from dualnet.data.tables import dataset_tables, write_table
+from dualnet.distributed.cluster import cluster
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-import dualnet.batch
-from dualnet.batch import parts, ray_data
-from dualnet.distributed.cluster import cluster
 
 MODELS = {
     "wmf": {"factors": 8, "iterations": 2},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
+from inspect import signature
 from typing import Any, Protocol
 
 import numpy as np
@@ -55,11 +56,17 @@ def answers(job: PartJob, parts: Sequence[Part], workers: int, address: str | No
         context.print_on_execution_start = False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         rows = [{"number": part.number, "start": part.start, "stop": part.stop} for part in parts]
-        done = data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-            _Worker, fn_constructor_args=([ray.put(job)], _blas_threads()), batch_size=1, batch_format="numpy",
-            compute=data.ActorPoolStrategy(size=min(workers, len(parts))), num_cpus=1,
-            ray_remote_args_fn=_limits,
-        )  # fmt: skip
+        pool = data.ActorPoolStrategy(size=min(workers, len(parts)))
+        # the only way to say it in this version, which announces that there will be none
+        limits = (
+            {"ray_remote_args_fn": _limits} if "ray_remote_args_fn" in signature(data.Dataset.map_batches).parameters else {}
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            done = data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+                _Worker, fn_constructor_args=([ray.put(job)], _blas_threads()), batch_size=1, batch_format="numpy",
+                compute=pool, num_cpus=1, **limits,
+            )  # fmt: skip
         said: set[str] = set()
         for row in done.iter_rows():
             answer, told = row["answer"]

@@ -68,7 +68,7 @@ class SearchOptions:
 
     def proposer(self, space: Space, seed: int) -> tuple[GridProposer | OptunaProposer, int]:
         """Return what proposes the next trial, and the number of trials in all."""
-        from ..experiments.search import GridProposer, OptunaProposer, Search
+        from ..experiments.search import GridProposer, OptunaProposer
         from ..experiments.spaces import size
 
         if self.method == "grid":

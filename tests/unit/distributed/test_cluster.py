@@ -43,9 +43,9 @@ def test_ray_may_be_missing(monkeypatch):
                 raise ModuleNotFoundError(f"No module named '{name}'", name=name)
 
     monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
-    with pytest.raises(MissingExtraError, match=r"encode with several workers needs .*pip install 'dualnet\[ray\]'"):
-        with cluster(None, 2, purpose="encode with several workers"):
-            pass
+    needs = r"encode with several workers needs .*pip install 'dualnet\[ray\]'"
+    with pytest.raises(MissingExtraError, match=needs), cluster(None, 2, purpose="encode with several workers"):
+        pass
 
 
 @pytest.mark.parametrize("address", ["a closed port", "auto"])
