@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -99,23 +99,46 @@ def evaluate(
     >>> max(recall, key=recall.get)
     'WMF(factors=4, iterations=5)'
     """
+    chosen = _tasks_of(tasks)
+    report, *others = (
+        (name, evaluate_ranked(each, chosen, None, at=at, bootstrap=bootstrap, seed=seed, block=block))
+        for name, each in [("", model), *_named(against)]
+    )
+    compared = [Comparison(name, other, paired_differences(report[1], other, bootstrap, seed)) for name, other in others]
+    return replace(report[1], against=tuple(compared))
+
+
+def evaluate_ranked(
+    model: Encoder,
+    tasks: Split | RankingTask | Iterable[RankingTask],
+    rank: Callable[[Ranking], None] | None,
+    *,
+    at: Sequence[int],
+    bootstrap: int,
+    seed: int,
+    block: int | None = None,
+) -> Report:
+    """Evaluate as `evaluate` does, with users that are ranked elsewhere, such as in several processes.
+
+    Parameters
+    ----------
+    model, tasks, at, bootstrap, seed, block
+        As in `evaluate`.
+    rank : callable, optional
+        Fills a `Ranking` of a task that has been started; by default this process does.
+    """
     cuts = sorted({int(cut) for cut in at})
     if not cuts or cuts[0] < 1 or any(cut != int(cut) for cut in at):
         raise UsageError(f"cut-offs must be whole numbers of at least 1, got {list(at)}")
-    chosen = _tasks_of(tasks)
-    others = [
-        (name, evaluate(other, chosen, at=at, bootstrap=bootstrap, seed=seed, block=block)) for name, other in _named(against)
-    ]
     measured: list[tuple[RankingTask, TaskResult]] = []
-    for task in chosen:
+    for task in _tasks_of(tasks):
         twin = next((result for other, result in measured if _asks_the_same(task, other) and FIRST in cuts), None)
         if twin is None:
-            twin = _evaluate_task(model, task, sorted({FIRST, *cuts}) if task.is_served else cuts, bootstrap, seed, block)
+            ranked = Ranking(task, sorted({FIRST, *cuts}) if task.is_served else cuts, block)
+            twin = _evaluate_task(model, ranked, bootstrap, seed, rank)
         result = replace(twin, name=task.name, candidate_set=task.candidate_set)
         measured.append((task, replace(result, first_ten=_first_places(task, result)) if task.is_served else result))
-    report = Report([result for _, result in measured], tuple(cuts), model=_name_of(model))
-    compared = [Comparison(name, other, paired_differences(report, other, bootstrap, seed)) for name, other in others]
-    return replace(report, against=tuple(compared))
+    return Report([result for _, result in measured], tuple(cuts), model=_name_of(model))
 
 
 def _tasks_of(tasks: Split | RankingTask | Iterable[RankingTask]) -> tuple[RankingTask, ...]:
@@ -210,15 +233,25 @@ def quick_recall(
     """
     cuts = sorted(set(at))
     able = None if scorable is None else scorable[task.candidates]
-    ranked = _Ranking(task, cuts, None).measure(users, items[task.candidates], scorable=able, metrics=("recall",))
+    ranked = Ranking(task, cuts, None).measure(users, items[task.candidates], scorable=able, metrics=("recall",))
     if not ranked.n_users:
         return {cut: Estimate(0.0, 0.0) for cut in cuts}
     found = {cut: ranked.per_user[f"recall@{cut}"] for cut in cuts}
     return {cut: Estimate(float(v.mean()), float(1.96 * v.std() / np.sqrt(len(v)))) for cut, v in found.items()}
 
 
-class _Ranking:
-    """Per-user figures and exposure of one task, gathered block by block; nothing here is users x items."""
+class Ranking:
+    """Per-user figures and exposure of one task, gathered block by block; nothing here is users x items.
+
+    Parameters
+    ----------
+    task : RankingTask
+        The task.
+    cuts : list of int
+        Cut-offs M.
+    block : int, optional
+        Users scored at a time.
+    """
 
     def __init__(self, task: RankingTask, cuts: list[int], block: int | None) -> None:
         self.task, self.cuts, self.block = task, cuts, block
@@ -243,13 +276,37 @@ class _Ranking:
         *,
         scorable: NDArray[np.bool_] | None = None,
         metrics: Iterable[str] = tuple(METRICS),
-    ) -> _Ranking:
+    ) -> Ranking:
         """Rank candidates by the vectors of all the task's users and of the candidates."""
-        self.per_user = {f"{name}@{cut}": np.zeros(self.n_users) for name in metrics for cut in self.cuts}
+        self.start(metrics)
         chosen = users if self.n_users == users.shape[0] else users[self.user_rows]
-        for part, scores in score_blocks(chosen, items, exclude=self.seen, scorable=scorable, block=self.block):
-            self._add(part, scores)
+        return self.measure_some(chosen, items, slice(0, self.n_users), scorable)
+
+    def start(self, metrics: Iterable[str] = tuple(METRICS)) -> None:
+        """Begin with figures of nobody."""
+        self.per_user = {f"{name}@{cut}": np.zeros(self.n_users) for name in metrics for cut in self.cuts}
+
+    def measure_some(self, users: Vectors, items: Vectors, rows: slice, scorable: NDArray[np.bool_] | None) -> Ranking:
+        """Rank candidates by the vectors of some of the users who have something to find, and of the candidates."""
+        for part, scores in score_blocks(users, items, exclude=self.seen[rows], scorable=scorable, block=self.block):
+            self._add(slice(rows.start + part.start, rows.start + part.stop), scores)
         return self
+
+    def gathered(self, rows: slice) -> RankedPart:
+        """Return what was measured, if only some rows were."""
+        found = self.found[self.truth.indptr[rows.start] : self.truth.indptr[rows.stop]]
+        makeup = {} if self.makeup is None else {**self.makeup.shares, **self.makeup.recalls}
+        figures = {name: values[rows] for name, values in {**self.per_user, **makeup}.items()}
+        return RankedPart(rows.start, rows.stop, figures, dict(self.exposure), found)
+
+    def take(self, part: RankedPart) -> None:
+        """Add what was measured of some rows elsewhere."""
+        makeup = {} if self.makeup is None else {**self.makeup.shares, **self.makeup.recalls}
+        for name, values in {**self.per_user, **makeup}.items():
+            values[part.start : part.stop] = part.figures[name]
+        for cut, exposure in self.exposure.items():
+            exposure += part.exposure[cut]
+        self.found[self.truth.indptr[part.start] : self.truth.indptr[part.stop]] = part.found
 
     def _add(self, part: slice, scores: Scores) -> None:
         truth = csr_array(self.truth[part])
@@ -270,6 +327,16 @@ class _Ranking:
         self.found[at] = chance_above(best, self.breakdown, rows, truth_scores)
         if self.makeup is not None:
             self.makeup.add(part, best, listed, truth, truth_scores)
+
+
+class RankedPart(NamedTuple):
+    """What `Ranking` measured of some rows: figures by name, exposure by cut-off, chances of the held-out pairs."""
+
+    start: int
+    stop: int
+    figures: dict[str, NDArray[np.float64]]
+    exposure: dict[int, NDArray[np.int64]]
+    found: NDArray[np.float64]
 
 
 class _Makeup:
@@ -327,10 +394,10 @@ def _expected_hits(best: Best, hit: NDArray[np.bool_], rows: Rows, truth_scores:
 
 
 def _evaluate_task(
-    model: Encoder, task: RankingTask, cuts: list[int], bootstrap: int, seed: int, block: int | None
+    model: Encoder, ranked: Ranking, bootstrap: int, seed: int, rank: Callable[[Ranking], None] | None
 ) -> TaskResult:
     started = time.perf_counter()
-    ranked = _Ranking(task, cuts, block)
+    task, cuts = ranked.task, ranked.cuts
     result = TaskResult(
         task.name, task.candidate_set, len(task.candidates), skipped_users=len(task.users) - ranked.n_users,
         breakdown_cut=_breakdown_cut(cuts),
@@ -343,8 +410,12 @@ def _evaluate_task(
     scorable = model.scorable(space)[task.candidates]
     if not scorable[ranked.truth.indices].any():
         return replace(result, reason="the model cannot score items that it did not see in training")
-    users = model.encode_users(task.history, space, task.user_content)
-    ranked.measure(users, model.encode_items(space, task.candidates), scorable=scorable)
+    if rank is None:
+        users = model.encode_users(task.history, space, task.user_content)
+        ranked.measure(users, model.encode_items(space, task.candidates), scorable=scorable)
+    else:
+        ranked.start()
+        rank(ranked)
     popularity = np.bincount(task.history.indices, minlength=len(task.items))[task.candidates]
     overall = {f"coverage@{cut}": coverage(exposure) for cut, exposure in ranked.exposure.items()}
     overall |= {f"gini@{cut}": gini(exposure) for cut, exposure in ranked.exposure.items()}

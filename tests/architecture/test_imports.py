@@ -21,7 +21,7 @@ ORDER = [
     {"train"},
     {"models"},
     {"config", "exports", "runs"},
-    {"experiments", "serve"},
+    {"batch", "experiments", "serve"},
     {"cli"},
     {"__main__"},
 ]

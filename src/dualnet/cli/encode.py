@@ -11,14 +11,18 @@ from ..runs.folder import model_folder
 from .form_options import UserFormOptions, new_columns
 from .given_options import refuse_given, refuse_tables
 from .option_groups import with_options
-from .output import JsonFlag, check_output_file, print_json, say
+from .output import JsonFlag, check_output_file, note, print_json, say
+from .worker_options import WorkerOptions, report_parts
 
 
 @with_options(UserFormOptions, "given_form")
+@with_options(WorkerOptions, "shared")
 def encode(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
-    out: Annotated[Path, typer.Option("--out", help="Parquet file to write: id, title, vector.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Parquet file to write: id, title, vector; with --workers a folder of parts.")
+    ],
     items: Annotated[
         Path | None,
         typer.Option("--items", help="Table of items (column item_id and content); without it the whole catalogue."),
@@ -27,21 +31,24 @@ def encode(
         Path | None, typer.Option("--histories", help="Table of events (columns user_id, item_id): one vector a user.")
     ] = None,
     users: Annotated[bool, typer.Option("--users", help="One vector for each user seen in training.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file at --out.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")] = False,
     as_json: JsonFlag = False,
     *,
     given_form: UserFormOptions,
+    shared: WorkerOptions,
 ) -> None:
     """Write item or user vectors to a Parquet file.
 
     The score of a pair is the inner product of its vectors. Where content is matched as it is, its part of the vector
     stands in two more columns, `content_index` and `content_value`: the non-zeros of a long sparse vector, whose inner
-    product adds to that of `vector`. Other formats and vector stores: `dualnet export`.
+    product adds to that of `vector`. Other formats and vector stores: `dualnet export`. With --workers a folder of parts is
+    written; a job that was killed goes on where it stopped when the same command is given again.
 
     Examples
     --------
       dualnet encode run --out items.parquet
       dualnet encode run --histories events.csv --out users.parquet
+      dualnet encode run --users --workers 4 --out users
     """
     from ..errors import UsageError
     from ..exports.parquet import write_parquet
@@ -55,14 +62,21 @@ def encode(
         refuse_tables(given_form, "means nothing without --items or --histories, the table it is about")
     if histories is None:
         refuse_given(context, ["user_column"], "means nothing without --histories, the table of users")
-    check_output_file(out, ".parquet", overwrite=overwrite)
+    shared.check()
+    if not shared.several:
+        check_output_file(out, ".parquet", overwrite=overwrite)
     model, told = load(model_folder(run)), new_columns(given_form)
-    if histories is not None:
-        source = users_of(model, read_histories(histories, model, run, told))
-    elif users:
-        source = users_of(model)
-    else:
-        source = items_of(model, None if items is None else read_items(items, model, run, told))
+    events = None if histories is None else read_histories(histories, model, run, told)
+    content = None if items is None else read_items(items, model, run, told)
+    of_users = users or events is not None
+    if shared.several:
+        from ..batch import encode as encode_parts
+
+        given = {"what": "users" if of_users else "items", "content": content, "histories": events}
+        done = encode_parts(model_folder(run), out, overwrite=overwrite, say=note, **given, **shared.cluster)
+        report_parts(done, f"vectors of {given['what']}", as_json=as_json)
+        return
+    source = users_of(model, events) if of_users else items_of(model, content)
     written, layout = write_parquet(source, out), source.layout
     if as_json:
         print_json({"file": str(out), "vectors": written, "width": layout.width, "sparse_width": layout.sparse_width})

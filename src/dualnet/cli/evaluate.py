@@ -10,9 +10,12 @@ import typer
 from ..runs.folder import model_folder
 from . import arguments as arg
 from .divisions import given_split
+from .option_groups import with_options
 from .output import JsonFlag, print_json, say
+from .worker_options import WorkerOptions
 
 
+@with_options(WorkerOptions, "shared")
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
     split: Annotated[
@@ -23,12 +26,15 @@ def evaluate(
     ] = None,
     at: Annotated[str, typer.Option("--at", help="Cut-offs.")] = "10,50,100,200,300",
     as_json: JsonFlag = False,
+    *,
+    shared: WorkerOptions,
 ) -> None:
     """Measure a fitted model on the test of a split.
 
     Prints recall at each cut-off with 95 % intervals over users, for every task of the split and for one list of all items,
     as it is served. A run that was fitted with a protocol or on a split knows its own test. A model that was fitted on other
-    data than the split's training set gets a warning, for it may have seen the test.
+    data than the split's training set gets a warning, for it may have seen the test. With --workers the users are shared among
+    processes; the figures are the same.
 
     Examples
     --------
@@ -41,6 +47,7 @@ def evaluate(
     from ..models.registry import load
     from .run_division import division_of
 
+    shared.check()
     cuts = arg.whole_numbers(at, "--at")
     model = load(model_folder(run))
     division = division_of(run) if split is None else given_split(split)
@@ -53,7 +60,12 @@ def evaluate(
             DualNetWarning,
             stacklevel=1,
         )
-    report = measure(model, division, at=cuts)
+    if shared.several:
+        from ..batch import evaluate as evaluate_in_parts
+
+        report = evaluate_in_parts(model_folder(run), division, at=cuts, **shared.cluster)
+    else:
+        report = measure(model, division, at=cuts)
     if as_json:
         print_json(report.to_json())
     else:

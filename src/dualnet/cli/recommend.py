@@ -17,9 +17,11 @@ from .id_lists import id_list
 from .option_groups import with_options
 from .output import JsonFlag, check_output_file, note, print_json, say
 from .questions import NewItemsOption, check_one_user, refuse_form_alone, stored_user, with_new_items
+from .worker_options import WorkerOptions, report_parts
 
 if TYPE_CHECKING:
     from ..ids import IdMap
+    from ..models.base import Recommender
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class ListOptions:
 
 @with_options(FormOptions, "given_form")
 @with_options(ListOptions, "listed")
+@with_options(WorkerOptions, "shared")
 def recommend(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
@@ -78,18 +81,24 @@ def recommend(
     new_items: NewItemsOption = None,
     columns: arg.UserColumnsOption = None,
     unknown: arg.UnknownOption = None,
-    out: Annotated[Path | None, typer.Option("--out", help="With --all: file to write, NAME.parquet.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="With --all: replace the file at --out.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="With --all: file to write, NAME.parquet; with --workers a folder of parts.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="With --all: replace what is at --out.")] = False,
     as_json: JsonFlag = False,
     *,
     listed: ListOptions,
     given_form: FormOptions,
+    shared: WorkerOptions,
 ) -> None:
     """Recommend items to someone, or to everyone.
 
     To someone known (--user), someone new (--history), or all known users (--all, to a Parquet file). New items of a table
     can be part of the answer and of the history, without training. Ids are separated by commas; one that has a comma stands in
     quotes: --history '"Dune, Part Two",p9'.
+
+    With --workers, --all writes a folder of Parquet parts with the same lists; a job that was killed goes on where it stopped
+    when the same command is given again.
 
     Examples
     --------
@@ -98,6 +107,7 @@ def recommend(
       dualnet recommend run --history p0007 --new-items new_items.csv
       dualnet recommend run --user r0042 --new-share 0.3 --popularity 0.5
       dualnet recommend run --all --out everyone.parquet
+      dualnet recommend run --all --workers 4 --out everyone
     """
     from ..models.registry import load
     from ..retrieval.unknown_ids import check_unknown
@@ -106,12 +116,13 @@ def recommend(
     if everyone:
         refuse_given(context, ["columns"], "means nothing with --all, where everybody has columns of their own")
     else:
-        refuse_given(context, ["overwrite"], "means nothing without --all")
+        refuse_given(context, ["overwrite", "workers", "address"], "means nothing without --all")
     if everyone != (out is not None):
         raise UsageError("--all and --out belong together: recommendations for everyone go to a Parquet file")
     listed.check()
     check_unknown(unknown)
-    if out is not None:
+    shared.check()
+    if out is not None and not shared.several:
         check_output_file(out, ".parquet", overwrite=overwrite)
     refuse_form_alone(new_items, given_form)
     model = load(model_folder(run))
@@ -119,12 +130,8 @@ def recommend(
     if listed.new_share and len(ids) == len(model.items_):
         note("note: --new-share shares nothing out, for no item is new; give new ones with --new-items")
     wanted = {"k": k, "new_items": fresh, "unknown": unknown, **listed.wanted(ids)}
-    if everyone:
-        written = model.recommend_all(out, **wanted)
-        if as_json:
-            print_json({"rows": written, "users": len(model.users_), "file": str(out)})
-        else:
-            say(f"wrote {written:,} rows for {len(model.users_):,} users to {out}")
+    if out is not None:
+        _everyone(model, run, out, wanted, shared, overwrite=overwrite, as_json=as_json)
         return
     found = model.recommend(
         stored_user(model, user) if user is not None else None,
@@ -136,3 +143,20 @@ def recommend(
         print_json(found.to_json())
     else:
         say(str(found))
+
+
+def _everyone(
+    model: Recommender, run: Path, out: Path, wanted: dict[str, Any], shared: WorkerOptions, *, overwrite: bool, as_json: bool
+) -> None:
+    """Write the lists of all known users: one file, or with workers a folder of parts."""
+    if shared.several:
+        from ..batch import recommend_all
+
+        done = recommend_all(model_folder(run), out, overwrite=overwrite, say=note, **shared.cluster, **wanted)
+        report_parts(done, f"lists for {len(model.users_):,} users", as_json=as_json)
+        return
+    written = model.recommend_all(out, **wanted)
+    if as_json:
+        print_json({"rows": written, "users": len(model.users_), "file": str(out)})
+    else:
+        say(f"wrote {written:,} rows for {len(model.users_):,} users to {out}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,12 +16,14 @@ from .divisions import DivisionOptions, divisions, split_folder, with_division_o
 from .given_options import refuse_given, refuse_unread_choices
 from .option_groups import with_options
 from .output import JsonFlag, note, print_json, say
+from .worker_options import WorkerOptions
 
 if TYPE_CHECKING:
-    from ..experiments.search import Proposer
+    from ..experiments.search import GridProposer, OptunaProposer, Search
     from ..experiments.spaces import Space
 
 TRIALS = 30
+Ended = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class SearchOptions:
                 raise UsageError(f"{name} is both in --set and in --grid; give it once")
         return {name: choices for name, choices in space.items() if name not in fixed}, fixed
 
-    def proposer(self, space: Space, seed: int) -> tuple[Proposer, int]:
+    def proposer(self, space: Space, seed: int) -> tuple[GridProposer | OptunaProposer, int]:
         """Return what proposes the next trial, and the number of trials in all."""
         from ..experiments.search import GridProposer, OptunaProposer
         from ..experiments.spaces import size
@@ -78,6 +80,7 @@ class SearchOptions:
 @arg.with_run_choices
 @with_division_options
 @with_options(SearchOptions, "tried")
+@with_options(WorkerOptions, "shared")
 def tune(
     context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="Folder for trials.jsonl and best.toml; a search found there goes on.")],
@@ -99,6 +102,7 @@ def tune(
     as_json: JsonFlag = False,
     *,
     tried: SearchOptions,
+    shared: WorkerOptions,
     division: DivisionOptions,
     tables: arg.TableOptions,
     choices: arg.RunChoices,
@@ -107,7 +111,9 @@ def tune(
 
     The test is never opened. Each trial is a line of OUT/trials.jsonl; a search that was stopped goes on with the same
     command. The best parameters are in OUT/best.toml: `dualnet fit OUT/best.toml --out run` fits them, and chooses the
-    number of epochs again on the same validation. Exit code 4: every trial failed (one that fails among others is
+    number of epochs again on the same validation. With --workers several trials run at a time, each on one processor, through
+    Ray Tune: a grid has the same trials; what Optuna proposes depends on which trials have ended, and ASHA stops those that are
+    behind. Exit code 4: every trial failed (one that fails among others is
     recorded); 6: Optuna missing, or OUT not writable or in use by another search.
 
     Examples
@@ -115,6 +121,7 @@ def tune(
       dualnet tune split --model wmf --out tuned
       dualnet tune split --model wmf --grid 'factors=[200, 300]' --out tuned
       dualnet tune split --method optuna --trials 30 --out tuned
+      dualnet tune split --method optuna --trials 60 --workers 4 --out tuned
     """
     from ..errors import ResourceError
     from ..experiments.result_lines import claimed
@@ -122,6 +129,7 @@ def tune(
     from ..experiments.trials import best_trial
     from ..train.options import RunOptions
 
+    shared.check()
     run = RunOptions(**choices.given)  # complain before anything is read
     if tried.method == "grid":
         refuse_given(context, ["prune"], "means nothing with --method grid, which tries every combination")
@@ -139,10 +147,7 @@ def tune(
     with claimed(out, ".search") as ours:
         if not ours:
             raise ResourceError(f"another search is writing to {out}; wait for it to end, or choose another --out")
-        for trial in search.trials(proposer, out / "trials.jsonl", total, note):
-            found.append(trial)
-            if best_trial(found) is trial:
-                _write_best(out / "best.toml", search, trial, sections)
+        _search(search, proposer, out, total, shared, lambda trial: _take(found, trial, out / "best.toml", search, sections))
     if as_json:
         print_json(found)
         return
@@ -152,6 +157,30 @@ def tune(
         say(f"best of {len(found)} trials: {chosen}")
         say(f"{search.monitor} {best['value']:.4f} ± {best['figures']['half-width']:.4f} on validation")
     say(f"trials in {out / 'trials.jsonl'}, parameters in {out / 'best.toml'}")
+
+
+def _search(
+    search: Search, proposer: GridProposer | OptunaProposer, out: Path, total: int, shared: WorkerOptions, ended: Ended
+) -> None:
+    """Run the trials here, or with workers several at a time; `ended` is told each of them."""
+    if shared.several:
+        from ..experiments.shared_search import shared_trials
+
+        shared_trials(search, proposer, out / "trials.jsonl", total, say=note, ended=ended, **shared.cluster)
+        return
+    for trial in search.trials(proposer, out / "trials.jsonl", total, note):
+        ended(trial)
+
+
+def _take(
+    found: list[dict[str, Any]], trial: dict[str, Any], best: Path, search: Search, sections: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Add a trial to those found; the best so far is written."""
+    from ..experiments.trials import best_trial
+
+    found.append(trial)
+    if best_trial(found) is trial:
+        _write_best(best, search, trial, sections)
 
 
 def _sections(

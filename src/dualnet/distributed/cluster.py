@@ -24,7 +24,13 @@ CONNECT_SECONDS, ANSWER_SECONDS = 5, 40  # how long an address may take to be re
 LONGEST_FOLDER = 40  # characters: Ray puts sockets into it, whose paths have at most 107
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # at 0 a node listens on 127.0.0.1 alone, on Linux too
 _NICE = "RAY_worker_niceness"  # 15 by default: beside other work a worker would hardly get a processor
-_QUIET = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1", "RAY_LOG_TO_DRIVER": "0"}
+_QUIET = {
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_LOG_TO_DRIVER": "0",
+}
 
 
 @contextmanager
@@ -142,10 +148,25 @@ def _start(*arguments: Any, **options: Any) -> None:
 
     before = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(*arguments, log_to_driver=False, configure_logging=False, logging_level=logging.ERROR, **options)
+        with _no_remarks():
+            ray.init(*arguments, log_to_driver=False, configure_logging=False, logging_level=logging.ERROR, **options)
     finally:
         if threading.current_thread() is threading.main_thread():
             _keep_handler(before)
+
+
+@contextmanager
+def _no_remarks() -> Iterator[None]:
+    """Drop what native code writes to standard error for a moment: Ray remarks there that it is told to be quiet."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _read_token_again() -> None:

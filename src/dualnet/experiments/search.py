@@ -143,22 +143,35 @@ class Search:
             if earlier is not None:
                 trial = {**earlier, "trial": len(trials), "seconds": 0.0}
             else:
-                trial = {"trial": len(trials), **self._try(params, proposer), "search": identity}
+                trial = {"trial": len(trials), **self.tried(params, proposer.hopeless), "search": identity}
             append_trial(path, trial)
             trials.append(trial)
             fresh.append(trial["seconds"])
-            say(_line(trial, trials, limit, (limit - len(trials)) * sum(fresh) / len(fresh)))
+            say(trial_line(trial, trials, limit, (limit - len(trials)) * sum(fresh) / len(fresh)))
             yield trial
-        if best_trial(trials) is None:
-            reason = next((trial["reason"] for trial in trials if trial["reason"]), "nothing was tried")
-            raise TrainingError(f"none of {len(trials)} trials was completed; the first failed: {reason}")
+        check_completed(trials)
 
     def build(self, params: Mapping[str, Any], seed: int) -> Recommender:
         """Return an unfitted model with the parameters of a trial; the seed is the model's too, unless a parameter says so."""
         model: Recommender = build_model(self.model, {**self.fixed, **params}, "search", seed)
         return model
 
-    def _try(self, params: dict[str, Any], proposer: Proposer) -> dict[str, Any]:
+    def to_send(self) -> Search:
+        """Return the same search with its divisions made and the splits themselves left out, to be sent to another process."""
+        sent = replace(self, divide=_no_split)
+        vars(sent)["_parts"] = self._parts
+        return sent
+
+    def tried(self, params: dict[str, Any], hopeless: Callable[[int, float], bool]) -> dict[str, Any]:
+        """Return the record of a trial, but for its number: fitted and measured with each seed, or what went wrong.
+
+        Parameters
+        ----------
+        params : dict
+            Parameters to try.
+        hopeless : callable
+            From an epoch and its figure, with the first seed, to whether the trial is to stop.
+        """
         started = time.perf_counter()
         curve: list[tuple[int, float]] = []
         runs: list[dict[str, Any]] = []
@@ -169,7 +182,7 @@ class Search:
             if runs or value is None:  # the first seed decides
                 return
             curve.append((int(figures["epoch"]), value))
-            if proposer.hopeless(*curve[-1]):
+            if hopeless(*curve[-1]):
                 raise _Hopeless
 
         try:
@@ -184,6 +197,34 @@ class Search:
             raise
         except FAILURES as error:
             state, reason = "failed", f"{type(error).__name__}: {error}"
+        return self.record(params, state, runs, curve, time.perf_counter() - started, reason)
+
+    def record(
+        self,
+        params: dict[str, Any],
+        state: str,
+        runs: Sequence[dict[str, Any]],
+        curve: Sequence[tuple[int, float]],
+        seconds: float,
+        reason: str | None = None,
+    ) -> dict[str, Any]:
+        """Return what is written of a trial, but for its number and its search.
+
+        Parameters
+        ----------
+        params : dict
+            Its parameters.
+        state : {"complete", "pruned", "failed"}
+            How it ended.
+        runs : sequence of dict
+            Figures by seed.
+        curve : sequence of (int, float)
+            Epochs and figures of the first seed.
+        seconds : float
+            How long it took.
+        reason : str, optional
+            Why it failed.
+        """
         figures = {}
         if state == "complete":
             figures = {name: float(np.mean([run["figures"][name] for run in runs])) for name in runs[0]["figures"]}
@@ -195,12 +236,16 @@ class Search:
             "value": figures.get(self.monitor),
             "figures": figures,
             "tasks": min((run["tasks"] for run in runs), default=0),
-            "runs": runs,
+            "runs": list(runs),
             "curve": [list(point) for point in curve],
             "best_epoch": curve[last_best([value for _, value in curve])][0] if curve else None,
-            "seconds": round(time.perf_counter() - started, 3),
+            "seconds": round(seconds, 3),
             "reason": reason,
         }
+
+
+def _no_split(seed: int) -> Split:
+    raise UsageError(f"the split of seed {seed} stayed in the process that made it; ask there")
 
 
 def measure_on_validation(model: Recommender, validation: Validation, at: int | None) -> dict[str, float]:
@@ -247,7 +292,14 @@ def measure_on_validation(model: Recommender, validation: Validation, at: int | 
     return {**means, "half-width": math.hypot(*widths) / len(widths), "tasks": float(len(widths))}
 
 
-def _line(trial: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], limit: int, left: float) -> str:
+def check_completed(trials: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse trials of which none was completed; raises `TrainingError` with the reason of the first."""
+    if best_trial(trials) is None:
+        reason = next((trial["reason"] for trial in trials if trial["reason"]), "nothing was tried")
+        raise TrainingError(f"none of {len(trials)} trials was completed; the first failed: {reason}")
+
+
+def trial_line(trial: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], limit: int, left: float) -> str:
     """Return a trial's outcome for people."""
     monitor = trial["search"]["monitor"]
     if trial["state"] == "complete":
@@ -327,8 +379,8 @@ class OptunaProposer:
         with optional_package("optuna", "tune", "--method optuna"):
             import optuna
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line for each study would drown those of the trials
-        self._optuna, self._space, self._seed, self._prune = optuna, space, seed, prune
-        self._distributions = {name: self._distribution(choices) for name, choices in space.items()}
+        self._optuna, self.space, self._seed, self.prune = optuna, space, seed, prune
+        self.distributions = {name: self._distribution(choices) for name, choices in space.items()}
         self._trial: optuna.Trial | None = None
 
     def propose(self, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -336,27 +388,42 @@ class OptunaProposer:
         optuna = self._optuna
         study = optuna.create_study(
             direction="maximize",
-            sampler=optuna.samplers.TPESampler(seed=derive_seed(self._seed, "search", len(trials)) % 2**32),
+            sampler=self.sampler(trials),
             pruner=optuna.pruners.MedianPruner(TRIALS_BEFORE_PRUNING, PRUNE_FROM_EPOCH),
         )
+        for frozen in self.known(trials):
+            study.add_trial(frozen)
+        self._trial = study.ask(self.distributions)
+        params = self._trial.params
+        return self.read(params)
+
+    def read(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return parameters of a model from those of Optuna, which keeps a value of a list as JSON."""
+        return {
+            name: json.loads(params[name]) if isinstance(choices, OneOf) else params[name]
+            for name, choices in self.space.items()
+        }
+
+    def sampler(self, trials: Sequence[Mapping[str, Any]]) -> optuna.samplers.BaseSampler:
+        """Return the sampler as it is after some trials: its seed is derived from their number."""
+        return self._optuna.samplers.TPESampler(seed=derive_seed(self._seed, "search", len(trials)) % 2**32)
+
+    def known(self, trials: Sequence[Mapping[str, Any]]) -> list[optuna.trial.FrozenTrial]:
+        """Return trials as Optuna keeps them; those that serve fewer tasks than others count as failed."""
         full = serving_most(trials)
+        found = []
         for trial in trials:
             serves_less = trial["state"] == "complete" and not any(trial is other for other in full)
             frozen = self._frozen({**trial, "state": "failed"} if serves_less else trial)
             if frozen is not None:
-                study.add_trial(frozen)
-        self._trial = study.ask(self._distributions)
-        params = self._trial.params
-        return {
-            name: json.loads(params[name]) if isinstance(choices, OneOf) else params[name]
-            for name, choices in self._space.items()
-        }
+                found.append(frozen)
+        return found
 
     def hopeless(self, epoch: int, value: float) -> bool:
         """Report a figure to Optuna and return its verdict."""
         if self._trial is None:
             raise UsageError("no trial has been proposed yet; call propose first")
-        if not self._prune:
+        if not self.prune:
             return False
         self._trial.report(value, epoch)
         return self._trial.should_prune()
@@ -372,9 +439,9 @@ class OptunaProposer:
     def _frozen(self, trial: Mapping[str, Any]) -> optuna.trial.FrozenTrial | None:
         """Return a trial as Optuna keeps it; none if its parameters are not of this space."""
         params = trial["params"]
-        if set(params) != set(self._space):
+        if set(params) != set(self.space):
             return None
-        stored = {n: json.dumps(params[n]) if isinstance(c, OneOf) else params[n] for n, c in self._space.items()}
+        stored = {n: json.dumps(params[n]) if isinstance(c, OneOf) else params[n] for n, c in self.space.items()}
         state = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}[trial["state"]]
         curve = {int(epoch): float(value) for epoch, value in trial["curve"]}
         value = {"COMPLETE": trial["value"], "PRUNED": trial["curve"][-1][1] if trial["curve"] else None}.get(state)
@@ -383,7 +450,7 @@ class OptunaProposer:
                 state=self._optuna.trial.TrialState[state],
                 value=value,
                 params=stored,
-                distributions=self._distributions,
+                distributions=self.distributions,
                 intermediate_values=curve,
             )
         except ValueError:  # the space was narrowed since

@@ -43,10 +43,10 @@ def write_parquet(source: VectorSource, path: str | Path) -> int:
     return write_tables(vector_tables(source), path)
 
 
-def vector_tables(source: VectorSource) -> Iterator[pa.Table]:
-    """Yield the vectors as Arrow tables with the columns of `write_parquet`, all of one schema."""
+def vector_tables(source: VectorSource, start: int = 0, stop: int | None = None) -> Iterator[pa.Table]:
+    """Yield the vectors, or those of some rows, as Arrow tables with the columns of `write_parquet`, all of one schema."""
     schema = vector_schema(source)
-    for block in source.blocks():
+    for block in source.blocks(start=start, stop=stop):
         yield pa.table(_columns(block, source.layout.sparse_name), schema=schema)
 
 

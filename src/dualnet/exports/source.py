@@ -116,21 +116,24 @@ class VectorSource:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def blocks(self, rows: int = BLOCK) -> Iterator[VectorBlock]:
-        """Yield all rows in order, at least one block even if there is no row.
+    def blocks(self, rows: int = BLOCK, start: int = 0, stop: int | None = None) -> Iterator[VectorBlock]:
+        """Yield rows in order, at least one block even if there is no row.
 
         Parameters
         ----------
         rows : int
             Rows a block.
+        start, stop : int, optional
+            Which rows; all by default.
 
         Raises
         ------
         DataError
             If a vector holds NaN or an infinite number.
         """
-        for start in range(0, max(len(self), 1), rows):
-            part = slice(start, min(start + rows, len(self)))
+        end = len(self) if stop is None else min(stop, len(self))
+        for first in range(start, max(end, start + 1), rows):
+            part = slice(first, min(first + rows, end))
             ids = self.ids.take(np.arange(part.start, part.stop))
             dense, sparse = self.layout.split(self.encode(part))
             for piece in (dense, None if sparse is None else sparse.data):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import islice
 from typing import Any, Literal, TypeAlias, TypedDict, cast
 
@@ -53,15 +55,41 @@ class Asks(Core):
 
     def _batches(self, questions: Iterator[Question] | Sequence[Question], block: int | None = None) -> Iterator[list[Answer]]:
         """Yield the answers to many questions, so many at a time that their scores fit a budget of memory."""
-        step = block_rows(len(self.catalogue_), block) if block else min(block_rows(len(self.catalogue_)), MOST_TOGETHER)
+        step = block_rows(len(self.catalogue_), block) if block else users_together(len(self.catalogue_))
         workers = min(WORKERS, cores())
         kept_vectors(self).of(self, self.catalogue_)  # once, before several threads ask for it
-        left = iter(questions)
+        left, many = iter(questions), _PART_OF_MANY.get()
         with ThreadPoolExecutor(workers) as pool:
             while group := [part for _ in range(workers) if (part := list(islice(left, step)))]:
-                # each worker multiplies and searches a part of its own; one product on all cores would leave the search to one
-                with threadpool_limits(limits=max(cores() // len(group), 1), user_api="blas"):
+                # each worker multiplies and searches a part of its own; one product on all cores would leave the search to one.
+                # Rounding depends on the threads of a product: with many questions all have as many, also the last ones
+                many = many or len(group) > 1
+                with threadpool_limits(limits=max(cores() // workers, 1) if many else cores(), user_api="blas"):
                     yield from pool.map(self._ask, group)
+
+
+_PART_OF_MANY: ContextVar[bool] = ContextVar("part of many", default=False)
+
+
+@contextmanager
+def part_of_many(many: bool) -> Iterator[None]:  # it is all that is told
+    """Answer some users as if they were asked for together with more than are answered at a time, to the last bit.
+
+    Parameters
+    ----------
+    many : bool
+        Whether there are more users in all than `users_together`.
+    """
+    token = _PART_OF_MANY.set(many)
+    try:
+        yield
+    finally:
+        _PART_OF_MANY.reset(token)
+
+
+def users_together(n_items: int) -> int:
+    """Return how many users are answered together where many ask, for a catalogue of a size: those of one `_ask`."""
+    return min(block_rows(n_items), MOST_TOGETHER)
 
 
 def check_block(block: object) -> None:
