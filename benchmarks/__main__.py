@@ -21,6 +21,7 @@ NAMES = (
     "serving",
     "hostile",
     "api_fuzz",
+    "shared_state",
 )
 
 
