@@ -320,10 +320,9 @@ class ProcessGroup:
         import torch
 
         if isinstance(array, np.ndarray):
-            tensor = torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape))  # one number stays one number
-        else:
-            tensor = array.detach()
-        return cast("Tensor", tensor.contiguous() if self._device is None else tensor.contiguous().to(self._device))
+            array = torch.from_numpy(np.require(array, None, ["C", "W"]))  # torch warns of arrays that cannot be written
+        tensor: Tensor = array.detach().contiguous()
+        return tensor if self._device is None else tensor.to(self._device)
 
     @contextmanager
     def _counted(self, kind: str, sent: int) -> Iterator[Callable[[dist.Work], None]]:

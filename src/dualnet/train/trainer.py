@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from typing import Any, Literal, NoReturn, Protocol
 
 import torch
@@ -383,7 +384,7 @@ class Trainer:
             of = self._names[index]
             found += [(f"optimizer/{index}/{key}", of, value, True) for key, value in entries.items() if value is not None]
         tensors = {}
-        for key, name, value, divided in found:
+        for key, name, value, divided in sorted(found, key=itemgetter(0)):  # all processes gather in one order
             whole = tables.whole_of(name, value.detach()) if divided else value.detach()
             if kept:
                 tensors[key] = whole.cpu().numpy()

@@ -54,7 +54,6 @@ CHANGES = [
     {"optimizer": "sgd", "clip": 0.1, "rate": 0.1},
     {"optimizer": "adam"},
     {"optimizer": "adam", "form": "estimated", "clip": 0.5},
-    {"optimizer": "adam", "skip": 0.5},
 ]
 
 
