@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..distributed.collectives import Collectives, row_counts, row_range
+from ..distributed.gradients import gathered
 from ..ids import Rows
 
 
@@ -85,19 +85,6 @@ class Division:
         return found
 
 
-class _Gathered(torch.autograd.Function):
-    """The rows of all processes in order; the loss is a sum of what each makes of them, so the gradients are added and scattered back."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, group: Collectives, counts: Sequence[int]) -> Tensor:
-        ctx.group, ctx.counts = group, counts
-        return group.all_gather(rows, counts)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        return ctx.group.reduce_scatter(grads[0], ctx.counts), None, None
-
-
 class ItemTables:
     """The tables of a network with a row for each item: whole, or divided so that each process holds the rows of its items.
 
@@ -160,8 +147,7 @@ class ItemTables:
 
         The gradient by the rows is added up over the processes, and each gets that of its own: all go backward through it, or none.
         """
-        whole: Tensor = _Gathered.apply(rows, self._group, self._items.counts) if self.divided else rows
-        return whole
+        return gathered(rows, self._group, self._items.counts) if self.divided else rows
 
     @torch.no_grad()
     def sum_gradients(self) -> None:

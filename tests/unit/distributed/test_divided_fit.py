@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from dualnet import DualNet, RunOptions, splits
+from dualnet.data.synthetic import library
 from dualnet.errors import TrainingInterruptedError
 from tests.unit.train.test_trainer import make_trainer
 
@@ -108,3 +110,27 @@ def test_each_process_holds_its_rows_of_tables_gradients_and_moments(world):
         assert set(within) - {()} == {(rows, 8)}
         assert len(within) == 5
         assert after == (40, 8)
+
+
+def fit_model(group, changes):
+    """Return the exported networks of a model that was fitted with validation, stage by stage, and the epoch that was best."""
+    data = library(n_readers=60, n_papers=90)
+    split = splits.citeulike2(data, seed=0)
+    model = DualNet(levels=(12, 6), factors=0, random_state=0, **changes)
+    model.fit(split.train, split.validation, run=RunOptions(progress=False, collectives=group))
+    return dict(model.runtime_.tensors), model.training_.best_epoch
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"epochs": 2},
+        {"epochs": 1, "stages": ("pretrain", "refine", "optimise"), "init": "random", "pretrain_epochs": 1, "refine_epochs": 1},
+    ],
+    ids=["spectral", "stages"],
+)
+def test_a_model_is_fitted_stage_by_stage_in_several_processes(world, changes):
+    wanted, best = fit_model(None, changes)
+    for found, told in world.run(fit_model, changes, size=2):
+        assert farthest(found, wanted) < 1e-3  # several epochs of small blocks, each of which rounds
+        assert told == best
