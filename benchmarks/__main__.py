@@ -24,6 +24,8 @@ NAMES = (
     "shared_state",
 )
 
+WRITTEN_ALONG = ("scale_peers",)  # by another measurement
+
 
 def main() -> None:
     """Measure one after another: nothing else should run on the machine."""
@@ -46,7 +48,7 @@ def tables() -> str:
         "# Results\n\nWritten by `python -m benchmarks --table`; the same figures, and more digits, are in the JSON lines.\n"
         "What attacks met before and after: [attacks](attacks.md).\n"
     ]
-    for name in NAMES:
+    for name in (*NAMES, *WRITTEN_ALONG):
         rows = read(name)
         if not rows:
             continue

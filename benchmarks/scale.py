@@ -12,7 +12,7 @@ from typing import Any
 
 from dualnet.train.plan import Workload, plan
 
-from . import record
+from . import record, scale_peers
 from .training_step import fastest
 
 SIZES = ((5_000, 500), (50_000, 5_000), (200_000, 20_000), (1_000_000, 100_000))
@@ -20,7 +20,7 @@ PAIRS_PER_USER = 20
 
 
 def run() -> None:
-    """Measure and write results/scale.jsonl."""
+    """Measure and write results/scale.jsonl, then results/scale_peers.jsonl."""
     machine = fastest()
     rows = []
     for users, items in SIZES:
@@ -42,6 +42,7 @@ def run() -> None:
     for row in rows:
         row["growth"] = row["microseconds a pair"] / rows[0]["microseconds a pair"]
     record.write("scale", rows)
+    scale_peers.run()
 
 
 def _child(*arguments: str) -> dict[str, Any]:

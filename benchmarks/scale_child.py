@@ -60,10 +60,14 @@ def train(folder: Path, epochs: int, settings: dict[str, object]) -> dict[str, o
         Validation(data, (task,)),
         run=RunOptions(progress=False, log=folder / "log.jsonl", patience=epochs, monitor="recall@100"),
     )
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    logged = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    lines = [
+        line for line in logged if "recall@100" in line
+    ]  # epochs of the networks; those of the solved levels are beside them
     return {
         "users": len(users), "items": len(items), "pairs": data.interactions.n_pairs, "read_seconds": read_seconds,
-        "read_mb": read_mb, "fit_seconds": model.info_["fit_seconds"], "epochs": lines, "peak_rss_mb": peak_rss_mb(),
+        "read_mb": read_mb, "fit_seconds": model.info_["fit_seconds"], "epochs": lines,
+        "solved": [line for line in logged if line not in lines], "peak_rss_mb": peak_rss_mb(),
     }  # fmt: skip
 
 

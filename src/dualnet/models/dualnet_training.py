@@ -285,7 +285,7 @@ def _start(
         stack(before, objective.network)
     elif model.init == "spectral":
         generator = torch.Generator().manual_seed(derive_seed(model.seed_, "spectral"))
-        spectral_start(objective.inputs, model.zero_weight, generator)
+        spectral_start(objective.inputs, model.zero_weight, generator, objective.group)
     if encoder is not None:
         install_encoder(encoder, objective.inputs, since=0 if before is None else len(before.shape.levels))
     if before is None and model.first_length is not None:
