@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,14 +103,20 @@ class Conductor:
         self._stop: int | None = None
         self._result: Any = None
 
-    def train(self, handle: Any, workers: int | tuple[int, int], gpu: bool, storage: str, failures: int) -> None:
+    def train(
+        self,
+        work: Callable[[Mapping[str, Any]], None],
+        handle: Any,
+        workers: int | tuple[int, int],
+        gpu: bool,
+        storage: str,
+        failures: int,
+    ) -> None:
         """Let Ray Train start the workers, and start them again when one is lost; return when all have ended well."""
         os.environ.update(SOONER)
         from ray.train import FailureConfig, RunConfig, ScalingConfig
         from ray.train.torch import TorchConfig, TorchTrainer
         from ray.train.v2.api.config import LoggingConfig
-
-        from .worker import work
 
         trainer = TorchTrainer(
             work,

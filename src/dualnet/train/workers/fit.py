@@ -23,6 +23,7 @@ from ..options import RunOptions
 from ..progress import EpochProgress, begin_log, writing_log
 from ..signals import StopRequest
 from .conductor import THREADS, Conductor, News
+from .worker import work
 
 SILENT = 60.0  # seconds without a sign of life of any worker, after which all are ended and started again
 START_WITHIN = 600.0  # seconds in which a cluster must have found room for the workers
@@ -166,7 +167,7 @@ def _one_start(ray: ModuleType, job: Any, run: RunOptions, watch: Watch, storage
         )
         kind = ray.remote(Conductor).options(num_cpus=0, max_concurrency=THREADS, scheduling_strategy=here)
         conductor = kind.remote([ray.put(job)], LIMIT)
-        training = conductor.train.remote(conductor, run.workers, _on_gpus(ray, run), f"{storage}/.ray", LOSSES)
+        training = conductor.train.remote(work, conductor, run.workers, _on_gpus(ray, run), f"{storage}/.ray", LOSSES)
         _wait(ray, conductor, training, run, watch)
         state = ray.get(conductor.result.remote(), timeout=STOP_WITHIN)
         if state is None:
