@@ -27,7 +27,7 @@ from .record import append, read
 NAME = "worker_kills"
 KINDS = ("worker", "checkpoint", "node", "head", "driver", "resize")
 WORKERS = 2
-EPOCHS = 40
+EPOCHS = 60
 KILLS_OF_A_FIT = 8
 LONGEST = 900.0  # seconds of one fit
 LIVE = {"head", "driver"}  # what takes the process that asked for the fit with it: the same command is given again
@@ -237,7 +237,7 @@ def _digest(options: Any) -> str:
     from dualnet import DualNet
     from dualnet.data.synthetic import blocks_world
 
-    model = DualNet(levels=(8, 4), factors=0, epochs=EPOCHS, user_batch=8, item_batch=8, content_weight=0.0, network_weight=1.0)
+    model = DualNet(levels=(8, 4), factors=0, epochs=EPOCHS, user_batch=20, item_batch=24, content_weight=0.0, network_weight=1.0)
     model.fit(blocks_world(), run=options)
     digest = hashlib.sha256()
     for name, value in sorted(model.levels_.runtime.tensors.items()):

@@ -98,13 +98,12 @@ def fit(
             log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers,
             **{**given.run, **choices_given},
         )  # fmt: skip
-        division = given.division
-        built.fit(given.train, None if division is None else division.validation, run=run)
+        built.fit(given.train, None if given.division is None else given.division.validation, run=run)
         if not first:
             return
         built.save(out / "model")
-        write_run_file(out, _event_columns(given.tables), None if division is None else given.origin, name)
-        report = None if division is None or not division.tasks else evaluate(built, division, at=CUTS)
+        write_run_file(out, _event_columns(given.tables), None if given.division is None else given.origin, name)
+        report = None if given.division is None or not given.division.tasks else evaluate(built, given.division, at=CUTS)
         if report is not None:  # a model that is there whatever becomes of the figures gets them
             built.save(out / "model", metrics=report.to_json())
     _print(out, built, given, report, as_json)

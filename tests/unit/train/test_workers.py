@@ -171,10 +171,21 @@ def waited(monkeypatch, news, seen, run=None):
 
 
 def test_workers_that_do_nothing_are_ended(monkeypatch):
-    news = [News(attempt=1, size=2, moves=moves) for moves in (1, 2, 3, *[3] * 100)]
-    with pytest.raises(LostError, match="no step for 60 s"):
-        waited(monkeypatch, news, watch())
-    assert 63 <= Clock.now <= 65
+    idle = [News(attempt=1, size=2, moves=min(second, 3), words=second) for second in range(200)]
+    with pytest.raises(LostError, match="no step for 61 s"):
+        waited(monkeypatch, [News()] * 100 + idle, watch())  # the time before they are there does not count
+    assert 160 <= Clock.now <= 170
+
+
+def test_workers_that_are_replaced_are_waited_for_longer(monkeypatch):
+    gone = [News(attempt=1, size=2, moves=3, words=3)] * 100
+    back = [News(attempt=2, size=2, moves=3, words=3)] * 1000
+    with (
+        pytest.warns(errors.DualNetWarning, match="go on from the last"),
+        pytest.raises(LostError, match=f"no step for {fitting.RESTART_WITHIN + 1:.0f} s"),
+    ):
+        waited(monkeypatch, gone + back, watch())
+    assert Clock.now >= 100 + fitting.RESTART_WITHIN
 
 
 def test_workers_that_find_no_room_are_waited_for_within_reason(monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +59,9 @@ class News:
     Parameters
     ----------
     moves : int
-        Signs of life of all workers so far: steps, calls of collectives, seconds of a processor.
+        Signs of life of all workers so far: steps, calls of collectives, seconds in which they computed.
+    words : int
+        How often workers have told so far.
     attempt, size : int
         How often workers have been started, and how many there are.
     progress : tuple of (str, int, int, str), optional
@@ -70,11 +72,10 @@ class News:
         Warnings of the first worker.
     failure : Failure, optional
         Why the fit cannot go on.
-    saved : str, optional
-        The newest checkpoint that has been reported.
     """
 
     moves: float = 0
+    words: int = 0
     attempt: int = 0
     size: int = 0
     progress: tuple[str, int, int, str] | None = None
@@ -99,18 +100,25 @@ class Conductor:
         self._lock = threading.Lock()
         self._news = News()
         self._moves: dict[int, float] = {}
+        self._words = 0
         self._before = 0.0  # moves of workers that are no more
         self._stop: int | None = None
         self._result: Any = None
 
-    def train(self, handle: Any, workers: int | tuple[int, int], gpu: bool, storage: str, failures: int) -> None:
+    def train(
+        self,
+        work: Callable[[Mapping[str, Any]], None],
+        handle: Any,
+        workers: int | tuple[int, int],
+        gpu: bool,
+        storage: str,
+        failures: int,
+    ) -> None:
         """Let Ray Train start the workers, and start them again when one is lost; return when all have ended well."""
         os.environ.update(SOONER)
         from ray.train import FailureConfig, RunConfig, ScalingConfig
         from ray.train.torch import TorchConfig, TorchTrainer
         from ray.train.v2.api.config import LoggingConfig
-
-        from .worker import work
 
         trainer = TorchTrainer(
             work,
@@ -137,6 +145,7 @@ class Conductor:
     def tell(self, rank: int, moves: float, progress: tuple[str, int, int, str] | None) -> int | None:
         """Note how far a worker is; return the signal by which somebody has asked to stop."""
         with self._lock:
+            self._words += 1
             self._moves[rank] = moves
             if progress is not None:
                 self._news.progress = progress
@@ -175,6 +184,7 @@ class Conductor:
         """Return the news since the last look."""
         with self._lock:
             found = self._news
+            found.words = self._words
             found.moves = self._before + sum(self._moves.values())
             self._news = News(attempt=found.attempt, size=found.size, failure=found.failure)
         return found

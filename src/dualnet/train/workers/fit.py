@@ -23,8 +23,10 @@ from ..options import RunOptions
 from ..progress import EpochProgress, begin_log, writing_log
 from ..signals import StopRequest
 from .conductor import THREADS, Conductor, News
+from .worker import work
 
 SILENT = 60.0  # seconds without a sign of life of any worker, after which all are ended and started again
+RESTART_WITHIN = 240.0  # seconds in which Ray Train must have replaced workers that say nothing at all
 START_WITHIN = 600.0  # seconds in which a cluster must have found room for the workers
 STOP_WITHIN = 60.0  # seconds that workers have to save their state when they are asked to stop
 LOSSES = 8  # of workers that Ray Train makes good by itself, each from the last checkpoint
@@ -166,7 +168,7 @@ def _one_start(ray: ModuleType, job: Any, run: RunOptions, watch: Watch, storage
         )
         kind = ray.remote(Conductor).options(num_cpus=0, max_concurrency=THREADS, scheduling_strategy=here)
         conductor = kind.remote([ray.put(job)], LIMIT)
-        training = conductor.train.remote(conductor, run.workers, _on_gpus(ray, run), f"{storage}/.ray", LOSSES)
+        training = conductor.train.remote(work, conductor, run.workers, _on_gpus(ray, run), f"{storage}/.ray", LOSSES)
         _wait(ray, conductor, training, run, watch)
         state = ray.get(conductor.result.remote(), timeout=STOP_WITHIN)
         if state is None:
@@ -183,7 +185,8 @@ def _one_start(ray: ModuleType, job: Any, run: RunOptions, watch: Watch, storage
 
 def _wait(ray: ModuleType, conductor: Any, training: Any, run: RunOptions, watch: Watch) -> None:
     """Wait for the end of the training, and pass on what happens in between."""
-    moves, alive, asked, news = -1.0, time.monotonic(), 0.0, News()
+    alive = heard_of = time.monotonic()
+    asked, news, last = 0.0, News(), News()
     look = conductor.look.remote()
     while True:
         done, _ = ray.wait([training], timeout=1.0)
@@ -202,10 +205,13 @@ def _wait(ray: ModuleType, conductor: Any, training: Any, run: RunOptions, watch
             conductor.stop.remote(watch.stop.signal)
         if asked and (not news.attempt or now - asked > STOP_WITHIN):
             raise TrainingInterruptedError(watch.stop.signal or 0, str(run.checkpoint_path))
-        if news.moves > moves:
-            moves, alive = news.moves, now
-        if news.attempt and now - alive > SILENT:
-            raise LostError(f"no step for {SILENT:.0f} s")
+        if news.moves > last.moves or news.attempt > last.attempt:
+            alive = now
+        if news.words > last.words:
+            heard_of = now
+        last = news
+        if news.attempt and now - alive > (SILENT if now - heard_of < SILENT / 2 else RESTART_WITHIN):
+            raise LostError(f"no step for {now - alive:.0f} s")
         if not news.attempt:
             room = ray.cluster_resources().get("CPU", 0)
             watch.waiting(f"waiting for {_told(run)} on a cluster of {room:g} processors")
