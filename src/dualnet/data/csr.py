@@ -32,12 +32,27 @@ def csr_positions(matrix: csr_array, *, users: Rows | None = None, items: Rows |
     """
     # from 1, as a stored 0 may be dropped
     part = csr_array((np.arange(1, matrix.nnz + 1, dtype=np.int64), matrix.indices, matrix.indptr), shape=matrix.shape)
+    part = selected(part, users=users, items=items)
+    return csr_array((part.data - 1, part.indices, part.indptr), shape=part.shape)
+
+
+def selected(matrix: csr_array, *, users: Rows | None = None, items: Rows | None = None) -> csr_array:
+    """Return the sub-matrix of some rows and columns, in the order given, with sorted indices and arrays of its own.
+
+    Parameters
+    ----------
+    matrix : csr_array, shape (n_users, n_items)
+        The whole.
+    users, items : ndarray of int64, optional
+        Rows and columns to keep; all when left out.
+    """
+    part = matrix.copy() if users is None and items is None else matrix
     if users is not None:
         part = csr_array(part[users])
     if items is not None:
         part = csr_array(part[:, items])
     part.sort_indices()
-    return csr_array((part.data - 1, part.indices, part.indptr), shape=part.shape)
+    return part
 
 
 def keep_entries(matrix: csr_array, mask: NDArray[np.bool_]) -> csr_array:

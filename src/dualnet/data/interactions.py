@@ -13,10 +13,12 @@ from scipy.sparse import csr_array
 
 from ..errors import DataError, UsageError, listing, warn
 from ..ids import IdMap, Key, Rows
-from .csr import check_matrix, checked_numbers, checked_rows, csr_positions, keep_entries
+from .csr import check_matrix, checked_numbers, checked_rows, csr_positions, keep_entries, selected
 from .other_events import DISLIKE, LIKE, OtherEvents, event_codes
 
 Duplicates = Literal["error", "first", "last", "max", "sum"]
+
+AT_ONCE = 2**22  # numbers that are hashed together
 
 
 @dataclass(frozen=True, eq=False)
@@ -321,13 +323,17 @@ class Interactions:
         >>> likes.select(users=np.array([1])).users.keys
         ['bob']
         """
-        source = self.positions(users=users, items=items)
-        values = csr_array((self.matrix.data[source.data], source.indices, source.indptr), shape=source.shape)
+        if self.times is None:  # without positions, which would be numbers of 8 bytes
+            values, times = selected(self.matrix, users=users, items=items), None
+        else:
+            source = self.positions(users=users, items=items)
+            values = csr_array((self.matrix.data[source.data], source.indices, source.indptr), shape=source.shape)
+            times = self.times[source.data]
         return Interactions(
             self.users if users is None else self.users.subset(users),
             self.items if items is None else self.items.subset(items),
             values,
-            None if self.times is None else self.times[source.data],
+            times,
             None if self.others is None else self.others.select(users=users, items=items),
         )
 
@@ -390,10 +396,11 @@ class Interactions:
         """
         digest = hashlib.sha256()
         digest.update(self.users.fingerprint().encode() + self.items.fingerprint().encode())
-        for array in (self.matrix.indptr.astype("<i8"), self.matrix.indices.astype("<i8"), self.matrix.data.astype("<f4")):
-            digest.update(np.ascontiguousarray(array).tobytes())
-        if self.times is not None:
-            digest.update(self.times.astype("<i8").tobytes())
+        parts = [(self.matrix.indptr, "<i8"), (self.matrix.indices, "<i8"), (self.matrix.data, "<f4")]
+        parts += [] if self.times is None else [(self.times, "<i8")]
+        for array, kind in parts:  # some at a time: 10^8 pairs would need 1.6 GB more
+            for start in range(0, len(array), AT_ONCE):
+                digest.update(array[start : start + AT_ONCE].astype(kind).tobytes())
         if self.others is not None:
             kinds = self.others.kinds
             digest.update(b"other events")

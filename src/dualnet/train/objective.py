@@ -26,7 +26,7 @@ from .signals import StoppedError
 Zeros = Literal["auto", "exact", "dense", "estimated"]
 
 USERS_AT_ONCE = 8192  # of a block: some 10 kB of activations each
-ITEMS_AT_ONCE = 32768
+ITEMS_AT_ONCE = 65536  # blocks of up to so many items are encoded once, larger ones a second time
 
 
 @dataclass(frozen=True)

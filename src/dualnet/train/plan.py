@@ -17,7 +17,7 @@ READ_PAIR, KEEP_PAIR, ID = 105, 12, 150  # bytes of a pair while tables are read
 CONTENT_ENTRY = 28  # content by rows and by columns
 TABLE_COPIES = 6  # weight, gradient, two moments of Adam, best epoch so far, export
 ACTIVATIONS = 14  # arrays of level width that one row keeps for its backward pass
-USERS_AT_ONCE, ITEMS_AT_ONCE = 8192, 32768  # as in `train.objective`
+USERS_AT_ONCE, ITEMS_AT_ONCE = 8192, 65536  # as in `train.objective`
 
 CPU_FRACTION, GPU_FRACTION = 0.8, 0.3  # of the rates that a plain product and a plain copy reach, sustained over a step
 GPU_FLOPS, GPU_BANDWIDTH = 60e12, 3e12  # one H100: TF32 products at these shapes, memory

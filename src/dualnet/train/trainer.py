@@ -355,6 +355,7 @@ class Trainer:
         state, settings = self.state, self.settings
         state.epoch += 1
         figures: dict[str, float] = {"epoch": state.epoch, "loss": state.error / self.n_pairs}
+        self.optimizer.zero_grad(set_to_none=True)  # makes room for the vectors of a validation
         self.objective.network.eval()
         validated = self.validate is not None and (state.epoch % settings.validate_every == 0 or state.epoch == last)
         with self.objective.tables.whole():
@@ -363,7 +364,11 @@ class Trainer:
                 figures.update(agreed(self.run.group, self.validate()))
         if validated and at_least(figures[settings.monitor], state.best_figure):  # of equal figures the one with more training
             state.best_figure, state.best_epoch = max(figures[settings.monitor], state.best_figure), state.epoch
-            self.best = {name: value.clone() for name, value in self.objective.network.state_dict().items()}
+            for name, value in self.objective.network.state_dict().items():
+                if name in self.best:  # over what was best before: no second copy
+                    self.best[name].copy_(value)
+                else:
+                    self.best[name] = value.clone()
         state.history.append(figures)
         state.step, state.error = 0, 0.0
         waited = (state.epoch - state.best_epoch) // settings.validate_every

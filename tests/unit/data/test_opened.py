@@ -445,3 +445,21 @@ def test_folders_that_are_opened(tmp_path, names, opened):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert is_opened(str(tmp_path)) == opened
+
+
+@pytest.mark.parametrize("users", [None, [3, 0, 5]])
+@pytest.mark.parametrize("items", [None, [7, 2, 9, 0]])
+def test_a_selection_is_the_same_with_and_without_times(users, items):
+    table = events(at=[1_700_000_000 + n for n in range(N)])
+    chosen = {name: None if rows is None else np.array(rows) for name, rows in (("users", users), ("items", items))}
+    timed, plain = (Dataset.from_tables(table, **spec).interactions.select(**chosen) for spec in ({"time": "at"}, {}))
+    assert (timed.matrix != plain.matrix).nnz == 0
+    assert plain.matrix.has_sorted_indices
+    assert (timed.users, timed.items) == (plain.users, plain.items)
+
+
+def test_a_fingerprint_does_not_depend_on_how_much_is_hashed_together(monkeypatch):
+    data = Dataset.from_tables(events(at=[1_700_000_000 + n for n in range(N)]), time="at")
+    whole = data.fingerprint()
+    monkeypatch.setattr("dualnet.data.interactions.AT_ONCE", 7)
+    assert data.fingerprint() == whole

@@ -46,6 +46,8 @@ def test_the_solved_levels_cost_what_the_formulas_say():
     assert made.flop == 8 * (2 * 4 * 20**2 * 5000 + 2 * 4 * 4 * 30_000 * 20)
     assert made.kept == 4 * 2000 * 20
     assert made.peak == 2 * 8 * 30_000 + 4 * 20 * (3 * 3000 + 2000) + made.kept
+    read = solving(3000, 2000, 30_000, 10, 500, 20)  # the search has the content as further rows of another matrix
+    assert read.peak - read.kept - 4 * 20 * (3 * 3000 + 2000) == 4 * 8 * (30_000 + 20_000) + 2 * 8 * 20_000
     whole = plan(Workload(3000, 2000, 30_000, 0, 0, factors=20), MACHINE)
     assert whole.solve_seconds == pytest.approx((made.flop / 1e11 + made.traffic / 2e10) / 0.8)
     assert whole.solving - whole.memory["interpreter"] - whole.memory["pairs and ids"] == made.peak
