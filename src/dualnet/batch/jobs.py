@@ -109,7 +109,7 @@ def recommend_all(
     >>> import dualnet
     >>> import dualnet.batch
     >>> model = dualnet.WMF(factors=4, iterations=5).fit(dualnet.synthetic.blocks_world())
-    >>> dualnet.batch.recommend_all(model, "lists", workers=2, k=3).rows  # 40 users; doctest: +SKIP
+    >>> dualnet.batch.recommend_all(model, "lists", workers=2, k=3).rows  # doctest: +SKIP
     120
     """
     with _saved(model) as (fitted, saved):
