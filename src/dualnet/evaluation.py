@@ -14,11 +14,11 @@ from scipy.sparse import csr_array
 from .data.content import Content
 from .data.space import ItemSpace
 from .data.tasks import ItemKind, RankingTask, Split
-from .errors import DataError, UsageError, shown
+from .errors import UsageError, shown
 from .ids import IdMap, Rows
-from .metrics import METRICS, Hits, coverage, gini, popular_share, recall_at
+from .metrics import coverage, gini, popular_share
+from .ranking import Ranking, breakdown_cut
 from .report import FIRST, Comparison, Report, TaskResult
-from .retrieval.topk import UNSCORABLE, Best, Scores, best_of, chance_above, score_blocks
 from .retrieval.vectors import Vectors
 from .rng import generator
 
@@ -240,159 +240,6 @@ def quick_recall(
     return {cut: Estimate(float(v.mean()), float(1.96 * v.std() / np.sqrt(len(v)))) for cut, v in found.items()}
 
 
-class Ranking:
-    """Per-user figures and exposure of one task, gathered block by block; nothing here is users x items.
-
-    Parameters
-    ----------
-    task : RankingTask
-        The task.
-    cuts : list of int
-        Cut-offs M.
-    block : int, optional
-        Users scored at a time.
-    """
-
-    def __init__(self, task: RankingTask, cuts: list[int], block: int | None) -> None:
-        self.task, self.cuts, self.block = task, cuts, block
-        truth = csr_array(task.truth[:, task.candidates])
-        self.user_rows = np.flatnonzero(np.diff(truth.indptr))
-        self.n_users = len(self.user_rows)
-        self.truth = csr_array(truth[self.user_rows])
-        self.seen = csr_array(csr_array(task.seen + task.history)[self.user_rows][:, task.candidates])
-        if self.seen.multiply(self.truth).nnz:
-            raise DataError(f"task {task.name}: a held-out pair is marked as seen, so it could never be found; check the split")
-        self.depth = min(max(cuts), len(task.candidates))
-        self.breakdown = min(_breakdown_cut(cuts), self.depth)
-        self.per_user: dict[str, NDArray[np.float64]] = {}
-        self.exposure = {cut: np.zeros(len(task.candidates), np.int64) for cut in cuts}
-        self.found = np.zeros(self.truth.nnz)  # chance of each held-out pair to be in the first `breakdown` places
-        self.makeup = None if task.kinds is None else _Makeup(task.kinds[task.candidates], self.n_users, cuts)
-
-    def measure(
-        self,
-        users: Vectors,
-        items: Vectors,
-        *,
-        scorable: NDArray[np.bool_] | None = None,
-        metrics: Iterable[str] = tuple(METRICS),
-    ) -> Ranking:
-        """Rank candidates by the vectors of all the task's users and of the candidates."""
-        self.start(metrics)
-        chosen = users if self.n_users == users.shape[0] else users[self.user_rows]
-        return self.measure_some(chosen, items, slice(0, self.n_users), scorable)
-
-    def start(self, metrics: Iterable[str] = tuple(METRICS)) -> None:
-        """Begin with figures of nobody."""
-        self.per_user = {f"{name}@{cut}": np.zeros(self.n_users) for name in metrics for cut in self.cuts}
-
-    def measure_some(self, users: Vectors, items: Vectors, rows: slice, scorable: NDArray[np.bool_] | None) -> Ranking:
-        """Rank candidates by the vectors of some of the users who have something to find, and of the candidates."""
-        for part, scores in score_blocks(users, items, exclude=self.seen[rows], scorable=scorable, block=self.block):
-            self._add(slice(rows.start + part.start, rows.start + part.stop), scores)
-        return self
-
-    def gathered(self, rows: slice) -> RankedPart:
-        """Return what was measured, if only some rows were."""
-        found = self.found[self.truth.indptr[rows.start] : self.truth.indptr[rows.stop]]
-        makeup = {} if self.makeup is None else {**self.makeup.shares, **self.makeup.recalls}
-        figures = {name: values[rows] for name, values in {**self.per_user, **makeup}.items()}
-        return RankedPart(rows.start, rows.stop, figures, dict(self.exposure), found)
-
-    def take(self, part: RankedPart) -> None:
-        """Add what was measured of some rows elsewhere."""
-        makeup = {} if self.makeup is None else {**self.makeup.shares, **self.makeup.recalls}
-        for name, values in {**self.per_user, **makeup}.items():
-            values[part.start : part.stop] = part.figures[name]
-        for cut, exposure in self.exposure.items():
-            exposure += part.exposure[cut]
-        self.found[self.truth.indptr[part.start] : self.truth.indptr[part.stop]] = part.found
-
-    def _add(self, part: slice, scores: Scores) -> None:
-        truth = csr_array(self.truth[part])
-        rows = np.repeat(np.arange(len(scores)), np.diff(truth.indptr))
-        truth_scores = scores[rows, truth.indices]
-        relevant = np.zeros(scores.shape, bool)
-        relevant[rows, truth.indices] = True
-        best = best_of(scores, self.depth)
-        hits = _expected_hits(best, np.take_along_axis(relevant, best.columns, axis=1), rows, truth_scores)
-        positives = np.diff(truth.indptr).astype(np.float64)
-        for name, values in self.per_user.items():
-            metric, _, places = name.partition("@")
-            values[part] = METRICS[metric](hits, positives, int(places))
-        listed = best.scores > UNSCORABLE
-        for cut, exposure in self.exposure.items():
-            exposure += np.bincount(best.columns[:, :cut][listed[:, :cut]], minlength=len(exposure))
-        at = slice(self.truth.indptr[part.start], self.truth.indptr[part.stop])
-        self.found[at] = chance_above(best, self.breakdown, rows, truth_scores)
-        if self.makeup is not None:
-            self.makeup.add(part, best, listed, truth, truth_scores)
-
-
-class RankedPart(NamedTuple):
-    """What `Ranking` measured of some rows: figures by name, exposure by cut-off, chances of the held-out pairs."""
-
-    start: int
-    stop: int
-    figures: dict[str, NDArray[np.float64]]
-    exposure: dict[int, NDArray[np.int64]]
-    found: NDArray[np.float64]
-
-
-class _Makeup:
-    """Shares of the kinds of items in served lists, and the recall of known and of new items."""
-
-    def __init__(self, kinds: NDArray[np.int8], n_users: int, cuts: list[int]) -> None:
-        self.kinds, self.cuts = kinds, cuts
-        self.shares: dict[str, NDArray[np.float64]] = {}
-        if (kinds != ItemKind.KNOWN).any():
-            self.shares |= {f"new_share@{cut}": np.zeros(n_users) for cut in cuts}
-        if (kinds == ItemKind.UNLIKED).any():
-            self.shares |= {f"unliked_share@{cut}": np.zeros(n_users) for cut in cuts}
-        self.recalls = {f"{side}_recall@{cut}": np.full(n_users, np.nan) for side in ("known", "new") for cut in cuts}
-
-    def add(self, part: slice, best: Best, listed: NDArray[np.bool_], truth: csr_array, truth_scores: Scores) -> None:
-        kinds = self.kinds[best.columns]
-        for name, shares in self.shares.items():
-            metric, _, places = name.partition("@")
-            meant = kinds != ItemKind.KNOWN if metric == "new_share" else kinds == ItemKind.UNLIKED
-            there = listed[:, : int(places)]
-            shares[part] = (meant[:, : int(places)] & there).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
-        rows = np.repeat(np.arange(len(kinds)), np.diff(truth.indptr))
-        for side in ("known", "new"):
-            of_side = (self.kinds[truth.indices] == ItemKind.KNOWN) == (side == "known")
-            relevant = np.zeros((len(kinds), len(self.kinds)), bool)
-            relevant[rows[of_side], truth.indices[of_side]] = True
-            hit = np.take_along_axis(relevant, best.columns, axis=1)
-            hits = _expected_hits(best, hit, rows[of_side], truth_scores[of_side])
-            positives = np.bincount(rows[of_side], minlength=len(kinds)).astype(np.float64)
-            positives[positives == 0] = np.nan  # who has none of this kind to find does not count
-            for cut in self.cuts:
-                self.recalls[f"{side}_recall@{cut}"][part] = recall_at(hits, positives, cut)
-
-    def means(self) -> dict[str, float]:
-        """Return recall of known and of new items, each over the users who have any to find."""
-        return {name: float(np.nanmean(values)) for name, values in self.recalls.items() if not np.isnan(values).all()}
-
-
-def _expected_hits(best: Best, hit: NDArray[np.bool_], rows: Rows, truth_scores: Scores) -> Hits:
-    """Return hits at the places of the lists; the last tie group of a list may reach beyond it."""
-    scores = best.scores
-    starts_group = np.ones(scores.shape, bool)
-    starts_group[:, 1:] = scores[:, 1:] != scores[:, :-1]
-    if starts_group.all() and (best.cut_group == 1).all():
-        return Hits.plain(hit)
-    starts = np.flatnonzero(starts_group)
-    group = np.cumsum(starts_group).reshape(scores.shape) - 1
-    size = np.diff(np.append(starts, scores.size))
-    positives = np.add.reduceat(hit.ravel().astype(np.int64), starts)
-    last = group[:, -1]
-    size[last] = best.cut_group
-    positives[last] = np.bincount(rows[truth_scores == scores[rows, -1]], minlength=len(scores))
-    offset = np.arange(scores.size).reshape(scores.shape) - starts[group]
-    return Hits.tied(size[group], offset, positives[group])
-
-
 def _evaluate_task(
     model: Encoder, ranked: Ranking, bootstrap: int, seed: int, rank: Callable[[Ranking], None] | None
 ) -> TaskResult:
@@ -400,7 +247,7 @@ def _evaluate_task(
     task, cuts = ranked.task, ranked.cuts
     result = TaskResult(
         task.name, task.candidate_set, len(task.candidates), skipped_users=len(task.users) - ranked.n_users,
-        breakdown_cut=_breakdown_cut(cuts),
+        breakdown_cut=breakdown_cut(cuts),
     )  # fmt: skip
     if ranked.n_users == 0:
         return replace(result, reason="no user has a held-out positive among the candidates")
@@ -456,10 +303,6 @@ def _first_places(task: RankingTask, result: TaskResult) -> list[dict[str, float
 
 def _serves_new_users(model: Encoder) -> bool:
     return bool(getattr(getattr(model, "capabilities", None), "new_users", True))
-
-
-def _breakdown_cut(cuts: list[int]) -> int:
-    return 50 if 50 in cuts else cuts[0]
 
 
 def bootstrap_intervals(

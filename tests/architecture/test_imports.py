@@ -16,7 +16,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 ORDER = [
     {"computed_once", "errors", "files", "ids", "rng", "typed_values"},
     {"data", "nn", "metrics", "retrieval"},
-    {"evaluation", "report"},
+    {"evaluation", "ranking", "report"},
     {"distributed"},
     {"train"},
     {"models"},

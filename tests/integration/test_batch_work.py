@@ -64,7 +64,7 @@ def of_parts(folder):
 @pytest.mark.parametrize("name", MODELS)
 def test_the_same_from_one_process_and_from_three(name, folders, split, ray, tmp_path):
     model = dualnet.load(folders[name])
-    wanted = {"k": 4, "exclude": ["p0001"], "unknown": "ignore"}
+    wanted = {"k": 4, "exclude": ["p001"], "unknown": "ignore"}
     model.recommend_all(tmp_path / "one.parquet", **wanted)
     written = dualnet.batch.recommend_all(folders[name], tmp_path / "lists", workers=3, **wanted)
     assert written.parts == 3
@@ -101,7 +101,7 @@ def test_commands(folders, ray, tmp_path, capsys, monkeypatch):
     assert main(["recommend", run, "--all", "--workers", "2", "-k", "3", "--out", str(tmp_path / "lists")]) == 2
     assert "--overwrite" in capsys.readouterr().err
     events = tmp_path / "events.csv"
-    events.write_text("user_id,item_id\nann,p0001\nann,p0002\nbob,p0003\n")
+    events.write_text("user_id,item_id\nann,p001\nann,p002\nbob,p003\n")
     given = ["encode", run, "--histories", str(events), "--out"]
     assert main([*given, str(tmp_path / "h"), "--workers", "2"]) == main([*given, str(tmp_path / "h.parquet")]) == 0
     assert of_parts(tmp_path / "h").equals(table(tmp_path / "h.parquet"))

@@ -21,7 +21,7 @@ from ..data.trusted_paths import trusts_paths
 from ..data.write_table import write_tables
 from ..distributed.cluster import cluster
 from ..errors import ArtifactError, UsageError
-from ..evaluation import DEFAULT_CUTS, RankedPart, Ranking, evaluate_ranked
+from ..evaluation import DEFAULT_CUTS, evaluate_ranked
 from ..exports.parquet import vector_tables
 from ..exports.source import BLOCK, VectorSource, items_of, users_of
 from ..ids import Key
@@ -30,6 +30,7 @@ from ..models.asking import Listed, part_of_many, users_together
 from ..models.base import Recommender
 from ..models.question_content import as_content
 from ..models.registry import load
+from ..ranking import RankedPart, Ranking
 from ..report import Report
 from ..retrieval.topk import block_rows
 from ..typed_values import path_of, plain
@@ -108,7 +109,7 @@ def recommend_all(
     >>> import dualnet
     >>> import dualnet.batch
     >>> model = dualnet.WMF(factors=4, iterations=5).fit(dualnet.synthetic.blocks_world())
-    >>> dualnet.batch.recommend_all(model, "lists", workers=2, k=3).rows  # 40 users; doctest: +SKIP
+    >>> dualnet.batch.recommend_all(model, "lists", workers=2, k=3).rows  # doctest: +SKIP
     120
     """
     with _saved(model) as (fitted, saved):

@@ -14,6 +14,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -171,10 +172,9 @@ def _no_remarks() -> Iterator[None]:
 
 def _read_token_again() -> None:
     """Let Ray see the mode and the token of the environment as it is now; it keeps what it read first."""
-    from ray._raylet import AuthenticationTokenLoader, Config
-
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
+    native: Any = import_module("ray._raylet")
+    native.Config.initialize("")
+    native.AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _keep_handler(handler: Any) -> None:

@@ -116,6 +116,8 @@ ALONE = {
         "--patience": Shown("--patience 1", TUNED, "--patience 6"),
         "--validate-every": Shown("--validate-every 3", TUNED),
         "--validation-users": Shown("--validation-users 1", TUNED),
+        "--workers": Shown("--workers 2", E),
+        "--address": Refused("--address 127.0.0.1:1", "say also how many with --workers", E),
     },
     "data list": {"--json": Shown("--json", "")},
     "data fetch": {"--json": Shown("--json", "citeulike-a")},
@@ -174,7 +176,12 @@ ALONE = {
         "--track-to": Shown("--track-to {out}/board", "users --events more.csv --track tensorboard", needs="tensorboard"),
         "--json": Shown("--json"),
     },
-    "evaluate": {"--at": Shown("--at 5"), "--json": Shown("--json")},
+    "evaluate": {
+        "--at": Shown("--at 5"),
+        "--workers": Shown("--workers 2"),
+        "--address": Refused("--address 127.0.0.1:1", "say also how many with --workers"),
+        "--json": Shown("--json"),
+    },
     "recommend": {
         **written("run --user u1 -k 40", "--new-items"),
         "--user": Shown("--user u2", "run", "--user u1"),
@@ -196,6 +203,8 @@ ALONE = {
         "--overwrite": Shown(
             "--overwrite", "run --all --out {out}/x.parquet", alone="--overwrite", before="recommend run --all --out {out}/x.parquet"
         ),
+        "--workers": Shown("--workers 2", "run --all --out {out}/x.parquet"),
+        "--address": Refused("--address 127.0.0.1:1", "say also how many with --workers", "run --all --out {out}/x.parquet"),
         "--json": Shown("--json"),
     },
     "explain": {
@@ -221,6 +230,8 @@ ALONE = {
         "--overwrite": Shown(
             "--overwrite", "run --out {out}/x.parquet", alone="--overwrite", before="encode run --out {out}/x.parquet"
         ),
+        "--workers": Shown("--workers 2"),
+        "--address": Refused("--address 127.0.0.1:1", "say also how many with --workers"),
         "--json": Shown("--json"),
     },
     "export": {

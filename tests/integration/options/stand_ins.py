@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -55,7 +56,20 @@ def stand_ins(told: list[Any]) -> dict[str, Any]:
     def build(service: Any, guards: Any, options: Any) -> None:
         told.append(("front", repr(options), repr(vars(guards.hosts)) if guards.hosts else None, guards.keys, guards.rate))
 
+    def answers(job: Any, parts: Any, workers: int, address: str | None, purpose: str) -> Any:
+        told.append(("workers", workers, address))
+        return [(part, job.answer(part)) for part in parts]
+
+    def trials(lines: Any, proposer: Any, workers: int) -> None:
+        told.append(("workers", workers))
+        while len(lines.found) < lines.limit and (params := proposer.propose(lines.found)) is not None:
+            lines.end("t", params, {"record": lines.search.tried(params, proposer.hopeless)})
+
     return {
+        "dualnet.batch.jobs.answers": answers,
+        "dualnet.batch.jobs.cluster": lambda address, workers, **more: nullcontext(),
+        "dualnet.experiments.shared_search.cluster": lambda address, workers, **more: nullcontext(),
+        "dualnet.experiments.shared_search._run": trials,
         "dualnet.experiments.demo.run_demo": demo,
         "dualnet.experiments.reproduction.runner.run_study": study,
         "dualnet.models.registry.load": load,
