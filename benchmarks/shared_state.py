@@ -36,7 +36,7 @@ from . import record
 WRITERS, KEYS = 4, 30  # threads, and items of each
 GONE = ""  # title of an item that is not there
 AWAY = (2.0, 10.0, 60.0)  # seconds without a database
-LONG = 120.0  # seconds to wait for a server that starts
+LONG = 420.0  # seconds to wait for a server that starts
 USERS = [f"u{group}-{number}" for group in range(4) for number in range(6)]
 
 
@@ -52,7 +52,7 @@ def play(changes: int, kills: int, away: tuple[float, ...], seed: int = 0) -> di
         raise SystemExit("there are no programs of a PostgreSQL server here (initdb, pg_ctl)")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="dualnet-shared-") as folder, running_server(programs) as url:
-        model = create("fusion", factors=6, random_state=0).fit(_world()).save(Path(folder) / "model")
+        model = create("fusion", factors=6, random_state=0).fit(blocks()).save(Path(folder) / "model")
         game = Game([Server(model, url), Server(model, url)], random.Random(seed))
         try:
             for server in game.servers:
@@ -80,7 +80,7 @@ def play(changes: int, kills: int, away: tuple[float, ...], seed: int = 0) -> di
     }  # fmt: skip
 
 
-def _world() -> Any:
+def blocks() -> Any:
     """Return the world of blocks with a title for each item."""
     import pyarrow as pa
 
@@ -144,18 +144,21 @@ class Database:
 class Server:
     """`dualnet serve` in a process of its own, on a port that stays the same."""
 
-    def __init__(self, model: Path, url: str) -> None:
+    def __init__(self, model: Path, url: str, *options: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self._command = [sys.executable, "-m", "dualnet", "serve", str(model), "--port", str(self.port), "--quiet"]
+        self._command = [sys.executable, "-m", "dualnet", "serve", str(model), "--port", str(self.port), "--quiet", *options]
         self._environment = {**os.environ, "DUALNET_STORE_URL": url}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and wait until it is ready."""
         self._process = subprocess.Popen(
-            self._command, env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            self._command,
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=None if os.environ.get("SHOWN") else subprocess.DEVNULL,
         )
         end = time.monotonic() + LONG
         while time.monotonic() < end:
@@ -164,6 +167,20 @@ class Server:
                     return
             time.sleep(0.05)
         raise TimeoutError(f"the server on port {self.port} is not ready in {LONG:g} seconds")
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def stop(self) -> None:
+        """End it by SIGTERM, or by SIGKILL where that does not help."""
+        if self._process is not None:
+            self._process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(60)
+            self.kill()
 
     def kill(self) -> None:
         """End it by SIGKILL."""

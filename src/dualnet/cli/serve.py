@@ -65,6 +65,22 @@ class StateOptions:
 
 
 @dataclass(frozen=True)
+class ReplicaOptions:
+    """Options of several processes that answer at one address."""
+
+    replicas: Annotated[
+        int | None,
+        typer.Option("--replicas", min=1, help="Processes that answer, through Ray Serve; they share the database of --store."),
+    ] = None
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--address", metavar="ADDRESS", help="Ray cluster of the replicas, HOST:PORT or auto; else one of this machine."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class KeyOptions:
     """Options of the key that is made in place of serving."""
 
@@ -84,6 +100,7 @@ class KeyOptions:
 @with_options(KeyOptions, "key")
 @with_options(LimitOptions, "limits")
 @with_options(StateOptions, "keeping")
+@with_options(ReplicaOptions, "several")
 def serve(
     context: typer.Context,
     run: Annotated[Path | None, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")] = None,
@@ -99,6 +116,7 @@ def serve(
     quiet: Annotated[bool, typer.Option("--quiet", help="No access log.")] = False,
     as_json: JsonFlag = False,
     *,
+    several: ReplicaOptions,
     keeping: StateOptions,
     limits: LimitOptions,
     key: KeyOptions,
@@ -130,6 +148,10 @@ def serve(
     refuse_given(context, ["admin", "role"], "means nothing without --make-key")
     kept = _where_kept(keeping.state, keeping.store)
     guards = _guards(context, host, allow_host or [], insecure=insecure, rate=limits.rate)
+    if several.replicas is not None:
+        _serve_replicas(context, several, model_folder(run), kept)
+        return
+    refuse_given(context, ["cluster"], "means nothing without --replicas")
     listener = bind(host, port)  # before the model: a port that is taken should not cost the loading
     try:
         folder = model_folder(run)
@@ -219,6 +241,43 @@ def _open(folder: Path, state: Path | StoreAddress | None, settings: ServiceSett
     from ..serve.service import Service
 
     return Service.open(folder, state=state, settings=settings)
+
+
+def _serve_replicas(context: typer.Context, several: ReplicaOptions, folder: Path, kept: Path | StoreAddress | None) -> None:
+    """Serve by several processes of Ray Serve, until a signal."""
+    from ..errors import UsageError
+    from ..serve.http.server import address, bind
+    from ..serve.replicas import Replicas, serve_replicas
+    from ..serve.settings import Allowance, ServiceSettings
+    from ..serve.store import StoreAddress
+
+    why = "means nothing with --replicas, whose front is that of Ray Serve"
+    refuse_given(context, ["model_process", "timeout", "connections", "grace"], why)
+    if not isinstance(kept, StoreAddress):
+        raise UsageError(
+            "--replicas needs --store, a database that all replicas share: otherwise an item put through one is unknown to the others"
+        )
+    given: dict[str, Any] = context.params
+    listener = bind(given["host"], given["port"])  # a port that is taken should not cost the loading
+    place, port = address(listener), listener.getsockname()[1]
+    listener.close()
+    allowance = Allowance(given["most_items"], given["most_events"], given["most_bytes"])
+    wanted = Replicas(
+        int(several.replicas or 1), folder.resolve(), kept, given["host"], port, allow_hosts=tuple(given["allow_host"] or ()),
+        keys=str(Path(os.environ[KEYS_FILE]).resolve()) if os.environ.get(KEYS_FILE) else "", rate=given["rate"],
+        largest_body=given["max_body"], quiet=given["quiet"], settings=ServiceSettings(allowance=allowance),
+        address=several.cluster,
+    )  # fmt: skip
+    note(f"starting {wanted.count} replicas of {folder}")
+
+    def ready() -> None:
+        if given["as_json"]:
+            print_json({"address": place, "replicas": wanted.count})
+        else:
+            say(f"serving by {wanted.count} replicas at {place}  (reference: {place}/docs; stop with Ctrl-C)")
+
+    serve_replicas(wanted, ready)
+    note("stopped")
 
 
 def _require_extra() -> None:

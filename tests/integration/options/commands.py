@@ -275,6 +275,8 @@ ALONE = {
         "--port": Shown("--port 8123"),
         "--state": Shown("--state {out}/state"),
         "--store": Shown("--store postgresql://me@db/shop"),
+        "--replicas": Shown("--replicas 2", "run --store postgresql:///x"),
+        "--address": Shown("--address auto", "run --store postgresql:///x --replicas 2"),
         "--allow-host": Shown("--allow-host books.example"),
         "--insecure": Shown("--insecure", "run --host 0.0.0.0", alone="--insecure"),
         "--rate": Refused("--rate 3", "means nothing without keys"),

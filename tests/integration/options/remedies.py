@@ -134,6 +134,7 @@ OF_RUNS = [
     ("serve run --host 0.0.0.0", r"or say (--insecure)", "serve run --host 0.0.0.0 {0}"),
     ("serve run --state s --store postgresql:///x", r"give (one) of them", "serve run --state s"),
     ("serve run --state postgresql:///x", r"with (--store)", "serve run {0} postgresql:///x"),
+    ("serve run --replicas 2", r"needs (--store)", "serve run --replicas 2 {0} postgresql:///x"),
     ("serve run --store s", r"write (postgresql)://", "serve run --store {0}:///x"),
     ("serve", r"(dualnet serve) RUN", "serve run"),
     ("serve run --rate 3", r"leave it out", "serve run"),

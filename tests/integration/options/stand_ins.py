@@ -43,7 +43,7 @@ def stand_ins(told: list[Any]) -> dict[str, Any]:
 
     def bind(host: str, port: int) -> Any:
         told.append(("bind", host, port))
-        return SimpleNamespace(close=lambda: None)
+        return SimpleNamespace(close=lambda: None, getsockname=lambda: (host, port))
 
     def serve(app: Any, listener: Any, draining: Any, options: Any, service: Any) -> None:
         told.append(("serve", repr(options)))
@@ -52,6 +52,9 @@ def stand_ins(told: list[Any]) -> dict[str, Any]:
         told.append(("state", state is not None, repr(settings), model_process))
         label = SimpleNamespace(name="m", version="1", to_json=dict)
         return SimpleNamespace(notes=list, label=label, failure=None)
+
+    def replicas(wanted: Any, ready: Any) -> None:
+        told.append(("replicas", repr(wanted)))
 
     def build(service: Any, guards: Any, options: Any) -> None:
         told.append(("front", repr(options), repr(vars(guards.hosts)) if guards.hosts else None, guards.keys, guards.rate))
@@ -78,6 +81,7 @@ def stand_ins(told: list[Any]) -> dict[str, Any]:
         "dualnet.serve.http.server.address": lambda listener: "http://here",
         "dualnet.serve.http.server.run": serve,
         "dualnet.serve.http.app.build_app": build,
+        "dualnet.serve.replicas.serve_replicas": replicas,
         "dualnet.serve.http.keys.make_key": lambda name, role=None: (f"key of {name}", f"{role} {name}"),
         "dualnet.cli.serve._open": open_service,
     }
