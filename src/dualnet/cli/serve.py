@@ -52,7 +52,7 @@ class StateOptions:
     state: Annotated[
         Path | None,
         typer.Option("--state", help="Folder that keeps added items and events; without it they end with the server."),
-    ] = (None,)
+    ] = None
     store: Annotated[
         str | None,
         typer.Option(
@@ -61,7 +61,7 @@ class StateOptions:
             help="In place of --state: a PostgreSQL database that any number of servers share, postgresql://...; or set"
             " DUALNET_STORE_URL.",
         ),
-    ] = (None,)
+    ] = None
 
 
 @dataclass(frozen=True)
