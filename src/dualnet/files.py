@@ -61,6 +61,28 @@ def lock(descriptor: int, *, wait: bool = False) -> bool:
     return True
 
 
+@contextmanager
+def writing(target: object, remedy: str = "choose another place") -> Iterator[None]:
+    """Tell in one sentence why the system lets nothing be written.
+
+    Parameters
+    ----------
+    target : object
+        What is written, for the error text.
+    remedy : str
+        What to do, for the error text.
+
+    Raises
+    ------
+    ResourceError
+        In place of an `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ResourceError(f"cannot write {target}: {error.strerror or error}; {remedy}") from error
+
+
 def write_text(path: Path, text: str, remedy: str = "choose another place") -> Path:
     """Replace a text file, and make its folder if need be; several processes may do so at a time.
 
@@ -78,11 +100,8 @@ def write_text(path: Path, text: str, remedy: str = "choose another place") -> P
     ResourceError
         If it cannot be written; the former file stays, and nothing else is left behind.
     """
-    try:
-        with new_file(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ResourceError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error
+    with writing(path, remedy), new_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return path
 
 
@@ -107,11 +126,8 @@ def replaced_folder(target: Path, what: str) -> Iterator[Path]:
     ResourceError
         If it cannot be written; nothing is left behind.
     """
-    try:
-        with new_folder(target) as temporary:
-            yield temporary
-    except OSError as error:
-        raise ResourceError(f"cannot write {what}{target}: {error.strerror or error}; choose another place") from error
+    with writing(f"{what}{target}"), new_folder(target) as temporary:
+        yield temporary
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from io import TextIOWrapper
 
 from ..errors import DualNetError, DualNetWarning, UsageError
 from .interruption import stopped_by
-from .spelling import as_options, command_of
+from .spelling import as_options, command_of, command_tree
 from .visible import visible
 
 INTERNAL, OUTSIDE = 1, 6
@@ -32,14 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : sequence of str, optional
         Arguments; those of the process by default.
     """
-    from .app import app
-
     words = list(sys.argv[1:] if argv is None else argv)
     with warnings.catch_warnings(), stopped_by(signal.SIGINT, signal.SIGTERM), _any_console():
         warnings.simplefilter("default", DualNetWarning)
         warnings.showwarning = _show_each_warning_once(words)
         try:
-            app(list(words), prog_name="dualnet")
+            command_tree()(list(words), prog_name="dualnet")
             sys.stdout.flush()
         except DualNetError as error:
             sys.stderr.write(visible(f"dualnet: {_readable(as_options(str(error), command_of(words)))}\n"))

@@ -33,7 +33,7 @@ def as_options(text: str, command: str = "") -> str:
 
 def command_of(words: Sequence[str]) -> str:
     """Return the command that some arguments call, such as ``"data check"``; empty where they call none."""
-    tree, path = _tree(), []
+    tree, path = command_tree(), []
     for word in words:
         inner = getattr(tree, "commands", {}).get(word)
         if inner is not None:
@@ -77,16 +77,18 @@ def _flags(command: str = "") -> Mapping[str, tuple[str, bool]]:
             if called != "plan":  # its options are called as the parameters of models are, which others take with --set
                 walk(inner, inside=True)
 
-    tree = _tree()
+    tree = command_tree()
     for name in command.split():
         tree = tree.commands[name]
     walk(tree, inside=not command)
     return found
 
 
-def _tree() -> Any:
-    import typer
+@cache
+def command_tree() -> Any:
+    """Return all commands with their options as Typer makes them; making them takes longer than most commands."""
+    from typer.main import get_command
 
     from .app import app
 
-    return typer.main.get_command(app) if isinstance(app, typer.Typer) else app  # a program may have made the tree already
+    return get_command(app)

@@ -303,23 +303,14 @@ def _near_duplicates(found: _Findings, split: Split, task: RankingTask) -> None:
     near = 0
     for start in range(0, len(rows), 256):
         part = fresh[start : start + 256]
-        cosine = (
-            unit_rows(csr_array(part)) @ unit_rows(csr_array(known)).T
-            if issparse(known)
-            else csr_array(_unit(part) @ _unit(known).T)
-        )
-        near += int((np.asarray(csr_array(cosine).max(axis=1).toarray()).ravel() > NEAR_DUPLICATE).sum())
+        cosine = csr_array(unit_rows(part) @ unit_rows(known).T)
+        near += int((np.asarray(cosine.max(axis=1).toarray()).ravel() > NEAR_DUPLICATE).sum())
     found.add(
         "warning",
         "near-duplicates",
         near,
         f"new items (of {len(rows):,} looked at) have nearly the content of a training item",
     )
-
-
-def _unit(matrix: Any) -> Any:
-    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return matrix / np.where(norms > 0, norms, 1)
 
 
 def _weights(interactions: Interactions) -> dict[str, Any]:

@@ -29,11 +29,18 @@ def read_json(text: str, path: Path) -> tuple[dict[str, list[Any]], list[int]]:
     """
     begun = text.lstrip()
     one = begun.startswith("[") and "{" in begun[:4096]
-    records = list(_array(text, path) if one else _lines(text, path))
-    if not records:
+    columns: dict[str, list[Any]] = {}
+    lines: list[int] = []
+    for line, record in _array(text, path) if one else _lines(text, path):  # a row is not kept: it holds its names once more
+        for name in record:
+            if name not in columns:
+                columns[name] = [None] * len(lines)
+        for name, values in columns.items():
+            values.append(record.get(name))
+        lines.append(line)
+    if not lines:
         raise DataError(f"{path} has no rows")
-    names = dict.fromkeys(name for _, record in records for name in record)
-    return {name: [record.get(name) for _, record in records] for name in names}, [line for line, _ in records]
+    return columns, lines
 
 
 def _lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import ResourceError, UsageError
-from ..files import new_file
+from ..errors import UsageError
+from ..files import new_file, writing
 from ..typed_values import path_of
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs cells that start so
@@ -44,11 +44,8 @@ def write_table(table: pa.Table, path: str | Path) -> Path:
     kind = target.suffix.lower()
     if kind not in (".parquet", ".csv", ".tsv", ".jsonl"):
         raise UsageError(f"cannot tell the format of {target}; end its name in .parquet, .csv, .tsv or .jsonl")
-    try:
-        with new_file(target) as temporary:
-            _write(table, temporary, kind)
-    except OSError as error:
-        raise ResourceError(f"cannot write {target}: {error.strerror or error}; choose another place") from error
+    with writing(target), new_file(target) as temporary:
+        _write(table, temporary, kind)
     return target
 
 
@@ -70,18 +67,15 @@ def write_tables(tables: Iterable[pa.Table], path: str | Path) -> int:
     target = path_of(path, "path")
     written = 0
     writer: pq.ParquetWriter | None = None
-    try:
-        with new_file(target) as temporary:
-            try:
-                for table in tables:
-                    writer = writer or pq.ParquetWriter(temporary, table.schema, write_page_checksum=True)
-                    writer.write_table(table)
-                    written += table.num_rows
-            finally:
-                if writer is not None:
-                    writer.close()
-    except OSError as error:
-        raise ResourceError(f"cannot write {target}: {error.strerror or error}; choose another place") from error
+    with writing(target), new_file(target) as temporary:
+        try:
+            for table in tables:
+                writer = writer or pq.ParquetWriter(temporary, table.schema, write_page_checksum=True)
+                writer.write_table(table)
+                written += table.num_rows
+        finally:
+            if writer is not None:
+                writer.close()
     return written
 
 

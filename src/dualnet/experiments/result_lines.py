@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import DataError, ResourceError
-from ..files import NoLocksError, lock, write_text
+from ..files import NoLocksError, lock, write_text, writing
 
 Record = dict[str, Any]
 
@@ -82,11 +82,9 @@ def locked(path: Path) -> Iterator[None]:
     ResourceError
         If the lock cannot be made.
     """
-    try:
+    with writing(path, "choose another --out"):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.with_name(f".{path.name}.lock").open("w")
-    except OSError as error:
-        raise ResourceError(f"cannot write {path}: {error.strerror or error}; choose another --out") from error
     with handle:
         _lock(handle, path, wait=True)
         yield
@@ -110,11 +108,9 @@ def claimed(folder: Path, name: str) -> Iterator[bool]:
     ResourceError
         If the folder cannot be written.
     """
-    try:
+    with writing(folder, "choose another --out"):
         folder.mkdir(parents=True, exist_ok=True)
         handle = (folder / f"{name}.lock").open("w")
-    except OSError as error:
-        raise ResourceError(f"cannot write {folder}: {error.strerror or error}; choose another --out") from error
     with handle:
         yield _lock(handle, folder, wait=False)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, ResourceError, UsageError
+from ..files import writing
 from ..train.best_figure import best_place
 
 STATES = ("complete", "pruned", "failed")
@@ -75,14 +76,12 @@ def append_trial(path: Path, trial: Mapping[str, Any]) -> None:
     ResourceError
         If it cannot be written.
     """
-    try:
+    with writing(path, "choose another --out"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(trial, allow_nan=False) + "\n")
             handle.flush()
             os.fsync(handle.fileno())
-    except OSError as error:
-        raise ResourceError(f"cannot write {path}: {error.strerror or error}; choose another --out") from error
 
 
 def params_key(params: Mapping[str, Any]) -> str:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from ..errors import DataError, ResourceError, UsageError
-from ..files import new_file
+from ..errors import DataError, UsageError
+from ..files import new_file, writing
 from ..typed_values import path_of
 from .source import VectorSource
 
@@ -48,11 +48,12 @@ def write_npz(source: VectorSource, path: str | Path) -> int:
     if target.suffix.lower() != ".npz":
         raise UsageError(f"{target} does not end in .npz; give a name that does")
     ids = _fixed_width(source)
-    try:
-        with new_file(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            _write(archive, ids, source, target.parent)
-    except OSError as error:
-        raise ResourceError(f"cannot write {target}: {error.strerror or error}; choose another place") from error
+    with (
+        writing(target),
+        new_file(target) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
+        _write(archive, ids, source, target.parent)
     return len(source)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DualNetError, ResourceError, TrainingError, TrainingInterruptedError, UsageError
-from ..files import exchange, lock, sweep, sync, sync_tree
+from ..files import exchange, lock, sweep, sync, sync_tree, writing
 from .folder import NAME, EventColumns, read_model_name, write_run_file
 
 if TYPE_CHECKING:
@@ -114,11 +114,9 @@ def run_of_fit(out: Path, columns: EventColumns, model: str, *, resume: bool, ov
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; choose another out=")
     made = not out.exists()
-    try:
+    with writing(f"the run to {out}", "choose another out="):
         out.mkdir(parents=True, exist_ok=True)
         before = {entry.name for entry in out.iterdir()}
-    except OSError as error:
-        raise ResourceError(f"cannot write the run to {out}: {error.strerror or error}; choose another out=") from error
     busy = ResourceError(f"another run is writing checkpoints in {out}; wait for it or choose another folder")
     with alone(out, busy):
         try:
@@ -210,7 +208,7 @@ def begin_next(run: Path, staged: Path, columns: EventColumns, *, replaced: bool
         If it cannot be written.
     """
     log = staged / "log.jsonl"
-    try:
+    with writing(f"beside {run}", "choose another out="):
         staged.mkdir(parents=True, exist_ok=True)
         if (run / "log.jsonl").is_file():
             shutil.copyfile(run / "log.jsonl", log)
@@ -219,8 +217,6 @@ def begin_next(run: Path, staged: Path, columns: EventColumns, *, replaced: bool
         if replaced and (run / "tensorboard").is_dir():
             shutil.copytree(run / "tensorboard", staged / "tensorboard")
         write_run_file(staged, columns, model=read_model_name(run))
-    except OSError as error:
-        raise ResourceError(f"cannot write beside {run}: {error.strerror or error}; choose another out=") from error
     return log
 
 
@@ -235,7 +231,7 @@ def put_in_place(model: Recommender, staged: Path, target: Path, metrics: dict[s
     ResourceError
         If it cannot be written.
     """
-    try:
+    with writing(f"the run to {target}", "choose another out="):
         if not target.exists():
             model.save(staged / "model", metrics=metrics)
             sync_tree(staged)
@@ -251,5 +247,3 @@ def put_in_place(model: Recommender, staged: Path, target: Path, metrics: dict[s
                 entry.replace(target / entry.name)
         shutil.rmtree(target / "checkpoints", ignore_errors=True)  # of the model that is no more
         sync(target)
-    except OSError as error:
-        raise ResourceError(f"cannot write the run to {target}: {error.strerror or error}; choose another out=") from error

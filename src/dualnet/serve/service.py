@@ -28,6 +28,7 @@ from .batcher import Batcher
 from .cards import card, picture
 from .catalogue import LiveCatalogue, reopened
 from .changes import add_events, delete, put, replay
+from .explained import explained
 from .following import apply_told, follow
 from .forgetting import forget, release, take_back
 from .kept_state import listener_of, open_state
@@ -203,22 +204,7 @@ class Service:
 
     async def recommend(self, question: RecommendQuestion, explain: bool = False) -> Reply:
         """Answer a question for a list of items; with `explain` each entry has its explanation."""
-        reply = await self.ask(question)
-        if not explain:
-            return reply
-        listed, reasons = reply.body["items"], {}
-        scored = [entry["item"] for entry in listed if entry["path"] != "popularity" and reply.body["resolved"] != "fallback"]
-        if scored:
-            asker = Asker(
-                user=question.user, history=question.history, new_items=question.new_items, user_columns=question.user_columns,
-                unknown=question.unknown,
-            )  # fmt: skip
-            why = await self.explain_many(asker, scored)
-            if why.model != reply.model:
-                raise BusyError("the model was exchanged while it explained; ask again")
-            reasons = {found["item"]: found for found in why.body["explanations"]}
-        explained = [{**entry, "explanation": reasons.get(entry["item"])} for entry in listed]
-        return Reply(reply.model, {**reply.body, "items": explained})
+        return await (explained(self, question) if explain else self.ask(question))
 
     async def explain(self, asker: Asker, item: Key) -> Reply:
         """Return ``{"explanation": ...}`` of one score; not batched, takes milliseconds."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from typer.main import get_command
 
-import dualnet.cli.app
 from dualnet.cli import main
 from dualnet.train.options import RunOptions
 from tests.integration.options.outcomes import Player
 from tests.integration.options.stand_ins import stand_ins
 from tests.integration.options.world import DATABASE, make_models, make_tables
 
-TREE = get_command(dualnet.cli.app.app)  # built once: it takes longer than most commands here
 MADE = RunOptions.__post_init__
 
 
@@ -23,7 +20,6 @@ def player(tmp_path_factory: pytest.TempPathFactory) -> Player:
     (folder / "outcomes").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder / "world")
-        patch.setattr(dualnet.cli.app, "app", TREE)
         make_tables(folder / "world")
         make_models(main)
     return Player(folder / "world", folder / "outcomes")
@@ -39,7 +35,6 @@ def in_the_world(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
         told.append(("threads", options.threads))
 
     monkeypatch.setattr(RunOptions, "__post_init__", options_made)
-    monkeypatch.setattr(dualnet.cli.app, "app", TREE)
     monkeypatch.setenv(DATABASE, "sqlite:///events.db")
     monkeypatch.chdir(player.world)
     for where, stand_in in stand_ins(told).items():

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.main import get_command
 
-from dualnet.cli import app as command_line
 from dualnet.cli import main
+from dualnet.cli.spelling import command_tree
 
 TEXTS = {".json", ".jsonl", ".toml", ".html", ".md", ".txt", ".csv", ""}
 ECHOES = {"run.json", "best.toml", ".lock", ".search.lock"}  # they repeat what was given, and would differ where it is dropped
@@ -102,9 +101,7 @@ def walk() -> Iterator[tuple[str, list[str]]]:
         for name, inner in getattr(command, "commands", {}).items():
             yield from below(inner, (*path, name))
 
-    yield from below(
-        get_command(command_line.app) if hasattr(command_line.app, "registered_commands") else command_line.app, ()
-    )
+    yield from below(command_tree(), ())
 
 
 class Player:

@@ -126,6 +126,17 @@ def test_it_says_what_a_service_in_this_process_says(folder_of, tmp_path):
     assert refused == {UnknownIdError, DataError, ConflictError}
 
 
+def test_a_list_with_reasons_counts_in_the_size_of_batches(folder_of):
+    async def scenario(service):
+        sizes = []
+        service.on_batch = sizes.append
+        listed = await service.call("recommend", question=RecommendQuestion(history=["i0-0"], k=2), explain=True)
+        assert all(entry["explanation"]["item"] == entry["item"] for entry in listed.body["items"])
+        return sizes
+
+    assert run(Service.open(folder_of()), scenario) == run(RemoteService.open(folder_of()), scenario) == [1]
+
+
 def test_whole_numbers_stay_whole_numbers(tmp_path):
     events = pa.table({"user_id": [0, 0, 1, 1, 2, 2], "item_id": [10, 11, 11, 12, 10, 12]})
     folder = create("wmf", factors=2).fit(Dataset.from_tables(events)).save(tmp_path / "model")

@@ -20,6 +20,7 @@ from pydantic_core import from_json, to_json
 from ...errors import ResourceError
 from ...retrieval.questions import Question, UsersQuestion
 from ..batcher import Batcher
+from ..explained import explained
 from ..memory import give_back_memory
 from ..replies import ModelLabel, Reply
 from ..service_errors import BusyError, ClosedError
@@ -209,7 +210,9 @@ class RemoteService:
         return await in_time(self._batcher.ask(asked), DEADLINE)
 
     async def call(self, name: str, **given: Any) -> Any:
-        """Call a method of the service by its name; a question alone goes the way of `ask`. See `Service.call`."""
+        """Call a method of the service by its name; a question for a list goes the way of `ask`. See `Service.call`."""
+        if name == "recommend" and given.get("explain"):
+            return await explained(self, given["question"])
         return await (self.ask(given["question"]) if list(given) == ["question"] else self._call(name, **given))
 
     async def _call(self, name: str, **given: Any) -> Any:
