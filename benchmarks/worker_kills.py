@@ -237,7 +237,9 @@ def _digest(options: Any) -> str:
     from dualnet import DualNet
     from dualnet.data.synthetic import blocks_world
 
-    model = DualNet(levels=(8, 4), factors=0, epochs=EPOCHS, user_batch=20, item_batch=24, content_weight=0.0, network_weight=1.0)
+    model = DualNet(
+        levels=(8, 4), factors=0, epochs=EPOCHS, user_batch=20, item_batch=24, content_weight=0.0, network_weight=1.0
+    )
     model.fit(blocks_world(), run=options)
     digest = hashlib.sha256()
     for name, value in sorted(model.levels_.runtime.tensors.items()):

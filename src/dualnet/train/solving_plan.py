@@ -65,7 +65,9 @@ def solving(users: int, items: int, pairs: int, terms: int, vocabulary: int, fac
     wider = _alternations(users, items, pairs, min(WIDER, width), ITERATIONS * WIDER_TRIALS) if terms else (0.0, 0.0)
     matrix = 2 * PAIR * (pairs + content.entries)  # by rows and by columns, each in order of length
     if terms:
-        matrix += 2 * PAIR * (pairs + content.entries)  # and in the search with the content as further rows, beside what they are made of
+        matrix += (
+            2 * PAIR * (pairs + content.entries)
+        )  # and in the search with the content as further rows, beside what they are made of
     kept = FLOAT * (items + content.features) * width + FLOAT * vocabulary * content.axes
     halves = FLOAT * width * (COPIES * max(users, items) + min(users, items))
     return Solving(
