@@ -1,4 +1,4 @@
-"""One epoch of the networks on citeulike-a in 1 and 2 processes of this machine: seconds, bytes sent by call, and the plan's bytes.
+"""Steps of the networks on citeulike-a in 1 and 2 processes of this machine: seconds, bytes sent by call, and the plan's bytes.
 
 Each process has one thread. Where all of them share the cores of one machine with other work, seconds say little; the seconds of CPU of
 each process say what the division saves and what it adds.
@@ -32,18 +32,25 @@ from dualnet.train.shared_plan import share
 from . import record
 
 LEVELS = (450, 200, 50)
-SIZES = (1, 2, 3)
+SIZES = (1, 2)
+STEPS = 8  # of the 25 of an epoch, after two to warm up
 LIMIT = 600.0
 
 
 def run(sizes: tuple[int, ...] = SIZES) -> None:
     """Measure and write results/workers.jsonl."""
     rows: list[dict[str, Any]] = []
+    torch.set_num_threads(1)
+    data = registry.load("citeulike-a").with_content(("title",))
+    assert data.items is not None
+    features, matrix = Featurizer.fit(data.items).transform(data.items), data.interactions.matrix
+    context = get_context("fork")  # the data is read once
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
-            context = get_context("spawn")
             queue = context.Queue()
-            processes = [context.Process(target=_worker, args=(rank, size, folder, queue)) for rank in range(size)]
+            processes = [
+                context.Process(target=_worker, args=(rank, size, folder, queue, matrix, features)) for rank in range(size)
+            ]
             for process in processes:
                 process.start()
             found = sorted((queue.get(timeout=LIMIT) for _ in processes), key=lambda row: row["rank"])
@@ -53,7 +60,7 @@ def run(sizes: tuple[int, ...] = SIZES) -> None:
     record.write("workers", rows)
 
 
-def _worker(rank: int, size: int, folder: str, queue: Any) -> None:
+def _worker(rank: int, size: int, folder: str, queue: Any, matrix: Any, features: Any) -> None:
     torch.set_num_threads(1)
     group: Alone | ProcessGroup = Alone()
     if size > 1:
@@ -62,16 +69,13 @@ def _worker(rank: int, size: int, folder: str, queue: Any) -> None:
             "gloo", init_method=f"file://{Path(folder) / 'store'}", rank=rank, world_size=size, timeout=limit
         )
         group = ProcessGroup(limit=LIMIT)
-    queue.put({"rank": rank, "workers": size, **measure(group)})
+    queue.put({"rank": rank, "workers": size, **measure(group, matrix, features)})
     if size > 1:
         dist.destroy_process_group()
 
 
-def measure(group: Alone | ProcessGroup) -> dict[str, Any]:
-    """Return what an epoch costs a process: seconds, seconds of CPU and in calls, bytes sent by call, planned bytes."""
-    data = registry.load("citeulike-a").with_content(("title",))
-    assert data.items is not None
-    features, matrix = Featurizer.fit(data.items).transform(data.items), data.interactions.matrix
+def measure(group: Alone | ProcessGroup, matrix: Any, features: Any) -> dict[str, Any]:
+    """Return what some steps cost a process: seconds, seconds of CPU and in calls, bytes sent by call, planned bytes."""
     users, items = matrix.shape
     keep_freed_memory()
     shape = DualShape(items, features.shape[1], 0, LEVELS, "branching", "tanh", "batch", 0.1, False, "shared", True, 0.1)
@@ -85,25 +89,26 @@ def measure(group: Alone | ProcessGroup) -> dict[str, Any]:
     objective.tables.divide()
     objective.network.train()
 
-    def epoch(number: int) -> None:
-        for step in range(len(batches)):
+    def go(steps: range) -> None:
+        for number in steps:
             optimizer.zero_grad(set_to_none=True)
-            objective.backward(batches.batch(number, step))
+            objective.backward(batches.batch(0, number))
             optimizer.step()
 
-    epoch(0)
+    go(range(2))
     traffic = {} if isinstance(group, Alone) else group.traffic
     traffic.clear()
     group.barrier()
     started, cpu = time.perf_counter(), time.process_time()
-    epoch(1)
+    go(range(2, 2 + STEPS))
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     work = Workload(users, items, matrix.nnz, round(features.nnz / items), features.shape[1], LEVELS, user_batch, item_batch)
     machine = Machine(1e11, 1e10)
     planned = share(work, plan(work, machine), machine, group.size, 1e9).sent
+    planned = {name: sent * STEPS / len(batches) for name, sent in planned.items()}
     sent = {kind: found.sent for kind, found in traffic.items()}
     return {
-        "steps": len(batches), "seconds": seconds, "CPU seconds": cpu,
+        "steps": STEPS, "seconds": seconds, "CPU seconds": cpu,
         "seconds in calls": sum(found.seconds for found in traffic.values()),
         "calls": sum(found.calls for found in traffic.values()), "sent": sent, "MB sent": sum(sent.values()) / 1e6,
         "planned": planned, "MB planned": sum(planned.values()) / 1e6,
