@@ -67,16 +67,17 @@ def plan(
     widths = tuple(arg.whole_numbers(levels, "--levels", repeats=True))
     work = Workload(*sizes, widths, epochs=epochs, factors=factors, ensemble=ensemble)
     sharing = _workers(workers, gpus, network)
-    machine = Machine.of_gpus(1) if gpus else measure_machine()
+    machine = Machine.of_gpus(gpus) if gpus else measure_machine()
     made = make_plan(work, machine)
-    shared = (
-        share(work, made, machine, sharing, (network or 0) * 1e9 or (GPU_NETWORK if gpus else NETWORK)) if sharing > 1 else None
-    )
+    shared = None
+    if sharing > 1:
+        one = Machine.of_gpus(1) if gpus else machine
+        shared = share(work, made, one, sharing, network * 1e9 if network else GPU_NETWORK if gpus else NETWORK)
     if as_json:
         told = {"workload": asdict(work), "machine": asdict(machine), "plan": {**asdict(made), "peak": made.peak}}
         print_json(told if shared is None else {**told, "shared": {**asdict(shared), "peak": shared.peak}})
         return
-    _print(work, machine, made, "one H100, assumed" if gpus else "this machine, measured")
+    _print(work, machine, made, f"{gpus} x H100, assumed" if gpus else "this machine, measured")
     if shared is not None:
         _print_shared(shared, work.epochs)
 

@@ -97,4 +97,4 @@ def share(work: Workload, made: Plan, machine: Machine, workers: int, network: f
         "network": sum(sent.values()) / network + calls,
     }
     slowest = max(parts, key=lambda name: parts[name])
-    return SharedPlan(workers, memory, sent, sum(parts.values()), {**parts}, slowest)
+    return SharedPlan(workers, memory, sent, sum(parts.values()), {str(name): part for name, part in parts.items()}, slowest)

@@ -100,7 +100,7 @@ class Watch:
     starts: int = 0
     attempt: int = 0
     furthest: dict[str, int] = field(default_factory=dict)
-    _epochs: set[tuple[float, ...]] = field(default_factory=set)
+    _epochs: set[float] = field(default_factory=set)
     _view: EpochProgress | None = None
     _label: str = ""
 
