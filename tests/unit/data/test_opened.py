@@ -292,6 +292,30 @@ def test_arguments_that_mean_nothing_are_refused(tmp_path, argument, error, told
         Dataset.open(write(tmp_path, events()), **argument)
 
 
+def test_events_that_all_drop_out_are_an_error(tmp_path):
+    folder = write(write(tmp_path, events()), pa.table({"item_id": [1000], "title": ["green tea"]}), 1, "items")
+    with pytest.raises(DataError, match="no event is left"):
+        Dataset.open(folder, text="title", missing_content="drop")
+
+
+@pytest.mark.parametrize("folder", [None, 7, ["a"]])
+def test_what_is_no_folder_is_refused(folder):
+    with pytest.raises(UsageError, match="folder"):
+        Dataset.open(folder)
+
+
+def test_events_that_all_drop_out_are_an_error(tmp_path):
+    folder = write(write(tmp_path, events()), pa.table({"item_id": [1000], "title": ["green tea"]}), 1, "items")
+    with pytest.raises(DataError, match="no event is left"):
+        Dataset.open(folder, text="title", missing_content="drop")
+
+
+@pytest.mark.parametrize("folder", [None, 7, ["a"]])
+def test_what_is_no_folder_is_refused(folder):
+    with pytest.raises(UsageError, match="folder"):
+        Dataset.open(folder)
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [

@@ -8,7 +8,7 @@ from dualnet.cli import main
 from dualnet.models import als, level_learning
 from dualnet.models.solved import choice, content, factors, ridge
 from dualnet.train import objective, solving_plan
-from dualnet.train.plan import ITEMS_AT_ONCE, USERS_AT_ONCE, Machine, Workload, plan
+from dualnet.train.plan import IN_A_STEP, ITEMS_AT_ONCE, USERS_AT_ONCE, Machine, Workload, plan
 from dualnet.train.solving_plan import solving
 
 MACHINE = Machine(1e11, 2e10)
@@ -82,6 +82,15 @@ def test_a_wide_solution_can_be_the_peak():
     work = {"users": 10**7, "items": 10**4, "pairs": 10**8, "terms": 0, "vocabulary": 0, "levels": (8,)}
     wide, narrow = (plan(Workload(**work, factors=factors), MACHINE) for factors in (500, 10))
     assert wide.peak == wide.solving > narrow.peak > narrow.solving
+
+
+def test_a_step_and_a_validation_do_not_need_memory_together():
+    made = plan(Workload(10**6, 10**6, 10**8, 0, 0, (100, 100, 50), factors=0), MACHINE)
+    step, vectors = sum(made.memory[name] for name in IN_A_STEP), made.memory["item vectors for validation"]
+    always = sum(made.memory[name] for name in ("interpreter", "pairs and ids", "weights, gradients, optimiser"))
+    assert made.training == always + max(step, vectors)
+    # a step was measured without the ids, the best epoch and the export, with 8 bytes a pair: 5.65 GB
+    assert always - 2 * 4 * 2e6 * 100 - 4 * 1e8 - 150 * 2e6 + step == pytest.approx(5.65e9, rel=0.1)
 
 
 def test_cost_grows_with_the_pairs_not_with_the_cells():

@@ -267,6 +267,10 @@ def _read(events: _Events, content: Content | None, profile: Content | None, fol
                 files.put(rows)
         own = user.ids if ranks.size == 1 else user.ids.subset(np.arange(low, high))
         interactions = files.finish(own, item.ids, spec.duplicates)
+    if ranks.size == 1 and not interactions.n_users:
+        raise DataError(
+            f"{events.name}: no event is left, for no item or user of them has a row; add the rows, or pass missing_content='zero'"
+        )
     return _aligned(interactions, (item, user))
 
 
