@@ -16,6 +16,11 @@ INTERPRETER = 580e6  # Python with torch, SciPy, Arrow and scikit-learn loaded, 
 READ_PAIR, KEEP_PAIR, ID = 105, 12, 150  # bytes of a pair while tables are read, of a pair and an id for good
 CONTENT_ENTRY = 28  # content by rows and by columns
 TABLE_COPIES = 6  # weight, gradient, two moments of Adam, best epoch so far, export
+IN_A_STEP = (
+    "what items add to histories",
+    "item vectors of a block",
+    "activations of a part",
+)  # gone when vectors are validated
 ACTIVATIONS = 14  # arrays of level width that one row keeps for its backward pass
 USERS_AT_ONCE, ITEMS_AT_ONCE = 8192, 65536  # as in `train.objective`
 
@@ -96,7 +101,8 @@ class Plan:
     user_batch, item_batch, steps : int
         Dual mini-batch, and how many make an epoch.
     memory : dict of str to float
-        Bytes by purpose; the peak is the largest of ``reading``, ``solving`` with what is there then, and training, which is all others.
+        Bytes by purpose; the peak is the largest of ``reading``, ``solving`` with what is there then, and training, which is all others
+        but the smaller of what a step needs and what a validation needs.
     flop : dict of str to float
         Operations of an epoch by purpose.
     traffic : dict of str to float
@@ -124,7 +130,9 @@ class Plan:
     @property
     def training(self) -> float:
         """Bytes while the networks are trained."""
-        return sum(self.memory.values()) - self.memory["reading"] - self.memory["solving"]
+        step, vectors = sum(self.memory[name] for name in IN_A_STEP), self.memory["item vectors for validation"]
+        whole = sum(self.memory.values()) - self.memory["reading"] - self.memory["solving"]
+        return whole - min(step, vectors)
 
     @property
     def solving(self) -> float:
@@ -211,7 +219,7 @@ def _memory(work: Workload, user_batch: int, item_batch: int, tables: int, solve
         "content": CONTENT_ENTRY * work.items * work.terms,
         "solved levels": solved.kept,
         "weights, gradients, optimiser": TABLE_COPIES * FLOAT * tables,
-        "what items add to histories": 3 * FLOAT * work.items * first,
+        "what items add to histories": (3 if work.terms else 1) * FLOAT * work.items * first,
         "item vectors of a block": 3 * FLOAT * item_batch * width,
         "activations of a part": row * (min(user_batch, USERS_AT_ONCE) + min(item_batch, ITEMS_AT_ONCE)),
         "item vectors for validation": FLOAT * work.items * (width + first),

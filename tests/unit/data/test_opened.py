@@ -292,6 +292,18 @@ def test_arguments_that_mean_nothing_are_refused(tmp_path, argument, error, told
         Dataset.open(write(tmp_path, events()), **argument)
 
 
+def test_events_that_all_drop_out_are_an_error(tmp_path):
+    folder = write(write(tmp_path, events()), pa.table({"item_id": [1000], "title": ["green tea"]}), 1, "items")
+    with pytest.raises(DataError, match="no event is left"):
+        Dataset.open(folder, text="title", missing_content="drop")
+
+
+@pytest.mark.parametrize("folder", [None, 7, ["a"]])
+def test_what_is_no_folder_is_refused(folder):
+    with pytest.raises(UsageError, match="folder"):
+        Dataset.open(folder)
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [
@@ -463,3 +475,30 @@ def test_a_fingerprint_does_not_depend_on_how_much_is_hashed_together(monkeypatc
     whole = data.fingerprint()
     monkeypatch.setattr("dualnet.data.interactions.AT_ONCE", 7)
     assert data.fingerprint() == whole
+
+
+@pytest.mark.scale
+def test_ten_million_pairs_need_little_more_than_themselves(tmp_path):
+    """A process that opens 10^7 pairs stays far below what a table of them would need (105 bytes a pair)."""
+    import subprocess
+    import sys
+
+    rng = np.random.default_rng(0)
+    for part in range(10):
+        table = pa.table(
+            {
+                "user_id": np.repeat(np.arange(part * 10_000, (part + 1) * 10_000), 100),
+                "item_id": rng.integers(10**5, size=10**6),
+            }
+        )
+        (tmp_path / "events").mkdir(exist_ok=True)
+        pq.write_table(table, tmp_path / "events" / f"part-{part}.parquet")
+    code = (
+        "import resource, warnings; warnings.simplefilter('ignore'); from dualnet import Dataset\n"
+        "import numpy, scipy.sparse, pyarrow.parquet, pyarrow.compute, dualnet.data.opened.opening\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"assert Dataset.open({str(tmp_path)!r}).interactions.n_users == 10**5\n"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 70 * 10**7

@@ -8,7 +8,7 @@ from dualnet.cli import main
 from dualnet.models import als, level_learning
 from dualnet.models.solved import choice, content, factors, ridge
 from dualnet.train import objective, solving_plan
-from dualnet.train.plan import ITEMS_AT_ONCE, USERS_AT_ONCE, Machine, Workload, plan
+from dualnet.train.plan import IN_A_STEP, ITEMS_AT_ONCE, USERS_AT_ONCE, Machine, Workload, plan
 from dualnet.train.solving_plan import solving
 
 MACHINE = Machine(1e11, 2e10)
@@ -84,6 +84,15 @@ def test_a_wide_solution_can_be_the_peak():
     assert wide.peak == wide.solving > narrow.peak > narrow.solving
 
 
+def test_a_step_and_a_validation_do_not_need_memory_together():
+    made = plan(Workload(10**6, 10**6, 10**8, 0, 0, (100, 100, 50), factors=0), MACHINE)
+    step, vectors = sum(made.memory[name] for name in IN_A_STEP), made.memory["item vectors for validation"]
+    always = sum(made.memory[name] for name in ("interpreter", "pairs and ids", "weights, gradients, optimiser"))
+    assert made.training == pytest.approx(always + max(step, vectors))
+    # a step was measured without the ids, the best epoch and the export, with 8 bytes a pair: 5.65 GB
+    assert always - 2 * 4 * 2e6 * 100 - 4 * 1e8 - 150 * 2e6 + step == pytest.approx(5.65e9, rel=0.1)
+
+
 def test_cost_grows_with_the_pairs_not_with_the_cells():
     small, large = (plan(Workload(u, i, 20 * u), MACHINE) for u, i in ((10**5, 10**4), (10**7, 10**6)))
     assert sum(large.flop.values()) < 150 * sum(small.flop.values())
@@ -98,7 +107,7 @@ def test_command_prints_and_refuses(capsys):
     assert "limit" in text
     assert main(["plan", "--users", "1e9", "--items", "1e8", "--pairs", "1e11", "--gpus", "64", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["machine"]["gpus"] == 64
+    assert found["shared"]["workers"] == 64
     assert found["plan"]["peak"] > 1e11
     for arguments, message in (
         (["--users", "10", "--items", "10", "--pairs", "101"], "more than the 100 cells"),

@@ -76,6 +76,8 @@ class FromFolder:
 
         spec = TableSpec(**columns)
         kept = None if cache is None else path_of(cache, "cache").expanduser()
+        if not isinstance(folder, str):
+            folder = path_of(folder, "folder")
         parts = open_parts(folder, items, users, spec, cache=kept, workers=workers, ranks=ranks)
         named = str(folder).partition("?")[0].rstrip("/").rpartition("/")[2]
         made: Any = cls  # of interactions, items, users and a name, as the data set that this is a part of

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...errors import DataError, UsageError, listing, warn
+from ...errors import DataError, DualNetWarning, UsageError, listing, warn
 from ...files import replaced_folder
 from ..content import Content
 from ..content_tables import beside, content_of_table
@@ -37,9 +39,9 @@ from .matrix import EventFiles, EventRows, read_interactions
 from .places import place_of
 from .tasks import Task, in_order, tasks_of
 from .vocabulary import Counts, Keys, coded_ids
-from .warnings_once import SummedWarnings
 
 VERSION = 1  # of the files of a cache
+_NUMBER = re.compile(r"\d[\d,]*")
 
 
 class Ranks(Protocol):
@@ -239,7 +241,7 @@ def _about(events: _Events, content: Content | None, profile: Content | None, ra
 def _read(events: _Events, content: Content | None, profile: Content | None, folder: MappedFolder, ranks: Ranks) -> Parts:
     """Read the events twice: to count the ids, and to write each event to its user."""
     spec, tasks = events.spec, tasks_of(events.parts)
-    with SummedWarnings(events.told):
+    with _SummedWarnings(events.told):
         users, items, mixed = _count(events, tasks)
     merged = items.merged(), users.merged()
     item, user = _sides((merged[0][0], merged[1][0]), (merged[0][1], merged[1][1]), content, profile, spec)
@@ -261,12 +263,16 @@ def _read(events: _Events, content: Content | None, profile: Content | None, fol
         )
         return [rows for rows in found if len(rows.users)]
 
-    with SummedWarnings(events.told):
+    with _SummedWarnings(events.told):
         for some in in_order(events.workers, work, tasks):
             for rows in some:
                 files.put(rows)
         own = user.ids if ranks.size == 1 else user.ids.subset(np.arange(low, high))
         interactions = files.finish(own, item.ids, spec.duplicates)
+    if ranks.size == 1 and not interactions.n_users:
+        raise DataError(
+            f"{events.name}: no event is left, for no item or user of them has a row; add the rows, or pass missing_content='zero'"
+        )
     return _aligned(interactions, (item, user))
 
 
@@ -340,3 +346,51 @@ def _rows(events: _Events, rows: Batch, user: Side, item: Side, low: int, high: 
         users[kept] - low, items[kept], events.kinds(rows)[kept], None if weights is None else weights[kept],
         None if times is None else times[kept],
     )  # fmt: skip
+
+
+class _SummedWarnings:
+    """Gathers the warnings of many parts, and gives each kind once when all went well.
+
+    Parameters
+    ----------
+    told : set of str
+        Kinds that were given before and are not given again; those of now are added.
+    """
+
+    def __init__(self, told: set[str]) -> None:
+        self.told = told
+        self._catching = warnings.catch_warnings(record=True)
+
+    def __enter__(self) -> None:
+        self._found = self._catching.__enter__()
+        warnings.simplefilter("always")
+
+    def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
+        self._catching.__exit__(kind, *error)
+        if kind is None:
+            self._give()
+
+    def _give(self) -> None:
+        first: dict[str, tuple[str, int]] = {}
+        for one in self._found or ():
+            if not issubclass(one.category, DualNetWarning):
+                warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+                continue
+            text = str(one.message)
+            before, total = first.get(_kind(text), (text, 0))
+            first[_kind(text)] = (before, total + _leading(text))
+        for name, (text, total) in first.items():
+            if name not in self.told:
+                number = _NUMBER.match(text)
+                warn(text if number is None else f"{total:,}{text[number.end() :]}")
+            self.told.add(name)
+
+
+def _kind(text: str) -> str:
+    """Return a warning without its numbers and examples."""
+    return _NUMBER.sub("#", re.sub(r"such as .*?(?=;|\)|$)", "", text))
+
+
+def _leading(text: str) -> int:
+    found = _NUMBER.match(text)
+    return int(found[0].replace(",", "")) if found else 0
