@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from ..distributed.cluster import cluster
-from ..errors import DualNetWarning, warn
+from ..errors import DualNetError, DualNetWarning, warn
 from .parts import Part
 
 TRIES_AGAIN = 5  # of a part whose worker is lost
@@ -74,6 +74,8 @@ def answers(job: PartJob, parts: Sequence[Part], workers: int, address: str | No
                 if text not in said:
                     said.add(text)
                     warn(text)
+            if isinstance(answer, DualNetError):
+                raise answer
             yield Part(int(row["number"]), int(row["start"]), int(row["stop"])), answer
 
 
@@ -100,7 +102,10 @@ class _Worker:
         part = Part(*(int(batch[name][0]) for name in ("number", "start", "stop")))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            answer = self._job.answer(part)
+            try:
+                answer = self._job.answer(part)
+            except DualNetError as error:  # as an answer, for what Ray Data raises does not hold it any more
+                answer = error
         told = [str(entry.message) for entry in caught if issubclass(entry.category, DualNetWarning)]
         column = np.empty(1, object)
         column[0] = (answer, told)

@@ -12,17 +12,21 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ..errors import DualNetError, ResourceError, UsageError, optional_package, shown
+from ..files import lock
 
 STORE = 200 * 2**20  # bytes of the object store of a local cluster: what we send through it is small
 CONNECT_SECONDS, ANSWER_SECONDS = 5, 40  # how long an address may take to be reached, and to answer as a cluster
+OLD_SECONDS = 3600  # a folder of a cluster that is older, and whose process is dead, is removed
 LONGEST_FOLDER = 40  # characters: Ray puts sockets into it, whose paths have at most 107
+_PREFIX = "dualnet-ray-"
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # at 0 a node listens on 127.0.0.1 alone, on Linux too
 _NICE = "RAY_worker_niceness"  # 15 by default: beside other work a worker would hardly get a processor
 _QUIET = {
@@ -91,10 +95,9 @@ def _local(workers: int, store: int) -> Iterator[None]:
     from ray._private import ray_constants
 
     told = {_LOOPBACK: "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), _NICE: "0", **_QUIET}
-    folder = _folder()
     several, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False  # read when Ray was imported
     try:
-        with _environment(told), _connected():
+        with _folder() as folder, _environment(told), _connected():
             _read_token_again()
             try:
                 _start("local", num_cpus=workers, object_store_memory=store, include_dashboard=False, _temp_dir=str(folder))
@@ -106,7 +109,6 @@ def _local(workers: int, store: int) -> Iterator[None]:
             yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = several
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -272,10 +274,33 @@ def _environment(told: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _folder() -> Path:
-    """Return a new folder for the sockets and logs of a cluster, which nobody else may open."""
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Give a new folder for the sockets and logs of a cluster, which nobody else may open; old ones of dead processes are removed."""
     place = None if len(tempfile.gettempdir()) + 20 < LONGEST_FOLDER or os.name == "nt" else "/tmp"  # noqa: S108
-    return Path(tempfile.mkdtemp(prefix="dualnet-ray-", dir=place))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+    for other in folder.parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - other.stat().st_mtime > OLD_SECONDS:
+                with _held(other) as dead:
+                    if dead:
+                        shutil.rmtree(other, ignore_errors=True)
+    try:
+        with _held(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Hold the lock of a folder, by which others see that its process lives; yields whether it was free."""
+    descriptor = os.open(folder, os.O_RDONLY) if os.name == "posix" else None
+    try:
+        yield descriptor is not None and lock(descriptor)
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,16 +1,18 @@
 """An address that is none, or where nobody answers, is told in a sentence before anything waits; Ray may be missing."""
 
+import os
 import pickle
 import socket
 import sys
+import tempfile
+import time
 
 import pytest
 
 from dualnet import errors
+from dualnet.distributed import cluster as found
 from dualnet.distributed.cluster import cluster
 from dualnet.errors import MissingExtraError, ResourceError, UsageError
-
-LISTENING = 2  # s
 
 
 @pytest.mark.parametrize(
@@ -75,3 +77,23 @@ def test_an_address_where_nobody_answers_is_told_at_once(address, monkeypatch):
 def test_errors_come_whole_from_another_process(error):
     again = pickle.loads(pickle.dumps(error))  # our own
     assert (type(again), str(again), again.exit_code) == (type(error), str(error), error.exit_code)
+
+
+def test_folders_of_dead_clusters_are_removed_and_no_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")  # short enough to be taken
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix, **place: str(made(tmp_path / f"{prefix}new")))
+
+    def made(folder, age=0):
+        folder.mkdir()
+        os.utime(folder, (time.time() - age,) * 2)
+        return folder
+
+    old = found.OLD_SECONDS + 60
+    dead, alive, young, other = (
+        made(tmp_path / name, age)
+        for name, age in [("dualnet-ray-a", old), ("dualnet-ray-b", old), ("dualnet-ray-c", 0), ("x", old)]
+    )
+    with found._held(alive), found._folder() as ours:
+        assert ours.is_dir()
+        assert [dead.exists(), alive.exists(), young.exists(), other.exists()] == [False, True, True, True]
+    assert not ours.exists()
