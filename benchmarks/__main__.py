@@ -22,6 +22,7 @@ NAMES = (
     "hostile",
     "api_fuzz",
     "shared_state",
+    "replicas",
 )
 
 WRITTEN_ALONG = ("scale_peers",)  # by another measurement

@@ -27,7 +27,7 @@ from .shared_state import USERS, Server, ask, blocks
 CLIENTS = 2
 
 
-def run(questions: int = 20_000) -> None:
+def run(questions: int = 6_000) -> None:
     """Measure, and write results/replicas.jsonl."""
     record.write("replicas", [play(questions)])
 

@@ -162,7 +162,7 @@ class Server:
         )
         end = time.monotonic() + LONG
         while time.monotonic() < end:
-            with suppress(OSError, HTTPException):
+            with suppress(OSError, HTTPException, ValueError):
                 if ask(self.port, "GET", "/readyz")[0] == 200:
                     return
             time.sleep(0.05)

@@ -224,6 +224,17 @@ def test_ready_only_while_the_service_is_and_the_server_stays(make_front):
     assert front.post("/v1/recommend", {"user": "u0000"}).headers["connection"] == "close"
 
 
+def test_a_server_whose_database_is_away_is_ready_and_says_so(front):
+    assert "writes" not in front.ask("GET", "/readyz").json()
+    front.service.away = "the database that keeps the state is away: connection refused"
+    told = front.ask("GET", "/readyz")
+    assert (told.status_code, told.json()["writes"]) == (200, front.service.away)
+    front.service.fails_with = BusyError(f"{front.service.away}; nothing was changed, ask again later", retry_after=2.0)
+    refused = front.post("/v1/recommend", {"user": "u0000"})
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+    assert refused.json()["error"]["message"].endswith("nothing was changed, ask again later")
+
+
 def test_a_sane_request_id_comes_back_and_an_odd_one_does_not(front):
     assert front.ask("GET", "/livez", headers={"X-Request-Id": "trace-7"}).json()["request_id"] == "trace-7"
     assert "<" not in front.ask("GET", "/livez", headers={"X-Request-Id": "<script>"}).text
