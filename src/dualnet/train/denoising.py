@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -13,7 +12,6 @@ from scipy.sparse import csr_array, issparse
 from torch import Generator, Tensor
 
 from ..distributed.collectives import ALONE, Collectives, row_range
-from ..distributed.gradients import summed
 from ..ids import Rows
 from ..nn.blocks import Share, keep_mask
 from ..nn.sparse import SparseMatrix
@@ -108,7 +106,7 @@ class DenoisingRows:
             noisy = masked if kept is None else masked * (1 / (1 - self.noise))
             share = None
             if self.group.size > 1:
-                share = Share(len(whole), [slice(own.start, own.stop)], partial(summed, group=self.group))
+                share = Share(len(whole), [slice(own.start, own.stop)], self.group.all_reduce)
             about = (self._generator("dropout", epoch, step), len(whole), share)
             if isinstance(clean, SparseMatrix):
                 yield DenoisingBatch(rows, clean.with_values(noisy), clean.with_values(masked), clean, *about)
