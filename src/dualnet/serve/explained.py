@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from ..retrieval.questions import Asker, RecommendQuestion
+from ..retrieval.questions import Asker, Question, RecommendQuestion
 from .replies import Reply
 from .service_errors import BusyError
 
-if TYPE_CHECKING:
-    from .model_process.remote import AnyService
+
+class Answering(Protocol):
+    """A service, in this process or in another one."""
+
+    async def ask(self, question: Question) -> Reply:
+        """Answer one question, in a batch with others."""
+
+    async def call(self, name: str, **given: Any) -> Any:
+        """Call a method of the service by its name."""
 
 
-async def explained(service: AnyService, question: RecommendQuestion) -> Reply:
+async def explained(service: Answering, question: RecommendQuestion) -> Reply:
     """Answer a question for a list of items, each entry with its explanation; None where there is nothing to explain.
 
     Raises
