@@ -191,7 +191,7 @@ class Alternation:
         if group.size == 1:
             return cls(SortedRows.of(matrix), SortedRows.of(csr_array(matrix.T)), settings)
         divided = DividedMatrix.of(matrix, group)
-        return cls(*(DividedRows.of(side, settings.factors) for side in (divided, divided.T)), settings)
+        return cls(DividedRows.of(divided, settings.factors), DividedRows.of(divided.T, settings.factors), settings)
 
     def __call__(self, items: Array, prior: Array | None) -> Array:
         """Return the next item factors, drawn to a prior or to zero."""
