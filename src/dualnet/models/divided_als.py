@@ -58,6 +58,11 @@ class DividedRows:
     n_columns: int
     group: Collectives
 
+    @property
+    def n_rows(self) -> int:
+        """Rows of this rank."""
+        return self.blocks[-1].places.stop
+
     @classmethod
     def of(cls, matrix: DividedMatrix, width: int, most: int = MOST_ENTRIES) -> Self:
         """Sort the rows of this rank, and agree with the others on what each sends.

@@ -128,7 +128,7 @@ class DenoisingRows:
 
     def _entries(self, rows: Rows) -> int:
         """Return how many stored values some rows have."""
-        if issparse(self.matrix):
+        if isinstance(self.matrix, csr_array):
             return int(np.diff(self.matrix.indptr)[rows].sum())
         return len(rows) * int(self.matrix.shape[1])
 

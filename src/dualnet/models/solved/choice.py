@@ -131,7 +131,7 @@ class Training:
             self._last_plain.clear()
             start = self._from_fewer_users(settings)
             if start is not None:
-                settings = replace(settings, iterations=max(1, settings.iterations // 2))
+                settings = replace(settings, iterations=max(1, settings.iterations // 2), from_zero=True)
             self._last_plain[key] = plain_factors(matrix, settings, start, self.group, self.told)
         return self._last_plain[key]
 
@@ -151,7 +151,7 @@ class Training:
             matrix = thinned(self.matrix, pairs, group=self.group)
             zeros = None if self.known_zeros is None else thinned(self.known_zeros, pairs, self.matrix, self.group)
             share = 1 / RUNG ** (len(parts) - number)
-            some = replace(settings, iterations=FIRST_RUNG if number == 0 else NEXT_RUNG, item_share=share)
+            some = replace(settings, iterations=NEXT_RUNG if number else FIRST_RUNG, item_share=share, from_zero=True)
             items = plain_factors(with_known_zeros(matrix, zeros), some, items, self.group, self.told)
             if self.group.size > 1 and items is not None:
                 items = self.group.all_gather(items)
