@@ -69,17 +69,15 @@ def plan(
     sharing = _workers(workers, gpus, network)
     machine = Machine.of_gpus(gpus) if gpus else measure_machine()
     made = make_plan(work, machine)
-    shared = None
-    if sharing > 1:
-        one = Machine.of_gpus(1) if gpus else machine
-        shared = share(work, made, one, sharing, network * 1e9 if network else GPU_NETWORK if gpus else NETWORK)
+    rate = network * 1e9 if network else GPU_NETWORK if gpus else NETWORK
+    shared = share(work, made, Machine.of_gpus(1) if gpus else machine, sharing, rate) if sharing > 1 else None
     if as_json:
         told = {"workload": asdict(work), "machine": asdict(machine), "plan": {**asdict(made), "peak": made.peak}}
         print_json(told if shared is None else {**told, "shared": {**asdict(shared), "peak": shared.peak}})
         return
     _print(work, machine, made, f"{gpus} x H100, assumed" if gpus else "this machine, measured")
     if shared is not None:
-        _print_shared(shared, work.epochs)
+        _print_shared(shared, work.epochs, rate)
 
 
 def _workers(workers: int | None, gpus: int, network: float | None) -> int:
@@ -135,14 +133,15 @@ def _print(work: Workload, machine: Machine, made: Plan, kind: str) -> None:
     )
 
 
-def _print_shared(shared: SharedPlan, epochs: int) -> None:
+def _print_shared(shared: SharedPlan, epochs: int, rate: float) -> None:
     rows = [[f"memory of a worker: {name}", _bytes(size)] for name, size in shared.memory.items()]
     rows += [[f"sent by a worker an epoch: {name}", _bytes(size)] for name, size in shared.sent.items()]
     rows += [[f"seconds an epoch: {name}", _time(seconds)] for name, seconds in shared.parts.items()]
     say("")
     print_table([f"{shared.workers} workers", "how much"], rows)
     say(
-        f"{shared.workers} workers: {_bytes(shared.peak)} each, {_bytes(sum(shared.sent.values()))} sent by each an epoch; an epoch takes"
+        f"{shared.workers} workers: {_bytes(shared.peak)} each, {_bytes(sum(shared.sent.values()))} sent by each an epoch at"
+        f" {rate / 1e9:g} GB/s (--network); an epoch takes"
         f" about {_time(shared.seconds)} ({shared.bottleneck} is the limit), {epochs} epochs about {_time(shared.seconds * epochs)}"
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from .plan import FLOAT, TABLE_COPIES, Machine, Plan, Workload
+from .plan import FLOAT, IN_A_STEP, TABLE_COPIES, Machine, Plan, Workload
 
 NETWORK, GPU_NETWORK = 1.25e9, 50e9  # bytes a second of a worker: 10-gigabit Ethernet; NVLink and InfiniBand between GPUs
 CALL = 1e-3  # seconds of a call of collectives beside its bytes, in a local network; measured with gloo
@@ -44,8 +44,9 @@ class SharedPlan:
 
     @property
     def peak(self) -> float:
-        """Bytes of a worker while networks are trained."""
-        return sum(self.memory.values())
+        """Bytes of a worker while networks are trained: what is there in a step only, or at a validation only, counts by the larger."""
+        step, vectors = sum(self.memory[name] for name in IN_A_STEP), self.memory["item vectors for validation"]
+        return sum(self.memory.values()) - min(step, vectors)
 
 
 def share(work: Workload, made: Plan, machine: Machine, workers: int, network: float) -> SharedPlan:

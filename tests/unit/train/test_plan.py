@@ -9,6 +9,7 @@ from dualnet.models import als, level_learning
 from dualnet.models.solved import choice, content, factors, ridge
 from dualnet.train import objective, solving_plan
 from dualnet.train.plan import IN_A_STEP, ITEMS_AT_ONCE, USERS_AT_ONCE, Machine, Workload, plan
+from dualnet.train.shared_plan import share
 from dualnet.train.solving_plan import solving
 
 MACHINE = Machine(1e11, 2e10)
@@ -116,3 +117,43 @@ def test_command_prints_and_refuses(capsys):
     ):
         assert main(["plan", *arguments]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_workers_send_what_the_formulas_say():
+    work = Workload(1000, 2000, 30_000, 10, 500, (20, 10), 1000, 2000)
+    made = plan(work, MACHINE)
+    shared = share(work, made, MACHINE, 4, 1e9)
+    part, towers = 4 * 3 / 4, 20 * 10 + 20 * 20  # bytes of a number times the share that goes to others; one step
+    assert list(shared.sent.values()) == pytest.approx(
+        [2 * part * 2000 * 30, 2 * part * 2000 * 20, 2 * part * (2 * 500 * 20 + 2 * towers), 4 * part * 30**2]
+    )
+    assert shared.memory["weights, gradients, optimiser"] == 6 * 4 * 2 * 20 * (500 + 2000 / 4)
+    assert shared.parts["arithmetic"] == pytest.approx(sum(made.flop.values()) / 1e11 / 0.8 / 4)
+    assert shared.parts["network"] == pytest.approx(sum(shared.sent.values()) / 1e9 + 0.012)
+    assert shared.seconds == pytest.approx(sum(shared.parts.values()))
+    assert share(work, made, MACHINE, 4, 1e3).bottleneck == "network"
+    alone = share(work, made, MACHINE, 1, 1e9)
+    assert sum(alone.sent.values()) == 0
+    assert alone.peak == pytest.approx(made.training)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--workers", "2", "--gpus", "4"], "a worker has one GPU; give --workers 4"),
+        (["--network", "2"], "--network means nothing for one process"),
+        (["--workers", "2", "--network", "0"], "--network 0 must be above 0"),
+        (["--workers", "2", "--network", "nan"], "--network nan must be above 0"),
+    ],
+)
+def test_command_refuses_workers_that_mean_nothing(given, message, capsys):
+    assert main(["plan", "--users", "100", "--items", "50", "--pairs", "900", *given]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_command_prints_the_share_of_a_worker(capsys):
+    assert main(["plan", "--users", "1e6", "--items", "1e5", "--pairs", "2e7", "--gpus", "4", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["shared"]["workers"] == 4
+    assert found["shared"]["bottleneck"] in found["shared"]["parts"]
+    assert found["shared"]["peak"] < found["plan"]["peak"]
