@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -40,7 +41,8 @@ def play(questions: int) -> dict[str, Any]:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="dualnet-replicas-") as folder, running_server(programs) as url:
         place = Path(folder) / "model"
-        right = {_fitted(place, seed): _answers(place) for seed in (1, 0)}  # the first is what the folder has in the end
+        later = Path(folder) / "later"  # copied in the end: another fit would have another version
+        right = [_answers(_fitted(later, 1)), _answers(_fitted(place, 0))]
         server = Server(place, url, "--replicas", "2")
         try:
             server.start()
@@ -50,7 +52,8 @@ def play(questions: int) -> dict[str, Any]:
             victims = list(_replicas(server.pid))
             os.kill(victims[0], signal.SIGKILL)
             load.wait_for(questions // 2)
-            _fitted(place, 1)
+            shutil.rmtree(place)
+            later.rename(place)
             os.kill(server.pid, signal.SIGHUP)
             load.join()
             visible = _put_and_find(server.port)
@@ -64,10 +67,10 @@ def play(questions: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _fitted(place: Path, seed: int) -> int:
-    """Fit a model of a seed into the folder; returns the seed."""
+def _fitted(place: Path, seed: int) -> Path:
+    """Fit a model of a seed into a folder, and return the folder."""
     create("fusion", factors=6, random_state=seed).fit(blocks()).save(place)
-    return seed
+    return place
 
 
 def _answers(place: Path) -> dict[str, Any]:
@@ -121,15 +124,15 @@ class Load:
     Parameters
     ----------
     port : int
-    right : dict
+    right : list of dict
         What each version answers.
     questions : int
         Asked together.
     """
 
-    def __init__(self, port: int, right: dict[int, dict[str, Any]], questions: int) -> None:
+    def __init__(self, port: int, right: list[dict[str, Any]], questions: int) -> None:
         self._port, self._questions = port, questions
-        self._right = {told["version"]: told["lists"] for told in right.values()}
+        self._right = {told["version"]: told["lists"] for told in right}
         self.asked = self.failed = self.wrong = 0
         self.longest = self.seconds = 0.0
         self.versions: set[str] = set()
