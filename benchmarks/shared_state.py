@@ -104,6 +104,7 @@ def _disturb(game: Game, database: Database, changes: int, kills: int, away: tup
     for place, step in enumerate(steps):
         game.wait_for((place + 1) * changes // (len(steps) + 1))
         game.calm.clear()
+        game.disturbed += 1
         if step == "kill":
             victim = game.draw.choice(game.servers)
             time.sleep(game.draw.uniform(0, 0.02))
@@ -216,6 +217,7 @@ class Game:
     draw: random.Random
     confirmed: int = 0
     kills: int = 0
+    disturbed: int = 0
     refused: int = 0
     broken: int = 0
     asked: int = 0
@@ -271,7 +273,9 @@ class Game:
         """Put an item through one server, and ask the other until it can be recommended; only while nothing is disturbed."""
         count = 0
         while not self.over.is_set():
-            self.calm.wait(1)
+            if not self.calm.wait(1):  # a server that starts takes connections before it answers
+                continue
+            disturbed = self.disturbed
             one, other = self.servers if count % 2 else self.servers[::-1]
             count += 1
             key = f"look-{count % 50}-{count}"
@@ -282,7 +286,7 @@ class Game:
                 question = {"history": ["i0-0"], "candidates": [key], "k": 1}
                 while ask(other.port, "POST", "/v1/recommend", question)[0] != 200 and self.calm.is_set():
                     time.sleep(0.002)
-                if self.calm.is_set():
+                if self.calm.is_set() and self.disturbed == disturbed:
                     self.seen.append(time.monotonic() - began)
                 ask(one.port, "DELETE", f"/v1/items/{key}")
             self.over.wait(0.02)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from threadpoolctl import threadpool_limits
 
@@ -96,9 +96,7 @@ class Service:
         self._map: tuple[LiveCatalogue, dict[str, Any]] | None = None
 
     @classmethod
-    def open(
-        cls, folder: Path, *, state: Path | StoreAddress | None = None, settings: ServiceSettings | None = None
-    ) -> Service:
+    def open(cls, folder: Path, *, state: Path | StoreAddress | None = None, settings: ServiceSettings | None = None) -> Self:
         """Load and check a model folder and read what is kept of changes; blocks for seconds.
 
         Parameters
