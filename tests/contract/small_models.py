@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 SMALL: dict[str, dict[str, Any]] = {
-    "dualnet": {"levels": (8, 4), "epochs": 1, "factors": 4},
-    "solved": {"factors": 4},
+    "dualnet": {"levels": (8, 4), "epochs": 1, "factors": 4, "trials": 2},
+    "solved": {"factors": 4, "trials": 2},
     "cdl": {"levels": (8, 4), "alternations": 1, "epochs": 1},
     "wmf": {"factors": 4, "iterations": 2},
     "coupled": {"factors": 4, "iterations": 2},

@@ -3,17 +3,19 @@
 import json
 import os
 import shutil
+from functools import partial
 
 import pyarrow.parquet as pq
 import pytest
 
 from dualnet import load
 from dualnet.cli import main
+from dualnet.data import synthetic
 from dualnet.data.synthetic import blocks_world
 from dualnet.data.tables import dataset_tables, write_table
 from dualnet.runs.writing import locked
 
-SMALL = ["--set", "levels=[16, 8]", "--set", "epochs=25", "--set", "user_batch=20"]
+SMALL = ["--set", "levels=[16, 8]", "--set", "epochs=25", "--set", "user_batch=20", "--set", "trials=2"]
 
 
 @pytest.fixture(scope="module")
@@ -308,7 +310,8 @@ def test_demo_writes_a_report(capsys, tmp_path):
     assert as_json(capsys, "recommend", tmp_path / "d", "--user", result["reader"], "-k", 10) == result["recommendations"]
 
 
-def test_a_demo_that_was_stopped_is_made_anew_and_what_is_no_demo_is_kept(capsys, tmp_path):
+def test_a_demo_that_was_stopped_is_made_anew_and_what_is_no_demo_is_kept(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(synthetic, "library", partial(synthetic.library, n_readers=60, n_papers=80))
     stopped, other = tmp_path / "stopped", tmp_path / "other"
     for folder, names in ((stopped, ["log.jsonl"]), (other, ["log.jsonl", "run.json"])):
         folder.mkdir()

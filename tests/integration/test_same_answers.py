@@ -21,7 +21,7 @@ NEW = {"title": "Graph kernels for protein folding", "abstract": "We study kerne
 
 @pytest.fixture(scope="module", params=["dualnet", "fusion", "content-profile"])
 def folder(request, tmp_path_factory):
-    settings = {"dualnet": {"levels": (24, 12), "epochs": 3, "content_weight": 0.3}, "fusion": {"factors": 8}}
+    settings = {"dualnet": {"levels": (24, 12), "epochs": 3, "content_weight": 0.3, "trials": 2}, "fusion": {"factors": 8}}
     data = library(n_readers=120, n_papers=200)
     readers = data.interactions.users
     fields = pa.table({"field": [f"f{row % 3}" for row in range(len(readers))]})

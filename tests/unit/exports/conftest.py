@@ -14,7 +14,7 @@ from dualnet.data.synthetic import blocks_world
 def dualnet_model():
     """A small DualNet that matches content as it is, beside 24 embedding numbers, with an item added after the fit."""
     world = blocks_world()
-    model = DualNet(levels=(16, 8), epochs=3, user_batch=20, content_weight=0.5).fit(world)
+    model = DualNet(levels=(16, 8), epochs=3, user_batch=20, content_weight=0.5, trials=2).fit(world)
     new = world.items.take([0, 5]).table.append_column("item_id", [["new-1", "new-2"]])
     return model.add_items(new)
 

@@ -12,7 +12,7 @@ from dualnet.models.explain.explanation import View
 from dualnet.models.registry import create
 
 pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
-SETTINGS = {"levels": (16, 8), "epochs": 3, "user_batch": 50}
+SETTINGS = {"levels": (16, 8), "epochs": 3, "user_batch": 50, "trials": 2}
 
 
 @pytest.fixture(scope="module")
