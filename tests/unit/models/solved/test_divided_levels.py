@@ -24,7 +24,7 @@ from tests.unit.models.solved.test_solved_levels import world as made
 SIZES = (2, 3, 4)
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}
 WIDTH = 6
-ITERATIONS = 8
+ITERATIONS = 3
 
 
 def weights_of(n_users, n_items, seed=0):
