@@ -163,7 +163,7 @@ def test_optuna_with_workers(ray, tmp_path):
 
 
 def test_a_question_that_no_trial_can_answer_is_told(ray, tmp_path, capsys):
-    tables = [str(place) for place in written_tables(tmp_path)]
+    tables = [*(str(place) for place in written_tables(tmp_path)), "--items", str(tmp_path / "items.csv"), "--text", "title"]
     command = ["tune", *tables, "--model", "item-knn", "--protocol", "out-matrix", "--grid", "neighbours=[1]", "--workers", "2"]
     assert main([*command, "--out", str(tmp_path / "t")]) == 2
     assert "can serve none of the validation tasks" in capsys.readouterr().err
