@@ -61,7 +61,7 @@ def play(questions: int) -> dict[str, Any]:
             server.stop()
     return {
         "replicas": len(victims), "questions": load.asked, "failed": load.failed, "share failed": load.failed / load.asked,
-        "wrong": load.wrong, "versions": len(load.versions), "longest pause (s)": load.longest,
+        "wrong": load.wrong, "versions that answered": len(load.versions), "longest pause (s)": load.longest,
         "questions/s": load.asked / load.seconds, "put found by all (s)": visible, "told": load.told[:5],
         "seconds": time.monotonic() - began,
     }  # fmt: skip

@@ -33,4 +33,4 @@ def test_replicas_of_ray_serve_while_one_is_killed():
     row = replicas.play(6_000)
     assert row["wrong"] == 0
     assert row["share failed"] < 0.001, row["told"]
-    assert row["versions"] == 2
+    assert row["versions that answered"] == 2
