@@ -30,7 +30,15 @@ class Tabular(ABC):
 
     @abstractmethod
     def to_arrow(self) -> pa.Table:
-        """Return the result as an Arrow table."""
+        """Return the result as an Arrow table.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> model = dualnet.Popularity().fit(dualnet.synthetic.blocks_world())
+        >>> model.recommend("u0-0", k=2).to_arrow().num_rows
+        2
+        """
 
     def to_pandas(self) -> Any:
         """Return the table of `to_arrow` as a pandas data frame.

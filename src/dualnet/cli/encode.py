@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -72,9 +72,18 @@ def encode(
     if shared.several:
         from ..batch import encode as encode_parts
 
-        given = {"what": "users" if of_users else "items", "content": content, "histories": events}
-        done = encode_parts(model_folder(run), out, overwrite=overwrite, say=note, **given, **shared.cluster)
-        report_parts(done, f"vectors of {given['what']}", as_json=as_json)
+        what: Literal["users", "items"] = "users" if of_users else "items"
+        done = encode_parts(
+            model_folder(run),
+            out,
+            what=what,
+            content=content,
+            histories=events,
+            overwrite=overwrite,
+            say=note,
+            **shared.cluster,
+        )
+        report_parts(done, f"vectors of {what}", as_json=as_json)
         return
     source = users_of(model, events) if of_users else items_of(model, content)
     written, layout = write_parquet(source, out), source.layout

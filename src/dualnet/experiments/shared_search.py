@@ -180,7 +180,7 @@ def _callback(lines: _Lines, proposer: GridProposer | OptunaProposer) -> Any:
     """Return what Ray Tune tells of each trial."""
     from ray import tune
 
-    class Told(tune.Callback):
+    class Told(tune.Callback):  # type: ignore[misc]
         def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Any, **info: Any) -> None:
             lines.figure(trial.trial_id, result)
 

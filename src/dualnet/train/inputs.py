@@ -345,9 +345,13 @@ class DualInputs:
     def _values(self, rows: Rows) -> int:
         """Return the number of stored content values of some items."""
         features = self.features
-        if issparse(features):
-            return int(np.diff(features.indptr)[rows].sum())
-        return 0 if features is None else len(rows) * int(features.shape[1])
+        if features is None:
+            return 0
+        return (
+            len(rows) * int(features.shape[1])
+            if isinstance(features, np.ndarray)
+            else int(np.diff(features.indptr)[rows].sum())
+        )
 
     def _content_rows(self, rows: Rows, place: Place | None) -> SparseMatrix | Tensor | None:
         content = self._held_content

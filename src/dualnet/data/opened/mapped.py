@@ -58,8 +58,10 @@ class MappedFolder:
     def existing(self, name: str) -> NDArray[Any]:
         """Return an array that is there, to read only."""
         path = self.folder / f"{name}.npy"
-        empty = path.stat().st_size <= HEADER  # nothing to map
-        return np.asarray(np.load(path, mmap_mode=None if empty else "r", allow_pickle=False))
+        if path.stat().st_size > HEADER:
+            return np.asarray(np.lib.format.open_memmap(path, mode="r"))
+        with path.open("rb") as file:  # nothing to map
+            return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
     def has(self, name: str) -> bool:
         """Return whether there is such an array."""
