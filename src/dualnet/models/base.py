@@ -13,6 +13,7 @@ from ..data.dataset import Dataset
 from ..data.interactions import Interactions
 from ..data.other_events import count_kinds
 from ..data.tasks import Split, Validation
+from ..distributed.collectives import Collectives, agreed
 from ..errors import ArtifactError, UsageError, memory_told
 from ..tabular import html_table
 from ..train.options import RunOptions
@@ -138,7 +139,7 @@ class Recommender(Answers, Explains, Updates, Forgets):
                 run = options_of_worker(run, group)
         if not self.on_workers and (run.workers is not None or run.group.size > 1):
             raise UsageError(
-                f"model '{self.name}' is fitted in one process; leave workers out, or choose 'dualnet' or 'solved'"
+                f"model '{self.name}' is fitted in one process; {_how_alone(run)}, or choose 'dualnet' or 'solved'"
             )
         return run
 
@@ -146,9 +147,11 @@ class Recommender(Answers, Explains, Updates, Forgets):
         """Fit with nobody else writing; arguments and errors as `fit`."""
         started = time.perf_counter()
         self._settle()
+        self.drawn_seed_ = agreed(run.group, self.drawn_seed_)  # several processes may each have drawn their own
         known, fingerprint = self._prepare(train), train.fingerprint()
         described = {"model": self.name, "data": train.name, "fingerprint": fingerprint, **self._written_params()}
         described |= {name: value for name, value in run.choices.items() if name in self.options_read and value is not None}
+        _refuse_different(run.group, described, validation)
         with tracked(run, described) as tracked_run:
             self._fit(known, validation, tracked_run)
         self.info_ = {
@@ -231,6 +234,37 @@ def check_fit_arguments(train: Any, validation: Any, run: Any) -> None:
         raise UsageError(f"fit chooses on a Validation, got {_named(validation)}; {how}")
     if run is not None and not isinstance(run, RunOptions):
         raise UsageError(f"run must be RunOptions, got {_named(run)}; write run=RunOptions(threads=2), for example")
+
+
+def _refuse_different(group: Collectives, described: Mapping[str, Any], validation: Validation | None) -> None:
+    """Refuse, in all processes that share a fit, that one was given other data or parameters than the first.
+
+    Raises
+    ------
+    UsageError
+        The text names what is not the same.
+    """
+    if group.size == 1:
+        return
+    told = {name: repr(value) for name, value in described.items()}
+    told["validation"] = "none" if validation is None else validation.fingerprint()
+    first = agreed(group, told)
+    differs = group.all_reduce(np.array([told.get(name) != value for name, value in first.items()], np.int32))
+    names = ["data" if name == "fingerprint" else name for name, count in zip(first, differs, strict=True) if count]
+    if names:
+        raise UsageError(
+            f"{', '.join(names[:5])}: not the same in all {group.size} processes that share this fit; give each the whole data and the"
+            " same settings, and each takes its share of the work"
+        )
+
+
+def _how_alone(run: RunOptions) -> str:
+    """Return what to do to fit in one process."""
+    if run.workers is not None:
+        return "leave workers out"
+    others = run.group.size - 1
+    told = f"{others} other process{'es' if others > 1 else ''}"
+    return f"this process shares the fit with {told}; start it alone, without torchrun"
 
 
 def _named(value: Any) -> str:

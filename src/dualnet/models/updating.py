@@ -73,6 +73,8 @@ class Updates(Core):
             If this kind of model has to be fitted anew.
         DataError
             If the new rows cannot be used.
+        UsageError
+            For a value out of its range, or options that ask for workers.
 
         Examples
         --------
@@ -83,6 +85,8 @@ class Updates(Core):
         40
         """
         self._require_fitted()
+        if isinstance(run, RunOptions) and run.workers is not None:
+            raise UsageError("an update runs in one process; leave workers out, or fit again with them")
         with one_writer(self):
             self._update_now(new, items, users, epochs, learning_rate, run)
         return self

@@ -8,10 +8,11 @@ import time
 import numpy as np
 import pytest
 
-from dualnet import errors
+from dualnet import WMF, Popularity, Solved, errors, splits
 from dualnet.cli import main
 from dualnet.cli.arguments import worker_choices
 from dualnet.config import run_choices
+from dualnet.data.synthetic import blocks_world
 from dualnet.distributed import joined
 from dualnet.distributed.collectives import Alone
 from dualnet.errors import (
@@ -330,3 +331,58 @@ def test_a_former_worker_is_waited_for(tmp_path, monkeypatch):
         Pair.rank = 1
         with checkpoint.sole_writer(tmp_path, Pair()):  # others than the first hold nothing
             pass
+
+
+def drawn(group, random_state):
+    """Return the seed of each rank, and what was solved with it."""
+    state = np.random.default_rng(group.rank) if random_state == "generator" else random_state
+    model = Solved(factors=4, trials=0, random_state=state)
+    model.fit(blocks_world(), run=RunOptions(progress=False, collectives=group))
+    return model.seed_, model.levels_.solved.items.items.tobytes()
+
+
+@pytest.mark.parametrize("random_state", [None, "generator", 3])
+def test_processes_that_share_a_fit_have_one_seed(world, random_state):
+    found = world.run(drawn, random_state, size=2)
+    assert found[0] == found[1]
+
+
+def different(group, what):
+    """Return what each rank says where the last one was given something else than the first."""
+    other = what if group.rank == group.size - 1 else None
+    data = blocks_world(seed=1) if other == "data" else blocks_world()
+    validation = None
+    if what == "validation":
+        split = splits.out_matrix(data, seed=1 if other else 0)
+        data, validation = blocks_world(), split.validation
+    model = Solved(factors=5 if other == "factors" else 4, trials=0)
+    try:
+        model.fit(data, validation, run=RunOptions(progress=False, collectives=group))
+    except UsageError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("what", ["data", "factors", "validation"])
+@pytest.mark.parametrize("size", [2, 3])
+def test_processes_that_were_given_something_else_refuse_all(world, what, size):
+    found = world.run(different, what, size=size)
+    assert len(set(found)) == 1
+    assert found[0].startswith(f"{what}: not the same in all {size} processes")
+
+
+def test_a_model_of_one_process_says_how_it_is_alone():
+    class Pair(Alone):
+        rank, size = 0, 2
+
+    with pytest.raises(UsageError, match="leave workers out"):
+        Popularity().fit(blocks_world(), run=RunOptions(workers=2))
+    with pytest.raises(UsageError, match="shares the fit with 1 other process; start it alone, without torchrun"):
+        Popularity().fit(blocks_world(), run=RunOptions(collectives=Pair()))
+
+
+def test_an_update_refuses_workers_that_it_would_not_use():
+    data = blocks_world()
+    model = WMF(factors=4, iterations=1).fit(data)
+    with pytest.raises(UsageError, match="an update runs in one process; leave workers out"):
+        model.update(data, run=RunOptions(workers=2))
