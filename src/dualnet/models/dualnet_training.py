@@ -123,7 +123,7 @@ def descend(
                 validate=_validator(model, tasks, objective.network, run) if tasks and last else None,
                 identity=identity,
                 translated=model._completed,
-                run=run if last else replace(run, after_epoch=None),
+                run=run if last and number == 0 else replace(run, after_epoch=None),
                 phase=where,
                 start=partial(_start, model, objective, network, encoder),
             )

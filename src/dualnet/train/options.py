@@ -135,8 +135,8 @@ class RunOptions:
         Trackers that receive the figures of every epoch, such as MLflow (`dualnet.train.tracking`). A tracker that fails is
         left out with a warning.
     after_epoch : callable, optional
-        Called with the figures of each epoch (of a fit in stages: of the last one), once they are logged and saved; what
-        it raises ends the fit. Models that do not train in epochs never call it. With workers it is called in the process that
+        Called with the figures of each epoch (of a fit in stages: of the last one; of networks of several seeds: of
+        the first), once they are logged and saved; what it raises ends the fit. Models that do not train in epochs never call it. With workers it is called in the process that
         started the fit, while they go on.
     workers : int or tuple of (int, int), optional
         Worker processes of a Ray cluster that share the fit (docs/how-to/more-than-one-machine.md), or the least and the most of

@@ -183,6 +183,13 @@ def test_an_interrupted_ensemble_resumes_to_the_same_bits_and_a_fresh_one_starts
     assert not same_weights(fresh.levels_.further[0], again.levels_.further[0])
 
 
+def test_epochs_of_the_first_seed_are_told():
+    """As `training_` is its own: a search that watches epochs would read those of the next seed as the same ones once more."""
+    told = []
+    DualNet(**SMALL, ensemble=2).fit(WORLD, run=RunOptions(after_epoch=lambda figures: told.append(figures["epoch"])))
+    assert told == [1, 2, 3]
+
+
 @pytest.mark.parametrize("ensemble", [0, -1, 1.5, "two", None])
 def test_a_number_of_networks_that_means_nothing_is_refused(ensemble):
     with pytest.raises(UsageError, match="ensemble"):

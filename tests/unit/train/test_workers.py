@@ -101,14 +101,27 @@ def watch(**options):
     return Watch(RunOptions(progress=False, **options), StopRequest(enabled=False))
 
 
+def epochs(phase, *numbers):
+    return [(phase, {"epoch": number}) for number in numbers]
+
+
 def test_epochs_are_told_once_though_workers_go_back(tmp_path):
     told = []
     seen = watch(after_epoch=lambda figures: told.append(figures["epoch"]), log=tmp_path / "log.jsonl")
-    seen.take(News(attempt=1, figures=[{"epoch": 1}, {"epoch": 2}]))
+    seen.take(News(attempt=1, figures=epochs("train", 1, 2)))
     with pytest.warns(errors.DualNetWarning, match="2 go on from the last checkpoint"):
-        seen.take(News(attempt=2, size=2, figures=[{"epoch": 2}, {"epoch": 3}]))
+        seen.take(News(attempt=2, size=2, figures=epochs("train", 2, 3)))
     assert told == [1, 2, 3]
     assert "go on from the last checkpoint" in json.loads((tmp_path / "log.jsonl").read_text())["event"]
+
+
+def test_epochs_of_each_phase_are_told():
+    told = []
+    conductor = Conductor([], 60)
+    for phase, number in (("choose", 1), ("choose", 2), ("final", 1)):
+        conductor.epoch(phase, {"epoch": number})
+    watch(after_epoch=lambda figures: told.append(figures["epoch"])).take(conductor.look())
+    assert told == [1, 2, 1]
 
 
 def test_what_after_epoch_raises_ends_the_fit():
@@ -116,7 +129,7 @@ def test_what_after_epoch_raises_ends_the_fit():
         raise StopIteration("enough")
 
     with pytest.raises(StopIteration, match="enough"):
-        watch(after_epoch=enough).take(News(attempt=1, figures=[{"epoch": 1}]))
+        watch(after_epoch=enough).take(News(attempt=1, figures=epochs("train", 1)))
 
 
 def test_losses_without_a_new_step_come_to_an_end():

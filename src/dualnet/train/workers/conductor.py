@@ -66,8 +66,8 @@ class News:
         How often workers have been started, and how many there are.
     progress : tuple of (str, int, int, str), optional
         What runs, steps in all, steps done, and their figures in words.
-    figures : list of dict
-        Figures of epochs that have ended.
+    figures : list of (str, dict)
+        Phases and figures of epochs that have ended.
     remarks : list of str
         Warnings of the first worker.
     failure : Failure, optional
@@ -79,7 +79,7 @@ class News:
     attempt: int = 0
     size: int = 0
     progress: tuple[str, int, int, str] | None = None
-    figures: list[dict[str, float]] = field(default_factory=list)
+    figures: list[tuple[str, dict[str, float]]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     failure: Failure | None = None
 
@@ -151,10 +151,10 @@ class Conductor:
                 self._news.progress = progress
         return self._stop
 
-    def epoch(self, figures: dict[str, float]) -> None:
-        """Note the figures of an epoch that has ended and been saved."""
+    def epoch(self, phase: str, figures: dict[str, float]) -> None:
+        """Note the figures of an epoch of a phase that has ended and been saved."""
         with self._lock:
-            self._news.figures.append(figures)
+            self._news.figures.append((phase, figures))
 
     def remark(self, text: str) -> None:
         """Note a warning of the first worker."""

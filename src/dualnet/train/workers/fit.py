@@ -100,7 +100,7 @@ class Watch:
     starts: int = 0
     attempt: int = 0
     furthest: dict[str, int] = field(default_factory=dict)
-    _epochs: set[float] = field(default_factory=set)
+    _epochs: set[tuple[str, float]] = field(default_factory=set)
     _view: EpochProgress | None = None
     _label: str = ""
 
@@ -113,8 +113,8 @@ class Watch:
         self.attempt = news.attempt
         if news.progress is not None:
             self._show(*news.progress)
-        for figures in news.figures:
-            epoch = figures["epoch"]
+        for phase, figures in news.figures:
+            epoch = (phase, figures["epoch"])
             if epoch not in self._epochs and self.run.after_epoch is not None:
                 self.run.after_epoch(figures)
             self._epochs.add(epoch)

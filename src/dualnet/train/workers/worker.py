@@ -96,7 +96,7 @@ class WorkerRelay:
 
     def epoch(self, figures: Mapping[str, float]) -> None:
         """Tell the figures of an epoch that has ended."""
-        self._conductor.epoch.remote(dict(figures))
+        self._conductor.epoch.remote("" if self._progress is None else self._progress[0], dict(figures))
 
     def remark(self, text: str) -> None:
         """Tell a warning."""
