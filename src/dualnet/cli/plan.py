@@ -77,7 +77,7 @@ def plan(
         return
     _print(work, machine, made, f"{gpus} x H100, assumed" if gpus else "this machine, measured")
     if shared is not None:
-        _print_shared(shared, work.epochs, rate)
+        _print_shared(shared, work, rate)
 
 
 def _workers(workers: int | None, gpus: int, network: float | None) -> int:
@@ -90,7 +90,7 @@ def _workers(workers: int | None, gpus: int, network: float | None) -> int:
     if network is not None and sharing == 1:
         raise UsageError("--network means nothing for one process; say how many share the training, such as --workers 4")
     if network is not None and not 0 < network < 1e6:
-        raise UsageError(f"--network {network:g} must be above 0 GB a second")
+        raise UsageError(f"--network {network:g} must be above 0 and below 1,000,000 GB a second")
     return sharing
 
 
@@ -133,7 +133,7 @@ def _print(work: Workload, machine: Machine, made: Plan, kind: str) -> None:
     )
 
 
-def _print_shared(shared: SharedPlan, epochs: int, rate: float) -> None:
+def _print_shared(shared: SharedPlan, work: Workload, rate: float) -> None:
     rows = [[f"memory of a worker: {name}", _bytes(size)] for name, size in shared.memory.items()]
     rows += [[f"sent by a worker an epoch: {name}", _bytes(size)] for name, size in shared.sent.items()]
     rows += [[f"seconds an epoch: {name}", _time(seconds)] for name, seconds in shared.parts.items()]
@@ -142,7 +142,8 @@ def _print_shared(shared: SharedPlan, epochs: int, rate: float) -> None:
     say(
         f"{shared.workers} workers: {_bytes(shared.peak)} each, {_bytes(sum(shared.sent.values()))} sent by each an epoch at"
         f" {rate / 1e9:g} GB/s (--network); an epoch takes"
-        f" about {_time(shared.seconds)} ({shared.bottleneck} is the limit), {epochs} epochs about {_time(shared.seconds * epochs)}"
+        f" about {_time(shared.seconds)} ({shared.bottleneck} is the limit), {work.epochs} epochs{_each(work)} about"
+        f" {_time(shared.seconds * work.epochs * work.ensemble)}"
     )
 
 

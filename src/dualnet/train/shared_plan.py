@@ -11,6 +11,7 @@ from .plan import FLOAT, IN_A_STEP, TABLE_COPIES, Machine, Plan, Workload
 NETWORK, GPU_NETWORK = 1.25e9, 50e9  # bytes a second of a worker: 10-gigabit Ethernet; NVLink and InfiniBand between GPUs
 CALL = 1e-3  # seconds of a call of collectives beside its bytes, in a local network; measured with gloo
 CALLS = 12  # of a step
+WHOLE = "tables of all items for validation"  # which are divided otherwise
 DIVIDED = ("activations of a part",)
 """Parts of the memory of one process of which each worker has its share; the tables have a rule of their own."""
 
@@ -45,7 +46,8 @@ class SharedPlan:
     @property
     def peak(self) -> float:
         """Bytes of a worker while networks are trained: what is there in a step only, or at a validation only, counts by the larger."""
-        step, vectors = sum(self.memory[name] for name in IN_A_STEP), self.memory["item vectors for validation"]
+        step = sum(self.memory[name] for name in IN_A_STEP)
+        vectors = sum(self.memory.get(name, 0.0) for name in ("item vectors for validation", WHOLE))
         return sum(self.memory.values()) - min(step, vectors)
 
 
@@ -90,6 +92,8 @@ def share(work: Workload, made: Plan, machine: Machine, workers: int, network: f
         if name not in ("reading", "solving")
     }
     memory["weights, gradients, optimiser"] = tables * (work.vocabulary + work.items / workers)
+    if workers > 1:
+        memory[WHOLE] = FLOAT * 2.0 * first * work.items
     divided = 1 / workers / machine.fraction
     calls = CALLS * CALL * made.steps if workers > 1 else 0.0
     parts: dict[Literal["arithmetic", "memory traffic", "network"], float] = {

@@ -1,6 +1,7 @@
 """The plan: its arithmetic is that of the formulas, its peak that of a run, its command prints it."""
 
 import json
+import re
 
 import pytest
 
@@ -128,6 +129,12 @@ def test_workers_send_what_the_formulas_say():
         [2 * part * 2000 * 30, 2 * part * 2000 * 20, 2 * part * (2 * 500 * 20 + 2 * towers), 4 * part * 30**2]
     )
     assert shared.memory["weights, gradients, optimiser"] == 6 * 4 * 2 * 20 * (500 + 2000 / 4)
+    assert shared.memory["tables of all items for validation"] == 4 * 2 * 20 * 2000
+    at_validation = ("tables of all items for validation", "item vectors for validation")
+    steps = sum(shared.memory[name] for name in IN_A_STEP)
+    assert shared.peak == pytest.approx(
+        sum(shared.memory.values()) - min(steps, sum(shared.memory[name] for name in at_validation))
+    )
     assert shared.parts["arithmetic"] == pytest.approx(sum(made.flop.values()) / 1e11 / 0.8 / 4)
     assert shared.parts["network"] == pytest.approx(sum(shared.sent.values()) / 1e9 + 0.012)
     assert shared.seconds == pytest.approx(sum(shared.parts.values()))
@@ -144,6 +151,7 @@ def test_workers_send_what_the_formulas_say():
         (["--network", "2"], "--network means nothing for one process"),
         (["--workers", "2", "--network", "0"], "--network 0 must be above 0"),
         (["--workers", "2", "--network", "nan"], "--network nan must be above 0"),
+        (["--workers", "2", "--network", "1e7"], "--network 1e+07 must be above 0 and below 1,000,000"),
     ],
 )
 def test_command_refuses_workers_that_mean_nothing(given, message, capsys):
@@ -157,3 +165,17 @@ def test_command_prints_the_share_of_a_worker(capsys):
     assert found["shared"]["workers"] == 4
     assert found["shared"]["bottleneck"] in found["shared"]["parts"]
     assert found["shared"]["peak"] < found["plan"]["peak"]
+
+
+def test_networks_of_several_seeds_take_workers_longer_too(capsys):
+    told = []
+    for ensemble in ("1", "3"):
+        sizes = ["--users", "1e9", "--items", "1e8", "--pairs", "1e11", "--gpus", "64"]  # at assumed rates: the same each time
+        assert main(["plan", *sizes, "--ensemble", ensemble]) == 0
+        told.append(re.findall(r"10 epochs(.*?) about ([\d,.]+) (\w+)", capsys.readouterr().out))
+    for (_, one, unit), (each, three, same) in zip(*told, strict=True):  # of one process, and of the workers
+        assert each == " of each of 3 pairs of networks"
+        seconds = {"s": 1, "minutes": 60, "hours": 3600, "days": 86400}
+        once, thrice = float(one.replace(",", "")) * seconds[unit], float(three.replace(",", "")) * seconds[same]
+        assert thrice == pytest.approx(3 * once, rel=0.05)  # what is printed is rounded
+    assert len(told[0]) == 2
