@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,25 @@ def test_tune_then_fit_what_was_found(capsys, tables, tmp_path):
     code, out, _ = call(capsys, *command)
     assert code == 0
     assert f"parameters in {tmp_path / 't' / 'best.toml'}" in out
+
+
+def test_tune_on_a_folder_of_parts_writes_what_can_be_fitted_from_anywhere(capsys, tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    write_table(dataset_tables(blocks_world(density=0.5))["events"].drop_columns(["weight"]), Path("shop/events.parquet"))
+    command = ["tune", "shop", "--model", "item-knn", "--grid", "neighbours=[5]", "--at", "3", "--out", "t"]
+    code, _, err = call(capsys, *command)
+    assert code == 0, err
+    written = tomllib.loads(Path("t/best.toml").read_text())
+    assert written["data"]["source"] == str(tmp_path / "there" / "shop")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    code, _, err = call(capsys, "fit", "../there/t/best.toml", "--out", "r")
+    assert code == 0, err
+    beside = '[data]\nsource = "shop"\n[model]\nname = "popularity"\n'  # as of a file: beside the configuration
+    (tmp_path / "there" / "own.toml").write_text(beside)
+    code, _, err = call(capsys, "fit", "../there/own.toml", "--out", "r2")
+    assert code == 0, err
 
 
 def test_tune_dualnet_by_optuna_on_a_split_folder(capsys, tables, tmp_path):

@@ -347,6 +347,12 @@ def is_named(data: str | None) -> bool:
     return data is not None and (data == "demo" or data in sources.known())
 
 
+def whole_path(data: str | None) -> str | None:
+    """Return an argument DATA for another folder: a file or folder of this machine by its whole path, names and addresses as they are."""
+    there = data is not None and not is_named(data) and os.path.exists(data)  # noqa: PTH110 - a Path raises for a name that is too long
+    return str(Path(data).resolve()) if data is not None and there else data
+
+
 def tables_read(data: str | None, loaded: Dataset) -> str:
     """Return what tells tables, and how they are read, from others; empty for named data that are read as usual."""
     if not is_named(data):

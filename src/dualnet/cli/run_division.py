@@ -36,8 +36,7 @@ def division_origin(
     if "vectors" in changed:
         parts = (part.partition("=") for part in arg.words(changed["vectors"]))
         changed["vectors"] = ",".join(f"{name}={Path(file).resolve()}" if file else name for name, _, file in parts)
-    place = str(Path(source).resolve()) if not arg.is_named(source) and Path(source).exists() else source
-    return {"data": place, "tables": changed, "content": content, "protocol": protocol, "seed": seed}
+    return {"data": arg.whole_path(source), "tables": changed, "content": content, "protocol": protocol, "seed": seed}
 
 
 def division_of(run: Path) -> Split:
@@ -110,7 +109,8 @@ def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, di
     chosen = None if source is None else str(source)
     beside = None if chosen is None else path.parent / chosen
     # not any folder: one may have the name of a data set
-    if beside is not None and (beside.is_file() or split_folder(str(beside)) is not None):
+    is_folder = beside is not None and not arg.is_named(chosen) and beside.is_dir()
+    if beside is not None and (beside.is_file() or is_folder or split_folder(str(beside)) is not None):
         chosen = str(beside)
     tables = arg.TableOptions(**listed)
     folder = split_folder(chosen)

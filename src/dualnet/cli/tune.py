@@ -238,5 +238,4 @@ def _tables(data: str | None, tables: arg.TableOptions) -> dict[str, Any]:
     if "vectors" in changed:
         parts = [part.partition("=") for part in arg.words(changed["vectors"])]
         changed["vectors"] = [f"{name}={Path(file).resolve()}" if file else name + found for name, found, file in parts]
-    source = str(Path(data).resolve()) if data is not None and Path(data).is_file() else data
-    return {"source": source, **changed}
+    return {"source": arg.whole_path(data), **changed}
