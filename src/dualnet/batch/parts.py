@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from ..typed_values import path_of
 RECORD = "_job.json"  # readers of Parquet folders pass by what begins with an underscore
 LOCK = ".job.lock"
 MOST_PARTS = 500
+SEEN_WITHIN = 60.0  # seconds after which a shared folder shows what another machine wrote there
 LARGEST_RECORD = 16 * 2**20  # bytes
 
 
@@ -118,7 +120,12 @@ class PartsFolder:
             if not ours:
                 raise ResourceError(f"another job is writing to {folder}; wait for it to end, or choose another out=")
             made = cls(folder, json.loads(json.dumps(job)), parts)
-            made._go_on(overwrite=overwrite)
+            try:
+                made._go_on(overwrite=overwrite)
+            except OSError as error:
+                raise ResourceError(
+                    f"cannot go on in {folder}: {error.strerror or error} ({error.filename}); choose another out="
+                ) from error
             yield made
 
     @property
@@ -132,7 +139,22 @@ class PartsFolder:
         return sum(done.rows for done in self.finished.values())
 
     def record(self, part: int, done: Finished) -> None:
-        """Note that a part is written."""
+        """Note that a part is written.
+
+        Raises
+        ------
+        ResourceError
+            If its file is not to be seen here: the worker wrote it to a disk of its own.
+        """
+        path = self.path / self.parts[part].name
+        last = time.monotonic() + SEEN_WITHIN
+        while not path.is_file():
+            if time.monotonic() > last:
+                raise ResourceError(
+                    f"a worker wrote {path} on its own machine, and it is not to be seen here; choose another out=, a folder that all"
+                    " machines of the cluster share"
+                )
+            time.sleep(0.1)
         self.finished[part] = done
         self._write()
 

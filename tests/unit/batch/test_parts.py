@@ -1,9 +1,11 @@
 """A folder of parts goes on with what is finished and whole, and takes nothing that is of another job."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from dualnet.batch import parts
 from dualnet.batch.parts import LOCK, MOST_PARTS, RECORD, Finished, PartsFolder, file_digest, parts_of
 from dualnet.errors import DataError, ResourceError, UsageError
 
@@ -39,10 +41,10 @@ def test_parts_are_whole_steps(rows, step, sizes):
 
 
 def test_there_are_not_too_many_parts():
-    parts = parts_of(10**7, 512)
-    assert len(parts) <= MOST_PARTS
-    assert all((part.stop - part.start) % 512 == 0 for part in parts[:-1])
-    assert parts[-1].stop == 10**7
+    found = parts_of(10**7, 512)
+    assert len(found) <= MOST_PARTS
+    assert all((part.stop - part.start) % 512 == 0 for part in found[:-1])
+    assert found[-1].stop == 10**7
 
 
 def test_what_is_finished_is_not_made_again(begun):
@@ -113,3 +115,23 @@ def test_leftovers_of_killed_writers_are_removed(begun):
     with PartsFolder.claimed(begun, JOB, PARTS, overwrite=False) as folder:
         folder.tidy()
     assert not torn.exists()
+
+
+def test_a_part_on_a_disk_of_another_machine_is_not_recorded(begun, monkeypatch):
+    monkeypatch.setattr(parts, "SEEN_WITHIN", -1.0)
+    with PartsFolder.claimed(begun, JOB, PARTS, overwrite=False) as folder:
+        with pytest.raises(ResourceError, match=r"part-00001\.parquet on its own machine.*all machines"):
+            folder.record(1, Finished(7, "0" * 64))
+        assert sorted(folder.finished) == [0, 2]
+    assert left(begun) == [1]
+
+
+@pytest.mark.parametrize("what", ["read_bytes", "unlink"])
+def test_a_part_that_cannot_be_read_or_removed_is_told_in_a_sentence(begun, monkeypatch, what):
+    def refuse(*given, **named):
+        raise PermissionError(13, "Permission denied", "part-00000.parquet")
+
+    monkeypatch.setattr(*((parts, "file_digest") if what == "read_bytes" else (Path, "unlink")), refuse)
+    job = JOB if what == "read_bytes" else {**JOB, "model": "n"}
+    with pytest.raises(ResourceError, match=r"Permission denied \(part-00000\.parquet\); choose another out="):
+        left(begun, job, overwrite=True)
