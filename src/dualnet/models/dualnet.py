@@ -226,7 +226,7 @@ class DualNet(DualNetParameters):
         ['epoch', 'epoch']
         """
         self._require_fitted()
-        choice = getattr(self, "choice_", None)
+        choice = None if "update" in self.info_ else getattr(self, "choice_", None)  # of the fit, which is not the last then
         training = choice.training if choice is not None and choice.training else getattr(self, "training_", None)
         if training is None:
             raise UsageError(
@@ -265,5 +265,6 @@ class DualNet(DualNetParameters):
         state, further = descend_further(
             self, known, runtime.tensors, run, n_old=n_old, epochs=epochs, learning_rate=rate, phase=phase
         )
-        self.training_ = state
+        if state.history and runtime is self.levels_.runtime:  # the first seed's, as after a fit
+            self.training_ = state
         return further

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from dualnet import Dataset, DualNet, load, splits
+from dualnet import Dataset, DualNet, Interactions, load, splits
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import ArtifactError, TrainingInterruptedError, UsageError
-from dualnet.models import level_learning
+from dualnet.models import dualnet_training, level_learning
 from dualnet.models.levels import LevelWeights
 from dualnet.retrieval.topk import inner_products
 from dualnet.train import batches
@@ -122,6 +122,27 @@ def test_an_update_trains_every_network_further():
     for old, new in zip((before.runtime, *before.further), (after.runtime, *after.further), strict=True):
         assert not np.array_equal(old.tensors["item.scale"], new.tensors["item.scale"])
     assert scores(model).shape == (len(WORLD.interactions.users), 48)
+
+
+def test_after_an_update_the_training_is_that_of_the_first_network(monkeypatch):
+    split = splits.four_quadrants(WORLD, seed=1)
+    model = DualNet(**SMALL, ensemble=2).fit(split.train, split.validation)
+    before, states = model.training_, []
+    train = dualnet_training.descend_further
+
+    def kept(*args, **options):
+        states.append(train(*args, **options))
+        return states[-1]
+
+    monkeypatch.setattr(dualnet_training, "descend_further", kept)
+    model.update(WORLD, epochs=0)
+    assert model.training_ is before
+    model.update(WORLD.select(users=np.arange(20)), epochs=2)
+    assert model.training_ is before  # all was known: there was nothing to learn
+    model.update(Interactions.from_pairs(["new"] * 3, ["i0-1", "i0-2", "i0-3"]), epochs=2)
+    assert model.training_ is states[-2][0]
+    axes = model.plot_training().axes
+    assert [len(line.get_xdata()) for line in axes[0].lines] == [2]
 
 
 @pytest.mark.parametrize("further", [0.0, 0.5, 1.0])
