@@ -70,12 +70,13 @@ class IdMap:
     'tea'
     """
 
-    __slots__ = ("_keys", "_order", "_rows")
+    __slots__ = ("_keys", "_order", "_ordered", "_rows")
 
     def __init__(self, keys: Sequence[Key] | NDArray[np.generic] | pa.Array) -> None:
         self._keys = _as_keys(keys)
         self._rows: dict[Key, int] | None = None
-        self._order: Rows | None = None
+        self._order: Rows | None = None  # rows in ascending order of integer ids; empty where they are in order as they stand
+        self._ordered: NDArray[Any] | None = None  # integer ids in ascending order
         if _count_distinct(self._keys) != len(self._keys):
             seen: set[Key] = set()
             repeated = [key for key in self if key in seen or seen.add(key)]  # type: ignore[func-returns-value]
@@ -307,19 +308,23 @@ class IdMap:
         if keys.dtype == np.uint64:  # beyond int64 there are no ids, and NumPy would compare as floats
             large = keys > np.uint64(np.iinfo(np.int64).max)
             return np.where(large, -1, self._find_integers(np.where(large, np.uint64(0), keys).astype(np.int64)))
-        assert isinstance(self._keys, np.ndarray)
-        first, size = int(self._keys[0]), len(self._keys)
-        if int(self._keys[-1]) - first == size - 1 and self._rising():  # without gaps: no search
+        order, ordered = self._in_order()
+        first, size = int(ordered[0]), len(ordered)
+        if int(ordered[-1]) - first == size - 1 and not len(order):  # without gaps: no search
             inside = (keys >= first) & (keys <= first + size - 1)
             return np.where(inside, keys.astype(np.int64) - np.where(inside, first, 0), -1)
-        if self._rising():
-            place = np.searchsorted(self._keys, keys).clip(max=size - 1)
-            return np.where(self._keys[place] == keys, place, -1)
-        if self._order is None:
-            self._order = np.argsort(self._keys, kind="stable")
-        ordered = self._keys[self._order]
         place = np.searchsorted(ordered, keys).clip(max=size - 1)
-        return np.where(ordered[place] == keys, self._order[place], -1)
+        return np.where(ordered[place] == keys, order[place] if len(order) else place, -1)
+
+    def _in_order(self) -> tuple[Rows, NDArray[Any]]:
+        """Return what a search needs, made once: to look whether millions are in order takes longer than to find one."""
+        if self._ordered is None:
+            assert isinstance(self._keys, np.ndarray)
+            rising = len(self._keys) < 2 or bool((self._keys[1:] > self._keys[:-1]).all())
+            order = np.zeros(0, np.int64) if rising else np.argsort(self._keys, kind="stable")
+            self._order, self._ordered = order, self._keys if rising else self._keys[order]
+        assert self._order is not None
+        return self._order, self._ordered
 
     def parse(self, text: str) -> Key:
         """Turn an id typed by a person into a key of this map's kind.
@@ -363,10 +368,6 @@ class IdMap:
 
     def _taken(self, rows: Rows) -> NDArray[np.generic] | ManyTexts:
         return self._keys.take(rows) if isinstance(self._keys, ManyTexts) else self._keys[rows]
-
-    def _rising(self) -> bool:
-        """Return whether integer ids are in ascending order."""
-        return len(self._keys) < 2 or bool((self._keys[1:] > self._keys[:-1]).all())  # type: ignore[index, operator]
 
     def _row_of(self, key: object) -> int:
         """Return the row of an id that is written as the map has it, else -1."""

@@ -85,3 +85,22 @@ def test_wrong_ids_are_refused_alike(many, keys, told, given):
 def test_a_missing_id_is_refused(many, keys):
     with pytest.raises(DataError, match="missing"):
         IdMap(keys)
+
+
+class Untouched:
+    """Ids of which nothing but their number and kind may be asked."""
+
+    dtype = np.dtype(np.int64)
+
+    def __len__(self):
+        return 4
+
+
+@pytest.mark.parametrize("keys", [[7, -3, 10, 0], [-3, 0, 7, 10], [3, 4, 5, 6]])
+def test_only_the_first_search_looks_at_all_of_many_integers(monkeypatch, keys):
+    monkeypatch.setattr(module, "MANY", 1)
+    ids = IdMap(np.array(keys))
+    assert ids.row(keys[0]) == 0
+    ids._keys = Untouched()
+    assert ids.rows(keys[::-1]).tolist() == [3, 2, 1, 0]
+    assert ids.find([99, -99]).tolist() == [-1, -1]

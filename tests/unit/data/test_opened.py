@@ -337,22 +337,16 @@ def store(tmp_path_factory):
     running = server.ThreadedMotoServer(port=0, verbose=False)
     running.start()
     address = f"127.0.0.1:{running.get_host_and_port()[1]}"
-    keys = {"AWS_ACCESS_KEY_ID": "tester", "AWS_hunter2_ACCESS_KEY": "secret-of-tests", "AWS_EC2_METADATA_DISABLED": "true"}
+    keys = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "secret-of-tests", "AWS_EC2_METADATA_DISABLED": "true"}
     for name, value in {**keys, "AWS_ENDPOINT_URL": f"http://{address}", "AWS_REGION": "us-east-1"}.items():
         patch.setenv(name, value)
     here = fs.S3FileSystem(endpoint_override=address, scheme="http", region="us-east-1", allow_bucket_creation=True)
     here.create_dir("shop")
     local = write(tmp_path_factory.mktemp("shop"), events(stars=RATINGS))
     pq.write_table(ITEMS, local / "items.parquet")
-    for path in sorted(local.rglob("*.parquet")):  # one after another
+    for path in sorted(local.rglob("*.parquet")):
         with here.open_output_stream(f"shop/spring/{path.relative_to(local)}") as out:
             out.write(path.read_bytes())
-        with here.open_input_file(f"shop/spring/{path.relative_to(local)}") as back:
-            given = path.read_bytes()
-            if (back.size(), back.read(), back.read_at(8, len(given) - 8)) != (len(given), given, given[-8:]):
-                running.stop()
-                patch.undo()
-                pytest.skip("the S3 server of the tests does not give back what was put")
     yield local, here
     running.stop()
     patch.undo()

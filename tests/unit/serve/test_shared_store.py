@@ -14,6 +14,7 @@ from dualnet.serve import writer as writer_module
 from dualnet.serve.model_process.remote import RemoteService
 from dualnet.serve.postgresql import link as link_module
 from dualnet.serve.postgresql import schema, shared_store
+from dualnet.serve.postgresql.listener import Listener
 from dualnet.serve.postgresql.shared_store import SharedStore
 from dualnet.serve.service import Service
 from dualnet.serve.service_errors import BusyError, ConflictError, QuotaError
@@ -21,7 +22,7 @@ from dualnet.serve.settings import Allowance, ServiceSettings
 from dualnet.serve.store import StoreAddress
 
 TITLE = {"title": "g0 word0", "tags": ["g0", "even"], "year": 1999}
-TABLES = ("dualnet_store", "dualnet_changes", "dualnet_snapshot")
+TABLES = ("dualnet_store", "dualnet_changes", "dualnet_turns", "dualnet_snapshot")
 
 
 @asynccontextmanager
@@ -416,18 +417,57 @@ def test_a_database_that_hangs_is_given_up(folder_of, postgresql, monkeypatch):
     run(scenario())
 
 
+def put_back(owner, head):
+    """Make a database what it is after a restore to a moment before."""
+    owner.execute("DELETE FROM dualnet_changes WHERE seq > %s", (head,))
+    owner.execute("DELETE FROM dualnet_turns WHERE head > %s", (head,))
+    owner.execute("UPDATE dualnet_store SET (head, turn) = (SELECT head, turn FROM dualnet_turns WHERE head = %s)", (head,))
+
+
+@pytest.mark.parametrize("more", [1, 3], ids=["as many", "more"])
+@pytest.mark.parametrize("heard", ["listens", "changes"])
+def test_a_database_that_was_put_back_and_went_on_is_read_anew(folder_of, postgresql, monkeypatch, more, heard):
+    """A server that looks again only when the others have made as many changes as were lost, or more."""
+
+    async def scenario():
+        monkeypatch.setattr("dualnet.serve.service.listener_of", lambda *_: None)
+        async with served(folder_of(), postgresql) as one:
+            await one.put_item("kept", TITLE)
+            await one.put_item("lost", TITLE)
+            with psycopg.connect(postgresql) as owner:
+                put_back(owner, 1)
+            async with served(folder_of(), postgresql) as two:
+                for place in range(more):
+                    await two.put_item(f"later {place}", TITLE)
+                if heard == "listens":
+                    listener = Listener(one._writer.journal, one._writer.catch_up)
+                    listener.start()
+
+                    async def same():
+                        return kept(one) == kept(two)
+
+                    await until(same)
+                    listener.close()
+                else:
+                    await one.put_item("after", TITLE)
+                    await caught_up(two)
+                assert kept(one) == kept(two)
+                assert "lost" not in one._writer.state.items
+
+    run(scenario())
+
+
 def test_a_database_that_was_put_back_is_read_anew(folder_of, postgresql):
     async def scenario():
         async with served(folder_of(), postgresql) as one:
             await one.put_item("kept", TITLE)
             await one.put_item("lost", TITLE)
-            with psycopg.connect(postgresql) as owner:  # as after a restore to a moment before
-                owner.execute("DELETE FROM dualnet_changes WHERE seq = 2")
-                owner.execute("UPDATE dualnet_store SET head = 1")
+            with psycopg.connect(postgresql) as owner:
+                put_back(owner, 1)
             await caught_up(one)
             assert set(one._writer.state.items) == {"kept"}
             with psycopg.connect(postgresql) as owner:
-                owner.execute("DROP TABLE dualnet_store, dualnet_changes, dualnet_snapshot")
+                owner.execute(f"DROP TABLE {', '.join(TABLES)}")
             SharedStore.open(StoreAddress(postgresql)).close()
             await caught_up(one)
             assert set(one._writer.state.items) == set()

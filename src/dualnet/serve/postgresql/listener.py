@@ -73,6 +73,7 @@ class Listener:
 
     def _look(self) -> None:
         """Catch up if there is anything new, or the database was away."""
-        row = self._link.execute("SELECT head, identity FROM dualnet_store").fetchone()
-        if self._store.away or row is None or row != (self._store.position, self._store.identity):
+        row = self._link.execute("SELECT head, turn, identity FROM dualnet_store").fetchone()
+        store = self._store
+        if store.away or row is None or row != (store.position, store.turn_read, store.identity):
             self._catch_up()

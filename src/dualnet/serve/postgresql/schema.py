@@ -2,7 +2,8 @@
 
 ``dualnet_store`` has one row: its lock is the right to append, so that the numbers of changes grow in the order in which they become
 lasting, and a reader that has read up to a number has missed nothing. ``dualnet_changes`` is the log behind the snapshot;
-``dualnet_snapshot`` is the shortest list of changes that gives the state at ``snapshot_at``. ``person`` is the keyed hash of the one
+``dualnet_snapshot`` is the shortest list of changes that gives the state at ``snapshot_at``. ``dualnet_turns`` has a random mark for each
+group of changes, so that a server knows whether the database still has those that it has read. ``person`` is the keyed hash of the one
 user that a row concerns, so that forgetting somebody deletes rows without a search through all.
 """
 
@@ -24,6 +25,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             salt text NOT NULL,
             model text,
             head bigint NOT NULL DEFAULT 0,
+            turn text NOT NULL DEFAULT '',
             kept_from bigint NOT NULL DEFAULT 0,
             snapshot_at bigint NOT NULL DEFAULT 0,
             snapshot bigint NOT NULL DEFAULT 0,
@@ -36,6 +38,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             person text,
             change text NOT NULL)""",
         "CREATE INDEX dualnet_changes_person ON dualnet_changes (person) WHERE person IS NOT NULL",
+        "CREATE TABLE dualnet_turns (head bigint PRIMARY KEY, turn text NOT NULL)",
         """CREATE TABLE dualnet_snapshot (
             snapshot bigint NOT NULL,
             part bigint NOT NULL,

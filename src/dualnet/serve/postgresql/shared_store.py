@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -27,7 +28,7 @@ PAGE = 2_000  # rows in memory at a time while everything is read
 LONG = 300.0  # seconds to write a snapshot, or to read one
 AGAIN = 1.1  # growth after which a snapshot that could not be written is tried again
 OF_USERS = ("events", "gone")  # kinds of changes that have ids of users
-HEAD = "SELECT schema_version, identity, head, kept_from, snapshot_at, snapshot, bytes, settled FROM dualnet_store"
+HEAD = "SELECT schema_version, identity, head, turn, kept_from, snapshot_at, snapshot, bytes, settled FROM dualnet_store"
 _Row: TypeAlias = tuple[str, str | None, str]  # kind, keyed hash of the user, the change as JSON in ASCII
 
 
@@ -38,6 +39,7 @@ class _Head:
     schema_version: int
     identity: str
     head: int
+    turn: str
     kept_from: int
     snapshot_at: int
     snapshot: int
@@ -48,12 +50,14 @@ class _Head:
 class SharedStore:
     """State of servers in PostgreSQL; see `store.Store` and `schema` for the tables.
 
-    Use `open`. For one thread, but for `connected`, `position` and `away`, which any may read.
+    Use `open`. For one thread, but for `position`, `turn_read` and `away`, which any may read.
 
     Attributes
     ----------
     position : int
         Number of the last change that this server has; -1 where it has to read everything.
+    turn_read : str
+        Mark of the group that ends there; a database that was put back has another one, or none.
     identity : str
         Of the tables: others of the same name have another.
     away : str
@@ -64,7 +68,7 @@ class SharedStore:
         self.address, self._link, self._salt, self._is_new = address, link, salt, is_new
         self.position, self.away = -1, ""
         self.model: str | None = None
-        self.identity = ""
+        self.identity = self.turn_read = self._turn = ""
         self._size = self._settled = self._appended = 0
         self._given_up = 0.0  # bytes at which a snapshot could not be written
         self._unsafe = False
@@ -141,10 +145,11 @@ class SharedStore:
         try:
             head = self._head(self._link.first(f"{HEAD} FOR UPDATE"))
             news = self._news(head)
-            self.position = head.head
+            self.position, self.turn_read = head.head, head.turn
             yield news
             self._link.commit()
-            self.position += self._appended
+            if self._appended:
+                self.position, self.turn_read = self.position + self._appended, self._turn
         except StoreAwayError as error:
             raise self._gone(error) from None
         finally:
@@ -165,7 +170,7 @@ class SharedStore:
             )  # no lock: it need not wait for a turn
             head = self._head(self._link.execute(HEAD))
             news = self._news(head)
-            self.position = head.head
+            self.position, self.turn_read = head.head, head.turn
             yield news
             self.away = ""
         except StoreAwayError as error:
@@ -201,13 +206,17 @@ class SharedStore:
         if not rows:
             return
         numbers = [after + 1 + place for place in range(len(rows))]
+        self._turn = secrets.token_hex(8)
         self._link.execute(
             "INSERT INTO dualnet_changes (seq, kind, person, change)"
             " SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[])",
             [numbers, *map(list, zip(*rows, strict=True))],
         )
         written = sum(len(row[2]) for row in rows)
-        self._link.execute("UPDATE dualnet_store SET head = %s, bytes = bytes + %s", (numbers[-1], written))
+        self._link.execute("INSERT INTO dualnet_turns (head, turn) VALUES (%s, %s)", (numbers[-1], self._turn))
+        self._link.execute(
+            "UPDATE dualnet_store SET head = %s, turn = %s, bytes = bytes + %s", (numbers[-1], self._turn, written)
+        )
         self._link.execute(f"SELECT pg_notify({CHANNEL}, '')")
         self._size += written
 
@@ -261,6 +270,7 @@ class SharedStore:
         kept_from = max(head.kept_from, at - KEPT)
         link.execute("DELETE FROM dualnet_snapshot WHERE snapshot < %s", (name,), seconds=LONG)
         link.execute("DELETE FROM dualnet_changes WHERE seq <= %s", (kept_from,), seconds=LONG)
+        link.execute("DELETE FROM dualnet_turns WHERE head < %s", (kept_from,), seconds=LONG)
         size = sizes[0] + int(later[0])
         link.execute(
             "UPDATE dualnet_store SET snapshot = %s, snapshot_at = %s, kept_from = %s, bytes = %s, settled = %s",
@@ -336,8 +346,9 @@ class SharedStore:
         return head
 
     def _news(self, head: _Head) -> News:
-        """Return the changes after `position`, or all where some of them are no longer there, or never were."""
+        """Return the changes after `position`, or all where some of them are no longer there, or the database has lost those before."""
         known = head.identity == self.identity and head.kept_from <= self.position <= head.head
+        known = known and self._turn_at(head) == self.turn_read
         if known and self.position == head.head:
             return News()
         if known and head.head - self.position <= MOST_NEWS:
@@ -345,6 +356,13 @@ class SharedStore:
             return News(iter([_read(row[0]) for row in found.fetchall()]))
         self.identity = head.identity
         return News(self._everything(head), whole=True)
+
+    def _turn_at(self, head: _Head) -> str:
+        """Return the mark of the group that ends at `position`; empty before the first, and where none ends there."""
+        if self.position == head.head:
+            return head.turn
+        found = self._link.execute("SELECT turn FROM dualnet_turns WHERE head = %s", (self.position,)).fetchone()
+        return "" if found is None else str(found[0])
 
     def _everything(self, head: _Head) -> Iterator[Record]:
         """Yield the snapshot and what came after it, a page in memory at a time."""
