@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ from dualnet.train.signals import StopRequest
 from dualnet.train.workers import fit as fitting
 from dualnet.train.workers.conductor import Conductor, Failure, News
 from dualnet.train.workers.fit import STARTS, LostError, Watch
-from dualnet.train.workers.worker import options_of_worker
+from dualnet.train.workers.worker import WorkerRelay, options_of_worker
 
 SIZES = (1, 2, 3)
 
@@ -118,8 +119,10 @@ def test_epochs_are_told_once_though_workers_go_back(tmp_path):
 def test_epochs_of_each_phase_are_told():
     told = []
     conductor = Conductor([], 60)
+    relay = WorkerRelay(SimpleNamespace(epoch=SimpleNamespace(remote=conductor.epoch)), Alone())
     for phase, number in (("choose", 1), ("choose", 2), ("final", 1)):
-        conductor.epoch(phase, {"epoch": number})
+        relay.step(phase, 10, number, "a step")
+        relay.epoch({"epoch": number})
     watch(after_epoch=lambda figures: told.append(figures["epoch"])).take(conductor.look())
     assert told == [1, 2, 1]
 
