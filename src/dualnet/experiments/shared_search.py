@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..distributed.cluster import cluster
-from ..errors import CapabilityError, ResourceError
+from ..errors import CapabilityError, ResourceError, UsageError
 from .search import PRUNE_FROM_EPOCH, GridProposer, OptunaProposer, Search, check_completed, trial_line
 from .spaces import combinations
 from .trials import append_trial, params_key, read_trials
@@ -108,6 +108,10 @@ def shared_trials(
     ResourceError
         If Ray loses a trial several times; the same call runs it again.
     """
+    if search.run.workers is not None:
+        raise UsageError(
+            f"workers={search.run.workers} share each fit, and {workers} trials run at a time, each in one process; leave one of them out"
+        )
     found = read_trials(path, search.identity)
     if found:
         say(f"{len(found)} trials found in {path}")

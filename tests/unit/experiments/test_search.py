@@ -20,6 +20,7 @@ from dualnet.experiments.search import (
     Search,
     measure_on_validation,
 )
+from dualnet.experiments.shared_search import shared_trials
 from dualnet.experiments.spaces import SPACES, Between, OneOf, combinations, read_space, size
 from dualnet.experiments.trials import append_trial, best_trial, read_trials
 from dualnet.models.popularity import Popularity
@@ -287,3 +288,11 @@ def test_a_torn_line_of_another_search_is_left_as_it_is(tmp_path):
     with pytest.raises(UsageError, match="is of another search"):
         run(knn((1,)), GridProposer(SPACE), tmp_path / "t")
     assert (tmp_path / "t").read_bytes() == before
+
+
+def test_trials_in_several_processes_do_not_ask_for_workers_of_their_own(tmp_path):
+    """They would wait for processors that the trials themselves hold."""
+    search = Search("dualnet", divide, (0,), run=RunOptions(progress=False, workers=2))
+    with pytest.raises(UsageError, match="workers=2 share each fit, and 3 trials run at a time.*leave one of them out"):
+        shared_trials(search, GridProposer({"epochs": OneOf((1, 2))}), tmp_path / "trials.jsonl", 2, workers=3)
+    assert not (tmp_path / "trials.jsonl").exists()
