@@ -12,6 +12,7 @@ import pytest
 from dualnet import Dataset, DualNetWarning
 from dualnet import ids as ids_module
 from dualnet.data.opened import batches, matrix, tasks, vocabulary
+from dualnet.data.opened.layout import layout_of
 from dualnet.data.opened.places import Place, is_opened, place_of
 from dualnet.errors import DataError, ResourceError, UsageError
 
@@ -216,6 +217,8 @@ def broken(folder, harm):
     table = pq.read_table(path)
     if harm == "half":
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    elif harm == "empty file":
+        path.write_bytes(b"")
     elif harm == "no Parquet":
         path.write_bytes(b"user_id,item_id\n1,2\n" * 50)
     elif harm == "missing column":
@@ -238,6 +241,7 @@ def broken(folder, harm):
 
 HARMS = {
     "half": "part-1.parquet is not a whole Parquet file .*write or copy it again",
+    "empty file": "part-1.parquet is not a whole Parquet file .*write or copy it again",
     "no Parquet": "part-1.parquet is not a whole Parquet file",
     "missing column": "part-1.parquet has no column 'item_id', which .*part-0.parquet has.*write it again",
     "other type": "part-1.parquet has column 'user_id' as string, and .*part-0.parquet as int64; write all parts",
@@ -417,13 +421,41 @@ def test_the_command_line_reads_object_storage(store, tmp_path):
             DataError,
             "there is no folder s3://shop/spring; check the bucket 'shop'",
         ),
+        (
+            "Check for Hierarchical Namespace support failed: AuthenticationException: Failed to get token from DefaultAzureCredential",
+            DataError,
+            "S3 refuses to show it",
+        ),
         ("AWS Error NETWORK_CONNECTION: Could not resolve host", ResourceError, "S3 does not answer .*check the network"),
     ],
 )
-def test_what_a_store_says_becomes_a_sentence(text, error, told):
+@pytest.mark.parametrize("kind", [OSError, pa.lib.ArrowException])  # Azure's file system raises the second
+def test_what_a_store_says_becomes_a_sentence(text, error, told, kind):
     place = Place("s3://shop/spring", None, "shop/spring", "s3")
     with pytest.raises(error, match=told), place.asking():
+        raise kind(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "told"),
+    [
+        ("AWS Error NETWORK_CONNECTION during GetObject operation: curlCode: 7", ResourceError, "part-1.parquet: S3 does not answer"),
+        ("AWS Error ACCESS_DENIED during GetObject operation", DataError, "part-1.parquet: S3 refuses to show it"),
+        ("AWS Error NO_SUCH_KEY during GetObject operation", DataError, "part-1.parquet is no longer there"),
+        ("Couldn't deserialize thrift", DataError, "part-1.parquet cannot be read: Couldn't deserialize thrift; write or copy it again"),
+    ],
+)  # fmt: skip
+def test_a_store_that_fails_while_a_part_is_read_is_not_taken_for_a_wrong_part(tmp_path, monkeypatch, text, error, told):
+    place = place_of(write(tmp_path, events()))
+    place = Place("s3://shop", place.system, place.path, "s3")
+    part = layout_of(place).events[1]
+
+    def broken(*_, **__):
         raise OSError(text)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", broken)
+    with pytest.raises(error, match=told):
+        list(batches.batches(part, ["user_id"]))
 
 
 @pytest.mark.parametrize(
@@ -433,6 +465,8 @@ def test_what_a_store_says_becomes_a_sentence(text, error, told):
         ("abfs://c:hunter2@account.dfs.core.windows.net/x", "may not hold a secret"),
         ("ftp://shop/spring", "ftp:// is not known; give a folder, or an address that begins with s3://, gs:// or abfs://"),
         ("https://shop/spring", "https:// is not known"),
+        ("s3://", "s3:// names no bucket; write s3://bucket/folder"),
+        ("gs:///spring?x=hunter2", "gs:///spring names no bucket"),
     ],
 )
 def test_other_addresses_are_refused_without_their_secrets(address, told):
@@ -445,6 +479,27 @@ def test_other_addresses_are_refused_without_their_secrets(address, told):
 def test_other_stores_are_known(address):
     place = place_of(address)
     assert (place.name, place.path) == (address, "shop/spring")
+
+
+@pytest.mark.parametrize("query", ["", "?scheme=http"])
+def test_google_s_store_is_not_asked_for_a_quarter_of_an_hour(monkeypatch, query):
+    from types import SimpleNamespace
+
+    from pyarrow.fs import LocalFileSystem
+
+    asked = []
+
+    def from_uri(address):
+        asked.append(address)
+        return LocalFileSystem(), "shop/spring"
+
+    monkeypatch.setattr("pyarrow.fs.FileSystem", SimpleNamespace(from_uri=from_uri))
+    place_of(f"gs://shop/spring{query}")
+    place_of("gs://shop/spring?retry_limit_seconds=3")
+    assert asked == [
+        f"gs://shop/spring{query or '?'}{'&' if query else ''}retry_limit_seconds=60",
+        "gs://shop/spring?retry_limit_seconds=3",
+    ]
 
 
 @pytest.mark.parametrize(

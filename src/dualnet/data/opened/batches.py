@@ -38,10 +38,13 @@ def opened(part: Part) -> Iterator[pq.ParquetFile]:
     ------
     DataError
         If it is no whole Parquet file, or claims far more rows than it can hold.
+    ResourceError
+        If a store no longer answers.
     """
-    with part.place.asking():
+    with part.place.asking(part.file):
         source = part.place.system.open_input_file(part.file.path)
-    with source, reading(part.name, DataError, "write or copy it again", "is not a whole Parquet file"):
+    whole = reading(part.name, DataError, "write or copy it again", "is not a whole Parquet file")
+    with source, whole, part.place.fetching(part.file):
         with pq.ParquetFile(source, pre_buffer=False) as found:
             refuse_claims(part.name, part.file.size, found.metadata)
             texts = [

@@ -26,10 +26,12 @@ CREDENTIALS = {  # where Arrow looks for who asks
 }
 TABLE = re.compile(r"(events|items|users)(?:[-_.].*)?$")  # names of the parts of tables
 SECONDS = 20  # for a connection, and for an answer to one request
+PATIENCE = 60  # for all attempts at one request of Google's store, whose own limit is a quarter of an hour
 _DENIED = re.compile(
     r"ACCESS_DENIED|credential|40[13]\b|FORBIDDEN|SIGNATURE|INVALID_ACCESS_KEY|Unauthenticated|permission", re.I
 )
-_ABSENT = re.compile(r"NO_SUCH_BUCKET|bucket does not exist|\b404\b|not found|NoSuchBucket", re.I)
+_ABSENT = re.compile(r"NO_SUCH_(BUCKET|KEY)|does not exist|\b404\b|not found|NoSuch(Bucket|Key)|RESOURCE_NOT_FOUND", re.I)
+_OF_STORE = re.compile(r"AWS Error|google::cloud|Azure|curl", re.I)
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,10 @@ class Place:
         found = []
         for info in listed:
             inner = tuple(info.path[len(self.path) :].strip("/").split("/"))
-            if info.type == FileType.File and info.size and not any(name.startswith(("_", ".")) for name in inner):
-                found.append(Found(info.path, inner, info.size, info.mtime_ns or 0))
+            if info.type != FileType.File or any(name.startswith(("_", ".")) for name in inner):
+                continue
+            if info.size or inner[-1].lower().endswith(PARQUET):  # an empty part was cut short; other empty files are marks
+                found.append(Found(info.path, inner, info.size or 0, info.mtime_ns or 0))
         return sorted(found, key=lambda file: file.inner)
 
     def named(self, file: Found) -> str:
@@ -106,26 +110,41 @@ class Place:
         return f"{self.name.rstrip('/')}/{'/'.join(file.inner)}"
 
     @contextmanager
-    def asking(self) -> Iterator[None]:
-        """Turn what a store raises into one sentence that names it, with the remedy."""
+    def asking(self, file: Found | None = None) -> Iterator[None]:
+        """Turn what a store raises into one sentence that names it, or a file of it, with the remedy."""
+        from pyarrow import ArrowException
+
+        try:
+            yield
+        except (OSError, ArrowException) as error:
+            raise self._told(error, file) from error
+
+    @contextmanager
+    def fetching(self, file: Found) -> Iterator[None]:
+        """As `asking`, for what a store says while a file is read; what is wrong with the file itself passes."""
         try:
             yield
         except OSError as error:
-            text = str(error)
-            if not self.scheme:
-                raise DataError(
-                    f"{self.name} cannot be read: {error.strerror or text[:SHOWN]}; mend its permission or name another"
-                ) from error
-            if _ABSENT.search(text):
-                raise DataError(self._absent()) from error
-            if _DENIED.search(text):
-                raise DataError(
-                    f"{self.name}: {STORES[self.scheme]} refuses to show it ({_short(text)}); say who asks with {CREDENTIALS[self.scheme[:4]]},"
-                    " and let them list and read it"
-                ) from error
-            raise ResourceError(
-                f"{self.name}: {STORES[self.scheme]} does not answer ({_short(text)}); check the network and the address, and run it again"
-            ) from error
+            if not (self.scheme and _OF_STORE.search(str(error))):
+                raise
+            raise self._told(error, file) from error
+
+    def _told(self, error: Exception, file: Found | None) -> DataError | ResourceError:
+        text, name = str(error), self.name if file is None else self.named(file)
+        if not self.scheme:
+            why = getattr(error, "strerror", None) or text[:SHOWN]
+            return DataError(f"{name} cannot be read: {why}; mend its permission or name another")
+        store = STORES[self.scheme]
+        if _ABSENT.search(text):
+            return DataError(self._absent() if file is None else f"{name} is no longer there; run it again when all parts are")
+        if _DENIED.search(text):
+            return DataError(
+                f"{name}: {store} refuses to show it ({_short(text)}); say who asks with {CREDENTIALS[self.scheme[:4]]},"
+                " and let them list and read it"
+            )
+        return ResourceError(
+            f"{name}: {store} does not answer ({_short(text)}); check the network and the address, and run it again"
+        )
 
     def _absent(self) -> str:
         bucket = self.path.partition("/")[0]
@@ -168,6 +187,7 @@ def place_of(source: str | Path) -> Place:
     DataError
         If nobody may read it, or this build of Arrow does not know the store.
     """
+    from pyarrow import ArrowException
     from pyarrow.fs import FileSystem, LocalFileSystem
 
     url = None if isinstance(source, Path) or os.path.isdir(source) else URL.fullmatch(source)  # noqa: PTH112 - a Path would fold //
@@ -180,7 +200,9 @@ def place_of(source: str | Path) -> Place:
             f"{url[1]}:// is not known; give a folder, or an address that begins with s3://, gs:// or abfs:// (databases: --sql, or"
             " Dataset.from_sql)"
         )
-    host = rest.partition("/")[0]
+    host, query = rest.partition("/")[0], rest.partition("?")[2]
+    if not host.partition("?")[0] or "///" in str(source)[: len(scheme) + 4]:
+        raise UsageError(f"{str(source).partition('?')[0]} names no bucket; write {scheme}://bucket/folder")
     if "@" in host and (scheme == "s3" or ":" in host):
         raise UsageError(
             f"an address of {STORES[scheme]} may not hold a secret, which messages and logs would repeat; use {CREDENTIALS[scheme[:4]]}"
@@ -189,12 +211,13 @@ def place_of(source: str | Path) -> Place:
     try:
         if scheme == "s3" and "?" not in rest:
             return Place(name, _s3(host), rest.rstrip("/"), scheme)
+        if scheme == "gs" and "retry_limit_seconds" not in query:
+            rest += f"{'&' if query else '?'}retry_limit_seconds={PATIENCE}"
         system, path = FileSystem.from_uri(f"{scheme}://{rest}")
     except ValueError as error:  # Arrow was built without it, or the address is none
         raise DataError(f"{name} cannot be opened: {_short(str(error))}; check the address") from error
-    except OSError as error:
-        with Place(name, LocalFileSystem(), rest, scheme).asking():
-            raise error
+    except (OSError, ArrowException) as error:
+        raise Place(name, LocalFileSystem(), host, scheme)._told(error, None) from error
     return Place(name, system, path.rstrip("/"), scheme)
 
 
