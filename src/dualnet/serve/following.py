@@ -12,7 +12,7 @@ from ..ids import Key
 from ..retrieval.questions import NewItem
 from .catalogue import LiveCatalogue
 from .changes import add_events, append_fitting, without_rows
-from .forgetting import take_back, without_user
+from .forgetting import GONE, take_back, with_told_of_absent, without_user
 from .forgotten_ids import found_among
 from .live_state import BY, Event, LiveState
 from .store import Record
@@ -55,8 +55,7 @@ def follow(catalogue: LiveCatalogue, state: LiveState, changes: Sequence[Record]
         elif kind == "gone":
             catalogue = _take_back(catalogue, [(user, item) for user, item in chain.from_iterable(values)])
         elif kind == "forget":
-            for salt, told in values:
-                catalogue = _forget(catalogue, salt, told)
+            catalogue = _forget(catalogue, values)
     return catalogue, left_out
 
 
@@ -123,8 +122,10 @@ def _restore(catalogue: LiveCatalogue, key: Key) -> LiveCatalogue:
 
 
 def _add_events(catalogue: LiveCatalogue, told: Sequence[Any]) -> LiveCatalogue:
-    """Add events on items that are there, of users whose ids are of this model's kind."""
+    """Add events on items that are there, of users whose ids are of this model's kind; note those on items that may come."""
     there: list[Event] = [event for event in told if catalogue.find(event[1]) >= 0]
+    elsewhere = [(user, item, kind[0] if kind else "like") for user, item, *kind in told if catalogue.find(item) < 0]
+    catalogue = with_told_of_absent(catalogue, elsewhere) if elsewhere else catalogue
     try:
         return add_events(catalogue, there)[0]
     except DataError:
@@ -137,6 +138,8 @@ def _add_events(catalogue: LiveCatalogue, told: Sequence[Any]) -> LiveCatalogue:
 
 
 def _take_back(catalogue: LiveCatalogue, pairs: Sequence[tuple[Key, Key]]) -> LiveCatalogue:
+    elsewhere = [(user, item, GONE) for user, item in pairs if catalogue.find(item) < 0]
+    catalogue = with_told_of_absent(catalogue, elsewhere) if elsewhere else catalogue
     there = [
         (user, item)
         for user, item in pairs
@@ -147,12 +150,12 @@ def _take_back(catalogue: LiveCatalogue, pairs: Sequence[tuple[Key, Key]]) -> Li
     return take_back(catalogue, there)[0] if there else catalogue
 
 
-def _forget(catalogue: LiveCatalogue, salt: str, told: str) -> LiveCatalogue:
-    users = chain(catalogue.events, catalogue.others, catalogue.gone, catalogue.model.users_)
-    for user in {catalogue.user_key(found) for found in _with_hash(users, salt, told)}:
-        catalogue = without_user(catalogue, user)
+def _forget(catalogue: LiveCatalogue, told: Sequence[tuple[str, str]]) -> LiveCatalogue:
+    """Make users unknown by their hashes; ids are hashed once for all of them, as millions take seconds."""
+    absent = {user for what in catalogue.absent.values() for user, _ in what}
+    live = absent.union(catalogue.events, catalogue.others, catalogue.gone)
+    for salt in {salt for salt, _ in told}:
+        found = found_among(chain(live, catalogue.model.users_), salt, [one for of, one in told if of == salt])
+        for user in {catalogue.user_key(one) for one in found.values()}:
+            catalogue = without_user(catalogue, user)
     return catalogue
-
-
-def _with_hash(users: Iterable[Key], salt: str, told: str) -> list[Key]:
-    return list(found_among(users, salt, [told]).values())

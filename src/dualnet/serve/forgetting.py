@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -28,11 +28,12 @@ def forget(catalogue: LiveCatalogue, state: LiveState, user: Key) -> tuple[LiveC
     UnknownIdError
         If there is no such user; also for one who was forgotten before.
     """
-    if not catalogue.has_user(user):
+    key = catalogue.user_key(user)
+    held = any(side.get(key) for side in (state.events, state.others, state.gone))  # maybe of items that are not here
+    if not (held or catalogue.has_user(user)):
         if state.unerased:  # asked again, because the journal could not be compacted
             return catalogue, [], "forgotten"
         raise UnknownIdError(f"unknown user {shown(user, 80)}; nothing is stored of such an id")
-    key = catalogue.user_key(user)
     return without_user(catalogue, key), [{"forget": [state.salt, state.hash_of(key)]}], "forgotten"
 
 
@@ -112,6 +113,27 @@ def _absent(catalogue: LiveCatalogue, state: LiveState) -> dict[Key, tuple[tuple
         if catalogue.find(item) < 0:
             found.setdefault(item, []).append((catalogue.user_key(user), kind))
     return {item: tuple(told) for item, told in found.items()}
+
+
+def with_told_of_absent(catalogue: LiveCatalogue, told: Iterable[tuple[Key, Key, str]]) -> LiveCatalogue:
+    """Return a view that remembers what users did with items that are not there, as one that is made of the state does.
+
+    Parameters
+    ----------
+    catalogue : LiveCatalogue
+        The view before.
+    told : iterable of (user, item, what)
+        In order; what is the type of an event, or `GONE`.
+    """
+    absent, events = dict(catalogue.absent), dict(catalogue.events)
+    for user, item, kind in told:
+        key = catalogue.user_key(user)
+        stays = (GONE,) if kind == "like" else () if kind == GONE else (GONE, "like")
+        others = [one for one in absent.get(item, ()) if one[0] != key or one[1] in stays]
+        absent[item] = (*others, (key, kind))
+        if kind == "like":
+            events.setdefault(key, ())
+    return replace(catalogue, absent=absent, events=events)
 
 
 def with_returned(catalogue: LiveCatalogue, rows: Mapping[Key, int]) -> LiveCatalogue:

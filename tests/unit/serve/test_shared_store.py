@@ -551,6 +551,24 @@ def test_models_of_other_runs_share_a_state(folder_of, postgresql):
     run(scenario())
 
 
+def test_somebody_of_whom_only_items_of_another_model_are_known_can_be_forgotten(folder_of, postgresql):
+    async def scenario():
+        async with served(folder_of("fusion"), postgresql) as one, served(folder_of("wmf"), postgresql) as two:
+            await one.put_item("fresh", TITLE)
+            for user, kind in (("liker", "like"), ("viewer", "seen"), ("taker", "like")):
+                await one.add_events([(user, "fresh", kind)])
+            await one.take_back_events([("taker", "fresh")])
+            for user in ("liker", "viewer", "taker"):
+                assert (await two.forget_user(user)).body["state"] == "forgotten"
+                assert user not in everything(postgresql)
+            with pytest.raises(UnknownIdError):
+                await two.forget_user("nobody")
+            await caught_up(one)
+            assert kept(one) == kept(two)
+
+    run(scenario())
+
+
 def test_hashes_of_forgotten_users_go_when_no_other_server_may_need_them(folder_of, postgresql):
     async def scenario():
         async with served(folder_of(), postgresql) as one:
