@@ -7,9 +7,9 @@ answers with one version at any time.
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,12 +117,7 @@ def serve_replicas(wanted: Replicas, ready: Callable[[], None]) -> None:
         If the cluster has too few processors, or the port is taken.
     """
     version = load_version(wanted.folder)
-    news: list[int] = []
-    woken = threading.Event()
-
-    def heard(number: int, _: Any) -> None:
-        news.append(number)
-        woken.set()
+    news: queue.SimpleQueue[int] = queue.SimpleQueue()  # of signals; its put may interrupt its get
 
     with cluster(wanted.address, wanted.count, purpose="more than one replica"):
         from ray import serve
@@ -132,14 +127,9 @@ def serve_replicas(wanted: Replicas, ready: Callable[[], None]) -> None:
             application = deployment(wanted)
             _run(application, version.label.version)
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                signal.signal(number, heard)
+                signal.signal(number, lambda heard, _: news.put(heard))
             ready()
-            while True:
-                woken.wait()
-                woken.clear()
-                if any(number != signal.SIGHUP for number in news):
-                    return
-                news.clear()
+            while news.get() == signal.SIGHUP:
                 try:
                     version = load_version(wanted.folder, version)
                 except Exception as error:
