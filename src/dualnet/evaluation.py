@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -102,7 +103,7 @@ def evaluate(
     chosen = _tasks_of(tasks)
     report, *others = (
         (name, evaluate_ranked(each, chosen, None, at=at, bootstrap=bootstrap, seed=seed, block=block))
-        for name, each in [("", model), *_named(against)]
+        for name, each in [("", model), *_named(against, _name_of(model))]
     )
     compared = [Comparison(name, other, paired_differences(report[1], other, bootstrap, seed)) for name, other in others]
     return replace(report[1], against=tuple(compared))
@@ -152,18 +153,26 @@ def _name_of(model: Encoder) -> str:
     return str(getattr(model, "name", type(model).__name__))
 
 
-def _named(models: Sequence[Encoder] | Mapping[str, Encoder]) -> list[tuple[str, Encoder]]:
-    """Return other models with their names; of two models of one kind the second has a number."""
-    if isinstance(models, Mapping):
-        return list(models.items())
-    if not isinstance(models, Sequence) or isinstance(models, str):
+def _named(models: Sequence[Encoder] | Mapping[str, Encoder], own: str) -> list[tuple[str, Encoder]]:
+    """Return other models with their names; each differs from `own` and the others, of two of one kind the second has a number."""
+    given = isinstance(models, Mapping)
+    if not isinstance(models, Mapping | Sequence) or isinstance(models, str):
         raise UsageError(f"against must be a list of fitted models or a dictionary of them by name, got {shown(models)}")
-    for other in models:
+    found: list[tuple[str, Encoder]] = []
+    taken = {own}
+    for name, other in models.items() if isinstance(models, Mapping) else [(_name_of(model), model) for model in models]:
         if not hasattr(other, "encode_users"):
             raise UsageError(f"against must hold fitted models, got {shown(other)} in it; create and fit it first")
-    names = [_name_of(model) for model in models]
-    counted = [f"{name} {names[:place].count(name) + 1}" if name in names[:place] else name for place, name in enumerate(names)]
-    return list(zip(counted, models, strict=True))
+        if not isinstance(name, str) or not name.strip():
+            raise UsageError(f"against must name each model by a text, got {shown(name)}")
+        if given and name == own:
+            raise UsageError(
+                f"against names a model '{own}', as the model that it is compared with is called; give it another name"
+            )
+        names = itertools.chain([name], (f"{name} {number}" for number in itertools.count(2)))
+        found.append((next(one for one in names if one not in taken), other))
+        taken.add(found[-1][0])
+    return found
 
 
 def paired_differences(

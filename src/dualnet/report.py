@@ -317,7 +317,7 @@ class Report(Tabular):
             for place, cut in enumerate(cuts):
                 means = [-1.0 if of.reason else of.mean(f"recall@{cut}") for _, of in models]
                 bold += [
-                    (len(rows) + row, place + 2) for row, mean in enumerate(means) if mean == max(means) and len(means) > 1
+                    (len(rows) + row, place + 2) for row, mean in enumerate(means) if 0 <= mean == max(means) and len(means) > 1
                 ]
             rows += [[result.name, model, *(_figure(of, f"recall@{cut}") for cut in cuts)] for model, of in models]
         note = " ".join(f"{line}." for line in self._verdicts())

@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from .errors import ResourceError
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -43,6 +45,11 @@ class Tabular(ABC):
     def to_pandas(self) -> Any:
         """Return the table of `to_arrow` as a pandas data frame.
 
+        Raises
+        ------
+        ResourceError
+            Without pandas.
+
         Examples
         --------
         >>> import dualnet
@@ -50,10 +57,15 @@ class Tabular(ABC):
         >>> list(model.recommend("u0-0", k=2).to_pandas().columns)
         ['rank', 'item', 'score', 'title', 'path']
         """
-        return self._frame().to_pandas()
+        return self._as_frame("pandas")
 
     def to_polars(self) -> Any:
         """Return the table of `to_arrow` as a Polars data frame.
+
+        Raises
+        ------
+        ResourceError
+            Without Polars.
 
         Examples
         --------
@@ -62,12 +74,19 @@ class Tabular(ABC):
         >>> model.recommend("u0-0", k=2).to_polars().shape
         (2, 5)
         """
-        return self._frame().to_polars()
+        return self._as_frame("polars")
 
-    def _frame(self) -> Any:
+    def _as_frame(self, package: str) -> Any:
         import narwhals as nw
 
-        return nw.from_native(self.to_arrow(), eager_only=True)
+        try:
+            return getattr(nw.from_native(self.to_arrow(), eager_only=True), f"to_{package}")()
+        except ModuleNotFoundError as error:
+            if error.name != package:
+                raise
+            raise ResourceError(
+                f"a data frame needs the package '{package}', which is not installed; run: pip install {package}, or take to_arrow()"
+            ) from error
 
 
 def html_table(

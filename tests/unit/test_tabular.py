@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -159,3 +160,32 @@ def test_a_loaded_model_says_that_it_has_no_training_to_plot(tmp_path):
     loaded = dualnet.load(model.save(tmp_path / "model"))
     with pytest.raises(dualnet.UsageError, match="no training to plot"):
         loaded.plot_training()
+
+
+def test_two_models_of_one_kind_have_two_names_and_two_lines(split, models):
+    twin = dualnet.WMF(factors=2).fit(split.train)
+    report = dualnet.evaluate(models[0], split, at=(5,), bootstrap=0, against=[twin, twin])
+    assert [other.model for other in report.against] == ["wmf 2", "wmf 3"]
+    assert set(report.to_arrow()["model"].to_pylist()) == {"wmf", "wmf 2", "wmf 3"}
+    assert [line.get_label() for line in report.plot().axes[0].lines] == ["wmf", "wmf 2", "wmf 3"]
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        (lambda model: {"a": 3}, "must hold fitted models, got 3"),
+        (lambda model: {3: model}, "by a text, got 3"),
+        (lambda model: {" ": model}, "by a text"),
+        (lambda model: {"wmf": model}, "'wmf', as the model that it is compared with"),
+    ],
+)
+def test_models_that_cannot_be_named_are_refused(split, models, named, told):
+    with pytest.raises(dualnet.UsageError, match=told):
+        dualnet.evaluate(models[0], split, against=named(models[0]))
+
+
+@pytest.mark.parametrize(("package", "method"), [("pandas", "to_pandas"), ("polars", "to_polars")])
+def test_a_missing_package_of_data_frames_is_named(models, monkeypatch, package, method):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(dualnet.ResourceError, match=f"needs the package '{package}'.*pip install {package}"):
+        getattr(models[1].recommend("u0-0", k=2), method)()
