@@ -231,11 +231,9 @@ class Stage:
 
 def build_command_line() -> None:
     """Build the parser of the command line once, here: it takes longer than most of the commands on so small a world."""
-    from typer.main import get_command
+    from dualnet.cli.spelling import command_tree
 
-    import dualnet.cli.app
-
-    vars(dualnet.cli.app)["app"] = get_command(dualnet.cli.app.app)
+    command_tree()
 
 
 def _main(arguments: Arguments) -> int:

@@ -136,14 +136,14 @@ def test_an_output_that_takes_nothing_is_told(tables):
 
 
 def test_want_of_memory_and_of_space_are_no_defects(monkeypatch, capsys):
-    from dualnet.cli import app
+    import dualnet.cli
 
     for error in (MemoryError(), OSError(28, "No space left on device", "/x/y"), PermissionError(13, "Permission denied", "z")):
 
         def broken(*given, _error=error, **more):
             raise _error
 
-        monkeypatch.setattr(app, "app", broken)
+        monkeypatch.setattr(dualnet.cli, "command_tree", lambda broken=broken: broken)
         assert main([]) == 6
         assert capsys.readouterr().err.count("\n") == 1
 

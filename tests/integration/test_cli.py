@@ -116,7 +116,7 @@ def test_a_resumed_fit_says_in_which_stage_it_goes_on(capsys, tables, tmp_path):
                "--set", 'stages=["refine", "optimise"]', "--set", "user_batch=20", "--resume"]  # fmt: skip
     assert "no checkpoint in" in call(capsys, *command)[2]
     lines = [json.loads(line) for line in (tmp_path / "r" / "log.jsonl").read_text().splitlines()]
-    assert [(line["phase"], line["epoch"]) for line in lines] == [
+    assert [(line["phase"], line["epoch"]) for line in lines if not line["phase"].endswith("-solved")] == [
         ("train/refine-1", 1), ("train/refine-2", 1), ("train/optimise", 1), ("train/optimise", 2),
     ]  # fmt: skip
     shutil.rmtree(tmp_path / "r" / "checkpoints" / "train" / "optimise")

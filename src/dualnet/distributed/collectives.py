@@ -259,7 +259,7 @@ class ProcessGroup:
         own = self._taken(rows)
         counts = self._gathered_counts(len(own)) if counts is None else counts
         if len(counts) != self.size or counts[self.rank] != len(own):
-            raise UsageError(f"rank {self.rank} has {len(own)} rows to gather, but counts={list(counts)}")
+            raise UsageError(f"rank {self.rank} has {len(own)} rows to gather, but the counts are {list(counts)}")
         longest = max(counts)  # of the same length on each rank: gloo and NCCL gather nothing else
         found = own.new_empty(self.size * longest, *own.shape[1:])
         padded = own if len(own) == longest else _padded(own, longest)
@@ -275,7 +275,7 @@ class ProcessGroup:
         whole = self._taken(rows).contiguous()
         counts = row_counts(len(whole), self.size) if counts is None else list(counts)
         if len(counts) != self.size or sum(counts) != len(whole):
-            raise UsageError(f"{len(whole)} rows are to be scattered over {self.size} ranks, but counts={counts}")
+            raise UsageError(f"{len(whole)} rows are to be scattered over {self.size} ranks, but the counts are {counts}")
         parts = self._exchanged("reduce_scatter", whole, counts, [counts[self.rank]] * self.size)
         total = parts[0].clone()
         for part in parts[1:]:

@@ -249,7 +249,7 @@ HARMS = {
     "empty id": "part-1.parquet has column 'user_id' as string",
     "flipped byte": "part-1.parquet",
     "CSV beside": "more.csv is no Parquet file",
-    "folder without a key": "part-0.parquet is in a folder that carries no key",
+    "folder without a key": "part-0.parquet is in a folder whose name is no key and value",
 }
 
 

@@ -70,7 +70,7 @@ def scores(dense, sparse, query):
 @pytest.mark.parametrize("block", [5, 4096])
 def test_the_pieces_give_the_exact_score(tmp_path, request, monkeypatch, kind, write, read, suffix, block):
     model = request.getfixturevalue(kind)
-    monkeypatch.setattr(source_module.VectorSource.blocks, "__defaults__", (block,))
+    monkeypatch.setattr(source_module.VectorSource.blocks, "__defaults__", (block, 0, None))
     path = tmp_path / "new folder" / f"items.{suffix}"
     assert write(items_of(model), path) == len(model.catalogue_)
     ids, dense, sparse = read(path)

@@ -190,6 +190,10 @@ STAGED = {
 }  # fmt: skip
 
 
+def in_order(lines):
+    return sorted(lines, key=lambda line: (line["phase"], line["epoch"]))
+
+
 @pytest.mark.parametrize(("call", "stopped"), [(2, "train/refine-1"), (11, "train/refine-2"), (18, "train/optimise")])
 def test_a_fit_stopped_in_any_stage_names_it_and_resumes_to_the_same_bits(tmp_path, monkeypatch, call, stopped):
     plain, calls = batches.DualBatches.batch, 0
@@ -217,7 +221,7 @@ def test_a_fit_stopped_in_any_stage_names_it_and_resumes_to_the_same_bits(tmp_pa
     assert last_stop(tmp_path / "parts") == "train/optimise, done"
     for name, value in whole.runtime_.tensors.items():
         np.testing.assert_array_equal(value, again.runtime_.tensors[name])
-    assert again_log == whole_log
+    assert in_order(again_log) == in_order(whole_log)  # what is solved again has its lines after those of epochs that were kept
     assert list(dict.fromkeys(line["phase"] for line in whole_log)) == [
         "train/pretrain", "train/refine-1", "train/refine-2", "train/optimise",
     ]  # fmt: skip

@@ -268,7 +268,7 @@ def test_long_content_is_read_along_its_leading_axes(tmp_path, monkeypatch):
     split = splits.four_quadrants(WORLD, seed=1)
     whole = DualNet(levels=(), factors=8, relation=0.0).fit(split.train)
     assert whole.levels_.solved.reader.axes is None
-    monkeypatch.setattr(level_learning, "is_long", lambda content: True)
+    monkeypatch.setattr(level_learning, "is_long", lambda content, group: True)
     model = DualNet(levels=(), factors=8, relation=0.0).fit(split.train)
     axes = model.levels_.solved.reader.axes
     assert axes is not None

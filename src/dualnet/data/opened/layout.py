@@ -100,7 +100,7 @@ def _parts(place: Place, files: Sequence[Found], above: int) -> list[Part]:
         matches = [KEY.fullmatch(name) for name in folders]
         if not all(matches):
             raise DataError(
-                f"{place.named(file)} is in a folder that carries no key, such as day=2026-01-31; name the folder that is the table"
+                f"{place.named(file)} is in a folder whose name is no key and value joined by an equals sign; name the folder that is the table"
             )
         if not file.inner[-1].lower().endswith(PARQUET):
             raise DataError(

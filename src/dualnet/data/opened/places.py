@@ -159,7 +159,7 @@ def is_opened(source: str) -> bool:
         return True
     try:
         names = sorted(os.listdir(source))  # noqa: PTH208 - a Path raises for a name that is too long
-    except OSError:
+    except (OSError, ValueError):  # a name with a NUL is no folder either
         return False
     files = [name for _, _, inner in os.walk(source) for name in inner if not name.startswith(("_", "."))]
     return has_events(names) or (bool(files) and all(name.lower().endswith(PARQUET) for name in files))
