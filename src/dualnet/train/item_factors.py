@@ -96,8 +96,15 @@ def item_factors(
     strength, rotation = _eigh(group.all_reduce(basis.T @ gram_times(basis)), group)
     kept = strength.flip(0)[:rank] > 1e-6 * strength[-1]
     basis = basis @ rotation.flip(1)[:, :rank][:, kept]
+    basis = basis * _signs(basis, group)
     whole = group.all_gather(basis, counts)
     return ItemFactors(whole, None if content is None else _ridge(content, basis, n_items, group) / lengths)
+
+
+def _signs(basis: Tensor, group: Collectives) -> Tensor:
+    """Return the sign of each direction by which its long side is positive: a solver leaves it to rounding, which the number of ranks changes."""
+    skew = group.all_reduce(basis.double().pow(3).sum(0))
+    return torch.where(skew < 0, -1.0, 1.0).to(basis.dtype)
 
 
 def _histories(matrix: csr_array) -> csr_array:

@@ -223,7 +223,7 @@ def test_a_fit_stopped_in_any_stage_names_it_and_resumes_to_the_same_bits(tmp_pa
         np.testing.assert_array_equal(value, again.runtime_.tensors[name])
     assert in_order(again_log) == in_order(whole_log)  # what is solved again has its lines after those of epochs that were kept
     assert list(dict.fromkeys(line["phase"] for line in whole_log)) == [
-        "train/pretrain", "train/refine-1", "train/refine-2", "train/optimise",
+        "choose-solved", "train-solved", "train/pretrain", "train/refine-1", "train/refine-2", "train/optimise",
     ]  # fmt: skip
 
 
