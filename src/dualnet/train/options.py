@@ -133,7 +133,7 @@ class RunOptions:
         Epochs between two checkpoints.
     trackers : tuple of Tracker
         Trackers that receive the figures of every epoch, such as MLflow (`dualnet.train.tracking`). A tracker that fails is
-        left out with a warning.
+        left out with a warning. With workers the first of them has a copy of each, and calls that.
     after_epoch : callable, optional
         Called with the figures of each epoch (of a fit in stages: of the last one; of networks of several seeds: of
         the first), once they are logged and saved; what it raises ends the fit. Models that do not train in epochs never call it. With workers it is called in the process that

@@ -1,6 +1,8 @@
 """Trackers: what was written is read back with the packages' own readers; a failing one loses nothing."""
 
 import builtins
+import os
+import pickle
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from dualnet.errors import DualNetWarning, MissingExtraError, TrainingInterrupte
 from dualnet.models.registry import create
 from dualnet.train.options import RunOptions
 from dualnet.train.tracking.by_name import make_tracker
+from dualnet.train.tracking.mlflow_tracker import SETTINGS
 
 WORLD = blocks_world(groups=2)
 TINY = {"levels": (8,), "epochs": 3, "user_batch": 20}
@@ -182,6 +185,23 @@ def test_the_command_line_tracks(tmp_path, capsys):
     assert main([*arguments, "--overwrite", "--track", "wandb"]) == 2
     assert "there is no tracker 'wandb'; known: mlflow, tensorboard" in capsys.readouterr().err
     assert main([*arguments, "--overwrite", "--track-to", "x"]) == 2
+
+
+@pytest.mark.parametrize("name", ["mlflow", "tensorboard"])
+def test_a_tracker_in_a_worker_has_the_settings_and_the_place_of_the_first_process(name, tmp_path, monkeypatch):
+    """A worker has another environment and another working folder; without the settings MLflow would report its use."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    sent = pickle.dumps(make_tracker(name, None, Path("run")))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for variable in SETTINGS:
+        monkeypatch.delenv(variable, raising=False)
+    there = pickle.loads(sent)
+    if name == "mlflow":
+        assert (there.uri, there.name) == (f"sqlite:///{tmp_path / 'run' / 'mlflow.db'}", "run")
+        assert {variable: os.environ[variable] for variable in SETTINGS} == SETTINGS
+    else:
+        assert there.folder == tmp_path / "run" / "tensorboard"
 
 
 def test_an_unknown_tracker_is_refused(tmp_path):

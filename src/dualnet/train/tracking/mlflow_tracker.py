@@ -61,6 +61,10 @@ class MlflowTracker:
         self._client: Any = None
         self.run_id = ""
 
+    def __reduce__(self) -> tuple[type[MlflowTracker], tuple[str, str]]:
+        """Return what makes the tracker anew in a worker, which needs the same settings before it imports MLflow."""
+        return type(self), (self.uri, self.name)
+
     def start(self, parameters: Mapping[str, Any]) -> None:
         """Open a run and record its parameters."""
         self._client = self._make(tracking_uri=self.uri)

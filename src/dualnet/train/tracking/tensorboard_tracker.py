@@ -33,6 +33,10 @@ class TensorBoardTracker:
         self._make, self.folder = EventFileWriter, path_of(folder, "folder")
         self._writer: Any = None
 
+    def __reduce__(self) -> tuple[type[TensorBoardTracker], tuple[Path]]:
+        """Return what makes the tracker anew in a worker, which may work in another folder."""
+        return type(self), (self.folder.absolute(),)
+
     def start(self, parameters: Mapping[str, Any]) -> None:
         """Open an event file and record the parameters as a table."""
         self._writer = self._make(str(self.folder))
