@@ -1,5 +1,6 @@
 """`Dataset.open`: a folder of Parquet parts gives what the same rows give as tables, part by part, and says what is wrong with a part."""
 
+import errno
 import functools
 import operator
 import warnings
@@ -13,6 +14,7 @@ from dualnet import Dataset, DualNetWarning
 from dualnet import ids as ids_module
 from dualnet.data.opened import batches, matrix, tasks, vocabulary
 from dualnet.data.opened.layout import layout_of
+from dualnet.data.opened.mapped import MappedFolder
 from dualnet.data.opened.places import Place, is_opened, place_of
 from dualnet.errors import DataError, ResourceError, UsageError
 
@@ -175,6 +177,34 @@ def test_pairs_lie_in_a_file_and_leave_none_behind(tmp_path, monkeypatch):
     while not isinstance(base, np.memmap):
         base = base.base
     assert not list((tmp_path / "there").iterdir())
+
+
+def test_the_room_of_files_is_taken_before_they_are_written(tmp_path):
+    """A disk that runs full under a mapped file ends the process without a word."""
+    MappedFolder(tmp_path).array("some", 10**6, np.int64)
+    assert (tmp_path / "some.npy").stat().st_blocks * 512 >= 8 * 10**6
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told(tmp_path, monkeypatch, code):
+    taken = []
+
+    def fallocate(*_):
+        taken.append(1)
+        if len(taken) == 2:
+            raise OSError(code, "no room")
+
+    monkeypatch.setattr("os.posix_fallocate", fallocate, raising=False)
+    with pytest.raises(ResourceError, match="GB free; give a folder with more room"):
+        Dataset.open(write(tmp_path, events(w=RATINGS)), weight="w")
+
+
+def test_a_file_system_that_reserves_nothing_is_used(tmp_path, monkeypatch):
+    def fallocate(*_):
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    monkeypatch.setattr("os.posix_fallocate", fallocate, raising=False)
+    assert Dataset.open(write(tmp_path, events())).interactions.n_pairs
 
 
 def test_a_warning_of_many_parts_is_one(tmp_path):
