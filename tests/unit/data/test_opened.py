@@ -315,6 +315,7 @@ def test_a_wrong_value_is_placed(tmp_path, columns, spec, told):
     ("argument", "error", "told"),
     [
         ({"separator": ";"}, UsageError, "separator= says how text tables are written"),
+        ({"usr": "who"}, UsageError, "Dataset.open has no argument 'usr'. Did you mean 'user'"),
         ({"workers": 0}, UsageError, "workers must be a whole number"),
         ({"text": "title"}, UsageError, "content columns were named, but .* has no items"),
         ({"user_categories": "city"}, UsageError, "columns of users were named, but .* has no users"),
