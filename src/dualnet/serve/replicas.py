@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..distributed.cluster import cluster
-from ..errors import UsageError
+from ..errors import UsageError, nearest, shown
 from .http.hosts import is_loopback
 from .replies import Reply
 from .service import Service
@@ -26,6 +26,7 @@ from .store import STORE, StoreAddress
 from .versions import load_version
 
 NAME = "dualnet"
+ARGUMENTS = ("model", "replicas", "host", "keys", "rate")  # of `application`
 DRAIN = 20.0  # seconds for a replica to finish what was asked
 
 
@@ -152,14 +153,22 @@ def application(arguments: Mapping[str, Any]) -> Any:
     Raises
     ------
     UsageError
-        If the model or the database is not named.
+        If the model or the database is not named, or an argument is not one of these or no right value.
     """
+    for name in arguments:
+        if name not in ARGUMENTS:
+            raise UsageError(f"the application of replicas has no argument '{name}'.{nearest(str(name), ARGUMENTS)}")
     url, model = os.environ.get(STORE, ""), arguments.get("model")
     if not url or not model:
         raise UsageError(f"give the argument 'model', and set {STORE} to the database that all replicas share")
+    count, rate = arguments.get("replicas", 2), arguments.get("rate", 500.0)
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise UsageError(f"the argument 'replicas' must be a whole number of at least 1, got {shown(count)}")
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
+        raise UsageError(f"the argument 'rate' must be a number above 0, got {shown(rate)}")
     wanted = Replicas(
-        int(arguments.get("replicas", 2)), Path(str(model)), StoreAddress(url), str(arguments.get("host", "127.0.0.1")), 8000,
-        keys=str(arguments.get("keys", "")), rate=float(arguments.get("rate", 500.0)),
+        count, Path(str(model)), StoreAddress(url), str(arguments.get("host", "127.0.0.1")), 8000,
+        keys=str(arguments.get("keys") or ""), rate=float(rate),
     )  # fmt: skip
     if not wanted.keys and not is_loopback(wanted.host):
         raise UsageError(f"{wanted.host} can be reached from other machines; give the argument 'keys', the path of a key file")

@@ -1,5 +1,6 @@
 """`Dataset.open`: a folder of Parquet parts gives what the same rows give as tables, part by part, and says what is wrong with a part."""
 
+import errno
 import functools
 import operator
 import warnings
@@ -11,8 +12,9 @@ import pytest
 
 from dualnet import Dataset, DualNetWarning
 from dualnet import ids as ids_module
-from dualnet.data.opened import batches, matrix, tasks, vocabulary
+from dualnet.data.opened import batches, matrix, opening, tasks, vocabulary
 from dualnet.data.opened.layout import layout_of
+from dualnet.data.opened.mapped import MappedFolder
 from dualnet.data.opened.places import Place, is_opened, place_of
 from dualnet.errors import DataError, ResourceError, UsageError
 
@@ -177,6 +179,34 @@ def test_pairs_lie_in_a_file_and_leave_none_behind(tmp_path, monkeypatch):
     assert not list((tmp_path / "there").iterdir())
 
 
+def test_the_room_of_files_is_taken_before_they_are_written(tmp_path):
+    """A disk that runs full under a mapped file ends the process without a word."""
+    MappedFolder(tmp_path).array("some", 10**6, np.int64)
+    assert (tmp_path / "some.npy").stat().st_blocks * 512 >= 8 * 10**6
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told(tmp_path, monkeypatch, code):
+    taken = []
+
+    def fallocate(*_):
+        taken.append(1)
+        if len(taken) == 2:
+            raise OSError(code, "no room")
+
+    monkeypatch.setattr("os.posix_fallocate", fallocate, raising=False)
+    with pytest.raises(ResourceError, match="GB free; give a folder with more room"):
+        Dataset.open(write(tmp_path, events(w=RATINGS)), weight="w")
+
+
+def test_a_file_system_that_reserves_nothing_is_used(tmp_path, monkeypatch):
+    def fallocate(*_):
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    monkeypatch.setattr("os.posix_fallocate", fallocate, raising=False)
+    assert Dataset.open(write(tmp_path, events())).interactions.n_pairs
+
+
 def test_a_warning_of_many_parts_is_one(tmp_path):
     folder = write(tmp_path, events(**text_ids(" ")))
     with warnings.catch_warnings(record=True) as found:
@@ -188,10 +218,12 @@ def test_a_warning_of_many_parts_is_one(tmp_path):
 
 
 @pytest.mark.parametrize("harm", ["changed parts", "cut short", "index outside", "nothing"])
-def test_a_cache_is_used_only_where_it_is_whole_and_of_these_parts(tmp_path, harm):
+def test_a_cache_is_used_only_where_it_is_whole_and_of_these_parts(tmp_path, monkeypatch, harm):
     folder, cache = write(tmp_path / "shop", events()), tmp_path / "kept"
-    Dataset.open(folder, cache=cache)
+    first = Dataset.open(folder, cache=cache).interactions.fingerprint()
     (kept,) = cache.iterdir()
+    counted, count = [], opening._count
+    monkeypatch.setattr(opening, "_count", lambda *given: counted.append(1) or count(*given))
     if harm == "changed parts":
         pq.write_table(events().slice(0, 10), folder / "events" / "part-2.parquet")
     elif harm == "cut short":
@@ -203,12 +235,10 @@ def test_a_cache_is_used_only_where_it_is_whole_and_of_these_parts(tmp_path, har
         with pytest.raises(DataError, match="column index 1000000"):
             Dataset.open(folder, cache=cache)
         return
-    else:
-        for part in (folder / "events").iterdir():
-            part.chmod(0)
-    found = Dataset.open(folder, cache=cache).interactions if harm != "nothing" else None
-    if found is not None:
-        assert found.fingerprint() == Dataset.open(folder).interactions.fingerprint()
+    found = Dataset.open(folder, cache=cache).interactions.fingerprint()
+    assert len(counted) == (harm != "nothing")
+    assert found == Dataset.open(folder).interactions.fingerprint()
+    assert (found == first) == (harm != "changed parts")
 
 
 def broken(folder, harm):
@@ -285,6 +315,7 @@ def test_a_wrong_value_is_placed(tmp_path, columns, spec, told):
     ("argument", "error", "told"),
     [
         ({"separator": ";"}, UsageError, "separator= says how text tables are written"),
+        ({"usr": "who"}, UsageError, "Dataset.open has no argument 'usr'. Did you mean 'user'"),
         ({"workers": 0}, UsageError, "workers must be a whole number"),
         ({"text": "title"}, UsageError, "content columns were named, but .* has no items"),
         ({"user_categories": "city"}, UsageError, "columns of users were named, but .* has no users"),

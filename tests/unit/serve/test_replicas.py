@@ -31,6 +31,11 @@ def test_one_replica_does_not_exchange_its_model_alone(folder_of, tmp_path, roll
         ({}, "postgresql:///x", "argument 'model'"),
         ({"model": "/m"}, "", "DUALNET_STORE_URL"),
         ({"model": "/m", "host": "0.0.0.0"}, "postgresql:///x", "'keys'"),
+        ({"model": "/m", "replica": 3}, "postgresql:///x", "no argument 'replica'. Did you mean 'replicas'"),
+        ({"model": "/m", "replicas": "two"}, "postgresql:///x", "'replicas' must be a whole number of at least 1, got 'two'"),
+        ({"model": "/m", "replicas": 0}, "postgresql:///x", "'replicas' must be"),
+        ({"model": "/m", "rate": "fast"}, "postgresql:///x", "'rate' must be a number above 0, got 'fast'"),
+        ({"model": "/m", "rate": float("nan")}, "postgresql:///x", "'rate' must be a number above 0, got nan"),
     ],
 )
 def test_a_configuration_that_lacks_something_is_told(monkeypatch, arguments, url, told):

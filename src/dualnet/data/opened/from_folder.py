@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from ...errors import UsageError, nearest
 from ...typed_values import path_of
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ class FromFolder:
 
         Raises
         ------
+        UsageError
+            For an argument that there is not, or that means nothing here.
         DataError
             For a folder, part or value that cannot be used; the text names it and the remedy.
         ResourceError
@@ -74,6 +78,10 @@ class FromFolder:
         from ..table_spec import TableSpec
         from .opening import open_parts
 
+        known = [field.name for field in fields(TableSpec)]
+        for name in columns:
+            if name not in known:
+                raise UsageError(f"Dataset.open has no argument '{name}'.{nearest(name, known)}")
         spec = TableSpec(**columns)
         kept = None if cache is None else path_of(cache, "cache").expanduser()
         if not isinstance(folder, str):

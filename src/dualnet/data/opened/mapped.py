@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from ...ids import IdMap
 
 ABOUT = "about.json"
 HEADER = 128  # bytes in front of the numbers
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class MappedFolder:
@@ -47,13 +49,19 @@ class MappedFolder:
             found = np.zeros(0, kind)
             np.save(path, found)
             return found
-        needed, free = size * np.dtype(kind).itemsize, shutil.disk_usage(self.folder).free
-        if needed > free:
+        found = np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(kind), shape=(size,))
+        try:
+            _take_room(path)
+        except OSError as error:
+            if error.errno not in FULL:
+                return found  # a file system that cannot reserve anything
+            path.unlink()
+            needed, free = size * np.dtype(kind).itemsize, shutil.disk_usage(self.folder).free
             raise ResourceError(
                 f"{self.folder} needs {needed / 1e9:,.1f} GB for {size:,} pairs and has {free / 1e9:,.1f} GB free; give a folder with more"
                 " room (cache=, or TMPDIR)"
-            )
-        return np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(kind), shape=(size,))
+            ) from error
+        return found
 
     def existing(self, name: str) -> NDArray[Any]:
         """Return an array that is there, to read only."""
@@ -83,6 +91,16 @@ class MappedFolder:
             table = reader.read_all()
             table.validate(full=True)
             return IdMap(pa.concat_arrays(table.column("id").chunks) if table.num_rows else [])
+
+
+def _take_room(path: Path) -> None:
+    """Take the room of a file on the disk now: where it ran out while a mapped file is written, the system would end the process."""
+    with path.open("r+b") as handle:
+        size = os.fstat(handle.fileno()).st_size
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(handle.fileno(), 0, size)
+        elif size > shutil.disk_usage(path.parent).free:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def temporary_folder() -> Path:
