@@ -232,13 +232,27 @@ def test_a_cache_is_used_only_where_it_is_whole_and_of_these_parts(tmp_path, mon
         indices = np.load(kept / "indices.npy")
         indices[3] = 10**6
         np.save(kept / "indices.npy", indices)
-        with pytest.raises(DataError, match="column index 1000000"):
+        with pytest.raises(DataError, match=r"the cache .*kept.* is damaged \(.*column index 1000000.*remove it"):
             Dataset.open(folder, cache=cache)
         return
     found = Dataset.open(folder, cache=cache).interactions.fingerprint()
     assert len(counted) == (harm != "nothing")
     assert found == Dataset.open(folder).interactions.fingerprint()
     assert (found == first) == (harm != "changed parts")
+
+
+@pytest.mark.parametrize("name", ["indices.npy", "pointers.npy", "weights.npy", "users.arrow", "items.arrow"])
+@pytest.mark.parametrize("start", [0, 12, 60], ids=["magic", "header", "shape"])
+def test_a_damaged_cache_is_named(tmp_path, name, start):
+    folder, cache = write(tmp_path / "shop", events(**text_ids())), tmp_path / "kept"
+    Dataset.open(folder, cache=cache)
+    (path,) = cache.glob(f"*/{name}")
+    data = bytearray(path.read_bytes())
+    data[start : start + 60] = b"\x00" * 60  # of the same length, so that only reading it shows
+    data[-60:] = b"\xff" * 60
+    path.write_bytes(bytes(data))
+    with pytest.raises(DataError, match=r"the cache .*kept.* is damaged \(.*; remove it, and it is made anew"):
+        Dataset.open(folder, cache=cache)
 
 
 def broken(folder, harm):

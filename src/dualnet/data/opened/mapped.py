@@ -8,7 +8,8 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError, ResourceError
 from ...ids import IdMap
+from ..open_input import SHOWN
 
 ABOUT = "about.json"
 HEADER = 128  # bytes in front of the numbers
@@ -124,6 +126,18 @@ def is_kept(folder: Path, about: Mapping[str, Any]) -> bool:
         return bool(found["about"] == json.loads(json.dumps(dict(about))) and found["sizes"] == sizes)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
+
+
+@contextmanager
+def reading_kept(folder: Path) -> Iterator[None]:
+    """Raise whatever is wrong with the files of a cache as one `DataError` that names it, with the remedy."""
+    try:
+        yield
+    except (MemoryError, ResourceError):
+        raise
+    except Exception as cause:  # readers of damaged files raise almost anything
+        reason = (str(cause).splitlines() or [type(cause).__name__])[0][:SHOWN]
+        raise DataError(f"the cache {folder} is damaged ({reason}); remove it, and it is made anew") from cause
 
 
 def kept_folder(cache: Path, name: str) -> Path:

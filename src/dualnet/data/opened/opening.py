@@ -34,7 +34,7 @@ from ..times import BANDS, REMEDY, times_of
 from .batches import Batch, batches, columns_of, refuse_other_schemas, whole
 from .content_sides import Side, item_side, user_side
 from .layout import Part, layout_of
-from .mapped import MappedFolder, is_kept, kept_folder, temporary_folder, write_about
+from .mapped import MappedFolder, is_kept, kept_folder, reading_kept, temporary_folder, write_about
 from .matrix import EventFiles, EventRows, read_interactions
 from .places import place_of
 from .tasks import Task, in_order, tasks_of
@@ -104,7 +104,8 @@ def open_parts(
     with _folder_of(events, content, profile, cache, ranks) as (folder, is_there):
         if not is_there:
             return _read(events, content, profile, folder, ranks)
-        interactions = read_interactions(folder)
+        with reading_kept(folder.folder):
+            interactions = read_interactions(folder)
     return _aligned(
         interactions, _sides((interactions.items.arrow(), interactions.users.arrow()), None, content, profile, spec)
     )
