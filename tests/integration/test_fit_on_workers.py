@@ -44,10 +44,10 @@ def test_two_workers_learn_what_one_process_learns(two_workers, tmp_path):
     assert two is model
     assert [figures["epoch"] for figures in told] == [1, 2]
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
-    np.testing.assert_allclose(vectors(two), vectors(one), rtol=1e-3, atol=1e-4)
-    assert [item.id for item in two.recommend(history=["i0-0"], k=5).items] == [
-        item.id for item in one.recommend(history=["i0-0"], k=5).items
-    ]
+    # not weights: rounding decides which way an axis of the start points, and both ways give the same scores
+    lists = [model.recommend(history=["i0-0"], k=47) for model in (one, two)]
+    assert lists[1].ids[:5] == lists[0].ids[:5]
+    assert dict(lists[1]) == pytest.approx(dict(lists[0]), abs=1e-3)  # of at most about 1
     # it goes on where it stopped, with any number of workers: here there is nothing left to do
     again = DualNet(**NETWORKS, epochs=2).fit(data, run=RunOptions(progress=False, checkpoint=tmp_path / "c", resume=True))
     np.testing.assert_array_equal(vectors(again), vectors(two))
