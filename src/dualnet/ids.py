@@ -320,7 +320,8 @@ class IdMap:
         """Return what a search needs, made once: to look whether millions are in order takes longer than to find one."""
         if self._ordered is None:
             assert isinstance(self._keys, np.ndarray)
-            rising = len(self._keys) < 2 or bool((self._keys[1:] > self._keys[:-1]).all())
+            keys: NDArray[Any] = self._keys
+            rising = len(keys) < 2 or bool((keys[1:] > keys[:-1]).all())
             order = np.zeros(0, np.int64) if rising else np.argsort(self._keys, kind="stable")
             self._order, self._ordered = order, self._keys if rising else self._keys[order]
         assert self._order is not None
