@@ -160,7 +160,9 @@ def _named(models: Sequence[Encoder] | Mapping[str, Encoder], own: str) -> list[
         raise UsageError(f"against must be a list of fitted models or a dictionary of them by name, got {shown(models)}")
     found: list[tuple[str, Encoder]] = []
     taken = {own}
-    for name, other in models.items() if isinstance(models, Mapping) else [(_name_of(model), model) for model in models]:
+    pairs: Iterable[tuple[str, Encoder]]
+    pairs = models.items() if isinstance(models, Mapping) else [(_name_of(model), model) for model in models]
+    for name, other in pairs:
         if not hasattr(other, "encode_users"):
             raise UsageError(f"against must hold fitted models, got {shown(other)} in it; create and fit it first")
         if not isinstance(name, str) or not name.strip():
