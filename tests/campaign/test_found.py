@@ -12,6 +12,7 @@ from dualnet.data import split_files
 from dualnet.data.protocols.in_matrix import citeulike2
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import ResourceError
+from dualnet.train import checkpoint
 from dualnet.train.checkpoint import KEEP_LAST, save_checkpoint, sole_writer
 from dualnet.train.progress import EpochLog, begin_log
 
@@ -20,7 +21,7 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 def test_old_checkpoints_that_a_killed_writer_left_are_gone_when_all_is_done(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("dualnet.train.checkpoint._remove_old", lambda folder: None)
+        patch.setattr(checkpoint, "_remove_old", lambda folder: None)
         for number in range(1, 5):
             save_checkpoint(tmp_path, number, {}, {"epoch": number})
     with sole_writer(tmp_path):
@@ -31,7 +32,7 @@ def test_old_checkpoints_that_a_killed_writer_left_are_gone_when_all_is_done(tmp
 
 def test_old_checkpoints_stay_where_the_work_fails(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("dualnet.train.checkpoint._remove_old", lambda folder: None)
+        patch.setattr(checkpoint, "_remove_old", lambda folder: None)
         for number in range(1, 5):
             save_checkpoint(tmp_path, number, {}, {"epoch": number})
     with pytest.raises(KeyboardInterrupt), sole_writer(tmp_path):

@@ -1,6 +1,7 @@
 """A package that is missing is named with the way to install it; any other failing import says what it is."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -65,7 +66,10 @@ def test_a_system_without_file_locks_trains_without_checkpoints(monkeypatch, tmp
     small = {"levels": (4,), "epochs": 1, "user_batch": 20}
     monkeypatch.setitem(sys.modules, "fcntl", None)
     for module in ("dualnet.models.dualnet_training", "dualnet.train.checkpoint", "dualnet.train.trainer"):
-        monkeypatch.delitem(sys.modules, module, raising=False)
+        package, _, name = module.rpartition(".")
+        again = importlib.import_module(module)
+        monkeypatch.delitem(sys.modules, module)
+        monkeypatch.setattr(importlib.import_module(package), name, again)  # so that the package has it back afterwards too
     assert create("dualnet", **small).fit(WORLD).training_.epoch == 1
     with pytest.raises(ResourceError, match="checkpoints need a system with file locks"):
         create("dualnet", **small).fit(WORLD, run=RunOptions(checkpoint=tmp_path))
