@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -243,7 +244,7 @@ class _OfModel:
 
 
 @dataclass
-class _FilesOfModel(_OfModel):
+class _FilesOfModel(_OfModel, ABC):
     """A job whose parts are files of one folder."""
 
     out: str
@@ -254,9 +255,9 @@ class _FilesOfModel(_OfModel):
         rows = self.write(part, path)
         return Finished(rows, file_digest(path))
 
+    @abstractmethod
     def write(self, part: Part, path: Path) -> int:
         """Write the file of a part; return its rows."""
-        raise NotImplementedError
 
 
 @dataclass
