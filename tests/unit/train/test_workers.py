@@ -1,5 +1,6 @@
 """A fit on workers without a cluster: how it is asked for, what the asking process does with news, and what several processes agree on."""
 
+import itertools
 import json
 import os
 import signal
@@ -192,6 +193,17 @@ def test_workers_that_do_nothing_are_ended(monkeypatch):
     with pytest.raises(LostError, match="no step for 61 s"):
         waited(monkeypatch, [News()] * 100 + idle, watch())  # the time before they are there does not count
     assert 160 <= Clock.now <= 170
+
+
+def test_nobody_has_to_wonder_about_workers_that_do_nothing(monkeypatch):
+    told, seen = [], watch()
+    monkeypatch.setattr(seen, "_show", lambda *said: told.append((Clock.now, said)))
+    gone = [News(attempt=1, size=2, moves=3, words=3, progress=("train", 10, 4, "epoch 1"))] + [News(attempt=1, moves=3)] * 300
+    with pytest.raises(LostError):
+        waited(monkeypatch, gone, seen)
+    times = [now for now, _ in told]
+    assert max(after - before for before, after in itertools.pairwise([*times, Clock.now])) <= fitting.QUIET + 1
+    assert told[-1][1] == ("train", 10, 4, f"no step for {Clock.now - 1:.0f} s; waiting for the workers")
 
 
 def test_workers_that_are_replaced_are_waited_for_longer(monkeypatch):

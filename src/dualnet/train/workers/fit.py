@@ -25,6 +25,7 @@ from ..signals import StopRequest
 from .conductor import THREADS, Conductor, News
 from .worker import work
 
+QUIET = 15.0  # seconds without a step, after which the user is told for how long
 SILENT = 60.0  # seconds without a sign of life of any worker, after which all are ended and started again
 RESTART_WITHIN = 240.0  # seconds in which Ray Train must have replaced workers that say nothing at all
 START_WITHIN = 600.0  # seconds in which a cluster must have found room for the workers
@@ -103,6 +104,7 @@ class Watch:
     _epochs: set[tuple[str, float]] = field(default_factory=set)
     _view: EpochProgress | None = None
     _label: str = ""
+    _last: tuple[str, int, int] = ("workers", 1, 0)
 
     def take(self, news: News) -> None:
         """Show the news to the user; raises what a worker has raised, and whatever `after_epoch` raises."""
@@ -112,6 +114,7 @@ class Watch:
             self.say(f"workers were lost or their number changed; {news.size} go on from the last checkpoint")
         self.attempt = news.attempt
         if news.progress is not None:
+            self._last = news.progress[:3]
             self._show(*news.progress)
         for phase, figures in news.figures:
             epoch = (phase, figures["epoch"])
@@ -147,6 +150,10 @@ class Watch:
     def waiting(self, text: str) -> None:
         """Show that the workers are not there yet."""
         self._show("workers", 1, 0, text)
+
+    def quiet(self, seconds: float) -> None:
+        """Show for how long there was no step, so that nobody has to wonder about workers that are lost, or are being replaced."""
+        self._show(*self._last, f"no step for {seconds:.0f} s; waiting for the workers")
 
     def _show(self, label: str, total: int, done: int, text: str) -> None:
         if self._view is None or label != self._label:
@@ -210,6 +217,8 @@ def _wait(ray: ModuleType, conductor: Any, training: Any, run: RunOptions, watch
         if news.words > last.words:
             heard_of = now
         last = news
+        if news.attempt and now - alive > QUIET:
+            watch.quiet(now - alive)
         if news.attempt and now - alive > (SILENT if now - heard_of < SILENT / 2 else RESTART_WITHIN):
             raise LostError(f"no step for {now - alive:.0f} s")
         if not news.attempt:
