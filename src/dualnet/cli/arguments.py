@@ -168,10 +168,22 @@ class TableOptions(SqlOptions):
         float | None, typer.Option("--unrated", help="The rating that means 'not rated', such as 0 or -1: seen, no like.")
     ] = None
     event: Annotated[
-        str | None, typer.Option("--event-column", help="Column with like, seen or dislike, instead of ratings.")
+        str | None,
+        typer.Option(
+            "--event-column",
+            "--event-type",
+            help="Column with like, seen or dislike, or with types of your own, instead of ratings.",
+        ),
     ] = None
     likes: Annotated[
         str, typer.Option("--likes", help="Values of --event-column that are likes, such as buy,cart; all others were seen.")
+    ] = ""
+    event_weights: Annotated[
+        str,
+        typer.Option(
+            "--event-weights",
+            help="What each type weighs, such as view=1,save=2,buy=4,opened=0,dismiss=-1: 0 seen, below 0 disliked.",
+        ),
     ] = ""
     weight: Annotated[
         str | None, typer.Option("--weight", help="Column with the weight of an event, such as a play count.")

@@ -52,9 +52,17 @@ def checked_data(section: Mapping[str, Any], path: Path) -> dict[str, Any]:
     return {
         name: value  # a table of values of any kind, which the reader of queries checks
         if name == "sql_params"
+        else _weights(value, f"{path}: [data] {name}") if name == "event_weights" and isinstance(value, Mapping)
         else _check(value, _kinds(hints[name]), f"{path}: [data] {name}")
         for name, value in section.items() if name not in ("source", "content")
     }  # fmt: skip
+
+
+def _weights(given: Mapping[str, Any], place: str) -> str:
+    """Return a table of weights as the command line has it; raises `UsageError`."""
+    from ..data.event_weights import as_text, event_weights_of
+
+    return as_text(event_weights_of(given, place))
 
 
 def _key_of_option(name: str) -> str | None:

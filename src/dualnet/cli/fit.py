@@ -202,7 +202,7 @@ def _refuse_unread(context: typer.Context, source: str | None, given: _Training,
 def _event_columns(tables: arg.TableOptions) -> EventColumns:
     return EventColumns(
         tables.user, tables.item, tables.rating, tables.threshold, tables.event, tables.unrated, tables.separator,
-        tables.encoding, tables.comment, arg.words(tables.column_names), arg.words(tables.likes),
+        tables.encoding, tables.comment, arg.words(tables.column_names), arg.words(tables.likes), arg.words(tables.event_weights),
     )  # fmt: skip
 
 

@@ -50,10 +50,15 @@ class EventFormOptions(UserFormOptions):
         typer.Option("--threshold", help="Ratings from here on are likes, those below dislikes; as in `fit` by default."),
     ] = None
     event: Annotated[
-        str | None, typer.Option("--event-column", help="Column with like, seen or dislike; that of `fit` by default.")
+        str | None,
+        typer.Option("--event-column", "--event-type", help="Column with like, seen or dislike; that of `fit` by default."),
     ] = None
     likes: Annotated[
         str | None, typer.Option("--likes", help="Values of that column that are likes; those of `fit` by default.")
+    ] = None
+    event_weights: Annotated[
+        str | None,
+        typer.Option("--event-weights", help="Weights of its types, such as view=1,buy=4; those of `fit` by default."),
     ] = None
     weight: Annotated[str | None, typer.Option("--weight", help="Column with the weight of an event.")] = None
 
@@ -61,5 +66,5 @@ class EventFormOptions(UserFormOptions):
 def new_columns(given: FormOptions) -> NewColumns:
     """Return what the command line says of the columns and the form of new tables."""
     said: dict[str, Any] = {field.name.removesuffix("_column"): getattr(given, field.name) for field in fields(given)}
-    said |= {name: words(said[name]) for name in ("column_names", "likes") if said.get(name) is not None}
+    said |= {name: words(said[name]) for name in ("column_names", "likes", "event_weights") if said.get(name) is not None}
     return NewColumns(**{name: value for name, value in said.items() if name != "weight"})

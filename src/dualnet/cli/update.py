@@ -102,7 +102,17 @@ def _refuse_lone(
         alone_useless = ["users", "item_column", "separator", "encoding", "comment", "threads", "device", "track", "track_to"]
         refuse_given(context, alone_useless, "means nothing with --forget alone")
     if events is None and (items is not None or forget):
-        of_events = ["column_names", "rating", "threshold", "event", "likes", "weight", "epochs", "learning_rate"]
+        of_events = [
+            "column_names",
+            "rating",
+            "threshold",
+            "event",
+            "likes",
+            "event_weights",
+            "weight",
+            "epochs",
+            "learning_rate",
+        ]
         refuse_given(context, of_events, "means nothing without --events, the table of new events")
         if users is None and not forget:
             refuse_given(context, ["user_column"], "means nothing without a table of users or of events")

@@ -41,6 +41,8 @@ class Dataset(FromFolder):
     pair_texts : mapping of str to array
         Texts that users wrote about items, such as reviews; see `with_pair_texts`. The item columns of these names are made
         again, from the pairs of this object, whenever a `Dataset` is made: with fewer pairs there is less text.
+    event_weights : mapping of str to float
+        Weight of each type of event, which a model fitted on the data takes over; see `from_tables`.
 
     Content is stored canonically: every column as its kind has it, once, so that no later step reads it again.
 
@@ -64,6 +66,7 @@ class Dataset(FromFolder):
     name: str = "data"
     origin: Mapping[str, int] = field(default_factory=dict)
     pair_texts: Texts = field(default_factory=dict)
+    event_weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.items is not None and self.items.ids != self.interactions.items:
@@ -106,6 +109,7 @@ class Dataset(FromFolder):
         unrated: float | None = None,
         event: str | None = None,
         likes: str | Sequence[str] = (),
+        event_weights: Mapping[str, float] | None = None,
         weight: str | None = None,
         time: str | None = None,
         time_format: str = "auto",
@@ -163,6 +167,9 @@ class Dataset(FromFolder):
             neither is given.
         likes : str or sequence of str
             Where that column has words of its own, those that are likes, such as ``("buy", "cart")``; all others were seen.
+        event_weights : mapping of str to float, optional
+            Weight of each type of that column, in place of `likes`: ``{"view": 1, "buy": 4, "opened": 0, "dismiss": -1}``. Above 0
+            it is a like of that weight, at 0 it was seen, below 0 it is a dislike. Of several events of a pair the largest counts.
         weight : str, optional
             Column with the confidence of a pair, > 0.
         time : str, optional
@@ -211,7 +218,7 @@ class Dataset(FromFolder):
         from .table_spec import TableSpec
 
         spec = TableSpec(**{argument.name: given[argument.name] for argument in fields(TableSpec)})
-        return cls(*read_parts(events, items, users, spec), spec.name)
+        return cls(*read_parts(events, items, users, spec), spec.name, event_weights=spec.weights_of_types)
 
     @classmethod
     def from_sql(
@@ -280,7 +287,7 @@ class Dataset(FromFolder):
         read = read_tables(address, queries, spec, parameters or {}, timeout)
         parts = read_parts(read["events"], read.get("items"), read.get("users"), spec)
         named = read["events"].name if isinstance(events, Path) else address.kind
-        return cls(*parts, columns.get("name", named))
+        return cls(*parts, columns.get("name", named), event_weights=spec.weights_of_types)
 
     def __repr__(self) -> str:
         content = "no content" if self.items is None else ", ".join(self.items.spec.columns)
@@ -334,6 +341,7 @@ class Dataset(FromFolder):
             self.name,
             self.origin,
             {name: texts.take(left) for name, texts in self.pair_texts.items()},
+            self.event_weights,
         )
 
     def keep(self, mask: NDArray[np.bool_], others: NDArray[np.bool_] | None = None) -> Dataset:

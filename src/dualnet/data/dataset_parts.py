@@ -15,7 +15,7 @@ from ..typed_values import path_of
 from .content import Content
 from .content_tables import beside, content_of_table, covering, one_kind_of_ids, with_empty_rows
 from .dependent_arguments import refuse_alone, refuse_form
-from .event_types import event_codes_of
+from .event_types import event_codes_of, event_weights_in
 from .id_columns import IdColumn, id_column_of
 from .interactions import Interactions
 from .other_events import LIKE
@@ -94,7 +94,10 @@ def read_parts(events: Any, items: Any, users: Any, spec: TableSpec, *, need_lik
 
 def _events(loaded: LoadedTable, spec: TableSpec, need_likes: bool) -> _Events:
     users, items = id_column_of(loaded, spec.user, "user"), id_column_of(loaded, spec.item, "item")
-    kinds = event_codes_of(loaded, spec.rating, spec.threshold, spec.event, spec.unrated, tuple(spec.likes), need_likes)
+    by_type = spec.weights_of_types
+    kinds = event_codes_of(
+        loaded, spec.rating, spec.threshold, spec.event, spec.unrated, tuple(spec.likes), need_likes, by_type
+    )  # fmt: skip
     if need_likes and not (kinds == LIKE).any():
         if spec.event is not None:
             raise DataError(f"{loaded.name}: no event in column '{spec.event}' is a like; nothing can be learned without any")
@@ -103,6 +106,7 @@ def _events(loaded: LoadedTable, spec: TableSpec, need_likes: bool) -> _Events:
         )
     largest = float(np.finfo(np.float32).max)
     weights = None if spec.weight is None else numbers_of(loaded, spec.weight, largest=largest)
+    weights = event_weights_in(loaded, spec.event, by_type, weights)
     times = None if spec.time is None else times_of(loaded, spec.time, spec.time_format)
     return _Events(users, items, kinds, weights, times)
 
@@ -158,7 +162,7 @@ def _joined(events: _Events, content: Content | None, profile: Content | None, s
         item_rows = events.items.rows_in(items)
     interactions = Interactions.from_rows(
         users, items, user_rows, item_rows,
-        weights=events.weights, times=events.times, kinds=events.kinds, duplicates=spec.duplicates,
+        weights=events.weights, times=events.times, kinds=events.kinds, duplicates=spec.repeated,
     )  # fmt: skip
     return Parts(
         interactions,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError, nearest, warn
+from .event_weights import codes_of_weights, weights_by_type
 from .interactions import Interactions
 from .other_events import DISLIKE, EVENT_TYPES, LIKE, SEEN
 from .read_table import LoadedTable
@@ -26,6 +27,7 @@ def event_codes_of(
     unrated: float | None = None,
     likes: Sequence[str] = (),
     need_all: bool = True,
+    weights: Mapping[str, float] | None = None,
 ) -> NDArray[np.uint8]:
     """Return what each event of a table is: by its type, by its rating, or a like.
 
@@ -43,6 +45,8 @@ def event_codes_of(
         Values of the column of event types that are likes, such as ``buy``; all others were seen.
     need_all : bool
         Whether each of them must occur; a table of new events need not have all.
+    weights : mapping, optional
+        What each type of event weighs (`event_weights`), instead of `likes`.
 
     Returns
     -------
@@ -65,6 +69,8 @@ def event_codes_of(
         raise UsageError(
             "likes= says which types of events are likes, so it needs a column of types; give event= (--event-column)"
         )
+    if event is not None and weights:
+        return codes_of_weights(weights_by_type(column_of(loaded, event, "event"), weights, event, loaded.place))
     if event is not None and likes:
         return types_by_name(column_of(loaded, event, "event"), likes, event, loaded.name if need_all else None)
     if event is not None:
@@ -76,6 +82,29 @@ def event_codes_of(
         codes = types_of_ratings(ratings[ratings != unrated], threshold, loaded.name)
         return _filled(ratings, unrated, codes)
     return types_of_ratings(ratings, threshold, loaded.name)
+
+
+def event_weights_in(
+    loaded: LoadedTable, event: str | None, weights: Mapping[str, float], own: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    """Return what each event of a table weighs: its type times its own weight; None where nothing weighs anything.
+
+    Parameters
+    ----------
+    loaded : LoadedTable
+        Events.
+    event : str, optional
+        Column of event types.
+    weights : mapping
+        What each type weighs (`event_weights`); empty for none.
+    own : ndarray of float64, shape (n_events,), optional
+        From the column of weights.
+    """
+    if event is None or not weights:
+        return own
+    by_type = weights_by_type(column_of(loaded, event, "event"), weights, event, loaded.place)
+    by_type = np.where(by_type > 0, by_type, 1.0)  # of others no weight is kept
+    return by_type if own is None else by_type * own
 
 
 def _filled(ratings: NDArray[np.float64], unrated: float, codes: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -216,6 +216,7 @@ class _Writer:
             "content": self.content(data.items),
             "user_content": self.content(data.users),
             "pair_texts": sorted(data.pair_texts),
+            **({"event_weights": dict(data.event_weights)} if data.event_weights else {}),
         }
 
     def task(self, task: RankingTask) -> dict[str, Any]:
@@ -290,6 +291,7 @@ class _Reader:
         return Dataset(
             interactions, self.content(description["content"]), self.content(description["user_content"]),
             description["title"], pair_texts=texts,
+            event_weights=description.get("event_weights", {}),
         )  # fmt: skip
 
     def task(self, description: dict[str, Any]) -> RankingTask:

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import UsageError, shown
 from .content import ContentSpec
 from .delimited import TableForm
+from .event_weights import event_weights_of
 from .featurizers.words import stop_words_of, tokenizer_name
 from .interactions import Duplicates
 from .times import check_time_format
@@ -34,8 +35,8 @@ class TableSpec:
     Parameters
     ----------
     user, item, text, tags, categories, numbers, vectors, bags, images, image_model, text_encoder, tokenizer, stop_words,
-    token_pattern, title, rating, threshold, unrated, event, likes, weight, time, time_format, user_categories, user_numbers,
-    duplicates, missing_content, separator, encoding, comment, column_names, item_column_names, user_column_names, name
+    token_pattern, title, rating, threshold, unrated, event, likes, event_weights, weight, time, time_format, user_categories,
+    user_numbers, duplicates, missing_content, separator, encoding, comment, column_names, item_column_names, user_column_names, name
         See `Dataset.from_tables`. Names of columns may be one text, several, or None for none; they are kept as a tuple.
 
     Raises
@@ -64,6 +65,7 @@ class TableSpec:
     unrated: float | None = None
     event: str | None = None
     likes: Names = ()
+    event_weights: Mapping[str, float] | Names | None = None
     weight: str | None = None
     time: str | None = None
     time_format: str = "auto"
@@ -84,6 +86,7 @@ class TableSpec:
             object.__setattr__(self, field, _names(getattr(self, field), field))
         if not isinstance(self.vectors, Mapping):
             object.__setattr__(self, "vectors", _names(self.vectors, "vectors"))
+        object.__setattr__(self, "event_weights", event_weights_of(self.event_weights))
         for field in ("user", "item"):
             object.__setattr__(self, field, str(getattr(self, field)))
 
@@ -99,11 +102,27 @@ class TableSpec:
         threshold = self.threshold
         if threshold is not None and not (isinstance(threshold, int | float | np.number) and np.isfinite(threshold)):
             raise UsageError(f"threshold must be a finite number, got {threshold!r}")
+        if self.weights_of_types and (self.event is None or self.likes):
+            raise UsageError(
+                "event_weights= says what each type of event weighs, so it needs a column of types, event= (--event-type)"
+                if self.event is None
+                else "likes= and event_weights= both say which types of events are likes; give one of them"
+            )
         check_time_format(self.time_format)
         if self.user == self.item:
             raise UsageError(
                 f"user and item name the same column '{self.user}'; name the column of each (--user-column, --item-column)"
             )
+
+    @property
+    def weights_of_types(self) -> dict[str, float]:
+        """Weight of each type of event; empty where none was given."""
+        return dict(self.event_weights) if isinstance(self.event_weights, Mapping) else {}
+
+    @property
+    def repeated(self) -> Duplicates:
+        """Which weight counts of a pair that occurs again: of events of several types, by default the largest."""
+        return "max" if self.weights_of_types and self.duplicates == "error" else self.duplicates
 
     @property
     def names_content(self) -> bool:

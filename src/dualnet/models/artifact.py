@@ -22,6 +22,7 @@ from scipy.sparse import issparse
 
 from ..data.arrow_files import read_arrow
 from ..data.content import Content, ContentSpec, Matrix
+from ..data.event_weights import event_weights_of
 from ..data.features import Featurizer
 from ..data.open_input import read_regular, reading
 from ..data.other_events import OtherEvents
@@ -197,6 +198,8 @@ def _content(model: Core) -> dict[str, bytes]:
         tensors |= {f"seen/{name}": value for name, value in _pack(model.seen_).items()}
         tensors["seen/data"] = model.seen_.data
     state: dict[str, Any] = {"model": config}
+    if model.event_weights_:
+        state["event_weights"] = dict(model.event_weights_)
     for side, featurizer in (("items", model.featurizer_), ("users", model.user_featurizer_)):
         if featurizer is not None:
             state[f"{side}_featurizer"], arrays = featurizer.to_state()
@@ -268,6 +271,8 @@ def _rebuild(
         ):  # of earlier versions: columns have the types of the table they came in
             content = content.canonical()
     model.catalogue_ = ItemSpace(catalogue, known, features, content)
+    if "event_weights" in state:
+        model.event_weights_ = event_weights_of(state["event_weights"])
     model.info_ = manifest["info"]
     model._set_state(state["model"], _under(tensors, "model"))
     return model

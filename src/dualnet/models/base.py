@@ -51,6 +51,8 @@ class Recommender(Answers, Explains, Updates, Forgets):
         Items that were there at the fit and that nobody liked (though somebody saw them, where that is known).
     seen_ : csr_array of uint8, shape (len(users_), items of the catalogue when it was fitted), or None
         Items that users saw (1) or disliked (2) and did not like, which are not listed to them again; None if nothing is known.
+    event_weights_ : mapping of str to float
+        Weight of each type of event, as the data set had it; empty where events had no types of their own.
     popularity_ : ndarray of float32, shape (len(items_),)
         Number of training events of each item, by which items are listed for users without history and columns.
     featurizer_, user_featurizer_ : Featurizer or None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -143,6 +144,7 @@ class Core(Parameters, ABC):
     manifest_: str
     seen_: csr_array | None = None
     user_features_: Matrix | None = None
+    event_weights_: Mapping[str, float] = MappingProxyType({})
 
     @property
     @abstractmethod
@@ -197,7 +199,7 @@ class Core(Parameters, ABC):
         data = train if whole else train.select(users=users, items=known)
         self.users_, self.items_ = data.interactions.users, data.interactions.items
         self.unliked_ = train.interactions.items.subset(_unliked(train.interactions))
-        self.seen_ = None
+        self.seen_, self.event_weights_ = None, dict(train.event_weights)
         self._forget()  # vectors of the former fit
         self.histories_ = data.interactions.pattern()
         weights = data.interactions.matrix.data

@@ -38,6 +38,7 @@ def read_new_pairs(
     unrated: float | None = None,
     form: TableForm = STANDARD,
     likes: Sequence[str] = (),
+    event_weights: Sequence[str] = (),
 ) -> Interactions:
     """Read a table of new events.
 
@@ -53,6 +54,8 @@ def read_new_pairs(
         How a text table is written.
     likes : sequence of str
         Types of events that are likes, of which not all need occur.
+    event_weights : sequence of str
+        Weights of types instead, such as ``"buy=4"``.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def read_new_pairs(
     refuse_unread(form, loaded)
     spec = TableSpec(
         user=user, item=item, rating=rating, threshold=threshold, event=event, weight=weight, duplicates="max",
-        unrated=unrated, likes=likes,
+        unrated=unrated, likes=likes, event_weights=event_weights,
     )  # fmt: skip
     read = read_parts(loaded, None, None, spec, need_likes=False).interactions
     own_users, own_items = of_kind(read.users, users, path, user), of_kind(read.items, items, path, item)

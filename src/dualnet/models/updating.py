@@ -101,13 +101,13 @@ class Updates(Core):
         run: RunOptions | None,
     ) -> None:
         """Update with nobody else writing; arguments and errors as `update`."""
-        epochs, learning_rate = plain(epochs), plain(learning_rate)
+        epochs, learning_rate, weights = plain(epochs), plain(learning_rate), dict[str, float]()
         self._check_update(new, items, epochs, learning_rate)
         started = time.perf_counter()
         if isinstance(new, Dataset):
             items = new.items if items is None else items
             users = new.users if users is None else users
-            new = new.interactions
+            weights, new = new.event_weights, new.interactions
         grown = grow(
             self,
             new,
@@ -115,6 +115,7 @@ class Updates(Core):
             None if users is None else as_user_content(users, self),
         )
         updated, data = self._grown(grown), grown.prepared.data
+        updated.event_weights_ = {**self.event_weights_, **weights}
         number, fingerprint = int(self.info_.get("update", {}).get("number", 0)) + 1, data.fingerprint()
         described = {"model": self.name, "data": self.info_["data"], "fingerprint": fingerprint, "update": number}
         described |= self._written_params()

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 NAME = "run.json"
 OF_FORM = ("separator", "encoding", "comment", "column_names")
 T = TypeVar("T")
-_LISTS = ("column_names", "likes")  # written as one text, separated by commas
+_LISTS = ("column_names", "likes", "event_weights")  # written as one text, separated by commas
 _FIRST = ("user", "item", "rating", "threshold", "event")  # of the first version; younger ones are written where they are set
 LIMIT = 65_536  # bytes; what `write` writes has a few hundred
 
@@ -25,7 +25,7 @@ class NewColumns:
     ----------
     user, item : str, optional
         Columns of ids.
-    rating, threshold, event, likes : optional
+    rating, threshold, event, likes, event_weights : optional
         As in `EventColumns`; a rating or an event of "" is none.
     separator, encoding, comment, column_names : optional
         As in `EventColumns`.
@@ -48,6 +48,7 @@ class NewColumns:
     threshold: float | None = None
     event: str | None = None
     likes: tuple[str, ...] | None = None
+    event_weights: tuple[str, ...] | None = None
     separator: str | None = None
     encoding: str | None = None
     comment: str | None = None
@@ -72,6 +73,8 @@ class EventColumns:
         The rating that means "not rated".
     likes : tuple of str
         Values of the column of event types that are likes.
+    event_weights : tuple of str
+        Weights of types instead, such as ``"buy=4"``.
     separator, encoding, comment : str, optional
         How the file is written; see `dualnet.data.delimited.TableForm`.
     column_names : tuple of str
@@ -89,6 +92,7 @@ class EventColumns:
     comment: str | None = None
     column_names: tuple[str, ...] = ()
     likes: tuple[str, ...] = ()
+    event_weights: tuple[str, ...] = ()
 
     def overridden(self, given: NewColumns) -> EventColumns:
         """Return these columns with what is said otherwise of new tables.
@@ -105,7 +109,9 @@ class EventColumns:
         return replace(
             self, rating=chosen, threshold=kept if given.threshold is None else given.threshold, event=typed,
             unrated=None if chosen is None else self.unrated,
-            likes=given.likes if given.likes is not None else self.likes if typed == self.event else (), **form,
+            likes=given.likes if given.likes is not None else () if given.event_weights or typed != self.event else self.likes,
+            event_weights=given.event_weights if given.event_weights is not None
+            else () if given.likes or typed != self.event else self.event_weights, **form,
         )  # fmt: skip
 
     def __str__(self) -> str:
@@ -258,7 +264,7 @@ def _columns(told: Any) -> EventColumns:
     kinds: dict[str, tuple[type, ...]] = {
         "user": (str,), "item": (str,), "rating": (str, type(None)), "threshold": (int, float, type(None)),
         "event": (str, type(None)), "unrated": (int, float, type(None)), "separator": (str, type(None)),
-        "encoding": (str, type(None)), "comment": (str, type(None)), "column_names": (str,), "likes": (str,),
+        "encoding": (str, type(None)), "comment": (str, type(None)), "column_names": (str,), "likes": (str,), "event_weights": (str,),
     }  # fmt: skip
     for name, value in events.items():
         if name not in kinds or not isinstance(value, kinds[name]) or isinstance(value, bool):

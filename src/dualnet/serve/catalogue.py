@@ -20,8 +20,9 @@ from ..retrieval.catalogue import Brought
 from ..retrieval.principal import PrincipalAxes
 from ..retrieval.questions import Columns, NewItem
 from ..retrieval.vectors import Vectors, norms, stack_vectors
+from ..runs.forgotten_record import plain_id
 from .append_only import GrowingArray, GrowingHeads, GrowingVectors, growing
-from .forgotten_ids import plain_id
+from .event_notes import NOTHING, Notes, weight_of
 from .new_content import new_rows, stored_contents
 from .replies import ModelLabel
 
@@ -82,6 +83,8 @@ class LiveCatalogue(ModelView):
         What was appended to stored histories; rows of later views are left out by `history`.
     others : mapping of user to mapping of row to {"seen", "dislike", "none"}
         What users saw or disliked meanwhile; ``none`` takes back what the model knows.
+    notes : mapping of user to mapping of item to note
+        Types and times of what was told (`event_notes`).
     gone : mapping of user to frozenset of row
         What was taken back of stored histories: the model's pairs that no longer count.
     forgotten : frozenset of users
@@ -101,6 +104,7 @@ class LiveCatalogue(ModelView):
     events: dict[Key, tuple[int, ...]]
     others: dict[Key, Mapping[int, str]]
     gone: dict[Key, frozenset[int]] = field(default_factory=dict)
+    notes: Notes = field(default_factory=dict)
     forgotten: frozenset[Key] = frozenset()
     absent: Mapping[Key, tuple[tuple[Key, str], ...]] = field(default_factory=dict)
 
@@ -287,6 +291,17 @@ class LiveCatalogue(ModelView):
             if row < self.size and (now := self.now_at(row)) >= 0:
                 (found.discard if kind == "none" else found.add)(now)
         return np.array(sorted(found - {-1}), np.int64)
+
+    def pair_weight(self, user: Key, row: int) -> float:
+        """Return what somebody's like of an item weighs, as it was told or as the model has it."""
+        place, user = self.stored_user(user)
+        note = self.notes.get(user, {}).get(self.lineage.ids[row])
+        model, known = self.model, int(self.known[row])
+        if note is not None or place < 0 or known < 0 or model.weights_ is None:
+            return weight_of(model.event_weights_, note or NOTHING)
+        stored = slice(*model.histories_.indptr[place : place + 2].tolist())
+        at = np.flatnonzero(model.histories_.indices[stored] == known)
+        return float(model.weights_[stored][at[0]]) if len(at) else 1.0
 
     def _still_there(self, user: Key, rows: Rows) -> Rows:
         """Return the rows that were not taken back."""

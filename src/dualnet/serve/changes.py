@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..data.space import ItemSpace
@@ -12,9 +12,10 @@ from ..ids import Key
 from ..models.catalogue import check_finite
 from ..retrieval.questions import NewItem
 from ..retrieval.vectors import norms
+from ..runs.forgotten_record import plain_id
 from .catalogue import LiveCatalogue
+from .event_notes import Note, Told, kept_row, told_event, weight_of
 from .forgetting import with_returned, with_users
-from .forgotten_ids import plain_id
 from .live_state import Event, LiveState
 from .new_content import new_ids, new_rows, stored_contents
 from .service_errors import ConflictError
@@ -89,60 +90,93 @@ def add_events(
 ) -> tuple[LiveCatalogue, list[dict[str, Any]], dict[str, int]]:
     """Append likes to stored histories, and keep what was seen or disliked; a repeated event is counted and changes nothing.
 
-    A new user is made. What somebody liked stays liked; a like takes the place of a dislike, and ``none`` takes a view or a
-    dislike back.
+    A new user is made. What somebody liked stays liked, by an event of a heavier type more so; a like takes the place of a dislike,
+    and ``none`` takes a view or a dislike back.
 
     Raises
     ------
     UnknownIdError
         If an item is not there; nothing is changed.
+    UsageError
+        For a type that the model does not know.
     DataError
-        If a user id is not of the kind of the others.
+        If a user id is not of the kind of the others, or a time is none.
     """
-    told = [(catalogue.user_key(user), item, kind[0] if kind else "like") for user, item, *kind in happened]
-    rows = catalogue.rows([item for _, item, _ in told]).tolist()
-    new_ids(list(dict.fromkeys(user for user, _, _ in told)), catalogue.model.users_, "user")
-    likes: dict[Key, list[int]] = {}
-    others: dict[Key, dict[int, str]] = {}
-    liked: dict[Key, set[int]] = {}
-    barred: dict[Key, set[int]] = {}
-    kept: list[list[Key]] = []
-    for (user, _, kind), row in zip(told, rows, strict=True):
-        item = catalogue.lineage.ids[row]  # in the form in which it is kept
-        if user not in liked:
-            here = catalogue.has_user(user)
-            liked[user] = set(catalogue.history(user).tolist()) if here else set()
-            barred[user] = set(catalogue.seen(user).tolist()) if here else set()
-            known = catalogue.others.get(user, {}).items()
-            others[user] = {now if (now := catalogue.now_at(row)) >= 0 else row: said for row, said in known}
-        if row in liked[user]:
-            continue
-        if kind == "like":
-            liked[user].add(row)
-            likes.setdefault(user, []).append(row)
-            others[user].pop(row, None)
-            kept.append([user, item])
-        elif kind == "none" and row in barred[user]:
-            barred[user].discard(row)
-            others[user][row] = kind
-            kept.append([user, item, kind])
-        elif kind != "none" and (row not in barred[user] or (kind == "dislike" and others[user].get(row) != "dislike")):
-            barred[user].add(row)
-            others[user][row] = kind
-            kept.append([user, item, kind])
+    weights = catalogue.model.event_weights_
+    return add_told(catalogue, [told_event(weights, event) for event in happened])
+
+
+def add_told(catalogue: LiveCatalogue, happened: Sequence[Told]) -> tuple[LiveCatalogue, list[dict[str, Any]], dict[str, int]]:
+    """Do what `add_events` does, with events as they are kept."""
+    told = [(catalogue.user_key(user), item, kind, note) for user, item, kind, note in happened]
+    rows = catalogue.rows([item for _, item, *_ in told]).tolist()
+    new_ids(list(dict.fromkeys(user for user, *_ in told)), catalogue.model.users_, "user")
+    after = {user: _AfterEvents.of(catalogue, user) for user, *_ in told}
+    kept: list[list[Any]] = []
+    for (user, _, kind, note), row in zip(told, rows, strict=True):
+        if after[user].take(catalogue, row, kind, note):
+            kept.append(kept_row((user, catalogue.lineage.ids[row], kind, note)))  # the id in the form in which it is kept
     new_users = len({user for user, *_ in kept if not catalogue.has_user(user)})
     outcome = {"added": len(kept), "repeated": len(told) - len(kept), "new_users": new_users}
     if not kept:
         return catalogue, [], outcome
-    events = dict(catalogue.events)
-    for user, fresh in likes.items():
-        events[user] = (*events.get(user, ()), *fresh)
-    touched = {user for user, *_ in kept}
-    later = catalogue.others | {user: found for user, found in others.items() if user in touched and found}
-    for user in touched:
-        if not others[user]:
-            later.pop(user, None)
-    return replace(catalogue, events=events, others=later), [{"events": kept}], outcome
+    events, others, notes = dict(catalogue.events), dict(catalogue.others), dict(catalogue.notes)
+    for user in {user for user, *_ in kept}:
+        now = after[user]
+        if now.likes:
+            events[user] = (*events.get(user, ()), *now.likes)
+        for side, found in ((others, now.others), (notes, now.notes)):
+            side.pop(user, None)
+            if found:
+                side[user] = found  # type: ignore[index]
+    return replace(catalogue, events=events, others=others, notes=notes), [{"events": kept}], outcome
+
+
+@dataclass
+class _AfterEvents:
+    """The events of one user after those of a change that were taken so far, by row; notes by item."""
+
+    user: Key
+    liked: set[int]
+    barred: set[int]
+    others: dict[int, str]
+    notes: dict[Key, Note]
+    likes: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, catalogue: LiveCatalogue, user: Key) -> _AfterEvents:
+        """Return what is stored of somebody."""
+        here = catalogue.has_user(user)
+        liked = set(catalogue.history(user).tolist()) if here else set()
+        barred = set(catalogue.seen(user).tolist()) if here else set()
+        known = catalogue.others.get(user, {}).items()
+        others = {now if (now := catalogue.now_at(row)) >= 0 else row: said for row, said in known}
+        return cls(user, liked, barred, others, dict(catalogue.notes.get(user, {})))
+
+    def take(self, catalogue: LiveCatalogue, row: int, kind: str, note: Note) -> bool:
+        """Take one event in, and return whether it changes anything."""
+        item = catalogue.lineage.ids[row]
+        if row in self.liked:
+            weights = catalogue.model.event_weights_
+            before = weight_of(weights, self.notes[item]) if item in self.notes else catalogue.pair_weight(self.user, row)
+            if kind != "like" or ("type" not in note and "like" not in weights) or weight_of(weights, note) <= before:
+                return False
+        elif kind == "like":
+            self.liked.add(row)
+            self.likes.append(row)
+            self.others.pop(row, None)
+        elif kind == "none" and row in self.barred:
+            self.barred.discard(row)
+            self.others[row] = kind
+        elif kind != "none" and (row not in self.barred or (kind == "dislike" and self.others.get(row) != "dislike")):
+            self.barred.add(row)
+            self.others[row] = kind
+        else:
+            return False
+        self.notes.pop(item, None)
+        if note:
+            self.notes[item] = note
+        return True
 
 
 def replay(catalogue: LiveCatalogue, state: LiveState) -> tuple[LiveCatalogue, int]:

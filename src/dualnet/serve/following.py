@@ -10,11 +10,13 @@ from typing import Any, TypeAlias
 from ..errors import DataError
 from ..ids import Key
 from ..retrieval.questions import NewItem
+from ..runs.forgotten_record import found_among
 from .catalogue import LiveCatalogue
-from .changes import add_events, append_fitting, without_rows
+from .changes import add_told, append_fitting, without_rows
+from .event_notes import Told as ToldEvent
+from .event_notes import read_row, with_note
 from .forgetting import GONE, take_back, with_told_of_absent, without_user
-from .forgotten_ids import found_among
-from .live_state import BY, Event, LiveState
+from .live_state import BY, LiveState
 from .store import Record
 
 Told: TypeAlias = tuple[str, Any]  # kind of a change, and what it says, whoever made it
@@ -51,7 +53,7 @@ def follow(catalogue: LiveCatalogue, state: LiveState, changes: Sequence[Record]
             for key in values:
                 catalogue = _delete(catalogue, key) if kind == "delete" else _restore(catalogue, key)
         elif kind == "events":
-            catalogue = _add_events(catalogue, [tuple(event) for event in chain.from_iterable(values)])
+            catalogue = _add_events(catalogue, [read_row(row) for row in chain.from_iterable(values)])
         elif kind == "gone":
             catalogue = _take_back(catalogue, [(user, item) for user, item in chain.from_iterable(values)])
         elif kind == "forget":
@@ -121,17 +123,22 @@ def _restore(catalogue: LiveCatalogue, key: Key) -> LiveCatalogue:
     return replace(catalogue, hidden=catalogue.hidden - {catalogue.find(key)})
 
 
-def _add_events(catalogue: LiveCatalogue, told: Sequence[Any]) -> LiveCatalogue:
+def _add_events(catalogue: LiveCatalogue, told: Sequence[ToldEvent]) -> LiveCatalogue:
     """Add events on items that are there, of users whose ids are of this model's kind; note those on items that may come."""
-    there: list[Event] = [event for event in told if catalogue.find(event[1]) >= 0]
-    elsewhere = [(user, item, kind[0] if kind else "like") for user, item, *kind in told if catalogue.find(item) < 0]
-    catalogue = with_told_of_absent(catalogue, elsewhere) if elsewhere else catalogue
+    there = [event for event in told if catalogue.find(event[1]) >= 0]
+    elsewhere = [event for event in told if catalogue.find(event[1]) < 0]
+    if elsewhere:
+        catalogue = with_told_of_absent(catalogue, [event[:3] for event in elsewhere])
+        notes = catalogue.notes
+        for user, item, _, note in elsewhere:
+            notes = with_note(notes, catalogue.user_key(user), item, note)
+        catalogue = replace(catalogue, notes=notes)
     try:
-        return add_events(catalogue, there)[0]
+        return add_told(catalogue, there)[0]
     except DataError:
         for event in there:
             try:
-                catalogue = add_events(catalogue, [event])[0]
+                catalogue = add_told(catalogue, [event])[0]
             except DataError:
                 continue
         return catalogue

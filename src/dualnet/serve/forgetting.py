@@ -10,8 +10,9 @@ from typing import Any
 
 from ..errors import ResourceError, UnknownIdError, shown
 from ..ids import Key
+from ..runs.forgotten_record import found_among
 from .catalogue import LiveCatalogue
-from .forgotten_ids import found_among
+from .event_notes import Note, with_note
 from .live_state import LiveState
 from .store import Store
 
@@ -45,6 +46,7 @@ def without_user(catalogue: LiveCatalogue, key: Key) -> LiveCatalogue:
         events={other: rows for other, rows in catalogue.events.items() if other != key},
         others={other: rows for other, rows in catalogue.others.items() if other != key},
         gone={other: rows for other, rows in catalogue.gone.items() if other != key},
+        notes={other: told for other, told in catalogue.notes.items() if other != key},
         absent={item: tuple(told for told in what if told[0] != key) for item, what in catalogue.absent.items()},
     )
 
@@ -71,7 +73,10 @@ def take_back(
         others[user] = {at: kind for at, kind in others.get(user, {}).items() if catalogue.now_at(at) != row}
         gone[user] = gone.get(user, frozenset()) | {row}
     others = {user: found for user, found in others.items() if found}
-    changed = replace(catalogue, events=events, others=others, gone=gone)
+    notes = catalogue.notes
+    for user, item in told:
+        notes = with_note(notes, user, item, {}) if user in notes else notes
+    changed = replace(catalogue, events=events, others=others, gone=gone, notes=notes)
     return changed, [{GONE: [list(pair) for pair in told]}], {"taken_back": len(told)}
 
 
@@ -98,7 +103,11 @@ def with_users(catalogue: LiveCatalogue, state: LiveState) -> LiveCatalogue:
         if found:
             key = catalogue.user_key(user)
             others[key] = {**others.get(key, {}), **found}
-    return replace(catalogue, events=events, others=others, absent=_absent(catalogue, state))
+    notes: dict[Key, Mapping[Key, Note]] = {}
+    for user, noted in state.notes.items():
+        key = catalogue.user_key(user)
+        notes[key] = {**notes.get(key, {}), **noted}
+    return replace(catalogue, events=events, others=others, notes=notes, absent=_absent(catalogue, state))
 
 
 def _absent(catalogue: LiveCatalogue, state: LiveState) -> dict[Key, tuple[tuple[Key, str], ...]]:

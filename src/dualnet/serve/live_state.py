@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from ..errors import DataError
 from ..ids import Key
 from ..retrieval.questions import Columns
-from .forgotten_ids import digest, new_salt
+from ..runs.forgotten_record import digest, new_key
+from .event_notes import Note, kept_row, read_row
 from .holdings import Usage, of_event, of_item
 
-# {"put": [[id, content], ...]} | {"delete": id} | {"restore": id} | {"events": [[user, item] or [user, item, type], ...]}
+# {"put": [[id, content], ...]} | {"delete": id} | {"restore": id} | {"events": [[user, item], [user, item, type] or
+# [user, item, type, note], ...]}
 # | {"gone": [[user, item], ...]} | {"forget": [salt, hash of a user]} | {"forgotten": [salt, hashes]} | {"released": hashes}
 # | {"by": [name of a key, one of these]}
 Change: TypeAlias = Mapping[str, Any]
-EventChange = Literal["like", "seen", "dislike", "none"]  # "none" takes back what was seen or disliked
-Event: TypeAlias = tuple[Key, Key] | tuple[Key, Key, EventChange]  # user, item, and what it was: a like where nothing is said
+Event: TypeAlias = (
+    tuple[Key, Key] | tuple[Key, Key, str | None] | tuple[Key, Key, str | None, int | None]
+)  # user, item, type, time
 OTHER = ("seen", "dislike", "none")
 
 CHUNK = 500  # items or events of one line when the whole state is written
@@ -45,11 +48,13 @@ class LiveState:
         What each user liked, in order of arrival.
     others : dict of user to dict of item to {"seen", "dislike", "none"}
         What each user saw or disliked; ``none`` takes back what a model may know.
+    notes : dict of user to dict of item to note
+        Type and time of events, where they were told (`event_notes`).
     gone : dict of user to dict of item to name of a key
         What was taken back of a user: whatever a model knows of it, nothing counts. The key is the one that had told it, else
         the one that took it back.
     forgotten : dict of hash to None
-        Of users who are to be unknown whatever a model knows of them, until no model knows them (`forgotten_ids.digest`).
+        Of users who are to be unknown whatever a model knows of them, until no model knows them (`forgotten_record.digest`).
     salt : str
         What the hashes are made with.
     unerased : bool
@@ -62,9 +67,10 @@ class LiveState:
     deleted: dict[Key, str | None] = field(default_factory=dict)
     events: dict[Key, dict[Key, str | None]] = field(default_factory=dict)
     others: dict[Key, dict[Key, str]] = field(default_factory=dict)
+    notes: dict[Key, dict[Key, Note]] = field(default_factory=dict)
     gone: dict[Key, dict[Key, str | None]] = field(default_factory=dict)
     forgotten: dict[str, None] = field(default_factory=dict)
-    salt: str = field(default_factory=new_salt)
+    salt: str = field(default_factory=new_key)
     unerased: bool = False
     usage: dict[str, Usage] = field(default_factory=dict)
     _items_by: dict[Key, tuple[str, Usage]] = field(default_factory=dict)
@@ -93,8 +99,8 @@ class LiveState:
             elif kind in ("put", "delete", "restore"):
                 self._change_items(kind, value, by)
             elif kind == "events":
-                for user, item, *kind_of in value:  # journals of earlier versions have likes alone, as pairs
-                    self._happened(user, item, *kind_of, by=by)
+                for row in value:  # journals of earlier versions have likes alone, as pairs
+                    self._happened(*read_row(row), by=by)
             elif kind == "gone":
                 for user, item in value:
                     self._take_back(user, item, by)
@@ -150,7 +156,7 @@ class LiveState:
         if key in self.deleted:
             self._count(self.deleted.pop(key), of_event(key), -1)
 
-    def _happened(self, user: Key, item: Key, kind: str = "like", *, by: str = "") -> None:
+    def _happened(self, user: Key, item: Key, kind: str, note: Note, *, by: str = "") -> None:
         if kind == "like":
             if item not in self.events.get(user, ()):
                 self._known(user)
@@ -166,6 +172,15 @@ class LiveState:
             self._count(by, of_event(user, item))
         else:
             raise DataError(f"an event of the type {kind!r} is not known to this version of dualnet; upgrade it")
+        if note:
+            self.notes.setdefault(user, {})[item] = dict(note)
+        else:
+            self._drop_note(user, item)
+
+    def _drop_note(self, user: Key, item: Key) -> None:
+        own = self.notes.get(user)
+        if own is not None and own.pop(item, None) is not None and not own:
+            del self.notes[user]
 
     def _drop_other(self, user: Key, item: Key) -> None:
         if self.others.get(user, {}).pop(item, None) is not None:
@@ -179,6 +194,7 @@ class LiveState:
         if item in (liked := self.events.get(user, {})):
             self._count(liked.pop(item), of_event(user, item), -1)
         self._drop_other(user, item)
+        self._drop_note(user, item)
         if item not in (gone := self.gone.setdefault(user, {})):
             gone[item] = owner or None
             self._count(owner, of_event(user, item))
@@ -214,6 +230,7 @@ class LiveState:
             self._drop_other(user, item)
         self.others.pop(user, None)
         self._others_by.pop(user, None)
+        self.notes.pop(user, None)
 
     def _known(self, user: Key) -> None:
         """Note somebody of whom something is kept."""
@@ -230,16 +247,22 @@ class LiveState:
         puts = ([self._items_by[key][0], [key, content]] for key, content in self.items.items())
         yield from _grouped("put", puts)
         yield from (by_key(by or "", {"delete": key}) for key, by in self.deleted.items())
-        for name, pairs in (("gone", self._pairs(self.gone)), ("events", self._pairs(self.events)), ("events", self._told())):
+        for name, pairs in (("gone", self._pairs(self.gone)), ("events", self._liked()), ("events", self._told())):
             yield from _grouped(name, sorted(pairs, key=lambda pair: pair[0]))  # of one key together, in order of arrival
 
     def _pairs(self, side: Mapping[Key, Mapping[Key, str | None]]) -> Iterator[list[Any]]:
         return ([by or "", [user, item]] for user, items in side.items() for item, by in items.items())
 
+    def _liked(self) -> Iterator[list[Any]]:
+        for user, items in self.events.items():
+            notes = self.notes.get(user, {})
+            yield from ([by or "", kept_row((user, item, "like", notes.get(item, {})))] for item, by in items.items())
+
     def _told(self) -> Iterator[list[Any]]:
         for user, items in self.others.items():
             by = self._others_by.get(user, {})
-            yield from ([by.get(item, ""), [user, item, kind]] for item, kind in items.items())
+            notes = self.notes.get(user, {})
+            yield from ([by.get(item, ""), kept_row((user, item, kind, notes.get(item, {})))] for item, kind in items.items())
 
     @property
     def n_changes(self) -> int:

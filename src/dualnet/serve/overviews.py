@@ -13,6 +13,7 @@ from ..retrieval.questions import Asker, RecommendQuestion
 from ..retrieval.recommendations import Recommendations
 from ..retrieval.vectors import JoinedVectors, Vectors
 from .catalogue import LiveCatalogue
+from .event_notes import types_known
 from .new_content import content_columns, user_columns
 from .versions import Version
 
@@ -37,6 +38,7 @@ def model_summary(version: Version, catalogue: LiveCatalogue, previous: Version 
         "users_trained": len(model.users_),
         "columns": content_columns(model),
         "user_columns": user_columns(model),
+        "event_types": types_known(model.event_weights_),
         "ids": {
             "items": "integer" if model.catalogue_.ids.is_integer else "string",
             "users": "integer" if model.users_.is_integer else "string",

@@ -169,6 +169,7 @@ ALONE = {
         "--threshold": Shown("--threshold 2", "users --events more.csv --rating rating", "--threshold 5"),
         "--event-column": Shown("--event-column kind"),
         "--likes": Shown("--likes dislike", "users --events more.csv --event-column kind"),
+        "--event-weights": Shown("--event-weights dislike=3", "users --events more.csv --event-column kind"),
         "--weight": Shown("--weight plays"),
         "--threads": Shown("--threads 1"),
         "--device": Refused("--device cpu", "means nothing for model 'wmf'", f"rated --events more.csv {OUT}"),

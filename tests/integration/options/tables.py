@@ -34,6 +34,7 @@ SHARED = {
     "--unrated": Shown("--unrated 1", f"{E} --rating rating --threshold 3"),
     "--event-column": Shown("--event-column kind", E),
     "--likes": Shown("--likes like,seen", f"{E} --event-column kind"),
+    "--event-weights": Shown("--event-weights like=2,seen=1", f"{E} --event-column kind"),
     "--weight": Shown("--weight plays", E),
     "--duplicates": Shown("--duplicates sum", "e.csv --weight plays", instead="--duplicates max"),
     "--time": Shown("--time when", E),

@@ -89,5 +89,5 @@ class FromFolder:
         parts = open_parts(folder, items, users, spec, cache=kept, workers=workers, ranks=ranks)
         named = str(folder).partition("?")[0].rstrip("/").rpartition("/")[2]
         made: Any = cls  # of interactions, items, users and a name, as the data set that this is a part of
-        found: Self = made(*parts, columns.get("name", named))
+        found: Self = made(*parts, columns.get("name", named), event_weights=spec.weights_of_types)
         return found

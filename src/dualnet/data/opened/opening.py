@@ -24,7 +24,7 @@ from ..content import Content
 from ..content_tables import beside, content_of_table
 from ..dataset_parts import Parts, keys_of
 from ..dates import EDGES
-from ..event_types import event_codes_of, types_by_name
+from ..event_types import event_codes_of, event_weights_in, types_by_name
 from ..interactions import Interactions
 from ..other_events import LIKE
 from ..read_table import LoadedTable, load_source
@@ -83,7 +83,8 @@ class _Events:
     def kinds(self, rows: LoadedTable) -> Any:
         """Return the kind of each event."""
         spec = self.spec
-        return event_codes_of(rows, spec.rating, spec.threshold, spec.event, spec.unrated, tuple(spec.likes), False)
+        likes, weights = tuple(spec.likes), spec.weights_of_types
+        return event_codes_of(rows, spec.rating, spec.threshold, spec.event, spec.unrated, likes, False, weights)
 
 
 def open_parts(
@@ -232,7 +233,8 @@ def _about(events: _Events, content: Content | None, profile: Content | None, ra
     return {
         "version": VERSION,
         "parts": [[part.name, part.file.size, part.file.changed] for part in events.parts],
-        "columns": {name: getattr(events.spec, name) for name in names},
+        "columns": {name: getattr(events.spec, name) for name in names}
+        | ({"event_weights": by_type} if (by_type := events.spec.weights_of_types) else {}),
         "items": None if content is None else content.ids.fingerprint(),
         "users": None if profile is None else profile.ids.fingerprint(),
         "rank": [ranks.rank, ranks.size],
@@ -254,7 +256,7 @@ def _read(events: _Events, content: Content | None, profile: Content | None, fol
         counts[low:high],
         len(item.ids),
         with_kinds=mixed,
-        with_weights=spec.weight is not None,
+        with_weights=spec.weight is not None or bool(spec.weights_of_types),
         with_times=spec.time is not None,
     )
 
@@ -269,7 +271,7 @@ def _read(events: _Events, content: Content | None, profile: Content | None, fol
             for rows in some:
                 files.put(rows)
         own = user.ids if ranks.size == 1 else user.ids.subset(np.arange(low, high))
-        interactions = files.finish(own, item.ids, spec.duplicates)
+        interactions = files.finish(own, item.ids, spec.repeated)
     if ranks.size == 1 and not interactions.n_users:
         raise DataError(
             f"{events.name}: no event is left, for no item or user of them has a row; add the rows, or pass missing_content='zero'"
@@ -342,6 +344,7 @@ def _rows(events: _Events, rows: Batch, user: Side, item: Side, low: int, high: 
     users, items = found
     kept = (users >= low) & (users < high) & (users >= 0) & (items >= 0)
     weights = None if spec.weight is None else numbers_of(rows, spec.weight, largest=float(np.finfo(np.float32).max))
+    weights = event_weights_in(rows, spec.event, spec.weights_of_types, weights)
     times = None if spec.time is None else times_of(rows, spec.time, spec.time_format)
     return EventRows(
         users[kept] - low, items[kept], events.kinds(rows)[kept], None if weights is None else weights[kept],

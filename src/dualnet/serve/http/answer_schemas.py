@@ -281,6 +281,10 @@ class ModelAnswer(Answer):
     users_trained: int
     columns: Annotated[dict[str, ColumnKind], Field(description="Content columns and their kinds.")]
     user_columns: Annotated[dict[str, ColumnKind], Field(description="Columns of users and their kinds.")]
+    event_types: Annotated[
+        dict[str, Literal["like", "seen", "dislike"]],
+        Field(description="Types that `POST /v1/events` takes, and what each means; `none` takes a view or a dislike back."),
+    ]
     ids: IdKinds
     capabilities: Annotated[dict[str, bool], Field(description="What the model can be asked.")]
 

@@ -216,7 +216,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         name="add_events", method="POST", path="/v1/events", theme="users", service="add_events", role="write", keyed=True,
         text="Tell what users liked, saw or disliked; a new user is made.\n\nA like joins the stored history at once. What was"
-        " seen or disliked is not listed to the same user again; type `none` takes it back.",
+        " seen or disliked is not listed to the same user again; type `none` takes it back. A model that was fitted with types of"
+        " events, such as `view` or `buy`, takes those too; others are refused.",
         body=asked.EventsRequest, answer=answers.EventsAnswer,
         example=lambda ids: {"events": [{"user": ids.user, "item": ids.item, "type": "dislike"}]},
     ),

@@ -352,11 +352,19 @@ class BatchRequest(Request, Generic[NewItemId]):
 
 
 class Event(Strict, Generic[NewUserId, ItemId]):
-    """Somebody liked, saw or disliked something; `none` takes a view or a dislike back."""
+    """Something that somebody did with an item; `none` takes a view or a dislike back."""
 
     user: NewUserId
     item: ItemId
-    type: Literal["like", "seen", "dislike", "none"] = "like"
+    type: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=200),
+        Field(
+            description="like, seen, dislike, none, or a type that the model was fitted with, as GET /v1/model lists under"
+            " `event_types`."
+        ),
+    ] = "like"
+    time: Annotated[int, Field(default_factory=_absent, ge=0, lt=2**32, description="When it happened, in seconds since 1970.")]
 
 
 class EventsRequest(Request, Generic[NewUserId, ItemId]):
@@ -366,7 +374,7 @@ class EventsRequest(Request, Generic[NewUserId, ItemId]):
 
     def arguments(self) -> dict[str, Any]:
         """Return the events."""
-        return {"events": [(event.user, event.item, event.type) for event in self.events]}
+        return {"events": [(event.user, event.item, event.type, event.time) for event in self.events]}
 
 
 class Pair(Strict, Generic[UserId, ItemId]):

@@ -13,7 +13,7 @@ import secrets
 from typing import Final
 
 from ...errors import DataError
-from ..forgotten_ids import new_salt
+from ...runs.forgotten_record import new_key
 from .link import Link, StoreAwayError
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
@@ -97,7 +97,7 @@ def migrate(link: Link) -> bool:
             for statement in statements:
                 link.execute(statement)
         if made:
-            values = (VERSION, secrets.token_hex(16), new_salt())
+            values = (VERSION, secrets.token_hex(16), new_key())
             link.execute("INSERT INTO dualnet_store (schema_version, identity, salt) VALUES (%s, %s, %s)", values)
         elif version < VERSION:
             link.execute("UPDATE dualnet_store SET schema_version = %s", (VERSION,))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...errors import DataError, ResourceError
 from ...ids import Key
+from ...runs.forgotten_record import digest
 from ..following import plain
-from ..forgotten_ids import digest
 from ..live_state import BY, LiveState, by_key
 from ..service_errors import BusyError
 from ..store import News, Record, StoreAddress
