@@ -199,6 +199,13 @@ class TableOptions(SqlOptions):
     users: Annotated[Path | None, typer.Option("--users", help="Table of users, with the user id column of the events.")] = None
     user_categories: Annotated[str, typer.Option("--user-categories", help="Columns of users with one label each.")] = ""
     user_numbers: Annotated[str, typer.Option("--user-numbers", help="Numeric columns of users.")] = ""
+    forget: Annotated[
+        Path | None,
+        typer.Option(
+            "--forget",
+            help="Leave out the users that a file names: what GET /v1/forgotten answers (.json), one id a line, or a table.",
+        ),
+    ] = None
     separator: Annotated[
         str | None,
         typer.Option(
@@ -335,6 +342,10 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
         loaded = Dataset.from_tables(data, tables.items, users=tables.users, name=Path(data).name, **columns)
     else:
         raise UsageError(f"'{data}' is neither a file nor a data set.{nearest(data, ['demo', *sources.known()])}")
+    if tables.forget is not None:
+        from ..runs.forgotten import without_forgotten
+
+        loaded = without_forgotten(loaded, Path(tables.forget), tables.user)
     return loaded if content is None else loaded.with_content(words(content))
 
 

@@ -103,7 +103,7 @@ def from_config(path: Path) -> tuple[Split | None, Dataset, arg.TableOptions, di
     listed: dict[str, Any] = {
         key: ",".join(value) if isinstance(value, list) and key != "sql_params" else value for key, value in section.items()
     }
-    for key in ("items", "users", *FILES):
+    for key in ("items", "users", "forget", *FILES):
         if key in listed:
             listed[key] = path.parent / str(listed[key])
     chosen = None if source is None else str(source)
@@ -139,5 +139,7 @@ def _tables(told: Mapping[str, Any]) -> arg.TableOptions:
     queries = [field.name for field in fields(SqlOptions) if field.name in told]
     if queries:  # `division_origin` keeps none; a folder from elsewhere must not ask a database here
         raise ValueError(f"it names {queries[0]}, and no database is asked for a run")
-    given: dict[str, Any] = {name: Path(value) if name in ("items", "users") else value for name, value in told.items()}
+    given: dict[str, Any] = {
+        name: Path(value) if name in ("items", "users", "forget") else value for name, value in told.items()
+    }
     return arg.TableOptions(**given)

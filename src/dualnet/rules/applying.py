@@ -174,7 +174,9 @@ class _Walk:
         """Fill places from the items of the largest values, by merit."""
         question, likeness = self._question, self._question.likeness
         assert likeness is not None
-        pool = np.array([place for place, _ in zip(self._order, range(max(question.among, question.k)), strict=False)], np.int64)
+        pool = np.array(
+            [place for place, _ in zip(self._order, range(max(question.among, question.k)), strict=False)], np.int64
+        )
         if not len(pool):
             return
         values = self._values[pool]
@@ -218,5 +220,7 @@ def _with_pins(question: RuledQuestion, taken: list[int], why: list[list[str]]) 
 
 def _score_ranks(scores: NDArray[np.floating], order: Sequence[int]) -> list[int]:
     ascending = np.sort(scores)
-    places: list[int] = (len(scores) - np.searchsorted(ascending, scores[list(order)], side="right") + 1).tolist() if order else []
+    places: list[int] = (
+        (len(scores) - np.searchsorted(ascending, scores[list(order)], side="right") + 1).tolist() if order else []
+    )
     return places

@@ -119,7 +119,7 @@ class Boost(Which):
         if self.column is None and (self.everything or self.low is not None or self.high is not None):
             raise UsageError("a boost needs items, where, kind or column: which items it is for; low and high are for a column")
         for name, end in (("low", self.low), ("high", self.high)):
-            if isinstance(end, bool) or not isinstance(end, int | float | str | None) or end != end:  # noqa: PLR0124  # NaN
+            if isinstance(end, bool) or not isinstance(end, int | float | str | None) or end != end:  # NaN
                 raise UsageError(f"{name} of a boost must be a number or a date as text, got {shown(end)}")
 
     def __str__(self) -> str:
@@ -371,7 +371,9 @@ class Rules:
         {'pin': [{'item': 'p1', 'place': 1}], 'diversity': 0.3}
         """
         found: dict[str, Any] = {
-            name: [_given(rule) for rule in getattr(self, name)] for name in ("boost", "pin", "hide", "quotas") if getattr(self, name)
+            name: [_given(rule) for rule in getattr(self, name)]
+            for name in ("boost", "pin", "hide", "quotas")
+            if getattr(self, name)
         }
         if self.diversity:
             found["diversity"] = self.diversity
@@ -421,7 +423,11 @@ def check_key(key: object, what: str) -> None:
 
 def check_number(value: object, what: str, low: float, high: float) -> None:
     """Refuse what is no number of a range; raises `UsageError`."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not (math.isfinite(value) and low <= value <= high):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float | np.number)
+        or not (math.isfinite(value) and low <= value <= high)
+    ):
         raise UsageError(f"{what} must be a number from {low:g} to {high:g}, got {shown(value)}")
 
 

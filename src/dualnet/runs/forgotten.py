@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import DataError
 from ..retrieval.unknown_ids import check_list
+from .forgotten_record import ForgottenRecord
 
 if TYPE_CHECKING:
+    from ..data.dataset import Dataset
     from ..data.interactions import Interactions
     from ..ids import IdMap, Key
     from ..models.base import Recommender
@@ -29,20 +31,28 @@ class ForgottenUsers:
     ----------
     keys : list of str or int
         Distinct ids, of the kind of the model's where they can be.
+    records : sequence of ForgottenRecord
+        Signed records of servers, which name users by their hashes.
     """
 
     keys: list[Key]
+    records: Sequence[ForgottenRecord] = ()
+
+    @property
+    def n_named(self) -> int:
+        """Number of users that ids, files and records name."""
+        return len(self.keys) + sum(len({entry.user for entry in record.entries}) for record in self.records)
 
     @classmethod
-    def read(cls, named: Forget, model: Recommender, column: str) -> ForgottenUsers:
+    def read(cls, named: Forget, users: IdMap, column: str) -> ForgottenUsers:
         """Return the users that ids and files name.
 
         Parameters
         ----------
         named : sequence of str, int or Path, or callable
             Ids, and files of ids; or a function from the ids of the model's users to these.
-        model : Recommender
-            For the kind of the ids.
+        users : IdMap
+            Of the model or the data, for the kind of the ids.
         column : str
             Of the user ids in a table.
 
@@ -54,25 +64,51 @@ class ForgottenUsers:
             If the function returns anything but a list of ids and files.
         """
         keys: list[Key] = []
-        names = checked_names(named(model.users_)) if callable(named) else named
+        records: list[ForgottenRecord] = []
+        names = checked_names(named(users)) if callable(named) else named
         for name in cast("Named", names or ()):
             # an id of another kind would be one that nobody has, and nobody would be forgotten
-            keys += _from_file(name, model.users_, column) if isinstance(name, Path) else [model.users_.parse(str(name))]
-        return cls(list(dict.fromkeys(keys)))
+            if isinstance(name, Path) and ForgottenRecord.is_one(name):
+                records.append(ForgottenRecord.read(name))
+                continue
+            keys += _from_file(name, users, column) if isinstance(name, Path) else [users.parse(str(name))]
+        return cls(list(dict.fromkeys(keys)), tuple(records))
+
+    def among(self, users: IdMap) -> list[Key]:
+        """Return the ids that are to be forgotten, those of records as far as they are among some users."""
+        return list(dict.fromkeys([*self.keys, *(user for record in self.records for user in record.users_of(users))]))
 
     def apply(self, model: Recommender) -> int:
         """Take the users out of a model; return how many it knew."""
         before = len(model.users_)
-        model.forget_users(self.keys, unknown="ignore")
+        model.forget_users(self.among(model.users_), unknown="ignore")
         return before - len(model.users_)
 
     def left_out_of(self, pairs: Interactions) -> tuple[Interactions, int]:
         """Return new pairs without those of the users, and how many users had some."""
         import numpy as np
 
-        there = pairs.users.find(self.keys)
+        there = pairs.users.find(self.among(pairs.users))
         kept = np.setdiff1d(np.arange(pairs.n_users), there)
         return (pairs, 0) if len(kept) == pairs.n_users else (pairs.select(users=kept), pairs.n_users - len(kept))
+
+
+def without_forgotten(data: Dataset, path: Path, column: str) -> Dataset:
+    """Return data without the users that a file names: a record of a server, a list of ids, or a table with the column of users.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or nobody is left.
+    """
+    import numpy as np
+
+    gone = ForgottenUsers.read([path], data.interactions.users, column).among(data.interactions.users)
+    there = data.interactions.users.find(gone)
+    kept = np.setdiff1d(np.arange(data.interactions.n_users), there)
+    if not len(kept):
+        raise DataError(f"{path} names every user of the data, so nobody is left to learn from")
+    return data if len(kept) == data.interactions.n_users else data.select(users=kept)
 
 
 def checked_names(forget: Any) -> Forget | None:

@@ -6,7 +6,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, Self
@@ -17,7 +17,6 @@ from ..ids import Key, clean_id
 
 KEY_BYTES: Final = 16
 LARGEST: Final = 2**26  # bytes of a file
-FORMAT: Final = 1
 
 
 def new_key() -> str:
@@ -124,6 +123,10 @@ class ForgottenRecord:
             before = entry.signature
         return None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as `read` takes it."""
+        return {"key": self.key, "forgotten": [asdict(entry) for entry in self.entries]}
+
     def users_of(self, users: Iterable[Key]) -> list[Key]:
         """Return which of some users are in the record."""
         return list(found_among(users, self.key, [entry.user for entry in self.entries]).values())
@@ -134,9 +137,12 @@ def sign(key: str, before: str, time: int, user: str) -> str:
     return _mac(key, f"forgotten {before} {time} {user}".encode())
 
 
-def entry_of(key: str, before: Sequence[Sequence[Any]], time: int, user: str) -> list[Any]:
-    """Return the next entry behind those there are, as the journal has it."""
-    return [time, user, sign(key, str(before[-1][2]) if before else "", time, user)]
+def signed(key: str, told: Iterable[tuple[int, str]]) -> ForgottenRecord:
+    """Return the record of times and hashes, each entry signed with the one before."""
+    entries: list[Entry] = []
+    for time, user in told:
+        entries.append(Entry(time, user, sign(key, entries[-1].signature if entries else "", time, user)))
+    return ForgottenRecord(key, entries)
 
 
 def _mac(key: str, text: bytes) -> str:

@@ -196,7 +196,7 @@ class _NewRows:
     @classmethod
     def read(cls, model: Recommender, tables: NewTables, forget: Forget | None, weight: str | None) -> _NewRows:
         """Take users out of the model, and read the tables for it."""
-        gone = None if not forget else ForgottenUsers.read(forget, model, tables.columns.user)
+        gone = None if not forget else ForgottenUsers.read(forget, model.users_, tables.columns.user)
         n_forgotten = 0 if gone is None else gone.apply(model)
         items, users, pairs = tables.read_items(model), tables.read_users(model), tables.read_pairs(model, weight)
         found = cls(gone, n_forgotten, items, users, pairs)
@@ -222,7 +222,7 @@ class _NewRows:
         """Return how many users were to be forgotten, were forgotten, and were left out of the new events."""
         if self.gone is None:
             return None
-        return {"named": len(self.gone.keys), "users": self.n_forgotten, "users_of_new_events": self.n_left_out}
+        return {"named": self.gone.n_named, "users": self.n_forgotten, "users_of_new_events": self.n_left_out}
 
 
 def _judge(figures: Figures, say: Callable[[str], None] | None, compared: Callable[[Figures], None] | None) -> None:

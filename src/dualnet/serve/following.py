@@ -157,12 +157,12 @@ def _take_back(catalogue: LiveCatalogue, pairs: Sequence[tuple[Key, Key]]) -> Li
     return take_back(catalogue, there)[0] if there else catalogue
 
 
-def _forget(catalogue: LiveCatalogue, told: Sequence[tuple[str, str]]) -> LiveCatalogue:
+def _forget(catalogue: LiveCatalogue, told: Sequence[Sequence[Any]]) -> LiveCatalogue:
     """Make users unknown by their hashes; ids are hashed once for all of them, as millions take seconds."""
     absent = {user for what in catalogue.absent.values() for user, _ in what}
     live = absent.union(catalogue.events, catalogue.others, catalogue.gone)
-    for salt in {salt for salt, _ in told}:
-        found = found_among(chain(live, catalogue.model.users_), salt, [one for of, one in told if of == salt])
+    for salt in {salt for salt, *_ in told}:
+        found = found_among(chain(live, catalogue.model.users_), salt, [one for of, one, *_ in told if of == salt])
         for user in {catalogue.user_key(one) for one in found.values()}:
             catalogue = without_user(catalogue, user)
     return catalogue

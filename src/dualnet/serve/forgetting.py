@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -35,7 +36,7 @@ def forget(catalogue: LiveCatalogue, state: LiveState, user: Key) -> tuple[LiveC
         if state.unerased:  # asked again, because the journal could not be compacted
             return catalogue, [], "forgotten"
         raise UnknownIdError(f"unknown user {shown(user, 80)}; nothing is stored of such an id")
-    return without_user(catalogue, key), [{"forget": [state.salt, state.hash_of(key)]}], "forgotten"
+    return without_user(catalogue, key), [{"forget": [state.salt, state.hash_of(key), int(time.time())]}], "forgotten"
 
 
 def without_user(catalogue: LiveCatalogue, key: Key) -> LiveCatalogue:

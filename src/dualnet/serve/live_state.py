@@ -16,7 +16,7 @@ from .holdings import Usage, of_event, of_item
 
 # {"put": [[id, content], ...]} | {"delete": id} | {"restore": id} | {"events": [[user, item], [user, item, type] or
 # [user, item, type, note], ...]}
-# | {"gone": [[user, item], ...]} | {"forget": [salt, hash of a user]} | {"forgotten": [salt, hashes]} | {"released": hashes}
+# | {"gone": [[user, item], ...]} | {"forget": [salt, hash of a user, time]} | {"record": [salt, [[time, hash], ...]]} | {"forgotten": [salt, hashes]} | {"released": hashes}
 # | {"by": [name of a key, one of these]}
 Change: TypeAlias = Mapping[str, Any]
 Event: TypeAlias = (
@@ -55,6 +55,8 @@ class LiveState:
         the one that took it back.
     forgotten : dict of hash to None
         Of users who are to be unknown whatever a model knows of them, until no model knows them (`forgotten_record.digest`).
+    record : list of (time, hash)
+        Everybody who was forgotten, in order, for `ForgottenRecord`; it stays when no model knows them any more.
     salt : str
         What the hashes are made with.
     unerased : bool
@@ -70,6 +72,7 @@ class LiveState:
     notes: dict[Key, dict[Key, Note]] = field(default_factory=dict)
     gone: dict[Key, dict[Key, str | None]] = field(default_factory=dict)
     forgotten: dict[str, None] = field(default_factory=dict)
+    record: list[tuple[int, str]] = field(default_factory=list)
     salt: str = field(default_factory=new_key)
     unerased: bool = False
     usage: dict[str, Usage] = field(default_factory=dict)
@@ -104,7 +107,7 @@ class LiveState:
             elif kind == "gone":
                 for user, item in value:
                     self._take_back(user, item, by)
-            elif kind in ("forget", "forgotten", "released"):
+            elif kind in ("forget", "forgotten", "released", "record"):
                 self._change_forgotten(kind, value)
             else:
                 raise DataError(f"a change of the kind {kind!r} is not known to this version of dualnet; upgrade it")
@@ -204,16 +207,20 @@ class LiveState:
             for told in value:
                 self.forgotten.pop(told, None)
             return
-        salt, told = value
+        salt, told, *when = value
         bytes.fromhex(salt)
         if salt != self.salt:  # of a journal: what is forgotten from here on has the same
-            if self.forgotten:
+            if self.forgotten or self.record:
                 raise ValueError("two salts")
             self.salt, self._by_hash = salt, None
+        if kind == "record":
+            self.record += [(int(time), str(user)) for time, user in told]
+            return
         if kind == "forgotten":
             self.forgotten.update(dict.fromkeys(map(str, told)))
             return
         self.forgotten[str(told)] = None
+        self.record.append((int(when[0]) if when else 0, str(told)))
         self.unerased = True
         if self._by_hash is None:
             self._by_hash = {}
@@ -242,6 +249,8 @@ class LiveState:
 
     def changes(self) -> Iterator[Change]:
         """Yield changes that give this state when applied to an empty one."""
+        for start in range(0, len(self.record), CHUNK):
+            yield {"record": [self.salt, self.record[start : start + CHUNK]]}
         if self.forgotten:
             yield {"forgotten": [self.salt, list(self.forgotten)]}
         puts = ([self._items_by[key][0], [key, content]] for key, content in self.items.items())
@@ -268,7 +277,9 @@ class LiveState:
     def n_changes(self) -> int:
         """About how many lines `changes` yields."""
         pairs = sum(len(items) for side in (self.events, self.others, self.gone) for items in side.values())
-        return len(self.items) // CHUNK + len(self.deleted) + pairs // CHUNK + 2 + 4 * len(self.usage)
+        return (
+            len(self.items) // CHUNK + len(self.record) // CHUNK + len(self.deleted) + pairs // CHUNK + 2 + 4 * len(self.usage)
+        )
 
 
 def _grouped(kind: str, rows: Iterable[Sequence[Any]]) -> Iterator[Change]:

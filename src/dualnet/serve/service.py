@@ -24,6 +24,7 @@ from ..errors import DataError, UnknownIdError
 from ..ids import Key
 from ..models.explain.explaining import explain
 from ..retrieval.questions import Asker, Columns, NewItem, Question, RecommendQuestion, UsersQuestion
+from ..runs.forgotten_record import signed
 from .batcher import Batcher
 from .cards import card, picture
 from .catalogue import LiveCatalogue, reopened
@@ -263,6 +264,11 @@ class Service:
         future = self._writer.change(lambda view: forget(view, self._writer.state, key), erases=True)
         catalogue, outcome = await asyncio.wrap_future(future)
         return Reply(catalogue.label, {"user": key, "state": outcome})
+
+    async def forgotten(self) -> Reply:
+        """Return ``{"key", "forgotten": [{"time", "user", "signature"}]}``: keyed hashes of everybody who was forgotten, in order."""
+        state = self._writer.state
+        return Reply(self.label, signed(state.salt, list(state.record)).to_json())
 
     async def reload(self, rollback: bool = False) -> Reply:
         """Load the model folder anew, check it aside and swap it in; ``{"model": ..., "previous": ...}``.

@@ -123,13 +123,14 @@ def test_a_generated_python_client_is_used(served, client):
     fresh = models.NewItem(id=new, content=models.NewItemContent.from_dict({"title": "word"}))
     assert ask("items", "put_items", body=models.BatchRequest(items=[fresh])).replaced == 1
     assert ask("items", "list_items", query="word", limit=5).total >= 1
-    event = models.Event(user="me" if isinstance(one, str) else 77, item=new, type_=models.EventType.LIKE)
+    event = models.Event(user="me" if isinstance(one, str) else 77, item=new, type_="like")
     assert ask("users", "add_events", body=models.EventsRequest(events=[event])).added == 1
     assert [item.item for item in ask("users", "history_of_user", event.user).items] == [new]
     pair = models.Pair(user=event.user, item=new)
     assert ask("users", "take_back_events", body=models.PairsRequest(events=[pair])).taken_back == 1
     assert ask("users", "list_users", limit=1, order=models.ListUsersOrder.TYPICAL).total > 1
     assert ask("users", "forget_user", event.user).state == "forgotten"
+    assert len(ask("users", "list_forgotten").forgotten) == 1
     assert ask("items", "delete_item", new).state == "deleted"
     assert len(ask("items", "map_of_items").items) > 2
     assert ask("model", "show_model").ids.items == ("string" if isinstance(one, str) else "integer")

@@ -42,6 +42,7 @@ SHARED = {
     "--users": Shown("--users u.csv --user-categories town", ITEMS),
     "--user-categories": Shown("--user-categories town", USERS + " --user-numbers age"),
     "--user-numbers": Shown("--user-numbers age", USERS + " --user-categories town"),
+    "--forget": Shown("--forget gone.txt", E),
     "--separator": Shown("--separator §", "bar.txt --duplicates last", alone="separate"),
     "--encoding": Shown("--encoding latin-1", "latin.csv --duplicates last", alone="--encoding"),
     "--comment": Shown("--comment %", "notes.csv --duplicates last"),

@@ -61,6 +61,7 @@ def make_tables(place: Path) -> None:
     (place / "u.csv").write_text(
         "user_id,reader,town,age\n" + "".join(f"u{n},r{n % 8},c{n % 3},{20 + n}\n" for n in range(USERS))
     )
+    (place / "gone.txt").write_text("u1\nu2\n")
     (place / "newcomers.csv").write_text("user_id,town,age\nnew,c1,30\n")
     (place / "many.csv").write_text(
         f"{head}\n" + "".join(f"n{u},i{u * k % ITEMS},r1,b1,5,1,like,1600000000\n" for u in range(1, 9) for k in (1, 2, 3))

@@ -253,6 +253,21 @@ class ForgottenUserAnswer(Answer, Generic[UserId]):
     state: Literal["forgotten"]
 
 
+class ForgottenEntry(_Named):
+    """Somebody who was forgotten."""
+
+    time: Annotated[int, Field(description="In seconds since 1970.")]
+    user: Annotated[str, Field(description="Keyed hash of the id.")]
+    signature: Annotated[str, Field(description="Keyed hash over the signature before, the time and the hash.")]
+
+
+class ForgottenAnswer(Answer):
+    """Everybody who was forgotten, as keyed hashes, in order."""
+
+    key: Annotated[str, Field(description="Of the hashes: who has it can test an id that they guess.")]
+    forgotten: list[ForgottenEntry]
+
+
 IdKind = Literal["integer", "string"]
 ColumnKind = Literal["text", "tags", "categories", "numbers", "vectors", "bags", "images", "dates", "plain"]
 

@@ -214,6 +214,12 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         answer=answers.ForgottenUserAnswer,
     ),
     Operation(
+        name="list_forgotten", method="GET", path="/v1/forgotten", theme="users", service="forgotten", role="admin",
+        text="Give the signed record of who was forgotten: keyed hashes, no ids.\n\nSaved as a .json file it is what `dualnet fit"
+        " --forget FILE` and `dualnet update --forget FILE` leave out.",
+        answer=answers.ForgottenAnswer,
+    ),
+    Operation(
         name="add_events", method="POST", path="/v1/events", theme="users", service="add_events", role="write", keyed=True,
         text="Tell what users liked, saw or disliked; a new user is made.\n\nA like joins the stored history at once. What was"
         " seen or disliked is not listed to the same user again; type `none` takes it back. A model that was fitted with types of"

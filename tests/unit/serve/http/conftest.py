@@ -12,6 +12,7 @@ from dualnet.errors import DataError, UnknownIdError
 from dualnet.models.explain.explanation import Explanation, View
 from dualnet.retrieval.questions import RecommendQuestion, ScoreQuestion
 from dualnet.retrieval.recommendations import Recommendations
+from dualnet.serve.event_notes import told_event
 from dualnet.serve.http.app import HttpOptions, build_app
 from dualnet.serve.http.gate import Guards
 from dualnet.serve.replies import ModelLabel, Picture, Reply
@@ -120,7 +121,9 @@ class StandIn(Service):
         return self.reply({"item": key, "state": "deleted"})
 
     async def add_events(self, events, by=""):
-        self._known([item for _, item, _ in events], self.items, "item")
+        self._known([item for _, item, *_ in events], self.items, "item")
+        for event in events:
+            told_event({"buy": 2.0}, event)
         return self.reply({"added": len(events), "repeated": 0, "new_users": 0})
 
     async def take_back_events(self, pairs, by=""):
@@ -132,6 +135,9 @@ class StandIn(Service):
         del self.users[key]
         return self.reply({"user": key, "state": "forgotten"})
 
+    async def forgotten(self):
+        return self.reply({"key": "00", "forgotten": []})
+
     async def reload(self, rollback=False):
         if rollback:
             raise ConflictError("there is no version before this one")
@@ -142,7 +148,7 @@ class StandIn(Service):
         kinds = ("parameters", "info", "metrics", "versions", "columns", "user_columns", "capabilities")
         counts = {"items": 10, "items_trained": 10, "items_hidden": 0, "users": 3, "users_trained": 3}
         ids = {"items": "string", "users": "string"}
-        summary = {**{name: {} for name in kinds}, **counts, "ids": ids}
+        summary = {**{name: {} for name in kinds}, **counts, "ids": ids, "event_types": {"like": "like"}}
         return self.reply({**summary, "name": "dualnet", "version": "0123456789ab", "previous": None})
 
     async def search_items(self, query, *, limit=20, offset=0):

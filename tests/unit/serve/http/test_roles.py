@@ -18,7 +18,7 @@ TABLE = {
         "PUT /v1/items/{item}", "DELETE /v1/items/{item}", "POST /v1/items:batch", "POST /v1/events", "GET /v1/users",
         "GET /v1/users/{user}/history", "POST /v1/users-for-item", "DELETE /v1/events",
     },
-    "admin": {"POST /v1/model:reload", "DELETE /v1/users/{user}"},
+    "admin": {"POST /v1/model:reload", "DELETE /v1/users/{user}", "GET /v1/forgotten"},
 }  # fmt: skip
 
 
