@@ -1,7 +1,8 @@
-"""Steps of the networks on citeulike-a in 1 and 2 processes of this machine: seconds, bytes sent by call, and the plan's bytes.
+"""Several processes of this machine: an epoch on citeulike-a in 1 and 2, and whole fits on movielens-100k in 1 to 3.
 
-Each process has one thread. Where all of them share the cores of one machine with other work, seconds say little; the seconds of CPU of
-each process say what the division saves and what it adds.
+The epoch gives seconds, bytes sent by call, and the plan's bytes; the fits give the recall of each seed. Each process has one thread.
+Where all of them share the cores of one machine with other work, seconds say little; the seconds of CPU of each process say what the
+division saves and what it adds.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import datetime
 import resource
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
+from dualnet import Dataset, DualNet, RunOptions, evaluate, splits
 from dualnet.data.features import Featurizer
 from dualnet.data.sources import registry
 from dualnet.distributed.collectives import Alone, ProcessGroup
@@ -33,34 +38,41 @@ from . import record
 
 LEVELS = (450, 200, 50)
 SIZES = (1, 2)
-STEPS = 8  # of the 25 of an epoch, after two to warm up
+WARM_UP = 2  # steps, before those that are measured
+FIT_SIZES, SEEDS = (1, 2, 3), (0, 1, 2)
 LIMIT = 600.0
+Figures = dict[str, Any]
+Measure = Callable[[Alone | ProcessGroup], Figures]
 
 
-def run(sizes: tuple[int, ...] = SIZES) -> None:
+def run() -> None:
     """Measure and write results/workers.jsonl."""
-    rows: list[dict[str, Any]] = []
     torch.set_num_threads(1)
     data = registry.load("citeulike-a").with_content(("title",))
     assert data.items is not None
     features, matrix = Featurizer.fit(data.items).transform(data.items), data.interactions.matrix
-    context = get_context("fork")  # the data is read once
-    for size in sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            queue = context.Queue()
-            processes = [
-                context.Process(target=_worker, args=(rank, size, folder, queue, matrix, features)) for rank in range(size)
-            ]
-            for process in processes:
-                process.start()
-            found = sorted((queue.get(timeout=LIMIT) for _ in processes), key=lambda row: row["rank"])
-            for process in processes:
-                process.join()
-        rows += found
+    rows = [row for size in SIZES for row in in_processes(size, lambda group: epoch(group, matrix, features))]
+    films = registry.load("movielens-100k")
+    for seed, size in product(SEEDS, FIT_SIZES):
+        rows += in_processes(size, partial(fit, data=films, seed=seed))[:1]  # all ranks have the same
     record.write("workers", rows)
 
 
-def _worker(rank: int, size: int, folder: str, queue: Any, matrix: Any, features: Any) -> None:
+def in_processes(size: int, measure: Measure) -> list[Figures]:
+    """Return what each of several processes measures, in rank order; what they read is that of this process."""
+    context = get_context("fork")
+    with tempfile.TemporaryDirectory() as folder:
+        queue = context.Queue()
+        processes = [context.Process(target=_worker, args=(rank, size, folder, queue, measure)) for rank in range(size)]
+        for process in processes:
+            process.start()
+        found = sorted((queue.get(timeout=LIMIT) for _ in processes), key=lambda row: row["rank"])
+        for process in processes:
+            process.join()
+    return found
+
+
+def _worker(rank: int, size: int, folder: str, queue: Any, measure: Measure) -> None:
     torch.set_num_threads(1)
     group: Alone | ProcessGroup = Alone()
     if size > 1:
@@ -69,13 +81,24 @@ def _worker(rank: int, size: int, folder: str, queue: Any, matrix: Any, features
             "gloo", init_method=f"file://{Path(folder) / 'store'}", rank=rank, world_size=size, timeout=limit
         )
         group = ProcessGroup(limit=LIMIT)
-    queue.put({"rank": rank, "workers": size, **measure(group, matrix, features)})
+    queue.put({"rank": rank, "workers": size, **measure(group)})
     if size > 1:
         dist.destroy_process_group()
 
 
-def measure(group: Alone | ProcessGroup, matrix: Any, features: Any) -> dict[str, Any]:
-    """Return what some steps cost a process: seconds, seconds of CPU and in calls, bytes sent by call, planned bytes."""
+def fit(group: Alone | ProcessGroup, data: Dataset, seed: int) -> Figures:
+    """Return recall of the readers' known films after a whole fit, networks and solved levels, with choices on validation."""
+    split = splits.citeulike2(data, seed=seed)
+    model = DualNet(levels=(64, 32), factors=64, trials=4, random_state=seed)
+    started = time.process_time()
+    model.fit(split.train, split.validation, run=RunOptions(progress=False, collectives=group))
+    spent = time.process_time() - started
+    found = evaluate(model, split).results[0]
+    return {"seed": seed, "CPU seconds": spent, **{f"recall@{k}": found.mean(f"recall@{k}") for k in (50, 100, 200)}}
+
+
+def epoch(group: Alone | ProcessGroup, matrix: Any, features: Any) -> Figures:
+    """Return what an epoch costs a process: seconds, seconds of CPU and in calls, bytes sent by call, planned bytes."""
     users, items = matrix.shape
     keep_freed_memory()
     shape = DualShape(items, features.shape[1], 0, LEVELS, "branching", "tanh", "batch", 0.1, False, "shared", True, 0.1)
@@ -95,20 +118,20 @@ def measure(group: Alone | ProcessGroup, matrix: Any, features: Any) -> dict[str
             objective.backward(batches.batch(0, number))
             optimizer.step()
 
-    go(range(2))
+    steps = len(batches)
+    go(range(WARM_UP))
     traffic = {} if isinstance(group, Alone) else group.traffic
     traffic.clear()
     group.barrier()
     started, cpu = time.perf_counter(), time.process_time()
-    go(range(2, 2 + STEPS))
+    go(range(steps))
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     work = Workload(users, items, matrix.nnz, round(features.nnz / items), features.shape[1], LEVELS, user_batch, item_batch)
     machine = Machine(1e11, 1e10)
     planned = share(work, plan(work, machine), machine, group.size, 1e9).sent
-    planned = {name: sent * STEPS / len(batches) for name, sent in planned.items()}
     sent = {kind: found.sent for kind, found in traffic.items()}
     return {
-        "steps": STEPS, "seconds": seconds, "CPU seconds": cpu,
+        "steps": steps, "seconds": seconds, "CPU seconds": cpu,
         "seconds in calls": sum(found.seconds for found in traffic.values()),
         "calls": sum(found.calls for found in traffic.values()), "sent": sent, "MB sent": sum(sent.values()) / 1e6,
         "planned": planned, "MB planned": sum(planned.values()) / 1e6,

@@ -16,7 +16,7 @@ _PUBLIC = {
     "Content": "data.content",
     "ContentFactors": "models.content_factors",
     "ContentProfile": "models.profile",
-    "ContentSpec": "data.content",
+    "ContentSpec": "data.content_spec",
     "Coupled": "models.coupled",
     "DataError": "errors",
     "Dataset": "data.dataset",
@@ -117,7 +117,8 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .data import sources, splits, synthetic
-    from .data.content import Content, ContentSpec
+    from .data.content import Content
+    from .data.content_spec import ContentSpec
     from .data.dataset import Dataset
     from .data.featurizers.words import register_tokenizer
     from .data.interactions import Interactions

@@ -133,7 +133,7 @@ def html_table(
 
 
 def cut_cell(text: str) -> str:
-    """Return a text of at most one line, such as a title where a whole abstract stands for it.
+    """Return a text as at most one line, such as a title where a whole abstract stands for it.
 
     Examples
     --------
@@ -141,7 +141,8 @@ def cut_cell(text: str) -> str:
     >>> cut_cell("short")
     'short'
     """
-    return text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL].rstrip()} ..."
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_CELL else f"{line[:LONGEST_CELL].rstrip()} ..."
 
 
 def _html_cell(value: object, marked: bool) -> str:

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from dualnet import Content, Dataset, load
-from dualnet.data.content import ContentSpec
+from dualnet.data.content_spec import ContentSpec
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import CapabilityError, DataError, UnknownIdError, UsageError
 from dualnet.models.registry import MODELS, create

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from dualnet import Content, Dataset, evaluate, splits
-from dualnet.data.content import ContentSpec
+from dualnet.data.content_spec import ContentSpec
 from dualnet.data.synthetic import blocks_world
 from dualnet.models.registry import MODELS, create
 

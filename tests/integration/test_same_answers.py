@@ -9,7 +9,7 @@ import pytest
 
 from dualnet import Content, Dataset, load
 from dualnet.cli import main
-from dualnet.data.content import ContentSpec
+from dualnet.data.content_spec import ContentSpec
 from dualnet.data.synthetic import library
 from dualnet.models.registry import create
 

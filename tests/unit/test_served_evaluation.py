@@ -7,7 +7,8 @@ import pytest
 from scipy.sparse import csr_array
 
 from dualnet.data import splits
-from dualnet.data.content import Content, ContentSpec
+from dualnet.data.content import Content
+from dualnet.data.content_spec import ContentSpec
 from dualnet.data.dataset import Dataset
 from dualnet.data.interactions import Interactions
 from dualnet.data.space import ItemSpace

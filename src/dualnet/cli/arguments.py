@@ -160,6 +160,15 @@ class TableOptions(SqlOptions):
     token_pattern: Annotated[
         str | None, typer.Option("--token-pattern", help="A regular expression that finds words, instead of a tokenizer.")
     ] = None
+    title: Annotated[
+        str | None, typer.Option("--title", help="Column to show as the name of an item; by default the first text column.")
+    ] = None
+    picture: Annotated[
+        str | None, typer.Option("--picture", help="Column with the address (https://...) of a picture to show.")
+    ] = None
+    link: Annotated[
+        str | None, typer.Option("--link", help="Column with the address (https://...) of a page about the item.")
+    ] = None
     rating: Annotated[str | None, typer.Option("--rating", help="Rating column; needs --threshold.")] = None
     threshold: Annotated[
         float | None, typer.Option("--threshold", help="Ratings from here on are likes, those below dislikes.")
@@ -231,6 +240,7 @@ class TableOptions(SqlOptions):
 
 TEXT_READING = ("text_encoder", "tokenizer", "stop_words", "token_pattern")
 AS_NUMBERS = (*TEXT_READING, "image_model")  # fields that say how texts and pictures become numbers
+SHOWN = ("title", "picture", "link")  # fields that name columns for a person to see
 with_table_options = with_options(TableOptions, "tables")
 
 

@@ -74,6 +74,7 @@ def bench(
     for name in chosen:
         model_class(name)  # an unknown name is not the fault of --set
     refuse_unread_choices(context, chosen, validated=True)
+    refuse_given(context, arg.SHOWN, "means nothing here, where figures are shown and no items")
     if not arg.is_named(data):
         refuse_given(context, ["presets"], "means nothing for data without a name, for which there are no presets")
     changes = arg.model_settings(settings or [], chosen)

@@ -121,6 +121,7 @@ def convert(
     from ..data.tables import dataset_tables, write_table
 
     refuse_given(context, arg.AS_NUMBERS, "means nothing here: texts and pictures are written as they are")
+    refuse_given(context, arg.SHOWN, "means nothing here: every column is written as it is")
     written = {}
     for name, table in dataset_tables(arg.load_data(data, tables)).items():
         written[name] = str(write_table(table, out / f"{name}.parquet"))

@@ -23,6 +23,7 @@ from .featurizers.words import folded, plain_text
 from .id_order import order_of
 from .interactions import Interactions
 from .tasks import RankingTask, Split
+from .values import is_address
 
 Level = Literal["info", "warning", "error"]
 
@@ -332,6 +333,19 @@ def _content_totals(content: Content) -> dict[str, Any]:
     empty = _empty_content(content)
     for column in content.spec.text:
         totals[f"items with {column}"] = len(content) - empty[column]
+    return totals | _shown_totals(content)
+
+
+def _shown_totals(content: Content) -> dict[str, Any]:
+    """Return how many items have a title, a picture and a link to show, where columns were named for them."""
+    totals = {}
+    for what in ("title", "picture", "link"):
+        column = getattr(content.spec, what)
+        if column in content.table.column_names:
+            cells = content.table.column(column).to_pylist()
+            totals[f"items with a {what} ({column})"] = sum(
+                bool(cell) if what == "title" else is_address(cell) for cell in cells
+            )
     return totals
 
 

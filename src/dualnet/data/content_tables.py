@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..errors import DataError, UsageError, nearest, warn
+from ..errors import DataError, UsageError, nearest, shown, warn
 from ..ids import IdMap, Key
-from .content import Content, ContentSpec
+from .content import Content
+from .content_spec import ContentSpec
 from .id_columns import IdColumn
 from .kinds import RowNames, cast_table, shown_table
 from .picture_files import is_data_uri
 from .read_table import LoadedTable
 from .ready_vectors import read_matrix
+from .values import is_address
 
 
 def content_of_table(
@@ -52,6 +54,7 @@ def content_of_table(
             raise DataError(
                 f"{loaded.name} has no content column '{name}'; found {', '.join(table.column_names)}.{nearest(name, table.column_names)}"
             )
+    _check_shown(table, spec, loaded.name, column)
     if not spec.columns:
         raise UsageError(
             f"no content column of {loaded.name} was named; say which of {', '.join(table.column_names)} are content, with text=, tags=,"
@@ -60,7 +63,7 @@ def content_of_table(
     written = all(part.lines is not None for part in loaded.parts or (loaded,))  # as text, in one file or in parts
     untyped = written and all(pa.types.is_string(kind) for kind in table.schema.types)
     table = cast_table(table, spec.kinds, RowNames(keys.__getitem__, loaded.place))
-    table = shown_table(table, spec.kinds, () if spec.title is None else (spec.title,), untyped=untyped)
+    table = shown_table(table, spec.kinds, spec.shown, untyped=untyped)
     first: dict[Key, int] = {}
     for row, key in enumerate(keys):
         first.setdefault(key, row)
@@ -70,6 +73,29 @@ def content_of_table(
         table = table.take(pa.array(rows))
         matrices = {name: matrix[rows] for name, matrix in matrices.items()}
     return Content(IdMap(list(first)), table, spec, matrices)
+
+
+def _check_shown(table: pa.Table, spec: ContentSpec, name: str, id_column: str) -> None:
+    """Make sure that the columns to show are there, that a title is text, and that columns of addresses hold some."""
+    for what in ("title", "picture", "link"):
+        column = getattr(spec, what)
+        if column is None or (what == "title" and column == id_column):
+            continue
+        if column not in table.column_names:
+            hint = nearest(column, table.column_names)
+            raise DataError(f"{name} has no column '{column}' to show.{hint} Say which it is with {what}=")
+        if what == "title":
+            if spec.kinds.get(column) in ("vector", "picture"):
+                raise DataError(f"column '{column}' of {name} is no text to show; choose another title=")
+            continue
+        given = (value for value in table.column(column).to_pylist() if value not in (None, ""))
+        first = next(given, None)
+        if first is not None and not is_address(first) and not any(map(is_address, given)):
+            files = "; files of pictures become content, with images=" if what == "picture" else ""
+            raise DataError(
+                f"column '{column}' of {name} holds no address such as https://example.org/1, but {shown(first, 80)}; leave"
+                f" {what}= out, or name the column of addresses{files}"
+            )
 
 
 def _check_repeated(

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError
 from ..ids import Rows
-from .content import Content, ContentSpec
+from .content import Content
+from .content_spec import ContentSpec
 from .interactions import Duplicates, Interactions
 from .opened.from_folder import FromFolder
 from .pair_texts import Texts, align_texts, as_texts, content_of_pairs, fingerprint_texts
@@ -104,6 +105,8 @@ class Dataset(FromFolder):
         stop_words: str | Path | Sequence[str] = "english",
         token_pattern: str | None = None,
         title: str | None = None,
+        picture: str | None = None,
+        link: str | None = None,
         rating: str | None = None,
         threshold: float | None = None,
         unrated: float | None = None,
@@ -155,7 +158,9 @@ class Dataset(FromFolder):
         token_pattern : str, optional
             A regular expression that finds the words, instead of a tokenizer.
         title : str, optional
-            Column to show a person; by default the first text column.
+            Column to show a person as the name of an item; by default the first text column.
+        picture, link : str, optional
+            Columns to show beside it: the address (``https://...``) of a picture, and of a page about the item.
         rating, threshold
             Events with `rating` >= `threshold` are likes, those below are dislikes: they are kept as
             `Interactions.others` and never listed to the same user again. An event without a rating was seen. A rating

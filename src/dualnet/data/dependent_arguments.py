@@ -21,6 +21,8 @@ PARTNERS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "stop_words": ("english", ("items",)),
     "token_pattern": (None, ("items",)),
     "title": (None, ("items",)),
+    "picture": (None, ("items",)),
+    "link": (None, ("items",)),
     "item_column_names": ((), ("items",)),
     "user_categories": ((), ("users",)),
     "user_numbers": ((), ("users",)),

@@ -14,7 +14,8 @@ from scipy.sparse import csr_array, hstack, issparse
 from ..computed_once import computed_once
 from ..errors import ArtifactError, DataError, warn
 from ..ids import Rows
-from .content import Content, ContentSpec, Matrix
+from .content import Content, Matrix
+from .content_spec import ContentSpec
 from .feature_labels import FeatureLabels
 from .featurizers.base import Block
 from .featurizers.hashed import HashBlock

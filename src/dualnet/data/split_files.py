@@ -22,7 +22,8 @@ from ..files import replaced_folder
 from ..ids import IdMap
 from ..typed_values import path_of
 from .arrow_files import checked_table
-from .content import WORD_ENCODERS, Content, ContentSpec, Matrix
+from .content import Content, Matrix
+from .content_spec import WORD_ENCODERS, ContentSpec
 from .csr import check_matrix
 from .dataset import Dataset
 from .featurizers.sentences import find_model

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 from ..ids import IdMap
 from ..rng import generator
-from .content import Content, ContentSpec
+from .content import Content
+from .content_spec import ContentSpec
 from .dataset import Dataset
 from .interactions import Interactions
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from ..errors import UsageError, shown
-from .content import ContentSpec
+from .content_spec import ContentSpec
 from .delimited import TableForm
 from .event_weights import event_weights_of
 from .featurizers.words import stop_words_of, tokenizer_name
@@ -35,8 +35,9 @@ class TableSpec:
     Parameters
     ----------
     user, item, text, tags, categories, numbers, vectors, bags, images, image_model, text_encoder, tokenizer, stop_words,
-    token_pattern, title, rating, threshold, unrated, event, likes, event_weights, weight, time, time_format, user_categories,
-    user_numbers, duplicates, missing_content, separator, encoding, comment, column_names, item_column_names, user_column_names, name
+    token_pattern, title, picture, link, rating, threshold, unrated, event, likes, event_weights, weight, time, time_format,
+    user_categories, user_numbers, duplicates, missing_content, separator, encoding, comment, column_names, item_column_names,
+    user_column_names, name
         See `Dataset.from_tables`. Names of columns may be one text, several, or None for none; they are kept as a tuple.
 
     Raises
@@ -60,6 +61,8 @@ class TableSpec:
     stop_words: str | Path | Sequence[str] = "english"
     token_pattern: str | None = None
     title: str | None = None
+    picture: str | None = None
+    link: str | None = None
     rating: str | None = None
     threshold: float | None = None
     unrated: float | None = None
@@ -136,7 +139,7 @@ class TableSpec:
             text=tuple(self.text), tags=tuple(self.tags), categories=tuple(self.categories), numbers=tuple(self.numbers),
             vectors=tuple(self.vectors), bags=tuple(self.bags or ()), images=tuple(self.images), image_model=self.image_model, text_encoder=self.text_encoder,
             tokenizer=tokenizer_name(self.tokenizer), stop_words=stop_words_of(self.stop_words),
-            token_pattern=self.token_pattern, title=self.title,
+            token_pattern=self.token_pattern, title=self.title, picture=self.picture, link=self.link,
         )  # fmt: skip
 
     @property

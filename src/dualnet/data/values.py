@@ -25,6 +25,7 @@ EXACT = 2**53  # whole numbers up to here are exact as floats
 
 _WHOLE_FLOAT = re.compile(r"([+-]?)(0|[1-9]\d*)\.0*")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d+")
+_ADDRESS = re.compile(r"https?://[^\s/\"<>\\\\][^\s\"<>\\\\]{0,2000}", re.IGNORECASE)
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 _CURRENCY = "$€£¥₹₽₩"
 _MISSING_NUMBERS = frozenset(["", "na", "n/a", "nan", "null", "none", "nil", "<na>", "nat", "\\n"])
@@ -309,6 +310,11 @@ def plain_text_of(value: object) -> str | None:
     if isinstance(value, int | float | Decimal):
         return number_text(value)
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def is_address(value: object) -> bool:
+    """Return whether a value is the address of a page or picture on the web, which a page may link to."""
+    return isinstance(value, str) and _ADDRESS.fullmatch(value) is not None
 
 
 def _decoded(value: bytes, what: str) -> str:

@@ -21,7 +21,8 @@ from safetensors.numpy import save as format_tensors
 from scipy.sparse import issparse
 
 from ..data.arrow_files import read_arrow
-from ..data.content import Content, ContentSpec, Matrix
+from ..data.content import Content, Matrix
+from ..data.content_spec import ContentSpec
 from ..data.event_weights import event_weights_of
 from ..data.features import Featurizer
 from ..data.open_input import read_regular, reading

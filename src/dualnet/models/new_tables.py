@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..data.content import Content, ContentSpec
+from ..data.content import Content
+from ..data.content_spec import ContentSpec
 from ..data.content_tables import beside
 from ..data.dataset_parts import read_parts
 from ..data.delimited import STANDARD, TableForm

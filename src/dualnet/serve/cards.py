@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from ..data.picture_files import picture_bytes
-from ..data.values import date_text
+from ..data.values import date_text, is_address
 from ..errors import DataError
 from ..ids import Key
 from ..retrieval.questions import Columns, NewItem
@@ -23,14 +23,19 @@ SIGNATURES = (
 
 
 def card(catalogue: LiveCatalogue, row: int) -> dict[str, Any]:
-    """Return ``{"item","title","path","content","picture"}`` of a row."""
+    """Return ``{"item","title","path","content","picture","picture_link","link"}`` of a row."""
     raw, pictures = _raw(catalogue, row), _picture_columns(catalogue)
+    content = catalogue.model.catalogue_.content
+    columns = (None, None) if content is None else (content.spec.picture, content.spec.link)
+    picture_link, link = (raw.get(name) if is_address(raw.get(name)) else None for name in columns)
     return {
         "item": catalogue.lineage.ids[row],
         "title": catalogue.lineage.titles[row],
         "path": "known" if catalogue.known[row] >= 0 else "content",
         "content": {name: _plain(value) for name, value in raw.items() if name not in pictures},
         "picture": any(raw.get(name) not in (None, "", b"") for name in pictures),
+        "picture_link": picture_link,
+        "link": link,
     }
 
 

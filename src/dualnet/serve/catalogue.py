@@ -382,9 +382,10 @@ def open_catalogue(model: Recommender, label: ModelLabel) -> LiveCatalogue:
         If a vector is not finite.
     """
     space = model.catalogue_
+    titles = [str(key) for key in space.ids.keys] if space.content is None else space.content.all_titles()
     lineage = Lineage(
         **_encoded(model, space, with_features=model.featurizer_ is not None and space.features is not None),
-        known=GrowingArray(np.asarray(space.known, np.int64)), ids=space.ids.keys, titles=_titles(space), contents=[],
+        known=GrowingArray(np.asarray(space.known, np.int64)), ids=space.ids.keys, titles=titles, contents=[],
     )  # fmt: skip
     index = {key: row for row, key in enumerate(lineage.ids)}
     return LiveCatalogue(model, label, lineage, len(space), index, frozenset(), frozenset(), {}, {}, {})
@@ -403,12 +404,3 @@ def _encoded(model: Recommender, space: ItemSpace, *, with_features: bool) -> di
         "lengths": GrowingArray(norms(vectors)),
         "similar_lengths": GrowingArray(model._similar_lengths(vectors, np.asarray(space.known, np.int64))),
     }
-
-
-def _titles(space: ItemSpace) -> list[str]:
-    content, keys = space.content, space.ids.keys
-    column = None if content is None else content.spec.title or (content.spec.text[0] if content.spec.text else None)
-    if content is None or column not in content.table.column_names:
-        return [str(key) for key in keys]
-    values = content.table.column(column).to_pylist()
-    return [str(value) if value else str(key) for value, key in zip(values, keys, strict=True)]

@@ -91,6 +91,7 @@ ALONE = {
         "--seeds": Shown("--seeds 1,2", E),
         "--at": Shown("--at 3", E),
         "--set": Shown("--set item-knn.neighbours=2", f"{E} --models item-knn"),
+        **{option: Refused(SHARED[option].given, "where figures are shown", ITEMS) for option in ("--title", "--picture", "--link")},
         "--presets": Refused("--no-presets", "there are no presets", E),
         "--device": Refused("--device cpu", "means nothing for model 'popularity'", f"{E} --models popularity"),
         "--monitor": Shown("--monitor recall@50", BENCHED, "--monitor recall@200"),
@@ -104,6 +105,7 @@ ALONE = {
         "--model": Shown("--model ease --grid regularization=[100]", E, "--model item-knn --grid neighbours=[3]"),
         "--grid": Shown("--grid neighbours=[2]", f"{E} --model item-knn", "--grid neighbours=[3]"),
         "--set": Shown("--set factors=3", f"{E} --model wmf --grid iterations=[1]", "--set factors=2"),
+        **{option: replace(SHARED[option], kept=True) for option in ("--title", "--picture", "--link")},
         "--method": Shown("--method optuna --trials 1", f"{E} --model item-knn --grid neighbours=[3,4]", "--trials 1", needs="optuna"),
         "--trials": Shown("--trials 1", f"{E} --model item-knn --grid neighbours=[3,4]"),
         "--prune": Refused("--no-prune", "tries every combination", E),
@@ -130,6 +132,7 @@ ALONE = {
         "--user-numbers": Shown("--user-numbers age", f"{E} --users u.csv", alone="with --user-categories or --user-numbers"),
         **{option: Refused(SHARED[option].given, "are written as they are", ITEMS)
            for option in ("--text-encoder", "--tokenizer", "--stop-words", "--token-pattern")},
+        **{option: Refused(SHARED[option].given, "every column is written", ITEMS) for option in ("--title", "--picture", "--link")},
     },
     "plan": {
         "--users": Shown("--users 200", "--items 50 --pairs 900 --gpus 1", "--users 100"),

@@ -6,6 +6,7 @@ from tests.integration.options.outcomes import Refused, Shown
 
 E = "e.csv --duplicates last"
 ITEMS = f"{E} --items i.csv --text title"
+PAGES = f"{E} --items pages.csv --text title"
 SQL = "--sql e.sql --database-url-env OPTIONS_DATABASE --duplicates last"
 USERS = f"{ITEMS} --users u.csv"
 SHARED = {
@@ -29,6 +30,9 @@ SHARED = {
     "--tokenizer": Shown("--tokenizer characters", ITEMS),
     "--stop-words": Shown("--stop-words none", ITEMS),
     "--token-pattern": Shown("--token-pattern [a-m]+", ITEMS),
+    "--title": Shown("--title name", PAGES),
+    "--picture": Shown("--picture cover", PAGES),
+    "--link": Shown("--link page", PAGES),
     "--rating": Shown("--rating rating --threshold 3", E),
     "--threshold": Shown("--threshold 3", f"{E} --rating rating", instead="--threshold 4"),
     "--unrated": Shown("--unrated 1", f"{E} --rating rating --threshold 3"),

@@ -40,6 +40,8 @@ def make_tables(place: Path) -> None:
         rows.append((f"i{item}", f"b{item}", title, f"t{item % 4}|t{item % 3}", f"g{item % 5}", 1990 + item))
     names = ["item_id", "book", "title", "tags", "genre", "year"]
     (place / "i.csv").write_text("\n".join([",".join(names), *(",".join(map(str, row)) for row in rows)]) + "\n")
+    pages = [f"i{item},film {item},Film {item},https://x.org/{item}.png,https://x.org/{item}" for item in range(ITEMS)]
+    (place / "pages.csv").write_text("\n".join(["item_id,title,name,cover,page", *pages]) + "\n")
     columns = dict(zip(names, (list(column) for column in zip(*rows, strict=True)), strict=True))
     vectors = draw.normal(size=(ITEMS, 3)).round(3)
     pq.write_table(

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pytest
 
-from dualnet.data.content import Content, ContentSpec
+from dualnet.data.content import Content
+from dualnet.data.content_spec import ContentSpec
 from dualnet.data.dataset import Dataset
 from dualnet.data.interactions import Interactions
 from dualnet.data.synthetic import blocks_world, library

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from dualnet.data import splits
-from dualnet.data.content import Content, ContentSpec
+from dualnet.data.content import Content
+from dualnet.data.content_spec import ContentSpec
 from dualnet.data.dataset import Dataset
 from dualnet.data.interactions import Interactions
 from dualnet.data.synthetic import library

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dualnet import Content, Dataset
-from dualnet.data.content import ContentSpec
+from dualnet.data.content_spec import ContentSpec
 from dualnet.data.interactions import Interactions
 from dualnet.data.protocols.shifted_ids import shift_of
 from dualnet.data.splits import read_files

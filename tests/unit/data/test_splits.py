@@ -149,7 +149,8 @@ def test_out_matrix_leaves_out_users_who_have_new_items_only():
 
 
 def with_titles(found):
-    from dualnet.data.content import Content, ContentSpec
+    from dualnet.data.content import Content
+    from dualnet.data.content_spec import ContentSpec
 
     titles = [f"thing {item}" for item in found.items]
     return Dataset(found, Content.from_rows(found.items, {"title": titles}, ContentSpec(text=("title",), min_df=1)))

@@ -8,7 +8,8 @@ import pytest
 from scipy.sparse import csr_array, issparse
 
 from dualnet import DualNet, Solved
-from dualnet.data.content import Content, ContentSpec
+from dualnet.data.content import Content
+from dualnet.data.content_spec import ContentSpec
 from dualnet.data.dataset import Dataset
 from dualnet.data.interactions import Interactions
 from dualnet.exports.onnx_graph import graph_layout, item_graph, user_graph

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from dualnet import Content, Dataset, Interactions
-from dualnet.data.content import ContentSpec
+from dualnet.data.content_spec import ContentSpec
 from dualnet.data.synthetic import blocks_world, library
 from dualnet.errors import CapabilityError, UnknownIdError, UsageError
 from dualnet.models.explain.explanation import View

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from dualnet import WMF, Solved, load
-from dualnet.data.content import Content, ContentSpec
+from dualnet.data.content import Content
+from dualnet.data.content_spec import ContentSpec
 from dualnet.data.dataset import Dataset
 from dualnet.data.featurizers.base import unit_rows
 from dualnet.data.interactions import Interactions

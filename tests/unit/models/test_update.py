@@ -202,7 +202,7 @@ def test_columns_of_users_count_where_they_are_given():
 
 
 def _user_spec():
-    from dualnet.data.content import ContentSpec
+    from dualnet.data.content_spec import ContentSpec
 
     return ContentSpec(categories=("team",))
 

@@ -6,7 +6,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from dualnet import Content, Dataset, load
-from dualnet.data.content import ContentSpec
+from dualnet.data.content_spec import ContentSpec
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import CapabilityError, DataError, DualNetError, UnknownIdError, UsageError
 from dualnet.models.registry import create

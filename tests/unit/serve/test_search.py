@@ -117,6 +117,7 @@ def test_cards_are_strict_json(catalogue):
     body = card(view, view.row("n1"))
     assert body == {
         "item": "n1", "title": "x", "path": "content", "content": {"title": "x", "tags": ["a"], "year": 2001}, "picture": False,
+        "picture_link": None, "link": None,
     }  # fmt: skip
     own = card(view, view.row("i0-5"))
     assert (own["path"], own["content"]["year"]) == ("known", None)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dualnet import Content, Dataset, DualNet, Interactions
-from dualnet.data.content import ContentSpec
+from dualnet.data.content_spec import ContentSpec
 from dualnet.errors import UsageError
 from dualnet.ids import IdMap
 from dualnet.nn.blocks import BatchNorm

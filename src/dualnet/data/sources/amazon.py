@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from ...errors import DataError
 from ...ids import Key
-from ..content import Content, ContentSpec
+from ..content import Content
+from ..content_spec import ContentSpec
 from ..dataset import Dataset
 from ..filters import NONE, CountFilter
 from .ratings import Ratings

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from ...errors import DataError
-from ..content import Content, ContentSpec
+from ..content import Content
+from ..content_spec import ContentSpec
 from ..dataset import Dataset
 from ..filters import CIAO, NONE, CountFilter
 from ..interactions import Interactions

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ...ids import IdMap
-from ..content import Content, ContentSpec, Matrix
+from ..content import Content, Matrix
+from ..content_spec import ContentSpec
 from ..dataset import Dataset
 from ..interactions import Interactions
 from .raw import SourceFolder, assert_totals

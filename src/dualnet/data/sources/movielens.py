@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from ...ids import IdMap
-from ..content import Content, ContentSpec
+from ..content import Content
+from ..content_spec import ContentSpec
 from ..dataset import Dataset
 from ..interactions import Interactions
 from .raw import SourceFolder, assert_totals

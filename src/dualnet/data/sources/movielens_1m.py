@@ -11,7 +11,8 @@ import pyarrow.csv as pc
 
 from ...errors import DataError
 from ...ids import IdMap
-from ..content import Content, ContentSpec
+from ..content import Content
+from ..content_spec import ContentSpec
 from ..dataset import Dataset
 from ..filters import MOVIELENS, CountFilter
 from ..interactions import Interactions

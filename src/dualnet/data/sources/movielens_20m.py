@@ -15,7 +15,8 @@ from scipy.sparse import issparse
 
 from ...errors import DataError, ResourceError
 from ...ids import IdMap
-from ..content import Content, ContentSpec, Matrix
+from ..content import Content, Matrix
+from ..content_spec import ContentSpec
 from ..dataset import Dataset
 from ..filters import MOVIELENS, CountFilter
 from ..interactions import Interactions

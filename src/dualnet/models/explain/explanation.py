@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ...ids import Key
 from ...retrieval.recommendations import UserPath
+from ...tabular import cut_cell
 
 Method = Literal["integrated-gradients", "leave-one-out"]
 METHODS: tuple[Method, ...] = ("integrated-gradients", "leave-one-out")
@@ -144,7 +145,7 @@ class Explanation:
         because of
         ...
         """
-        lines = [f"{self.title} ({self.item}): score {self.score:.4f}"]
+        lines = [f"{_titled(self.title, self.item)}: score {self.score:.4f}"]
         if self.resolved == "fallback":
             return "\n".join([*lines, "nothing is known of this user: the score is the item's number of training events"])
         lines += ["", "by level", *_lines([(name, score) for name, score in self.levels])]
@@ -172,8 +173,13 @@ def _view(view: View, base: str, top: int) -> list[str]:
 
 def _name(part: HistoryPart | ContentPart) -> str:
     if isinstance(part, ContentPart):
-        return f"{part.column}: {part.term}"
-    return part.title if part.title == str(part.item) else f"{part.title} ({part.item})"
+        return cut_cell(f"{part.column}: {part.term}")
+    return _titled(part.title, part.item)
+
+
+def _titled(title: str, item: Key) -> str:
+    """Return a title in one line, with the id where that is something else."""
+    return cut_cell(title) if title == str(item) else f"{cut_cell(title)} ({item})"
 
 
 def _lines(rows: Sequence[tuple[str, float]]) -> list[str]:

@@ -178,7 +178,13 @@ class CatalogueItem(_Named, Generic[ItemId]):
     title: str
     path: ItemPath
     content: Annotated[dict[str, Any], Field(description="Columns and their values.")]
-    picture: Annotated[bool, Field(description="Whether the item has a picture.")]
+    picture: Annotated[bool, Field(description="Whether the server has a picture of the item.")]
+    picture_link: Annotated[
+        str | None, Field(description="Address of a picture, of the column that `fit --picture` named.")
+    ] = None
+    link: Annotated[
+        str | None, Field(description="Address of a page about the item, of the column that `fit --link` named.")
+    ] = None
 
 
 class ItemAnswer(Answer, CatalogueItem[ItemId], Generic[ItemId]):
@@ -190,6 +196,7 @@ class ItemsAnswer(Answer, Generic[ItemId]):
 
     items: list[CatalogueItem[ItemId]]
     total: int
+    mended: Annotated[bool, Field(description="Whether no title was spelt so, and a typo in the query was forgiven.")] = False
 
 
 class UserEvents(_Named, Generic[UserId]):
