@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 import unicodedata
-from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
 
-from ..data.featurizers.words import search_words
+from ..data.title_search import TitleIndex
 from .cards import card
 from .catalogue import LiveCatalogue
 from .replies import LONGEST_PAGE
@@ -18,40 +17,34 @@ UserOrder = Literal["longest", "typical"]
 
 
 class TitleSearch:
-    """Titles of one model's items as words; a live item costs its own title.
-
-    Words are compared without case and in one Unicode form. All words of a query must be in the title; the last may be the
-    beginning of one, and words of a script without blanks (Chinese, Japanese, Thai) may begin anywhere.
-    """
+    """Titles of one model's items, as `TitleIndex` finds them; a live item costs its own title."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._words: list[str] = []
+        self._index = TitleIndex()
         self._lineage: Any = None
 
     def find(self, catalogue: LiveCatalogue, query: str, *, limit: int = 20, offset: int = 0) -> dict[str, Any]:
-        """Return ``{"items": [cards], "total": n}``, the most popular first; an empty query finds everything."""
-        words = search_words(query)
-        rows: Iterable[int] = range(catalogue.size)
-        titles = self._titles(catalogue)
-        for place, (word, anywhere) in enumerate(words, 1):
-            wanted = word if anywhere else f" {word}" if place == len(words) else f" {word} "
-            rows = [row for row in rows if wanted in titles[row]]
+        """Return ``{"items": [cards], "total": n, "mended": bool}``, the most popular first; an empty query finds everything."""
+        titles = self._titles(catalogue).find(query, catalogue.size)
         gone = catalogue.dead | catalogue.hidden
-        found = np.array([row for row in rows if row not in gone], np.int64)
+        found = np.array([row for row in titles.rows if row not in gone], np.int64)
         order = found[np.argsort(-catalogue.popularity[found], kind="stable")]
         page = order[max(offset, 0) : max(offset, 0) + min(max(limit, 0), LONGEST_PAGE)]
-        return {"items": [card(catalogue, row) for row in page.tolist()], "total": len(found)}
+        return {
+            "items": [card(catalogue, row) for row in page.tolist()],
+            "total": len(found),
+            "mended": titles.mended and len(found) > 0,
+        }
 
-    def _titles(self, catalogue: LiveCatalogue) -> list[str]:
-        """Return the words of each title between spaces; those of rows that another view has taken over are made anew."""
+    def _titles(self, catalogue: LiveCatalogue) -> TitleIndex:
+        """Return the titles; those of rows that another view has taken over are made anew."""
         with self._lock:
             if self._lineage is not catalogue.lineage:
-                self._lineage, self._words = catalogue.lineage, []
-            if len(self._words) < catalogue.size:
-                fresh = catalogue.lineage.titles[len(self._words) : catalogue.size]
-                self._words.extend(f" {' '.join(word for word, _ in search_words(title))} " for title in fresh)
-            return self._words
+                self._lineage, self._index = catalogue.lineage, TitleIndex()
+            if len(self._index) < catalogue.size:
+                self._index.extend(catalogue.lineage.titles[len(self._index) : catalogue.size])
+            return self._index
 
 
 def find_users(catalogue: LiveCatalogue, query: str, *, limit: int = 20, order: UserOrder = "longest") -> dict[str, Any]:

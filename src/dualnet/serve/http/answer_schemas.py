@@ -190,6 +190,7 @@ class ItemsAnswer(Answer, Generic[ItemId]):
 
     items: list[CatalogueItem[ItemId]]
     total: int
+    mended: Annotated[bool, Field(description="Whether no title was spelt so, and a typo in the query was forgiven.")] = False
 
 
 class UserEvents(_Named, Generic[UserId]):
