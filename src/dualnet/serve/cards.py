@@ -23,7 +23,7 @@ SIGNATURES = (
 
 
 def card(catalogue: LiveCatalogue, row: int) -> dict[str, Any]:
-    """Return ``{"item","title","path","content","picture"}`` of a row."""
+    """Return ``{"item","title","path","content","picture","taken"}`` of a row."""
     raw, pictures = _raw(catalogue, row), _picture_columns(catalogue)
     return {
         "item": catalogue.lineage.ids[row],
@@ -31,6 +31,7 @@ def card(catalogue: LiveCatalogue, row: int) -> dict[str, Any]:
         "path": "known" if catalogue.known[row] >= 0 else "content",
         "content": {name: _plain(value) for name, value in raw.items() if name not in pictures},
         "picture": any(raw.get(name) not in (None, "", b"") for name in pictures),
+        "taken": int(catalogue.popularity[row]),
     }
 
 
