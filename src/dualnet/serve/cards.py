@@ -23,7 +23,7 @@ SIGNATURES = (
 
 
 def card(catalogue: LiveCatalogue, row: int) -> dict[str, Any]:
-    """Return ``{"item","title","path","content","picture","picture_link","link"}`` of a row."""
+    """Return ``{"item","title","path","content","picture","picture_link","link","taken"}`` of a row."""
     raw, pictures = _raw(catalogue, row), _picture_columns(catalogue)
     content = catalogue.model.catalogue_.content
     columns = (None, None) if content is None else (content.spec.picture, content.spec.link)
@@ -36,6 +36,7 @@ def card(catalogue: LiveCatalogue, row: int) -> dict[str, Any]:
         "picture": any(raw.get(name) not in (None, "", b"") for name in pictures),
         "picture_link": picture_link,
         "link": link,
+        "taken": int(catalogue.popularity[row]),
     }
 
 

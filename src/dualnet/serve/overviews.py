@@ -1,23 +1,30 @@
-"""Overviews: what is served, where its items lie in the plane, and the served model beside simple ones."""
+"""Overviews: what is served, where its items lie in the plane, tastes to begin with, the served model beside simple ones."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
 from ..errors import UsageError
 from ..retrieval.questions import Asker, RecommendQuestion
 from ..retrieval.recommendations import Recommendations
+from ..retrieval.topk import inner_products
 from ..retrieval.vectors import JoinedVectors, Vectors
+from .cards import card
 from .catalogue import LiveCatalogue
 from .event_notes import types_known
 from .new_content import content_columns, user_columns
+from .regions import colours, regions
 from .versions import Version
 
+WELL_KNOWN = 300  # items among which tastes are looked for
+TOGETHER = 3  # items of a taste
 MOST_PLACED = 5_000  # items in the plane
+DIALS = ("popularity", "diversity", "recency")  # fields of a question from 0 to 1 that a page may offer, where there are such
 
 
 def model_summary(version: Version, catalogue: LiveCatalogue, previous: Version | None) -> dict[str, Any]:
@@ -44,20 +51,31 @@ def model_summary(version: Version, catalogue: LiveCatalogue, previous: Version 
             "users": "integer" if model.users_.is_integer else "string",
         },
         "capabilities": asdict(model.capabilities) | {"explain": True},
+        "dials": [name for name in DIALS if name in {one.name for one in fields(RecommendQuestion)}],
+        "saved": version.saved,
+        "training": version.training,
     }
 
 
-def item_map(catalogue: LiveCatalogue) -> dict[str, Any]:
-    """Return principal coordinates of item vectors: ``{"items","x","y","explained"}``.
+def item_map(catalogue: LiveCatalogue, colour: str = "") -> dict[str, Any]:
+    """Return principal coordinates of item vectors: ``{"items","x","y","explained","total","regions","colours"}``.
 
     At most 5,000 items, the most popular first; then, if there is room, those the model was not trained on. Where content
-    is matched beside embeddings, the embeddings alone are shown.
+    is matched beside embeddings, the embeddings alone are shown. `colour` names a column whose labels become ``colours``.
     """
     listed = catalogue.listed
     fresh = np.flatnonzero(listed & (catalogue.known < 0))
     rows = np.concatenate([catalogue.by_popularity[listed[catalogue.by_popularity]], fresh])[:MOST_PLACED]
     x, y, explained = plane(catalogue.vectors[rows])
-    return {"items": catalogue.keys(rows.tolist()), "x": x, "y": y, "explained": explained}
+    return {
+        "items": catalogue.keys(rows.tolist()),
+        "x": x,
+        "y": y,
+        "explained": explained,
+        "total": catalogue.n_items,
+        "regions": regions(catalogue, rows, x, y),
+        "colours": colours(catalogue, rows, colour) if colour else None,
+    }
 
 
 def plane(vectors: Vectors) -> tuple[list[float], list[float], float]:
@@ -115,3 +133,38 @@ def compare(version: Version, catalogue: LiveCatalogue, asker: Asker, k: int) ->
             assert isinstance(answer, Recommendations)
             models.append({"name": name, "items": answer.to_json()["items"]})
     return {"models": models, "pending": pending}
+
+
+def tastes(catalogue: LiveCatalogue, limit: int = 6) -> dict[str, Any]:
+    """Return ``{"tastes": [{"items": [cards]}]}``: three items each, the first of them popular, the others like it.
+
+    The first taste starts with the most popular item; each other one with the popular item that is least like those before.
+    """
+    listed = catalogue.listed
+    rows = catalogue.by_popularity[listed[catalogue.by_popularity]][:WELL_KNOWN]
+    if len(rows) == 0:
+        return {"tastes": []}
+    alike = _cosines(catalogue, rows)
+    left = np.ones(len(rows), bool)
+    nearest = np.zeros(len(rows))  # of each item to what was chosen before
+    found: list[dict[str, Any]] = []
+    while len(found) < limit and left.sum() >= min(TOGETHER, len(rows)) and left.any():
+        # among those least like what is there, the most popular: places are in that order
+        first = int(np.flatnonzero(left & (nearest <= np.quantile(nearest[left], 0.2) + 1e-9))[0])
+        group = [first]
+        left[first] = False
+        for _ in range(min(TOGETHER, len(rows)) - 1):
+            best = int(np.where(left, alike[first], -np.inf).argmax())
+            group.append(best)
+            left[best] = False
+        nearest = np.maximum(nearest, alike[group].max(axis=0))
+        found.append({"items": [card(catalogue, int(rows[at])) for at in group]})
+    return {"tastes": found}
+
+
+def _cosines(catalogue: LiveCatalogue, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the cosines of some items with each other, as far as the model tells them apart."""
+    vectors = catalogue.vectors[rows]
+    dense = np.asarray(inner_products(vectors, vectors), np.float64)
+    lengths = np.sqrt(np.maximum(np.diag(dense), 1e-12))
+    return np.asarray(dense / lengths[:, None] / lengths[None, :], np.float64)

@@ -30,12 +30,13 @@ from .cards import card, picture
 from .catalogue import LiveCatalogue, reopened
 from .changes import add_events, delete, put, replay
 from .explained import explained
+from .facets import facets
 from .following import apply_told, follow
 from .forgetting import forget, release, take_back
 from .kept_state import listener_of, open_state
 from .live_state import Event, LiveState
 from .memory import give_back_memory
-from .overviews import compare, item_map, model_summary
+from .overviews import compare, item_map, model_summary, tastes
 from .replies import ModelLabel, Picture, Reply
 from .search import UserOrder, find_users
 from .service_errors import BusyError, ConflictError, RefusedModelError
@@ -47,6 +48,7 @@ from .writer import Change, Writer
 MOST_PUT = 1_000  # items of one batch
 MOST_DEAD = 1_000  # rows of replaced items that are put up with, and a quarter of all; then the view is made anew
 MOST_FOLLOWED = 1_000  # changes of others that are brought in one by one; of more the view is made anew
+MOST_OVERVIEWS = 4  # that are kept: the map in some colours, what columns hold, tastes
 MOST_BESIDE = 64  # questions that are answered outside the batches at a time
 
 
@@ -94,7 +96,7 @@ class Service:
             self._answer, batch=settings.batch, waiting=settings.waiting, at_once=settings.threads
         )
         self._started, self._beside = False, 0
-        self._map: tuple[LiveCatalogue, dict[str, Any]] | None = None
+        self._overviews: dict[str, tuple[LiveCatalogue, dict[str, Any]]] = {}
 
     @classmethod
     def open(cls, folder: Path, *, state: Path | StoreAddress | None = None, settings: ServiceSettings | None = None) -> Self:
@@ -317,9 +319,17 @@ class Service:
             lambda live: {"items": [card(live.catalogue, row) for row in live.catalogue.history(key).tolist()]}
         )
 
-    async def map(self) -> Reply:
-        """Return ``{"items","x","y","explained"}`` of at most 5,000 items, the most popular first."""
-        return await self._aside(self._mapped)
+    async def map(self, colour: str = "") -> Reply:
+        """Return ``{"items","x","y","explained","regions","colours"}`` of at most 5,000 items, the most popular first."""
+        return await self._aside(lambda live: self._kept_overview(f"map {colour}", live, lambda view: item_map(view, colour)))
+
+    async def facets(self) -> Reply:
+        """Return ``{"columns": [...]}``: labels and ranges by which items can be filtered."""
+        return await self._aside(lambda live: self._kept_overview("facets", live, facets))
+
+    async def tastes(self) -> Reply:
+        """Return ``{"tastes": [{"items": [cards]}]}``: groups of well-known items that are alike, to begin with."""
+        return await self._aside(lambda live: self._kept_overview("tastes", live, tastes))
 
     async def gauges(self) -> dict[str, float]:
         """Return numbers for /metrics: waiting questions, items, users, live and hidden items, bytes kept, whether changes are refused."""
@@ -399,10 +409,13 @@ class Service:
         future: Future[tuple[LiveCatalogue, Any]] = self._writer.change(change, by)
         return await asyncio.wrap_future(future)
 
-    def _mapped(self, live: Live) -> dict[str, Any]:
-        kept = self._map
+    def _kept_overview(self, name: str, live: Live, make: Callable[[LiveCatalogue], dict[str, Any]]) -> dict[str, Any]:
+        """Return what is made of the whole catalogue; it is kept until that changes, a few at a time."""
+        kept = self._overviews.get(name)
         if kept is None or kept[0] is not live.catalogue:
-            kept = self._map = (live.catalogue, item_map(live.catalogue))
+            kept = (live.catalogue, make(live.catalogue))
+            others = {other: one for other, one in self._overviews.items() if one[0] is live.catalogue and other != name}
+            self._overviews = {**dict(list(others.items())[-(MOST_OVERVIEWS - 1) :]), name: kept}
         return kept[1]
 
     async def _swap(self, get: Callable[[], Version]) -> Reply:
@@ -428,7 +441,7 @@ class Service:
         old = self._live.version
         if version.label.version != old.label.version:
             self._writer.alone(lambda: self._take(version)).result()
-            self._previous, self._map = old, None
+            self._previous, self._overviews = old, {}
 
     def _take(self, version: Version) -> None:
         """Bring a version to the live state and let it answer; runs while no change is made."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from dataclasses import dataclass
+import json
+import math
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,9 @@ from .search import TitleSearch
 from .service_errors import RefusedModelError
 from .stored_users import StoredUsers
 
+LOG = "log.jsonl"
+MOST_ENTRIES = 500  # the last ones
+LARGEST = 4 * 2**20  # bytes of a log that is read
 SAMPLE = 32  # stored histories that a new version must answer before it may answer anyone
 
 
@@ -45,6 +51,10 @@ class Version:
     answering : Answering
     baselines : Baselines
     titles : TitleSearch
+    saved : float
+        When the folder was written, in seconds since 1970.
+    training : list of dict
+        The log of the run beside the folder, as far as there is one: an entry for each epoch or trial.
     """
 
     model: Recommender
@@ -54,6 +64,8 @@ class Version:
     answering: Answering[LiveCatalogue]
     baselines: Baselines
     titles: TitleSearch
+    saved: float = 0.0
+    training: list[dict[str, Any]] = field(default_factory=list)
 
 
 def load_version(folder: Path, before: Version | None = None) -> Version:
@@ -72,7 +84,7 @@ def load_version(folder: Path, before: Version | None = None) -> Version:
     RefusedModelError
         If its ids are of another kind than those of the version before.
     """
-    digest = _digest(folder)
+    digest, saved = _digest(folder), (folder / MANIFEST).stat().st_mtime
     manifest, model = read_manifest(folder), load(folder)
     if _digest(folder) != digest:
         raise ArtifactError(f"{folder} was replaced while it was read; load it again")
@@ -84,7 +96,7 @@ def load_version(folder: Path, before: Version | None = None) -> Version:
     base = open_catalogue(model, label)
     raw = model.catalogue_.content
     answering = Answering(Filters(None if raw is None else raw.table, content_columns(model), comparable), StoredUsers(model))
-    version = Version(model, label, manifest, base, answering, Baselines(model), TitleSearch())
+    version = Version(model, label, manifest, base, answering, Baselines(model), TitleSearch(), saved, training_log(folder))
     try_out(version, base)
     return version
 
@@ -129,3 +141,27 @@ def _digest(folder: Path) -> str:
         return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
     except OSError as error:
         raise ArtifactError(f"{folder} is not a model folder: {MANIFEST} cannot be read ({error.strerror})") from error
+
+
+def training_log(folder: Path) -> list[dict[str, Any]]:
+    """Return the entries of the log beside a model folder, numbers and short texts only; empty where there is none to read."""
+    path = folder.resolve().parent / LOG
+    try:
+        if not path.is_file() or path.stat().st_size > LARGEST:
+            return []
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    entries: list[dict[str, Any]] = []
+    for line in lines[-MOST_ENTRIES:]:
+        with contextlib.suppress(json.JSONDecodeError):
+            entry = json.loads(line)
+            if isinstance(entry, dict):
+                entries.append({name: value for name, value in entry.items() if _short(value)})
+    return entries
+
+
+def _short(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, bool | int) or (isinstance(value, str) and len(value) <= 100)

@@ -185,6 +185,7 @@ class CatalogueItem(_Named, Generic[ItemId]):
     link: Annotated[
         str | None, Field(description="Address of a page about the item, of the column that `fit --link` named.")
     ] = None
+    taken: Annotated[int, Field(description="Users of the training data who took it.")]
 
 
 class ItemAnswer(Answer, CatalogueItem[ItemId], Generic[ItemId]):
@@ -309,6 +310,9 @@ class ModelAnswer(Answer):
     ]
     ids: IdKinds
     capabilities: Annotated[dict[str, bool], Field(description="What the model can be asked.")]
+    dials: Annotated[list[str], Field(description="Fields of a question for a list that take a number from 0 to 1.")]
+    saved: Annotated[float, Field(description="When the model folder was written, in seconds since 1970.")]
+    training: Annotated[list[dict[str, Any]], Field(description="The log of the run that made it, where that is beside it.")]
 
 
 class ReloadAnswer(Answer):
@@ -333,13 +337,68 @@ class CompareAnswer(Answer, Generic[ItemId]):
     pending: Annotated[list[str], Field(default_factory=list, description="Methods that are still being prepared.")]
 
 
+class Region(_Named):
+    """A part of the map and the labels that set it apart."""
+
+    name: str
+    x: float
+    y: float
+    items: int
+
+
+class Colours(_Named):
+    """Labels of a column, and which of them each item has."""
+
+    column: str
+    names: list[str]
+    of: Annotated[list[int], Field(description="Place in `names` for each item, -1 for none of them.")]
+
+
 class MapAnswer(Answer, Generic[ItemId]):
     """Items in the plane."""
 
     items: list[ItemId]
     x: list[float]
     y: list[float]
-    explained: float
+    explained: Annotated[float, Field(description="Share of all differences that the plane shows.")]
+    total: Annotated[int, Field(description="Items of the whole catalogue.")]
+    regions: list[Region]
+    colours: Annotated[Colours | None, Field(description="Of the column that was asked for.")] = None
+
+
+class FacetValue(_Named):
+    """One label of a column."""
+
+    value: str
+    items: int
+
+
+class Facet(_Named):
+    """What can be chosen of one column: labels, or a range."""
+
+    name: str
+    kind: ColumnKind
+    values: Annotated[list[FacetValue] | None, Field(description="The most frequent labels first.")] = None
+    min: Annotated[float | str | None, Field(description="Smallest number, or earliest date.")] = None
+    max: Annotated[float | str | None, Field(description="Largest number, or latest date.")] = None
+
+
+class FacetsAnswer(Answer):
+    """What can be chosen of each column; columns without a choice are left out."""
+
+    columns: list[Facet]
+
+
+class Taste(_Named, Generic[ItemId]):
+    """A few items that are alike."""
+
+    items: list[CatalogueItem[ItemId]]
+
+
+class TastesAnswer(Answer, Generic[ItemId]):
+    """Tastes that differ from each other."""
+
+    tastes: list[Taste[ItemId]]
 
 
 class Status(_Named):

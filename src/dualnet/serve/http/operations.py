@@ -178,7 +178,19 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ),
     Operation(
         name="map_of_items", method="GET", path="/v1/map", theme="items", service="map",
-        text="Place the most popular items in the plane, near where they are alike.", answer=answers.MapAnswer,
+        text="Place the most popular items in the plane, near where they are alike, with names of its regions.\n\n`colour` names a"
+        " column: its most frequent labels, or ranges of its numbers, are then told for each item.",
+        query=asked.MapQuery, answer=answers.MapAnswer,
+    ),
+    Operation(
+        name="show_facets", method="GET", path="/v1/facets", theme="items", service="facets",
+        text="Show by what items can be filtered: labels of each column with their number of items, ranges of numbers and dates.",
+        answer=answers.FacetsAnswer,
+    ),
+    Operation(
+        name="list_tastes", method="GET", path="/v1/tastes", theme="items", service="tastes",
+        text="List groups of well-known items that are alike: histories for somebody new to begin with.",
+        answer=answers.TastesAnswer,
     ),
     Operation(
         name="put_item", method="PUT", path="/v1/items/{item:id}", theme="items", service="put_item", role="write", keyed=True,

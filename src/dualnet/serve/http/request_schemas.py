@@ -410,22 +410,33 @@ class Query(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    query: Annotated[str, StringConstraints(max_length=200)] = ""
-    limit: Annotated[int, Field(ge=1, le=LONGEST_PAGE)] = 20
-
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of the service's method, by name; the kind of ids is for the answer."""
         return {name: getattr(self, name) for name in type(self).model_fields if name != "ids"}
 
 
-class ItemsQuery(Query):
+class SearchQuery(Query):
+    """What to look for, and how many."""
+
+    query: Annotated[str, StringConstraints(max_length=200)] = ""
+    limit: Annotated[int, Field(ge=1, le=LONGEST_PAGE)] = 20
+
+
+class MapQuery(Query):
+    """How to colour the map."""
+
+    colour: Annotated[str, StringConstraints(max_length=200), Field(description="A column of the items.")] = ""
+    ids: IdsAsText
+
+
+class ItemsQuery(SearchQuery):
     """Which items to list."""
 
     offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0
     ids: IdsAsText
 
 
-class UsersQuery(Query):
+class UsersQuery(SearchQuery):
     """Which users to list."""
 
     order: Literal["longest", "typical"] = "longest"

@@ -1,7 +1,6 @@
 /** Putting an item into the history from wherever it is seen. */
 
-import { announce } from "./announce.js";
-import { Problem } from "./api.js";
+import { done, failed } from "./notices.js";
 import { addToHistory, state } from "./state.js";
 import { historyOf } from "./users.js";
 
@@ -12,8 +11,8 @@ export async function addItem(id, title) {
     const base = user === null ? history : (await historyOf(user)).map((card) => card.item);
     if (state().user !== user) return; // somebody else was chosen meanwhile
     addToHistory(id, base);
-    announce(user === null ? `Added ${title}` : `Added ${title} to a copy of their history`);
+    done(user === null ? `Added ${title}` : `Added ${title} to a copy of their history`);
   } catch (error) {
-    announce(error instanceof Problem ? error.message : "It could not be added.");
+    failed(error, () => addItem(id, title));
   }
 }

@@ -2,12 +2,15 @@
 
 export const VIEWS = ["recommendations", "compare", "map", "new", "model"];
 
+/** Dials of a list where nobody has turned them. */
+export const USUAL = { popularity: 1, diversity: 0, recency: 0 };
+
 /**
  * Read `#/view?user=ID` or `#/view?history=ID,ID`, with `popularity=0.5`, `kinds=known|new|0.3` and `columns={...}` where they are
- * not as usual.
+ * not as usual, and `filter={...}`, conditions as the server takes them.
  *
  * `kinds` says of `users` and `items` whether their ids are "integer" or "string". Returns `{view, user, history, columns,
- * popularity, kinds}`; `user` is null where there is none. What is not an id of its kind, and what makes no sense, is left out.
+ * popularity, diversity, recency, kinds, filter}`; `user` is null where there is none. What is not an id of its kind, and what makes no sense, is left out.
  */
 export function read(hash, kinds) {
   const [path, query = ""] = splitOnce(hash.replace(/^#\/?/, ""), "?");
@@ -18,19 +21,25 @@ export function read(hash, kinds) {
     user: users.length > 0 ? users[0] : null,
     history: users.length > 0 ? [] : [...new Set(ids(fields.get("history"), kinds.items))],
     columns: columns(fields.get("columns")),
-    popularity: share(fields.get("popularity"), 1),
+    popularity: share(fields.get("popularity"), USUAL.popularity),
+    diversity: share(fields.get("diversity"), USUAL.diversity),
+    recency: share(fields.get("recency"), USUAL.recency),
+    filter: conditions(fields.get("filter")),
     kinds: ["known", "new"].includes(fields.get("kinds")) ? fields.get("kinds") : String(share(fields.get("kinds"), "")),
   };
 }
 
 /** The inverse of `read`. */
-export function write({ view, user, history, columns = {}, popularity = 1, kinds = "" }) {
+export function write({ view, user, history, columns = {}, kinds = "", filter = {}, ...dials }) {
   const fields = [];
   if (user !== null) fields.push(`user=${encodeURIComponent(user)}`);
   else if (history.length > 0) fields.push(`history=${history.map(encodeURIComponent).join(",")}`);
   if (Object.keys(columns).length > 0) fields.push(`columns=${encodeURIComponent(JSON.stringify(columns))}`);
-  if (popularity !== 1) fields.push(`popularity=${popularity}`);
+  for (const [name, usual] of Object.entries(USUAL)) {
+    if (dials[name] !== undefined && dials[name] !== usual) fields.push(`${name}=${dials[name]}`);
+  }
   if (kinds !== "") fields.push(`kinds=${kinds}`);
+  if (Object.keys(filter).length > 0) fields.push(`filter=${encodeURIComponent(JSON.stringify(filter))}`);
   return fields.length > 0 ? `#/${view}?${fields.join("&")}` : `#/${view}`;
 }
 
@@ -39,11 +48,28 @@ function share(text, otherwise) {
   return text && found >= 0 && found <= 1 ? found : otherwise;
 }
 
-function columns(text = "") {
+function columns(text) {
+  return Object.fromEntries(Object.entries(object(text)).filter(([, value]) => plain(value)));
+}
+
+function conditions(text) {
+  const good = (value) => {
+    if (value === null || typeof value !== "object") return false;
+    if (Array.isArray(value.any)) return Object.keys(value).length === 1 && value.any.length > 0 && value.any.every(plain);
+    const names = Object.keys(value);
+    return names.length > 0 && names.every((name) => (name === "min" || name === "max") && plain(value[name]));
+  };
+  return Object.fromEntries(Object.entries(object(text)).filter(([, value]) => good(value)));
+}
+
+function plain(value) {
+  return ["string", "number"].includes(typeof value);
+}
+
+function object(text = "") {
   try {
     const found = JSON.parse(decodeURIComponent(text) || "{}");
-    const plain = found !== null && typeof found === "object" && !Array.isArray(found);
-    return plain ? Object.fromEntries(Object.entries(found).filter(([, value]) => ["string", "number"].includes(typeof value))) : {};
+    return found !== null && typeof found === "object" && !Array.isArray(found) ? found : {};
   } catch {
     return {}; // a link that was cut
   }

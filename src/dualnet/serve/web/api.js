@@ -5,9 +5,10 @@ import { sentence } from "./words.js";
 
 /** What went wrong, in one sentence for a person. */
 export class Problem extends Error {
-  constructor(message, status = 0) {
+  constructor(message, status = 0, code = "") {
     super(sentence(message));
     this.status = status;
+    this.code = code;
   }
 }
 
@@ -21,9 +22,15 @@ export async function call(method, path, body, signal) {
     if (error.name === "AbortError") throw error;
     throw new Problem("The server answered with something that is not JSON", answer.status);
   }
-  if (!answer.ok) throw new Problem(value?.error?.message ?? `The server answered with status ${answer.status}`, answer.status);
+  if (!answer.ok) throw new Problem(forPeople(value?.error?.message) ?? `The server answered with status ${answer.status}`, answer.status, value?.error?.code);
   noteVersion(value?.model?.version);
   return value;
+}
+
+/** A server's message without what only helps who writes programs. */
+function forPeople(message) {
+  return message?.replace(/; for someone new pass a history instead$/, "").replace(/^unknown user (.*)$/, "nobody with the id $1 is known here")
+    .replace(/^unknown item(?: in the history)? (.*)$/, "no item with the id $1 is in the catalogue");
 }
 
 /** Call `listener` once, when another version of the model answers than at first: what the page remembers may be wrong. */

@@ -2,29 +2,33 @@
 
 import { announce } from "./announce.js";
 import { combobox } from "./combobox.js";
-import { CROSS, PLUS, el, fill, icon } from "./dom.js";
+import { CROSS, DOWN, PLUS, el, fill, icon } from "./dom.js";
 import { cardOf, findItems, hasTitle, onCatalogue, titleOf } from "./item-cards.js";
+import { kindAndYear } from "./kind-and-year.js";
+import { poster, postered } from "./poster.js";
 import { region } from "./region.js";
 import { addToHistory, go, onChange, removeFromHistory, state } from "./state.js";
 import { findUsers, historyOf } from "./users.js";
-import { some } from "./words.js";
+import { shortened, some } from "./words.js";
 
 const shown = () => (window.matchMedia("(max-width: 60rem)").matches ? 2 : 5); // items of a known history before "show all"
 
 /** Fill the panel and keep it so. */
-export function startAsker(host) {
+export function startAsker(host, model) {
   const known = el("div", { class: "stack", id: "asker-known" });
   const made = el("div", { class: "stack", id: "asker-new" });
   const kinds = ["known", "new"].map((kind) => kindChoice(kind, () => choose(kind)));
-  fill(
-    host,
-    el("h2", { class: "panel-title" }, "Who is it for?"),
+  const body = el(
+    "div",
+    { class: "stack asker-body", id: "asker-body" },
     el("fieldset", { class: "segments" }, el("legend", { class: "unseen" }, "Who is it for?"), kinds.map((kind) => kind.node)),
     known,
     made,
   );
+  const fold = folding(host, body);
+  fill(host, el("h2", { class: "panel-title" }, "Who is it for?"), fold.node, body);
   fillKnown(known);
-  fillMade(made);
+  fillMade(made, model.columns);
 
   function choose(kind) {
     for (const choice of kinds) choice.input.checked = choice.kind === kind;
@@ -33,9 +37,31 @@ export function startAsker(host) {
   }
   choose(state().history.length > 0 ? "new" : "known");
   onChange((now) => {
+    fold.show(now);
     if (now.user !== null) choose("known");
     else if (now.history.length > 0) choose("new");
   });
+}
+
+/** On a narrow screen the list comes first: the panel is one line that can be opened. */
+function folding(host, body) {
+  const says = el("span", {});
+  const button = el("button", { type: "button", class: "fold", "aria-expanded": "false", "aria-controls": body.id, on: { click: () => open(!host.classList.contains("open")) } }, says, icon(DOWN, 16));
+  function open(is) {
+    host.classList.toggle("open", is);
+    button.setAttribute("aria-expanded", String(is));
+    if (is) body.querySelector(".stack:not([hidden]) input")?.focus();
+  }
+  let before = "";
+  function show(now) {
+    const { user, history } = now;
+    says.textContent = user !== null ? `For ${user}` : history.length > 0 ? `For a history of ${some(history.length, "item")}` : "Choose somebody, or search";
+    const asked = JSON.stringify([user, history.length > 0]);
+    if (before !== "" && asked !== before) open(false); // somebody was chosen: now to the list
+    before = asked;
+  }
+  show(state());
+  return { node: button, show };
 }
 
 function kindChoice(kind, chosen) {
@@ -59,14 +85,24 @@ function fillKnown(host) {
     if (user === shown) return;
     shown = user;
     if (user === null) load(async () => null, () => fill(chosen));
-    else load((signal) => historyOf(user, signal), (cards) => fill(chosen, person(user, cards)));
+    else load((signal) => history(user, signal), (cards) => fill(chosen, cards === null ? false : person(user, cards)));
   }
   show(state());
   onChange(show);
 }
 
+/** A promise of what somebody took; null where nobody is known so, which is told beside the list. */
+async function history(user, signal) {
+  try {
+    return await historyOf(user, signal);
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
+  }
+}
+
 function person(user, cards) {
-  const lines = cards.map((card) => el("li", {}, card.title));
+  const lines = cards.map((card) => el("li", {}, shortened(card.title, 80)));
   const first = shown();
   for (const line of lines.slice(first)) line.hidden = true;
   const all = cards.length > first && el(
@@ -91,12 +127,13 @@ function person(user, cards) {
   ];
 }
 
-function fillMade(host) {
+function fillMade(host, columns) {
   const search = combobox({
     label: "What did they like?", placeholder: "Search titles", what: "item", find: findItems,
     draw: (card) => [
-      el("span", { class: "option-title" }, card.title),
-      el("span", { class: "option-side" }, state().history.includes(card.item) ? "added" : String(card.item)),
+      postered(card) && poster(card, true),
+      el("span", { class: "option-title" }, shortened(card.title, 80)),
+      el("span", { class: "option-side" }, state().history.includes(card.item) ? "added" : kindAndYear(card, columns)),
     ],
     pick: (card) => {
       addToHistory(card.item, state().user === null ? state().history : []);

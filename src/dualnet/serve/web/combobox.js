@@ -38,9 +38,9 @@ export function combobox({ label, placeholder, find, draw, pick, what }) {
   }
 
   function activate(at) {
-    list.children[active]?.setAttribute("aria-selected", "false");
+    list.querySelectorAll("[aria-selected]")[active]?.setAttribute("aria-selected", "false");
     active = at;
-    const line = list.children[at];
+    const line = list.querySelectorAll("[aria-selected]")[at];
     if (line && at < options.length) {
       line.setAttribute("aria-selected", "true");
       line.scrollIntoView({ block: "nearest" });
@@ -92,10 +92,11 @@ export function combobox({ label, placeholder, find, draw, pick, what }) {
     );
     const more = found.total - options.length;
     if (options.length === 0) lines.push(note(`Nothing fits \u201c${input.value.trim()}\u201d`));
+    else if (found.mended) lines.unshift(note(`Nothing is spelt \u201c${input.value.trim()}\u201d; nearest to it`));
     else if (more > 0) lines.push(note(`${some(more, "more", "more")}; type on to narrow it down`));
     fill(list, lines);
     open();
-    announce(options.length === 0 ? "Nothing fits" : `${some(found.total, what)} found`);
+    announce(options.length === 0 ? "Nothing fits" : `${some(found.total, what)} found${found.mended ? ", by a near spelling" : ""}`);
   }
 
   function open() {

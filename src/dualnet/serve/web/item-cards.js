@@ -46,7 +46,7 @@ export function cardOf(id) {
 /** Search titles; a promise of `{options, total}`. */
 export async function findItems(text, signal, limit = 8) {
   const found = await call("GET", `/v1/items?limit=${limit}&query=${encodeURIComponent(text.slice(0, 200))}`, undefined, signal);
-  return { options: keepCards(found.items), total: found.total };
+  return { options: keepCards(found.items), total: found.total, mended: found.mended };
 }
 
 /** The catalogue has changed: what is known of an item may be wrong. */

@@ -10,10 +10,11 @@ import { modelView } from "./model-card.js";
 import { newItemView } from "./new-item.js";
 import { recommendationsView } from "./recommendations.js";
 import { region } from "./region.js";
-import { go, onChange, startState, state } from "./state.js";
+import { NOTHING, go, onChange, startState, state } from "./state.js";
 import { startTheme } from "./theme.js";
 
 const NAMES = { recommendations: "Recommendations", compare: "Side by side", map: "Map", new: "Something new", model: "Model" };
+const SHORT = { recommendations: "Lists", compare: "Side by side", map: "Map", new: "New item", model: "Model" };
 const MAKERS = { recommendations: recommendationsView, compare: compareView, map: mapView, new: newItemView, model: modelView };
 const ASKED = new Set(["recommendations", "compare", "map"]); // views about somebody
 
@@ -35,16 +36,16 @@ region(main)((signal) => call("GET", "/v1/model", undefined, signal), start);
 function start(model) {
   const hosts = new Map(VIEWS.map((view) => [view, el("section", { class: `view view-${view}`, "aria-label": NAMES[view], hidden: true })]));
   const updates = new Map();
-  const links = new Map(VIEWS.map((view) => [view, el("a", { href: `#/${view}`, on: { click: (event) => follow(event, view) } }, NAMES[view])]));
+  const links = new Map(VIEWS.map((view) => [view, el("a", { href: `#/${view}`, on: { click: (event) => follow(event, view) } }, SHORT[view])]));
   fill(main, [...hosts.values()]);
   const bar = document.getElementById("views");
   fill(bar, [...links.values()]);
   document.getElementById("home").addEventListener("click", (event) => {
     event.preventDefault();
-    go({ view: VIEWS[0], user: null, history: [], columns: {}, popularity: 1, kinds: "" });
+    go({ view: VIEWS[0], ...NOTHING });
   });
   startState(model.ids);
-  startAsker(asker);
+  startAsker(asker, model);
   onChange(show);
   show(state());
 

@@ -1,4 +1,4 @@
-/** "Not this": an item is not listed again, for a known person in the server, for a history made here until it is cleared. */
+/** "Not this" and "Seen it": an item is not listed again, for a known person in the server, for a history made here until it is cleared. */
 
 import { announce } from "./announce.js";
 import { Problem, call } from "./api.js";
@@ -18,50 +18,59 @@ export function forgetDismissed() {
 }
 
 /**
- * Return the button that dismisses an item. In its place comes a line with "Undo", which has the focus.
+ * Return the buttons that dismiss an item. In its place comes a line with "Undo", which has the focus.
  *
  * `row` is the list's element of the item; what it holds is put aside and comes back by "Undo".
  */
 export function notThis(row, item, title) {
   const { user } = state();
   const failed = el("span", { class: "problem-line", role: "alert" });
-  const button = el("button", { type: "button", class: "link", on: { click: dismiss } }, "Not this", el("span", { class: "unseen" }, `: ${title}`));
+  const dislike = button("Not this", "dislike");
+  const seen = button("Seen it", "seen");
+  const said = el("p", { class: "soft" });
   const undo = el("button", { type: "button", class: "link", on: { click: restore } }, "Undo", el("span", { class: "unseen" }, `: list ${title} again`));
-  const line = el("div", { class: "dismissed" }, el("p", { class: "soft" }, `${title} will not be listed again.`), undo);
+  const line = el("div", { class: "dismissed" }, said, undo);
   let aside = [];
+  let pressed = dislike;
 
-  async function dismiss() {
-    if (!(await told(button, "dislike"))) return;
+  function button(name, type) {
+    const made = el("button", { type: "button", class: "link", on: { click: () => dismiss(made, type) } }, name, el("span", { class: "unseen" }, `: ${title}`));
+    return made;
+  }
+  async function dismiss(from, type) {
+    if (!(await told(from, type))) return;
+    pressed = from;
+    said.textContent = type === "seen" ? `${title} is noted as seen and will not be listed again.` : `${title} will not be listed again.`;
     aside = [...row.childNodes];
     row.replaceChildren(line);
     undo.focus();
-    announce(`${title} will not be listed again. Press Undo to take that back.`);
+    announce(`${said.textContent} Press Undo to take that back.`);
   }
   async function restore() {
     if (!(await told(undo, "none"))) return;
     row.replaceChildren(...aside);
-    button.focus();
+    pressed.focus();
     announce(`${title} may be listed again`);
   }
   /** Tell the server, or note it here; whether that was done. */
-  async function told(pressed, type) {
+  async function told(from, type) {
     failed.remove();
     if (user === null) {
-      if (type === "dislike") dismissed.add(item);
-      else dismissed.delete(item);
+      if (type === "none") dismissed.delete(item);
+      else dismissed.add(item);
       return true;
     }
-    pressed.disabled = true;
+    from.disabled = true;
     try {
       await call("POST", "/v1/events", { events: [{ user, item, type }] });
       return true;
     } catch (error) {
       failed.textContent = error instanceof Problem ? error.message : "It could not be kept.";
-      pressed.after(failed);
+      from.after(failed);
       return false;
     } finally {
-      pressed.disabled = false;
+      from.disabled = false;
     }
   }
-  return button;
+  return [dislike, seen];
 }

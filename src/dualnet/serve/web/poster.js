@@ -1,28 +1,35 @@
-/** Pictures of items, fetched when they come into view. */
+/** Pictures of items, fetched when they come into view: those that the server has, and links that it allows. */
 
 import { bytes, itemPath } from "./api.js";
 import { storedKey } from "./api-key.js";
 import { el } from "./dom.js";
 
-/** Return a poster of an item that has one. */
-export function poster(card) {
-  const path = `${itemPath(card.item)}/picture`;
-  const alt = `Picture of ${card.title}`;
-  if (storedKey() === null) {
-    const image = el("img", { class: "poster", src: path, alt, loading: "lazy", decoding: "async", width: 72, height: 108 });
-    image.addEventListener("error", () => image.remove());
+/** Whether an item has a picture that the page may show. */
+export function postered(card) {
+  return card.picture || Boolean(card.picture_link);
+}
+
+/** Return a poster of an item that has one; `small` ones stand in lists of titles. */
+export function poster(card, small = false) {
+  const alt = small ? "" : `Picture of ${card.title}`;
+  const [width, height] = small ? [28, 42] : [72, 108];
+  const shape = { class: small ? "poster small" : "poster", alt, loading: "lazy", decoding: "async", width, height };
+  if (!card.picture || storedKey() === null) {
+    const image = el("img", { ...shape, src: card.picture ? `${itemPath(card.item)}/picture` : card.picture_link, referrerpolicy: "no-referrer" });
+    image.addEventListener("error", () => image.remove()); // no picture is better than a broken one
     return image;
   }
   // an img sends no key, and the page's policy takes no blob: addresses; a canvas needs neither
-  const canvas = el("canvas", { class: "poster", role: "img", "aria-label": alt, "aria-busy": "true", width: 144, height: 216 });
+  const named = alt === "" ? { "aria-hidden": "true" } : { role: "img", "aria-label": alt, "aria-busy": "true" };
+  const canvas = el("canvas", { class: shape.class, width: 2 * width, height: 2 * height, ...named });
   const seen = new IntersectionObserver(async (entries) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     seen.disconnect();
     try {
-      draw(canvas, await createImageBitmap(await bytes(path)));
+      draw(canvas, await createImageBitmap(await bytes(`${itemPath(card.item)}/picture`)));
       canvas.removeAttribute("aria-busy");
     } catch {
-      canvas.remove(); // no picture is better than a broken one
+      canvas.remove();
     }
   });
   seen.observe(canvas);

@@ -1,57 +1,63 @@
-/** One recommended item: rank, title, why, score; more of it on demand. */
+/** One recommended item as a card: picture, title, kind and year, one sentence of reason; the rest in its details. */
 
 import { PLUS, DOWN, el, fill, icon, newId } from "./dom.js";
 import { content, markedTitle } from "./content.js";
 import { cardOf } from "./item-cards.js";
-import { bar, drawBar, inWords } from "./levels.js";
+import { kindAndYear } from "./kind-and-year.js";
 import { notThis } from "./not-this.js";
-import { poster } from "./poster.js";
+import { poster, postered } from "./poster.js";
+import { reason } from "./reasons.js";
 import { problem } from "./region.js";
 import { sums } from "./sums.js";
-import { score, shortened } from "./words.js";
+import { shortened } from "./words.js";
 
-const PATHS = { content: ["new", "Not in training: scored by its content"], popularity: ["popular", "Listed for its popularity"] };
+const LONGEST = 140; // characters of a title
 
 /**
- * Return `{node, explain(explanation, scale)}` of an entry of a list.
+ * Return `{node, explain(explanation, popular)}` of an entry of a list.
  *
  * `columns` maps content columns to their kinds; `explained` says whether an explanation will come; `add` puts the item in the
- * history.
+ * history; `best` is the score of the first entry, `resolved` how the question was understood.
  */
-export function recommendedItem(entry, { columns, scale, explained, add }) {
-  const { rank, item, title, path } = entry;
+export function recommendedItem(entry, { columns, best, explained, add, resolved }) {
+  const { rank, item, path } = entry;
+  const title = shortened(entry.title, LONGEST);
   let explanation; // undefined until it is there, null where there is none
-  const strip = bar([{ name: "", score: entry.score }], scale);
   const name = el("span", {}, title);
-  const because = el("p", { class: "because" });
+  const kind = el("p", { class: "kind" });
+  const because = el("p", { class: "because" }, explained ? "" : reason(entry, null, null, resolved));
   const panel = el("div", { class: "why", id: newId("why"), hidden: true });
   const more = el(
     "button",
     { type: "button", class: "link more", "aria-expanded": "false", "aria-controls": panel.id, on: { click: toggle } },
-    explained ? "Why this" : "What it is", el("span", { class: "unseen" }, `: ${title}`), icon(DOWN, 14),
+    "Details", el("span", { class: "unseen" }, `: ${title}`), icon(DOWN, 14),
   );
   const line = el("div", { class: "pick-line" });
   const node = el("li", { class: "pick" }, line, panel);
-  const badge = PATHS[path];
-  fill(
-    line,
-    el("span", { class: "rank", "aria-hidden": "true" }, String(rank)),
+  const main = el(
+    "div",
+    { class: "pick-main" },
+    el("h2", { class: "pick-title" }, name, path === "content" && [" ", el("span", { class: "badge", title: "Nobody in the training data took it: it is listed for its content" }, "new")]),
+    kind,
+    because,
     el(
       "div",
-      { class: "pick-main" },
-      el("h2", { class: "pick-title" }, name, badge && [" ", el("span", { class: "badge", title: badge[1] }, badge[0])]),
-      because,
-      el(
-        "div",
-        { class: "row" },
-        more,
-        el("button", { type: "button", class: "link", on: { click: add } }, icon(PLUS, 14), "Add to history", el("span", { class: "unseen" }, `: ${title}`)),
-        notThis(node, item, title),
-      ),
+      { class: "row actions" },
+      more,
+      el("button", { type: "button", class: "link", on: { click: add } }, icon(PLUS, 14), "Add to history", el("span", { class: "unseen" }, `: ${title}`)),
+      notThis(node, item, title),
     ),
-    el("div", { class: "pick-score" }, el("span", { class: "score" }, el("span", { class: "unseen" }, "Score "), score(entry.score)), strip),
   );
-  cardOf(item).then((card) => card.picture && line.firstChild.after(poster(card)), () => undefined);
+  fill(line, el("span", { class: "rank", "aria-hidden": "true" }, String(rank)), main, fit(entry.score, best));
+  const ready = cardOf(item);
+  ready.then(
+    (card) => {
+      kind.textContent = kindAndYear(card, columns);
+      if (postered(card)) line.firstChild.after(poster(card));
+      if (card.link) main.querySelector(".actions").append(outside(card));
+    },
+    () => undefined,
+  );
 
   function toggle() {
     panel.hidden = !panel.hidden;
@@ -66,7 +72,7 @@ export function recommendedItem(entry, { columns, scale, explained, add }) {
       const parts = explanation?.content?.parts ?? [];
       const pending = explained && explanation === undefined;
       if (panel.hidden) return; // closed again meanwhile
-      fill(name, markedTitle(card, parts));
+      if (title === card.title) fill(name, markedTitle(card, parts));
       fill(
         panel,
         el("div", { class: "reading" }, content(card, columns, parts)),
@@ -79,15 +85,22 @@ export function recommendedItem(entry, { columns, scale, explained, add }) {
     }
   }
 
-  function explain(found, newScale) {
+  function explain(found, popular) {
     explanation = found;
-    if (found) {
-      drawBar(strip, inWords(found.levels), newScale);
-      const top = found.history.parts.filter((one) => one.score > 0).slice(0, 2);
-      const names = top.flatMap((one, at) => [at > 0 ? " and " : "", el("span", { class: "because-item", title: one.title }, shortened(one.title))]);
-      if (top.length > 0) fill(because, "Because of ", names);
-    }
+    fill(because, reason(entry, found, popular, resolved));
     if (!panel.hidden) showPanel();
   }
   return { node, explain };
+}
+
+/** A bar beside the rank: how well an item fits, beside the first of the list. */
+function fit(score, best) {
+  const share = best > 0 ? Math.min(Math.max(score / best, 0.04), 1) : 0.04;
+  const filled = el("span", { class: "fit-fill" });
+  filled.style.width = `${100 * share}%`;
+  return el("div", { class: "fit", "aria-hidden": "true", title: "How well it fits, beside the first of the list" }, filled);
+}
+
+function outside(card) {
+  return el("a", { class: "link", href: card.link, rel: "noreferrer noopener", target: "_blank" }, "Open its page", el("span", { class: "unseen" }, `: ${card.title} (in a new tab)`));
 }

@@ -3,6 +3,7 @@
 
 import { Problem } from "./api.js";
 import { el, fill } from "./dom.js";
+import { NOTHING, go } from "./state.js";
 
 /**
  * Make `host` such a part. Returns `load(work, show, wait)`: `work(signal)` returns a promise, `show(value, signal)` fills the
@@ -36,11 +37,14 @@ export function region(host) {
 /** One sentence and a button to try again. */
 export function problem(error, again) {
   const message = error instanceof Problem ? error.message : "Something went wrong on this page.";
+  const unknown = error.status === 404 || error.code === "unknown-id"; // another try cannot help
   return el(
     "div",
     { class: "problem", role: "alert" },
     el("p", {}, message),
-    again && el("button", { type: "button", class: "quiet", on: { click: again } }, "Try again"),
+    unknown
+      ? el("button", { type: "button", class: "quiet", on: { click: () => go({ ...NOTHING }) } }, "Begin anew")
+      : again && el("button", { type: "button", class: "quiet", on: { click: again } }, "Try again"),
   );
 }
 

@@ -1,10 +1,14 @@
 /** What is asked and which view is shown. The address is the only place where it is kept. */
 
-import { read, write } from "./address.js";
+import { USUAL, read, write } from "./address.js";
 
 const listeners = new Set();
 let kinds = { users: "string", items: "string" };
-let now = { view: "recommendations", user: null, history: [], columns: {}, popularity: 1, kinds: "" };
+
+/** Nobody is asked for, nothing is chosen. */
+export const NOTHING = Object.freeze({ user: null, history: [], columns: {}, kinds: "", filter: {}, ...USUAL });
+
+let now = { view: "recommendations", ...NOTHING };
 
 /** The state; not to be changed. */
 export function state() {

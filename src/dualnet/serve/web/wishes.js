@@ -1,57 +1,94 @@
-/** What the list should be like: how much popularity counts, which kinds of items, and what is known of the person. */
+/** What the list should be like: which items may be on it, how much each dial counts, what is known of the person. */
 
-import { DOWN, el, icon } from "./dom.js";
+import { USUAL } from "./address.js";
+import { CROSS, el, fill, icon } from "./dom.js";
 import { fieldsOf } from "./fields.js";
+import { chosenInWords, filterForm, without } from "./filters.js";
 import { go, someone, state } from "./state.js";
 
-const KINDS = [
-  ["", "As their scores say"],
-  ["known", "Only items from the training data"],
-  ["new", "Only new items"],
-  ["0.1", "A tenth of the list new"],
-  ["0.3", "Three tenths of the list new"],
-  ["0.5", "Half of the list new"],
-];
+const KINDS = [["", "All"], ["known", "Known"], ["new", "New"]];
+const DIALS = {
+  popularity: ["How much popularity counts", "Less is more personal"],
+  diversity: ["How different the items are from each other", "More is more varied"],
+  recency: ["How much what they took last counts", "More follows them faster"],
+};
 
 /** Return `{node, update}` of the form; every change of it is a change of the state. */
 export function wishesForm(model) {
-  const dial = el("input", { type: "range", id: "popularity", min: 0, max: 1, step: 0.05, "aria-describedby": "popularity-says" });
-  const says = el("output", { id: "popularity-says", for: "popularity" });
-  const kinds = el("select", { id: "kinds" }, KINDS.map(([value, name]) => el("option", { value }, name)));
-  dial.addEventListener("input", () => { says.textContent = percent(Number(dial.value)); });
-  dial.addEventListener("change", () => go({ popularity: Number(dial.value) }));
-  kinds.addEventListener("change", () => go({ kinds: kinds.value }));
+  const filters = filterForm();
+  const dials = (model.dials ?? ["popularity"]).filter((name) => DIALS[name]).map(dial);
+  const kinds = kindsOfItems();
+  const chosen = el("ul", { class: "chosen", "aria-label": "Chosen" });
   const summary = el("summary");
-  const ofList = [
-    el("div", { class: "field" }, el("label", { for: "popularity" }, "How much popularity counts"), el("div", { class: "row" }, dial, says)),
-    el("div", { class: "field" }, el("label", { for: "kinds" }, "New items"), el("div", { class: "select" }, kinds, icon(DOWN, 16))),
-  ];
-  const node = el("details", { class: "wishes" }, summary, el("div", { class: "stack" }, ofList, columnsForm(model)));
+  const ofList = [filters.node, ...dials.map((one) => one.node)];
+  const more = el("details", { class: "wishes" }, summary, el("div", { class: "stack" }, ofList, columnsForm(model)));
+  const node = el("div", { class: "tuning" }, el("div", { class: "tuning-line" }, kinds.node, chosen), more);
   return {
     node,
     update(now) {
-      const { popularity, kinds: chosen } = now;
       const listed = someone(now);
-      summary.textContent = listed ? "Tune this list" : "Say what is known of them";
+      summary.textContent = listed ? "Narrow or tune this list" : "Say what is known of them";
       for (const one of ofList) one.hidden = !listed;
+      node.firstChild.hidden = !listed;
       node.hidden = !listed && Object.keys(model.user_columns ?? {}).length === 0;
-      dial.value = String(popularity);
-      says.textContent = percent(popularity);
-      kinds.value = chosen;
-      if (popularity !== 1 || chosen !== "") node.open = true;
+      kinds.show(now.kinds);
+      for (const one of dials) one.show(now);
+      filters.update(now);
+      fill(chosen, chosenInWords(now.filter).map((one) => el(
+        "li",
+        {},
+        el("button", { type: "button", class: "filter-chip", "aria-label": `Take away ${one.words}`, on: { click: () => go({ filter: without(state().filter, one) }) } }, one.words, icon(CROSS, 12)),
+      )));
+      if (dials.some((one) => now[one.name] !== USUAL[one.name])) more.open = true;
     },
   };
 }
 
 /** What the wishes are in a question to the server. */
-export function wished({ popularity, kinds } = state()) {
-  const question = popularity === 1 ? {} : { popularity };
+export function wished({ kinds, filter, ...now } = state()) {
+  const question = {};
+  for (const [name, usual] of Object.entries(USUAL)) if (now[name] !== usual) question[name] = now[name];
+  if (Object.keys(filter).length > 0) question.filter = filter;
   if (kinds === "known" || kinds === "new") return { ...question, only: kinds };
   return kinds === "" ? question : { ...question, new_share: Number(kinds) };
 }
 
+function kindsOfItems() {
+  const inputs = KINDS.map(([value]) => el("input", { type: "radio", name: "kinds", id: `kinds-${value || "all"}`, value, on: { change: () => go({ kinds: value }) } }));
+  const share = el("span", { class: "soft small" });
+  const node = el(
+    "fieldset",
+    { class: "segments three" },
+    el("legend", { class: "unseen" }, "Which items"),
+    inputs.map((input, at) => el("div", { class: "segment" }, input, el("label", { for: input.id, title: KINDS[at][0] === "new" ? "Items that nobody took in the training data" : null }, KINDS[at][1]))),
+  );
+  return {
+    node: el("div", { class: "row" }, node, share),
+    show(kinds) {
+      for (const input of inputs) input.checked = input.value === kinds;
+      share.textContent = ["", "known", "new"].includes(kinds) ? "" : `${percent(Number(kinds))} of the list are new items`;
+    },
+  };
+}
+
+function dial(name) {
+  const [label, hint] = DIALS[name];
+  const input = el("input", { type: "range", id: name, min: 0, max: 1, step: 0.05, "aria-describedby": `${name}-says` });
+  const says = el("output", { id: `${name}-says`, for: name });
+  input.addEventListener("input", () => { says.textContent = percent(Number(input.value)); });
+  input.addEventListener("change", () => go({ [name]: Number(input.value) }));
+  return {
+    name,
+    node: el("div", { class: "field" }, el("label", { for: name }, label), el("div", { class: "row" }, input, says), el("p", { class: "soft small" }, hint)),
+    show(now) {
+      input.value = String(now[name]);
+      says.textContent = percent(now[name]);
+    },
+  };
+}
+
 /** A form for the columns of a person, where the model reads any. */
-export function columnsForm(model) {
+function columnsForm(model) {
   const columns = model.user_columns ?? {};
   if (Object.keys(columns).length === 0) return false;
   const fields = fieldsOf(columns);

@@ -1,0 +1,132 @@
+"""Regions of the map of items: where they lie, what they are called, and the colours of a chosen column."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ..data.title_search import title_words
+from ..errors import UsageError, nearest
+from ..ids import Rows
+from .catalogue import LiveCatalogue
+from .facets import labels_of
+from .new_content import content_columns
+
+MOST_REGIONS = 9
+FEWEST_ITEMS = 12  # of a region with a name
+ROUNDS = 25  # of k-means
+COLOURS = 6  # labels of a column that get a colour of their own
+SHARE = 0.2  # of a region's items that a name must fit
+SHORTEST_WORD = 4  # letters of a word of a title that may name a region
+
+Places = NDArray[np.float64]
+
+
+def regions(catalogue: LiveCatalogue, rows: Rows, x: list[float], y: list[float]) -> list[dict[str, Any]]:
+    """Return ``[{"name", "x", "y", "items"}]``: groups of points of the plane, each named by the label that sets it apart.
+
+    Labels are tags and categories; where there are none, words of titles. A region without such a label has no name and is
+    left out.
+    """
+    places = np.column_stack([x, y]) if len(x) else np.empty((0, 2))
+    count = min(MOST_REGIONS, len(places) // FEWEST_ITEMS)
+    if count < 2:
+        return []
+    group = _grouped(places, count)
+    kinds = content_columns(catalogue.model)
+    names = [name for name, kind in kinds.items() if kind in ("tags", "categories")]
+    labels = [_labels(catalogue, row, names) for row in rows.tolist()]
+    everywhere = Counter(label for each in labels for label in each)
+    found: list[dict[str, Any]] = []
+    for number in range(count):
+        members = np.flatnonzero(group == number)
+        name = _name([labels[at] for at in members.tolist()], everywhere, len(labels), {one["name"] for one in found})
+        if name and len(members) >= FEWEST_ITEMS:
+            middle = np.median(places[members], axis=0)
+            found.append({"name": name, "x": float(middle[0]), "y": float(middle[1]), "items": len(members)})
+    return found
+
+
+def colours(catalogue: LiveCatalogue, rows: Rows, column: str) -> dict[str, Any]:
+    """Return ``{"column", "names", "of"}``: the most frequent labels of a column, and which of them each item has, -1 for none.
+
+    Numbers and dates have no labels: they are cut into ranges of as many items each.
+
+    Raises
+    ------
+    UsageError
+        If there is no such column, or it has nothing to be coloured by.
+    """
+    kinds = content_columns(catalogue.model)
+    if column not in kinds:
+        raise UsageError(f"there is no column '{column}'.{nearest(column, kinds)}")
+    values = [catalogue.content(row, [column]).get(column) for row in rows.tolist()]
+    cells = pa.chunked_array([pa.array(values)]) if values else pa.chunked_array([pa.array([], pa.string())])
+    if (pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type)) and kinds[column] != "vectors":
+        return {"column": column, **_ranges(np.array([np.nan if one is None else one for one in values], np.float64))}
+    if labels_of(cells) is None or kinds[column] in ("text", "images"):
+        raise UsageError(f"the map cannot be coloured by '{column}', which is no label and no number")
+    each = [[] if one is None else one if isinstance(one, list) else [one] for one in values]
+    names = [str(label) for label, _ in Counter(label for some in each for label in some if label).most_common(COLOURS)]
+    place = {name: at for at, name in enumerate(names)}
+    # of several labels the rarest says most
+    return {
+        "column": column,
+        "names": names,
+        "of": [max((place.get(str(label), -1) for label in some), default=-1) for some in each],
+    }
+
+
+def _ranges(numbers: Places) -> dict[str, Any]:
+    known = numbers[np.isfinite(numbers)]
+    ends = np.unique(np.quantile(known, np.linspace(0, 1, COLOURS + 1))) if len(known) else np.empty(0)
+    if len(ends) < 2:
+        return {"names": [], "of": [-1] * len(numbers)}
+    of = np.clip(np.searchsorted(ends, numbers, side="right") - 1, 0, len(ends) - 2)
+    of[~np.isfinite(numbers)] = -1
+    return {"names": [f"{low:g} to {high:g}" for low, high in pairwise(ends)], "of": of.tolist()}
+
+
+def _grouped(places: Places, count: int) -> NDArray[np.int64]:
+    """Return the group of each point by k-means from points far from each other: the same points give the same groups."""
+    spread = places.std(axis=0)
+    points = (places - places.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    points = np.sign(points) * np.sqrt(np.abs(points))  # far ones count less: a crowd is divided too
+    middles = points[[int(np.abs(points).sum(axis=1).argmin())]]
+    while len(middles) < count:
+        away = np.min(((points[:, None] - middles[None]) ** 2).sum(axis=2), axis=1)
+        middles = np.vstack([middles, points[int(np.argsort(away, kind="stable")[int(0.99 * (len(away) - 1))])]])
+    for _ in range(ROUNDS):
+        group = ((points[:, None] - middles[None]) ** 2).sum(axis=2).argmin(axis=1)
+        middles = np.vstack([points[group == k].mean(axis=0) if (group == k).any() else middles[k] for k in range(count)])
+    return np.asarray(group, np.int64)
+
+
+def _labels(catalogue: LiveCatalogue, row: int, names: list[str]) -> set[str]:
+    """Return the labels of an item: its tags and categories in columns `names`, or else the words of its title."""
+    if not names:
+        return {
+            word for word, _ in title_words(catalogue.lineage.titles[row]) if len(word) >= SHORTEST_WORD and not word.isdigit()
+        }
+    found = catalogue.content(row, names)
+    values = [found.get(name) for name in names]
+    return {str(label) for value in values if value for label in (value if isinstance(value, list) else [value])}
+
+
+def _name(members: list[set[str]], everywhere: Counter[str], total: int, taken: set[str]) -> str:
+    """Return the two labels that set a group apart, empty where there are none."""
+    inside = Counter(label for labels in members for label in labels)
+    least = SHARE * len(members) if any(len(labels) > 0 for labels in members) else 0
+    gains = {
+        label: count * np.log((count / len(members)) / (everywhere[label] / total))
+        for label, count in inside.items()
+        if count >= min(max(least, 2), 8 + least / 4)
+    }
+    best = sorted((label for label in gains if gains[label] > 0), key=lambda label: (-gains[label], label))
+    name = ", ".join(best[:2])
+    return name if name not in taken else ", ".join(best[:3])
