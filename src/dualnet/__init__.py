@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "ArtifactError": "errors",
     "BPR": "models.bpr",
+    "Boost": "rules.rules",
     "CDL": "models.cdl",
     "Capabilities": "models.base",
     "CapabilityError": "errors",
@@ -33,13 +34,16 @@ _PUBLIC = {
     "MissingExtraError": "errors",
     "NewColumns": "runs.folder",
     "NotFittedError": "errors",
+    "Pin": "rules.rules",
     "Popularity": "models.popularity",
+    "Quota": "rules.rules",
     "RankingTask": "data.tasks",
     "RecommendationLists": "retrieval.recommendations",
     "Recommendations": "retrieval.recommendations",
     "Recommender": "models.base",
     "Report": "report",
     "ResourceError": "errors",
+    "Rules": "rules.rules",
     "RunOptions": "train.options",
     "RunUpdate": "runs.update",
     "Solved": "models.solved.model",
@@ -51,6 +55,8 @@ _PUBLIC = {
     "UsageError": "errors",
     "Validation": "data.tasks",
     "WMF": "models.wmf",
+    "Which": "rules.rules",
+    "Window": "rules.rules",
     "create": "models.registry",
     "evaluate": "evaluation",
     "load": "models.registry",
@@ -66,6 +72,7 @@ __all__ = [
     "EASE",
     "WMF",
     "ArtifactError",
+    "Boost",
     "Capabilities",
     "CapabilityError",
     "Content",
@@ -88,13 +95,16 @@ __all__ = [
     "MissingExtraError",
     "NewColumns",
     "NotFittedError",
+    "Pin",
     "Popularity",
+    "Quota",
     "RankingTask",
     "RecommendationLists",
     "Recommendations",
     "Recommender",
     "Report",
     "ResourceError",
+    "Rules",
     "RunOptions",
     "RunUpdate",
     "Solved",
@@ -104,6 +114,8 @@ __all__ = [
     "UnknownIdError",
     "UsageError",
     "Validation",
+    "Which",
+    "Window",
     "__version__",
     "create",
     "evaluate",
@@ -157,6 +169,7 @@ if TYPE_CHECKING:
     from .models.wmf import WMF
     from .report import Report
     from .retrieval.recommendations import RecommendationLists, Recommendations
+    from .rules.rules import Boost, Pin, Quota, Rules, Which, Window
     from .runs.folder import NewColumns
     from .runs.update import RunUpdate, update_run
     from .train.options import RunOptions

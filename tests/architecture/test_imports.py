@@ -15,7 +15,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 # a package may import those to its left
 ORDER = [
     {"computed_once", "errors", "figures", "files", "id_texts", "ids", "rng", "tabular", "typed_values"},
-    {"data", "nn", "metrics", "retrieval"},
+    {"data", "nn", "metrics", "retrieval", "rules"},
     {"evaluation", "ranking", "report"},
     {"distributed"},
     {"train"},

@@ -34,6 +34,7 @@ from ..models.registry import load
 from ..ranking import RankedPart, Ranking
 from ..report import Report
 from ..retrieval.topk import block_rows
+from ..rules.rules import Rules
 from ..typed_values import path_of, plain
 from .parts import Finished, Part, PartsFolder, file_digest, parts_of
 from .ray_data import answers
@@ -363,7 +364,7 @@ def _described(value: Any) -> Any:
     """Return what tells a value from others, as JSON."""
     if isinstance(value, Content):
         return value.fingerprint()
-    value = plain(value)
+    value = value.to_json() if isinstance(value, Rules) else plain(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return _digest(value) if len(value) > 20 else list(value)
     return value

@@ -17,6 +17,7 @@ from .id_lists import id_list
 from .option_groups import with_options
 from .output import JsonFlag, check_output_file, note, print_json, say
 from .questions import NewItemsOption, check_one_user, refuse_form_alone, stored_user, with_new_items
+from .rule_options import RuleOptions
 from .worker_options import WorkerOptions, report_parts
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class ListOptions:
 
 
 @with_options(FormOptions, "given_form")
+@with_options(RuleOptions, "ruled")
 @with_options(ListOptions, "listed")
 @with_options(WorkerOptions, "shared")
 def recommend(
@@ -88,6 +90,7 @@ def recommend(
     as_json: JsonFlag = False,
     *,
     listed: ListOptions,
+    ruled: RuleOptions,
     given_form: FormOptions,
     shared: WorkerOptions,
 ) -> None:
@@ -106,6 +109,7 @@ def recommend(
       dualnet recommend run --history p0007,p0099 -k 5
       dualnet recommend run --history p0007 --new-items new_items.csv
       dualnet recommend run --user r0042 --new-share 0.3 --popularity 0.5
+      dualnet recommend run --user r0042 --rules home.toml --diversity 0.3 --pin 1=p0007
       dualnet recommend run --all --out everyone.parquet
       dualnet recommend run --all --workers 4 --out everyone
     """
@@ -129,7 +133,7 @@ def recommend(
     fresh, ids = with_new_items(new_items, model, run, given_form)
     if listed.new_share and len(ids) == len(model.items_):
         note("note: --new-share shares nothing out, for no item is new; give new ones with --new-items")
-    wanted = {"k": k, "new_items": fresh, "unknown": unknown, **listed.wanted(ids)}
+    wanted = {"k": k, "new_items": fresh, "unknown": unknown, "rules": ruled.read(ids), **listed.wanted(ids)}
     if out is not None:
         _everyone(model, run, out, wanted, shared, overwrite=overwrite, as_json=as_json)
         return

@@ -5,7 +5,7 @@ How they are answered is in `retrieval.answering`; here they are asked of a mode
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, Unpack, cast, overload
@@ -30,6 +30,7 @@ from ..retrieval.questions import (
 from ..retrieval.recommendations import RecommendationLists, Recommendations
 from ..retrieval.unknown_ids import Unknown, check_list
 from ..retrieval.vectors import stack_vectors
+from ..rules.rules import Rules, as_rules
 from ..typed_values import path_of
 from .asking import Asks, Fallback, Listed, Others, Wanted, askers_of, check_block, say_what_was_not_as_asked, warn_of_unknown
 from .catalogue import kept_vectors
@@ -71,6 +72,8 @@ class Answers(Asks):
         new_items: Content | Any | None = None,
         fallback: Fallback = "popularity",
         unknown: Unknown | None = None,
+        rules: Rules | Mapping[str, Any] | None = None,
+        page: str | None = None,
     ) -> Recommendations | RecommendationLists:
         """Return the best items for a known or a new user, or for several users at once.
 
@@ -116,6 +119,12 @@ class Answers(Asks):
         unknown : {"error", "ignore"}, optional
             Treatment of ids that are not in the catalogue. By default such ids of a history are refused, and those of `exclude`,
             `candidates` and `seen` are left out with a warning. Under ``"ignore"`` all are left out and listed as `ignored`.
+        rules : Rules or mapping, optional
+            Boosts, pins, hidden items, quotas, diversity and availability: see `dualnet.Rules`. A mapping is read by
+            `Rules.from_json`.
+        page : str, optional
+            An empty text for the first page of a list; for the next one `next_page` of the answer before. No page repeats
+            an item of those before. For one user or history.
 
         Returns
         -------
@@ -155,6 +164,7 @@ class Answers(Asks):
         wanted = Listed(
             seen=seen, k=k, exclude=exclude, candidates=candidates, filter=filter, only=only, new_share=new_share,
             popularity=popularity, filter_seen=filter_seen, new_items=new_items, fallback=fallback, unknown=unknown,
+            rules=as_rules(rules), page=page,
         )  # fmt: skip
         question = self._question(wanted)
         if one:
@@ -162,6 +172,8 @@ class Answers(Asks):
             found = cast(Recommendations, self._ask([asked])[0])
             say_what_was_not_as_asked(question, [found])
             return found
+        if page is not None:
+            raise UsageError("page goes on with the list of one user or history; ask for each of several by itself")
         askers = askers_of(users, histories)
         columns = [None] * len(askers)
         if user_columns is not None:
@@ -266,6 +278,8 @@ class Answers(Asks):
         only: ItemKind | None = None,
         new_share: float | None = None,
         unknown: Unknown | None = None,
+        rules: Rules | Mapping[str, Any] | None = None,
+        page: str | None = None,
     ) -> Recommendations:
         """Return the items most similar to one item of the catalogue.
 
@@ -278,7 +292,7 @@ class Answers(Asks):
             An item of the catalogue.
         k : int
             Length of the list.
-        exclude, candidates, filter, only, new_share, unknown
+        exclude, candidates, filter, only, new_share, unknown, rules, page
             As in `recommend`.
 
         Raises
@@ -297,7 +311,7 @@ class Answers(Asks):
         """
         question = SimilarQuestion(
             item=item, k=k, exclude=exclude, candidates=candidates, filter=filter, only=only, new_share=new_share,
-            unknown=unknown,
+            unknown=unknown, rules=as_rules(rules), page=page,
         )  # fmt: skip
         found = cast(Recommendations, self._ask([question])[0])
         say_what_was_not_as_asked(question, [found])

@@ -22,6 +22,7 @@ from ..retrieval.questions import Answer, Filter, ItemKind, Question, RecommendQ
 from ..retrieval.recommendations import Recommendations
 from ..retrieval.topk import WORKERS, block_rows, cores
 from ..retrieval.unknown_ids import Unknown, check_list
+from ..rules.rules import Rules
 from .catalogue import ModelCatalogue, TrainedUsers, catalogue_of, kept_vectors
 from .core import Core
 from .question_content import as_content
@@ -133,6 +134,7 @@ class Others(TypedDict, total=False):
     new_items: Content | Any | None
     fallback: Fallback
     unknown: Unknown | None
+    rules: Rules | Mapping[str, Any] | None
 
 
 class Listed(Others, total=False):
@@ -143,9 +145,10 @@ class Listed(Others, total=False):
 
 
 class Wanted(Listed, total=False):
-    """Options of a list, and columns of its users; see `Answers.recommend`."""
+    """Options of a list, columns of its users, and which page; see `Answers.recommend`."""
 
     user_columns: Any
+    page: str | None
 
 
 def warn_if_shorter(lists: Sequence[Recommendations], k: int) -> None:
@@ -156,9 +159,13 @@ def warn_if_shorter(lists: Sequence[Recommendations], k: int) -> None:
 
 
 def say_what_was_not_as_asked(question: ListedQuestion, lists: Sequence[Recommendations]) -> None:
-    """Warn of ids that were left out, and of lists that are shorter than asked."""
+    """Warn of ids that were left out, of rules that could not be met, and of lists that are shorter than asked."""
     warn_of_unknown(question, lists)
-    warn_if_shorter(lists, question.k)
+    unmet = dict.fromkeys(told for found in lists for told in found.unmet)
+    if unmet:
+        warn("; ".join(list(unmet)[:3]) + (f"; and {len(unmet) - 3:,} more" if len(unmet) > 3 else ""))
+    if getattr(question, "page", None) is None:  # the last page is shorter as a rule
+        warn_if_shorter([found for found in lists if not found.unmet], question.k)
 
 
 def warn_of_unknown(question: ListedQuestion, lists: Sequence[Recommendations]) -> None:

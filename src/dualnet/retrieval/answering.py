@@ -5,8 +5,8 @@ The library, the command line, the server and its page all ask here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -15,9 +15,11 @@ from scipy.sparse import issparse
 
 from ..errors import CapabilityError, DataError, DualNetError, UsageError
 from ..ids import Key, Rows
+from ..rules.rules import as_rules
 from .askers import Asked, bring, resolve
 from .catalogue import Brought, Catalogue, ScoredUsers
 from .filters import Filters
+from .pages import page_token, shown_before
 from .questions import (
     Answer,
     Encoded,
@@ -33,6 +35,7 @@ from .questions import (
     UsersQuestion,
 )
 from .recommendations import ItemPath, Recommendations
+from .ruled import Binder, BoundRules
 from .selection import Found, Wanted, best_rows
 from .topk import inner_products
 from .unknown_ids import OTHERS, check_id, check_list, check_unknown, find_known
@@ -124,32 +127,21 @@ class Answering(Generic[C]):
             raise UsageError(f"popularity must be a number from 0 to 1, got {share!r}")
         away = who.rows[:0] if question.keep_seen else who.barred
         ignored = list(who.ignored)
-        only, away = self._listing(catalogue, question, who, away, ignored)
-        return Wanted(
-            question.k,
-            away,
-            only,
-            who.resolved if who.readable else "fallback",
-            ignored,
-            who=who,
-            new_share=question.new_share,
-            popularity=float(share) if who.readable else 1.0,
-        )
+        resolved = who.resolved if who.readable else "fallback"
+        wanted = self._listing(catalogue, question, Wanted(question.k, away, None, resolved, ignored, who=who))
+        return replace(wanted, popularity=float(share) if who.readable else 1.0)
 
     def _wanted_similar(self, catalogue: C, question: SimilarQuestion) -> Wanted:
         row, _ = _item_vector(catalogue, question.item, None)
         assert row is not None
-        ignored: list[Key] = []
-        only, away = self._listing(catalogue, question, None, np.array([row]), ignored)
-        return Wanted(question.k, away, only, "item", ignored, similar_to=row, new_share=question.new_share)
+        return self._listing(catalogue, question, Wanted(question.k, np.array([row]), None, "item", [], similar_to=row))
 
-    def _listing(
-        self, catalogue: C, question: ListQuestion, who: Asked | None, away: Rows, ignored: list[Key]
-    ) -> tuple[Rows | None, Rows]:
-        """Return the only rows that may be on a list (None for all), and `away` with the rows that are excluded.
+    def _listing(self, catalogue: C, question: ListQuestion, wanted: Wanted) -> Wanted:
+        """Return what is wanted with what may be on the list, and the rules that choose.
 
-        `ignored` gets the ids that are not in the catalogue.
+        `wanted.ignored` gets the ids that are not in the catalogue.
         """
+        who, away, ignored = wanted.who, wanted.away, wanted.ignored
         check_k(question.k)
         _check_kinds(question)
         check_unknown(question.unknown)
@@ -178,7 +170,31 @@ class Answering(Generic[C]):
             only = reduce(lambda one, other: np.intersect1d(one, other, assume_unique=True), parts)
             own = only[only < size]
             only = np.concatenate([own[catalogue.listed[own]], only[only >= size]])
-        return only, away
+        wanted = replace(wanted, away=away, only=only, new_share=question.new_share)
+        if question.rules is None and question.page is None:
+            return wanted
+        return self._ruled(catalogue, question, wanted, rows_of)
+
+    def _ruled(
+        self, catalogue: C, question: ListQuestion, wanted: Wanted, rows_of: Callable[[Sequence[Key], str], Rows]
+    ) -> Wanted:
+        """Return what is wanted with what rules hide and earlier pages showed left out, and the rules that choose."""
+        shown: list[Key] | None = None
+        away = wanted.away
+        extra = None if wanted.who is None else wanted.who.extra
+        if question.page is not None:
+            shown = shown_before(question.page)
+            find = (
+                partial(catalogue.rows, what="item") if wanted.who is None else partial(wanted.who.find, catalogue, what="item")
+            )
+            away = np.union1d(away, find_known(find, shown, "ignore", []))
+        rules = as_rules(question.rules)
+        bound: BoundRules | None = None
+        if rules is not None:
+            binder = Binder(self.filters, catalogue, extra, rows_of)
+            away = np.union1d(away, binder.hidden(rules))
+            bound = binder.bind(rules, question.k, len(shown or ())) if rules.selects else None
+        return replace(wanted, away=away, rules=bound, shown=shown)
 
     def _users_for(self, catalogue: C, question: UsersQuestion) -> Recommendations:
         check_k(question.k)
@@ -328,12 +344,13 @@ def _scored_or_encoded(
 def _listed(catalogue: Catalogue, wanted: Sequence[Wanted], found: Sequence[Found]) -> list[Recommendations]:
     """Return lists with ids and titles; those are looked up once for each item of the catalogue in any list."""
     size = catalogue.size
-    distinct = np.unique(np.concatenate([rows for rows, _ in found])) if found else np.empty(0, np.int64)
+    distinct = np.unique(np.concatenate([one.rows for one in found])) if found else np.empty(0, np.int64)
     distinct = distinct[: np.searchsorted(distinct, size)]
     keys, titles = catalogue.keys(distinct.tolist()), catalogue.titles(distinct.tolist())
     paths = _paths(catalogue, distinct)
     lists = []
-    for want, (rows, scores) in zip(wanted, found, strict=True):
+    for want, one in zip(wanted, found, strict=True):
+        rows, scores = one.rows, one.scores
         places = np.searchsorted(distinct, rows).tolist()
         extra = None if want.who is None else want.who.extra
         its_keys: list[Key]
@@ -348,11 +365,13 @@ def _listed(catalogue: Catalogue, wanted: Sequence[Wanted], found: Sequence[Foun
             its_paths = [paths[at] if row < 0 else "content" for at, row in both]
         if want.resolved == "fallback":
             its_paths = ["popularity" for _ in its_paths]
+        following = None if want.shown is None or len(its_keys) < want.k else page_token([*want.shown, *its_keys])
         lists.append(
             Recommendations(
-                its_keys, scores.tolist(), its_titles, its_paths, want.resolved, want.ignored, popularity=want.popularity
+                its_keys, scores.tolist(), its_titles, its_paths, want.resolved, want.ignored, popularity=want.popularity,
+                ruled=one.ruled, next_page=following, paged=want.shown is not None,
             )
-        )
+        )  # fmt: skip
     return lists
 
 

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError, nearest
+from .item_columns import ItemColumns
 from .questions import Columns, Filter
 
 KEPT = 256  # masks of the model's own rows
@@ -43,10 +44,16 @@ class Filters:
     align : callable, optional
         Gives a column and the values asked for one type, so that a number may be asked for as text and a date as ISO text
         (`data.kinds.comparable`); it raises `ValueError`, `TypeError` or `ArrowException` for a value that does not fit.
+
+    Attributes
+    ----------
+    columns : ItemColumns
+        The same columns as numbers and as groups, for rules.
     """
 
     def __init__(self, table: pa.Table | None, columns: Collection[str] = (), align: Align | None = None) -> None:
         self._table, self._columns, self._align = table, columns, align or _same_type
+        self.columns = ItemColumns(table, columns, self._align)
         self._kept: OrderedDict[bytes, Mask] = OrderedDict()
         self._lock = threading.Lock()  # several scoring threads ask
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from ..ids import Key
+from ..rules.rules import Rules
 from .recommendations import ItemPath, Recommendations, UserPath
 from .unknown_ids import Unknown
 
@@ -81,6 +82,10 @@ class ListQuestion:
         Where one kind runs out, the other fills the list. The order is by score. Not together with `only`.
     unknown : {"error", "ignore"}, optional
         What becomes of ids that are not in the catalogue; by default they are left out and told as `ignored`.
+    rules : Rules or mapping, optional
+        Rules on the list, as such or in the form that `Rules.from_json` reads.
+    page : str, optional
+        Empty for the first page of a list; for the next one what the answer before has as `next_page`.
     """
 
     k: int = 10
@@ -90,6 +95,8 @@ class ListQuestion:
     only: ItemKind | None = None
     new_share: float | None = None
     unknown: Unknown | None = None
+    rules: Rules | Mapping[str, Any] | None = None
+    page: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

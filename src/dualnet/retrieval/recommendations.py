@@ -28,6 +28,29 @@ ASKED = {  # how a printed list begins, after the number of its entries
 }
 
 
+@dataclass(frozen=True)
+class Ruled:
+    """What rules did to a list (`rules.rules.Rules`).
+
+    Parameters
+    ----------
+    by : list of list of str
+        For each entry the rules that put it there or moved it.
+    score_ranks : list of int
+        For each entry the rank it would have by its score alone.
+    unmet : list of str
+        What could not be done, a sentence each.
+    """
+
+    by: list[list[str]]
+    score_ranks: list[int]
+    unmet: list[str]
+
+    def cut(self, place: slice) -> Ruled:
+        """Return what is said of some places."""
+        return Ruled(self.by[place], self.score_ranks[place], self.unmet)
+
+
 @dataclass(frozen=True, repr=False)
 class Recommendations(Tabular):
     """The best items (or users) for one question, best first.
@@ -51,6 +74,12 @@ class Recommendations(Tabular):
         ``item`` or ``user``.
     popularity : float
         Share of the average user's score that is in the scores; 1 for all of it.
+    ruled : Ruled, optional
+        What rules did to the list, where there were any that choose among what may be listed.
+    next_page : str, optional
+        Where pages were asked for: what `recommend` takes as `page` for the next one; None where no page follows.
+    paged : bool
+        Whether pages were asked for.
 
     Examples
     --------
@@ -70,6 +99,19 @@ class Recommendations(Tabular):
     ignored: list[Key]
     what: Literal["item", "user"] = "item"
     popularity: float = 1.0
+    ruled: Ruled | None = None
+    next_page: str | None = None
+    paged: bool = False
+
+    @property
+    def rules(self) -> list[list[str]]:
+        """For each entry the rules that put it there or moved it; empty lists without rules."""
+        return [[] for _ in self.ids] if self.ruled is None else self.ruled.by
+
+    @property
+    def unmet(self) -> list[str]:
+        """What could not be done of the rules, a sentence each."""
+        return [] if self.ruled is None else self.ruled.unmet
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -86,7 +128,7 @@ class Recommendations(Tabular):
         """Return the (id, score) pair of a place, or the list of some places."""
         if isinstance(place, slice):
             kept = {name: getattr(self, name)[place] for name in ("ids", "scores", "titles", "paths")}
-            return replace(self, **kept)
+            return replace(self, **kept, ruled=None if self.ruled is None else self.ruled.cut(place))
         return self.ids[place], self.scores[place]
 
     def __repr__(self) -> str:
@@ -111,17 +153,18 @@ class Recommendations(Tabular):
         >>> found["resolved"], [entry["rank"] for entry in found["items"]]
         ('known', [1, 2])
         """
-        return {
-            "resolved": self.resolved,
-            "ignored": self.ignored,
-            **({} if self.popularity == 1 else {"popularity": self.popularity}),
-            f"{self.what}s": [
-                {"rank": place + 1, self.what: key, "score": score, "title": title, "path": path}
-                for place, (key, score, title, path) in enumerate(
-                    zip(self.ids, self.scores, self.titles, self.paths, strict=True)
-                )
-            ],
-        }
+        entries: list[dict[str, Any]] = [
+            {"rank": place + 1, self.what: key, "score": score, "title": title, "path": path}
+            for place, (key, score, title, path) in enumerate(zip(self.ids, self.scores, self.titles, self.paths, strict=True))
+        ]
+        more: dict[str, Any] = {} if self.popularity == 1 else {"popularity": self.popularity}
+        if self.ruled is not None:
+            more["unmet"] = self.ruled.unmet
+            for entry, by, rank in zip(entries, self.ruled.by, self.ruled.score_ranks, strict=True):
+                entry |= {"rules": by, "score_rank": rank}
+        if self.paged:
+            more["next_page"] = self.next_page
+        return {"resolved": self.resolved, "ignored": self.ignored, **more, f"{self.what}s": entries}
 
     def to_arrow(self) -> pa.Table:
         """Return an Arrow table with columns rank, item (or user), score, title, path.
@@ -151,11 +194,15 @@ class Recommendations(Tabular):
             f"{place:>3}. {str(key).ljust(width)}  {score:8.4f}"
             + (f"  {cut_cell(title)}" if title != str(key) else "")
             + ("  (new)" if path == "content" else "")
-            for place, (key, score, title, path) in enumerate(
-                zip(self.ids, self.scores, self.titles, self.paths, strict=True), 1
+            + (f"  [{'; '.join(by)}; {rank:,} by score]" if by else "")
+            for place, (key, score, title, path, by, rank) in enumerate(
+                zip(self.ids, self.scores, self.titles, self.paths, self.rules, self._score_ranks(), strict=True), 1
             )
         ]
-        return "\n".join([self._heading(), *lines])
+        return "\n".join([self._heading(), *lines, *(f"     not met: {told}" for told in self.unmet)])
+
+    def _score_ranks(self) -> list[int]:
+        return list(range(1, len(self) + 1)) if self.ruled is None else self.ruled.score_ranks
 
     def _heading(self) -> str:
         """Return what was asked and what was left out of account, as one line."""

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ids import Key, Rows
+from ..rules.applying import ruled_list
 from .askers import Asked
 from .catalogue import Catalogue
 from .principal import exact_scores, slack
-from .recommendations import UserPath
+from .recommendations import Ruled, UserPath
+from .ruled import BoundRules
 from .topk import EXCLUDED, best_of, inner_products
 from .vectors import JoinedVectors, Vectors
 
@@ -49,6 +51,10 @@ class Wanted:
         Share of the places for new items (`ListQuestion`).
     popularity : float
         How much of the average user's score stays in.
+    rules : BoundRules, optional
+        Rules that choose among what may be listed.
+    shown : list of str or int, optional
+        Where pages were asked for: the items of those before.
     """
 
     k: int
@@ -60,9 +66,17 @@ class Wanted:
     similar_to: int | None = None
     new_share: float | None = None
     popularity: float = 1.0
+    rules: BoundRules | None = None
+    shown: list[Key] | None = None
 
 
-Found = tuple[Rows, Scores]
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Rows and scores of one list, best first, and what rules did to it."""
+
+    rows: Rows
+    scores: Scores
+    ruled: Ruled | None = None
 
 
 def best_rows(catalogue: Catalogue, wanted: Sequence[Wanted], queries: Vectors | None) -> list[Found]:
@@ -116,8 +130,9 @@ def _by_all_scores(catalogue: Catalogue, wanted: Sequence[Wanted], asking: list[
 
 def _among_all(catalogue: Catalogue, want: Wanted) -> bool:
     """Whether nearly everything may be on a list."""
-    plain = want.only is None and want.new_share is None and (want.who is None or want.who.extra is None)
-    return plain and not _scarce(catalogue, want)
+    if want.only is not None or want.new_share is not None or want.rules is not None:
+        return False
+    return (want.who is None or want.who.extra is None) and not _scarce(catalogue, want)
 
 
 def _by_bounds(catalogue: Catalogue, want: Wanted) -> bool:
@@ -153,7 +168,7 @@ def _bounded(catalogue: Catalogue, wanted: Sequence[Wanted], queries: Vectors) -
     spare = slack(dense, catalogue.longest)
     lowest = np.array([scores[row, want.k - 1] for row, want in enumerate(wanted)]) - spare
     open_rows = np.flatnonzero(best.scores[:, count] >= lowest)  # an item that was not scored could be better
-    found: list[Found] = [(rows[row, : want.k], scores[row, : want.k]) for row, want in enumerate(wanted)]
+    found = [Found(rows[row, : want.k], scores[row, : want.k]) for row, want in enumerate(wanted)]
     could = {int(row): np.flatnonzero(bounds[row] >= lowest[row]) for row in open_rows}
     many = [row for row, places in could.items() if PICKED * len(places) > bounds.shape[1]]
     whole = dict(zip(many, dense[many] @ (items.dense if joined else items).T, strict=True)) if many else {}
@@ -165,7 +180,7 @@ def _bounded(catalogue: Catalogue, wanted: Sequence[Wanted], queries: Vectors) -
         if joined:
             values = values + content[row, places]
         first = np.argsort(-values, kind="stable")[: wanted[row].k]
-        found[row] = places[first], values[first]
+        found[row] = Found(places[first], values[first])
     return found
 
 
@@ -185,7 +200,7 @@ def _searched(catalogue: Catalogue, wanted: Sequence[Wanted], scores: Scores) ->
     """Return the lists of questions for which nearly everything may be listed; `scores` is written to."""
     _exclude(catalogue, wanted, scores)
     best = best_of(scores, max(want.k for want in wanted))
-    return [(best.columns[row, : want.k], best.scores[row, : want.k]) for row, want in enumerate(wanted)]
+    return [Found(best.columns[row, : want.k], best.scores[row, : want.k]) for row, want in enumerate(wanted)]
 
 
 def _exclude(catalogue: Catalogue, wanted: Sequence[Wanted], scores: Scores) -> None:
@@ -203,8 +218,18 @@ def _among_few(catalogue: Catalogue, want: Wanted, scores: Scores, queries: Vect
     if extra is not None:
         scores = np.concatenate([scores, inner_products(queries[row : row + 1], extra.vectors)[0]])
     values = scores[rows]
+    if want.rules is not None:
+        return _by_rules(catalogue, want, want.rules, rows, values)
     order = _first(values, want.k) if want.new_share is None else _mixed(values, _is_new(catalogue, rows), want)
-    return rows[order], values[order]
+    return Found(rows[order], values[order])
+
+
+def _by_rules(catalogue: Catalogue, want: Wanted, rules: BoundRules, rows: Rows, values: Scores) -> Found:
+    """Return the best list under rules of what may be listed."""
+    extra = None if want.who is None else want.who.extra
+    question, unmet = rules.question(catalogue, extra, rows, values, want.k, want.new_share)
+    found = ruled_list(question)
+    return Found(rows[found.chosen], values[found.chosen], Ruled(found.by, found.score_ranks, [*unmet, *found.unmet]))
 
 
 def _first(values: Scores, k: int) -> Rows:
@@ -248,11 +273,15 @@ def _scarce(catalogue: Catalogue, want: Wanted) -> bool:
 
 def _most_popular(catalogue: Catalogue, want: Wanted) -> Found:
     """Return the most popular of what may be listed; items that nobody took yet come last, in the order of their rows."""
+    if want.rules is not None:
+        rows = _allowed(catalogue, want)
+        rows = rows[np.argsort(_is_new(catalogue, rows), kind="stable")]
+        return _by_rules(catalogue, want, want.rules, rows, _popularity(catalogue, rows))
     if want.new_share is not None:
         rows = _allowed(catalogue, want)
         counts = _popularity(catalogue, rows)
         chosen = _mixed(counts, _is_new(catalogue, rows), want)
-        return rows[chosen], counts[chosen]
+        return Found(rows[chosen], counts[chosen])
     allowed = catalogue.listed.copy()
     if want.only is not None:
         allowed[:] = False
@@ -263,7 +292,7 @@ def _most_popular(catalogue: Catalogue, want: Wanted) -> Found:
     if len(rows) < want.k:
         others = _allowed(catalogue, want)
         rows = np.concatenate([rows, others[_is_new(catalogue, others)][: want.k - len(rows)]])
-    return rows, _popularity(catalogue, rows)
+    return Found(rows, _popularity(catalogue, rows))
 
 
 def _popularity(catalogue: Catalogue, rows: Rows) -> Scores:

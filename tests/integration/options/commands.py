@@ -202,6 +202,10 @@ ALONE = {
         "--user-columns": Shown("--user-columns town=c1", "users --history i3"),
         "--seen": Shown("--seen i4"),
         "--keep-seen": Shown("--keep-seen"),
+        "--rules": Shown("--rules rules.toml"),
+        "--diversity": Shown("--diversity 0.9", "run --user u1 -k 3"),
+        "--pin": Shown("--pin 1=i9"),
+        "--hide": Shown("--hide i9,i4,i5"),
         "--unknown": Shown("--unknown ignore", "run --history i3,gone", alone="gone"),
         "--out": Shown("--out {out}/y.parquet", "run --all", "--out {out}/x.parquet"),
         "--overwrite": Shown(

@@ -48,6 +48,7 @@ def make_tables(place: Path) -> None:
         pa.table({**columns, "vec": vectors.tolist(), "pic": [f"p{n % 3}.png" for n in range(ITEMS)]}), place / "i.parquet"
     )
     np.save(place / "v.npy", vectors)
+    (place / "rules.toml").write_text('quotas = [{each = "genre", at_most = 1}]\n')
     pictures(place)
     (place / "half.csv").write_text(
         "\n".join([",".join(names), *(",".join(map(str, row)) for row in rows[: ITEMS // 2])]) + "\n"
