@@ -21,7 +21,9 @@ MOST_REGIONS = 9
 FEWEST_ITEMS = 12  # of a region with a name
 ROUNDS = 25  # of k-means
 COLOURS = 6  # labels of a column that get a colour of their own
-SHARE = 0.2  # of a region's items that a name must fit
+SHARE = 0.12  # of a region's items that a name must fit, where there are few labels
+FEW_LABELS = 200
+LIFT = 1.15  # how much more frequent a label is in a region than elsewhere
 SHORTEST_WORD = 4  # letters of a word of a title that may name a region
 
 Places = NDArray[np.float64]
@@ -119,14 +121,15 @@ def _labels(catalogue: LiveCatalogue, row: int, names: list[str]) -> set[str]:
 
 
 def _name(members: list[set[str]], everywhere: Counter[str], total: int, taken: set[str]) -> str:
-    """Return the two labels that set a group apart, empty where there are none."""
+    """Return the one or two labels that set a group apart and lead no other name, empty where there are none."""
     inside = Counter(label for labels in members for label in labels)
-    least = SHARE * len(members) if any(len(labels) > 0 for labels in members) else 0
-    gains = {
-        label: count * np.log((count / len(members)) / (everywhere[label] / total))
-        for label, count in inside.items()
-        if count >= min(max(least, 2), 8 + least / 4)
-    }
-    best = sorted((label for label in gains if gains[label] > 0), key=lambda label: (-gains[label], label))
-    name = ", ".join(best[:2])
-    return name if name not in taken else ", ".join(best[:3])
+    least = max(2.0, SHARE * len(members)) if len(everywhere) < FEW_LABELS else 3.0
+    gains: dict[str, float] = {}
+    for label, count in inside.items():
+        lift = (count / len(members)) / (everywhere[label] / total)
+        if count >= least and lift >= LIFT:
+            gains[label] = count * float(np.log(lift))
+    best = sorted(gains, key=lambda label: (-gains[label], label))
+    first = next((label for label in best if not any(name.split(", ")[0] == label for name in taken)), "")
+    second = next((label for label in best if label != first), "")
+    return ", ".join(label for label in (first, second) if label) if first else ""

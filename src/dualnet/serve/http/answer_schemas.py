@@ -401,6 +401,45 @@ class TastesAnswer(Answer, Generic[ItemId]):
     tastes: list[Taste[ItemId]]
 
 
+class Today(_Named):
+    """Totals since midnight (UTC), or since the server's start."""
+
+    answers: int
+    errors: int
+    lists: int
+    entries: Annotated[int, Field(description="Of all lists.")]
+    new_entries: Annotated[int, Field(description="Of them items that the model was not trained on.")]
+    events: int
+    items_added: int
+    taken_up: Annotated[int, Field(description="Lists of which an event, which names their request, took something.")]
+
+
+class ServedVersion(_Named):
+    """A version of the model, and since when it answers here."""
+
+    name: str
+    version: str
+    loaded: Annotated[float, Field(description="Seconds since 1970.")]
+
+
+class ActivityAnswer(_Named):
+    """The last hour, a number for each minute, the last of which is not over; and today."""
+
+    since: Annotated[float, Field(description="Start of the server, in seconds since 1970.")]
+    minute: Annotated[int, Field(description="Beginning of the last minute, in seconds since 1970.")]
+    answers: list[int]
+    errors: Annotated[list[int], Field(description="Answers with status 500 or more.")]
+    known: Annotated[list[int], Field(description="Lists for users with a stored history.")]
+    new: Annotated[list[int], Field(description="Lists for a history or columns that came with the question.")]
+    fallback: Annotated[list[int], Field(description="Lists of what is popular, as nothing was known.")]
+    events: list[int]
+    p50: Annotated[list[float | None], Field(description="Median time of an answer in milliseconds.")]
+    p95: list[float | None]
+    today: Today
+    versions: Annotated[list[ServedVersion], Field(description="The present one first.")]
+    request_id: str
+
+
 class Status(_Named):
     """Whether the server lives, or is ready."""
 

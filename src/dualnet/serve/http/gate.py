@@ -23,7 +23,7 @@ from .sending import JSON_HEADERS, Send, send_bytes
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/docs", "/docs.css", "/openapi.json", "/favicon.ico"})
+OPEN_PATHS = frozenset({"/", "/operate", "/livez", "/readyz", "/docs", "/docs.css", "/openapi.json", "/favicon.ico"})
 OPEN_FOLDER = "/web/"
 CLIENT_GONE = 499
 WRONG_KEYS = 20.0  # a second that are told so

@@ -10,13 +10,16 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollec
 from prometheus_client import Counter as Meter
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from .activity import Activity
+
+QUESTIONS, SELF = "/v1/", "/v1/activity"  # what counts as an answer: not the page's files, nor looking at the counts
 CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Meters:
-    """The meters of one server, in a registry of their own.
+    """The meters of one server, in a registry of their own, and what it did lately (`activity`).
 
     No label ever holds an id, a user or a text of a request: labels are routes, statuses and words of ours.
     """
@@ -36,6 +39,7 @@ class Meters:
         self._unknown = Meter("dualnet_unknown_ids", "Requests with an id that is not known.", registry=self._registry)
         self._batches = Histogram("dualnet_batch_size", "Questions answered together.", buckets=_SIZES, registry=self._registry)
         self._model = Gauge("dualnet_model_info", "The model that answers.", ["name", "version"], registry=self._registry)
+        self.activity = Activity()
         ProcessCollector(registry=self._registry)
         self._children: dict[tuple[str, str, int], tuple[Histogram, Meter]] = {}
         self._pairs: dict[tuple[str, str], Meter] = {}
@@ -50,15 +54,28 @@ class Meters:
             self._children[route, method, status] = found
         found[0].observe(seconds)
         found[1].inc()
+        if route.startswith(QUESTIONS) and route != SELF:
+            self.activity.answered(status, seconds)
+            if self._now is not None:
+                self.activity.serves(*self._now())
 
     def listed(self, answer: Mapping[str, Any]) -> None:
         """Count the entries of a recommended list by quadrant."""
+        self.activity.listed(answer)
         resolved, counts = answer["resolved"], Counter(entry["path"] for entry in answer["items"])
         for path, count in counts.items():
             child = self._pairs.get((resolved, path))
             if child is None:
                 child = self._pairs[resolved, path] = self._quadrants.labels(resolved, path)
             child.inc(count)
+
+    def told(self, answer: Mapping[str, Any]) -> None:
+        """Count events that were told."""
+        self.activity.events(answer["added"] + answer["repeated"])
+
+    def put(self, answer: Mapping[str, Any]) -> None:
+        """Count items that were put: one, or a batch."""
+        self.activity.items_put(answer["added"] if "added" in answer else int(answer["state"] == "added"))
 
     def unknown_id(self) -> None:
         """Count a request that named something unknown."""
@@ -71,6 +88,13 @@ class Meters:
     def watch_model(self, now: Callable[[], tuple[str, str]]) -> None:
         """Say where name and version of the present model are read."""
         self._now = now
+        self.activity.serves(*now())
+
+    def report(self) -> dict[str, Any]:
+        """Return what the server did lately, as `Activity.report`."""
+        if self._now is not None:
+            self.activity.serves(*self._now())
+        return self.activity.report()
 
     def text(self, gauges: Mapping[str, float]) -> bytes:
         """Return everything in Prometheus's text format.

@@ -194,6 +194,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ),
     Operation(
         name="put_item", method="PUT", path="/v1/items/{item:id}", theme="items", service="put_item", role="write", keyed=True,
+        meter=Meters.put,
         text="Add an item by its content, or replace one that was added; it is recommendable at once.",
         body=asked.PutItemRequest, answer=answers.ChangedItemAnswer, created="added", statuses=(409,),
         example=lambda ids: {"content": CONTENT},
@@ -205,6 +206,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ),
     Operation(
         name="put_items", method="POST", path="/v1/items:batch", theme="items", service="put_items", role="write", keyed=True,
+        meter=Meters.put,
         text="Add or replace many items, all or none.",
         body=asked.BatchRequest, answer=answers.ChangedItemsAnswer, statuses=(409,),
         example=lambda ids: {"items": [{"id": ids.new, "content": CONTENT}]},
@@ -236,7 +238,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         text="Tell what users liked, saw or disliked; a new user is made.\n\nA like joins the stored history at once. What was"
         " seen or disliked is not listed to the same user again; type `none` takes it back. A model that was fitted with types of"
         " events, such as `view` or `buy`, takes those too; others are refused.",
-        body=asked.EventsRequest, answer=answers.EventsAnswer,
+        body=asked.EventsRequest, answer=answers.EventsAnswer, meter=Meters.told,
         example=lambda ids: {"events": [{"user": ids.user, "item": ids.item, "type": "dislike"}]},
     ),
     Operation(
@@ -265,6 +267,13 @@ READY: Final = Operation(
     name="readyz", method="GET", path="/readyz", theme="server", answer=answers.Status, open=True, statuses=(503,),
     text="Say whether questions are taken: not while loading, when about to stop, or when the process with the model hangs. While"
     " the database that keeps the state is away, questions are answered and `writes` says why changes are refused.",
+)  # fmt: skip
+
+ACTIVITY: Final = Operation(
+    name="show_activity", method="GET", path="/v1/activity", theme="server", answer=answers.ActivityAnswer,
+    text="Show what this server did lately: answers, lists by whom they were for, events and times for each minute of the last hour,"
+    " totals since midnight (UTC), and when each version of the model began to answer. It counts since the server's start, in memory,"
+    " and names no user and no item.",
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from .docs_page import STYLE, docs_page
 from .gate import App, Draining
 from .http_errors import Refusal
 from .meters import CONTENT_TYPE, Meters
-from .operations import ALIVE, READY
+from .operations import ACTIVITY, ALIVE, READY
 from .page_files import PageFile, PageFiles, read_files
 from .routes import RouteTable
 from .sending import JSON_HEADERS, NO_SNIFF, Send, send_bytes
@@ -61,6 +61,9 @@ def add_routes(
     async def livez() -> dict[str, Any]:
         return {"status": "alive"}
 
+    async def activity() -> dict[str, Any]:
+        return meters.report()
+
     async def metrics(scope: Any, receive: Receive, send: Send) -> None:
         try:
             numbers = await service.gauges()
@@ -83,6 +86,7 @@ def add_routes(
         await written["docs"].send(scope["headers"], send)
 
     table.add(ALIVE, livez)
+    table.add(ACTIVITY, activity)
     table.add(READY, lambda: _ready(service, draining))
     for path, app in (("/metrics", metrics), ("/openapi.json", openapi), ("/docs", docs), *_files()):
         table.add_route(_Fixed(path, app), "GET")
@@ -105,7 +109,7 @@ def _files() -> list[tuple[str, App]]:
     files = read_files()
     style = PageFile.of(STYLE.encode(), b"text/css; charset=utf-8")
     fixed: list[tuple[str, App]] = [("/docs.css", _file(style)), ("/web/{name:path}", PageFiles(files))]
-    for path, name in (("/", "index.html"), ("/favicon.ico", "favicon.ico")):
+    for path, name in (("/", "index.html"), ("/operate", "operate.html"), ("/favicon.ico", "favicon.ico")):
         if name in files:
             fixed.append((path, _file(files[name])))
     return fixed

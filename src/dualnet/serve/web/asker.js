@@ -55,7 +55,7 @@ function folding(host, body) {
   let before = "";
   function show(now) {
     const { user, history } = now;
-    says.textContent = user !== null ? `For ${user}` : history.length > 0 ? `For a history of ${some(history.length, "item")}` : "Choose somebody, or search";
+    says.textContent = user !== null ? "Choose somebody else" : history.length > 0 ? `Change the history (${some(history.length, "item")})` : "Choose somebody, or search";
     const asked = JSON.stringify([user, history.length > 0]);
     if (before !== "" && asked !== before) open(false); // somebody was chosen: now to the list
     before = asked;

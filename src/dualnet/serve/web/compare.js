@@ -7,14 +7,15 @@ import { keepTitles, onCatalogue } from "./item-cards.js";
 import { region } from "./region.js";
 import { excluded } from "./not-this.js";
 import { asking, someone } from "./state.js";
-import { named, some } from "./words.js";
+import { verdict } from "./verdict.js";
+import { named, shortened, some } from "./words.js";
 
 const LENGTH = 10;
 const WAIT = 90;
 const POLL = 1500; // milliseconds until a list that is being prepared is asked for again
 
 /** Return `update(state)` of this view. */
-export function compareView(host) {
+export function compareView(host, model) {
   const load = region(host);
   let shown = "";
   onCatalogue(() => { shown = ""; });
@@ -33,7 +34,7 @@ export function compareView(host) {
 
   function show(answer, signal) {
     for (const { items } of answer.models) keepTitles(items);
-    fill(host, page(answer));
+    fill(host, page(answer, model));
     announce(`${some(answer.models.length, "list")} side by side`);
     if (answer.pending?.length > 0) window.setTimeout(() => signal.aborted || load(fetchLists, show), POLL);
   }
@@ -48,13 +49,13 @@ function nobody() {
   );
 }
 
-function page({ models, pending = [] }) {
+function page({ models, pending = [] }, model) {
   const [served, ...others] = models;
   const mine = new Set(served.items.map((entry) => entry.item));
   const theirs = new Map();
   for (const { items } of others) for (const { item } of items) theirs.set(item, (theirs.get(item) ?? 0) + 1);
   const columns = [
-    column(served, "the served model", (entry) => theirs.get(entry.item) ?? 0, (number) => `in ${some(number, "other list")}`),
+    column(served, "The served model", (entry) => theirs.get(entry.item) ?? 0, (number) => `in ${some(number, "other list")}`),
     ...others.map((one) => column(
       one,
       one.error ? "" : `${one.items.filter((entry) => mine.has(entry.item)).length} of ${one.items.length} in common`,
@@ -69,7 +70,7 @@ function page({ models, pending = [] }) {
     el(
       "div",
       { class: "list-head" },
-      el("div", {}, el("h1", {}, "Side by side"), el("p", { class: "soft" }, "The same question, answered by simple methods made from the same histories and content.")),
+      el("div", {}, el("h1", {}, "Side by side"), el("p", { class: "soft" }, "The same question, answered by simple methods made from the same histories and content."), verdict(model.metrics, served.name)),
       el("p", { class: "legend" }, el("span", { class: "dot common" }), `shared with ${named(served.name)}`),
     ),
     lists,
@@ -92,7 +93,7 @@ function column({ name, items, error }, side, shared, words) {
           "li",
           { class: number > 0 ? "common" : null, "data-item": String(entry.item) },
           el("span", { class: "rank", "aria-hidden": "true" }, String(entry.rank)),
-          el("span", {}, entry.title, number > 0 && el("span", { class: "unseen" }, ` (${words(number)})`)),
+          el("span", {}, shortened(entry.title, 80), number > 0 && el("span", { class: "unseen" }, ` (${words(number)})`)),
         );
       }),
     ),

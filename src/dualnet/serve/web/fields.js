@@ -3,17 +3,14 @@
 import { el, newId } from "./dom.js";
 import { named } from "./words.js";
 
-const UNTYPED = new Set(["vectors", "bags"]); // numbers nobody types
-
-/** Return `{nodes, read, left}`: the fields, a function that returns a promise of the content, and columns without a field. */
+/** Return `{nodes, read, clear}`: the fields, a function that returns a promise of the content, and one that empties them. */
 export function fieldsOf(columns) {
   const first = titleColumn(columns);
-  const names = Object.keys(columns).filter((name) => !UNTYPED.has(columns[name]));
+  const names = Object.keys(columns);
   names.sort((a, b) => Number(b === first) - Number(a === first));
   const fields = names.map((name) => field(name, columns[name], name === first));
   return {
     nodes: fields.map((one) => one.node),
-    left: Object.keys(columns).filter((name) => UNTYPED.has(columns[name])),
     async read() {
       const values = await Promise.all(fields.map((one) => one.value()));
       return Object.fromEntries(fields.map((one, at) => [one.name, values[at]]).filter(([, value]) => value !== null));
@@ -30,13 +27,16 @@ export function titleColumn(columns) {
   return names.find((name) => /^(title|name)$/i.test(name)) ?? names.find((name) => columns[name] === "text") ?? null;
 }
 
+const TYPES = { numbers: "number", dates: "date", images: "file" };
+const HINTS = { tags: "tags, written as in the table of items", vectors: "numbers, separated by commas", bags: "numbers, separated by commas", categories: "one label" };
+
 function field(name, kind, isTitle) {
   const id = newId("field");
   const common = { id, name, autocomplete: "off" };
   const long = kind === "text" && !isTitle;
   const input = long
-    ? el("textarea", { ...common, rows: 6 })
-    : el("input", { ...common, type: kind === "numbers" ? "number" : kind === "images" ? "file" : "text", step: kind === "numbers" ? "any" : null, accept: kind === "images" ? "image/*" : null, placeholder: kind === "tags" ? "tags, written as in the table of items" : null });
+    ? el("textarea", { ...common, rows: 5 })
+    : el("input", { ...common, type: TYPES[kind] ?? "text", step: kind === "numbers" ? "any" : null, accept: kind === "images" ? "image/*" : null, placeholder: HINTS[kind] ?? null });
   const node = el("div", { class: "field" }, el("label", { for: id }, named(name)), input);
   return { name, node, input, value: async () => valueOf(input, kind) };
 }
@@ -46,6 +46,7 @@ async function valueOf(input, kind) {
   const text = input.value.trim();
   if (text === "") return null;
   if (kind === "numbers") return Number(text);
+  if (kind === "vectors" || kind === "bags") return text.split(/[\s,;]+/).filter(Boolean).map(Number);
   return text; // also tags: the server divides them at what divided those of the table
 }
 

@@ -5,6 +5,7 @@ import { announce } from "./announce.js";
 import { call } from "./api.js";
 import { el, fill } from "./dom.js";
 import { cardOf, hasTitle, onCatalogue, titleOf } from "./item-cards.js";
+import { mapColours } from "./map-colours.js";
 import { excluded } from "./not-this.js";
 import { Plane } from "./plane.js";
 import { recommend } from "./recommendations.js";
@@ -12,7 +13,7 @@ import { region } from "./region.js";
 import { asking, someone, state } from "./state.js";
 import { onTheme } from "./theme.js";
 import { historyOf } from "./users.js";
-import { some } from "./words.js";
+import { count, some } from "./words.js";
 
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const LISTED = 10;
@@ -35,28 +36,34 @@ export function mapView(host) {
   };
 }
 
-function show(host, { items, x, y, explained }) {
+function show(host, { items, x, y, explained, total, regions }) {
   const rows = new Map(items.map((item, at) => [item, at]));
   const canvas = el("canvas", { class: "map", tabindex: "0", role: "application", "aria-roledescription": "map", "aria-describedby": "map-help", "aria-label": `Map of ${some(items.length, "item")}` });
   const tip = el("div", { class: "tip", hidden: true, "aria-hidden": "true" });
   const zoom = (name, sign, factor) => el("button", { type: "button", class: "icon-button", "aria-label": name, on: { click: () => { factor === 0 ? reset() : plane.zoomBy(factor); draw(); } } }, sign);
-  const key = el("ul", { class: "legend", "aria-label": "Colours" });
-  const frame = el("div", { class: "map-frame" }, canvas, tip, el("div", { class: "map-tools" }, zoom("Closer", "+", 1.6), zoom("Further away", "\u2212", 1 / 1.6), zoom("Whole map", "\u2922", 0)));
+  const key = el("ul", { class: "legend", "aria-label": "History and recommendations" });
+  const colouring = mapColours((found) => { painted = found; draw(); });
+  const frame = el("div", { class: "map-frame" }, canvas, tip);
+  const tools = el("div", { class: "map-bar" }, colouring.node, el("div", { class: "map-tools" }, zoom("Closer", "+", 1.6), zoom("Further away", "\u2212", 1 / 1.6), zoom("Whole map", "\u2922", 0)));
   fill(
     host,
     el(
       "div",
       { class: "list-head" },
-      el("div", {}, el("h1", {}, "Map"), el("p", { class: "soft" }, `${some(items.length, "item")}, alike ones near each other. The plane shows ${Math.round(explained * 100)} % of the differences.`)),
+      el("div", {}, el("h1", {}, "Map"), el("p", { class: "soft" }, `${which(items.length, total)}, alike ones near each other.`)),
       key,
     ),
+    tools,
     frame,
+    colouring.legend,
     el("p", { class: "soft small", id: "map-help" }, "Point at a dot for its title, click to add it to the history. With the keyboard: arrow keys walk from dot to dot, Enter adds, + and \u2212 zoom."),
+    el("p", { class: "soft small" }, `A plane cannot show everything: this one shows ${Math.round(explained * 100)} % of the differences between items. Names stand for what sets a region apart.`),
   );
   const plane = new Plane(canvas, x, y);
   let active = -1;
   let taken = [];
   let listed = [];
+  let painted = null; // labels of a column by item, where one is chosen
   let drawing = 0;
   const loadLit = region(key);
 
@@ -67,7 +74,10 @@ function show(host, { items, x, y, explained }) {
       const colour = (name) => getComputedStyle(canvas).getPropertyValue(name).trim();
       plane.context.clearRect(0, 0, plane.width, plane.height);
       const lit = taken.length + listed.length > 0;
-      plane.dots(x.keys(), 2.2 * Math.min(plane.zoom, 2) ** 0.5, colour(lit ? "--map-faint" : "--map-dot"));
+      const radius = 2.2 * Math.min(plane.zoom, 2) ** 0.5;
+      const plain = painted === null ? x.keys() : [...x.keys()].filter((at) => painted.of[at] < 0);
+      plane.dots(plain, radius, colour(lit || painted ? "--map-faint" : "--map-dot"));
+      for (const at of painted?.names.keys() ?? []) plane.dots([...x.keys()].filter((one) => painted.of[one] === at), radius, colour(`--level-${at}`));
       const surface = colour("--surface");
       for (const [lights, own] of [[listed, colour("--map-listed")], [taken, colour("--map-taken")]]) {
         for (const at of lights) {
@@ -75,6 +85,7 @@ function show(host, { items, x, y, explained }) {
           plane.dots([at], 5.5, own);
         }
       }
+      for (const region of regions) plane.name(region.name, region.x, region.y, colour("--ink"), surface, colour("--sans"));
       if (active >= 0) plane.ring(active, 9, colour("--ink"), 2);
       moveTip();
     });
@@ -150,6 +161,10 @@ function show(host, { items, x, y, explained }) {
   draw();
   follow();
   return { follow };
+}
+
+function which(shown, total) {
+  return shown < total ? `The ${count(shown)} most popular of ${some(total, "item")}` : some(shown, "item");
 }
 
 function listen(canvas, plane, { draw, activate, choose, active, favoured }) {

@@ -7,10 +7,9 @@ import { Problem, call, itemPath } from "./api.js";
 import { el, fill } from "./dom.js";
 import { fieldsOf, titleColumn } from "./fields.js";
 import { catalogueChanged } from "./item-cards.js";
-import { bar, scaleOf } from "./levels.js";
 import { region } from "./region.js";
-import { go, removeFromHistory } from "./state.js";
-import { score } from "./words.js";
+import { NOTHING, go, removeFromHistory } from "./state.js";
+import { useIds, whyThey } from "./why-they.js";
 
 const LISTED = 8;
 const WAIT = 300; // milliseconds after the last key
@@ -26,6 +25,7 @@ export function newItemView(host, model) {
     fill(host, heading, el("p", { class: "problem" }, `${model.name} reads no content, so it cannot place new items. Serve a model that does.`));
     return () => undefined;
   }
+  useIds(model.ids);
   const fields = fieldsOf(model.columns);
   const id = el("input", { id: "new-id", autocomplete: "off", spellcheck: "false", required: true, inputmode: model.ids.items === "integer" ? "numeric" : null });
   const outcome = el("div", { class: "outcome", "aria-live": "polite" });
@@ -35,7 +35,6 @@ export function newItemView(host, model) {
     { class: "stack", novalidate: true, "aria-label": "Something new" },
     fields.nodes,
     el("div", { class: "field" }, el("label", { for: id.id }, "Id"), id),
-    fields.left.length > 0 && el("p", { class: "soft small" }, `Left empty, since nobody types them: ${fields.left.join(", ")}.`),
     el("div", { class: "row" }, put),
     outcome,
   );
@@ -65,9 +64,10 @@ export function newItemView(host, model) {
       async (signal) => {
         const content = await fields.read();
         if (Object.keys(content).length === 0) return null;
-        return call("POST", "/v1/users-for-item", { content, k: LISTED }, signal);
+        const found = await call("POST", "/v1/users-for-item", { content, k: LISTED }, signal);
+        return { users: found.users, content };
       },
-      (answer) => fill(wanted, answer === null ? el("p", { class: "soft" }, "Start typing: the list follows.") : people(answer.users)),
+      (answer, signal) => fill(wanted, answer === null ? el("p", { class: "soft" }, "Start typing: the list follows.") : people(answer.users, answer.content, signal)),
       WAIT,
     );
   }
@@ -79,7 +79,7 @@ export function newItemView(host, model) {
       const content = await fields.read();
       if (Object.keys(content).length === 0) throw new Problem("Describe it first: give at least one of the fields above");
       if (item === "" || (model.ids.items === "integer" && !/^(0|-?[1-9]\d*)$/.test(item))) throw new Problem(model.ids.items === "integer" ? "The id has to be a whole number" : "Give it an id");
-      await call("PUT", itemPath(item), { content });
+      const { understood } = await call("PUT", itemPath(item), { content });
       const title = String(content[titleColumn(model.columns)] ?? item);
       noteAdded(item, title);
       catalogueChanged(item);
@@ -87,7 +87,7 @@ export function newItemView(host, model) {
       suggest();
       ask();
       showAdded();
-      fill(outcome, el("p", { class: "good" }, `\u201c${title}\u201d is in the catalogue. It can be found, recommended and used in a history now.`));
+      fill(outcome, el("p", { class: "good" }, `\u201c${title}\u201d is in the catalogue. It can be found, recommended and used in a history now.${understood === false ? " But the model understands nothing of it: it will not be recommended to the right people." : ""}`));
     } catch (error) {
       fill(outcome, el("p", { class: "problem-line" }, error instanceof Problem ? error.message : "It could not be added."));
       if (!(error instanceof Problem)) throw error;
@@ -140,18 +140,26 @@ function button(name, title, kind, click) {
   return el("button", { type: "button", class: kind, on: { click } }, name, el("span", { class: "unseen" }, `: ${title}`));
 }
 
-function people(users) {
+/** Who would want it, each with a reason; where nothing in it is understood that is said, and nobody is listed. */
+function people(users, content, signal) {
   if (users.length === 0) return el("p", { class: "soft" }, "Nobody is known to the model.");
-  const scale = scaleOf(users.map((one) => [one.score]));
-  return el(
-    "ol",
-    { class: "people" },
-    users.map((one) => el(
-      "li",
-      {},
-      el("button", { type: "button", class: "link", "aria-label": `Recommendations for ${one.user}`, on: { click: () => go({ view: "recommendations", user: one.user, history: [] }) } }, one.title || String(one.user)),
-      bar([{ name: "", score: one.score }], scale),
-      el("span", { class: "score" }, score(one.score)),
-    )),
+  const lines = users.map(({ user, title }) => {
+    const why = el("p", { class: "soft small" });
+    return { user, why, node: el("li", {}, el("button", { type: "button", class: "link", "aria-label": `Recommendations for ${user}`, on: { click: () => go({ view: "recommendations", ...NOTHING, user }) } }, title || String(user)), why) };
+  });
+  const list = el("ol", { class: "people" }, lines.map((line) => line.node));
+  const warning = el("div", {});
+  whyThey(users.map((one) => one.user), content, signal).then(
+    (reasons) => {
+      if (signal.aborted) return;
+      if (!reasons.understood) {
+        fill(warning, el("p", { class: "problem" }, "The model understands nothing of what is written here, so it cannot say who would want it. Use words, tags or numbers like those of the catalogue."));
+        list.remove();
+        return;
+      }
+      for (const line of lines) fill(line.why, reasons.of.get(line.user) ?? "");
+    },
+    (error) => signal.aborted || fill(warning, el("p", { class: "soft small" }, `The reasons are missing. ${error.message}`)),
   );
+  return [warning, list];
 }

@@ -29,9 +29,14 @@ export class Plane {
 
   /** Where a point lies. */
   place(at) {
+    return this.placeOf(this.xs[at], this.ys[at]);
+  }
+
+  /** Where coordinates of the plane lie. */
+  placeOf(x, y) {
     const { left, bottom, width, height } = this.bounds;
-    const u = ((this.xs[at] - left) / width - this.middle[0]) * this.zoom + 0.5;
-    const v = ((this.ys[at] - bottom) / height - this.middle[1]) * this.zoom + 0.5;
+    const u = ((x - left) / width - this.middle[0]) * this.zoom + 0.5;
+    const v = ((y - bottom) / height - this.middle[1]) * this.zoom + 0.5;
     return [EDGE + u * (this.width - 2 * EDGE), this.height - EDGE - v * (this.height - 2 * EDGE)];
   }
 
@@ -112,6 +117,24 @@ export class Plane {
       context.arc(x, y, radius, 0, 2 * Math.PI);
       context.fill();
     }
+  }
+
+  /** Write a name at a place of the plane, with a seam that keeps it readable over points. */
+  name(text, x, y, colour, seam, font) {
+    const { context } = this;
+    const [px, py] = this.placeOf(x, y);
+    if (px < 0 || py < 0 || px > this.width || py > this.height) return;
+    context.font = `600 13px ${font}`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.lineJoin = "round";
+    context.lineWidth = 4;
+    const half = context.measureText(text).width / 2 + 4;
+    const at = Math.min(Math.max(px, half), this.width - half);
+    context.strokeStyle = seam;
+    context.strokeText(text, at, py);
+    context.fillStyle = colour;
+    context.fillText(text, at, py);
   }
 
   /** Draw a ring around a point. */

@@ -44,7 +44,7 @@ export function recommendedItem(entry, { columns, best, explained, add, resolved
       "div",
       { class: "row actions" },
       more,
-      el("button", { type: "button", class: "link", on: { click: add } }, icon(PLUS, 14), "Add to history", el("span", { class: "unseen" }, `: ${title}`)),
+      el("button", { type: "button", class: "link", on: { click: add } }, icon(PLUS, 14), el("span", {}, "Add", el("span", { class: "wide-only" }, " to history")), el("span", { class: "unseen" }, `: ${title}`)),
       notThis(node, item, title),
     ),
   );

@@ -3,7 +3,7 @@
 
 import { Problem } from "./api.js";
 import { el, fill } from "./dom.js";
-import { NOTHING, go } from "./state.js";
+import { NOTHING, go, someone } from "./state.js";
 
 /**
  * Make `host` such a part. Returns `load(work, show, wait)`: `work(signal)` returns a promise, `show(value, signal)` fills the
@@ -37,7 +37,7 @@ export function region(host) {
 /** One sentence and a button to try again. */
 export function problem(error, again) {
   const message = error instanceof Problem ? error.message : "Something went wrong on this page.";
-  const unknown = error.status === 404 || error.code === "unknown-id"; // another try cannot help
+  const unknown = error.code === "unknown-id" && someone(); // another try cannot help
   return el(
     "div",
     { class: "problem", role: "alert" },

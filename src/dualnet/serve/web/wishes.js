@@ -27,7 +27,7 @@ export function wishesForm(model) {
     node,
     update(now) {
       const listed = someone(now);
-      summary.textContent = listed ? "Narrow or tune this list" : "Say what is known of them";
+      summary.textContent = listed ? "Filter and tune" : "Say what is known of them";
       for (const one of ofList) one.hidden = !listed;
       node.firstChild.hidden = !listed;
       node.hidden = !listed && Object.keys(model.user_columns ?? {}).length === 0;

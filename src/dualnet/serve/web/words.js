@@ -58,6 +58,15 @@ export function sentence(message) {
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }
 
+/** A value of a parameter or a fact, as a person reads it. */
+export function plainValue(value) {
+  if (value === null) return "\u2013";
+  if (Array.isArray(value)) return value.map(plainValue).join(", ");
+  if (typeof value === "object") return JSON.stringify(value);
+  if (typeof value === "number") return Number.isInteger(value) ? count(value) : String(Number(value.toPrecision(4)));
+  return String(value);
+}
+
 function withMinus(value, decimals) {
   const text = Math.abs(value).toFixed(decimals);
   return value < 0 && Number(text) !== 0 ? `\u2212${text}` : text;

@@ -1,0 +1,52 @@
+/** Figures of the evaluation that a run kept with its model. */
+
+import { el } from "./dom.js";
+import { count, named } from "./words.js";
+
+const SIDES = { "known-known": ["known", "known"], "known-new": ["known", "new"], "new-known": ["new", "known"], "new-new": ["new", "new"], "known-all": ["known", "all"], "new-all": ["new", "all"] };
+const FIRST = { "precision@10": "hold something held out that they like", "new_share@10": "something that nobody liked in training", "unliked_share@10": "something that nobody likes at all" };
+const SHOWN = ["recall", "ndcg", "hit_rate", "map", "mrr", "precision"];
+
+/** Return the section of what was measured when the model was made. */
+export function figures(metrics) {
+  const tasks = metrics?.tasks?.filter((task) => task.metrics) ?? [];
+  const cuts = metrics?.cuts ?? [];
+  if (tasks.length === 0 || cuts.length === 0) return el("section", {}, el("h2", {}, "Figures"), el("p", { class: "soft" }, "None were measured when this model was made; ", el("code", {}, "dualnet fit --protocol"), " keeps them."));
+  const measure = SHOWN.find((name) => tasks.some((task) => task.metrics[`${name}@${cuts[0]}`])) ?? "recall";
+  return el(
+    "section",
+    {},
+    el("h2", {}, "Figures"),
+    el(
+      "div",
+      { class: "scroll", tabindex: "0", role: "group", "aria-label": "Figures" },
+      el(
+        "table",
+        { class: "figures" },
+        el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "People, items"), cuts.map((cut) => el("th", { scope: "col" }, `${named(measure)} at ${cut}`)), el("th", { scope: "col" }, "People measured"))),
+        el("tbody", {}, tasks.map((task) => el("tr", {}, el("th", { scope: "row" }, side(task.task)), cuts.map((cut) => el("td", {}, figure(task.metrics[`${measure}@${cut}`]))), el("td", {}, count(task.users ?? 0))))),
+      ),
+    ),
+    tasks.map(served),
+    metrics.protocol && el("details", { class: "soft small" }, el("summary", {}, "How this was measured"), el("p", {}, metrics.protocol)),
+  );
+}
+
+/** What the first ten places of the list that people are served hold, in a sentence. */
+function served(task) {
+  const parts = Object.entries(FIRST).filter(([name]) => task.metrics[name] && task.question);
+  if (parts.length === 0) return null;
+  const said = parts.map(([name, text]) => `${(100 * task.metrics[name].mean).toFixed(1)} % ${text}`).join(", ");
+  return el("p", { class: "soft small" }, `${side(task.task)}, in one list as it is served: of the first ten places ${said}.`);
+}
+
+function side(task) {
+  const [people, items] = SIDES[task] ?? [];
+  return people ? `${people} people, ${items} items` : named(task);
+}
+
+function figure(value) {
+  if (!value || !Number.isFinite(value.mean)) return "n/a";
+  const [low, high] = value.ci95 ?? [];
+  return [value.mean.toFixed(3), low !== undefined && el("span", { class: "soft small" }, ` \u00b1 ${((high - low) / 2).toFixed(3)}`)];
+}
