@@ -1,4 +1,8 @@
-"""Training on a folder of `large_world`, opened as a user would, for a part of an epoch: seconds, memory and recall against the plan."""
+"""Training on a folder of `large_world`, opened as a user would: seconds, memory and recall of each epoch against the plan.
+
+`python -m benchmarks.large_world /tmp/world`, then `python -m benchmarks.large_fit /tmp/world --settings '{"levels": [100, 100, 50], "factors": 0}'`;
+writes results/large_fit.jsonl.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,8 @@ from dualnet import Dataset, DualNet, RunOptions
 from dualnet.data.tasks import RankingTask, Validation
 from dualnet.experiments.bench import peak_rss_mb
 from dualnet.train.plan import Machine, Workload, plan
+
+from . import record
 
 
 def validation_of(data: Dataset, folder: Path, sample: int) -> Validation:
@@ -71,4 +77,4 @@ if __name__ == "__main__":
     parser.add_argument("--sample", type=int, default=500)
     parser.add_argument("--text")
     given = parser.parse_args()
-    print(json.dumps(fit(given.folder, given.cache, given.settings, given.sample, given.text)))
+    record.append("large_fit", fit(given.folder, given.cache, given.settings, given.sample, given.text))

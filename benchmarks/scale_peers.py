@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -194,11 +194,13 @@ CONTENDERS: dict[str, Callable[[World, int, int, int], None]] = {
 PEERS = ("implicit", "irspack")
 
 
-def measure(users: int, items: int, widths: tuple[int, ...], steps: int, names: tuple[str, ...]) -> list[dict[str, Any]]:
+def measure(
+    users: int, items: int, widths: Sequence[int], steps: int, names: Sequence[str], seed: int = 0
+) -> list[dict[str, Any]]:
     """Return a row for each point of each contender."""
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        write_world(Path(folder), users, items)
+        write_world(Path(folder), users, items, seed)
         for width in widths:
             for name in names:
                 given = ["--folder", folder, "--contender", name, "--width", str(width), "--steps", str(steps)]
@@ -210,15 +212,23 @@ def measure(users: int, items: int, widths: tuple[int, ...], steps: int, names: 
                 load = os.getloadavg()[1]
                 for line in done.stdout.splitlines():
                     rows.append(
-                        {"users": users, "items": items, "by": name, "factors": width, **json.loads(line), "load": load}
+                        {
+                            "users": users,
+                            "items": items,
+                            "seed": seed,
+                            "by": name,
+                            "factors": width,
+                            **json.loads(line),
+                            "load": load,
+                        }
                     )
                     sys.stderr.write(f"{rows[-1]}\n")
     return rows
 
 
-def write_world(folder: Path, users: int, items: int) -> None:
+def write_world(folder: Path, users: int, items: int, seed: int) -> None:
     """Draw the world of `scale` and write it."""
-    world = make_world(users, items, PAIRS_PER_USER, words=50, vocabulary=max(2000, items // 2))
+    world = make_world(users, items, PAIRS_PER_USER, words=50, vocabulary=max(2000, items // 2), seed=seed)
     for name, matrix in (("matrix", world.matrix), ("content", world.content), ("held", world.held_out)):
         save_npz(folder / f"{name}.npz", matrix, compressed=False)
 
@@ -237,9 +247,9 @@ def first_to_reach(rows: list[dict[str, Any]], unit: str = "CPU seconds") -> lis
     return found
 
 
-def run(users: int = 1_000_000, items: int = 100_000) -> None:
+def run(users: int = 1_000_000, items: int = 100_000, widths: Sequence[int] = WIDTHS, seed: int = 0) -> None:
     """Measure and write results/scale_peers.jsonl."""
-    rows = measure(users, items, WIDTHS, STEPS, tuple(CONTENDERS))
+    rows = measure(users, items, widths, STEPS, tuple(CONTENDERS), seed)
     record.write("scale_peers", [*first_to_reach(rows), *first_to_reach(rows, "seconds"), *rows])
 
 
@@ -250,13 +260,15 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=20_000)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--contender", choices=tuple(CONTENDERS))
-    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--width", type=int, action="append", help="factors; several times for several widths")
+    parser.add_argument("--seed", type=int, default=0, help="of the world")
     parser.add_argument("--steps", type=int, default=STEPS)
     given = parser.parse_args()
     if given.contender:
-        CONTENDERS[given.contender](World(given.folder), given.width, given.steps, len(os.sched_getaffinity(0)))
+        for width in given.width or WIDTHS:
+            CONTENDERS[given.contender](World(given.folder), width, given.steps, len(os.sched_getaffinity(0)))
     else:
-        run(given.users, given.items)
+        run(given.users, given.items, given.width or WIDTHS, given.seed)
 
 
 if __name__ == "__main__":
