@@ -131,5 +131,6 @@ def _name(members: list[set[str]], everywhere: Counter[str], total: int, taken: 
             gains[label] = count * float(np.log(lift))
     best = sorted(gains, key=lambda label: (-gains[label], label))
     first = next((label for label in best if not any(name.split(", ")[0] == label for name in taken)), "")
-    second = next((label for label in best if label != first), "")
+    pairs = {frozenset(name.split(", ")) for name in taken}
+    second = next((label for label in best if label != first and {first, label} not in pairs), "")
     return ", ".join(label for label in (first, second) if label) if first else ""

@@ -1,13 +1,14 @@
 """The page as a person uses it, by mouse and by keyboard, against a real server."""
 
+import csv
 import re
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install 'dualnet[dev]'")
 from playwright.sync_api import expect
 
-LEVELS = {"content": "What it is about"} | dict.fromkeys(["level 1", "level 2"], "What the network adds")
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -69,15 +70,25 @@ def test_a_history_is_built_changed_shared_and_undone(site, open_page):
     assert chips(page)[0] == both[0]
 
 
-def test_typical_people_are_offered_first_with_something_they_took(site, open_page):
+def test_tastes_and_typical_people_are_offered_by_what_they_took(site, open_page):
     longest, typical = (site.ask("GET", f"/v1/users?limit=4&order={order}")["users"] for order in ("longest", "typical"))
     assert typical[0]["events"] < longest[0]["events"]
     page = open_page(site)
-    offered = page.locator(".welcome section").first.locator(".start")
-    expect(offered.locator(".start-name")).to_have_text([one["user"] for one in typical])
-    taken = site.ask("GET", f"/v1/users/{typical[0]['user']}/history")["items"]
-    expect(offered.first).to_contain_text(f"{typical[0]['events']} items, such as {taken[0]['title'][:30]}")
-    offered.first.click()
+    people = page.locator(".welcome .start")
+    for place, one in enumerate(typical):
+        taken = site.ask("GET", f"/v1/users/{one['user']}/history")["items"]
+        best = max(taken, key=lambda card: card["taken"])
+        expect(people.nth(place)).to_contain_text(best["title"][:30])
+        expect(people.nth(place)).to_contain_text(f"{one['user']} \u00b7 {one['events']} items")
+    tastes = site.ask("GET", "/v1/tastes")["tastes"]
+    offered = page.locator(".taste")
+    expect(offered).to_have_count(len(tastes))
+    history = [card["item"] for card in tastes[1]["items"]]
+    expect(offered.nth(1)).to_contain_text(tastes[1]["items"][0]["title"][:30])
+    offered.nth(1).click()
+    assert shown(page) == site.titles({"history": history, "k": 10})
+    page.go_back()
+    people.first.click()
     assert shown(page) == site.titles({"user": typical[0]["user"], "k": 10})
 
 
@@ -137,21 +148,23 @@ def test_not_this_holds_for_a_history_made_here_until_it_is_cleared(site, open_p
     assert title not in shown(page)
 
 
-def test_reasons_add_up_and_are_marked(site, open_page):
+def test_a_card_has_a_reason_in_a_sentence_and_numbers_only_in_its_details(site, open_page):
     assert site.ask("GET", "/v1/model")["capabilities"]["explain"]
     items = [card["item"] for card in site.ask("GET", "/v1/items?limit=3")["items"]]
     page = open_page(site, f"/#/recommendations?history={','.join(items)}")
     answer = site.ask("POST", "/v1/recommend", {"history": items, "k": 10, "explain": True})["items"][0]
     card, pick = site.ask("GET", f"/v1/items/{answer['item']}"), page.locator(".pick").first
     best = answer["explanation"]["history"]["parts"][0]
-    expect(pick.locator(".because")).to_contain_text(f"Because of {best['title']}")
-    levels = [level["name"] for level in answer["explanation"]["levels"]]
-    assert {"level 1", "level 2"} < set(levels)
-    words = list(dict.fromkeys(LEVELS.get(name, name.capitalize()) for name in levels))
-    expect(page.locator(".list-key li")).to_have_text(words)
-    for word in words:
-        expect(pick.locator(".bar")).to_have_attribute("aria-label", re.compile(word))
-    pick.get_by_role("button", name="Why this").press("Enter")
+    expect(pick.locator(".because")).to_contain_text(best["title"][:40])
+    text = page.locator(".view-recommendations").inner_text()
+    assert not re.search(r"\d\.\d|[Ll]evel \d", text), text
+    widths = [
+        float(style.split(":")[1].strip(" %;"))
+        for style in page.locator(".fit-fill").evaluate_all("all => all.map((one) => one.getAttribute('style'))")
+    ]
+    assert widths[0] == 100
+    assert widths == sorted(widths, reverse=True)
+    pick.get_by_role("button", name="Details").press("Enter")
     expect(pick.locator(".reading")).to_contain_text(card["content"]["abstract"])
     tables = pick.locator("table.sum").all()
     assert len(tables) == 3
@@ -165,8 +178,47 @@ def test_reasons_add_up_and_are_marked(site, open_page):
     strongest = answer["explanation"]["content"]["parts"][0]
     marks = [text.lower() for text in pick.locator("mark").all_inner_texts()]
     assert strongest["term"] in marks
-    pick.get_by_role("button", name="Why this").press("Enter")
+    pick.get_by_role("button", name="Details").press("Enter")
     expect(pick.locator(".why")).to_be_hidden()
+
+
+REASONS = """async () => {
+  const { reason } = await import("/web/reasons.js");
+  const explanation = (levels, likes, terms) => ({
+    score: 1, levels: levels.map(([name, score]) => ({ name, score })),
+    history: { parts: likes.map(([title, score]) => ({ title, score })) },
+    content: { parts: terms.map(([term, score]) => ({ term, score })) },
+  });
+  const others = [["what others took", 0.9], ["what it is about", 0.1]];
+  const content = [["what others took", 0.1], ["content", 0.9]];
+  const say = (...given) => { const line = document.createElement("p"); line.append(...reason(...given)); return line.textContent; };
+  const known = { path: "known", score: 1 }, fresh = { path: "content", score: 1 };
+  return [
+    say({ path: "popularity", score: 9 }, null, null, "fallback"),
+    say(known, explanation(others, [["A", 0.3], ["B", 0.1]], []), 0.7, "known"),
+    say(known, explanation(others, [["A", 0.3], ["B", 0.1]], []), 0.2, "known"),
+    say(known, explanation(others, [["A", 0.02], ["B", 0.01]], []), 0.2, "known"),
+    say(known, explanation(content, [["A", 0.5]], [["birds", 0.4], ["1995", 0.3], ["sea", 0.2], ["x", -1]]), null, "history"),
+    say(fresh, explanation(content, [["A", 0.5]], [["birds", 0.4]]), 0, "history"),
+    say(fresh, null, null, "history"),
+    say(known, explanation(content, [["A", -0.5]], [["birds", 0.4]]), null, "columns"),
+    say(known, explanation(others, [], []), null, "columns"),
+  ];
+}"""
+
+
+def test_reasons_are_true_sentences(site, open_page):
+    assert open_page(site).evaluate(REASONS) == [
+        "Popular with everybody.",
+        "Popular with everybody, and with people who took A and B.",
+        "People who took A and B took this too.",
+        "It fits much of what they took, such as A and B.",
+        "It is like A: about birds and sea.",
+        "New, fits A; about birds.",
+        "New: nobody in the training data took it.",
+        "About birds.",
+        "",
+    ]
 
 
 def test_any_term_can_be_marked(site, open_page):
@@ -245,7 +297,7 @@ def test_the_map_by_keyboard_and_by_mouse(site, open_page):
     expect(said).to_have_text(seen)
     page.keyboard.press("Enter")
     expect(page.locator(".chip-text")).to_have_text([seen])
-    expect(page.locator(".view-map .legend")).to_contain_text("Recommended (10)")
+    expect(page.locator(".view-map .list-head .legend")).to_contain_text("Recommended (10)")
     assert canvas.evaluate("c => [c.width / c.clientWidth, c.height / c.clientHeight]") == [2, 2]
     expect(page.get_by_role("listitem").filter(has_text="History (1)")).to_be_visible()
     for name in ("--map-taken", "--map-listed"):
@@ -291,27 +343,28 @@ def test_something_new_is_wanted_added_found_used_and_deleted(site, open_page):
     page.get_by_label("Abstract").fill(content["abstract"])
     wanted = site.ask("POST", "/v1/users-for-item", {"content": content, "k": 8})["users"]
     expect(page.locator(".people li button")).to_have_text([user["title"] for user in wanted])
+    expect(page.locator(".people li p").first).to_contain_text("They took ")
     page.get_by_label("Id", exact=True).fill("fresh-1")
     page.get_by_role("button", name="Put it in the catalogue").press("Enter")
     expect(page.locator(".outcome")).to_contain_text("is in the catalogue")
     assert site.ask("GET", "/v1/items/fresh-1")["content"]["title"] == content["title"]
     # it is recommended to somebody at once, and listed as new
-    page.get_by_role("link", name="Recommendations").click()
+    page.get_by_role("link", name="Lists", exact=True).click()
     page.get_by_label("Someone new").check(force=True)
     page.get_by_role("combobox", name="What did they like?").fill(known["title"])
     page.locator("#asker-new [role=option]").filter(has_text=known["item"]).click()
     expect(page.locator(".pick").first).to_contain_text(content["title"])
     expect(page.locator(".pick").first.locator(".badge")).to_have_text("new")
     # it can be found, and counts in a history
-    page.get_by_role("link", name="Something new").click()
+    page.get_by_role("link", name="New item").click()
     page.get_by_role("button", name="Use in a history").click()
     expect(page.locator(".chip-text")).to_have_text([content["title"], known["title"]])
     assert shown(page) == site.titles({"history": [known["item"], "fresh-1"], "k": 10})
-    page.get_by_role("link", name="Something new").click()
+    page.get_by_role("link", name="New item").click()
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("button", name="Delete")).to_have_count(0)
     assert site.ask("GET", "/v1/items?query=fresh")["total"] == 0
-    page.get_by_role("link", name="Recommendations").click()
+    page.get_by_role("link", name="Lists", exact=True).click()
     expect(page.locator(".chip-text")).to_have_text([known["title"]])
 
 
@@ -334,11 +387,11 @@ def test_a_hostile_title_is_only_text(site, open_page):
         page.goto(f"{site.address}/#/recommendations?history={other}")
         line = page.locator(".pick").filter(has_text=HOSTILE)
         expect(line.first).to_be_visible()
-        line.first.get_by_role("button", name="Wh").click()
+        line.first.get_by_role("button", name="Details").click()
         page.goto(f"{site.address}/#/compare?history=hostile")
         expect(page.locator(".column").first).to_be_visible()
         page.goto(f"{site.address}/#/map?history=hostile")
-        expect(page.locator(".view-map .legend")).to_contain_text("History (1)")
+        expect(page.locator(".view-map .list-head .legend")).to_contain_text("History (1)")
         page.locator("canvas.map").press("ArrowRight")  # the first step goes to the history
         expect(page.locator(".tip")).to_have_text(HOSTILE)
         assert page.locator("img").count() == 0
@@ -360,7 +413,7 @@ def test_pictures_tags_numbers_and_whole_number_ids(gallery, open_page):
     expect(posters.first).to_have_js_property("naturalWidth", 60)
     page.locator(".pick").first.get_by_role("button").first.click()
     expect(page.locator(".why .pairs").first).to_contain_text("Year")
-    page.get_by_role("link", name="Something new").click()
+    page.get_by_role("link", name="New item").click()
     page.get_by_label("Tags", exact=True).fill("even, group1")
     expect(page.locator(".people li")).to_have_count(8)
     page.get_by_label("Id", exact=True).fill("one")
@@ -391,20 +444,140 @@ def test_the_model_card_shows_what_is_served(site, open_page):
     expect(card).to_contain_text(
         "of the first ten places 12.3 % hold something held out that they like, 25.0 % something that nobody"
     )
-    expect(card).to_contain_text("48, 32")  # the levels
+    expect(card).to_contain_text("Made on ")
+    card.get_by_text("Parameters", exact=True).click()
+    expect(card.locator("section").last).to_contain_text("48, 32")  # the levels
 
 
 def test_a_list_is_tuned(site, open_page):
     first, second = [card["item"] for card in site.ask("GET", "/v1/items?limit=2")["items"]]
     page = open_page(site, f"/#/recommendations?history={first},{second}")
     assert shown(page) == site.titles({"history": [first, second], "k": 10})
-    page.get_by_text("Tune this list").click()
+    page.get_by_text("Filter and tune").click()
     dial = page.get_by_label("How much popularity counts")
     dial.focus()
     page.keyboard.press("Home")
     expect(page.locator("#popularity-says")).to_have_text("0 %")
     expect(page.locator(".listed")).to_contain_text("Popularity counts 0 %")
     assert shown(page) == site.titles({"history": [first, second], "k": 10, "popularity": 0})
-    page.get_by_label("New items", exact=True).select_option("known")
+    page.get_by_label("Known", exact=True).check(force=True)
     expect(page).to_have_url(re.compile("popularity=0&kinds=known"))
     assert shown(page) == site.titles({"history": [first, second], "k": 10, "popularity": 0, "only": "known"})
+
+
+def test_only_dials_that_the_server_has_are_shown(site, open_page):
+    dials = site.ask("GET", "/v1/model")["dials"]
+    page = open_page(site, f"/#/recommendations?history={site.ask('GET', '/v1/items?limit=1')['items'][0]['item']}")
+    shown(page)
+    assert page.locator(".wishes input[type=range]").evaluate_all("all => all.map((one) => one.id)") == dials
+
+
+def test_a_list_is_narrowed_by_labels_and_numbers_and_shared(gallery, open_page):
+    page = open_page(gallery, "/#/recommendations?history=101,103")
+    shown(page)
+    page.get_by_text("Filter and tune").click()
+    page.get_by_role("button", name="group1", exact=True).press("Enter")
+    wanted = {"history": [101, 103], "k": 10, "filter": {"tags": {"any": ["group1"]}}}
+    chip = page.locator(".chosen").get_by_role("button", name="Take away group1")
+    expect(chip).to_be_visible()
+    expect(page.get_by_role("button", name="group1", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="group1", exact=True)).to_be_focused()
+    assert shown(page) == gallery.titles(wanted)
+    page.get_by_label("Year from").fill("2015")
+    page.keyboard.press("Enter")
+    wanted["filter"]["year"] = {"min": 2015}
+    expect(page.locator(".chosen")).to_contain_text("Year from 2015")
+    assert shown(page) == gallery.titles(wanted)
+    page.reload()  # the link says it all
+    assert shown(page) == gallery.titles(wanted)
+    page.get_by_label("New", exact=True).check(force=True)
+    expect(page.get_by_text("Nothing fits what was chosen.")).to_be_visible()
+    page.get_by_role("button", name="List everything").click()
+    assert shown(page) == gallery.titles({"history": [101, 103], "k": 10})
+
+
+def test_a_list_is_taken_away_as_a_table(site, open_page):
+    person = site.ask("GET", "/v1/users?limit=1")["users"][0]["user"]
+    page = open_page(site, f"/#/recommendations?user={person}")
+    titles = shown(page)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download as CSV").click()
+    rows = list(csv.reader(Path(waiting.value.path()).read_text("utf-8-sig").splitlines()))
+    assert rows[0] == ["rank", "item", "title", "kind"]
+    assert [row[2] for row in rows[1:]] == titles
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator(".notice")).to_contain_text("The link to this list is")
+
+
+def test_a_table_holds_nothing_that_a_spreadsheet_runs(site, open_page):
+    made = open_page(site).evaluate(
+        """async () => (await import("/web/take-away.js")).table(
+            [{ rank: 1, item: -3, title: '=cmd("a"),b', path: "known" }, { rank: 2, item: "x", title: "-1 \\n y", path: "content" }])"""
+    )
+    assert made.splitlines()[1] == '1,-3,"\'=cmd(""a""),b",known'
+    assert made.splitlines()[2].startswith("2,x,")
+    assert "'-1" in made
+
+
+def test_seen_it_is_not_listed_again(site, open_page):
+    person = site.ask("GET", "/v1/users?limit=2")["users"][1]["user"]
+    page = open_page(site, f"/#/recommendations?user={person}")
+    before = shown(page)
+    row = page.locator(".pick").first
+    row.get_by_role("button", name="Seen it").press("Enter")
+    expect(row).to_contain_text(f"{before[0]} is noted as seen")
+    assert before[0] not in site.titles({"user": person, "k": 10})
+    row.get_by_role("button", name="Undo").press("Enter")
+    expect(row.get_by_role("button", name="Seen it")).to_be_focused()
+    assert site.titles({"user": person, "k": 10}) == before
+
+
+def test_a_search_forgives_a_typo_and_says_so(site, open_page):
+    card = site.ask("GET", "/v1/items?limit=1")["items"][0]
+    word = max(card["title"].split(), key=len)
+    page = open_page(site)
+    page.get_by_label("Someone new").check(force=True)
+    page.get_by_role("combobox", name="What did they like?").fill(word[:2] + word[3] + word[2] + word[4:])
+    options = page.locator("#asker-new [role=option][aria-selected]")
+    expect(options.first).to_be_visible()
+    expect(page.locator("#asker-new .option-note").first).to_contain_text("nearest to it")
+    page.keyboard.press("Enter")
+    expect(page.locator(".chip")).to_have_count(1)
+
+
+def test_the_map_has_names_and_takes_colours(gallery, open_page):
+    page = open_page(gallery, "/#/map")
+    canvas = page.locator("canvas.map")
+    expect(canvas).to_be_visible()
+    page.get_by_label("Colour by").select_option("tags")
+    legend = page.get_by_role("list", name="Colours")
+    names = gallery.ask("GET", "/v1/map?colour=tags")["colours"]["names"]
+    expect(legend.locator("li")).to_have_text(names)
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert canvas.evaluate(PIXELS, "--level-0") > 20
+    page.get_by_label("Colour by").select_option("")
+    expect(legend.locator("li")).to_have_count(0)
+
+
+def test_what_is_not_understood_is_told_and_wanted_by_nobody(site, open_page):
+    page = open_page(site, "/#/new")
+    page.get_by_label("Title", exact=True).fill("zzxqy blorb")
+    expect(page.locator(".wanted")).to_contain_text("The model understands nothing of what is written here")
+    expect(page.locator(".people")).to_have_count(0)
+
+
+def test_side_by_side_says_who_is_better_by_the_figures(site, open_page):
+    person = site.ask("GET", "/v1/users?limit=1")["users"][0]["user"]
+    page = open_page(site, f"/#/compare?user={person}")
+    expect(page.locator(".list-head")).to_contain_text("Measured on held-out pairs, DualNet has recall at 10 0.200")
+    said = page.evaluate(
+        """async () => {
+            const { verdict } = await import("/web/verdict.js");
+            const task = (own, rival) => ({ cuts: [10], tasks: [{ task: "known-all", metrics: { "recall@10": { mean: own } },
+                rivals: [{ name: "popularity", metrics: { "recall@10": { mean: 0.1 } } }, { name: "item-knn", metrics: { "recall@10": { mean: rival } } }] }] });
+            return [verdict(task(0.3, 0.2), "dualnet"), verdict(task(0.1, 0.2), "dualnet"), verdict({}, "dualnet")].map((node) => node.textContent);
+        }"""
+    )
+    assert said[0] == "Measured on held-out pairs, DualNet is ahead of Item neighbours: recall at 10 0.300 and 0.200."
+    assert said[1] == "Measured on held-out pairs, DualNet is behind Item neighbours: recall at 10 0.100 and 0.200."
+    assert said[2].startswith("Which list is better was not measured")

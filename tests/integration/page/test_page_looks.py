@@ -140,7 +140,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(site, open_page):
             break
         assert ring.startswith("solid"), f"no ring on {name}"
         reached.add(name)
-    for link in ("Recommendations", "Side by side", "Map", "Something new", "Model", "theme", "kind-known"):
+    for link in ("Lists", "Side by side", "Map", "New item", "Model", "Operate", "theme", "kind-known"):
         assert link in reached
     assert len(reached) >= 17  # and each of the beginnings
     page.locator("#skip").focus()
@@ -174,7 +174,7 @@ def test_pictures_for_the_readme(showcase, open_page, tmp_path):
     light.mouse.move(0, 0)
     light.screenshot(path=folder / "page-light.png")
     dark = open_page(site, f"/#/map?user={person}", height=900, dark=True, density=1.25)
-    expect(dark.locator(".view-map .legend")).to_contain_text("Recommended")
+    expect(dark.locator(".view-map .list-head .legend")).to_contain_text("Recommended")
     settled(dark)
     dark.locator(".map-tools button").first.focus()
     dark.keyboard.press("Shift+Tab")

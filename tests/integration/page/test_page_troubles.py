@@ -1,6 +1,7 @@
 """Keys, failures and broken links: one sentence each, and a way on."""
 
 import hashlib
+from urllib.parse import quote
 
 import pytest
 
@@ -102,3 +103,35 @@ def test_an_exchanged_model_is_told(site, open_page):
 def test_broken_links_show_a_page(site, open_page, address):
     page = open_page(site, address)
     expect(page.get_by_role("heading", level=1).first).to_be_visible()
+
+
+def test_a_stopped_server_is_told_where_it_matters_and_can_be_tried_again(site, open_page):
+    person = site.ask("GET", "/v1/users?limit=1")["users"][0]["user"]
+    page = open_page(site, f"/#/recommendations?user={person}", failing=True)
+    page.locator(".pick").first.wait_for()
+    page.route("**/v1/**", lambda route: route.abort())
+    page.locator(".pick").first.get_by_role("button", name="Add to history").click()
+    alert = page.locator(".notice[role=alert]")
+    expect(alert).to_contain_text("The server cannot be reached.")
+    page.unroute("**/v1/**")
+    alert.get_by_role("button", name="Try again").click()
+    expect(page.locator(".chip").first).to_be_visible()
+    expect(alert).to_have_count(0)
+
+
+def test_an_unknown_person_in_a_link_is_told_once_with_a_way_on(site, open_page):
+    page = open_page(site, "/#/recommendations?user=nobody-at-all", failing=True)
+    expect(page.get_by_role("alert")).to_have_count(1)
+    expect(page.get_by_role("alert")).to_contain_text("Nobody with the id 'nobody-at-all' is known here.")
+    page.get_by_role("button", name="Begin anew").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Recommend anything")
+
+
+@pytest.mark.parametrize(
+    "filter_text",
+    ["%7B", "[1]", "null", '{"a":1}', '{"a":{"any":[]}}', '{"a":{"any":[{}]}}', '{"a":{"what":1}}', '{"a":null}', '"x"'],
+)
+def test_a_broken_filter_in_a_link_is_left_out(site, open_page, filter_text):
+    first = site.ask("GET", "/v1/items?limit=1")["items"][0]["item"]
+    page = open_page(site, f"/#/recommendations?history={first}&filter={quote(filter_text)}")
+    expect(page.locator(".pick")).to_have_count(10)

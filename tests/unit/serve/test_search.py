@@ -118,6 +118,7 @@ def test_cards_are_strict_json(catalogue):
     assert body == {
         "item": "n1", "title": "x", "path": "content", "content": {"title": "x", "tags": ["a"], "year": 2001}, "picture": False,
         "picture_link": None, "link": None,
+        "taken": 0,
     }  # fmt: skip
     own = card(view, view.row("i0-5"))
     assert (own["path"], own["content"]["year"]) == ("known", None)

@@ -26,7 +26,7 @@ export function chart({ label, values, lines = [{ name: label, values }], format
     { class: "chart" },
     el("div", { class: "chart-scale", "aria-hidden": "true" }, el("span", {}, all.length > 0 ? format(high) : ""), el("span", {}, format(low))),
     svg,
-    lines.length > 1 && el("figcaption", { class: "legend" }, lines.map((line, at) => el("span", {}, el("span", { class: `dot chart-dot-${at}` }), ` ${line.name}`))),
+    lines.length > 1 && el("figcaption", {}, el("ul", { class: "legend" }, lines.map((line, at) => el("li", {}, el("span", { class: `dot chart-dot-${at}` }), line.name)))),
   );
 }
 

@@ -14,14 +14,13 @@ const SHOWN = 10;
 
 /** Fill the section. */
 export function startPeople(host) {
-  const model = call("GET", "/v1/model");
   fill(
     host,
     el("h2", {}, "People"),
     finder({ label: "Look up by id", find, draw: line, none: "Nobody fits." }),
     el("h3", {}, "Tell what somebody did"),
     el("p", { class: "soft small" }, "A person who is not known yet becomes known by it."),
-    eventForm(model),
+    eventForm(),
   );
 }
 
@@ -90,7 +89,8 @@ function taken(user, card) {
 }
 
 /** A form for one event: who, what, and which kind. */
-function eventForm(model) {
+function eventForm() {
+  const model = () => call("GET", "/v1/model");
   let item = null;
   const user = el("input", { id: newId("user"), type: "text", autocomplete: "off", spellcheck: "false", required: true });
   const chosen = el("p", { class: "soft small" }, "No item is chosen yet.");
@@ -100,7 +100,7 @@ function eventForm(model) {
     pick: (card) => { item = card; chosen.textContent = `Chosen: ${card.title}`; },
   });
   const kind = el("select", { id: newId("kind") }, ["like", "seen", "dislike"].map((name) => el("option", { value: name }, name)));
-  model.then(({ event_types: types }) => types && fill(kind, Object.keys(types).map((name) => el("option", { value: name }, name))), () => undefined);
+  model().then(({ event_types: types }) => types && fill(kind, Object.keys(types).map((name) => el("option", { value: name }, name))), () => undefined);
   const form = el(
     "form",
     { class: "stack", novalidate: true, "aria-label": "Tell what somebody did" },
@@ -120,7 +120,7 @@ function eventForm(model) {
       return;
     }
     try {
-      const { ids } = await model;
+      const { ids } = await model();
       await call("POST", "/v1/events", { events: [{ user: ids.users === "integer" ? Number(id) : id, item: item.item, type: kind.value }] });
       done(`Noted: ${id}, ${kind.value}, \u201c${shortened(item.title, 60)}\u201d.`);
     } catch (error) {
