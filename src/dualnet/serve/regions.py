@@ -74,7 +74,10 @@ def colours(catalogue: LiveCatalogue, rows: Rows, column: str) -> dict[str, Any]
     if labels_of(cells) is None or kinds[column] in ("text", "images"):
         raise UsageError(f"the map cannot be coloured by '{column}', which is no label and no number")
     each = [[] if one is None else one if isinstance(one, list) else [one] for one in values]
-    names = [str(label) for label, _ in Counter(label for some in each for label in some if label).most_common(COLOURS)]
+    names = [
+        str(label)
+        for label, _ in Counter(label for some in each for label in some if label not in (None, "")).most_common(COLOURS)
+    ]
     place = {name: at for at, name in enumerate(names)}
     # of several labels the rarest says most
     return {

@@ -56,7 +56,10 @@ def test_columns_tell_what_can_be_chosen():
 
 def test_every_value_that_is_offered_can_be_filtered_by():
     view = view_of(
-        {name: COLUMNS[name] for name in ("genre", "kind", "year")}, tags=("genre",), categories=("kind",), numbers=("year",)
+        {name: COLUMNS[name] for name in ("genre", "kind", "year", "flag", "day")},
+        tags=("genre",),
+        categories=("kind",),
+        numbers=("year",),
     )
     content = view.model.catalogue_.content
     filters = Filters(content.table, (), comparable)

@@ -149,14 +149,24 @@ class StandIn(Service):
         counts = {"items": 10, "items_trained": 10, "items_hidden": 0, "users": 3, "users_trained": 3}
         ids = {"items": "string", "users": "string"}
         summary = {**{name: {} for name in kinds}, **counts, "ids": ids, "event_types": {"like": "like"}}
-        return self.reply({**summary, "name": "dualnet", "version": "0123456789ab", "previous": None})
+        return self.reply(
+            {
+                **summary,
+                "name": "dualnet",
+                "version": "0123456789ab",
+                "previous": None,
+                "dials": [],
+                "saved": 0.0,
+                "training": [],
+            }
+        )
 
     async def search_items(self, query, *, limit=20, offset=0):
         return self.reply({"items": [], "total": 0, "asked": [query, limit, offset]})
 
     async def item_card(self, key):
         self._known([key], self.items, "item")
-        return self.reply({"item": key, "title": "t", "path": "known", "content": self.items[key], "picture": True})
+        return self.reply({"item": key, "title": "t", "path": "known", "content": self.items[key], "picture": True, "taken": 3})
 
     async def picture(self, key):
         self._known([key], self.items, "item")
@@ -169,8 +179,14 @@ class StandIn(Service):
         self._known([key], self.users, "user")
         return self.reply({"items": []})
 
-    async def map(self):
-        return self.reply({"items": [], "x": [], "y": [], "explained": 0.0})
+    async def map(self, colour=""):
+        return self.reply({"items": [], "x": [], "y": [], "explained": 0.0, "total": 0, "regions": []})
+
+    async def facets(self):
+        return self.reply({"columns": [{"name": "year", "kind": "numbers", "min": 1990, "max": 2020}]})
+
+    async def tastes(self):
+        return self.reply({"tastes": []})
 
     async def gauges(self):
         return {"waiting": 3.0, "items": float(len(self.items))}

@@ -12,7 +12,7 @@ TABLE = {
     "read": {
         "POST /v1/recommend", "POST /v1/score", "POST /v1/explain", "POST /v1/similar/items", "POST /v1/encode/user",
         "POST /v1/encode/item", "POST /v1/compare", "GET /v1/items", "GET /v1/items/{item}/picture", "GET /v1/items/{item}",
-        "GET /v1/map", "GET /v1/model", "GET /metrics",
+        "GET /v1/map", "GET /v1/facets", "GET /v1/tastes", "GET /v1/activity", "GET /v1/model", "GET /metrics",
     },
     "write": {
         "PUT /v1/items/{item}", "DELETE /v1/items/{item}", "POST /v1/items:batch", "POST /v1/events", "GET /v1/users",

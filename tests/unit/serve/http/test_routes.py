@@ -64,6 +64,11 @@ CALLS = [
     ("DELETE", "/v1/users/u0000", None, 200),
     ("DELETE", "/v1/users/nobody", None, 404),
     ("GET", "/v1/map", None, 200),
+    ("GET", "/v1/map?colour=year", None, 200),
+    ("GET", "/v1/map?color=year", None, 422),
+    ("GET", "/v1/facets", None, 200),
+    ("GET", "/v1/tastes", None, 200),
+    ("GET", "/v1/activity", None, 200),
     ("GET", "/v1/model", None, 200),
 ]
 
