@@ -27,7 +27,7 @@ SCHEMES = ("postgresql:/", "postgres:/")  # as a path has them too
 
 @dataclass(frozen=True)
 class LimitOptions:
-    """Options of the limits of a server."""
+    """Options of what a server allows."""
 
     rate: Annotated[float, typer.Option("--rate", help="Requests a second that each key may ask.", min=0.1)] = 500.0
     timeout: Annotated[
@@ -40,6 +40,14 @@ class LimitOptions:
     max_body: Annotated[int, typer.Option("--max-body", help="Bytes of a request body.", min=1024)] = 2**20
     most_items: Annotated[int, typer.Option("--most-items", help="Items that each key may add.", min=0)] = 100_000
     most_events: Annotated[int, typer.Option("--most-events", help="Events that each key may add.", min=0)] = 1_000_000
+    picture_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--picture-host",
+            metavar="NAME",
+            help="A host of which the page may show pictures, such as images.example.org; may be repeated.",
+        ),
+    ] = None
     most_bytes: Annotated[int, typer.Option("--most-bytes", help="Bytes of content and ids that each key may add.", min=0)] = (
         256 * 2**20
     )
@@ -160,7 +168,7 @@ def serve(
         service = _open(folder, kept, ServiceSettings(allowance=allowance), model_process=model_process)
         for told in service.notes():
             note(told)
-        app = build_app(service, guards, HttpOptions(largest_body=limits.max_body, quiet=quiet))
+        app = build_app(service, guards, HttpOptions(limits.max_body, quiet, picture_hosts=tuple(limits.picture_host or ())))
         _announce(service, address(listener), as_json)
         patience = Patience(header=limits.timeout, body=limits.timeout, connections=limits.connections)
         last = None if model_process else LAST  # the other process is given up by this one
@@ -264,6 +272,7 @@ def _serve_replicas(context: typer.Context, several: ReplicaOptions, folder: Pat
     allowance = Allowance(given["most_items"], given["most_events"], given["most_bytes"])
     wanted = Replicas(
         int(several.replicas or 1), folder.resolve(), kept, given["host"], port, allow_hosts=tuple(given["allow_host"] or ()),
+        picture_hosts=tuple(given["picture_host"] or ()),
         keys=str(Path(os.environ[KEYS_FILE]).resolve()) if os.environ.get(KEYS_FILE) else "", rate=given["rate"],
         largest_body=given["max_body"], quiet=given["quiet"], settings=ServiceSettings(allowance=allowance),
         address=several.cluster,

@@ -48,6 +48,8 @@ class Replicas:
         Port.
     allow_hosts : tuple of str
         Further names to take as Host.
+    picture_hosts : tuple of str
+        Other hosts of which the page may show pictures.
     keys : str
         Path of the key file; empty without keys.
     rate : float
@@ -68,6 +70,7 @@ class Replicas:
     host: str
     port: int
     allow_hosts: tuple[str, ...] = ()
+    picture_hosts: tuple[str, ...] = ()
     keys: str = ""
     rate: float = 500.0
     largest_body: int = 2**20
@@ -196,7 +199,7 @@ def deployment(wanted: Replicas) -> Any:
             keys=ApiKeys.read(wanted.keys) if wanted.keys else None,
             rate=RateLimit(wanted.rate) if wanted.keys else None,
         )
-        return build_app(service, guards, HttpOptions(largest_body=wanted.largest_body, quiet=wanted.quiet))
+        return build_app(service, guards, HttpOptions(wanted.largest_body, wanted.quiet, picture_hosts=wanted.picture_hosts))
 
     @serve.deployment(
         name=NAME, num_replicas=wanted.count, max_ongoing_requests=wanted.settings.waiting, ray_actor_options={"num_cpus": 1},

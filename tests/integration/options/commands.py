@@ -286,6 +286,7 @@ ALONE = {
         "--replicas": Shown("--replicas 2", "run --store postgresql:///x"),
         "--address": Shown("--address auto", "run --store postgresql:///x --replicas 2"),
         "--allow-host": Shown("--allow-host books.example"),
+        "--picture-host": Shown("--picture-host images.example"),
         "--insecure": Shown("--insecure", "run --host 0.0.0.0", alone="--insecure"),
         "--rate": Refused("--rate 3", "means nothing without keys"),
         "--timeout": Shown("--timeout 3"),

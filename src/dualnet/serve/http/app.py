@@ -37,11 +37,14 @@ class HttpOptions:
         No access log.
     log : text file, optional
         Where the access log goes; standard error by default.
+    picture_hosts : tuple of str
+        Other hosts of which the page may show pictures, by HTTPS.
     """
 
     largest_body: int = LARGEST
     quiet: bool = False
     log: TextIO | None = None
+    picture_hosts: tuple[str, ...] = ()
 
 
 def build_app(service: AnyService, guards: Guards | None = None, options: HttpOptions | None = None) -> Gate:
@@ -72,7 +75,12 @@ def build_app(service: AnyService, guards: Guards | None = None, options: HttpOp
             log.flush()
 
     server_routes.add_routes(
-        table, service, meters, guards.draining, lambda: to_json(document(table, keyed=guards.keys is not None))
+        table,
+        service,
+        meters,
+        guards.draining,
+        lambda: to_json(document(table, keyed=guards.keys is not None)),
+        options.picture_hosts,
     )
     router = Router(table.routes, redirect_slashes=False, lifespan=life)
 

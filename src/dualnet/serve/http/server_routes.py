@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
@@ -40,7 +40,12 @@ class _Fixed(Route):
 
 
 def add_routes(
-    table: RouteTable, service: AnyService, meters: Meters, draining: Draining, document: Callable[[], bytes]
+    table: RouteTable,
+    service: AnyService,
+    meters: Meters,
+    draining: Draining,
+    document: Callable[[], bytes],
+    picture_hosts: Sequence[str] = (),
 ) -> None:
     """Add the routes of the server itself.
 
@@ -56,6 +61,8 @@ def add_routes(
         A server about to stop is not ready.
     document : callable
         Returns the OpenAPI document as JSON; asked once, when all routes are there.
+    picture_hosts : sequence of str
+        Other hosts of which the page may show pictures.
     """
 
     async def livez() -> dict[str, Any]:
@@ -88,7 +95,7 @@ def add_routes(
     table.add(ALIVE, livez)
     table.add(ACTIVITY, activity)
     table.add(READY, lambda: _ready(service, draining))
-    for path, app in (("/metrics", metrics), ("/openapi.json", openapi), ("/docs", docs), *_files()):
+    for path, app in (("/metrics", metrics), ("/openapi.json", openapi), ("/docs", docs), *_files(picture_hosts)):
         table.add_route(_Fixed(path, app), "GET")
 
 
@@ -104,9 +111,9 @@ async def _ready(service: AnyService, draining: Draining) -> dict[str, Any]:
     return {"status": "ready", "writes": service.away} if service.away else {"status": "ready"}
 
 
-def _files() -> list[tuple[str, App]]:
+def _files(picture_hosts: Sequence[str]) -> list[tuple[str, App]]:
     """Return the path and the application of each file that never changes."""
-    files = read_files()
+    files = read_files(picture_hosts=picture_hosts)
     style = PageFile.of(STYLE.encode(), b"text/css; charset=utf-8")
     fixed: list[tuple[str, App]] = [("/docs.css", _file(style)), ("/web/{name:path}", PageFiles(files))]
     for path, name in (("/", "index.html"), ("/operate", "operate.html"), ("/favicon.ico", "favicon.ico")):

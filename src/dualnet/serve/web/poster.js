@@ -4,9 +4,26 @@ import { bytes, itemPath } from "./api.js";
 import { storedKey } from "./api-key.js";
 import { el } from "./dom.js";
 
-/** Whether an item has a picture that the page may show. */
+const HOSTS = document.querySelector('meta[name="picture-hosts"]')?.content.split(" ").filter(Boolean) ?? [];
+
+/** Whether an item has a picture that the page may show: one of the server, or of a host that it allows. */
 export function postered(card) {
-  return card.picture || Boolean(card.picture_link);
+  return card.picture || allowed(card.picture_link);
+}
+
+/** Whether a link is one of the hosts that the page's policy takes: `name` or `*.name`, perhaps with a port, by HTTPS. */
+function allowed(link) {
+  const found = link ? parsed(link) : null;
+  if (found?.protocol !== "https:") return false;
+  return HOSTS.some((host) => (host.startsWith("*.") ? found.host.endsWith(host.slice(1)) : found.host === host));
+}
+
+function parsed(link) {
+  try {
+    return new URL(link);
+  } catch {
+    return null;
+  }
 }
 
 /** Return a poster of an item that has one; `small` ones stand in lists of titles. */
