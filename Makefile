@@ -1,18 +1,20 @@
 # Each of these does all the set-up on a machine with Python 3.11 and pip: `make demo`, `make serve`, `make test`.
+# `make demo DATA=movielens-latest-small` (or citeulike-a, or another of `dualnet data list`) is on real data, fetched from its owners.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-RUN    ?= demo
+DATA   ?= demo
+RUN    ?= $(if $(filter demo,$(DATA)),demo,demo-$(DATA))
 PORT   ?= 8080
 
 .PHONY: demo serve test test-scale oldest lint format docs campaign bench wheel sbom lock audit clean
 
-demo: $(READY)  ## train on the embedded world, print four quadrants, write demo/report.html
-	$(BIN)/dualnet demo --out demo
+demo: $(READY)  ## train on the embedded library (or DATA=name), tell what the model does, write demo/report.html
+	$(BIN)/dualnet demo $(DATA) $(CONTENT-$(DATA)) --out $(RUN)
 
-serve: $(READY)  ## a page to try it on http://127.0.0.1:8080; trains the demo first if there is no run (RUN=folder, PORT=number)
-	test -e $(RUN)/model/manifest.json || test -e $(RUN)/manifest.json || $(BIN)/dualnet demo --out $(RUN)
+serve: $(READY)  ## a page to try it on http://127.0.0.1:8080; trains the demo first if there is no run (DATA=name, RUN=folder, PORT=number)
+	test -e $(RUN)/model/manifest.json || test -e $(RUN)/manifest.json || $(BIN)/dualnet demo $(DATA) $(CONTENT-$(DATA)) --out $(RUN)
 	$(BIN)/dualnet serve $(RUN) --port $(PORT)
 
 test: lint  ## everything that must hold before a change lands; a file of tests stays in one of two processes
@@ -61,7 +63,11 @@ audit:  ## known vulnerabilities of the pinned packages, where the service of pi
 	build/audit/bin/pip-audit --no-deps --disable-pip --requirement build/audit/requirements.txt
 
 clean:  ## remove what these commands made
-	rm -rf $(VENV) dist build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build demo demo-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# columns to read of a data set whose other columns its own users wrote
+CONTENT-movielens-latest-small := --content title,genres
+CONTENT-citeulike-a := --content title
 
 # constraints.txt pins torch to its CPU build; an unpinned torch pulls gigabytes of CUDA
 $(READY): pyproject.toml constraints.txt

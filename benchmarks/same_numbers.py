@@ -61,7 +61,7 @@ VARYING = (
     "date",
     "digest",
 )
-PAPER = {"title": "Graph kernels for protein folding", "abstract": "We study kernels and classifiers of folding proteins."}
+PAPER = {"title": "Deep learning for protein folding", "abstract": "We train a neural network on misfolded proteins."}
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from dualnet.models.registry import create
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("starlette")
 
-NEW = {"title": "Graph kernels for protein folding", "abstract": "We study kernels and classifiers of folding proteins."}
+NEW = {"title": "Deep learning for protein folding", "abstract": "We train a neural network on misfolded proteins."}
 
 
 @pytest.fixture(scope="module", params=["dualnet", "fusion", "content-profile"])

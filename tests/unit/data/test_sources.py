@@ -192,3 +192,74 @@ def test_a_filter_of_ones_own_is_used_where_the_data_set_has_none(monkeypatch, t
     for filtered in (True, False, CountFilter(2)):
         load("toy", folder=tmp_path, filtered=filtered)
     assert given == [CIAO, None, CountFilter(2)]
+
+
+def films(folder):
+    """A stand-in of ml-latest-small of the published size, made up, as the archive and as the folder that it unpacks to."""
+    unpacked = folder / "ml-latest-small"
+    unpacked.mkdir(parents=True)
+    pairs = [(k % 610 + 1, k % 9_724 + 1) for k in range(100_836)]
+    tables = {
+        "ratings": ["userId,movieId,rating,timestamp", *(f"{u},{i},{3 + (u + i) % 3},9{u:08d}" for u, i in pairs)],
+        "movies": ["movieId,title,genres", *(f"{i},Film {i} (1999),{'Drama|War' if i % 2 else '(no genres listed)'}" for i in range(1, 9_743))],
+        "tags": ["userId,movieId,tag,timestamp", "1,1,Funny,900000000"],
+    }  # fmt: skip
+    with zipfile.ZipFile(folder / "ml-latest-small.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, lines in tables.items():
+            (unpacked / f"{name}.csv").write_text("\n".join(lines) + "\n")
+            archive.write(unpacked / f"{name}.csv", f"ml-latest-small/{name}.csv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory):
+    return films(tmp_path_factory.mktemp("downloads"))
+
+
+@pytest.mark.parametrize("place", ["own folder", "beside others", "unpacked", "unpacked in its own folder"])
+def test_an_archive_is_found_as_a_person_has_it(downloads, place, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    inner = tmp_path / "data" / ("movielens-small" if "own" in place else "")
+    inner.mkdir(parents=True)
+    name = "ml-latest-small" if "unpacked" in place else "ml-latest-small.zip"
+    (inner / name).symlink_to(downloads / name)
+    monkeypatch.setenv("DUALNET_DATA", str(tmp_path / "data"))
+    data = load("movielens-latest-small")
+    assert data.interactions.n_users == 610
+    assert data.items.table["genres"][0].as_py() == ["Drama", "War"]
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_folder_that_is_not_the_archive_is_named(monkeypatch, tmp_path):
+    (tmp_path / "ml-latest-small").mkdir()
+    with pytest.raises(DataError, match=r"ml-latest-small is not the unpacked ml-latest-small.zip .*ratings.csv"):
+        load("movielens-latest-small", folder=tmp_path)
+
+
+def test_the_archive_comes_from_a_server_with_one_command(downloads, monkeypatch, tmp_path, capsys):
+    """Fetched, verified and kept: the second time the server is not asked."""
+    asked = []
+    packed = (downloads / "ml-latest-small.zip").read_bytes()
+
+    class Owner(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(packed)))
+            self.end_headers()
+            self.wfile.write(packed)
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Owner) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        monkeypatch.delenv("DUALNET_DATA", raising=False)
+        address = f"http://127.0.0.1:{running.server_port}/ml-latest-small.zip"
+        source = registry.SourceFile(hashlib.sha256(packed).hexdigest(), address)
+        monkeypatch.setitem(registry.SOURCES["movielens-latest-small"].files, "ml-latest-small.zip", source)
+        for _ in range(2):
+            assert load("movielens-latest-small").interactions.n_users == 610
+        running.shutdown()
+    assert asked == ["/ml-latest-small.zip"]

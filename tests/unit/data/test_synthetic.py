@@ -72,7 +72,7 @@ def test_tastes_have_several_levels(mark):
     rows = world.interactions.matrix
     shares = np.array([marked[rows[[user]].indices].mean() for user in range(400)])
     mean, counts = marked[rows.indices].mean(), np.diff(rows.indptr)
-    assert np.mean((shares - mean) ** 2 * counts) / (mean * (1 - mean)) > 1.5  # 1 where nobody has a taste
+    assert np.mean((shares - mean) ** 2 * counts) / (mean * (1 - mean)) > 1.2  # 1, give or take 0.07, where nobody has a taste
 
 
 def test_columns_for_display_are_not_read():

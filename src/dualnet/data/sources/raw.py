@@ -37,8 +37,8 @@ class SourceFolder:
         self._provide = provide
 
     def has(self, name: str) -> bool:
-        """Whether a file is in the folder, plain or gzip."""
-        return (self.path / name).is_file() or (self.path / f"{name}.gz").is_file()
+        """Whether a file is in the folder, plain or gzip; a zip archive also as the folder that it unpacks to."""
+        return (self.path / name).is_file() or (self.path / f"{name}.gz").is_file() or self._unpacked(name) is not None
 
     def read(self, name: str) -> bytes:
         """Return the unpacked bytes of a file.
@@ -63,6 +63,10 @@ class SourceFolder:
             raise DataError(f"{path} unpacks to more than {LARGEST_RATIO} times its size; it is not the original file")
         return data
 
+    def _unpacked(self, archive: str) -> Path | None:
+        found = self.path / Path(archive).stem
+        return found if archive.endswith(".zip") and found.is_dir() else None
+
     def lines(self, name: str) -> list[str]:
         """Return the lines of a text file (UTF-8, odd bytes replaced as some originals are not clean)."""
         return self.read(name).decode("utf-8", "replace").splitlines()
@@ -83,7 +87,15 @@ class SourceFolder:
 
     @contextmanager
     def open_member(self, archive: str, name: str) -> Iterator[IO[bytes]]:
-        """Open one member of a zip archive for reading piece by piece; see `member`."""
+        """Open one member of a zip archive, or of the folder that it was unpacked to, for reading piece by piece; see `member`."""
+        unpacked = None if (self.path / archive).is_file() else self._unpacked(archive)
+        if unpacked is not None:
+            try:
+                with (unpacked / Path(name).name).open("rb") as stream:
+                    yield stream
+            except OSError as error:
+                raise DataError(f"{unpacked} is not the unpacked {archive} ({error}); get the archive again") from error
+            return
         path = self.locate(archive)
         try:
             with zipfile.ZipFile(path) as opened:

@@ -225,7 +225,8 @@ def find(name: str) -> SourceInfo:
 def load(name: str, *, folder: str | Path | None = None, filtered: bool | CountFilter = True) -> Dataset:
     """Return a named data set, with the paper's filter where it has one.
 
-    The data set is looked for in `folder`, else under the folder that ``DUALNET_DATA`` names, else in the user's cache; what
+    The data set is looked for in `folder`, else under the folder that ``DUALNET_DATA`` names (in the data set's own folder there,
+    or all its files beside each other; a zip archive may be unpacked), else in the user's cache; what
     is missing there is fetched into the cache from its publishers (or from the mirror that ``DUALNET_MIRROR`` names), and
     verified by SHA-256.
 
@@ -264,17 +265,28 @@ def load(name: str, *, folder: str | Path | None = None, filtered: bool | CountF
     1
     """
     info = find(name)
-    given = os.environ.get(FOLDER_VARIABLE)
+    own = _own_folder(info)
     if folder is not None:
         source = SourceFolder(path_of(folder, "folder"))
-    elif given and (Path(given) / info.folder).is_dir():
-        source = SourceFolder(Path(given) / info.folder)
+    elif own is not None:
+        source = SourceFolder(own)
     else:
         source = SourceFolder(cache_folder() / info.folder, lambda file: fetch(name, file))
     if info.preset is None:
         data = info.reader(source)
         return filtered.apply(data) if isinstance(filtered, CountFilter) else data
     return info.reader(source, filtered if isinstance(filtered, CountFilter) else info.preset if filtered else None)
+
+
+def _own_folder(info: SourceInfo) -> Path | None:
+    """Return the folder of a data set under ``DUALNET_DATA``, or that folder itself where it holds all the files."""
+    given = os.environ.get(FOLDER_VARIABLE)
+    if not given:
+        return None
+    place = Path(given).expanduser()
+    if (place / info.folder).is_dir():
+        return place / info.folder
+    return place if all(SourceFolder(place).has(name) for name in info.files) else None
 
 
 def fetch(name: str, file: str | None = None, *, progress: bool | None = None) -> Path:
