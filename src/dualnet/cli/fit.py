@@ -62,6 +62,12 @@ def fit(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the division.")] = 0,
     content: arg.ContentOption = None,
+    half_life: Annotated[
+        str | None,
+        typer.Option(
+            "--half-life", help="Age at which an event counts half, such as 90d, 12h or 1y; needs --time, or data with times."
+        ),
+    ] = None,
     track: arg.TrackOption = None,
     track_to: arg.TrackToOption = None,
     as_json: JsonFlag = False,
@@ -84,11 +90,14 @@ def fit(
       dualnet fit split --workers 4 --out run
       dualnet fit --sql events.sql --database-url-env DATABASE_URL --out run
     """
+    from ..config import HALF_LIFE
+    from ..data.recency import half_life_of
     from ..evaluation import evaluate
     from ..train.options import RunOptions
 
     choices_given = {**choices.given, **sharing.given}
     RunOptions(**choices_given)  # complain before anything is read
+    half_life_of(half_life, "--half-life")
     given = _training(context, source, protocol, seed, content, tables)
     name, built = _model(model, given.model, source, settings or [])
     _refuse_unread(context, source, given, built)
@@ -96,9 +105,11 @@ def fit(
         followers = arg.trackers(track, track_to, out)
         run = RunOptions(
             log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers,
-            **{**given.run, **choices_given},
+            **{**{name: value for name, value in given.run.items() if name != HALF_LIFE}, **choices_given},
         )  # fmt: skip
-        built.fit(given.train, None if given.division is None else given.division.validation, run=run)
+        fading = given.run.get(HALF_LIFE) if half_life is None else half_life
+        validation = None if given.division is None else given.division.validation
+        built.fit(given.train, validation, run=run, half_life=fading)
         if not first:
             return
         built.save(out / "model")
@@ -190,7 +201,7 @@ def _refuse_unread(context: typer.Context, source: str | None, given: _Training,
     if not model.on_workers:
         refuse_given(context, list(WORKERS), f"means nothing for model '{model.name}', which is fitted in one process")
     refuse_unread_choices(context, [model.name], validated=given.division is not None)
-    for key in given.run:
+    for key in [key for key in given.run if key != "half_life"]:
         if key not in model.options_read and not (key in WORKERS and model.on_workers):
             raise UsageError(f"{source}: [run] {key} means nothing for model '{model.name}'; leave it out")
         if key not in ("device", *WORKERS) and given.division is None:
@@ -203,6 +214,7 @@ def _event_columns(tables: arg.TableOptions) -> EventColumns:
     return EventColumns(
         tables.user, tables.item, tables.rating, tables.threshold, tables.event, tables.unrated, tables.separator,
         tables.encoding, tables.comment, arg.words(tables.column_names), arg.words(tables.likes), arg.words(tables.event_weights),
+        time=tables.time, time_format=None if tables.time_format == "auto" else tables.time_format,
     )  # fmt: skip
 
 

@@ -40,6 +40,12 @@ class ListOptions:
     new_share: Annotated[
         float | None, typer.Option("--new-share", help="Share of the list for new items, 0 to 1; not with --only.")
     ] = None
+    explore: Annotated[
+        float, typer.Option("--explore", help="Share of the list, its last places, for new items that are drawn, 0 to 1.")
+    ] = 0.0
+    draw: Annotated[
+        str | None, typer.Option("--draw", help="A word that the draw of --explore follows from; the same word draws the same.")
+    ] = None
     popularity: Annotated[
         float, typer.Option("--popularity", help="How much of the average user's score stays in the scores, 0 to 1.")
     ] = 1.0
@@ -54,6 +60,8 @@ class ListOptions:
             raise UsageError(
                 f"--candidates {self.candidates!r} names no item, so that nothing could be listed; leave it out to list from all"
             )
+        if self.draw is not None and not self.explore:
+            raise UsageError("--draw means nothing without --explore, whose draw it is; leave it out")
 
     def wanted(self, ids: IdMap) -> dict[str, Any]:
         """Return the arguments of `Recommender.recommend`; ids are read as those of the items are."""
@@ -64,6 +72,8 @@ class ListOptions:
             "only": self.only,
             "new_share": self.new_share,
             "popularity": self.popularity,
+            "explore": self.explore,
+            "draw": self.draw,
             "seen": id_list(self.seen, ids, "--seen"),
             "filter_seen": not self.keep_seen,
         }
@@ -78,6 +88,12 @@ def recommend(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
     user: Annotated[str | None, typer.Option("--user", help="A user seen in training.")] = None,
     history: Annotated[str | None, typer.Option("--history", help="Items somebody took, separated by commas.")] = None,
+    times: Annotated[
+        str | None,
+        typer.Option(
+            "--times", help="When each item of --history happened, in seconds since 1970; for models fitted with --half-life."
+        ),
+    ] = None,
     everyone: Annotated[bool, typer.Option("--all", help="For every user seen in training, to --out.")] = False,
     k: Annotated[int, typer.Option("-k", help="Length of the list.")] = 10,
     new_items: NewItemsOption = None,
@@ -123,6 +139,8 @@ def recommend(
         refuse_given(context, ["overwrite", "workers", "address"], "means nothing without --all")
     if everyone != (out is not None):
         raise UsageError("--all and --out belong together: recommendations for everyone go to a Parquet file")
+    if times is not None and history is None:
+        raise UsageError("--times means nothing without --history, whose items it is about; leave it out")
     listed.check()
     check_unknown(unknown)
     shared.check()
@@ -141,6 +159,7 @@ def recommend(
         stored_user(model, user) if user is not None else None,
         history=None if history is None else id_list(history, ids, "--history"),
         user_columns=arg.pairs(columns, "--user-columns"),
+        times=None if times is None else arg.whole_numbers(times, "--times", repeats=True),
         **wanted,
     )
     if as_json:

@@ -71,9 +71,22 @@ def test_the_next_fit_leaves_them_out(record, world, tmp_path, capsys, how):
     write_table(dataset_tables(world)["events"].select(["user_id", "item_id"]), tmp_path / "e.csv")
     out, model = ["--out", str(tmp_path / "run")], ["--set", "factors=2", "--set", "iterations=2"]
     if how == "option":
-        given = ["fit", str(tmp_path / "e.csv"), "--model", "wmf", "--forget", str(record), "--protocol", "citeulike2", *model, *out]
+        given = [
+            "fit",
+            str(tmp_path / "e.csv"),
+            "--model",
+            "wmf",
+            "--forget",
+            str(record),
+            "--protocol",
+            "citeulike2",
+            *model,
+            *out,
+        ]
     else:
-        (tmp_path / "c.toml").write_text('[data]\nsource = "e.csv"\nforget = "forgotten.json"\n[model]\nname = "wmf"\nfactors = 2\n')
+        (tmp_path / "c.toml").write_text(
+            '[data]\nsource = "e.csv"\nforget = "forgotten.json"\n[model]\nname = "wmf"\nfactors = 2\n'
+        )
         given = ["fit", str(tmp_path / "c.toml"), *out]
     assert main(given) == 0, capsys.readouterr().err
     users = set(load(tmp_path / "run" / "model").users_)
