@@ -17,6 +17,7 @@ from . import arguments as arg
 from . import completion
 from .divisions import given_split, make_split, split_folder
 from .given_options import refuse_given, refuse_tables, refuse_unread_choices
+from .option_groups import with_options
 from .output import JsonFlag, note, print_json, say
 from .run_division import division_origin, from_config
 
@@ -29,9 +30,26 @@ if TYPE_CHECKING:
     from ..report import Report
 
 
+@dataclass(frozen=True)
+class AgeOptions:
+    """Options of the age of events."""
+
+    half_life: Annotated[
+        str | None,
+        typer.Option(
+            "--half-life", help="Age at which an event counts half, such as 90d, 12h or 1y; needs --time, or data with times."
+        ),
+    ] = None
+
+    def of(self, run: Mapping[str, Any]) -> str | None:
+        """Return the half-life of the command line, else that of a configuration."""
+        return run.get("half_life") if self.half_life is None else self.half_life
+
+
 @arg.with_table_options
 @arg.with_run_choices
 @arg.with_worker_choices
+@with_options(AgeOptions, "ages")
 def fit(
     context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="Folder of the run: model/, log.jsonl, checkpoints/.")],
@@ -62,12 +80,6 @@ def fit(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the division.")] = 0,
     content: arg.ContentOption = None,
-    half_life: Annotated[
-        str | None,
-        typer.Option(
-            "--half-life", help="Age at which an event counts half, such as 90d, 12h or 1y; needs --time, or data with times."
-        ),
-    ] = None,
     track: arg.TrackOption = None,
     track_to: arg.TrackToOption = None,
     as_json: JsonFlag = False,
@@ -75,6 +87,7 @@ def fit(
     tables: arg.TableOptions,
     choices: arg.RunChoices,
     sharing: arg.WorkerChoices,
+    ages: AgeOptions,
 ) -> None:
     """Train one model and keep it with its log.
 
@@ -92,12 +105,11 @@ def fit(
     """
     from ..config import HALF_LIFE
     from ..data.recency import half_life_of
-    from ..evaluation import evaluate
     from ..train.options import RunOptions
 
     choices_given = {**choices.given, **sharing.given}
     RunOptions(**choices_given)  # complain before anything is read
-    half_life_of(half_life, "--half-life")
+    half_life_of(ages.half_life, "--half-life")
     given = _training(context, source, protocol, seed, content, tables)
     name, built = _model(model, given.model, source, settings or [])
     _refuse_unread(context, source, given, built)
@@ -107,17 +119,24 @@ def fit(
             log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers,
             **{**{name: value for name, value in given.run.items() if name != HALF_LIFE}, **choices_given},
         )  # fmt: skip
-        fading = given.run.get(HALF_LIFE) if half_life is None else half_life
         validation = None if given.division is None else given.division.validation
-        built.fit(given.train, validation, run=run, half_life=fading)
+        built.fit(given.train, validation, run=run, half_life=ages.of(given.run))
         if not first:
             return
-        built.save(out / "model")
-        write_run_file(out, _event_columns(given.tables), None if given.division is None else given.origin, name)
-        report = None if given.division is None or not given.division.tasks else evaluate(built, given.division, at=CUTS)
-        if report is not None:  # a model that is there whatever becomes of the figures gets them
-            built.save(out / "model", metrics=report.to_json())
+        report = _written(out, built, given, name)
     _print(out, built, given, report, as_json)
+
+
+def _written(out: Path, built: Recommender, given: _Training, name: str) -> Report | None:
+    """Write a fitted model, and measure it where there is a test; its figures are written too."""
+    from ..evaluation import evaluate
+
+    built.save(out / "model")
+    write_run_file(out, _event_columns(given.tables), None if given.division is None else given.origin, name)
+    report = None if given.division is None or not given.division.tasks else evaluate(built, given.division, at=CUTS)
+    if report is not None:  # a model that is there whatever becomes of the figures gets them
+        built.save(out / "model", metrics=report.to_json())
+    return report
 
 
 @contextmanager

@@ -40,6 +40,12 @@ class ListOptions:
     new_share: Annotated[
         float | None, typer.Option("--new-share", help="Share of the list for new items, 0 to 1; not with --only.")
     ] = None
+    times: Annotated[
+        str | None,
+        typer.Option(
+            "--times", help="When each item of --history happened, in seconds since 1970; for models fitted with --half-life."
+        ),
+    ] = None
     explore: Annotated[
         float, typer.Option("--explore", help="Share of the list, its last places, for new items that are drawn, 0 to 1.")
     ] = 0.0
@@ -54,14 +60,20 @@ class ListOptions:
         bool, typer.Option("--keep-seen", help="Also list items of the history, and those seen or disliked.")
     ] = False
 
-    def check(self) -> None:
-        """Refuse candidates that are none; raises `UsageError`."""
+    def check(self, history: str | None) -> None:
+        """Refuse candidates that are none, and what means nothing without something else; raises `UsageError`."""
+        if self.times is not None and history is None:
+            raise UsageError("--times means nothing without --history, whose items it is about; leave it out")
         if self.candidates is not None and not self.candidates.strip(" ,"):
             raise UsageError(
                 f"--candidates {self.candidates!r} names no item, so that nothing could be listed; leave it out to list from all"
             )
         if self.draw is not None and not self.explore:
             raise UsageError("--draw means nothing without --explore, whose draw it is; leave it out")
+
+    def read_times(self) -> list[int] | None:
+        """Return when each item of the history happened; None where that is not said."""
+        return None if self.times is None else arg.whole_numbers(self.times, "--times", repeats=True)
 
     def wanted(self, ids: IdMap) -> dict[str, Any]:
         """Return the arguments of `Recommender.recommend`; ids are read as those of the items are."""
@@ -88,12 +100,6 @@ def recommend(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
     user: Annotated[str | None, typer.Option("--user", help="A user seen in training.")] = None,
     history: Annotated[str | None, typer.Option("--history", help="Items somebody took, separated by commas.")] = None,
-    times: Annotated[
-        str | None,
-        typer.Option(
-            "--times", help="When each item of --history happened, in seconds since 1970; for models fitted with --half-life."
-        ),
-    ] = None,
     everyone: Annotated[bool, typer.Option("--all", help="For every user seen in training, to --out.")] = False,
     k: Annotated[int, typer.Option("-k", help="Length of the list.")] = 10,
     new_items: NewItemsOption = None,
@@ -139,9 +145,7 @@ def recommend(
         refuse_given(context, ["overwrite", "workers", "address"], "means nothing without --all")
     if everyone != (out is not None):
         raise UsageError("--all and --out belong together: recommendations for everyone go to a Parquet file")
-    if times is not None and history is None:
-        raise UsageError("--times means nothing without --history, whose items it is about; leave it out")
-    listed.check()
+    listed.check(history)
     check_unknown(unknown)
     shared.check()
     if out is not None and not shared.several:
@@ -159,7 +163,7 @@ def recommend(
         stored_user(model, user) if user is not None else None,
         history=None if history is None else id_list(history, ids, "--history"),
         user_columns=arg.pairs(columns, "--user-columns"),
-        times=None if times is None else arg.whole_numbers(times, "--times", repeats=True),
+        times=listed.read_times(),
         **wanted,
     )
     if as_json:

@@ -120,6 +120,17 @@ class TrialOptions:
         ),
     ] = None
 
+    def check(self, run: Path | None) -> None:
+        """Refuse a run beside variants, and neither; raises `UsageError`."""
+        from ..errors import UsageError
+
+        if (run is None) == (not self.variant):
+            raise UsageError(
+                "say what to serve: dualnet serve RUN, the folder of a run or of a model"
+                if run is None
+                else "give either RUN or --variant, which names the runs itself"
+            )
+
 
 @with_options(KeyOptions, "key")
 @with_options(TrialOptions, "tried")
@@ -162,19 +173,14 @@ def serve(
     if key.make_key is not None:
         _make_key(context, key, as_json)
         return
-    from ..errors import ResourceError, UsageError
+    from ..errors import ResourceError
     from ..serve.http.app import HttpOptions, build_app
     from ..serve.http.server import LAST, ServerOptions, address, bind
     from ..serve.http.server import run as serve_on
     from ..serve.http.slow_clients import Patience
     from ..serve.settings import Allowance, ServiceSettings
 
-    if (run is None) == (not tried.variant):
-        raise UsageError(
-            "say what to serve: dualnet serve RUN, the folder of a run or of a model"
-            if run is None
-            else "give either RUN or --variant, which names the runs itself"
-        )
+    tried.check(run)
     refuse_given(context, ["admin", "role"], "means nothing without --make-key")
     kept = _where_kept(keeping.state, keeping.store)
     guards = _guards(context, host, allow_host or [], insecure=insecure, rate=limits.rate)
@@ -187,11 +193,7 @@ def serve(
     listener = bind(host, port)  # before the model: a port that is taken should not cost the loading
     try:
         settings = ServiceSettings(allowance=Allowance(limits.most_items, limits.most_events, limits.most_bytes))
-        service = (
-            _open_variants(tried.variant or [], kept, settings, model_process=model_process)
-            if run is None
-            else _open(model_folder(run), kept, settings, model_process=model_process)
-        )
+        service = _open_all(run, tried.variant or [], kept, settings, model_process=model_process)
         for told in service.notes():
             note(told)
         app = build_app(service, guards, HttpOptions(largest_body=limits.max_body, quiet=quiet, shown_log=tried.shown_log))
@@ -263,10 +265,12 @@ def _warn_of_password(url: str, *, shown: bool) -> None:
         )
 
 
-def _open_variants(
-    given: list[str], state: Path | StoreAddress | None, settings: ServiceSettings, *, model_process: bool
+def _open_all(
+    run: Path | None, given: list[str], state: Path | StoreAddress | None, settings: ServiceSettings, *, model_process: bool
 ) -> AnyService:
-    """Load the models of all variants; each keeps its state in a folder of its own below that of --state."""
+    """Load the model, or those of all variants, each of which keeps its state in a folder of its own below that of --state."""
+    if run is not None:
+        return _open(model_folder(run), state, settings, model_process=model_process)
     import asyncio
 
     from ..serve.variants import Variants, read_variants

@@ -183,10 +183,7 @@ class Answers(Asks):
             found = cast(Recommendations, self._ask([asked])[0])
             say_what_was_not_as_asked(question, [found])
             return found
-        if page is not None:
-            raise UsageError("page goes on with the list of one user or history; ask for each of several by itself")
-        if times is not None:
-            raise UsageError("times= is for one history; ask for several histories one by one")
+        _refuse_of_one(page, times)
         askers = askers_of(users, histories)
         columns = [None] * len(askers)
         if user_columns is not None:
@@ -459,6 +456,14 @@ class Answers(Asks):
             self.catalogue_ = after  # at once: whoever asks meanwhile has the one catalogue or the other
             vectors.keep(kept)
         return self
+
+
+def _refuse_of_one(page: str | None, times: Sequence[int] | None) -> None:
+    """Refuse what only one user or history can have; raises `UsageError`."""
+    if page is not None:
+        raise UsageError("page goes on with the list of one user or history; ask for each of several by itself")
+    if times is not None:
+        raise UsageError("times= is for one history; ask for several histories one by one")
 
 
 def _listed_ids(users: Sequence[Key]) -> list[Key]:
