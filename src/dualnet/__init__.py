@@ -30,6 +30,7 @@ _PUBLIC = {
     "IdMap": "ids",
     "Interactions": "data.interactions",
     "ItemKNN": "models.neighbours",
+    "LogEstimate": "runs.off_policy",
     "LsaProfile": "models.profile",
     "MissingExtraError": "errors",
     "NewColumns": "runs.folder",
@@ -59,6 +60,7 @@ _PUBLIC = {
     "Window": "rules.rules",
     "create": "models.registry",
     "evaluate": "evaluation",
+    "evaluate_log": "runs.off_policy",
     "load": "models.registry",
     "register_tokenizer": "data.featurizers.words",
     "update_run": "runs.update",
@@ -91,6 +93,7 @@ __all__ = [
     "IdMap",
     "Interactions",
     "ItemKNN",
+    "LogEstimate",
     "LsaProfile",
     "MissingExtraError",
     "NewColumns",
@@ -119,6 +122,7 @@ __all__ = [
     "__version__",
     "create",
     "evaluate",
+    "evaluate_log",
     "load",
     "register_tokenizer",
     "sources",
@@ -171,6 +175,7 @@ if TYPE_CHECKING:
     from .retrieval.recommendations import RecommendationLists, Recommendations
     from .rules.rules import Boost, Pin, Quota, Rules, Which, Window
     from .runs.folder import NewColumns
+    from .runs.off_policy import LogEstimate, evaluate_log
     from .runs.update import RunUpdate, update_run
     from .train.options import RunOptions
 

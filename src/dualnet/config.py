@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .data.open_input import read_regular, reading
+from .data.recency import half_life_of
 from .errors import DataError, UsageError, nearest
 from .files import write_text
 from .models.limits import check_limits
@@ -19,6 +20,7 @@ from .typed_values import WRITTEN
 
 SECTIONS = ("data", "split", "model", "run")
 LARGEST_CONFIG = 2**18  # bytes; a person wrote it
+HALF_LIFE = "half_life"  # of events, beside the options of a run
 DEEPEST = 20  # parts of a key
 
 
@@ -64,13 +66,17 @@ def run_choices(section: Mapping[str, Any], place: str) -> dict[str, Any]:
     Raises
     ------
     UsageError
-        For a key that is not one of `train.options.CHOICES` or `WORKERS`, or a value that is not known; the text names the nearest.
+        For a key that is not `half_life` nor one of `train.options.CHOICES` or `WORKERS`, or a value that is not known; the text names the nearest.
     """
-    known = (*CHOICES, *WORKERS)
+    known = (*CHOICES, *WORKERS, HALF_LIFE)
     for name in section:
         if name not in known:
             raise UsageError(f"{place}: section [run] has no key '{name}'.{nearest(name, known)}")
-    return check_values(section, f"{place}: [run] ", WRITTEN)
+    checked = check_values({name: value for name, value in section.items() if name != HALF_LIFE}, f"{place}: [run] ", WRITTEN)
+    if HALF_LIFE in section:
+        half_life_of(section[HALF_LIFE], f"{place}: [run] {HALF_LIFE}")
+        checked[HALF_LIFE] = section[HALF_LIFE]
+    return checked
 
 
 def write_config(path: Path, config: Mapping[str, Mapping[str, Any]], remarks: Sequence[str] = ()) -> None:

@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -269,7 +269,7 @@ def _evaluate_task(
     if not scorable[ranked.truth.indices].any():
         return replace(result, reason="the model cannot score items that it did not see in training")
     if rank is None:
-        users = model.encode_users(task.history, space, task.user_content)
+        users = model.encode_users(weighed_history(model, task), space, task.user_content)
         ranked.measure(users, model.encode_items(space, task.candidates), scorable=scorable)
     else:
         ranked.start()
@@ -295,6 +295,23 @@ def _evaluate_task(
         by_popularity=_binned(ranked.found, popularity[ranked.truth.indices], POPULARITY_BINS),
         seconds=time.perf_counter() - started,
     )
+
+
+def weighed_history(model: Encoder, task: RankingTask) -> csr_array:
+    """Return the histories of a task with what each pair counts, for a model that does not count all alike, as it serves them."""
+    if not getattr(model, "weighs_histories", False):
+        return task.history
+    stored: Any = model
+    weights = stored.weights_ if stored.weights_ is not None else np.ones(stored.histories_.nnz, np.float32)
+    kept = csr_array((weights, stored.histories_.indices, stored.histories_.indptr), shape=stored.histories_.shape)
+    rows, columns = np.repeat(np.arange(len(task.users)), np.diff(task.history.indptr)), task.history.indices
+    users, items = stored.users_.find(task.users)[rows], stored.items_.find(task.items)[columns]
+    values, known = np.ones(len(rows), np.float32), np.flatnonzero((users >= 0) & (items >= 0))
+    found = np.asarray(kept[users[known], items[known]]).ravel() if len(known) else np.empty(0, np.float32)
+    values[known] = np.where(found > 0, found, 1)
+    history = csr_array((values, columns, task.history.indptr), shape=task.history.shape)
+    scaled: csr_array = stored._stored(history)
+    return scaled
 
 
 def _first_places(task: RankingTask, result: TaskResult) -> list[dict[str, float | int | str]]:

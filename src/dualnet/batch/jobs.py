@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Unpack
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from ..computed_once import computed_once
 from ..data.content import Content
@@ -22,7 +23,7 @@ from ..data.trusted_paths import trusts_paths
 from ..data.write_table import write_tables
 from ..distributed.cluster import cluster
 from ..errors import ArtifactError, UsageError
-from ..evaluation import DEFAULT_CUTS, evaluate_ranked
+from ..evaluation import DEFAULT_CUTS, evaluate_ranked, weighed_history
 from ..exports.parquet import vector_tables
 from ..exports.source import BLOCK, VectorSource, items_of, users_of
 from ..ids import Key
@@ -313,7 +314,7 @@ class _Ranks(_OfModel):
         ranked.start()
         users = ranked.user_rows[rows]
         columns = None if self.task.user_content is None else self.task.user_content.take(users)
-        vectors = self.model.encode_users(self.task.history[users], space, columns)
+        vectors = self.model.encode_users(csr_array(weighed_history(self.model, self.task)[users]), space, columns)
         return ranked.measure_some(vectors, items, rows, scorable).gathered(rows)
 
 

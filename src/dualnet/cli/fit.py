@@ -18,6 +18,7 @@ from . import arguments as arg
 from . import completion
 from .divisions import given_split, make_split, split_folder
 from .given_options import refuse_given, refuse_tables, refuse_unread_choices
+from .option_groups import with_options
 from .output import JsonFlag, note, print_json, print_table, say
 from .run_division import division_origin, from_config
 
@@ -30,9 +31,26 @@ if TYPE_CHECKING:
     from ..report import Report
 
 
+@dataclass(frozen=True)
+class AgeOptions:
+    """Options of the age of events."""
+
+    half_life: Annotated[
+        str | None,
+        typer.Option(
+            "--half-life", help="Age at which an event counts half, such as 90d, 12h or 1y; needs --time, or data with times."
+        ),
+    ] = None
+
+    def of(self, run: Mapping[str, Any]) -> str | None:
+        """Return the half-life of the command line, else that of a configuration."""
+        return run.get("half_life") if self.half_life is None else self.half_life
+
+
 @arg.with_table_options
 @arg.with_run_choices
 @arg.with_worker_choices
+@with_options(AgeOptions, "ages")
 def fit(
     context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="Folder of the run: model/, log.jsonl, checkpoints/.")],
@@ -76,6 +94,7 @@ def fit(
     tables: arg.TableOptions,
     choices: arg.RunChoices,
     sharing: arg.WorkerChoices,
+    ages: AgeOptions,
 ) -> None:
     """Train one model and keep it with its log.
 
@@ -91,10 +110,13 @@ def fit(
       dualnet fit split --workers 4 --out run
       dualnet fit --sql events.sql --database-url-env DATABASE_URL --out run
     """
+    from ..config import HALF_LIFE
+    from ..data.recency import half_life_of
     from ..train.options import RunOptions
 
     choices_given = {**choices.given, **sharing.given}
     RunOptions(**choices_given)  # complain before anything is read
+    half_life_of(ages.half_life, "--half-life")
     given = _training(context, source, protocol, seed, content, tables)
     name, built = _model(model, given.model, source, settings or [])
     _refuse_unread(context, source, given, built)
@@ -104,17 +126,24 @@ def fit(
         followers = arg.trackers(track, track_to, out)
         run = RunOptions(
             log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers,
-            **{**given.run, **choices_given},
+            **{**{name: value for name, value in given.run.items() if name != HALF_LIFE}, **choices_given},
         )  # fmt: skip
-        built.fit(given.train, None if given.division is None else given.division.validation, run=run)
+        validation = None if given.division is None else given.division.validation
+        built.fit(given.train, validation, run=run, half_life=ages.of(given.run))
         if not first:
             return
-        built.save(out / "model")
-        write_run_file(out, _event_columns(given.tables), None if given.division is None else given.origin, name)
-        report = None if given.division is None else _measured(built, given.division, compare=compare)
-        if report is not None:  # a model that is there whatever becomes of the figures gets them
-            built.save(out / "model", metrics=report.to_json())
+        report = _written(out, built, given, name, compare=compare)
     _print(out, built, given, report, as_json)
+
+
+def _written(out: Path, built: Recommender, given: _Training, name: str, *, compare: bool) -> Report | None:
+    """Write a fitted model, and measure it where there is a test; its figures are written too."""
+    built.save(out / "model")
+    write_run_file(out, _event_columns(given.tables), None if given.division is None else given.origin, name)
+    report = None if given.division is None else _measured(built, given.division, compare=compare)
+    if report is not None:  # a model that is there whatever becomes of the figures gets them
+        built.save(out / "model", metrics=report.to_json())
+    return report
 
 
 def _measured(model: Recommender, division: Split, *, compare: bool) -> Report | None:
@@ -215,7 +244,7 @@ def _refuse_unread(context: typer.Context, source: str | None, given: _Training,
     if not model.on_workers:
         refuse_given(context, list(WORKERS), f"means nothing for model '{model.name}', which is fitted in one process")
     refuse_unread_choices(context, [model.name], validated=given.division is not None)
-    for key in given.run:
+    for key in [key for key in given.run if key != "half_life"]:
         if key not in model.options_read and not (key in WORKERS and model.on_workers):
             raise UsageError(f"{source}: [run] {key} means nothing for model '{model.name}'; leave it out")
         if key not in ("device", *WORKERS) and given.division is None:
@@ -228,6 +257,7 @@ def _event_columns(tables: arg.TableOptions) -> EventColumns:
     return EventColumns(
         tables.user, tables.item, tables.rating, tables.threshold, tables.event, tables.unrated, tables.separator,
         tables.encoding, tables.comment, arg.words(tables.column_names), arg.words(tables.likes), arg.words(tables.event_weights),
+        time=tables.time, time_format=None if tables.time_format == "auto" else tables.time_format,
     )  # fmt: skip
 
 

@@ -60,6 +60,12 @@ class EventFormOptions(UserFormOptions):
         str | None,
         typer.Option("--event-weights", help="Weights of its types, such as view=1,buy=4; those of `fit` by default."),
     ] = None
+    time: Annotated[
+        str | None, typer.Option("--time", help="Time column, for a model fitted with --half-life; that of `fit` by default.")
+    ] = None
+    time_format: Annotated[str | None, typer.Option("--time-format", help="How times are written; as in `fit` by default.")] = (
+        None
+    )
     weight: Annotated[str | None, typer.Option("--weight", help="Column with the weight of an event.")] = None
 
 

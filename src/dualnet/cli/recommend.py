@@ -64,6 +64,18 @@ class ItemListOptions:
 class ListOptions(ItemListOptions):
     """Options of a list for somebody."""
 
+    times: Annotated[
+        str | None,
+        typer.Option(
+            "--times", help="When each item of --history happened, in seconds since 1970; for models fitted with --half-life."
+        ),
+    ] = None
+    explore: Annotated[
+        float, typer.Option("--explore", help="Share of the list, its last places, for new items that are drawn, 0 to 1.")
+    ] = 0.0
+    draw: Annotated[
+        str | None, typer.Option("--draw", help="A word that the draw of --explore follows from; the same word draws the same.")
+    ] = None
     popularity: Annotated[
         float, typer.Option("--popularity", help="How much of the average user's score stays in the scores, 0 to 1.")
     ] = 1.0
@@ -72,10 +84,24 @@ class ListOptions(ItemListOptions):
         bool, typer.Option("--keep-seen", help="Also list items of the history, and those seen or disliked.")
     ] = False
 
+    def check_all(self, history: str | None) -> None:
+        """Refuse candidates that are none, and what means nothing without something else; raises `UsageError`."""
+        self.check()
+        if self.times is not None and history is None:
+            raise UsageError("--times means nothing without --history, whose items it is about; leave it out")
+        if self.draw is not None and not self.explore:
+            raise UsageError("--draw means nothing without --explore, whose draw it is; leave it out")
+
+    def read_times(self) -> list[int] | None:
+        """Return when each item of the history happened; None where that is not said."""
+        return None if self.times is None else arg.whole_numbers(self.times, "--times", repeats=True)
+
     def wanted(self, model: Recommender, ids: NamedItems) -> dict[str, Any]:
         """Return the arguments of `Recommender.recommend`."""
         return super().wanted(model, ids) | {
             "popularity": self.popularity,
+            "explore": self.explore,
+            "draw": self.draw,
             "seen": id_list(self.seen, ids, "--seen"),
             "filter_seen": not self.keep_seen,
         }
@@ -137,7 +163,7 @@ def recommend(
         refuse_given(context, ["overwrite", "workers", "address"], "means nothing without --all")
     if everyone != (out is not None):
         raise UsageError("--all and --out belong together: recommendations for everyone go to a Parquet file")
-    listed.check()
+    listed.check_all(history)
     check_unknown(unknown)
     shared.check()
     if out is not None and not shared.several:
@@ -154,6 +180,7 @@ def recommend(
         stored_user(model, user) if user is not None else None,
         history=None if history is None else history_of(history, named, unknown),
         user_columns=arg.pairs(columns, "--user-columns"),
+        times=listed.read_times(),
         **wanted,
     )
     if as_json:

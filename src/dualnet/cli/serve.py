@@ -17,9 +17,11 @@ from .output import JsonFlag, note, print_json, say
 if TYPE_CHECKING:
     from ..serve.http.gate import Guards
     from ..serve.http.keys import ApiKeys
-    from ..serve.model_process.remote import AnyService
+    from ..serve.model_process.remote import RemoteService
+    from ..serve.service import Service
     from ..serve.settings import ServiceSettings
     from ..serve.store import StoreAddress
+    from ..serve.variants import AnyService
 
 KEYS_FILE = "DUALNET_API_KEYS_FILE"
 SCHEMES = ("postgresql:/", "postgres:/")  # as a path has them too
@@ -105,7 +107,41 @@ class KeyOptions:
     ] = None
 
 
+@dataclass(frozen=True)
+class TrialOptions:
+    """Options of what is tried: several models, and the log of what was shown."""
+
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--variant",
+            metavar="NAME=RUN:SHARE",
+            help="In place of RUN, two or more: each person is answered by one of them, always the same. --variant a=run1:90 --variant"
+            " b=run2:10",
+        ),
+    ] = None
+    shown_log: Annotated[
+        Path | None,
+        typer.Option(
+            "--shown-log",
+            help="File that takes down each list with its probabilities, and what was taken of it; for evaluate --log.",
+        ),
+    ] = None
+
+    def check(self, run: Path | None) -> None:
+        """Refuse a run beside variants, and neither; raises `UsageError`."""
+        from ..errors import UsageError
+
+        if (run is None) == (not self.variant):
+            raise UsageError(
+                "say what to serve: dualnet serve RUN, the folder of a run or of a model"
+                if run is None
+                else "give either RUN or --variant, which names the runs itself"
+            )
+
+
 @with_options(KeyOptions, "key")
+@with_options(TrialOptions, "tried")
 @with_options(LimitOptions, "limits")
 @with_options(StateOptions, "keeping")
 @with_options(ReplicaOptions, "several")
@@ -125,6 +161,7 @@ def serve(
     as_json: JsonFlag = False,
     *,
     several: ReplicaOptions,
+    tried: TrialOptions,
     keeping: StateOptions,
     limits: LimitOptions,
     key: KeyOptions,
@@ -144,31 +181,31 @@ def serve(
     if key.make_key is not None:
         _make_key(context, key, as_json)
         return
-    from ..errors import ResourceError, UsageError
+    from ..errors import ResourceError
     from ..serve.http.app import HttpOptions, build_app
     from ..serve.http.server import LAST, ServerOptions, address, bind
     from ..serve.http.server import run as serve_on
     from ..serve.http.slow_clients import Patience
     from ..serve.settings import Allowance, ServiceSettings
 
-    if run is None:
-        raise UsageError("say what to serve: dualnet serve RUN, the folder of a run or of a model")
+    tried.check(run)
     refuse_given(context, ["admin", "role"], "means nothing without --make-key")
     kept = _where_kept(keeping.state, keeping.store)
     guards = _guards(context, host, allow_host or [], insecure=insecure, rate=limits.rate)
     if several.replicas is not None:
+        refuse_given(context, ["variant", "shown_log"], "means nothing with --replicas; serve each in one process")
+        assert run is not None
         _serve_replicas(context, several, model_folder(run), kept)
         return
     refuse_given(context, ["cluster"], "means nothing without --replicas")
     listener = bind(host, port)  # before the model: a port that is taken should not cost the loading
     try:
-        folder = model_folder(run)
-        allowance = Allowance(limits.most_items, limits.most_events, limits.most_bytes)
-        note(f"loading {folder}")
-        service = _open(folder, kept, ServiceSettings(allowance=allowance), model_process=model_process)
+        settings = ServiceSettings(allowance=Allowance(limits.most_items, limits.most_events, limits.most_bytes))
+        service = _open_all(run, tried.variant or [], kept, settings, model_process=model_process)
         for told in service.notes():
             note(told)
-        app = build_app(service, guards, HttpOptions(limits.max_body, quiet, picture_hosts=tuple(limits.picture_host or ())))
+        options = HttpOptions(limits.max_body, quiet, picture_hosts=tuple(limits.picture_host or ()), shown_log=tried.shown_log)
+        app = build_app(service, guards, options)
         _announce(service, address(listener), as_json)
         patience = Patience(header=limits.timeout, body=limits.timeout, connections=limits.connections)
         last = None if model_process else LAST  # the other process is given up by this one
@@ -237,8 +274,33 @@ def _warn_of_password(url: str, *, shown: bool) -> None:
         )
 
 
-def _open(folder: Path, state: Path | StoreAddress | None, settings: ServiceSettings, *, model_process: bool) -> AnyService:
+def _open_all(
+    run: Path | None, given: list[str], state: Path | StoreAddress | None, settings: ServiceSettings, *, model_process: bool
+) -> AnyService:
+    """Load the model, or those of all variants, each of which keeps its state in a folder of its own below that of --state."""
+    if run is not None:
+        return _open(model_folder(run), state, settings, model_process=model_process)
+    import asyncio
+
+    from ..serve.variants import Variants, read_variants
+
+    wanted, services = read_variants(given), {}
+    try:
+        for one in wanted:
+            own = state / one.name if isinstance(state, Path) else state
+            services[one.name] = _open(model_folder(one.folder), own, settings, model_process=model_process)
+        return Variants(services, [one.weight for one in wanted], shared=state is not None and not isinstance(state, Path))
+    except BaseException:
+        for service in services.values():  # else their processes would stay
+            asyncio.run(service.close())
+        raise
+
+
+def _open(
+    folder: Path, state: Path | StoreAddress | None, settings: ServiceSettings, *, model_process: bool
+) -> Service | RemoteService:
     """Load the model, in a process of its own or in this one."""
+    note(f"loading {folder}")
     if model_process:
         from ..errors import UsageError
         from ..serve.model_process.remote import RemoteService

@@ -109,6 +109,8 @@ def _refuse_lone(
             "event",
             "likes",
             "event_weights",
+            "time",
+            "time_format",
             "weight",
             "epochs",
             "learning_rate",

@@ -75,6 +75,9 @@ class Answers(Asks):
         unknown: Unknown | None = None,
         rules: Rules | Mapping[str, Any] | None = None,
         page: str | None = None,
+        times: Sequence[int] | None = None,
+        explore: float = 0.0,
+        draw: str | int | None = None,
     ) -> Recommendations | RecommendationLists:
         """Return the best items for a known or a new user, or for several users at once.
 
@@ -126,6 +129,13 @@ class Answers(Asks):
         page : str, optional
             An empty text for the first page of a list; for the next one `next_page` of the answer before. No page repeats
             an item of those before. For one user or history.
+        times : sequence of int, optional
+            When each item of `history` happened, in seconds since 1970; for models fitted with a half-life.
+        explore : float
+            From 0 to 1: this share of the places, the last ones, goes to new items that are drawn from the best new items beyond
+            the list (ten times as many as it is long). `Recommendations.probabilities` has the probability of each entry.
+        draw : str or int, optional
+            The draw follows from it: the same word draws the same. Another draw each time by default.
 
         Returns
         -------
@@ -166,15 +176,15 @@ class Answers(Asks):
             seen=seen, k=k, exclude=exclude, candidates=candidates, filter=filter, only=only, new_share=new_share,
             popularity=popularity, filter_seen=filter_seen, new_items=new_items, fallback=fallback, unknown=unknown,
             rules=as_rules(rules), page=page,
+            explore=explore, draw=draw,
         )  # fmt: skip
         question = self._question(wanted)
         if one:
-            asked = replace(question, user=cast(Key, user), history=history, user_columns=user_columns)
+            asked = replace(question, user=cast(Key, user), history=history, user_columns=user_columns, times=times)
             found = cast(Recommendations, self._ask([asked])[0])
             say_what_was_not_as_asked(question, [found])
             return found
-        if page is not None:
-            raise UsageError("page goes on with the list of one user or history; ask for each of several by itself")
+        _refuse_of_one(page, times)
         askers = askers_of(users, histories)
         columns = [None] * len(askers)
         if user_columns is not None:
@@ -486,6 +496,14 @@ class Answers(Asks):
             self.catalogue_ = after  # at once: whoever asks meanwhile has the one catalogue or the other
             vectors.keep(kept)
         return self
+
+
+def _refuse_of_one(page: str | None, times: Sequence[int] | None) -> None:
+    """Refuse what only one user or history can have; raises `UsageError`."""
+    if page is not None:
+        raise UsageError("page goes on with the list of one user or history; ask for each of several by itself")
+    if times is not None:
+        raise UsageError("times= is for one history; ask for several histories one by one")
 
 
 def _listed_ids(users: Sequence[Key]) -> list[Key]:

@@ -34,7 +34,7 @@ from ..files import replaced_folder
 from ..ids import IdMap
 from ..typed_values import path_of
 from .core import Core
-from .saved_arrays import check_finite, check_written, saved_array, saved_matrix, written_arrays
+from .saved_arrays import check_finite, check_written, saved_array, saved_matrix, saved_number, written_arrays
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -199,6 +199,8 @@ def _content(model: Core) -> dict[str, bytes]:
         tensors |= {f"seen/{name}": value for name, value in _pack(model.seen_).items()}
         tensors["seen/data"] = model.seen_.data
     state: dict[str, Any] = {"model": config}
+    if model.half_life_ is not None:
+        state["recency"] = {"half_life": model.half_life_, "newest": model.newest_}
     if model.event_weights_:
         state["event_weights"] = dict(model.event_weights_)
     for side, featurizer in (("items", model.featurizer_), ("users", model.user_featurizer_)):
@@ -272,6 +274,9 @@ def _rebuild(
         ):  # of earlier versions: columns have the types of the table they came in
             content = content.canonical()
     model.catalogue_ = ItemSpace(catalogue, known, features, content)
+    if "recency" in state:
+        told = state["recency"]
+        model.half_life_, model.newest_ = saved_number(told, "half_life", least=1e-9), int(saved_number(told, "newest"))
     if "event_weights" in state:
         model.event_weights_ = event_weights_of(state["event_weights"])
     model.info_ = manifest["info"]

@@ -135,6 +135,8 @@ class Others(TypedDict, total=False):
     fallback: Fallback
     unknown: Unknown | None
     rules: Rules | Mapping[str, Any] | None
+    explore: float
+    draw: str | int | None
 
 
 class Listed(Others, total=False):
@@ -149,6 +151,7 @@ class Wanted(Listed, total=False):
 
     user_columns: Any
     page: str | None
+    times: Sequence[int] | None
 
 
 def warn_if_shorter(lists: Sequence[Recommendations], k: int) -> None:

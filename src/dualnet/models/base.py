@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ import numpy as np
 from ..data.dataset import Dataset
 from ..data.interactions import Interactions
 from ..data.other_events import count_kinds
+from ..data.recency import SECONDS, faded, half_life_of
 from ..data.tasks import Split, Validation
 from ..distributed.collectives import Collectives, agreed
 from ..errors import ArtifactError, UsageError, memory_told
@@ -44,13 +46,15 @@ class Recommender(Answers, Explains, Updates, Forgets):
     items_ : IdMap
         Items seen in training; a model row is a row of this map.
     histories_ : csr_array of float32, shape (len(users_), len(items_))
-        Stored histories: a known user id is short for its row.
+        Stored histories: a known user id is short for its row. All 1, unless items count by type or age: then the largest of a row.
     weights_ : ndarray of float32, shape (nnz of histories_,), or None
         Weights of the stored pairs, for updates; None if all are 1.
     unliked_ : IdMap
         Items that were there at the fit and that nobody liked (though somebody saw them, where that is known).
     seen_ : csr_array of uint8, shape (len(users_), items of the catalogue when it was fitted), or None
         Items that users saw (1) or disliked (2) and did not like, which are not listed to them again; None if nothing is known.
+    half_life_, newest_ : float or None, int
+        Age in seconds at which an event counts half, and the time of the newest event of the fit.
     event_weights_ : mapping of str to float
         Weight of each type of event, as the data set had it; empty where events had no types of their own.
     popularity_ : ndarray of float32, shape (len(items_),)
@@ -77,7 +81,14 @@ class Recommender(Answers, Explains, Updates, Forgets):
     (40, 48)
     """
 
-    def fit(self, train: Dataset, validation: Validation | None = None, *, run: RunOptions | None = None) -> Self:
+    def fit(
+        self,
+        train: Dataset,
+        validation: Validation | None = None,
+        *,
+        run: RunOptions | None = None,
+        half_life: str | float | timedelta | None = None,
+    ) -> Self:
         """Fit the model to interactions and content; a former fit is discarded.
 
         Items without a single pair do not train; they join the catalogue at the end as new items, if the model can score
@@ -91,6 +102,9 @@ class Recommender(Answers, Explains, Updates, Forgets):
             To choose on, such as `Split.validation`; models without anything to choose ignore it.
         run : RunOptions, optional
             Progress, log, checkpoints, threads.
+        half_life : str, float or timedelta, optional
+            The age at which an event counts half, such as ``"90d"`` (a number is of days); the data need times. In training the age
+            counts from the newest event of the data, in a history from its own newest. Without it age makes no difference.
 
         Returns
         -------
@@ -117,10 +131,12 @@ class Recommender(Answers, Explains, Updates, Forgets):
         36
         """
         check_fit_arguments(train, validation, run)
-        options = self._shared(run or RunOptions())
+        options, seconds = self._shared(run or RunOptions()), half_life_of(half_life)
+        if seconds is not None and (options.workers is not None or options.group.size > 1):
+            raise UsageError("half_life= is for a fit in one process; leave workers out")
         with one_writer(self), memory_told(f"fitting {type(self).__name__}"):
             if options.workers is None:
-                return self._fit_now(train, validation, options)
+                return self._fit_now(train, validation, options, seconds)
             from ..train.workers.fit import fit_on_workers
 
             learned = fit_on_workers(self, train, validation, options)
@@ -145,12 +161,16 @@ class Recommender(Answers, Explains, Updates, Forgets):
             )
         return run
 
-    def _fit_now(self, train: Dataset, validation: Validation | None, run: RunOptions) -> Self:
+    def _fit_now(self, train: Dataset, validation: Validation | None, run: RunOptions, half_life: float | None = None) -> Self:
         """Fit with nobody else writing; arguments and errors as `fit`."""
         started = time.perf_counter()
         self._settle()
         self.drawn_seed_ = agreed(run.group, self.drawn_seed_)  # several processes may each have drawn their own
-        known, fingerprint = self._prepare(train), train.fingerprint()
+        fingerprint = train.fingerprint()
+        self.half_life_, self.newest_ = half_life, 0
+        if half_life is not None:
+            train, self.newest_ = faded(train, half_life)
+        known = self._prepare(train)
         described = {"model": self.name, "data": train.name, "fingerprint": fingerprint, **self._written_params()}
         described |= {name: value for name, value in run.choices.items() if name in self.options_read and value is not None}
         _refuse_different(run.group, described, validation)
@@ -163,7 +183,10 @@ class Recommender(Answers, Explains, Updates, Forgets):
             "items": len(self.items_),
             "pairs": known.data.interactions.n_pairs,
             "fit_seconds": round(time.perf_counter() - started, 3),
+            **({} if half_life is None else {"half_life_days": half_life / SECONDS["d"]}),
         }
+        if self.weighs_histories:
+            self.histories_ = self._stored(known.data.interactions.matrix)
         silent = np.setdiff1d(np.arange(train.interactions.n_items), train.known_items())
         if len(silent) and train.items is not None and self.capabilities.new_items:
             self.add_items(train.items.take(silent))

@@ -14,10 +14,11 @@ from scipy.sparse import csr_array
 
 from ..computed_once import computed_once
 from ..data.content import Matrix
+from ..data.recency import fading, relative
 from ..data.space import ItemSpace
-from ..errors import ArtifactError, CapabilityError, UnknownIdError
+from ..errors import ArtifactError, CapabilityError, UnknownIdError, UsageError
 from ..ids import IdMap, Key, Rows
-from ..retrieval.catalogue import Brought, Catalogue, ScoredUsers
+from ..retrieval.catalogue import Brought, Catalogue, ScoredUsers, Weights
 from ..retrieval.principal import PrincipalAxes
 from ..retrieval.topk import block_rows, inner_products
 from ..retrieval.vectors import Vectors, largest, mean_vector, norms, stack_vectors
@@ -120,6 +121,19 @@ class ModelView(ABC):
         histories = [stored.indices[stored.indptr[user] : stored.indptr[user + 1]].astype(np.int64) for user in users]
         return mean_vector(self.encode_histories(histories))
 
+    def fading(self, times: NDArray[np.int64]) -> Weights:
+        """Return what the items of a history count by the times of their events, the newest 1.
+
+        Raises
+        ------
+        UsageError
+            If age makes no difference to the model.
+        """
+        half_life = self.model.half_life_
+        if half_life is None:
+            raise UsageError("times= means nothing to a model that was fitted without half_life= (--half-life); leave it out")
+        return relative(fading(times, int(times.max(initial=0)), half_life))
+
     def stored_columns(self, user: Key) -> Matrix | None:
         """Return the features of the columns of a user seen in training, shape (1, n), or None."""
         stored = self.model.user_features_
@@ -131,7 +145,11 @@ class ModelView(ABC):
         return user_row(self.model, columns)
 
     def encode_histories(
-        self, histories: Sequence[Rows], extra: Brought | None = None, columns: Sequence[Matrix | None] = ()
+        self,
+        histories: Sequence[Rows],
+        extra: Brought | None = None,
+        columns: Sequence[Matrix | None] = (),
+        weights: Sequence[Weights] = (),
     ) -> Vectors:
         """Return the user vectors of some histories, encoded over the items they hold.
 
@@ -143,6 +161,8 @@ class ModelView(ABC):
             Items for one question.
         columns : sequence of Matrix or None
             Features of the columns of each, shape (1, n); empty where nobody has any.
+        weights : sequence of ndarray of float32 or None
+            What each item of a history counts; None, or empty for all, where all count alike.
         """
         taken = np.unique(np.concatenate(histories))
         own = taken[taken < self.size]
@@ -151,7 +171,12 @@ class ModelView(ABC):
             taken = np.concatenate([own, self.size + np.arange(len(extra))])
         at = np.searchsorted(taken, np.concatenate(histories))
         indptr = np.concatenate([[0], np.cumsum([len(rows) for rows in histories])])
-        history = csr_array((np.ones(len(at), np.float32), at, indptr), shape=(len(histories), len(taken)))
+        values = np.ones(len(at), np.float32)
+        if any(own is not None for own in weights):
+            values = np.concatenate(
+                [np.ones(len(rows), np.float32) if own is None else own for rows, own in zip(histories, weights, strict=True)]
+            )
+        history = csr_array((values, at, indptr), shape=(len(histories), len(taken)))
         given = next((row for row in columns if row is not None), None)
         if given is None:
             return self.model.encode_users(history, space)
@@ -259,6 +284,16 @@ class ModelCatalogue(ModelView):
             raise UnknownIdError(f"{error}; for someone new pass history=[...] instead") from None
         stored = self._model.histories_
         return np.sort(stored.indices[stored.indptr[row] : stored.indptr[row + 1]]).astype(np.int64)
+
+    def history_weights(self, user: Key, rows: Rows) -> Weights:
+        """Return what the items of a stored history count, None where all count alike."""
+        model = self._model
+        if not model.weighs_histories:
+            return None
+        row = model.users_.row(user, "user")
+        stored = csr_array(model.histories_[[row]])
+        stored.sort_indices()
+        return relative(stored.data)
 
     def seen(self, user: Key) -> Rows:
         """Return the rows of what a stored user saw or disliked and did not like."""

@@ -145,6 +145,8 @@ class Core(Parameters, ABC):
     seen_: csr_array | None = None
     user_features_: Matrix | None = None
     event_weights_: Mapping[str, float] = MappingProxyType({})
+    half_life_: float | None = None
+    newest_: int = 0
 
     @property
     @abstractmethod
@@ -178,6 +180,20 @@ class Core(Parameters, ABC):
     @abstractmethod
     def _reasons_with_columns(self, history: csr_array, space: ItemSpace, rows: Rows, columns: Matrix) -> Reasons:
         """Return the same for somebody with columns, shape (1, n_user_features)."""
+
+    @property
+    def weighs_histories(self) -> bool:
+        """Whether the items of a history count by their types or their age, and not all alike."""
+        return self.half_life_ is not None or bool(self.event_weights_)
+
+    def _stored(self, pairs: csr_array) -> csr_array:
+        """Return what `histories_` keeps of weighted pairs: their pattern, or for each user weights of which the largest is 1."""
+        values = np.ones(pairs.nnz, np.float32)
+        if self.weighs_histories and pairs.nnz:
+            filled = np.flatnonzero(np.diff(pairs.indptr))
+            largest = np.maximum.reduceat(pairs.data, pairs.indptr[filled])
+            values = (pairs.data / np.repeat(largest, np.diff(pairs.indptr)[filled])).astype(np.float32)
+        return csr_array((values, pairs.indices, pairs.indptr), shape=pairs.shape)
 
     @property
     def n_parameters(self) -> int:
@@ -298,7 +314,8 @@ class Core(Parameters, ABC):
         Parameters
         ----------
         history : csr_array, shape (n_users, len(space))
-            History of each user; only the positions of stored values are used.
+            History of each user. Values count as weights if the model was fitted with a half-life or types of events; else only
+            their positions are used.
         space : ItemSpace
             From `space`.
         user_content : Content, csr_array or ndarray, optional
@@ -316,7 +333,8 @@ class Core(Parameters, ABC):
         (40, 4)
         """
         self._require_fitted()
-        pattern = csr_array((np.ones(history.nnz, np.float32), history.indices, history.indptr), shape=history.shape)
+        values = history.data.astype(np.float32) if self.weighs_histories else np.ones(history.nnz, np.float32)
+        pattern = csr_array((values, history.indices, history.indptr), shape=history.shape)
         columns = self._user_features(user_content) if isinstance(user_content, Content) else user_content
         return self._encode_users(pattern, space, columns)
 

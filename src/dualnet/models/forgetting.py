@@ -76,7 +76,7 @@ class Forgets(Core):
         matrix = csr_array(csr_array((weights, old.indices, old.indptr), shape=old.shape)[kept])
         changed = copy.copy(self)
         changed.users_ = self.users_.subset(kept)
-        changed.histories_ = csr_array((np.ones(matrix.nnz, np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
+        changed.histories_ = self._stored(matrix)
         changed.weights_ = None if self.weights_ is None or (matrix.data == 1).all() else matrix.data
         changed.popularity_ = np.bincount(matrix.indices, minlength=len(self.items_)).astype(np.float32)
         others = None

@@ -40,6 +40,8 @@ def read_new_pairs(
     form: TableForm = STANDARD,
     likes: Sequence[str] = (),
     event_weights: Sequence[str] = (),
+    time: str | None = None,
+    time_format: str | None = None,
 ) -> Interactions:
     """Read a table of new events.
 
@@ -57,6 +59,8 @@ def read_new_pairs(
         Types of events that are likes, of which not all need occur.
     event_weights : sequence of str
         Weights of types instead, such as ``"buy=4"``.
+    time, time_format : str, optional
+        Column of times, which are kept where it is given.
 
     Raises
     ------
@@ -68,10 +72,11 @@ def read_new_pairs(
     spec = TableSpec(
         user=user, item=item, rating=rating, threshold=threshold, event=event, weight=weight, duplicates="max",
         unrated=unrated, likes=likes, event_weights=event_weights,
+        time=time, time_format=time_format or "auto",
     )  # fmt: skip
     read = read_parts(loaded, None, None, spec, need_likes=False).interactions
     own_users, own_items = of_kind(read.users, users, path, user), of_kind(read.items, items, path, item)
-    return Interactions(own_users, own_items, read.matrix, None, read.others)
+    return Interactions(own_users, own_items, read.matrix, read.times, read.others)
 
 
 def read_new_users(

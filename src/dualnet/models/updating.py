@@ -15,6 +15,7 @@ from ..data.content import Content, Matrix
 from ..data.dataset import Dataset
 from ..data.interactions import Interactions
 from ..data.other_events import OtherEvents, count_kinds
+from ..data.recency import faded_pairs, fading
 from ..data.space import ItemSpace
 from ..errors import CapabilityError, DataError, UsageError, listing
 from ..ids import IdMap, Rows
@@ -115,7 +116,7 @@ class Updates(Core):
             None if users is None else as_user_content(users, self),
         )
         updated, data = self._grown(grown), grown.prepared.data
-        updated.event_weights_ = {**self.event_weights_, **weights}
+        updated.event_weights_, updated.newest_ = {**self.event_weights_, **weights}, grown.newest
         number, fingerprint = int(self.info_.get("update", {}).get("number", 0)) + 1, data.fingerprint()
         described = {"model": self.name, "data": self.info_["data"], "fingerprint": fingerprint, "update": number}
         described |= self._written_params()
@@ -159,7 +160,7 @@ class Updates(Core):
         """Return a copy that knows the new rows and has not learned from them."""
         updated = copy.copy(self)
         data = grown.prepared.data.interactions
-        updated.users_, updated.items_, updated.histories_ = data.users, data.items, data.pattern()
+        updated.users_, updated.items_, updated.histories_ = data.users, data.items, self._stored(data.matrix)
         updated.weights_ = None if (data.matrix.data == 1).all() else data.matrix.data
         updated.popularity_ = np.bincount(data.matrix.indices, minlength=len(data.items)).astype(np.float32)
         updated.catalogue_, updated.seen_ = grown.catalogue, grown.seen
@@ -208,12 +209,15 @@ class Growth:
         (pairs that are newly known as seen or disliked).
     seen : csr_array of uint8, shape (n_users, len(catalogue)), optional
         What users saw or disliked and did not like.
+    newest : int
+        Time of the newest event, where events count by their age.
     """
 
     prepared: Prepared
     catalogue: ItemSpace
     added: dict[str, int]
     seen: csr_array | None
+    newest: int = 0
 
 
 def grow(model: Core, new: Interactions | None, items: Content | None, users: Content | None) -> Growth:
@@ -237,6 +241,7 @@ def grow(model: Core, new: Interactions | None, items: Content | None, users: Co
         If the model reads content and a new item has none, or ids are of another kind than the model's.
     """
     pairs = Interactions(*_nobody(model)) if new is None else new
+    pairs, newest = _aged(model, pairs)
     active = np.flatnonzero(np.bincount(pairs.matrix.indices, minlength=pairs.n_items))
     user_rows = np.flatnonzero(np.diff(pairs.matrix.indptr))
     all_users = _extended(model.users_, pairs.users.subset(user_rows), "user")
@@ -244,7 +249,7 @@ def grow(model: Core, new: Interactions | None, items: Content | None, users: Co
     all_items = _extended(model.items_, pairs.items.subset(active), "item")
     order = np.concatenate([space.ids.rows(all_items.keys, "item"), np.flatnonzero(all_items.find(space.ids.keys) < 0)])
     catalogue = _ordered(space, order, len(all_items))
-    matrix, repeated = _merged(model, pairs, all_users, all_items)
+    matrix, repeated = _merged(model, pairs, all_users, all_items, newest)
     seen = _seen(model, pairs, all_users, catalogue.ids, matrix)
     features = None if catalogue.features is None else catalogue.features[: len(all_items)]
     added = {
@@ -259,7 +264,19 @@ def grow(model: Core, new: Interactions | None, items: Content | None, users: Co
     }
     others = None if seen is None else OtherEvents(seen).select(items=np.arange(len(all_items)))
     data = Dataset(Interactions(all_users, all_items, matrix, None, others), name=model.info_["data"])
-    return Growth(Prepared(data, features, _columns(model, all_users, users), data), catalogue, added, seen)
+    return Growth(Prepared(data, features, _columns(model, all_users, users), data), catalogue, added, seen, newest)
+
+
+def _aged(model: Core, new: Interactions) -> tuple[Interactions, int]:
+    """Return new pairs with the weights that they have by their age, and the time of the newest event of old and new ones."""
+    if model.half_life_ is None or not new.n_pairs:
+        return new, model.newest_
+    if new.times is None:
+        raise UsageError(
+            "the model was fitted with a half-life, so that new events need a time each; name the column with time= (--time)"
+        )
+    newest = max(model.newest_, int(new.times.max()))
+    return faded_pairs(new, newest, model.half_life_), newest
 
 
 def _nobody(model: Core) -> tuple[IdMap, IdMap, csr_array]:
@@ -329,10 +346,12 @@ def _ordered(space: ItemSpace, order: Rows, n_known: int) -> ItemSpace:
     return ItemSpace(space.ids.subset(order), known, features, None if space.content is None else space.content.take(order))
 
 
-def _merged(model: Core, new: Interactions, users: IdMap, items: IdMap) -> tuple[csr_array, int]:
-    """Return old and new pairs with their weights, and how many new pairs were known."""
+def _merged(model: Core, new: Interactions, users: IdMap, items: IdMap, newest: int) -> tuple[csr_array, int]:
+    """Return old and new pairs with their weights at a time, and how many new pairs were known."""
     old = model.histories_
     weights = np.ones(old.nnz, np.float32) if model.weights_ is None else model.weights_
+    if model.half_life_ is not None and newest > model.newest_:
+        weights = (weights * fading(np.array([model.newest_]), newest, model.half_life_)).astype(np.float32)
     found_users, found_items = users.find(new.users.keys), items.find(new.items.keys)
     rows, columns = new.pairs()
     shape = (len(users), len(items))

@@ -18,6 +18,7 @@ from ..ids import Key, Rows
 from ..rules.rules import as_rules
 from .askers import Asked, bring, resolve
 from .catalogue import Brought, Catalogue, ScoredUsers
+from .exploring import check_exploration, explored, with_pools
 from .filters import Filters
 from .pages import page_token, shown_before
 from .questions import (
@@ -75,12 +76,18 @@ class Answering(Generic[C]):
 
         A question that fails, whatever the reason, fails alone.
         """
+        asked, pools = with_pools(questions)
+        if pools:
+            return explored(questions, self._apart(catalogue, asked), pools)
+        return self._apart(catalogue, questions)
+
+    def _apart(self, catalogue: C, questions: Sequence[Question]) -> list[Answer | Exception]:
         try:
             return self._together(catalogue, questions)
         except Exception as error:
             if len(questions) == 1:
                 return [error]
-            return [self(catalogue, [question])[0] for question in questions]
+            return [self._apart(catalogue, [question])[0] for question in questions]
 
     def _together(self, catalogue: C, questions: Sequence[Question]) -> list[Answer | Exception]:
         answers: list[Answer | Exception | None] = [None] * len(questions)
@@ -122,6 +129,7 @@ class Answering(Generic[C]):
     def _wanted(self, catalogue: C, question: RecommendQuestion, who: Asked) -> Wanted:
         if not who.readable and question.fallback == "error":
             raise DataError(who.why_unreadable)
+        check_exploration(question)
         share = question.popularity
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
             raise UsageError(f"popularity must be a number from 0 to 1, got {share!r}")
@@ -262,12 +270,14 @@ def _encode(catalogue: Catalogue, asked: dict[int, Asked], answers: list[Answer 
     """Return the vector of each asker that the model answers for; those with items of their own are encoded alone."""
     plain = [place for place, who in asked.items() if who.readable and who.extra is None]
     who_asks = [asked[place] for place in plain]
-    columns = [who.columns for who in who_asks]
-    found = UserVectors(plain, catalogue.encode_histories([who.rows for who in who_asks], None, columns) if plain else None, {})
+    columns, weights = [who.columns for who in who_asks], [who.weights for who in who_asks]
+    found = UserVectors(
+        plain, catalogue.encode_histories([who.rows for who in who_asks], None, columns, weights) if plain else None, {}
+    )
     for place, who in asked.items():
         if who.readable and who.extra is not None:
             try:
-                found.alone[place] = catalogue.encode_histories([who.rows], who.extra, [who.columns])
+                found.alone[place] = catalogue.encode_histories([who.rows], who.extra, [who.columns], [who.weights])
                 if not np.isfinite(largest(found.alone[place])):
                     answers[place] = DataError(NOT_FINITE)
             except (DualNetError, ValueError) as error:

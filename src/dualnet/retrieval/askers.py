@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, UsageError, listing
+from ..errors import DataError, UsageError, listing, shown
 from ..ids import Key, Rows
-from .catalogue import Brought, Catalogue
+from .catalogue import Brought, Catalogue, Weights
 from .questions import Asker
 from .recommendations import UserPath
 from .unknown_ids import HISTORY, OTHERS, check_id, check_list, check_unknown, find_known
 from .vectors import Matrix
 
 NONE: Rows = np.empty(0, np.int64)
+LATEST = 2**33  # seconds; larger numbers are milliseconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,8 @@ class Asked:
         What the user saw or disliked and did not like.
     columns : csr_array or ndarray, shape (1, n_user_features), optional
         Features of the columns.
+    weights : ndarray of float32, optional
+        What each row of the history counts; None where all count alike.
     """
 
     rows: Rows
@@ -47,6 +51,7 @@ class Asked:
     extra: Brought | None
     seen: Rows
     columns: Matrix | None
+    weights: Weights = None
 
     @property
     def barred(self) -> Rows:
@@ -93,12 +98,15 @@ def resolve(catalogue: Catalogue, asker: Asker, extra: Brought | None = None) ->
     check_unknown(asker.unknown)
     check_list(asker.seen, "seen")
     missing: list[Key] = []
-    seen = NONE
+    seen, weights = NONE, None
+    if asker.times is not None and asker.history is None:
+        raise UsageError("times= says when each item of history= happened; give it with a history")
     if len(asker.seen):
         seen = find_known(partial(_find, catalogue, extra, what="seen item"), asker.seen, asker.unknown or OTHERS, missing)
     if asker.user is not None:
         check_id(asker.user, "user", "; give several with users=[...]")
         rows, resolved = catalogue.history(asker.user), "known"
+        weights = catalogue.history_weights(asker.user, rows)
         columns = catalogue.stored_columns(asker.user) if columns is None else columns
         stored = catalogue.seen(asker.user)
         seen = np.concatenate([seen, stored]) if len(stored) else seen
@@ -111,6 +119,8 @@ def resolve(catalogue: Catalogue, asker: Asker, extra: Brought | None = None) ->
             "; give its content with new_items, or leave such ids out with unknown='ignore'",
         )  # fmt: skip
         rows = np.array(sorted(set(found.tolist())), np.int64)  # for a few rows faster than np.unique
+        if asker.times is not None:
+            weights = _weights(catalogue, extra, asker, rows)
     ignored: list[Key] = []
     if catalogue.reads_new:
         readable = len(rows) > 0
@@ -123,7 +133,38 @@ def resolve(catalogue: Catalogue, asker: Asker, extra: Brought | None = None) ->
             ignored += extra.ids.take(rows[rows >= catalogue.size] - catalogue.size)
     if not readable and columns is not None and abs(columns).sum() > 0:
         readable, resolved = True, "columns"
-    return Asked(rows, resolved, readable, [*ignored, *missing], extra, seen, columns)
+    return Asked(rows, resolved, readable, [*ignored, *missing], extra, seen, columns, weights)
+
+
+def _weights(catalogue: Catalogue, extra: Brought | None, asker: Asker, rows: Rows) -> Weights:
+    """Return what the items of a given history count by their times; of an item that comes twice the later time counts."""
+    history = list(asker.history or ())
+    latest: dict[int, int] = {}
+    for key, time in zip(history, check_times(asker.times, history), strict=True):
+        row = -1 if extra is None else int(extra.ids.find([key])[0])
+        row = catalogue.size + row if row >= 0 else catalogue.find(key)
+        latest[row] = max(latest.get(row, 0), time)
+    return catalogue.fading(np.array([latest[row] for row in rows.tolist()], np.int64))
+
+
+def check_times(times: Any, history: Sequence[Key]) -> list[int]:
+    """Return the times of the items of a history in whole seconds since 1970.
+
+    Raises
+    ------
+    UsageError
+        If there is not one for each item.
+    DataError
+        For one that is none.
+    """
+    if isinstance(times, str | bytes) or not hasattr(times, "__len__"):
+        raise UsageError(f"times must be a list of seconds since 1970, one for each item of the history; got {shown(times)}")
+    if len(times) != len(history):
+        raise UsageError(f"there are {len(times):,} times for {len(history):,} items of the history; give one for each")
+    for value in times:
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < LATEST:
+            raise DataError(f"times: {shown(value)} is no time in seconds since 1970")
+    return [int(value) for value in times]
 
 
 def check_one_asker(*given: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from ..ids import IdMap, Key, Rows
 from .principal import PrincipalAxes
 from .vectors import Matrix, Vectors
+
+Weights: TypeAlias = NDArray[np.float32] | None  # of the items of a history; None where all count alike
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +125,12 @@ class Catalogue(Protocol):
     def history(self, user: Key) -> Rows:
         """Return the rows of a stored history, ascending; raises `UnknownIdError` if there is no such user."""
 
+    def history_weights(self, user: Key, rows: Rows) -> Weights:
+        """Return what the items of a stored history count, given its rows; None where all count alike."""
+
+    def fading(self, times: NDArray[np.int64]) -> Weights:
+        """Return what items count by the times of their events; raises `UsageError` where age makes no difference."""
+
     def seen(self, user: Key) -> Rows:
         """Return the rows of what a stored user saw or disliked and did not like, ascending."""
 
@@ -156,11 +164,16 @@ class Catalogue(Protocol):
         """
 
     def encode_histories(
-        self, histories: Sequence[Rows], extra: Brought | None = None, columns: Sequence[Matrix | None] = ()
+        self,
+        histories: Sequence[Rows],
+        extra: Brought | None = None,
+        columns: Sequence[Matrix | None] = (),
+        weights: Sequence[Weights] = (),
     ) -> Vectors:
         """Return the user vectors of some histories of distinct rows; from `size` on they are rows of `extra`.
 
-        `columns` has the features of the columns of each, or is empty where nobody has any.
+        `columns` has the features of the columns of each, or is empty where nobody has any; `weights` what their items count, or
+        is empty where all count alike.
         """
 
 

@@ -48,6 +48,8 @@ class Asker:
     new_items : sized collection
         Can be recommended and be part of the history. What may stand here is for the catalogue to say: a sequence of
         `NewItem`, or a table of content.
+    times : sequence of int, optional
+        When each item of the history happened, in seconds since 1970; for models that were fitted with a half-life.
     unknown : {"error", "ignore"}, optional
         What becomes of ids that are not in the catalogue: by default those of a history are refused, all others are left
         out and told as `ignored`.
@@ -59,6 +61,7 @@ class Asker:
     seen: Sequence[Key] = ()
     user_columns: Any = None
     unknown: Unknown | None = None
+    times: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,11 +104,21 @@ class ListQuestion:
 
 @dataclass(frozen=True, kw_only=True)
 class RecommendQuestion(ListQuestion, Asker):
-    """The best items for someone; answered by `Recommendations`. Arguments as in `Recommender.recommend`."""
+    """The best items for someone; answered by `Recommendations`. Arguments as in `Recommender.recommend`.
+
+    Parameters
+    ----------
+    explore : float
+        Share of the places for new items that are drawn (`retrieval.exploring`).
+    draw : str or int, optional
+        The draw follows from it: the same word draws the same.
+    """
 
     keep_seen: bool = False
     popularity: float = 1.0
     fallback: Literal["popularity", "error"] = "popularity"
+    explore: float = 0.0
+    draw: str | int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,6 +80,8 @@ class Recommendations(Tabular):
         Where pages were asked for: what `recommend` takes as `page` for the next one; None where no page follows.
     paged : bool
         Whether pages were asked for.
+    probabilities : list of float, optional
+        With which probability each entry was to be on the list, where new items were drawn (`explore`).
 
     Examples
     --------
@@ -113,6 +115,8 @@ class Recommendations(Tabular):
         """What could not be done of the rules, a sentence each."""
         return [] if self.ruled is None else self.ruled.unmet
 
+    probabilities: list[float] | None = None
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -127,7 +131,8 @@ class Recommendations(Tabular):
     def __getitem__(self, place: int | slice) -> tuple[Key, float] | Recommendations:
         """Return the (id, score) pair of a place, or the list of some places."""
         if isinstance(place, slice):
-            kept = {name: getattr(self, name)[place] for name in ("ids", "scores", "titles", "paths")}
+            names = ("ids", "scores", "titles", "paths", *(("probabilities",) if self.probabilities is not None else ()))
+            kept = {name: getattr(self, name)[place] for name in names}
             return replace(self, **kept, ruled=None if self.ruled is None else self.ruled.cut(place))
         return self.ids[place], self.scores[place]
 
@@ -154,7 +159,7 @@ class Recommendations(Tabular):
         ('known', [1, 2])
         """
         entries: list[dict[str, Any]] = [
-            {"rank": place + 1, self.what: key, "score": score, "title": title, "path": path}
+            {"rank": place + 1, self.what: key, "score": score, "title": title, "path": path, **self._odds(place)}
             for place, (key, score, title, path) in enumerate(zip(self.ids, self.scores, self.titles, self.paths, strict=True))
         ]
         more: dict[str, Any] = {} if self.popularity == 1 else {"popularity": self.popularity}
@@ -165,6 +170,9 @@ class Recommendations(Tabular):
         if self.paged:
             more["next_page"] = self.next_page
         return {"resolved": self.resolved, "ignored": self.ignored, **more, f"{self.what}s": entries}
+
+    def _odds(self, place: int) -> dict[str, float]:
+        return {} if self.probabilities is None else {"probability": self.probabilities[place]}
 
     def to_arrow(self) -> pa.Table:
         """Return an Arrow table with columns rank, item (or user), score, title, path.
@@ -185,6 +193,7 @@ class Recommendations(Tabular):
                 "score": self.scores,
                 "title": self.titles,
                 "path": self.paths,
+                **({} if self.probabilities is None else {"probability": self.probabilities}),
             }
         )
 

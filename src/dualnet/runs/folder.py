@@ -25,7 +25,7 @@ class NewColumns:
     ----------
     user, item : str, optional
         Columns of ids.
-    rating, threshold, event, likes, event_weights : optional
+    rating, threshold, event, likes, event_weights, time, time_format : optional
         As in `EventColumns`; a rating or an event of "" is none.
     separator, encoding, comment, column_names : optional
         As in `EventColumns`.
@@ -49,6 +49,8 @@ class NewColumns:
     event: str | None = None
     likes: tuple[str, ...] | None = None
     event_weights: tuple[str, ...] | None = None
+    time: str | None = None
+    time_format: str | None = None
     separator: str | None = None
     encoding: str | None = None
     comment: str | None = None
@@ -79,6 +81,8 @@ class EventColumns:
         How the file is written; see `dualnet.data.delimited.TableForm`.
     column_names : tuple of str
         Of a table without a header.
+    time, time_format : str, optional
+        Column of times and how they are written, for a model that counts events by their age.
     """
 
     user: str = "user_id"
@@ -93,6 +97,8 @@ class EventColumns:
     column_names: tuple[str, ...] = ()
     likes: tuple[str, ...] = ()
     event_weights: tuple[str, ...] = ()
+    time: str | None = None
+    time_format: str | None = None
 
     def overridden(self, given: NewColumns) -> EventColumns:
         """Return these columns with what is said otherwise of new tables.
@@ -105,7 +111,11 @@ class EventColumns:
         same = not rating or rating == self.rating
         chosen = self.rating if rating is None else rating or None
         kept = self.threshold if same and rating != "" else None
-        form = {name: value for name in ("user", "item", *OF_FORM) if (value := getattr(given, name)) is not None}
+        form = {
+            name: value
+            for name in ("user", "item", "time", "time_format", *OF_FORM)
+            if (value := getattr(given, name)) is not None
+        }
         return replace(
             self, rating=chosen, threshold=kept if given.threshold is None else given.threshold, event=typed,
             unrated=None if chosen is None else self.unrated,
@@ -264,7 +274,7 @@ def _columns(told: Any) -> EventColumns:
     kinds: dict[str, tuple[type, ...]] = {
         "user": (str,), "item": (str,), "rating": (str, type(None)), "threshold": (int, float, type(None)),
         "event": (str, type(None)), "unrated": (int, float, type(None)), "separator": (str, type(None)),
-        "encoding": (str, type(None)), "comment": (str, type(None)), "column_names": (str,), "likes": (str,), "event_weights": (str,),
+        "encoding": (str, type(None)), "comment": (str, type(None)), "column_names": (str,), "likes": (str,), "event_weights": (str,), "time": (str, type(None)), "time_format": (str, type(None)),
     }  # fmt: skip
     for name, value in events.items():
         if name not in kinds or not isinstance(value, kinds[name]) or isinstance(value, bool):

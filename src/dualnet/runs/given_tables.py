@@ -150,6 +150,10 @@ class NewTables:
             # names that the fit was given are a hint; names that are given here are about this table alone
             form = self._form(self.events, form if _has_fields(self.events) else replace(form, columns=()))
         reading = {name: value for name, value in asdict(self.columns).items() if name not in OF_FORM}
+        if model.half_life_ is None:
+            if self.given.time is not None or self.given.time_format is not None:
+                raise UsageError("time= means nothing to a model that was fitted without half_life=; leave it out")
+            del reading["time"], reading["time_format"]
         return read_new_pairs(self.events, model.users_, model.catalogue_.ids, **reading, weight=weight, form=form)
 
     def _form(self, path: Path, form: TableForm) -> TableForm:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
+import numpy as np
+from scipy.sparse import csr_array
+
 from ..models.base import Recommender
 from ..models.neighbours import ItemKNN
 from ..models.popularity import Popularity
@@ -71,7 +74,9 @@ class Baselines:
 
 def _borrowed(model: Recommender, served: Recommender) -> Recommender:
     """Return a model with what every model has of the served one: the same users, items and histories."""
-    model.users_, model.items_, model.histories_ = served.users_, served.items_, served.histories_
+    model.users_, model.items_ = served.users_, served.items_
+    stored = served.histories_
+    model.histories_ = csr_array((np.ones(stored.nnz, np.float32), stored.indices, stored.indptr), shape=stored.shape)
     model.seen_ = served.seen_
     model.popularity_, model.catalogue_, model.info_ = served.popularity_, served.catalogue_, dict(served.info_)
     model.featurizer_, model.user_featurizer_ = served.featurizer_, None

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from ..computed_once import computed_once
 from ..data.content import Matrix
+from ..data.recency import fading, relative
 from ..data.space import ItemSpace
 from ..errors import UnknownIdError, listing
 from ..ids import IdMap, Key, Rows, clean_id
 from ..models.base import Recommender
 from ..models.catalogue import ModelView, base_content, brought, check_finite, seen_rows
-from ..retrieval.catalogue import Brought
+from ..retrieval.catalogue import Brought, Weights
 from ..retrieval.principal import PrincipalAxes
 from ..retrieval.questions import Columns, NewItem
 from ..retrieval.vectors import Vectors, norms, stack_vectors
@@ -291,6 +292,30 @@ class LiveCatalogue(ModelView):
             if row < self.size and (now := self.now_at(row)) >= 0:
                 (found.discard if kind == "none" else found.add)(now)
         return np.array(sorted(found - {-1}), np.int64)
+
+    def history_weights(self, user: Key, rows: Rows) -> Weights:
+        """Return what the items of a stored history count, by what is told of each event and what the model has of it."""
+        model = self.model
+        if not model.weighs_histories:
+            return None
+        place, user = self.stored_user(user)
+        found: dict[int, float] = {}
+        if place >= 0:
+            stored = slice(*model.histories_.indptr[place : place + 2].tolist())
+            values = np.ones(stored.stop - stored.start) if model.weights_ is None else model.weights_[stored]
+            found = dict(zip(model.histories_.indices[stored].tolist(), values.tolist(), strict=True))
+        notes, weights = self.notes.get(user, {}), []
+        for row in rows.tolist():
+            note = notes.get(self.lineage.ids[row])
+            if note is None and row in found:
+                weights.append(found[row])
+                continue
+            weight = weight_of(model.event_weights_, note or NOTHING)
+            if model.half_life_ is not None:
+                when = int((note or NOTHING).get("time", model.newest_))
+                weight *= float(fading(np.array([when]), model.newest_, model.half_life_)[0])
+            weights.append(weight)
+        return relative(np.array(weights))
 
     def pair_weight(self, user: Key, row: int) -> float:
         """Return what somebody's like of an item weighs, as it was told or as the model has it."""

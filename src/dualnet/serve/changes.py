@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -102,8 +103,9 @@ def add_events(
     DataError
         If a user id is not of the kind of the others, or a time is none.
     """
-    weights = catalogue.model.event_weights_
-    return add_told(catalogue, [told_event(weights, event) for event in happened])
+    model = catalogue.model
+    now = None if model.half_life_ is None else int(time.time())
+    return add_told(catalogue, [told_event(model.event_weights_, event, now) for event in happened])
 
 
 def add_told(catalogue: LiveCatalogue, happened: Sequence[Told]) -> tuple[LiveCatalogue, list[dict[str, Any]], dict[str, int]]:

@@ -19,7 +19,7 @@ NOTHING: Final[Note] = {}
 LATEST: Final = 2**32  # seconds: larger numbers are milliseconds
 
 
-def told_event(weights: Mapping[str, float], event: Sequence[Any]) -> Told:
+def told_event(weights: Mapping[str, float], event: Sequence[Any], now: int | None = None) -> Told:
     """Return an event as it is kept.
 
     Parameters
@@ -28,6 +28,8 @@ def told_event(weights: Mapping[str, float], event: Sequence[Any]) -> Told:
         Of the types that the model knows besides like, seen and dislike.
     event : (user, item), (user, item, type) or (user, item, type, time)
         A like where no type is given.
+    now : int, optional
+        Time of an event that says none; None where age makes no difference.
 
     Raises
     ------
@@ -50,6 +52,8 @@ def told_event(weights: Mapping[str, float], event: Sequence[Any]) -> Told:
         note["type"] = name
     if len(more) > 1 and more[1] is not None:
         note["time"] = _time(more[1])
+    elif now is not None and name != TAKES_BACK:
+        note["time"] = now
     return user, item, kind, note
 
 

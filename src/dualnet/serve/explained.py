@@ -45,7 +45,7 @@ async def _with_reasons(service: Answering, question: RecommendQuestion, reply: 
     if scored:
         asker = Asker(
             user=question.user, history=question.history, new_items=question.new_items, user_columns=question.user_columns,
-            unknown=question.unknown,
+            unknown=question.unknown, times=question.times,
         )  # fmt: skip
         try:
             why = await service.call("explain_many", asker=asker, items=scored)

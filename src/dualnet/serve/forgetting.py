@@ -20,10 +20,12 @@ from .store import Store
 GONE = "gone"
 
 
-def forget(catalogue: LiveCatalogue, state: LiveState, user: Key) -> tuple[LiveCatalogue, list[dict[str, Any]], str]:
+def forget(
+    catalogue: LiveCatalogue, state: LiveState, user: Key, *, anyway: bool = False
+) -> tuple[LiveCatalogue, list[dict[str, Any]], str]:
     """Make somebody unknown: the stored history no longer counts, and what came in while serving is dropped.
 
-    The change for the journal names the user by a hash, so that nothing that is written from here on holds the id.
+    With `anyway` somebody of whom nothing is stored is forgotten too, for the record. The change for the journal names the user by a hash, so that nothing that is written from here on holds the id.
 
     Raises
     ------
@@ -32,7 +34,7 @@ def forget(catalogue: LiveCatalogue, state: LiveState, user: Key) -> tuple[LiveC
     """
     key = catalogue.user_key(user)
     held = any(side.get(key) for side in (state.events, state.others, state.gone))  # maybe of items that are not here
-    if not (held or catalogue.has_user(user)):
+    if not (held or anyway or catalogue.has_user(user)):
         if state.unerased:  # asked again, because the journal could not be compacted
             return catalogue, [], "forgotten"
         raise UnknownIdError(f"unknown user {shown(user, 80)}; nothing is stored of such an id")

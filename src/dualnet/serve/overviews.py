@@ -119,8 +119,12 @@ def compare(version: Version, catalogue: LiveCatalogue, asker: Asker, k: int) ->
     """
     if asker.new_items:
         raise UsageError("new_items cannot be compared: some of the simple models know nothing of content")
-    question = RecommendQuestion(user=asker.user, history=asker.history, user_columns=asker.user_columns, seen=asker.seen, k=k)
-    plain = replace(question, user_columns=None, history=question.history if asker.user is not None else question.history or [])
+    question = RecommendQuestion(
+        user=asker.user, history=asker.history, user_columns=asker.user_columns, seen=asker.seen, k=k, times=asker.times
+    )
+    plain = replace(
+        question, user_columns=None, times=None, history=question.history if asker.user is not None else question.history or []
+    )
     views, pending = version.baselines.views(catalogue)
     models: list[dict[str, Any]] = []
     for name, view in [(version.model.name, catalogue), *views.items()]:

@@ -22,10 +22,19 @@ class ModelLabel:
 
 @dataclass(frozen=True)
 class Reply:
-    """A body ready for JSON, and which model made it; never of two models."""
+    """A body ready for JSON, and which model made it; never of two models.
+
+    Parameters
+    ----------
+    model : ModelLabel
+    body : dict
+    variant : str
+        Which of the variants of a server made it; empty where there is one model.
+    """
 
     model: ModelLabel
     body: dict[str, Any]
+    variant: str = ""
 
 
 @dataclass(frozen=True)

@@ -253,7 +253,7 @@ class Service:
         catalogue, outcome = await self._change(lambda view: take_back(view, pairs), by)
         return Reply(catalogue.label, outcome)
 
-    async def forget_user(self, key: Key) -> Reply:
+    async def forget_user(self, key: Key, anyway: bool = False) -> Reply:
         """Make somebody unknown at once; when this returns, no file of the state folder and no row of the database holds the id.
 
         Raises
@@ -263,7 +263,7 @@ class Service:
         ResourceError
             If the journal cannot be written, or not be compacted: then the user is unknown, and asking again erases the id.
         """
-        future = self._writer.change(lambda view: forget(view, self._writer.state, key), erases=True)
+        future = self._writer.change(lambda view: forget(view, self._writer.state, key, anyway=anyway), erases=True)
         catalogue, outcome = await asyncio.wrap_future(future)
         return Reply(catalogue.label, {"user": key, "state": outcome})
 

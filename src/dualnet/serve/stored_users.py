@@ -13,7 +13,7 @@ from ..errors import UnknownIdError, listing
 from ..ids import Key, Rows
 from ..models.base import Recommender
 from ..models.catalogue import stored_vectors
-from ..retrieval.catalogue import ScoredUsers
+from ..retrieval.catalogue import ScoredUsers, Weights
 from ..retrieval.topk import inner_products
 from ..retrieval.vectors import Vectors, stack_vectors
 from .append_only import GrowingVectors
@@ -116,16 +116,18 @@ class StoredUsers:
             del self._grown[key]
         changed: dict[Key, _Grown] = {}
         histories: list[Rows] = []
+        weights: list[Weights] = []
         for key, events in catalogue.events.items():
             kept = self._grown.get(key)
             if kept is not None and kept.is_of(catalogue, key):
                 continue
             rows = catalogue.history(key)
+            counts = catalogue.history_weights(key, rows)
             readable = len(rows) > 0 if catalogue.reads_new else bool((catalogue.known[rows] >= 0).any())
             made = _Grown(
                 -1,
                 catalogue.trained_row(key),
-                rows.tobytes(),
+                rows.tobytes() + (b"" if counts is None else counts.tobytes()),
                 catalogue.lineage,
                 events,
                 catalogue.gone.get(key),
@@ -136,6 +138,7 @@ class StoredUsers:
             if row < 0 and readable:
                 changed[key] = made
                 histories.append(rows)
+                weights.append(counts)
             else:
                 self._grown[key] = made
         if not changed:
@@ -144,7 +147,7 @@ class StoredUsers:
             self._grown, self._vectors, self._used = {}, None, 0
             self._encode_grown(catalogue)
             return
-        fresh = catalogue.encode_histories(histories, None, [catalogue.stored_columns(key) for key in changed])
+        fresh = catalogue.encode_histories(histories, None, [catalogue.stored_columns(key) for key in changed], weights)
         if self._vectors is None:
             self._vectors = GrowingVectors(fresh)
         else:

@@ -1,9 +1,10 @@
-"""Clients that are generated from the OpenAPI document: a Python one is used against a live server, TypeScript ones compile."""
+"""Clients that are generated from the OpenAPI document, in Python and TypeScript: they call every operation of a live server."""
 
 import importlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,13 +91,55 @@ def client(served, tmp_path, monkeypatch):
     return lambda name: importlib.import_module(f"generated.{name}")
 
 
+def operations(document):
+    """The names of all operations that a document tells of."""
+    paths = json.loads(document.read_text())["paths"]
+    return {told["operationId"] for path in paths.values() for told in path.values()}
+
+
+def plan(one, other, whole):
+    """A call of each operation, in an order in which all succeed but that of a picture: name, arguments, status."""
+    new, user = (100_001, 77) if whole else ("n1", "me")
+    content = {"title": "word"}
+    return [
+        ("recommend", {"body": {"history": [one], "k": 3, "explain": True, "explore": 0.5}}, 200),
+        ("score", {"body": {"history": [one], "items": [other]}}, 200),
+        ("explain", {"body": {"history": [one], "item": other}}, 200),
+        ("similar_items", {"body": {"item": one, "k": 2}}, 200),
+        ("users_for_item", {"body": {"item": one, "k": 2}}, 200),
+        ("encode_user", {"body": {"history": [one]}}, 200),
+        ("encode_item", {"body": {"item": one}}, 200),
+        ("compare", {"body": {"history": [one]}}, 200),
+        ("list_items", {"query": {"query": "word", "limit": 5}}, 200),
+        ("picture_of_item", {"path": {"item": one}}, 404),
+        ("show_item", {"path": {"item": one}}, 200),
+        ("map_of_items", {}, 200),
+        ("put_item", {"path": {"item": new}, "body": {"content": content}}, 201),
+        ("put_items", {"body": {"items": [{"id": new, "content": content}]}}, 200),
+        ("add_events", {"body": {"events": [{"user": user, "item": new, "request": "r-1", "time": 1_700_000_000}]}}, 200),
+        ("list_users", {"query": {"limit": 1}}, 200),
+        ("history_of_user", {"path": {"user": user}}, 200),
+        ("take_back_events", {"body": {"events": [{"user": user, "item": new}]}}, 200),
+        ("forget_user", {"path": {"user": user}}, 200),
+        ("list_forgotten", {}, 200),
+        ("delete_item", {"path": {"item": new}}, 200),
+        ("show_model", {}, 200),
+        ("reload_model", {"body": {}}, 200),
+        ("livez", {}, 200),
+        ("readyz", {}, 200),
+    ]  # fmt: skip
+
+
 def test_a_generated_python_client_is_used(served, client):
-    place, _, (one, other) = served
+    place, document, (one, other) = served
     models = client("models")
     connection = client("client").Client(base_url=place)
     new = "n1" if isinstance(one, str) else 100_001
 
+    asked = {"picture_of_item"}
+
     def ask(theme, name, *given, **more):
+        asked.add(name)
         return client(f"api.{theme}.{name}").sync(*given, client=connection, **more)
 
     question = models.RecommendRequest(history=[one], k=3, explain=True, unknown=models.RecommendRequestUnknown.ERROR)
@@ -113,6 +156,7 @@ def test_a_generated_python_client_is_used(served, client):
     assert scores[0].item == other
     assert len(ask("questions", "similar_items", body=models.SimilarRequest(item=one, k=2)).items) == 2
     assert ask("questions", "users_for_item", body=models.UsersForItemRequest(item=one, k=2)).users[0].rank == 1
+    assert len(ask("questions", "encode_user", body=models.EncodeUserRequest(history=[one])).vector) >= 0
     assert ask("questions", "encode_item", body=models.EncodeItemRequest(item=one)).path == "known"
     assert ask("questions", "compare", body=models.CompareRequest(history=[one])).models[0].name == "content-profile"
 
@@ -135,31 +179,50 @@ def test_a_generated_python_client_is_used(served, client):
     assert len(ask("items", "map_of_items").items) > 2
     assert ask("model", "show_model").ids.items == ("string" if isinstance(one, str) else "integer")
     assert ask("model", "reload_model", body=models.ReloadRequest()).left_out == 0
+    assert ask("server", "livez").status == "alive"
     assert ask("server", "readyz").status == "ready"
     refused = ask("items", "show_item", "nothing" if isinstance(one, str) else -1)
     assert isinstance(refused, models.ErrorAnswer)
     assert refused.error.code == "unknown-id"
     picture = client("api.items.picture_of_item").sync_detailed(one, client=connection)
     assert (picture.status_code, picture.parsed.error.code) == (404, "no-picture")
+    assert asked == operations(document)
 
 
-def test_generated_typescript_clients_compile(served, tmp_path):
+def test_generated_typescript_clients_compile_and_call_every_operation(served, tmp_path):
     if shutil.which("node") is None:
         pytest.skip("there is no node: install Node.js 20 or later to test clients in TypeScript")
     for package in ("openapi-typescript", "@hey-api/openapi-ts", "typescript"):
         if not (MODULES / package).exists():
             pytest.skip(f"{package} is not installed: {INSTALL}")
-    _, document, _ = served
+    place, document, (one, other) = served
+    calls = plan(one, other, whole=not isinstance(one, str))
+    assert {name for name, _, _ in calls} == operations(document)
+    camel = {name: re.sub(r"_(.)", lambda found: found[1].upper(), name) for name, _, _ in calls}
+    (tmp_path / "plan.json").write_text(json.dumps([[camel[name], given] for name, given, _ in calls]))
     (tmp_path / "node_modules").symlink_to(MODULES)
-    shutil.copy(HERE / "use.ts", tmp_path)
+    for name in ("use.ts", "call.ts"):
+        shutil.copy(HERE / name, tmp_path)
     for command in (
         ["openapi-typescript/bin/cli.js", document, "-o", tmp_path / "schema.d.ts"],
         ["@hey-api/openapi-ts/bin/run.js", "-i", document, "-o", tmp_path / "hey"],
         ["typescript/bin/tsc", "--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "esnext",
          "--moduleResolution", "bundler", "--lib", "es2022,dom,dom.iterable", tmp_path / "use.ts"],
+        ["typescript/bin/tsc", "--outDir", tmp_path / "js", "--skipLibCheck", "--target", "es2022", "--module", "commonjs",
+         "--moduleResolution", "node10", "--typeRoots", "none", "--lib", "es2022,dom,dom.iterable", tmp_path / "call.ts"],
     ):  # fmt: skip
         done = subprocess.run(
             ["node", str(MODULES / command[0]), *map(str, command[1:])], capture_output=True, text=True, check=False, cwd=tmp_path,
             timeout=300,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
+    told = subprocess.run(
+        ["node", str(tmp_path / "js" / "call.js"), place, str(tmp_path / "plan.json")],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    answers = json.loads(told.stdout)
+    assert [(name, status) for name, status, _ in answers] == [(camel[name], status) for name, _, status in calls], answers
+    assert all(answer is not None for _, _, answer in answers)

@@ -51,7 +51,7 @@ def stand_ins(told: list[Any]) -> dict[str, Any]:
     def open_service(folder: Path, state: Path | None, settings: Any, model_process: bool) -> Any:
         told.append(("state", state is not None, repr(settings), model_process))
         label = SimpleNamespace(name="m", version="1", to_json=dict)
-        return SimpleNamespace(notes=list, label=label, failure=None)
+        return SimpleNamespace(notes=list, label=label, failure=None, whole_items=False, whole_users=False)
 
     def replicas(wanted: Any, ready: Any) -> None:
         told.append(("replicas", repr(wanted)))

@@ -14,6 +14,7 @@ from ...data.space import ItemSpace
 from ...errors import CapabilityError, UsageError, nearest
 from ...ids import IdMap, Key, Rows
 from ...retrieval.askers import check_one_asker, resolve
+from ...retrieval.catalogue import Weights
 from ...retrieval.questions import Asker
 from ...retrieval.recommendations import UserPath
 from ...retrieval.topk import inner_products
@@ -160,7 +161,7 @@ def explain(
     raw = [{name: content.get(name) for name in columns} for content in contents]
     return explain_rows(
         model, space, places[: len(who.rows)], places[len(who.rows) :], [titles[place] for place in places], who.resolved,
-        method, raw, who.columns,
+        method, raw, who.columns, who.weights,
     )  # fmt: skip
 
 
@@ -174,6 +175,7 @@ def explain_rows(
     method: Method = "integrated-gradients",
     raw: Sequence[Mapping[str, Any]] = (),
     user_columns: Matrix | None = None,
+    weights: Weights = None,
 ) -> list[Explanation]:
     """Explain some items of a space for one history; only the items of both are encoded.
 
@@ -198,6 +200,8 @@ def explain_rows(
         their value and hashed words as buckets.
     user_columns : csr_array or ndarray, shape (1, n_user_features), optional
         Features of the person's columns.
+    weights : ndarray of float32, shape (n,), optional
+        What each row of the history counts, where not all count alike; reasons then leave one thing out at a time.
     """
     if method not in METHODS:
         raise UsageError(f"there is no method '{method}'.{nearest(method, METHODS)}")
@@ -223,7 +227,9 @@ def explain_rows(
             for at, title, count in zip(asked, own, counts, strict=True)
         ]
     order = np.argsort(columns)
-    history = csr_array((np.ones(len(columns), np.float32), columns[order], np.array([0, len(columns)])), shape=(1, len(part)))
+    values = np.ones(len(columns), np.float32) if weights is None else weights[order]
+    history = csr_array((values, columns[order], np.array([0, len(columns)])), shape=(1, len(part)))
+    method = method if weights is None else "leave-one-out"
     if user_columns is None:
         found = (leave_one_out if method == "leave-one-out" else type(model)._reasons)(model, history, part, asked)
     else:
@@ -287,7 +293,7 @@ def leave_one_out(model: Core, history: csr_array, space: ItemSpace, rows: Rows,
     taken = history.indices
     without = np.ones((1 + len(taken), len(taken)), np.float32)
     without[1 + np.arange(len(taken)), np.arange(len(taken))] = 0
-    place = csr_array((np.ones(len(taken), np.float32), (np.arange(len(taken)), taken)), shape=(len(taken), len(space)))
+    place = csr_array((history.data.astype(np.float32), (np.arange(len(taken)), taken)), shape=(len(taken), len(space)))
     histories = csr_array(csr_array(without) @ place)
     known = None if columns is None else stack_vectors(*[columns] * (1 + len(taken)))
     users, items = model.encode_users(histories, space, known), model.encode_items(space, rows)

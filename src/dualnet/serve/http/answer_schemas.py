@@ -30,6 +30,7 @@ class Answer(_Named):
 
     model: ModelTag
     request_id: str
+    variant: Annotated[str | None, Field(description="Which variant answered, where the server has several.")] = None
 
 
 class ErrorDetail(_Named):
@@ -107,6 +108,9 @@ class ListedItem(_Named, Generic[ItemId]):
     score: float
     title: str
     path: Annotated[ItemPath, Field(description="known, content (new) or popularity")]
+    probability: Annotated[
+        float | None, Field(description="With `explore`: with which probability the entry was to be shown.")
+    ] = None
     explanation: Explanation[ItemId] | None = None
 
 
@@ -287,6 +291,14 @@ class IdKinds(_Named):
     users: IdKind
 
 
+class VariantTag(_Named):
+    """A variant of the server."""
+
+    name: str
+    share: Annotated[float, Field(description="Of the people whom it answers.")]
+    model: ModelTag
+
+
 class ModelAnswer(Answer):
     """Description of the model."""
 
@@ -313,6 +325,9 @@ class ModelAnswer(Answer):
     dials: Annotated[list[str], Field(description="Fields of a question for a list that take a number from 0 to 1.")]
     saved: Annotated[float, Field(description="When the model folder was written, in seconds since 1970.")]
     training: Annotated[list[dict[str, Any]], Field(description="The log of the run that made it, where that is beside it.")]
+    variants: Annotated[
+        list[VariantTag] | None, Field(description="Where the server has several models: the first one is described here.")
+    ] = None
 
 
 class ReloadAnswer(Answer):

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.routing import Router
 
+from ...runs.shown_log import ShownLog
+from ..variants import Variants
 from . import server_routes
 from .access_log import AccessLog
 from .body import LARGEST, Receive
@@ -22,7 +25,7 @@ from .routes import RouteTable
 from .sending import Send
 
 if TYPE_CHECKING:
-    from ..model_process.remote import AnyService
+    from ..variants import AnyService
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,15 @@ class HttpOptions:
         Where the access log goes; standard error by default.
     picture_hosts : tuple of str
         Other hosts of which the page may show pictures, by HTTPS.
+    shown_log : Path, optional
+        File that takes down what is shown and taken.
     """
 
     largest_body: int = LARGEST
     quiet: bool = False
     log: TextIO | None = None
     picture_hosts: tuple[str, ...] = ()
+    shown_log: Path | None = None
 
 
 def build_app(service: AnyService, guards: Guards | None = None, options: HttpOptions | None = None) -> Gate:
@@ -62,8 +68,12 @@ def build_app(service: AnyService, guards: Guards | None = None, options: HttpOp
     guards, options = guards or Guards(), options or HttpOptions()
     meters, log = Meters(), AccessLog(options.log, quiet=options.quiet)
     meters.watch_model(lambda: (service.label.name, service.label.version))
+    if isinstance(service, Variants):
+        several = service
+        meters.watch_variants(lambda: {(name, told.name, told.version): several.shares[name] for name, told in several.labels})
     service.on_batch = meters.batch
-    table = RouteTable(service, meters, options.largest_body)
+    shown = None if options.shown_log is None else ShownLog.open(options.shown_log)
+    table = RouteTable(service, meters, options.largest_body, shown)
 
     @asynccontextmanager
     async def life(_: object) -> AsyncIterator[None]:
@@ -73,6 +83,8 @@ def build_app(service: AnyService, guards: Guards | None = None, options: HttpOp
         finally:
             await service.close()
             log.flush()
+            if shown is not None:
+                shown.close()
 
     server_routes.add_routes(
         table,

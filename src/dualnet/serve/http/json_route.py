@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 from starlette.routing import Route
 
+from ...retrieval.questions import RecommendQuestion
+from ...runs.shown_log import ShownLog
 from ..replies import Picture, Reply
 from . import body
 from .body import Receive
@@ -17,7 +20,7 @@ from .http_errors import Refusal, schema_refusal
 from .id_types import path_id, with_text_ids
 from .meters import Meters
 from .operations import Operation
-from .request_schemas import Query, Request
+from .request_schemas import Query, RecommendRequest, Request
 from .sending import RAW_HEADERS, Send, send_bytes
 from .strict_json import decode
 
@@ -44,6 +47,8 @@ class JsonRoute(Route):
         Bytes of a body.
     failure : callable
         Turns an exception of the service into a `Refusal`.
+    shown : ShownLog, optional
+        Takes down what is shown and taken.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class JsonRoute(Route):
         whole: Mapping[str, bool],
         largest: int,
         failure: Failure,
+        shown: ShownLog | None = None,
     ) -> None:
         super().__init__(operation.path, call, methods=[operation.method])
         self.methods = {operation.method}  # HEAD is none of them
@@ -63,13 +69,13 @@ class JsonRoute(Route):
         self.app = self.respond
         self.operation, self.body = operation, body
         self._call, self._meters, self._largest, self._failure = call, meters, largest, failure
-        self._id, self._whole = operation.id_in_path, whole
+        self._id, self._whole, self._shown = operation.id_in_path, whole, shown
 
     async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as an ASGI application."""
         scope["route"] = self
         operation = self.operation
-        arguments = await self._arguments(scope, receive)
+        arguments, sent = await self._arguments(scope, receive)
         try:
             found = await self._call(**arguments)
         except Refusal:
@@ -82,19 +88,34 @@ class JsonRoute(Route):
         if operation.raw:
             await _send_picture(send, found, operation.raw)
             return
-        # a copy: the service may keep the body for the next caller
-        answer = {**found.body, "model": found.model.to_json()} if isinstance(found, Reply) else found
+        answer = _answer_of(found)
         status = 201 if operation.created and answer["state"] == operation.created else 200
+        answer["request_id"] = scope["request_id"]
         if operation.meter is not None:
             operation.meter(self._meters, answer)
+        if operation.records:
+            self._record(sent, answer)
         if any(self._whole.values()):
             answer = with_text_ids(answer, b"ids=text" in scope["query_string"].split(b"&"))
-        answer["request_id"] = scope["request_id"]
         await send_bytes(send, status, to_json(answer, inf_nan_mode="null"))
 
-    async def _arguments(self, scope: Scope, receive: Receive) -> dict[str, Any]:
-        """Return the arguments of the service's method: from path, query and body, and the name of the key that asks."""
+    def _record(self, sent: Any, answer: Mapping[str, Any]) -> None:
+        """Take down a list that was shown, or what was taken of lists."""
+        if isinstance(sent, RecommendRequest):
+            if self._shown is not None:
+                told = sent.model_dump(by_alias=True, exclude_unset=True)
+                self._shown.shown(answer["request_id"], sent.user, told, answer)
+            return
+        for event in sent.events:
+            if event.request is not None:
+                self._meters.taken(event.request, event.item, event.type)
+                if self._shown is not None:
+                    self._shown.taken(event.request, event.item, event.type)
+
+    async def _arguments(self, scope: Scope, receive: Receive) -> tuple[dict[str, Any], Any]:
+        """Return the arguments of the service's method, from path, query, body and the key that asks, and the body as it is checked."""
         arguments: dict[str, Any] = {}
+        sent = None
         if self._id:
             arguments["key"] = path_id(scope["path_params"][self._id], self._whole[self._id])
         if self.operation.query is not None:
@@ -103,13 +124,24 @@ class JsonRoute(Route):
             body.check_headers(scope["headers"], self._largest)
             value = decode(await body.read(receive, self._largest))
             try:
-                checked = self.body.__pydantic_validator__.validate_python(value)
+                sent = checked = self.body.__pydantic_validator__.validate_python(value)
             except ValidationError as error:
                 raise schema_refusal(error, "body") from None
             arguments |= checked.arguments()
+            question = arguments.get("question")
+            if isinstance(question, RecommendQuestion) and question.explore:
+                arguments["question"] = replace(question, draw=scope["request_id"])
         if self.operation.keyed:
             arguments["by"] = scope.get("holder") or ""
-        return arguments
+        return arguments, sent
+
+
+def _answer_of(found: Any) -> dict[str, Any]:
+    """Return the body of an answer with the model and the variant that made it: a copy, as the service may keep its own."""
+    if not isinstance(found, Reply):
+        return dict(found)
+    named = {"variant": found.variant} if found.variant else {}
+    return {**found.body, "model": found.model.to_json(), **named}
 
 
 async def _send_picture(send: Send, found: Picture | None, kinds: tuple[str, ...]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +15,7 @@ from .activity import Activity
 QUESTIONS, SELF = "/v1/", "/v1/activity"  # what counts as an answer: not the page's files, nor looking at the counts
 CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+MOST_RECENT = 20_000  # lists that are remembered, so that what was taken of them can be counted
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -40,11 +41,26 @@ class Meters:
         self._batches = Histogram("dualnet_batch_size", "Questions answered together.", buckets=_SIZES, registry=self._registry)
         self._model = Gauge("dualnet_model_info", "The model that answers.", ["name", "version"], registry=self._registry)
         self.activity = Activity()
+        self._lists = Meter("dualnet_lists", "Lists of recommendations.", ["variant"], registry=self._registry)
+        self._taken = Meter(
+            "dualnet_taken",
+            "Entries of lists that were taken, by events that name the request.",
+            ["variant", "type"],
+            registry=self._registry,
+        )
+        self._recent: OrderedDict[str, tuple[str, list[str]]] = OrderedDict()
         ProcessCollector(registry=self._registry)
         self._children: dict[tuple[str, str, int], tuple[Histogram, Meter]] = {}
         self._pairs: dict[tuple[str, str], Meter] = {}
         self._gauges: dict[str, Gauge] = {}
         self._now: Callable[[], tuple[str, str]] | None = None
+        self._variants: Callable[[], Mapping[tuple[str, str, str], float]] = dict
+        self._shares = Gauge(
+            "dualnet_variant_share",
+            "Share of people that a variant answers.",
+            ["variant", "name", "version"],
+            registry=self._registry,
+        )
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answer; `route` is the template of the path, never the path."""
@@ -60,8 +76,13 @@ class Meters:
                 self.activity.serves(*self._now())
 
     def listed(self, answer: Mapping[str, Any]) -> None:
-        """Count the entries of a recommended list by quadrant."""
+        """Count a recommended list by variant and its entries by quadrant, and remember it until its entries are taken."""
         self.activity.listed(answer)
+        variant = answer.get("variant", "")
+        self._lists.labels(variant).inc()
+        self._recent[answer["request_id"]] = (variant, [str(entry["item"]) for entry in answer["items"]])
+        while len(self._recent) > MOST_RECENT:
+            self._recent.popitem(last=False)
         resolved, counts = answer["resolved"], Counter(entry["path"] for entry in answer["items"])
         for path, count in counts.items():
             child = self._pairs.get((resolved, path))
@@ -76,6 +97,14 @@ class Meters:
     def put(self, answer: Mapping[str, Any]) -> None:
         """Count items that were put: one, or a batch."""
         self.activity.items_put(answer["added"] if "added" in answer else int(answer["state"] == "added"))
+
+    def taken(self, request: str, item: str | int, kind: str) -> None:
+        """Count an event on an item that was shown lately, once."""
+        variant, items = self._recent.get(request, ("", []))
+        if str(item) in items:
+            items.remove(str(item))
+            self._taken.labels(variant, kind).inc()
+            self.activity.taken_up(request)
 
     def unknown_id(self) -> None:
         """Count a request that named something unknown."""
@@ -96,6 +125,10 @@ class Meters:
             self.activity.serves(*self._now())
         return self.activity.report()
 
+    def watch_variants(self, now: Callable[[], Mapping[tuple[str, str, str], float]]) -> None:
+        """Say where name, model and version of the variants are read, and the share of each."""
+        self._variants = now
+
     def text(self, gauges: Mapping[str, float]) -> bytes:
         """Return everything in Prometheus's text format.
 
@@ -112,4 +145,7 @@ class Meters:
         if self._now is not None:
             self._model.clear()
             self._model.labels(*self._now()).set(1)
+        self._shares.clear()
+        for labels, share in self._variants().items():
+            self._shares.labels(*labels).set(share)
         return generate_latest(self._registry)

@@ -80,6 +80,8 @@ class Operation:
         Media types of an answer that is not JSON.
     open : bool
         Whether it needs no key.
+    records : bool
+        Whether what is shown or taken goes into the log of lists.
     example : callable, optional
         Returns a body for the documentation.
     """
@@ -100,6 +102,7 @@ class Operation:
     created: str = ""
     raw: tuple[str, ...] = ()
     open: bool = False
+    records: bool = False
     example: Callable[[ExampleIds], dict[str, Any]] | None = None
 
     @computed_once
@@ -118,7 +121,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         name="recommend", method="POST", path="/v1/recommend", theme="questions", service="recommend",
         text="Recommend items to somebody known, or to somebody new by a history.",
-        body=asked.RecommendRequest, answer=answers.RecommendAnswer, meter=Meters.listed,
+        body=asked.RecommendRequest, answer=answers.RecommendAnswer, meter=Meters.listed, records=True,
         example=lambda ids: {"history": [ids.item, ids.other], "k": 5},
     ),
     Operation(
@@ -238,7 +241,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         text="Tell what users liked, saw or disliked; a new user is made.\n\nA like joins the stored history at once. What was"
         " seen or disliked is not listed to the same user again; type `none` takes it back. A model that was fitted with types of"
         " events, such as `view` or `buy`, takes those too; others are refused.",
-        body=asked.EventsRequest, answer=answers.EventsAnswer, meter=Meters.told,
+        body=asked.EventsRequest, answer=answers.EventsAnswer, meter=Meters.told, records=True,
         example=lambda ids: {"events": [{"user": ids.user, "item": ids.item, "type": "dislike"}]},
     ),
     Operation(

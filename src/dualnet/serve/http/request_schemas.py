@@ -130,6 +130,15 @@ class Asked(Request, Generic[UserId, ItemId, NewItemId]):
         FailFast(),
         Field(default_factory=_absent, max_length=MOST_IDS, description="What somebody took; give either this or `user`."),
     ]
+    times: Annotated[
+        list[Annotated[int, Field(ge=0, lt=2**33)]],
+        FailFast(),
+        Field(
+            default_factory=_absent,
+            max_length=MOST_IDS,
+            description="When each item of the history happened, in seconds since 1970; for models that were fitted with a half-life.",
+        ),
+    ]
     new_items: Annotated[
         list[NewItem[NewItemId]],
         FailFast(),
@@ -161,6 +170,7 @@ class Asked(Request, Generic[UserId, ItemId, NewItemId]):
             "new_items": [item.given() for item in self.new_items],
             "user_columns": self.user_columns,
             "unknown": self.unknown,
+            "times": self.times,
         }
 
 
@@ -225,6 +235,15 @@ class RecommendRequest(_Listing[ItemId], Asked[UserId, ItemId, NewItemId], Gener
         ),
     ]
     explain: Annotated[bool, Field(description="With an explanation of each entry.")] = False
+    explore: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of the places, the last ones, for new items that are drawn; each entry then has its `probability`. The"
+            " draw follows from the request id.",
+        ),
+    ] = 0.0
 
     @model_validator(mode="after")
     def _something_to_go_by(self) -> Self:
@@ -242,6 +261,7 @@ class RecommendRequest(_Listing[ItemId], Asked[UserId, ItemId, NewItemId], Gener
             popularity=self.popularity,
             keep_seen=self.keep_seen,
             fallback=self.fallback or "popularity",
+            explore=self.explore,
         )
         return {"question": question, "explain": True} if self.explain else {"question": question}
 
@@ -364,6 +384,13 @@ class Event(Strict, Generic[NewUserId, ItemId]):
             " `event_types`."
         ),
     ] = "like"
+    request: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$"),
+        Field(
+            default_factory=_absent, description="`request_id` of the answer in which the item was shown, to count it as taken."
+        ),
+    ]
     time: Annotated[int, Field(default_factory=_absent, ge=0, lt=2**32, description="When it happened, in seconds since 1970.")]
 
 

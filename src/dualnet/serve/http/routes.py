@@ -20,7 +20,8 @@ from .operations import Operation
 from .request_schemas import ItemId, NewItemId, NewUserId, UserId
 
 if TYPE_CHECKING:
-    from ..model_process.remote import AnyService
+    from ...runs.shown_log import ShownLog
+    from ..variants import AnyService
 
 
 class RouteTable:
@@ -34,10 +35,12 @@ class RouteTable:
         Count what is answered, and unknown ids.
     largest : int
         Bytes of a body.
+    shown : ShownLog, optional
+        Takes down what is shown and taken.
     """
 
-    def __init__(self, service: AnyService, meters: Meters, largest: int) -> None:
-        self._meters, self._largest = meters, largest
+    def __init__(self, service: AnyService, meters: Meters, largest: int, shown: ShownLog | None = None) -> None:
+        self._meters, self._largest, self._shown = meters, largest, shown
         # a served model has one kind of ids; a later version with another kind is refused by the service
         self.whole = {"item": service.whole_items, "user": service.whole_users}
         self.kinds: Mapping[Any, Any] = {
@@ -69,6 +72,7 @@ class RouteTable:
             whole=self.whole,
             largest=self._largest,
             failure=self.refusal,
+            shown=self._shown,
         )
         self.add_route(route, operation.method)
 

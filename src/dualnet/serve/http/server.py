@@ -21,7 +21,7 @@ from .gate import App, Draining
 from .slow_clients import Patience, PatientProtocol
 
 if TYPE_CHECKING:
-    from ..model_process.remote import AnyService
+    from ..variants import AnyService
 
 SWEEP_SECONDS = 1.0
 LAST = 4.0  # seconds for what is computed to end; with the grace and the drain before, a supervisor that waits 30 sees its end

@@ -19,7 +19,7 @@ from .routes import RouteTable
 from .sending import JSON_HEADERS, NO_SNIFF, Send, send_bytes
 
 if TYPE_CHECKING:
-    from ..model_process.remote import AnyService
+    from ..variants import AnyService
 
 WAIT = ((b"retry-after", b"1"),)
 

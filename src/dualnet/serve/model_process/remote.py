@@ -13,7 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from pydantic_core import from_json, to_json
 
@@ -28,11 +28,6 @@ from ..settings import ServiceSettings
 from ..store import STORE, StoreAddress
 from .codec import arguments_to_json, error_from_json, question_to_json, reply_from_json, result_from_json
 from .wire import Frames, receive
-
-if TYPE_CHECKING:
-    from ..service import Service
-
-AnyService: TypeAlias = "Service | RemoteService"  # what HTTP asks
 
 T = TypeVar("T")
 

@@ -1,0 +1,164 @@
+"""Several models behind one address: stable assignment in the stated shares, changes in all, and the variant in answer, log and meters."""
+
+import asyncio
+import json
+from collections import Counter
+
+import pytest
+
+from dualnet.cli import main
+from dualnet.errors import UnknownIdError, UsageError
+from dualnet.retrieval.questions import Asker, RecommendQuestion, SimilarQuestion
+from dualnet.runs.shown_log import read_log
+from dualnet.serve.http.app import HttpOptions, build_app
+from dualnet.serve.service import Service
+from dualnet.serve.variants import Variants, place_of, read_variants
+
+
+@pytest.fixture
+def two(folder_of, tmp_path):
+    """A function that runs a scenario with two variants whose state is in two folders."""
+
+    def run(scenario, shares=(70, 30), key=""):
+        async def alone():
+            services = {
+                name: Service.open(folder_of("wmf", seed), state=tmp_path / "state" / name)
+                for name, seed in (("a", 0), ("b", 1))
+            }
+            variants = Variants(services, shares, key=key)
+            await variants.start()
+            try:
+                return await scenario(variants)
+            finally:
+                await variants.close()
+
+        return asyncio.run(asyncio.wait_for(alone(), 60))
+
+    return run
+
+
+def test_places_are_even_and_stable():
+    places = [place_of(f"u{n}") for n in range(4000)]
+    assert all(0 <= place < 1 for place in places)
+    for low in (0.0, 0.25, 0.9):
+        assert sum(low <= place < low + 0.1 for place in places) == pytest.approx(400, abs=90)
+    assert place_of("u1") == place_of("u1") != place_of("u1", "another key")
+    assert place_of("ann") == pytest.approx(0.0585958, abs=1e-6)  # the same on every machine, for ever
+
+
+def test_each_person_has_one_variant_in_the_stated_shares(two):
+    async def scenario(variants):
+        asked = {}
+        for user in variants._first._live.version.model.users_:
+            replies = [await variants.call("recommend", question=RecommendQuestion(user=user, k=3)) for _ in range(2)]
+            assert replies[0].variant == replies[1].variant
+            assert replies[0].model == dict(variants.labels)[replies[0].variant]
+            why = await variants.call("explain", asker=Asker(user=user), item="i0-0")
+            assert why.variant == replies[0].variant
+            asked[user] = replies[0].variant
+        by_history = [await variants.ask(RecommendQuestion(history=[f"i{n % 4}-{n % 12}"], k=3)) for n in range(40)]
+        assert {reply.variant for reply in by_history} == {"a", "b"}
+        similar = await variants.ask(SimilarQuestion(item="i0-0", k=2))
+        assert similar.variant == "a"
+        return asked
+
+    asked = two(scenario)
+    assert two(scenario) == asked  # after a restart
+    assert 0.5 < Counter(asked.values())["a"] / len(asked) < 0.9
+    fewer = two(scenario, shares=(60, 40))
+    moved = {(before, fewer[user]) for user, before in asked.items() if before != fewer[user]}
+    assert moved <= {("a", "b")}  # only those whom the border passed
+
+
+def test_changes_are_made_in_all_of_them_and_forgetting_is_recorded_in_all(two, tmp_path):
+    async def scenario(variants):
+        await variants.call("add_events", events=[("somebody", "i0-0"), ("u0-0", "i1-1", "dislike")])
+        await variants.call("delete_item", key="i3-3")
+        for service in variants._services.values():
+            assert service._live.catalogue.has_user("somebody")
+            assert "i3-3" not in [
+                entry["item"] for entry in (await service.ask(RecommendQuestion(user="u3-0", k=48))).body["items"]
+            ]
+        second = variants._services["b"]
+        await second.forget_user("u1-0")  # the other one still knows them
+        assert (await variants.call("forget_user", key="u1-0")).body["state"] == "forgotten"
+        assert (await variants.call("forget_user", key="somebody")).body["state"] == "forgotten"
+        counts = [len((await service.forgotten()).body["forgotten"]) for service in variants._services.values()]
+        assert counts == [2, 3]
+        with pytest.raises(UnknownIdError):
+            await variants.call("forget_user", key="somebody")
+        with pytest.raises(UnknownIdError):
+            await variants.call("add_events", events=[("x", "nothing")])
+        with pytest.raises(UsageError):
+            await variants.call("add_events", events=[("x", "i0-0", "buys")])
+
+    two(scenario)
+    assert not any(b"somebody" in path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file())
+
+
+def test_the_variant_is_in_the_answer_the_log_and_the_meters(two, tmp_path):
+    import httpx
+
+    async def scenario(variants):
+        app = build_app(variants, options=HttpOptions(quiet=True, shown_log=tmp_path / "shown.jsonl"))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1") as client:
+            told = {}
+            for user in ("u0-0", "u1-0", "u2-0", "u3-0", "u0-1", "u1-1"):
+                answer = (await client.post("/v1/recommend", json={"user": user, "k": 3, "explore": 0.4})).json()
+                told[answer["request_id"]] = (user, answer)
+                taken = {"user": user, "item": answer["items"][1]["item"], "request": answer["request_id"]}
+                assert (await client.post("/v1/events", json={"events": [taken, taken]})).status_code == 200
+            model = (await client.get("/v1/model")).json()
+            assert [(one["name"], one["share"]) for one in model["variants"]] == [("a", 0.7), ("b", pytest.approx(0.3))]
+            return told, (await client.get("/metrics")).text
+
+    told, meters = two(scenario)
+    count = Counter(answer["variant"] for _, answer in told.values())
+    assert set(count) == {"a", "b"}
+    for name, times in count.items():
+        assert f'dualnet_lists_total{{variant="{name}"}} {times}.0' in meters
+        assert f'dualnet_taken_total{{type="like",variant="{name}"}} {times}.0' in meters
+        assert f'variant="{name}"' in next(line for line in meters.splitlines() if line.startswith("dualnet_variant_share{") and f'"{name}"' in line)  # fmt: skip
+    log = read_log(tmp_path / "shown.jsonl")
+    assert len(log.lists) == len(told)
+    for one in log.lists:
+        user, answer = told[one.request]
+        assert one.variant == answer["variant"]
+        assert one.items == [entry["item"] for entry in answer["items"]]
+        assert one.probabilities == [entry["probability"] for entry in answer["items"]]
+        assert list(one.taken) == [one.items[1]]
+        assert user not in json.dumps(one.question)
+        assert one.question == {"k": 3, "explore": 0.4}
+    written = (tmp_path / "shown.jsonl").read_text()
+    assert not any(f'"{user}"' in written for user, _ in told.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["a=run1:90"], "1 variant cannot be compared"),
+        (["a=run1", "b=run2:10"], "NAME=RUN:SHARE"),
+        (["a=run1:0", "b=run2:10"], "share above 0"),
+        (["a=run1:-3", "b=run2:10"], "share above 0"),
+        (["a=run1:nan", "b=run2:10"], "share above 0"),
+        (["run1:90", "b=run2:10"], "NAME=RUN:SHARE"),
+        (["a=:90", "b=run2:10"], "NAME=RUN:SHARE"),
+        (["a b=run1:90", "b=run2:10"], "letters, digits"),
+        (["a=run1:90", "a=run2:10"], "two variants are called 'a'"),
+    ],
+)
+def test_variants_that_cannot_be_meant_are_refused(given, says):
+    with pytest.raises(UsageError, match=says):
+        read_variants(given)
+
+
+def test_several_in_one_option_and_a_colon_in_a_path():
+    found = read_variants(["a=C:/run:1, b=run2:0.5"])
+    assert [(one.name, str(one.folder), one.weight) for one in found] == [("a", "C:/run", 1.0), ("b", "run2", 0.5)]
+
+
+def test_a_command_says_what_does_not_go_together(capsys):
+    assert main(["serve", "run", "--variant", "a=run:1"]) == 2
+    assert "either RUN or --variant" in capsys.readouterr().err
+    assert main(["serve"]) == 2
+    assert "say what to serve" in capsys.readouterr().err
