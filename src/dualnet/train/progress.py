@@ -39,15 +39,19 @@ class EpochProgress:
         Steps in all and before this start.
     relay : Relay, optional
         Of a worker: gets the state of each step instead of standard error.
+    said : float, optional
+        When the last line was written, as `time.perf_counter` tells; by default now.
     """
 
-    def __init__(self, show: bool | None, label: str, total: int, done: int, relay: Relay | None = None) -> None:
+    def __init__(
+        self, show: bool | None, label: str, total: int, done: int, relay: Relay | None = None, said: float | None = None
+    ) -> None:
         self._relay = relay
         self._show = relay is None and (sys.stderr.isatty() if show is None else show)
         self._lines = relay is None and show is None and not self._show
         self._label, self._total, self._start = label, total, done
         self._cells, self._began, self._validation = 0, time.perf_counter(), ""
-        self._said = self._began
+        self.said = self._began if said is None else said
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
@@ -94,8 +98,8 @@ class EpochProgress:
             self._relay.step(self._label, self._total, done, text)
         elif self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done, text=text)
-        elif self._lines and time.perf_counter() - self._said >= SECONDS_BETWEEN_LINES:
-            self._said = time.perf_counter()
+        elif self._lines and time.perf_counter() - self.said >= SECONDS_BETWEEN_LINES:
+            self.said = time.perf_counter()
             sys.stderr.write(f"{self._label}: {done / max(self._total, 1):.0%} done  {text}\n")
             sys.stderr.flush()
 

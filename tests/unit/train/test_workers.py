@@ -25,7 +25,7 @@ from dualnet.errors import (
     TrainingInterruptedError,
     UsageError,
 )
-from dualnet.train import checkpoint
+from dualnet.train import checkpoint, progress
 from dualnet.train.checkpoint import load_checkpoint, save_checkpoint, written_by_first
 from dualnet.train.options import RunOptions
 from dualnet.train.signals import StopRequest
@@ -204,6 +204,15 @@ def test_nobody_has_to_wonder_about_workers_that_do_nothing(monkeypatch):
     times = [now for now, _ in told]
     assert max(after - before for before, after in itertools.pairwise([*times, Clock.now])) <= fitting.QUIET + 1
     assert told[-1][1] == ("train", 10, 4, f"no step for {Clock.now - 1:.0f} s; waiting for the workers")
+
+
+def test_another_phase_does_not_put_off_the_next_line(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "time", SimpleNamespace(perf_counter=lambda: Clock.now))
+    Clock.now = 0.0
+    seen = Watch(RunOptions(workers=2), StopRequest(enabled=False), _said=0.0)
+    for Clock.now in range(0, 100, 10):
+        seen.take(News(attempt=1, progress=(f"phase {Clock.now // 20}", 10, 1, "")))
+    assert [line.partition(":")[0] for line in capsys.readouterr().err.splitlines()] == ["phase 1", "phase 3", "phase 4"]
 
 
 def test_workers_that_are_replaced_are_waited_for_longer(monkeypatch):

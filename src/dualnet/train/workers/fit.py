@@ -105,6 +105,7 @@ class Watch:
     _view: EpochProgress | None = None
     _label: str = ""
     _last: tuple[str, int, int] = ("workers", 1, 0)
+    _said: float = field(default_factory=time.perf_counter)
 
     def take(self, news: News) -> None:
         """Show the news to the user; raises what a worker has raised, and whatever `after_epoch` raises."""
@@ -158,11 +159,12 @@ class Watch:
     def _show(self, label: str, total: int, done: int, text: str) -> None:
         if self._view is None or label != self._label:
             self.close()
-            self._view, self._label = EpochProgress(self.run.progress, label, total, done), label
+            self._view, self._label = EpochProgress(self.run.progress, label, total, done, said=self._said), label
             self._view.__enter__()
         if done > self.furthest.get(label, 0):
             self.furthest[label], self.starts = done, 0
         self._view.say(done, text)
+        self._said = self._view.said
 
 
 def _one_start(ray: ModuleType, job: Any, run: RunOptions, watch: Watch, storage: str) -> dict[str, Any]:
