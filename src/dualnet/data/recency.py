@@ -16,6 +16,7 @@ from .interactions import Interactions
 
 SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600}
 OLDEST: Final = 100.0  # half-lives: what is older counts as what is so old, so that no weight becomes 0
+LEAST: Final = 1 / 16  # of the lightest pair: so much every pair counts in training, or zeros would be as sure as old likes
 _GIVEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
 
 
@@ -87,6 +88,13 @@ def faded_pairs(pairs: Interactions, newest: int, half_life: float) -> Interacti
     assert pairs.times is not None
     matrix = pairs.matrix.copy()
     matrix.data = (matrix.data * fading(pairs.times, newest, half_life)).astype(np.float32)
+    return Interactions(pairs.users, pairs.items, matrix, pairs.times, pairs.others)
+
+
+def at_least(pairs: Interactions, least: float) -> Interactions:
+    """Return interactions of which no pair weighs less than so much."""
+    matrix = pairs.matrix.copy()
+    matrix.data = np.maximum(matrix.data, np.float32(least))
     return Interactions(pairs.users, pairs.items, matrix, pairs.times, pairs.others)
 
 

@@ -200,7 +200,7 @@ def _content(model: Core) -> dict[str, bytes]:
         tensors["seen/data"] = model.seen_.data
     state: dict[str, Any] = {"model": config}
     if model.half_life_ is not None:
-        state["recency"] = {"half_life": model.half_life_, "newest": model.newest_}
+        state["recency"] = {"half_life": model.half_life_, "newest": model.newest_, "lightest": model.lightest_}
     if model.event_weights_:
         state["event_weights"] = dict(model.event_weights_)
     for side, featurizer in (("items", model.featurizer_), ("users", model.user_featurizer_)):
@@ -277,6 +277,7 @@ def _rebuild(
     if "recency" in state:
         told = state["recency"]
         model.half_life_, model.newest_ = saved_number(told, "half_life", least=1e-9), int(saved_number(told, "newest"))
+        model.lightest_ = saved_number(told, "lightest", least=0)
     if "event_weights" in state:
         model.event_weights_ = event_weights_of(state["event_weights"])
     model.info_ = manifest["info"]

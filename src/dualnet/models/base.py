@@ -134,6 +134,8 @@ class Recommender(Answers, Explains, Updates, Forgets):
         options, seconds = self._shared(run or RunOptions()), half_life_of(half_life)
         if seconds is not None and (options.workers is not None or options.group.size > 1):
             raise UsageError("half_life= is for a fit in one process; leave workers out")
+        if seconds is not None and not self.counts_age:
+            raise UsageError(f"half_life= means nothing to model '{self.name}', which counts every event as one; leave it out")
         with one_writer(self), memory_told(f"fitting {type(self).__name__}"):
             if options.workers is None:
                 return self._fit_now(train, validation, options, seconds)
@@ -167,15 +169,16 @@ class Recommender(Answers, Explains, Updates, Forgets):
         self._settle()
         self.drawn_seed_ = agreed(run.group, self.drawn_seed_)  # several processes may each have drawn their own
         fingerprint = train.fingerprint()
-        self.half_life_, self.newest_ = half_life, 0
+        self.half_life_, self.newest_, self.lightest_ = half_life, 0, 1.0
         if half_life is not None:
+            self.lightest_ = float(train.interactions.matrix.data.min(initial=1))
             train, self.newest_ = faded(train, half_life)
         known = self._prepare(train)
         described = {"model": self.name, "data": train.name, "fingerprint": fingerprint, **self._written_params()}
         described |= {name: value for name, value in run.choices.items() if name in self.options_read and value is not None}
         _refuse_different(run.group, described, validation)
         with tracked(run, described) as tracked_run:
-            self._fit(known, validation, tracked_run)
+            self._fit(self._to_learn(known), validation, tracked_run)
         self.info_ = {
             "data": train.name,
             "fingerprint": fingerprint,

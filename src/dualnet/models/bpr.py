@@ -69,6 +69,7 @@ class BPR(Recommender):
     """
 
     name: ClassVar[str] = "bpr"
+    counts_age = False
     limits: ClassVar[Mapping[str, Limit]] = {
         **dict.fromkeys(("factors", "negatives", "batch", "epochs"), COUNT),
         **dict.fromkeys(("learning_rate", "regularization"), POSITIVE),

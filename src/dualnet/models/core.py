@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -16,6 +16,7 @@ from ..data.content import Content, Matrix
 from ..data.dataset import Dataset
 from ..data.features import Featurizer
 from ..data.interactions import Interactions
+from ..data.recency import LEAST, at_least
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
 from ..errors import CapabilityError, DataError, NotFittedError
@@ -130,6 +131,7 @@ class Core(Parameters, ABC):
     """
 
     uses_content: ClassVar[bool] = False
+    counts_age: ClassVar[bool] = True  # whether weights of pairs or of histories make a difference
 
     users_: IdMap
     items_: IdMap
@@ -147,6 +149,7 @@ class Core(Parameters, ABC):
     event_weights_: Mapping[str, float] = MappingProxyType({})
     half_life_: float | None = None
     newest_: int = 0
+    lightest_: float = 1.0
 
     @property
     @abstractmethod
@@ -185,6 +188,13 @@ class Core(Parameters, ABC):
     def weighs_histories(self) -> bool:
         """Whether the items of a history count by their types or their age, and not all alike."""
         return self.half_life_ is not None or bool(self.event_weights_)
+
+    def _to_learn(self, known: Prepared) -> Prepared:
+        """Return what is trained on: where pairs weigh less by their age, none less than a sixteenth of the lightest."""
+        if self.half_life_ is None:
+            return known
+        pairs = at_least(known.data.interactions, LEAST * self.lightest_)
+        return replace(known, data=known.data.with_interactions(pairs))
 
     def _stored(self, pairs: csr_array) -> csr_array:
         """Return what `histories_` keeps of weighted pairs: their pattern, or for each user weights of which the largest is 1."""

@@ -33,6 +33,7 @@ class Popularity(Recommender):
     """
 
     name: ClassVar[str] = "popularity"
+    counts_age = False
 
     def __init__(self) -> None:
         pass

@@ -108,7 +108,7 @@ class Updates(Core):
         if isinstance(new, Dataset):
             items = new.items if items is None else items
             users = new.users if users is None else users
-            weights, new = new.event_weights, new.interactions
+            weights, new = dict(new.event_weights), new.interactions
         grown = grow(
             self,
             new,
@@ -122,7 +122,7 @@ class Updates(Core):
         described |= self._written_params()
         with tracked(run or RunOptions(), described) as options:
             trained = updated._update(
-                grown.prepared, number, len(self.items_),
+                updated._to_learn(grown.prepared), number, len(self.items_),
                 epochs=0 if self._is_idle(grown) else epochs, learning_rate=learning_rate, run=options,
             )  # fmt: skip
         updated.info_ = {

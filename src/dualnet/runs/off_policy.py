@@ -68,6 +68,15 @@ class LogEstimate:
         Share of the model's entries that were shown.
     effective : float
         Size of a sample of equal weights that says as much.
+
+    Examples
+    --------
+    >>> from dualnet.runs.off_policy import estimate
+    >>> from dualnet.runs.shown_log import ShownList
+    >>> shown = [ShownList(f"r{n}", f"u{n}", {}, ["tea", "jam"], [1.0, 0.5], "", {"jam": "like"}) for n in range(10)]
+    >>> found = estimate(shown, [["jam"]] * 10)
+    >>> found.logged.mean, found.inverse_propensity.mean, found.self_normalised.mean
+    (1.0, 2.0, 1.0)
     """
 
     answers: int
@@ -81,7 +90,16 @@ class LogEstimate:
     effective: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
+        """Return a JSON-ready dictionary.
+
+        Examples
+        --------
+        >>> from dualnet.runs.off_policy import estimate
+        >>> from dualnet.runs.shown_log import ShownList
+        >>> shown = [ShownList(f"r{n}", f"u{n}", {}, ["tea"], [1.0], "", {"tea": "like"}) for n in range(10)]
+        >>> estimate(shown, [["tea"]] * 10).to_json()["logged"]
+        {'mean': 1.0, 'low': 1.0, 'high': 1.0}
+        """
         return asdict(self)
 
     def __str__(self) -> str:

@@ -127,10 +127,10 @@ def add_told(catalogue: LiveCatalogue, happened: Sequence[Told]) -> tuple[LiveCa
         now = after[user]
         if now.likes:
             events[user] = (*events.get(user, ()), *now.likes)
-        for side, found in ((others, now.others), (notes, now.notes)):
-            side.pop(user, None)
-            if found:
-                side[user] = found  # type: ignore[index]
+        others.pop(user, None)
+        notes.pop(user, None)
+        others |= {user: now.others} if now.others else {}
+        notes |= {user: now.notes} if now.notes else {}
     return replace(catalogue, events=events, others=others, notes=notes), [{"events": kept}], outcome
 
 
