@@ -25,6 +25,7 @@ from . import (
     recommend,
     reproduce,
     serve,
+    similar,
     split,
     tune,
     update,
@@ -132,6 +133,7 @@ app.command("bench")(bench.bench)
 app.command("tune")(tune.tune)
 app.command("reproduce")(reproduce.reproduce)
 app.command("recommend")(recommend.recommend)
+app.command("similar")(similar.similar)
 app.command("explain")(explain.explain)
 app.command("encode")(encode.encode)
 app.command("export")(export.export)

@@ -9,6 +9,7 @@ import typer
 
 from . import arguments as arg
 from . import completion
+from .check_guide import guide
 from .divisions import split_folder
 from .given_options import refuse_given, refuse_tables
 from .output import JsonFlag, print_json, print_table, say
@@ -68,13 +69,15 @@ def check(
     *,
     tables: arg.TableOptions,
 ) -> None:
-    """Report gaps, duplicates and split smells of data.
+    """Say what is in tables, report gaps, duplicates and split smells, and suggest how to fit.
 
-    Takes a named data set, a table of events, or a folder made by `dualnet split`, where it looks for test pairs that
-    train and other leaks.
+    Takes tables (with no option about columns it says what they seem to be, and reads them so), a named data set, or a folder
+    made by `dualnet split`, where it looks for test pairs that train and other leaks. For tables it ends with the `dualnet fit`
+    command that it suggests, to be pasted.
 
     Examples
     --------
+      dualnet data check events.csv --items items.csv
       dualnet data check citeulike-a
       dualnet data check events.csv --items items.csv --text title
       dualnet data check split
@@ -84,19 +87,27 @@ def check(
     from ..data.split_files import load_split
 
     kept = split_folder(data)
-    told = ""
+    told, found, command = "", None, None
     if kept is not None:
         refuse_tables(tables, f"means nothing for {data}, a split whose tables were read when it was made")
         report = check_split(load_split(kept))
     else:
-        loaded = arg.load_data(data, tables)
-        report, told = check_dataset(loaded), say_events(loaded.interactions, tables.threshold)
+        found = guide(data, tables)
+        for sentence in [] if found is None or as_json else found.said:
+            say(sentence)
+        used = tables if found is None else found.tables
+        loaded = arg.load_data(data, used)
+        command = None if found is None or data is None else found.command(data, loaded)
+        report, told = check_dataset(loaded), say_events(loaded.interactions, used.threshold)
     if as_json:
-        print_json(report.to_json())
+        guided = {} if found is None else {"found": found.said, "command": command}
+        print_json(report.to_json() | guided)
     else:
         say(str(report))
         if told:
             say(f"  {told}")
+        if command:
+            say(f"\na fit with these columns:\n  {command}")
 
 
 @app.command("convert")

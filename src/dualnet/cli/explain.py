@@ -11,19 +11,19 @@ from ..runs.folder import model_folder
 from . import arguments as arg
 from .form_options import FormOptions
 from .given_options import refuse_given
-from .id_lists import id_list
+from .id_lists import NamedItems
 from .option_groups import with_options
 from .output import JsonFlag, print_json, say
-from .questions import NewItemsOption, check_one_user, refuse_form_alone, stored_user, with_new_items
+from .questions import HistoryOption, NewItemsOption, check_one_user, history_of, refuse_form_alone, stored_user, with_new_items
 
 
 @with_options(FormOptions, "given_form")
 def explain(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
-    item: Annotated[str, typer.Option("--item", help="The item to explain.")],
+    item: Annotated[str, typer.Option("--item", help="The item to explain: its id or its title.")],
     user: Annotated[str | None, typer.Option("--user", help="A user seen in training.")] = None,
-    history: Annotated[str | None, typer.Option("--history", help="Items somebody took, separated by commas.")] = None,
+    history: HistoryOption = None,
     columns: arg.UserColumnsOption = None,
     new_items: NewItemsOption = None,
     method: Annotated[
@@ -44,6 +44,7 @@ def explain(
     --------
       dualnet explain run --history p0007,p0099 --item p0412
       dualnet explain run --user r0002 --item p0412 --top 3
+      dualnet explain run --history "Toy Story" --item "Finding Nemo"
     """
     from typing import cast
 
@@ -59,13 +60,14 @@ def explain(
     refuse_form_alone(new_items, given_form)
     model = load(model_folder(run))
     fresh, ids = with_new_items(new_items, model, run, given_form)
-    wanted = ids.parse(item)
+    named = NamedItems(model, ids, fresh)
+    wanted = named.require(named.parse(item))
     if new_items is None and wanted not in ids:
         raise UnknownIdError(f"unknown item {wanted!r}; give one that is new by its content, with --new-items TABLE")
     found = model.explain(
         wanted,
         user=stored_user(model, user) if user is not None else None,
-        history=id_list(history, ids, "--history") if history is not None else None,
+        history=history_of(history, named, unknown) if history is not None else None,
         user_columns=arg.pairs(columns, "--user-columns"),
         new_items=fresh,
         method=cast(Method, method),

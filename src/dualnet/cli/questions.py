@@ -10,6 +10,7 @@ import typer
 from ..errors import UnknownIdError, UsageError, listing
 from .form_options import FormOptions, new_columns
 from .given_options import refuse_tables
+from .id_lists import NamedItems, id_list
 
 if TYPE_CHECKING:
     from ..data.content import Content
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 NewItemsOption = Annotated[
     Path | None, typer.Option("--new-items", help="Table of new items (column item_id and content), for this question.")
+]
+HistoryOption = Annotated[
+    str | None, typer.Option("--history", help="Items somebody took: ids or titles, separated by commas.")
 ]
 
 
@@ -55,6 +59,27 @@ def stored_user(model: Recommender, user: str) -> Key:
     if key not in model.users_:
         raise UnknownIdError(f"unknown user {listing([key])}; for someone new give --history ITEM,ITEM instead")
     return key
+
+
+def history_of(text: str, named: NamedItems, unknown: str | None) -> list[Key]:
+    """Return the items that ``--history`` names.
+
+    Parameters
+    ----------
+    text : str
+        The argument.
+    named : NamedItems
+        The items that there are.
+    unknown : str, optional
+        What ``--unknown`` says: with ``ignore`` names of no item are left to the model.
+
+    Raises
+    ------
+    UnknownIdError
+        For a name that is near to titles and is none, or a title of several items.
+    """
+    keys = id_list(text, named, "--history")
+    return keys if unknown == "ignore" else [named.require(key) for key in keys]
 
 
 def refuse_form_alone(new_items: Path | None, form: FormOptions) -> None:

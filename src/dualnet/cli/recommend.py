@@ -13,21 +13,20 @@ from ..runs.folder import model_folder
 from . import arguments as arg
 from .form_options import FormOptions
 from .given_options import refuse_given
-from .id_lists import id_list
+from .id_lists import NamedItems, id_list
 from .option_groups import with_options
 from .output import JsonFlag, check_output_file, note, print_json, say
-from .questions import NewItemsOption, check_one_user, refuse_form_alone, stored_user, with_new_items
+from .questions import HistoryOption, NewItemsOption, check_one_user, history_of, refuse_form_alone, stored_user, with_new_items
 from .rule_options import RuleOptions
 from .worker_options import WorkerOptions, report_parts
 
 if TYPE_CHECKING:
-    from ..ids import IdMap
     from ..models.base import Recommender
 
 
 @dataclass(frozen=True)
-class ListOptions:
-    """Options of the content of a list."""
+class ItemListOptions:
+    """Options of any list of items."""
 
     exclude: Annotated[str, typer.Option("--exclude", help="Items not to list.")] = ""
     candidates: Annotated[str | None, typer.Option("--candidates", help="List only these items.")] = None
@@ -40,13 +39,6 @@ class ListOptions:
     new_share: Annotated[
         float | None, typer.Option("--new-share", help="Share of the list for new items, 0 to 1; not with --only.")
     ] = None
-    popularity: Annotated[
-        float, typer.Option("--popularity", help="How much of the average user's score stays in the scores, 0 to 1.")
-    ] = 1.0
-    seen: Annotated[str, typer.Option("--seen", help="Items not to list that are no part of the history: dismissed.")] = ""
-    keep_seen: Annotated[
-        bool, typer.Option("--keep-seen", help="Also list items of the history, and those seen or disliked.")
-    ] = False
 
     def check(self) -> None:
         """Refuse candidates that are none; raises `UsageError`."""
@@ -55,14 +47,34 @@ class ListOptions:
                 f"--candidates {self.candidates!r} names no item, so that nothing could be listed; leave it out to list from all"
             )
 
-    def wanted(self, ids: IdMap) -> dict[str, Any]:
-        """Return the arguments of `Recommender.recommend`; ids are read as those of the items are."""
+    def wanted(self, model: Recommender, ids: NamedItems) -> dict[str, Any]:
+        """Return the arguments of `Recommender.recommend` and of `similar_items`; items are read as `NamedItems` does."""
+        if self.new_share and len(ids) == len(model.items_):
+            note("note: --new-share shares nothing out, for no item is new")
         return {
             "exclude": id_list(self.exclude, ids, "--exclude"),
             "candidates": None if self.candidates is None else id_list(self.candidates, ids, "--candidates"),
             "filter": arg.json_object(self.conditions, "--filter"),
             "only": self.only,
             "new_share": self.new_share,
+        }
+
+
+@dataclass(frozen=True)
+class ListOptions(ItemListOptions):
+    """Options of a list for somebody."""
+
+    popularity: Annotated[
+        float, typer.Option("--popularity", help="How much of the average user's score stays in the scores, 0 to 1.")
+    ] = 1.0
+    seen: Annotated[str, typer.Option("--seen", help="Items not to list that are no part of the history: dismissed.")] = ""
+    keep_seen: Annotated[
+        bool, typer.Option("--keep-seen", help="Also list items of the history, and those seen or disliked.")
+    ] = False
+
+    def wanted(self, model: Recommender, ids: NamedItems) -> dict[str, Any]:
+        """Return the arguments of `Recommender.recommend`."""
+        return super().wanted(model, ids) | {
             "popularity": self.popularity,
             "seen": id_list(self.seen, ids, "--seen"),
             "filter_seen": not self.keep_seen,
@@ -77,7 +89,7 @@ def recommend(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
     user: Annotated[str | None, typer.Option("--user", help="A user seen in training.")] = None,
-    history: Annotated[str | None, typer.Option("--history", help="Items somebody took, separated by commas.")] = None,
+    history: HistoryOption = None,
     everyone: Annotated[bool, typer.Option("--all", help="For every user seen in training, to --out.")] = False,
     k: Annotated[int, typer.Option("-k", help="Length of the list.")] = 10,
     new_items: NewItemsOption = None,
@@ -97,8 +109,9 @@ def recommend(
     """Recommend items to someone, or to everyone.
 
     To someone known (--user), someone new (--history), or all known users (--all, to a Parquet file). New items of a table
-    can be part of the answer and of the history, without training. Ids are separated by commas; one that has a comma stands in
-    quotes: --history '"Dune, Part Two",p9'.
+    can be part of the answer and of the history, without training. Items are ids or titles, separated by commas; a title may
+    lack its year or its article and have one typo, and an id that exists counts before a title. One that has a comma may
+    stand in quotes: --history '"Dune, Part Two",p9'.
 
     With --workers, --all writes a folder of Parquet parts with the same lists; a job that was killed goes on where it stopped
     when the same command is given again.
@@ -107,6 +120,7 @@ def recommend(
     --------
       dualnet recommend run --user r0042
       dualnet recommend run --history p0007,p0099 -k 5
+      dualnet recommend run --history "Toy Story, Finding Nemo"
       dualnet recommend run --history p0007 --new-items new_items.csv
       dualnet recommend run --user r0042 --new-share 0.3 --popularity 0.5
       dualnet recommend run --user r0042 --rules home.toml --diversity 0.3 --pin 1=p0007
@@ -131,15 +145,14 @@ def recommend(
     refuse_form_alone(new_items, given_form)
     model = load(model_folder(run))
     fresh, ids = with_new_items(new_items, model, run, given_form)
-    if listed.new_share and len(ids) == len(model.items_):
-        note("note: --new-share shares nothing out, for no item is new; give new ones with --new-items")
-    wanted = {"k": k, "new_items": fresh, "unknown": unknown, "rules": ruled.read(ids), **listed.wanted(ids)}
+    named = NamedItems(model, ids, fresh)
+    wanted = {"k": k, "new_items": fresh, "unknown": unknown, "rules": ruled.read(named), **listed.wanted(model, named)}
     if out is not None:
         _everyone(model, run, out, wanted, shared, overwrite=overwrite, as_json=as_json)
         return
     found = model.recommend(
         stored_user(model, user) if user is not None else None,
-        history=None if history is None else id_list(history, ids, "--history"),
+        history=None if history is None else history_of(history, named, unknown),
         user_columns=arg.pairs(columns, "--user-columns"),
         **wanted,
     )

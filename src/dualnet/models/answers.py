@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..data.content import Content
 from ..data.space import ItemSpace
-from ..errors import CapabilityError, DataError, UsageError, listing
+from ..errors import CapabilityError, DataError, UnknownIdError, UsageError, listing
 from ..ids import Key
 from ..retrieval.answering import check_k
 from ..retrieval.askers import check_one_asker
@@ -28,12 +28,13 @@ from ..retrieval.questions import (
     UsersQuestion,
 )
 from ..retrieval.recommendations import RecommendationLists, Recommendations
-from ..retrieval.unknown_ids import Unknown, check_list
+from ..retrieval.unknown_ids import Unknown, check_id, check_list
 from ..retrieval.vectors import stack_vectors
 from ..rules.rules import Rules, as_rules
 from ..typed_values import path_of
 from .asking import Asks, Fallback, Listed, Others, Wanted, askers_of, check_block, say_what_was_not_as_asked, warn_of_unknown
 from .catalogue import kept_vectors
+from .item_names import item_names
 from .one_writer import one_writer
 from .question_content import as_content, cannot_score_new, user_rows
 
@@ -266,6 +267,45 @@ class Answers(Asks):
             if path is None
             else write_tables(tables, path_of(path, "path"))
         )
+
+    def find_item(self, title: str) -> Key:
+        """Return the id of the item that has a title, for questions that a person asks; an id is returned as it is.
+
+        Case, accents, the place of an article ("Matrix, The"), a year and what stands in brackets do not count unless they
+        tell two items apart; if no title fits then, one typo that is not in a number is forgiven.
+
+        Parameters
+        ----------
+        title : str
+            A title of the catalogue, whole; or the id of an item.
+
+        Raises
+        ------
+        UnknownIdError
+            If no item has this title, or several have it; the text lists the nearest titles with their ids.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> likes = {"user_id": ["ann", "bob", "bob"], "item_id": [7, 7, 9]}
+        >>> names = {"item_id": [7, 9], "title": ["The Matrix (1999)", "Green matrix"]}
+        >>> model = dualnet.ContentProfile().fit(dualnet.Dataset.from_tables(likes, names, text="title"))
+        >>> model.find_item("matirx")
+        7
+        """
+        self._require_fitted()
+        check_id(title, "title")
+        ids = self.catalogue_.ids
+        key = ids.parse(title) if isinstance(title, str) else title
+        if key in ids:
+            return key
+        names = item_names(self)
+        found = None if names is None else names.find(str(title))
+        if found is None:
+            raise UnknownIdError(
+                f"there is no item with the id or title {key!r}.{'' if names is None else names.nearest(str(title))}"
+            )
+        return found
 
     def similar_items(
         self,

@@ -1,0 +1,109 @@
+"""The guide of `dualnet data check`: what the columns of tables seem to be, and the `fit` command that follows from it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from . import arguments as arg
+from .given_options import flag_of
+
+if TYPE_CHECKING:
+    from ..data.column_guesses import Guesses
+    from ..data.dataset import Dataset
+    from ..data.read_table import LoadedTable
+
+# options that are about files and not about columns: with these alone the guide chooses the columns
+OF_FILES = ("items", "separator", "encoding", "comment", "column_names", "item_column_names")
+# options of which one that is given keeps the guide from the others
+TOGETHER = (
+    ("rating", "threshold", "unrated", "event", "likes"), ("time", "time_format"),
+    ("text", "tags", "categories", "numbers", "vectors", "images", "image_model"),
+)  # fmt: skip
+ENOUGH = (100, 1000)  # users and likes from which on a part is held out for figures
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What was found in tables.
+
+    Parameters
+    ----------
+    tables : TableOptions
+        How to read the tables: as told, and where nothing was told as found.
+    said : list of str
+        What was found, a sentence each.
+    suggested : TableOptions
+        What was told and what was found, together.
+    """
+
+    tables: arg.TableOptions
+    said: list[str]
+    suggested: arg.TableOptions
+
+    def command(self, data: str, loaded: Dataset) -> str:
+        """Return the command that fits these tables, to be pasted into a shell."""
+        hints = get_type_hints(arg.TableOptions, include_extras=True)
+        words = ["dualnet", "fit", data]
+        for field in fields(arg.TableOptions):
+            value = getattr(self.suggested, field.name)
+            if value != field.default:
+                words += [flag_of(hints[field.name].__metadata__[0]), f"{value:g}" if isinstance(value, float) else str(value)]
+        if loaded.interactions.n_users >= ENOUGH[0] and loaded.interactions.n_pairs >= ENOUGH[1]:
+            words += ["--protocol", "citeulike2" if loaded.items is None else "four-quadrants"]
+        return shlex.join([*words, "--out", "run"])
+
+
+def guide(data: str | None, tables: arg.TableOptions) -> Guide | None:
+    """Look at the tables that a command names; None where it names something else, or they cannot be read.
+
+    Parameters
+    ----------
+    data : str, optional
+        The argument DATA.
+    tables : TableOptions
+        As told. If nothing is told of columns, the guide reads the tables by what it finds.
+    """
+    from ..data.column_guesses import guess_columns
+    from ..errors import DualNetError
+
+    if data is None or arg.is_named(data) or not os.path.isfile(data):  # noqa: PTH113 - a Path raises for a name that is too long
+        return None
+    try:
+        events = _read(data, tables, tables.column_names)
+        items = None if tables.items is None else _read(tables.items, tables, tables.item_column_names)
+        found = guess_columns(events, items)
+    except DualNetError:
+        return None  # reading the tables for good says what is wrong
+    told = {field.name for field in fields(tables) if getattr(tables, field.name) != field.default}
+    bare = told <= set(OF_FILES)
+    barred = told | {name for group in TOGETHER if told & set(group) for name in group}
+    suggested = replace(tables, **_options(found, barred - set(OF_FILES)))
+    if bare:
+        return Guide(suggested, [f"found: {sentence}" for sentence, _ in found.said], suggested)
+    fresh = [
+        f"not used here: {sentence}" for sentence, names in found.said if names and not set(names) & (barred | {"user", "item"})
+    ]
+    return Guide(tables, fresh, suggested)
+
+
+def _read(path: str | Path, tables: arg.TableOptions, names: str) -> LoadedTable:
+    from ..data.delimited import TableForm
+    from ..data.read_table import load_table
+
+    return load_table(path, TableForm(tables.separator, tables.encoding, tables.comment, arg.words(names)))
+
+
+def _options(found: Guesses, barred: set[str]) -> dict[str, Any]:
+    """Return what was found as values of options; names with a comma cannot be written, and are left out."""
+    options: dict[str, Any] = {}
+    for name, value in found.columns.items():
+        if name in barred:
+            continue
+        if isinstance(value, tuple):
+            value = ",".join(part for part in value if "," not in part and part == part.strip())
+        options[name] = value
+    return options

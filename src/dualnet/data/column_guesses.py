@@ -1,0 +1,354 @@
+"""What the columns of two tables seem to be: a guess that is told, from their names and their values."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ..errors import DataError, UsageError
+from .frames import column_at
+from .list_text import as_list, separator_of
+from .read_table import LoadedTable
+from .times import times_of
+from .values import UnfitError, is_address, is_missing, number_of
+
+SAMPLE = 20_000  # rows that are looked at
+LABELS = 100  # distinct values of a column of categories, at most
+LIKED = 0.8  # of the highest rating, from where on a rating is a like
+
+USERS = ("userid", "user", "uid", "username", "customerid", "customer", "reviewerid", "reviewer", "memberid", "member", "accountid",
+         "account", "visitorid", "visitor", "personid", "readerid", "reader", "buyerid", "clientid", "client", "sessionid")  # fmt: skip
+ITEMS = ("itemid", "item", "movieid", "productid", "product", "parentasin", "asin", "sku", "stockcode", "articleid", "article", "isbn",
+         "bookid", "book", "songid", "trackid", "paperid", "docid", "documentid", "businessid", "gameid", "postid", "listingid", "adid",
+         "movie", "film", "filmid", "ean")  # fmt: skip
+RATINGS = ("rating", "ratings", "stars", "overall", "starrating", "reviewscore", "bookrating", "score")
+TIMES = (
+    "timestamp",
+    "time",
+    "date",
+    "datetime",
+    "unixreviewtime",
+    "when",
+    "createdat",
+    "eventtime",
+    "invoicedate",
+    "orderdate",
+    "ts",
+    "day",
+)
+WEIGHTS = (
+    "plays",
+    "playcount",
+    "quantity",
+    "qty",
+    "count",
+    "listens",
+    "weight",
+    "hours",
+    "playtime",
+    "purchases",
+    "views",
+    "clicks",
+)
+EVENTS = ("event", "eventtype", "action", "behavior", "behaviour", "type", "interaction", "kind")
+LIKES = ("like", "buy", "bought", "purchase", "purchased", "order", "ordered", "transaction", "checkout", "cart", "addtocart", "save",
+         "saved", "favorite", "favourite", "wishlist", "share", "play", "watch", "download", "subscribe")  # fmt: skip
+TITLES = ("title", "name", "itemname", "productname", "producttitle", "movietitle", "booktitle", "headline")
+TAGS = ("tags", "tag", "genres", "genre", "categories", "keywords", "labels", "topics", "authors", "actors", "features")
+REVIEWS = ("review", "reviews", "reviewtext", "summary", "comment", "comments", "verdict", "opinion")
+TIME_FORMATS = ("auto", "%m/%d/%Y", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M", "%d/%m/%Y", "%d/%m/%Y %H:%M", "%m %d, %Y")
+
+_PICTURES = re.compile(r"image|img|cover|poster|photo|thumb|picture", re.IGNORECASE)
+_PICTURE_FILE = re.compile(r"\.(?:png|jpe?g|gif|webp)(?:\?.*)?$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Guesses:
+    """What columns seem to be.
+
+    Parameters
+    ----------
+    columns : dict
+        Arguments of `Dataset.from_tables`, as far as they can be told.
+    said : list of (str, tuple of str)
+        A sentence for each thing that was found, and the arguments that follow from it.
+    """
+
+    columns: dict[str, Any] = field(default_factory=dict)
+    said: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+
+    def add(self, sentence: str, **columns: Any) -> None:
+        """Note a sentence and what follows from it."""
+        self.said.append((sentence, tuple(columns)))
+        for name, value in columns.items():
+            if isinstance(value, tuple):
+                self.columns[name] = (*self.columns.get(name, ()), *value)
+            else:
+                self.columns[name] = value
+
+
+def guess_columns(events: LoadedTable, items: LoadedTable | None = None) -> Guesses:
+    """Return what the columns of a table of events, and of one of items, seem to be.
+
+    Parameters
+    ----------
+    events, items : LoadedTable
+        As they were read; of long tables the first rows are looked at.
+    """
+    found = Guesses()
+    user, item = _ids(found, events.table, None if items is None else items.table)
+    left = [name for name in events.table.column_names if name not in (user, item)]
+    left = _ratings(found, events, left)
+    left = _times(found, events, left)
+    left = _repeats(found, events, user, item, left)
+    reviews = [name for name in left if _plain(name) in REVIEWS and _is_text(_cells(events.table, name))]
+    if reviews:
+        found.add(
+            f"{_named(reviews)} of {events.name} {_is(reviews)} left out: what people wrote after they had an item gives the answer away"
+            " where it becomes content"
+        )
+        left = [name for name in left if name not in reviews]
+    if left:
+        found.add(f"{_named(left)} of {events.name} {_is(left)} not used")
+    if items is not None:
+        _content(found, items, item, user)
+        _rows(found, events.table, items.table)
+    return found
+
+
+def _ids(found: Guesses, events: pa.Table, items: pa.Table | None) -> tuple[str | None, str | None]:
+    """Find the columns of users and items; both tables have the latter."""
+    names = events.column_names
+    shared = names if items is None else [name for name in names if name in items.column_names]
+    user = _first(names, USERS)
+    item = _first([name for name in shared if name != user], ITEMS)
+    if item is None and items is not None and len(others := [name for name in shared if name != user]) == 1:
+        item = others[0]
+    if user is not None and item is not None:
+        found.add(f"'{user}' names the users and '{item}' the items", user=user, item=item)
+    return user, item
+
+
+def _ratings(found: Guesses, events: LoadedTable, left: list[str]) -> list[str]:
+    """Find ratings, or types of events, and what of them is a like."""
+    name = _first(left, RATINGS)
+    numbers = None if name is None else _numbers(_cells(events.table, name))
+    if name is not None and numbers is not None and 1 < len(np.unique(numbers)) <= 101:
+        values = np.unique(numbers)
+        unrated = float(values[0]) if values[0] in (-1.0, 0.0) and values[-1] > 2 and values[1] >= 1 else None
+        scale = values if unrated is None else values[1:]
+        threshold = float(scale[scale >= LIKED * scale[-1]][0])
+        steps = " in half steps" if (scale % 1 == 0.5).any() else ""
+        none = "" if unrated is None else f"; {unrated:g} seems to mean that there is no rating"
+        found.add(
+            f"'{name}' has ratings from {scale[0]:g} to {scale[-1]:g}{steps}{none}; from {threshold:g} on they are taken as likes, lower"
+            f" ones as dislikes, which are never listed to the same user ({np.mean(numbers >= threshold):.0%} are likes)",
+            rating=name, threshold=threshold, **({} if unrated is None else {"unrated": unrated}),
+        )  # fmt: skip
+        return [other for other in left if other != name]
+    name = _first(left, EVENTS)
+    words = Counter(str(value) for value in (_cells(events.table, name) if name is not None else ()) if not is_missing(value))
+    if name is None or not 1 < len(words) <= 20:
+        return left
+    if set(words) <= {"like", "seen", "dislike"}:
+        found.add(f"'{name}' has types of events: {_counted(words)}", event=name)
+    else:
+        likes = tuple(word for word in words if _plain(word) in LIKES)
+        if not likes:
+            found.add(
+                f"'{name}' may have types of events ({_counted(words)}); if some of them are likes, add --event-column and --likes"
+            )
+            return [other for other in left if other != name]
+        found.add(
+            f"'{name}' has types of events ({_counted(words)}); {_named(likes)} {_is(likes)} taken as likes",
+            event=name,
+            likes=likes,
+        )
+    return [other for other in left if other != name]
+
+
+def _times(found: Guesses, events: LoadedTable, left: list[str]) -> list[str]:
+    head = _head(events)
+    for name in [name for name in left if _plain(name) in TIMES]:
+        for form in TIME_FORMATS:
+            try:
+                times = times_of(head, name, form)
+            except (DataError, UsageError):
+                continue
+            first, last = (str(np.datetime64(int(end), "s"))[:10] for end in (times.min(), times.max()))
+            span = f"from {first} to {last}" + ("" if head is events else f" in the first {SAMPLE:,} rows")
+            written = "" if form == "auto" else f", read as {form}"
+            found.add(f"'{name}' has times, {span}{written}", time=name, **({} if form == "auto" else {"time_format": form}))
+            return [other for other in left if other != name]
+    return left
+
+
+def _repeats(found: Guesses, events: LoadedTable, user: str | None, item: str | None, left: list[str]) -> list[str]:
+    """Find weights, and pairs that occur again."""
+    name = None if "rating" in found.columns else _first(left, WEIGHTS)
+    numbers = None if name is None else _numbers(_cells(events.table, name))
+    if name is not None and numbers is not None:
+        left = [other for other in left if other != name]
+        if numbers.min() > 0:
+            found.add(f"'{name}' has a number above 0 for each event, taken as its weight", weight=name)
+        else:
+            low = int((numbers <= 0).sum())
+            found.add(f"'{name}' is no weight as it is: {low:,} of its values are 0 or less; leave such rows out, or mend them")
+    if user is not None and item is not None:
+        pairs = events.table.select([user, item]).group_by([user, item]).aggregate([])
+        again = events.table.num_rows - pairs.num_rows
+        if again:
+            kept = "sum" if "weight" in found.columns else "last"
+            what = "their weights are added" if kept == "sum" else "the last event of each counts"
+            found.add(
+                f"{again:,} of {events.table.num_rows:,} events are of a pair that occurs before; {what}", duplicates=kept
+            )
+    return left
+
+
+def _content(found: Guesses, items: LoadedTable, item: str | None, user: str | None) -> None:
+    """Find the kind of each column of the items."""
+    if user is not None and user in items.table.column_names:
+        found.add(
+            f"{items.name} has the users in it, so it has a row for each event: give a table with a row for each item, or leave it"
+            " out; what people wrote about an item gives the answer away where it becomes content", items=None,
+        )  # fmt: skip
+        return
+    left_out = []
+    for name in items.table.column_names:
+        if name == item:
+            continue
+        cells = [value for value in _cells(items.table, name) if not (is_missing(value) or value == "")]
+        if "review" in _plain(name) and _is_text(cells):
+            found.add(f"'{name}' of {items.name} is left out: what people wrote after they had an item gives the answer away")
+        elif not cells or not _as_kind(found, name, cells, items.name):
+            left_out.append(name)
+    if left_out:
+        found.add(
+            f"{_named(left_out)} of {items.name} {_is(left_out)} left out: empty, the same everywhere, or an id of another kind"
+        )
+    names = items.table.column_names
+    texts = found.columns.get("text", ())
+    title = _first([name for name in names if name != item], TITLES)
+    if title is not None and texts[:1] != (title,):
+        found.add(f"'{title}' is what lists show as the name of an item", title=title)
+    elif title is not None:
+        found.add(f"'{title}' is also what lists show as the name of an item")
+
+
+def _rows(found: Guesses, events: pa.Table, items: pa.Table) -> None:
+    """Count the items of the events that have no row of their own."""
+    column = found.columns.get("item")
+    if column is None or "items" in found.columns:
+        return
+    taken, there = (set(map(str, column_at(table, column).cells.unique().to_pylist())) for table in (events, items))
+    if missing := len(taken - there):
+        how = "drop" if "vectors" in found.columns else "zero"
+        what = "their events are left out" if how == "drop" else "they get empty content"
+        found.add(f"{missing:,} of {len(taken):,} items of the events have no row; {what}", missing_content=how)
+
+
+def _as_kind(found: Guesses, name: str, cells: list[Any], table: str) -> bool:
+    """Note what kind of content a column is; False for one that says nothing."""
+    distinct = len({str(cell) for cell in cells})
+    if sum(map(is_address, cells)) > len(cells) / 2:
+        picture = _PICTURES.search(name) or sum(bool(_PICTURE_FILE.search(str(cell))) for cell in cells) > len(cells) / 2
+        what = "picture" if picture else "link"
+        if what not in found.columns:
+            found.add(f"'{name}' of {table} has addresses of {'pictures' if picture else 'pages'} to show", **{what: name})
+        return True
+    if all(as_list(cell) is not None for cell in cells):
+        lists = [as_list(cell) or [] for cell in cells]
+        if all(isinstance(part, float | int) for values in lists for part in values):
+            found.add(f"'{name}' of {table} has vectors of {len(lists[0]):,} numbers", vectors=(name,))
+        else:
+            found.add(
+                f"'{name}' of {table} has lists of tags ({len({str(p) for v in lists for p in v}):,} different)", tags=(name,)
+            )
+        return True
+    numbers = _numbers(cells)
+    if numbers is not None:
+        if distinct == 1 or (_plain(name).endswith("id") and distinct > len(cells) / 2):
+            return False
+        found.add(f"'{name}' of {table} has numbers from {numbers.min():g} to {numbers.max():g}", numbers=(name,))
+        return True
+    if distinct == 1 and len(cells) > 1:
+        return False
+    separator = _separator(name, cells)
+    if separator:
+        tags = {part.strip() for cell in cells for part in re.split(f"[{re.escape(separator)}]", str(cell))}
+        found.add(f"'{name}' of {table} has tags with {separator[0]!r} between them ({len(tags):,} different)", tags=(name,))
+    elif distinct <= LABELS and distinct < len(cells) / 2 and _words_a_cell(cells) < 4:
+        found.add(f"'{name}' of {table} has one label each ({distinct:,} different)", categories=(name,))
+    elif _plain(name).endswith("id") and _words_a_cell(cells) < 1.1:
+        return False
+    else:
+        found.add(f"'{name}' of {table} has text, {_words_a_cell(cells):.1f} words on average", text=(name,))
+    return True
+
+
+def _separator(name: str, cells: Sequence[Any]) -> str:
+    """Return what divides the tags of a column; empty where it has none."""
+    found = separator_of(cells)
+    holding = sum(any(character in str(cell) for character in found) for cell in cells) if found else 0
+    short = (
+        _words_a_cell(part for cell in cells for part in re.split(f"[{re.escape(found)}]", str(cell))) < 3 if found else False
+    )
+    likely = _plain(name) in TAGS or (found[:1] == "|" and holding > len(cells) / 4)
+    return found if likely and holding and short else ""
+
+
+def _words_a_cell(cells: Iterable[Any]) -> float:
+    counts = [len(str(cell).split()) for cell in cells]
+    return sum(counts) / max(len(counts), 1)
+
+
+def _head(loaded: LoadedTable) -> LoadedTable:
+    return loaded if loaded.table.num_rows <= SAMPLE else LoadedTable(loaded.table.slice(0, SAMPLE), loaded.name)
+
+
+def _cells(table: pa.Table, name: str) -> list[Any]:
+    return list(column_at(table.slice(0, SAMPLE), name).values())
+
+
+def _numbers(cells: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]] | None:
+    """Return the numbers of a column in which there is nothing else, None for any other."""
+    try:
+        read = [number_of(cell) for cell in cells if not isinstance(cell, bool)]
+    except UnfitError:
+        return None
+    numbers = np.array([number for number in read if number is not None], np.float64)
+    return numbers if len(numbers) else None
+
+
+def _is_text(cells: Sequence[Any]) -> bool:
+    return any(isinstance(cell, str) for cell in cells) and _numbers(cells) is None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).lower()
+
+
+def _first(names: Sequence[str], known: Sequence[str]) -> str | None:
+    """Return the column whose name stands first among known ones."""
+    found = {_plain(name): name for name in reversed(names)}
+    return next((found[word] for word in known if word in found), None)
+
+
+def _named(names: Sequence[str]) -> str:
+    quoted = [f"'{name}'" for name in names[:6]] + ([f"{len(names) - 6} more"] if len(names) > 6 else [])
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def _is(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def _counted(words: Counter[str]) -> str:
+    return ", ".join(f"{word} {count:,}" for word, count in words.most_common(6))

@@ -1,0 +1,174 @@
+"""`data check` says what the columns of tables seem to be, and prints a `fit` command that runs as it is printed."""
+
+import csv
+import gzip
+import json
+import shlex
+
+import pytest
+
+from dualnet.cli import main
+from dualnet.data.column_guesses import guess_columns
+from dualnet.data.read_table import load_source
+
+USERS, ITEMS = 8, 6
+
+
+def write(path, header, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ratings(here, values=(0.5, 3.5, 4, 5)):
+    pairs = [(user, item) for user in range(USERS) for item in range(ITEMS) if (user + item) % 2 == 0 or user == item]
+    write(here / "ratings.csv", ["userId", "movieId", "rating", "timestamp"],
+          [(u + 1, i + 1, values[(u + i * 3) % len(values)], 964982703 + u * 86400) for u, i in pairs])  # fmt: skip
+    write(here / "movies file.csv", ["movieId", "title", "genres"],
+          [(i + 1, f"The great film, part {i} ({1990 + i})", "Drama|Comedy" if i % 2 else "Drama") for i in range(ITEMS)])  # fmt: skip
+    return ["ratings.csv", "--items", "movies file.csv"]
+
+
+def orders(here):
+    write(here / "orders.csv", ["InvoiceNo", "StockCode", "Quantity", "InvoiceDate", "CustomerID"],
+          [(n, f"S{n % ITEMS}", n % 3 + 1, f"{n % 12 + 1}/{n % 27 + 1}/2011 8:26", 100 + n % USERS) for n in range(60)])  # fmt: skip
+    write(here / "products.csv", ["StockCode", "Description", "department", "price", "image_url", "page"],
+          [(f"S{n}", f"Red cotton shirt number {n}", "ab"[n % 2], 2.5 + n, f"https://x.org/{n}.jpg", f"https://x.org/{n}")
+           for n in range(ITEMS)])  # fmt: skip
+    return ["orders.csv", "--items", "products.csv"]
+
+
+def reviews(here):
+    lines = [{"reviewerID": f"A{n % USERS}", "asin": f"B{n % ITEMS}", "overall": float(n % 5 + 1), "reviewText": f"I like it {n}",
+              "summary": "Fine thing", "unixReviewTime": 1400000000 + n * 86400} for n in range(40)]  # fmt: skip
+    with gzip.open(here / "reviews.json.gz", "wt") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+    (here / "meta.json").write_text("".join(
+        json.dumps({"asin": f"B{n}", "title": f"Guitar string set {n}", "categories": ["Music", "ab"[n % 2]], "imUrl": f"http://x.org/{n}.jpg"})
+        + "\n" for n in range(ITEMS - 1)))  # fmt: skip
+    return ["reviews.json.gz", "--items", "meta.json"]
+
+
+WORLDS = {
+    "ratings": (ratings, ["in half steps; from 4 on", "tags with '|' between them (2 different)", "as the name of an item"],
+                {"--rating": "rating", "--threshold": "4", "--text": "title", "--tags": "genres", "--time": "timestamp"}),
+    "orders": (orders, ["taken as its weight", "of a pair that occurs before", "addresses of pictures", "not used"],
+               {"--weight": "Quantity", "--duplicates": "sum", "--time-format": "%m/%d/%Y %H:%M", "--text": "Description",
+                "--numbers": "price", "--categories": "department", "--picture": "image_url", "--link": "page"}),
+    "reviews": (reviews, ["gives the answer away", "lists of tags", "1 of 6 items of the events have no row"],
+                {"--rating": "overall", "--tags": "categories", "--picture": "imUrl", "--missing-content": "zero"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_the_suggested_command_runs_as_it_is_printed(here, world, capsys):
+    make, says, options = WORLDS[world]
+    words = make(here)
+    assert main(["data", "check", *words]) == 0
+    printed = capsys.readouterr().out
+    for sentence in says:
+        assert sentence in printed
+    command = shlex.split(printed.splitlines()[-1])
+    assert command[:2] == ["dualnet", "fit"]
+    assert {name: command[command.index(name) + 1] for name in options} == options
+    assert main([*command[1:], "--model", "content-profile"]) == 0
+    assert (here / "run" / "model" / "manifest.json").exists()
+    capsys.readouterr()
+    assert main(["data", "check", *words, "--json"]) == 0
+    body = json.loads(capsys.readouterr().out)
+    assert shlex.split(body["command"]) == command
+    assert body["found"]
+
+
+def test_what_is_told_is_kept_and_what_else_was_found_is_offered(here, capsys):
+    words = [*ratings(here), "--user-column", "userId", "--item-column", "movieId", "--tags", "genres"]
+    assert main(["data", "check", *words]) == 0
+    printed = capsys.readouterr().out
+    assert "not used here: 'rating' has ratings" in printed
+    assert "disliked" not in printed
+    command = shlex.split(printed.splitlines()[-1])
+    assert "--text" not in command
+    assert command[command.index("--rating") + 1] == "rating"
+
+
+def test_a_table_of_events_is_no_table_of_items(here, capsys):
+    reviews(here)
+    assert main(["data", "check", "reviews.json.gz", "--items", "reviews.json.gz"]) == 0
+    printed = capsys.readouterr().out
+    assert "has the users in it, so it has a row for each event" in printed
+    assert "--items" not in printed.splitlines()[-1]
+
+
+def guessed(events, items=None):
+    return guess_columns(load_source(events, "events"), None if items is None else load_source(items, "items")).columns
+
+
+@pytest.mark.parametrize(
+    ("values", "columns"),
+    [
+        ([1, 2, 3, 4, 5], {"rating": "rating", "threshold": 4.0}),
+        ([0.5, 2.5, 4.5, 5.0], {"rating": "rating", "threshold": 4.5}),
+        ([2, 5, 7, 8, 10], {"rating": "rating", "threshold": 8.0}),
+        ([-1, 7, 9, 10], {"rating": "rating", "threshold": 9.0, "unrated": -1.0}),
+        ([0, 5, 8, 10], {"rating": "rating", "threshold": 8.0, "unrated": 0.0}),
+        ([0, 1, 0, 1], {"rating": "rating", "threshold": 1.0}),
+        (["1", "5", "3", "4"], {"rating": "rating", "threshold": 4.0}),
+        ([5, 5, 5, 5], {}),
+        (["good", "bad", "good", "fine"], {}),
+    ],
+)
+def test_ratings(values, columns):
+    n = len(values)
+    found = guessed({"user_id": [f"u{k}" for k in range(n)], "item_id": [f"i{k}" for k in range(n)], "rating": values})
+    assert found == {"user": "user_id", "item": "item_id", **columns}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "columns"),
+    [
+        (["view", "buy", "view", "cart"], {"event": "behavior", "likes": ("buy", "cart")}),
+        (["like", "seen", "dislike", "like"], {"event": "behavior"}),
+        (["pv", "x", "pv", "y"], {}),
+        (["view"] * 4, {}),
+    ],
+)
+def test_types_of_events(kinds, columns):
+    found = guessed({"visitor": list("abcd"), "sku": list("wxyz"), "behavior": kinds})
+    assert found == {"user": "visitor", "item": "sku", **columns}
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "kind"),
+    [
+        ("title", ["Deep nets", "Long walks on graphs", "Graphs"], {"text": ("title",)}),
+        ("name", ["Deep nets", "Long walks", "Graphs"], {"text": ("name",)}),
+        ("about", ["a | b", "b", "c|a"], {"tags": ("about",)}),
+        ("genres", ["a, b", "b", "c, a"], {"tags": ("genres",)}),
+        ("title", ["Red, white and blue all over", "Up and down and up", "x"], {"text": ("title",)}),
+        ("tags", [["a"], ["b", "c"], []], {"tags": ("tags",)}),
+        ("vec", [[1.0, 2.0], [0.5, 0.1], [3.0, 1.0]], {"vectors": ("vec",)}),
+        ("year", ["1990", "2000", "1985"], {"numbers": ("year",)}),
+        ("imdbId", ["114709", "113497", "113228"], {}),
+        ("cover", ["https://x.org/1", "https://x.org/2", ""], {"picture": "cover"}),
+        ("url", ["https://x.org/1", "https://x.org/2", None], {"link": "url"}),
+        ("shop", ["one", "one", "one"], {}),
+        ("empty", [None, None, None], {}),
+        ("review_text", ["I like it", "so good", "a bad one"], {}),
+    ],
+)
+def test_kinds_of_columns_of_items(name, cells, kind):
+    events = {"user_id": ["u1", "u1", "u2"], "item_id": ["i1", "i2", "i3"]}
+    found = guessed(events, {"item_id": ["i1", "i2", "i3"], name: cells})
+    found.pop("title", None)
+    assert found == {"user": "user_id", "item": "item_id", **kind}
+
+
+def test_what_cannot_be_told_is_an_error_as_before(here, capsys):
+    write(here / "e.csv", ["a", "b"], [("x", "y"), ("x", "z")])
+    assert main(["data", "check", "e.csv"]) == 3
+    assert "has no user column 'user_id'" in capsys.readouterr().err
