@@ -34,7 +34,7 @@ def bench(
     ] = None,
     models: Annotated[
         str, typer.Option("--models", help="Model names, separated by commas.", autocompletion=completion.several_models)
-    ] = "popularity,item-knn,content-profile,wmf,fusion,dualnet",
+    ] = "popularity,item-knn,content-profile,ease,wmf,fusion,dualnet",
     content: arg.ContentOption = None,
     seeds: Annotated[str, typer.Option("--seeds", help="Seeds of split and model, separated by commas.")] = "0",
     at: Annotated[str, typer.Option("--at", help="Cut-offs.")] = "10,50,100,200,300",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ from . import arguments as arg
 from . import completion
 from .divisions import given_split, make_split, split_folder
 from .given_options import refuse_given, refuse_tables, refuse_unread_choices
-from .output import JsonFlag, note, print_json, say
+from .output import JsonFlag, note, print_json, print_table, say
 from .run_division import division_origin, from_config
 
 CUTS = (10, 50, 100, 200, 300)
@@ -62,6 +63,12 @@ def fit(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the division.")] = 0,
     content: arg.ContentOption = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare/--no-compare", help="With a test: also fit simple models, which takes seconds, and say who is ahead."
+        ),
+    ] = True,
     track: arg.TrackOption = None,
     track_to: arg.TrackToOption = None,
     as_json: JsonFlag = False,
@@ -73,8 +80,8 @@ def fit(
     """Train one model and keep it with its log.
 
     Takes tables, a named data set, a folder made by `dualnet split`, a TOML file, or SQL queries. Without a protocol all
-    pairs train; with one, or a split, the number of epochs is chosen on its validation, and the test figures are printed and
-    kept in the model card. A killed run goes on with --resume and ends with the same bits. With --workers, or under torchrun,
+    pairs train; with one, or a split, the number of epochs is chosen on its validation, and the test figures are printed beside
+    those of simple models and kept in the model card. A killed run goes on with --resume and ends with the same bits. With --workers, or under torchrun,
     several processes share the fit.
 
     Examples
@@ -84,7 +91,6 @@ def fit(
       dualnet fit split --workers 4 --out run
       dualnet fit --sql events.sql --database-url-env DATABASE_URL --out run
     """
-    from ..evaluation import evaluate
     from ..train.options import RunOptions
 
     choices_given = {**choices.given, **sharing.given}
@@ -92,6 +98,8 @@ def fit(
     given = _training(context, source, protocol, seed, content, tables)
     name, built = _model(model, given.model, source, settings or [])
     _refuse_unread(context, source, given, built)
+    if given.division is None:
+        refuse_given(context, ["compare"], "means nothing without a test, which --protocol or a split has")
     with _run_folder(out, _event_columns(given.tables), name, resume=resume, overwrite=overwrite) as first:
         followers = arg.trackers(track, track_to, out)
         run = RunOptions(
@@ -103,10 +111,27 @@ def fit(
             return
         built.save(out / "model")
         write_run_file(out, _event_columns(given.tables), None if given.division is None else given.origin, name)
-        report = None if given.division is None or not given.division.tasks else evaluate(built, given.division, at=CUTS)
+        report = None if given.division is None else _measured(built, given.division, compare=compare)
         if report is not None:  # a model that is there whatever becomes of the figures gets them
             built.save(out / "model", metrics=report.to_json())
     _print(out, built, given, report, as_json)
+
+
+def _measured(model: Recommender, division: Split, *, compare: bool) -> Report | None:
+    """Return the figures on the test of a division, beside those of simple models; None where it has no test."""
+    from time import perf_counter
+
+    from ..evaluation import evaluate
+    from ..experiments.simple_rivals import simple_rivals
+
+    if not division.tasks:
+        return None
+    started = perf_counter()
+    rivals = simple_rivals(model, division) if compare else {}
+    report = evaluate(model, division, at=CUTS, against=rivals)
+    if rivals:
+        note(f"measured beside {', '.join(rivals)} in {perf_counter() - started:.0f} s (--no-compare leaves them out)")
+    return report
 
 
 @contextmanager
@@ -208,13 +233,16 @@ def _event_columns(tables: arg.TableOptions) -> EventColumns:
 
 def _print(out: Path, model: Recommender, given: _Training, report: Report | None, as_json: bool) -> None:
     from ..data.event_types import say_events
+    from ..experiments.simple_rivals import verdicts
     from ..models.artifact import written_parameters
     from ..models.level_model import LevelModel
 
     info = model.info_
     if as_json:
         summary = {"run": str(out), "model": model.name, "info": info, "parameters": written_parameters(model)}
-        print_json(summary if report is None else {**summary, "test": report.to_json()})
+        if report is not None:
+            summary |= {"test": report.to_json(), "verdict": verdicts(report, model.name)}
+        print_json(summary)
         return
     if told := say_events(given.train.interactions, given.tables.threshold):
         note(told)
@@ -223,10 +251,36 @@ def _print(out: Path, model: Recommender, given: _Training, report: Report | Non
         note(f"levels: {model.levels_}")
     if not model.capabilities.new_items:
         note(_without_content(model.name, given.train))
-    say(f"{out / 'model'}: {info['users']:,} users, {info['items']:,} items, {model.n_parameters:,} numbers")
+    trained, catalogue = int(info["items"]), len(model.catalogue_)
+    items = f"{catalogue:,} items" + (f", {trained:,} of them with likes" if trained < catalogue else "")
+    say(f"{out / 'model'}: {info['users']:,} users, {items}, {model.n_parameters:,} learned numbers")
     if report is not None:
-        say(str(report))
+        say(str(replace(report, against=())))
         say(f"other cut-offs: dualnet evaluate {out} --at 5,20")
+        _print_rivals(report, model.name)
+    _print_next(out, model, measured=report is not None)
+
+
+def _print_rivals(report: Report, name: str) -> None:
+    """Print the figures beside those of simple models, and a verdict."""
+    from ..experiments.simple_rivals import metric_of, rival_rows, verdicts
+
+    if report.against:
+        print_table(
+            [metric_of(report), name, *(other.model for other in report.against)], rival_rows(report), best="of its row"
+        )
+        for sentence in verdicts(report, name):
+            say(sentence)
+
+
+def _print_next(out: Path, model: Recommender, *, measured: bool) -> None:
+    """Print what can be done with the run."""
+    user = shlex.quote(str(model.users_.key(0))) if len(model.users_) else None
+    say("next: " + (f"dualnet recommend {out} --user {user}, or " if user else "") + f"dualnet serve {out}")
+    if measured:
+        say("      the held-out part did not train; for a model to use, fit again without --protocol into another --out")
+    else:
+        say("      all pairs trained, so there are no figures; with --protocol four-quadrants a part is held out and measured")
 
 
 def _without_content(name: str, train: Dataset) -> str:
