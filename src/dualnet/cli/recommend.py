@@ -172,7 +172,7 @@ def recommend(
     model = load(model_folder(run))
     fresh, ids = with_new_items(new_items, model, run, given_form)
     named = NamedItems(model, ids, fresh)
-    wanted = {"k": k, "new_items": fresh, "unknown": unknown, "rules": ruled.read(ids), **listed.wanted(model, named)}
+    wanted = {"k": k, "new_items": fresh, "unknown": unknown, "rules": ruled.read(named), **listed.wanted(model, named)}
     if out is not None:
         _everyone(model, run, out, wanted, shared, overwrite=overwrite, as_json=as_json)
         return

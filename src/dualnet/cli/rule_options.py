@@ -13,7 +13,7 @@ from ..errors import DataError, UsageError
 from .id_lists import id_list
 
 if TYPE_CHECKING:
-    from ..ids import IdMap
+    from .id_lists import NamedItems
     from ..rules.rules import Rules
 
 
@@ -34,13 +34,13 @@ class RuleOptions:
     ] = None
     hide: Annotated[str, typer.Option("--hide", help="Items not to list, as a rule of the file has them.")] = ""
 
-    def read(self, ids: IdMap) -> Rules | None:
+    def read(self, ids: NamedItems) -> Rules | None:
         """Return the rules, those of options behind those of the file; None where there are none.
 
         Parameters
         ----------
-        ids : IdMap
-            Of the items: ids are read as those.
+        ids : NamedItems
+            Of the items, by id or by title.
 
         Raises
         ------
@@ -85,7 +85,7 @@ def read_rules(path: Path) -> Rules:
     return Rules.from_json(given, str(path))
 
 
-def with_ids(rules: Rules, ids: IdMap) -> Rules:
+def with_ids(rules: Rules, ids: NamedItems) -> Rules:
     """Return rules of a file with ids that are written as text read as those of the items are."""
 
     def key(value: Any) -> Any:
