@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import arguments as arg
 from . import completion
 from .output import JsonFlag, note, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from ..experiments.demo import DemoResult
 
 LOG, PAGE = "log.jsonl", "report.html"
 
@@ -40,7 +43,7 @@ def demo(
       dualnet demo citeulike-a --content title --out demo-a
     """
     from ..errors import UsageError
-    from ..experiments.demo import CUTS, QUADRANTS, run_demo
+    from ..experiments.demo import run_demo
 
     if out.exists() and not _may_hold_a_demo(out):
         raise UsageError(f"{out} exists and is not a demo folder; choose another --out")
@@ -52,21 +55,32 @@ def demo(
                 "models": {name: report.to_json() for name, report in result.reports.items()},
                 "reader": result.reader,
                 "recommendations": result.shown.to_json(),
+                "stories": [story.to_json() for story in result.stories],
                 "report": str(out / "report.html"),
                 "model": str(out / "model"),
             }
         )
         return
+    _tell(result, out)
+
+
+def _tell(result: DemoResult, out: Path) -> None:
+    """Print the demo's story: tables, then a known user, a new user and a new item in words."""
+    from ..experiments.demo import CUTS, QUADRANTS
+
     cut = CUTS[1]
+    say(f"\n{result.summary()}\n")
     rows = [[f"{text}{'*' if best else ''}" for text, _, best in row] for row in result.rows(cut)]
+    say(f"Share of what they went on to take that is among the first {cut}, by known or new users, of known or new items:")
     print_table([f"recall@{cut}", *QUADRANTS], rows)
     header, served = result.served_table(cut)
     marked = [[f"{text}{'*' if best else ''}" for text, _, best in row] for row in served]
-    print_table(header, marked, title="one list of all items, as known readers are served it")
-    say(f"reader {result.reader}: {result.shown}")
-    say(
-        f"\nreport: {out / 'report.html'}\nmodel:  {out / 'model'}   (try: dualnet recommend {out} --history {','.join(map(str, result.shown.ids[:2]))})"
-    )
+    say("\nOne list of known and new items together, as a known user is served it:")
+    print_table(header, marked)
+    for story in result.stories:
+        say(f"\n{story.to_text()}")
+    say(f"\nreport: {out / 'report.html'}\nmodel:  {out / 'model'}")
+    say(f"next:   dualnet serve {out}   or   dualnet recommend {out} --history {','.join(map(str, result.shown.ids[:2]))}")
 
 
 def _may_hold_a_demo(out: Path) -> bool:

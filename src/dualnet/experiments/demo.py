@@ -19,6 +19,7 @@ from ..report import FIRST, PROTOCOL_TEXT, SERVED_TEXT, Report
 from ..retrieval.recommendations import Recommendations
 from ..retrieval.vectors import JoinedVectors, to_dense
 from ..train.options import RunOptions
+from .demo_story import Story, known_user, new_item, new_user, nouns_of
 from .plots import item_map, recall_by_history, training_curves
 from .report_page import ReportPage
 
@@ -54,6 +55,8 @@ class DemoResult:
         The reader whose list is shown.
     shown : Recommendations
         Ten recommendations for that reader.
+    stories : tuple of Story
+        In words: that reader, a new reader, a new paper; those that the data allow.
     """
 
     split: Split
@@ -61,6 +64,15 @@ class DemoResult:
     reports: dict[str, Report]
     reader: str | int
     shown: Recommendations
+    stories: tuple[Story, ...]
+
+    def summary(self) -> str:
+        """Return what was trained on and what was kept back, in a sentence for each."""
+        nouns, train = nouns_of(self.split.train.name), self.split.train.interactions
+        return (
+            f"Training: {train.n_users:,} {nouns.user}s, {train.n_items:,} {nouns.item}s, {train.n_pairs:,} pairs."
+            f" A fifth of the {nouns.item}s and a tenth of the {nouns.user}s are kept back: the model meets them for the first time."
+        )
 
     def rows(self, cut: int) -> list[list[tuple[str, str, bool]]]:
         """Return one row a model: recall in each quadrant, its interval, and whether it is the best."""
@@ -131,12 +143,16 @@ def run_demo(
     model = models["dualnet"]
     task = split.task("known-new")
     fresh = np.sort(np.setdiff1d(task.candidates, task.items.find(model.items_)))
+    added: list[Any] = []
     if task.content is not None:
         model.add_items(task.content.take(fresh))
-    reader = _telling_reader(split)
-    shown = model.recommend(reader, k=10)
+        added = list(task.items.take(fresh))
+    known = known_user(model, split, _telling_reader(split))
+    stories = (known, new_user(model, split), new_item(model, split, added))
     model.save(out / "model", metrics=reports["dualnet"].to_json())
-    result = DemoResult(split, models, reports, reader, shown)
+    result = DemoResult(
+        split, models, reports, known.subject, known.found, tuple(story for story in stories if story is not None)
+    )
     write_page(result, out / "report.html")
     return result
 
@@ -144,11 +160,9 @@ def run_demo(
 def write_page(result: DemoResult, path: Path) -> Path:
     """Write the report page of a demo."""
     split, model = result.split, result.models["dualnet"]
-    train = split.train.interactions
     page = ReportPage(
         f"DualNet on {split.train.name}: four quadrants from one model",
-        f"Training: {train.n_users:,} users, {train.n_items:,} items, {train.n_pairs:,} pairs; a fifth of the items and a tenth"
-        f" of the users are new. Seed {split.seed}, split {split.fingerprint()[:12]}.",
+        f"{result.summary()} Seed {split.seed}, split {split.fingerprint()[:12]}.",
     )
     for cut in CUTS[:2]:
         page.table(
@@ -158,16 +172,8 @@ def write_page(result: DemoResult, path: Path) -> Path:
             PROTOCOL_TEXT + " Small: 95 % interval over users.",
         )
     page.table("One list of all items, as known readers are served it", *result.served_table(CUTS[1]), SERVED_TEXT)
-    history = [
-        f"{model.catalogue_.content.title(int(row)) if model.catalogue_.content is not None else model.items_.key(int(row))}"
-        for row in model.histories_[[model.users_.row(result.reader)]].indices[:6]
-    ]
-    page.entries(
-        f"Ten recommendations for reader {result.reader}",
-        [(title, f"{key}, {'new item' if path == 'content' else 'known item'}, {score:.3f}") for title, key, path, score in
-         zip(result.shown.titles, result.shown.ids, result.shown.paths, result.shown.scores, strict=True)],
-        "History begins: " + "; ".join(history) + ".",
-    )  # fmt: skip
+    for story in result.stories:
+        page.entries(story.heading, story.lines, "; ".join(story.given) + ". " + story.answer)
     training = model.choice_.training or model.training_  # type: ignore[attr-defined]
     page.plot("Training", training_curves(training.history, "recall@auto"))
     by_history = {name: report["known-known"].by_history for name, report in result.reports.items()}

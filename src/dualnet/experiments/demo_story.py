@@ -1,0 +1,204 @@
+"""The demo in words: what a model shows to a known user, to a new user, and for a new item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..data.tasks import Split
+from ..ids import Key
+from ..models.base import Recommender
+from ..retrieval.recommendations import Recommendations
+from ..tabular import cut_cell
+
+TAKEN = 6  # items of a history to name
+LISTED = 5  # entries of a list to name
+USERS = 3  # users to name for a new item
+READ = 2  # items of a user's history to name for a new item
+
+
+@dataclass(frozen=True)
+class Nouns:
+    """Words for the users and items of a data set.
+
+    Parameters
+    ----------
+    user, item : str
+        Singular nouns.
+    taken : str
+        Participle: what a user has done with an item.
+    """
+
+    user: str = "user"
+    item: str = "item"
+    taken: str = "taken"
+
+
+NOUNS = {
+    "library": Nouns("reader", "paper", "read"),
+    "citeulike-a": Nouns("reader", "paper", "saved"),
+    "citeulike-t": Nouns("reader", "paper", "saved"),
+    "movielens": Nouns("viewer", "film", "liked"),
+    "ciao-dvd": Nouns("viewer", "film", "liked"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Story:
+    """One question to the model and its answer, in words.
+
+    Parameters
+    ----------
+    heading : str
+        Who or what it is about.
+    given : tuple of str
+        Titles that the model goes by.
+    answer : str
+        What the list is.
+    lines : tuple of (str, str)
+        Entries of the list, each with its reason.
+    subject : str or int
+        Id of the user or item.
+    found : Recommendations
+        The whole list.
+    """
+
+    heading: str
+    given: tuple[str, ...]
+    answer: str
+    lines: tuple[tuple[str, str], ...]
+    subject: Key
+    found: Recommendations
+
+    def to_text(self) -> str:
+        """Return the story for a person at a terminal."""
+        text = [self.heading, *(f"  - {title}" for title in self.given), self.answer]
+        for place, (entry, reason) in enumerate(self.lines, 1):
+            text += [f"{place:>3}. {entry}", *([f"       {reason}"] if reason else [])]
+        return "\n".join(text)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {"id": self.subject, "given": list(self.given), "answer": self.found.to_json()}
+
+
+def nouns_of(name: str) -> Nouns:
+    """Return the words for users and items of a data set, by its name."""
+    return next((nouns for start, nouns in NOUNS.items() if name.startswith(start)), Nouns())
+
+
+def known_user(model: Recommender, split: Split, user: Key) -> Story:
+    """Tell what the model recommends to somebody whom it was trained on.
+
+    Parameters
+    ----------
+    model : Recommender
+        Fitted on the split, with its new items added.
+    split : Split
+        For the times of the training events.
+    user : str or int
+        Who.
+    """
+    nouns, train = nouns_of(split.train.name), split.train.interactions
+    row = train.users.row(user)
+    bounds = slice(int(train.matrix.indptr[row]), int(train.matrix.indptr[row + 1]))
+    items = train.matrix.indices[bounds]
+    if train.times is not None:
+        items = items[np.argsort(-train.times[bounds], kind="stable")]
+    found = model.recommend(user, k=10)
+    return Story(
+        f"A {nouns.user} whom the model knows: {user}, with {_count(len(items), nouns)} {nouns.taken}."
+        f" {_shown(len(items), 'The last' if train.times is not None else 'Among them')}",
+        tuple(_title(model, train.items.key(int(item))) for item in items[:TAKEN]),
+        f"The model recommends to {user}:",
+        _with_reasons(model, found, user=user),
+        user,
+        found,
+    )
+
+
+def new_user(model: Recommender, split: Split) -> Story | None:
+    """Tell what the model recommends to somebody new, by what they have taken so far: the one with a usual number of items.
+
+    Parameters
+    ----------
+    model : Recommender
+        Fitted on the split.
+    split : Split
+        One that holds new users.
+    """
+    task = next((task for task in split.tasks if task.name == "new-known"), None)
+    if task is None or not len(task.users):
+        return None
+    nouns, lengths = nouns_of(split.train.name), np.diff(task.history.indptr)
+    row = int(np.argmin(np.abs(lengths - np.median(lengths))))
+    history = task.items.take(task.history[[row]].indices)
+    found = model.recommend(history=history, k=10)
+    return Story(
+        f"A new {nouns.user}, who is not in the training data: {task.users.key(row)}, with {_count(len(history), nouns)}"
+        f" {nouns.taken}. {_shown(len(history), 'Among them')}",
+        tuple(_title(model, key) for key in history[:TAKEN]),
+        f"Without new training it recommends to {task.users.key(row)}:",
+        _with_reasons(model, found, history=history),
+        task.users.key(row),
+        found,
+    )
+
+
+def new_item(model: Recommender, split: Split, fresh: Sequence[Key]) -> Story | None:
+    """Tell who would want the first of some new items.
+
+    Parameters
+    ----------
+    model : Recommender
+        With the new items in its catalogue.
+    split : Split
+        What the model was fitted on.
+    fresh : sequence of str or int
+        New items.
+    """
+    if not len(fresh):
+        return None
+    nouns, item = nouns_of(split.train.name), fresh[0]
+    found = model.recommend_users(item, k=USERS)
+    named = [_reasons(model, item, READ, user=user) for user in found.ids]
+    lines = tuple((str(user), f"has {nouns.taken} {read}" if read else "") for user, read in zip(found.ids, named, strict=True))
+    return Story(
+        f"A new {nouns.item} that nobody has {nouns.taken} yet: {item}",
+        (_title(model, item),),
+        f"By its content alone, the model expects these {nouns.user}s to want it:",
+        lines,
+        item,
+        found,
+    )
+
+
+def _title(model: Recommender, key: Key) -> str:
+    content = model.catalogue_.content
+    return str(key) if content is None else cut_cell(content.title(model.catalogue_.ids.row(key)))
+
+
+def _count(n: int, nouns: Nouns) -> str:
+    return f"{n:,} {nouns.item}{'' if n == 1 else 's'}"
+
+
+def _shown(n: int, some: str) -> str:
+    return f"{some} {TAKEN}:" if n > TAKEN else "All of them:"
+
+
+def _with_reasons(model: Recommender, found: Recommendations, **asker: Any) -> tuple[tuple[str, str], ...]:
+    lines = []
+    for key, title, path in zip(found.ids[:LISTED], found.titles, found.paths, strict=False):
+        reason = _reasons(model, key, 1, **asker)
+        entry = cut_cell(title) + ("  (new)" if path == "content" else "")
+        lines.append((entry, f"because of {reason}" if reason else ""))
+    return tuple(lines)
+
+
+def _reasons(model: Recommender, item: Key, n: int, **asker: Any) -> str:
+    """Return the items of the history that raise the score of an item most; nothing where none does."""
+    parts = [part for part in model.explain(item, **asker).history.parts if part.score > 0][:n]
+    return " and ".join(f'"{cut_cell(part.title)}"' for part in parts)
