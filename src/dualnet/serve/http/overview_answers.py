@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, Literal
 
 from pydantic import Field
 
-from .answer_schemas import Answer, Named
+from .answer_schemas import Answer, CatalogueItem, ColumnKind, Named
 from .listing_schemas import ItemId
 
 
