@@ -229,7 +229,7 @@ BAD = [
     ({"among": 0}, "whole number from 1"),
     ({"window": {}}, "needs the column 'from'"),
     ({"window": {"form": "begins"}}, "Did you mean 'from'"),
-    ({"window": {"from": "begins", "now": "tomorrow"}}, "does not fit the column"),
+    ({"window": {"from": "begins", "now": "tomorrow"}}, "as ISO text such as"),
     ({"window": {"from": "genre"}}, "no column of numbers or dates"),
     ([], "must be an object"),
     ({"pin": [{"item": f"i{k}", "place": k + 1} for k in range(99)]}, "at most 50"),
@@ -335,3 +335,19 @@ def test_ids_of_a_file_are_read_as_those_of_the_items(tmp_path):
     found = RuleOptions(rules=tmp_path / "r.toml", hide="10").read(dualnet.IdMap([7, 8, 9]))
     assert found.pin[0].item == 7
     assert [list(which.items) for which in found.hide] == [[8, 9], [10]]
+
+
+@pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9, 1.0])
+def test_windows_of_numbers_are_read_by_their_size(unit):
+    table = pa.table(
+        {
+            "item_id": ["a", "b", "c"],
+            "title": ["red hat", "red boat", "hat boat"],
+            "from": [1_577_836_800 * unit, 1_893_456_000 * unit, None],
+        }
+    )
+    data = dualnet.Dataset.from_tables(pa.table({"user_id": ["u", "v", "w"], "item_id": ["a", "b", "c"]}), table, text="title")
+    model = dualnet.ContentProfile().fit(data)
+    for now, there in (("2019-12-31", {"c"}), ("2020-01-01", {"a", "c"}), ("2031-01-01", {"a", "b", "c"})):
+        rules = {"window": {"from": "from", "now": now}}
+        assert set(model.recommend(history=["a"], filter_seen=False, k=9, rules=rules).ids) == there

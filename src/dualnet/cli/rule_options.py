@@ -91,7 +91,7 @@ def with_ids(rules: Rules, ids: NamedItems) -> Rules:
     def key(value: Any) -> Any:
         return ids.parse(value) if isinstance(value, str) else value
 
-    changed = {
+    changed: dict[str, Any] = {
         name: [replace(rule, items=[key(one) for one in rule.items]) for rule in getattr(rules, name)]
         for name in ("boost", "hide", "quotas")
     }

@@ -175,10 +175,10 @@ class Answers(Asks):
         wanted = Listed(
             seen=seen, k=k, exclude=exclude, candidates=candidates, filter=filter, only=only, new_share=new_share,
             popularity=popularity, filter_seen=filter_seen, new_items=new_items, fallback=fallback, unknown=unknown,
-            rules=as_rules(rules), page=page,
+            rules=as_rules(rules),
             explore=explore, draw=draw,
         )  # fmt: skip
-        question = self._question(wanted)
+        question = replace(self._question(wanted), page=page)
         if one:
             asked = replace(question, user=cast(Key, user), history=history, user_columns=user_columns, times=times)
             found = cast(Recommendations, self._ask([asked])[0])

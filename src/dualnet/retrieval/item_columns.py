@@ -16,6 +16,7 @@ from ..errors import DataError, UsageError, nearest
 
 KEPT = 32  # columns that are kept
 MILLION = 1e6
+MILLI, MICRO, NANO = 1e11, 1e14, 1e17  # from here on a number is a time in these parts of a second
 
 Numbers: TypeAlias = NDArray[np.float64]
 Groups: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -60,6 +61,15 @@ class ItemColumns:
         if not contents:
             return own
         return np.concatenate([own, self._as_numbers(self._behind(column, contents), column)])
+
+    def times(self, column: str, contents: Sequence[Mapping[str, Any]] = ()) -> Numbers:
+        """Return a column as seconds since 1970, of numbers by their size; arguments and errors as in `numbers`."""
+        found = self.numbers(column, contents)
+        kind = self._cells(column).type
+        if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            size = np.nan_to_num(np.abs(found))
+            found = found / np.select([size >= NANO, size >= MICRO, size >= MILLI], [1e9, 1e6, 1e3], 1.0)
+        return found
 
     def number(self, column: str, value: Any) -> float:
         """Return one value on the scale of `numbers`; errors as there."""

@@ -87,6 +87,8 @@ class ListQuestion:
         What becomes of ids that are not in the catalogue; by default they are left out and told as `ignored`.
     rules : Rules or mapping, optional
         Rules on the list, as such or in the form that `Rules.from_json` reads.
+    preset : str, optional
+        Name of rules that a server keeps; the server puts them in front of `rules`.
     page : str, optional
         Empty for the first page of a list; for the next one what the answer before has as `next_page`.
     """
@@ -99,6 +101,7 @@ class ListQuestion:
     new_share: float | None = None
     unknown: Unknown | None = None
     rules: Rules | Mapping[str, Any] | None = None
+    preset: str | None = None
     page: str | None = None
 
 

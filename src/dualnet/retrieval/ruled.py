@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -135,12 +134,11 @@ class Binder:
             away |= self._mask(which)
         window = rules.window
         if window is not None:
-            columns = self._filters.columns
+            columns, moment = self._filters.columns, window.moment()
             for column, begins in ((window.starts, True), (window.ends, False)):
                 if column is not None:
-                    moment = _now() if window.now is None else columns.number(column, window.now)
-                    numbers = columns.numbers(column, self._behind())
-                    away |= (numbers > moment) if begins else (numbers <= moment)  # NaN is neither
+                    times = columns.times(column, self._behind())
+                    away |= (times > moment) if begins else (times <= moment)  # NaN is neither
         return np.flatnonzero(away)
 
     def bind(self, rules: Rules, k: int, shown: int) -> BoundRules:
@@ -227,10 +225,6 @@ class _Likeness:
         order = np.empty(len(rows), np.int64)
         order[np.concatenate([np.flatnonzero(rows < size), np.flatnonzero(rows >= size)])] = np.arange(len(rows))
         return both[order]
-
-
-def _now() -> float:
-    return datetime.now(UTC).timestamp()
 
 
 def _kinds(catalogue: Catalogue, extra: Brought | None) -> Mask:

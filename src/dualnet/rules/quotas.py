@@ -302,21 +302,20 @@ class QuotaState:
         added: list[dict[int, int]] = [{} for _ in self.caps]
         for place in beside:
             self._add(added, place)
-        kinds: dict[tuple[object, ...], list[int]] = {}
+        kinds: dict[tuple[tuple[bool, ...], tuple[tuple[int, ...], ...]], list[int]] = {}
         for place in places.tolist():
             if self._room(added, place):
                 groups = tuple(tuple(cap.groups[cap.starts[place] : cap.starts[place + 1]].tolist()) for cap in self.caps)
-                kinds.setdefault((tuple(bool(self.needs[at].members[place]) for at in called), *groups), []).append(place)
+                kinds.setdefault((tuple(bool(self.needs[at].members[place]) for at in called), groups), []).append(place)
         if not kinds:
             return None
         rows: dict[object, tuple[list[int], float, float]] = {"free": (list(range(len(kinds))), 0, free)}
-        for at, key in enumerate(kinds):
-            serves, *grouped = key
-            for need, yes in zip(called, serves, strict=True):  # type: ignore[call-overload]
+        for at, (serves, grouped) in enumerate(kinds):
+            for need, yes in zip(called, serves, strict=True):
                 if yes:
                     rows.setdefault(("need", need), ([], left[need], np.inf))[0].append(at)
-            for cap, groups in enumerate(grouped):
-                for group in groups:  # type: ignore[attr-defined]
+            for cap, its_groups in enumerate(grouped):
+                for group in its_groups:
                     room = self.caps[cap].most - int(self._counts[cap][group]) - added[cap].get(group, 0)
                     rows.setdefault((cap, group), ([], -np.inf, room))[0].append(at)
         if any(("need", need) not in rows for need in called):

@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from datetime import UTC, datetime
 from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
@@ -217,7 +218,7 @@ class Window:
     Parameters
     ----------
     starts, ends : str, optional
-        Names of columns of dates, times or seconds since 1970; in a file or a request they are called ``from`` and
+        Names of columns of dates, times, or numbers since 1970 (seconds, milli-, micro- or nanoseconds, by their size); in a file or a request they are called ``from`` and
         ``until``. An item may be listed from the one moment on and until just before the other. A missing value is an open
         end. A time without a zone is in UTC, and a day stands for its first moment.
     now : str, optional
@@ -240,6 +241,24 @@ class Window:
                 raise UsageError(f"'{name}' of an availability window must be a text, got {shown(column)}")
         if self.starts is None and self.ends is None:
             raise UsageError("an availability window needs the column 'from', the column 'until', or both")
+        try:
+            self.moment()
+        except ValueError:
+            raise UsageError(
+                f"now of an availability window must be a date or a time as ISO text such as 2026-12-24T18:00, got {shown(self.now)}"
+            ) from None
+
+    def moment(self) -> float:
+        """Return the moment to look at, as seconds since 1970.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.Window(ends="until", now="1970-01-01T01:00+01:00").moment()
+        0.0
+        """
+        found = datetime.now(UTC) if self.now is None else datetime.fromisoformat(self.now.strip())
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
     def __str__(self) -> str:
         return f"available: {', '.join(column for column in (self.starts, self.ends) if column)}"
@@ -328,7 +347,9 @@ class Rules:
         for which in self.hide:
             if which.everything:
                 raise UsageError("a rule that hides every item leaves no list; give it items, where or kind")
-        for what, values in (("place", [pin.place for pin in self.pin]), ("item", [pin.item for pin in self.pin])):
+        pinned: tuple[tuple[str, list[Any]], ...]
+        pinned = (("place", [pin.place for pin in self.pin]), ("item", [pin.item for pin in self.pin]))
+        for what, values in pinned:
             twice = [value for value in dict.fromkeys(values) if values.count(value) > 1]
             if twice:
                 raise UsageError(f"two pins have the {what} {shown(twice[0])}; give each its own")

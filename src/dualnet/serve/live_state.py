@@ -17,6 +17,7 @@ from .holdings import Usage, of_event, of_item
 # {"put": [[id, content], ...]} | {"delete": id} | {"restore": id} | {"events": [[user, item], [user, item, type] or
 # [user, item, type, note], ...]}
 # | {"gone": [[user, item], ...]} | {"forget": [salt, hash of a user, time]} | {"record": [salt, [[time, hash], ...]]} | {"forgotten": [salt, hashes]} | {"released": hashes}
+# | {"preset": [name, rules, or None where it is no longer kept]}
 # | {"by": [name of a key, one of these]}
 Change: TypeAlias = Mapping[str, Any]
 Event: TypeAlias = (
@@ -61,6 +62,8 @@ class LiveState:
         What the hashes are made with.
     unerased : bool
         Whether ids of forgotten users are still in the journal, which has to be compacted.
+    presets : dict of name to mapping
+        Rules on lists that are kept under names, as `Rules.to_json` has them.
     usage : dict of name to Usage
         What is kept of each API key's changes; "" stands for no key.
     """
@@ -75,6 +78,7 @@ class LiveState:
     record: list[tuple[int, str]] = field(default_factory=list)
     salt: str = field(default_factory=new_key)
     unerased: bool = False
+    presets: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     usage: dict[str, Usage] = field(default_factory=dict)
     _items_by: dict[Key, tuple[str, Usage]] = field(default_factory=dict)
     _others_by: dict[Key, dict[Key, str]] = field(default_factory=dict)  # without those of no key
@@ -107,6 +111,11 @@ class LiveState:
             elif kind == "gone":
                 for user, item in value:
                     self._take_back(user, item, by)
+            elif kind == "preset":
+                name, rules = value
+                self.presets.pop(str(name), None)
+                if rules is not None:
+                    self.presets[str(name)] = dict(rules)
             elif kind in ("forget", "forgotten", "released", "record"):
                 self._change_forgotten(kind, value)
             else:
@@ -253,6 +262,7 @@ class LiveState:
             yield {"record": [self.salt, self.record[start : start + CHUNK]]}
         if self.forgotten:
             yield {"forgotten": [self.salt, list(self.forgotten)]}
+        yield from ({"preset": [name, rules]} for name, rules in self.presets.items())
         puts = ([self._items_by[key][0], [key, content]] for key, content in self.items.items())
         yield from _grouped("put", puts)
         yield from (by_key(by or "", {"delete": key}) for key, by in self.deleted.items())
@@ -278,7 +288,13 @@ class LiveState:
         """About how many lines `changes` yields."""
         pairs = sum(len(items) for side in (self.events, self.others, self.gone) for items in side.values())
         return (
-            len(self.items) // CHUNK + len(self.record) // CHUNK + len(self.deleted) + pairs // CHUNK + 2 + 4 * len(self.usage)
+            len(self.presets)
+            + len(self.items) // CHUNK
+            + len(self.record) // CHUNK
+            + len(self.deleted)
+            + pairs // CHUNK
+            + 2
+            + 4 * len(self.usage)
         )
 
 

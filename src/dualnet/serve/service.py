@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from ..errors import DataError, UnknownIdError
 from ..ids import Key
 from ..models.explain.explaining import explain
+from ..retrieval.answering import Answering
 from ..retrieval.questions import Asker, Columns, NewItem, Question, RecommendQuestion, UsersQuestion
 from ..runs.forgotten_record import signed
 from .batcher import Batcher
@@ -37,10 +38,12 @@ from .kept_state import listener_of, open_state
 from .live_state import Event, LiveState
 from .memory import give_back_memory
 from .overviews import compare, item_map, model_summary, tastes
+from .presets import KeepsPresets, with_presets
 from .replies import ModelLabel, Picture, Reply
 from .search import UserOrder, find_users
 from .service_errors import BusyError, ConflictError, RefusedModelError
 from .settings import ServiceSettings
+from .several import asked_together
 from .store import News, Store, StoreAddress
 from .versions import Version, load_version, try_out
 from .writer import Change, Writer
@@ -60,7 +63,7 @@ class Live:
     catalogue: LiveCatalogue
 
 
-class Service:
+class Service(KeepsPresets):
     """One served model: a live catalogue, scoring threads, a journal, versions.
 
     Use as ``service = Service.open(folder, state=...)``, ``await service.start()``, ..., ``await service.close()``.
@@ -207,6 +210,10 @@ class Service:
         """Answer a question for a list of items; with `explain` each entry has its explanation."""
         return await (explained(self, question) if explain else self.ask(question))
 
+    async def recommend_many(self, questions: Sequence[RecommendQuestion]) -> Reply:
+        """Return ``{"lists": [...]}``, a list for the user of each question."""
+        return await asked_together(self, questions)
+
     async def explain(self, asker: Asker, item: Key) -> Reply:
         """Return ``{"explanation": ...}`` of one score; not batched, takes milliseconds."""
         return await self._aside(lambda live: {"explanation": explain(live.catalogue, asker, [item])[0].to_json()})
@@ -347,7 +354,9 @@ class Service:
     def answer_batch(self, questions: Sequence[Question]) -> list[Reply | Exception]:
         """Answer questions together, in this thread; one answer or exception for each."""
         live = self._live  # one reference, read once: a batch is of one version
-        answers = live.version.answering(live.catalogue, questions)
+        ready = with_presets(self._writer.state.presets, questions)
+        found = iter(live.version.answering(live.catalogue, [one for one in ready if not isinstance(one, Exception)]))
+        answers = [one if isinstance(one, Exception) else next(found) for one in ready]
         return [answer if isinstance(answer, Exception) else Reply(live.version.label, answer.to_json()) for answer in answers]
 
     async def _answer(self, questions: list[Question]) -> list[Reply | Exception]:
@@ -417,6 +426,9 @@ class Service:
             others = {other: one for other, one in self._overviews.items() if one[0] is live.catalogue and other != name}
             self._overviews = {**dict(list(others.items())[-(MOST_OVERVIEWS - 1) :]), name: kept}
         return kept[1]
+
+    def _answering(self) -> Answering[LiveCatalogue]:
+        return self._live.version.answering
 
     async def _swap(self, get: Callable[[], Version]) -> Reply:
         if self._reloading.locked():

@@ -8,24 +8,26 @@ from pydantic import BaseModel, Field
 
 from ...models.explain.explanation import Method
 from ...retrieval.recommendations import ItemPath, UserPath
-from .request_schemas import ItemId, UserId
+from .listing_schemas import ItemId, UserId
 
 
-class _Named(BaseModel):
+class Named(BaseModel):
+    """Base of what is named in the document."""
+
     @classmethod
     def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
         """Return the plain name, whatever the ids are."""
         return cls.__name__
 
 
-class ModelTag(_Named):
+class ModelTag(Named):
     """Which model answered."""
 
     name: str
     version: Annotated[str, Field(description="First 12 hexadecimal digits of its manifest's SHA-256.")]
 
 
-class Answer(_Named):
+class Answer(Named):
     """Base of every answer."""
 
     model: ModelTag
@@ -33,28 +35,28 @@ class Answer(_Named):
     variant: Annotated[str | None, Field(description="Which variant answered, where the server has several.")] = None
 
 
-class ErrorDetail(_Named):
+class ErrorDetail(Named):
     """An error."""
 
     code: str
     message: str
 
 
-class ErrorAnswer(_Named):
+class ErrorAnswer(Named):
     """Every error."""
 
     error: ErrorDetail
     request_id: str
 
 
-class Level(_Named):
+class Level(Named):
     """Share of one level in a score."""
 
     name: str
     score: float
 
 
-class HistoryPart(_Named, Generic[ItemId]):
+class HistoryPart(Named, Generic[ItemId]):
     """Share of one item of the history in a score."""
 
     item: ItemId
@@ -62,7 +64,7 @@ class HistoryPart(_Named, Generic[ItemId]):
     score: float
 
 
-class ContentPart(_Named):
+class ContentPart(Named):
     """Share of one content term of the item in its score."""
 
     column: str
@@ -70,7 +72,7 @@ class ContentPart(_Named):
     score: float
 
 
-class _View(_Named):
+class _View(Named):
     base: Annotated[float, Field(description="The score without any of the parts.")]
     gap: Annotated[float, Field(description="The score less base and parts, where that is more than rounding.")] = 0.0
 
@@ -87,7 +89,7 @@ class ContentView(_View):
     parts: list[ContentPart]
 
 
-class Explanation(_Named, Generic[ItemId]):
+class Explanation(Named, Generic[ItemId]):
     """Why an item has its score: by level, by item of the history, by term of its content; each sums to the score."""
 
     item: ItemId
@@ -100,7 +102,7 @@ class Explanation(_Named, Generic[ItemId]):
     content: Annotated[ContentView | None, Field(description="Null for models that do not read content.")]
 
 
-class ListedItem(_Named, Generic[ItemId]):
+class ListedItem(Named, Generic[ItemId]):
     """One entry of a list."""
 
     rank: int
@@ -112,9 +114,11 @@ class ListedItem(_Named, Generic[ItemId]):
         float | None, Field(description="With `explore`: with which probability the entry was to be shown.")
     ] = None
     explanation: Explanation[ItemId] | None = None
+    rules: Annotated[list[str] | None, Field(description="With rules: those that put it here or moved it.")] = None
+    score_rank: Annotated[int | None, Field(description="With rules: the rank that it would have by its score alone.")] = None
 
 
-class ListedUser(_Named, Generic[UserId]):
+class ListedUser(Named, Generic[UserId]):
     """One entry of a list of users."""
 
     rank: int
@@ -123,16 +127,36 @@ class ListedUser(_Named, Generic[UserId]):
     title: str
 
 
-class RecommendAnswer(Answer, Generic[ItemId]):
-    """A list, best first."""
+class ItemList(Named, Generic[ItemId]):
+    """Items, best first."""
 
     resolved: Annotated[UserPath, Field(description="known, history, columns, item or fallback")]
     ignored: list[ItemId]
     popularity: Annotated[float | None, Field(description="Where it was not 1: how much of it is in the scores.")] = None
+    unmet: Annotated[list[str] | None, Field(description="With rules: what could not be done of them, a sentence each.")] = None
+    next_page: Annotated[
+        str | None, Field(description="Where pages were asked for: the `page` that goes on; null after the last.")
+    ] = None
     items: list[ListedItem[ItemId]]
 
 
-class ScoredItem(_Named, Generic[ItemId]):
+class RecommendAnswer(Answer, ItemList[ItemId], Generic[ItemId]):
+    """A list, best first."""
+
+
+class UserItemList(ItemList[ItemId], Generic[UserId, ItemId]):
+    """The list of one of several users."""
+
+    user: UserId
+
+
+class RecommendManyAnswer(Answer, Generic[UserId, ItemId]):
+    """A list for each user, in the order asked."""
+
+    lists: list[UserItemList[UserId, ItemId]]
+
+
+class ScoredItem(Named, Generic[ItemId]):
     """One score."""
 
     item: ItemId
@@ -175,7 +199,7 @@ class EncodeAnswer(Answer, Generic[ItemId]):
     ] = None
 
 
-class CatalogueItem(_Named, Generic[ItemId]):
+class CatalogueItem(Named, Generic[ItemId]):
     """One item."""
 
     item: ItemId
@@ -204,7 +228,7 @@ class ItemsAnswer(Answer, Generic[ItemId]):
     mended: Annotated[bool, Field(description="Whether no title was spelt so, and a typo in the query was forgiven.")] = False
 
 
-class UserEvents(_Named, Generic[UserId]):
+class UserEvents(Named, Generic[UserId]):
     """One user."""
 
     user: UserId
@@ -265,7 +289,7 @@ class ForgottenUserAnswer(Answer, Generic[UserId]):
     state: Literal["forgotten"]
 
 
-class ForgottenEntry(_Named):
+class ForgottenEntry(Named):
     """Somebody who was forgotten."""
 
     time: Annotated[int, Field(description="In seconds since 1970.")]
@@ -284,14 +308,14 @@ IdKind = Literal["integer", "string"]
 ColumnKind = Literal["text", "tags", "categories", "numbers", "vectors", "bags", "images", "dates", "plain"]
 
 
-class IdKinds(_Named):
+class IdKinds(Named):
     """Kinds of the ids."""
 
     items: IdKind
     users: IdKind
 
 
-class VariantTag(_Named):
+class VariantTag(Named):
     """A variant of the server."""
 
     name: str
@@ -337,7 +361,7 @@ class ReloadAnswer(Answer):
     left_out: Annotated[int, Field(description="Added items that the model now cannot take; they are kept for another.")]
 
 
-class Compared(_Named, Generic[ItemId]):
+class Compared(Named, Generic[ItemId]):
     """One method's list."""
 
     name: str
@@ -352,110 +376,7 @@ class CompareAnswer(Answer, Generic[ItemId]):
     pending: Annotated[list[str], Field(default_factory=list, description="Methods that are still being prepared.")]
 
 
-class Region(_Named):
-    """A part of the map and the labels that set it apart."""
-
-    name: str
-    x: float
-    y: float
-    items: int
-
-
-class Colours(_Named):
-    """Labels of a column, and which of them each item has."""
-
-    column: str
-    names: list[str]
-    of: Annotated[list[int], Field(description="Place in `names` for each item, -1 for none of them.")]
-
-
-class MapAnswer(Answer, Generic[ItemId]):
-    """Items in the plane."""
-
-    items: list[ItemId]
-    x: list[float]
-    y: list[float]
-    explained: Annotated[float, Field(description="Share of all differences that the plane shows.")]
-    total: Annotated[int, Field(description="Items of the whole catalogue.")]
-    regions: list[Region]
-    colours: Annotated[Colours | None, Field(description="Of the column that was asked for.")] = None
-
-
-class FacetValue(_Named):
-    """One label of a column."""
-
-    value: str
-    items: int
-
-
-class Facet(_Named):
-    """What can be chosen of one column: labels, or a range."""
-
-    name: str
-    kind: ColumnKind
-    values: Annotated[list[FacetValue] | None, Field(description="The most frequent labels first.")] = None
-    min: Annotated[float | str | None, Field(description="Smallest number, or earliest date.")] = None
-    max: Annotated[float | str | None, Field(description="Largest number, or latest date.")] = None
-
-
-class FacetsAnswer(Answer):
-    """What can be chosen of each column; columns without a choice are left out."""
-
-    columns: list[Facet]
-
-
-class Taste(_Named, Generic[ItemId]):
-    """A few items that are alike."""
-
-    items: list[CatalogueItem[ItemId]]
-
-
-class TastesAnswer(Answer, Generic[ItemId]):
-    """Tastes that differ from each other."""
-
-    tastes: list[Taste[ItemId]]
-
-
-class Today(_Named):
-    """Totals since midnight (UTC), or since the server's start."""
-
-    answers: int
-    errors: int
-    lists: int
-    entries: Annotated[int, Field(description="Of all lists.")]
-    new_entries: Annotated[int, Field(description="Of them items that the model was not trained on.")]
-    events: int
-    items_added: int
-    taken_up: Annotated[int, Field(description="Lists of which an event, which names their request, took something.")]
-
-
-class ServedVersion(_Named):
-    """A version of the model, and since when it answers here."""
-
-    name: str
-    version: str
-    loaded: Annotated[float, Field(description="Seconds since 1970.")]
-
-
-class ActivityAnswer(_Named):
-    """The last hour, a number for each minute, the last of which is not over; and today."""
-
-    since: Annotated[float, Field(description="Start of the server, in seconds since 1970.")]
-    minute: Annotated[int, Field(description="Beginning of the last minute, in seconds since 1970.")]
-    answers: list[int]
-    errors: Annotated[list[int], Field(description="Answers with status 500 or more.")]
-    known: Annotated[list[int], Field(description="Lists for users with a stored history.")]
-    new: Annotated[list[int], Field(description="Lists for a history or columns that came with the question.")]
-    fallback: Annotated[list[int], Field(description="Lists of what is popular, as nothing was known.")]
-    events: list[int]
-    p50: Annotated[list[float | None], Field(description="Median time of an answer in milliseconds.")]
-    p95: list[float | None]
-    today: Today
-    versions: Annotated[list[ServedVersion], Field(description="The present one first.")]
-    request_id: str
-
-
-class Status(_Named):
+class Status(Named):
     """Whether the server lives, or is ready."""
 
     status: Literal["alive", "ready"]

@@ -18,9 +18,10 @@ from . import body
 from .body import Receive
 from .http_errors import Refusal, schema_refusal
 from .id_types import path_id, with_text_ids
+from .listing_schemas import Request
 from .meters import Meters
 from .operations import Operation
-from .request_schemas import Query, RecommendRequest, Request
+from .request_schemas import Query, RecommendRequest
 from .sending import RAW_HEADERS, Send, send_bytes
 from .strict_json import decode
 
@@ -117,7 +118,7 @@ class JsonRoute(Route):
         arguments: dict[str, Any] = {}
         sent = None
         if self._id:
-            arguments["key"] = path_id(scope["path_params"][self._id], self._whole[self._id])
+            arguments["key"] = path_id(scope["path_params"][self._id], self._whole.get(self._id, False))
         if self.operation.query is not None:
             arguments |= _query(scope["query_string"], self.operation.query).arguments()
         if self.body is not None:

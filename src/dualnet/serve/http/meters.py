@@ -106,6 +106,11 @@ class Meters:
             self._taken.labels(variant, kind).inc()
             self.activity.taken_up(request)
 
+    def listed_many(self, answer: Mapping[str, Any]) -> None:
+        """Count the entries of several lists."""
+        for found in answer["lists"]:
+            self.listed(found)
+
     def unknown_id(self) -> None:
         """Count a request that named something unknown."""
         self._unknown.inc()

@@ -135,8 +135,16 @@ def _parameters(route: JsonRoute, whole: Mapping[str, bool]) -> list[dict[str, A
     found: list[dict[str, Any]] = []
     name = route.operation.id_in_path
     if name:
-        kind = TypeAdapter[Any](WholeId if whole[name] else TextId).json_schema()
-        found.append({"name": name, "in": "path", "required": True, "schema": kind, "description": f"Id of the {name}."})
+        kind = TypeAdapter[Any](WholeId if whole.get(name) else TextId).json_schema()
+        found.append(
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "schema": kind,
+                "description": f"{'Name' if name == 'preset' else 'Id'} of the {name}.",
+            }
+        )
     if route.operation.query is not None:
         schema = route.operation.query.model_json_schema()
         for name, kind in schema["properties"].items():

@@ -16,11 +16,13 @@ from starlette.routing import compile_path
 from ...computed_once import computed_once
 from . import answer_schemas as answers
 from . import id_types  # noqa: F401  its convertor for ids in paths
+from . import overview_answers as overviews
 from . import request_schemas as asked
 from .keys import Role
+from .listing_schemas import Request
 from .meters import Meters
 
-Theme: TypeAlias = Literal["questions", "items", "users", "model", "server"]
+Theme: TypeAlias = Literal["questions", "items", "users", "presets", "model", "server"]
 
 PICTURES = ("image/bmp", "image/gif", "image/jpeg", "image/png", "image/webp")  # never image/svg+xml: it runs scripts
 PEOPLE = "/v1/users"  # who the users are and what they did: also /v1/users-for-item
@@ -53,7 +55,7 @@ class Operation:
     name : str
         Unique; generated clients name their function after it.
     method, path : str
-        In the path, ``{item:id}`` and ``{user:id}`` are ids; the service's method takes them as ``key``.
+        In the path, ``{item:id}`` and ``{user:id}`` are ids, ``{preset:id}`` is a name; the service's method takes them as ``key``.
     text : str
         For the documentation.
     theme : str
@@ -93,7 +95,7 @@ class Operation:
     theme: Theme
     service: str = ""
     answer: type[BaseModel] | None = None
-    body: type[asked.Request] | None = None
+    body: type[Request] | None = None
     query: type[asked.Query] | None = None
     role: Role = "read"
     keyed: bool = False
@@ -113,8 +115,8 @@ class Operation:
 
     @property
     def id_in_path(self) -> str:
-        """Kind of the id in the path: ``item``, ``user``, or empty."""
-        return next((name for name in ("item", "user") if f"{{{name}:id}}" in self.path), "")
+        """Kind of the id in the path: ``item``, ``user``, ``preset``, or empty."""
+        return next((name for name in ("item", "user", "preset") if f"{{{name}:id}}" in self.path), "")
 
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -123,6 +125,12 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         text="Recommend items to somebody known, or to somebody new by a history.",
         body=asked.RecommendRequest, answer=answers.RecommendAnswer, meter=Meters.listed, records=True,
         example=lambda ids: {"history": [ids.item, ids.other], "k": 5},
+    ),
+    Operation(
+        name="recommend_many", method="POST", path="/v1/recommend:batch", theme="questions", service="recommend_many",
+        text="Recommend items to several stored users at once, all or none.",
+        body=asked.RecommendManyRequest, answer=answers.RecommendManyAnswer, meter=Meters.listed_many,
+        example=lambda ids: {"users": [ids.user], "k": 5},
     ),
     Operation(
         name="score", method="POST", path="/v1/score", theme="questions", service="ask",
@@ -183,17 +191,17 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         name="map_of_items", method="GET", path="/v1/map", theme="items", service="map",
         text="Place the most popular items in the plane, near where they are alike, with names of its regions.\n\n`colour` names a"
         " column: its most frequent labels, or ranges of its numbers, are then told for each item.",
-        query=asked.MapQuery, answer=answers.MapAnswer,
+        query=asked.MapQuery, answer=overviews.MapAnswer,
     ),
     Operation(
         name="show_facets", method="GET", path="/v1/facets", theme="items", service="facets",
         text="Show by what items can be filtered: labels of each column with their number of items, ranges of numbers and dates.",
-        answer=answers.FacetsAnswer,
+        answer=overviews.FacetsAnswer,
     ),
     Operation(
         name="list_tastes", method="GET", path="/v1/tastes", theme="items", service="tastes",
         text="List groups of well-known items that are alike: histories for somebody new to begin with.",
-        answer=answers.TastesAnswer,
+        answer=overviews.TastesAnswer,
     ),
     Operation(
         name="put_item", method="PUT", path="/v1/items/{item:id}", theme="items", service="put_item", role="write", keyed=True,
@@ -251,6 +259,24 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         example=lambda ids: {"events": [{"user": ids.user, "item": ids.item}]},
     ),
     Operation(
+        name="list_presets", method="GET", path="/v1/presets", theme="presets", service="presets",
+        text="List the rules that are kept under names.", answer=overviews.PresetsAnswer,
+    ),
+    Operation(
+        name="show_preset", method="GET", path="/v1/presets/{preset:id}", theme="presets", service="preset",
+        text="Show the rules that are kept under a name.", answer=overviews.PresetAnswer,
+    ),
+    Operation(
+        name="put_preset", method="PUT", path="/v1/presets/{preset:id}", theme="presets", service="put_preset", role="write",
+        text="Keep rules on lists under a name, such as `home page`, or replace them; a question names them by `preset`.",
+        body=asked.PresetRequest, answer=overviews.ChangedPresetAnswer, created="added", statuses=(409,), keyed=True,
+        example=lambda ids: {"rules": {"pin": [{"item": ids.item, "place": 1}], "quotas": [{"kind": "new", "at_least": 2}]}},
+    ),
+    Operation(
+        name="delete_preset", method="DELETE", path="/v1/presets/{preset:id}", theme="presets", service="delete_preset",
+        text="Keep rules under a name no longer.", answer=overviews.ChangedPresetAnswer, role="write", keyed=True,
+    ),
+    Operation(
         name="show_model", method="GET", path="/v1/model", theme="model", service="model_summary",
         text="Show what the model is: parameters, figures, catalogue, columns, ids.", answer=answers.ModelAnswer,
     ),
@@ -273,7 +299,7 @@ READY: Final = Operation(
 )  # fmt: skip
 
 ACTIVITY: Final = Operation(
-    name="show_activity", method="GET", path="/v1/activity", theme="server", answer=answers.ActivityAnswer,
+    name="show_activity", method="GET", path="/v1/activity", theme="server", answer=overviews.ActivityAnswer,
     text="Show what this server did lately: answers, lists by whom they were for, events and times for each minute of the last hour,"
     " totals since midnight (UTC), and when each version of the model began to answer. It counts since the server's start, in memory,"
     " and names no user and no item.",

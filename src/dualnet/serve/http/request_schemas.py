@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any, Generic, Literal, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
 
-from ...ids import Key
 from ...retrieval import questions
-from ...retrieval.questions import Asker, ItemKind
-from ...retrieval.unknown_ids import Unknown as Policy
+from ...retrieval.questions import Asker
 from ..replies import LONGEST_PAGE
 from .http_errors import Refusal
 from .id_types import Number, Text
+from .listing_schemas import (
+    MOST_IDS,
+    MOST_ITEMS,
+    Column,
+    ItemId,
+    K,
+    Label,
+    Listing,
+    NewItemId,
+    NewUserId,
+    Request,
+    Rules,
+    Strict,
+    Unknown,
+    UserId,
+    absent,
+)
 
-MOST_IDS = 10_000
-MOST_ITEMS = 1_000
-LARGEST_K = 1_000
 MOST_COLUMNS = 200
 MOST_EXPLAINED = 20
-LONGEST_SHOWN = 40  # characters of a value in an error text
+MOST_USERS = 100  # of one question for several lists
+MOST_LISTED = 10_000  # entries of all its lists
 
-UserId = TypeVar("UserId", bound=Key)
-ItemId = TypeVar("ItemId", bound=Key)
-NewUserId = TypeVar("NewUserId", bound=Key)
-NewItemId = TypeVar("NewItemId", bound=Key)
-
-K: TypeAlias = Annotated[int, Field(ge=1, le=LARGEST_K, description="Length of the list.")]
-Label: TypeAlias = Annotated[str, StringConstraints(max_length=10_000)]
-Column: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Scalar: TypeAlias = "bool | int | float | str"
 Value: TypeAlias = "Text | bool | Number | list[Label] | list[Number] | None"
 Content: TypeAlias = Annotated[dict[Column, Value], Field(min_length=1, max_length=MOST_COLUMNS)]
 
@@ -39,73 +42,6 @@ Seen: TypeAlias = Annotated[
     FailFast(),
     Field(default_factory=list, max_length=MOST_IDS, description="Not listed, and no part of the history: dismissed."),
 ]
-
-
-def _absent() -> Any:
-    """Return None: a field that may be left out, but not be null."""
-    return None
-
-
-Unknown: TypeAlias = Annotated[
-    Policy,
-    Field(
-        default_factory=_absent,
-        description="Ids that the catalogue does not know: error, or ignore, which tells them as `ignored`. By default those of a"
-        " history are an error, the others are ignored.",
-    ),
-]
-
-
-class Strict(BaseModel):
-    """Base: no conversion, no unknown field."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """Return the plain name, whatever the ids are: a server has one kind of each."""
-        return cls.__name__
-
-
-class Request(Strict):
-    """Base of every body."""
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments of the service's method, by name."""
-        return {name: getattr(self, name) for name in type(self).model_fields}
-
-
-class Condition(Strict):
-    """Condition on a column of an item: exactly one of `is`, `any`, `contains`, or a range of `min` and `max`."""
-
-    equals: Annotated[Scalar, Field(alias="is", default_factory=_absent, description="Is this value.")]
-    any: Annotated[
-        list[Scalar], Field(default_factory=_absent, min_length=1, max_length=MOST_ITEMS, description="One of these.")
-    ]
-    min: Annotated[Number | Label, Field(default_factory=_absent, description="At least this number, date or text.")]
-    max: Annotated[Number | Label, Field(default_factory=_absent, description="At most this number, date or text.")]
-    contains: Annotated[
-        str, Field(default_factory=_absent, min_length=1, max_length=200, description="Holds this word or label.")
-    ]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _an_object(cls, sent: Any) -> Any:
-        if isinstance(sent, str | bool | int | float):
-            value = json.dumps(sent[:LONGEST_SHOWN] if isinstance(sent, str) else sent, ensure_ascii=False)
-            raise ValueError(f'a condition is an object; write {{"is": {value}}}')
-        return sent
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        kinds = {"range" if name in ("min", "max") else name for name in self.model_fields_set}
-        if len(kinds) != 1:
-            raise ValueError("give one of is, any, contains, or min and max")
-        return self
-
-    def plain(self) -> dict[str, Any]:
-        """Return the condition as it was sent."""
-        return self.model_dump(by_alias=True, exclude_unset=True)
 
 
 class NewItem(Strict, Generic[NewItemId]):
@@ -123,18 +59,18 @@ class Asked(Request, Generic[UserId, ItemId, NewItemId]):
     """Somebody: a stored user, a history, or columns alone."""
 
     user: Annotated[
-        UserId, Field(default_factory=_absent, description="A user the server knows; give either this or `history`.")
+        UserId, Field(default_factory=absent, description="A user the server knows; give either this or `history`.")
     ]
     history: Annotated[
         list[ItemId],
         FailFast(),
-        Field(default_factory=_absent, max_length=MOST_IDS, description="What somebody took; give either this or `user`."),
+        Field(default_factory=absent, max_length=MOST_IDS, description="What somebody took; give either this or `user`."),
     ]
     times: Annotated[
         list[Annotated[int, Field(ge=0, lt=2**33)]],
         FailFast(),
         Field(
-            default_factory=_absent,
+            default_factory=absent,
             max_length=MOST_IDS,
             description="When each item of the history happened, in seconds since 1970; for models that were fitted with a half-life.",
         ),
@@ -147,7 +83,7 @@ class Asked(Request, Generic[UserId, ItemId, NewItemId]):
     user_columns: Annotated[
         dict[Column, Text | bool | Number],
         Field(
-            default_factory=_absent,
+            default_factory=absent,
             min_length=1,
             max_length=MOST_COLUMNS,
             description="Columns of somebody, in place of stored ones; alone they are a question too.",
@@ -174,52 +110,7 @@ class Asked(Request, Generic[UserId, ItemId, NewItemId]):
         }
 
 
-class _Listing(Request, Generic[ItemId]):
-    """Length of a list, and conditions on its items."""
-
-    k: K = 10
-    exclude: Annotated[list[ItemId], FailFast(), Field(default_factory=list, max_length=MOST_IDS)]
-    candidates: Annotated[
-        list[ItemId], FailFast(), Field(default_factory=_absent, max_length=MOST_IDS, description="List only these.")
-    ]
-    filter: Annotated[
-        dict[Column, Condition], Field(default_factory=dict, max_length=50, description="Conditions on columns, all must hold.")
-    ]
-    only: Annotated[
-        ItemKind,
-        Field(default_factory=_absent, description="List only items that the model was trained on (known), or only others."),
-    ]
-    new_share: Annotated[
-        float,
-        Field(
-            default_factory=_absent,
-            ge=0,
-            le=1,
-            description="Share of the list for new items, rounded half up; the order stays by score. Not with `only`.",
-        ),
-    ]
-    unknown: Unknown
-
-    @model_validator(mode="after")
-    def _one_word_on_kinds(self) -> Self:
-        if self.only is not None and self.new_share is not None:
-            raise ValueError("give either 'only' or 'new_share'")
-        return self
-
-    def listing(self) -> dict[str, Any]:
-        """Return the fields of a `ListQuestion`."""
-        return {
-            "k": self.k,
-            "exclude": self.exclude,
-            "candidates": self.candidates,
-            "filter": {name: condition.plain() for name, condition in self.filter.items()} or None,
-            "only": self.only,
-            "new_share": self.new_share,
-            "unknown": self.unknown,
-        }
-
-
-class RecommendRequest(_Listing[ItemId], Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):
+class RecommendRequest(Listing[ItemId], Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):
     """For whom, how many, and which may be listed."""
 
     seen: Seen[ItemId]
@@ -230,7 +121,7 @@ class RecommendRequest(_Listing[ItemId], Asked[UserId, ItemId, NewItemId], Gener
     fallback: Annotated[
         Literal["popularity", "error"],
         Field(
-            default_factory=_absent,
+            default_factory=absent,
             description="Where nothing is known: popularity (the default, but for an empty history, which is refused) or error.",
         ),
     ]
@@ -264,6 +155,42 @@ class RecommendRequest(_Listing[ItemId], Asked[UserId, ItemId, NewItemId], Gener
             explore=self.explore,
         )
         return {"question": question, "explain": True} if self.explain else {"question": question}
+
+
+class RecommendManyRequest(Listing[ItemId], Generic[UserId, ItemId]):
+    """For several stored users, the same question."""
+
+    users: Annotated[list[UserId], FailFast(), Field(min_length=1, max_length=MOST_USERS)]
+    popularity: Annotated[float, Field(ge=0, le=1, description="How much of the average user's score stays in the scores.")] = (
+        1.0
+    )
+    keep_seen: Annotated[bool, Field(description="Also list items of the history, and those seen or disliked.")] = False
+    fallback: Literal["popularity", "error"] = "popularity"
+
+    @model_validator(mode="after")
+    def _not_too_much(self) -> Self:
+        if self.page is not None:
+            raise ValueError("'page' goes on with the list of one user; ask POST /v1/recommend for each")
+        if len(self.users) * self.k > MOST_LISTED:
+            raise ValueError(
+                f"{len(self.users)} lists of {self.k} items are more than {MOST_LISTED:,} entries; send several requests"
+            )
+        return self
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the question of each user."""
+        rest = {"popularity": self.popularity, "keep_seen": self.keep_seen, "fallback": self.fallback, **self.listing()}
+        return {"questions": [questions.RecommendQuestion(user=user, **rest) for user in self.users]}
+
+
+class PresetRequest(Request, Generic[ItemId]):
+    """Rules to keep under a name."""
+
+    rules: Rules[ItemId]
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the rules."""
+        return {"rules": self.rules.plain()}
 
 
 class ScoreRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, NewItemId]):
@@ -305,7 +232,7 @@ class CompareRequest(Asked[UserId, ItemId, NewItemId], Generic[UserId, ItemId, N
         return {"asker": Asker(**self.asker(), seen=self.seen), "k": self.k}
 
 
-class SimilarRequest(_Listing[ItemId], Generic[ItemId]):
+class SimilarRequest(Listing[ItemId], Generic[ItemId]):
     """Which item's neighbours, and which of them."""
 
     item: ItemId
@@ -317,11 +244,11 @@ class SimilarRequest(_Listing[ItemId], Generic[ItemId]):
 
 class _ItemOrContent(Request, Generic[ItemId]):
     item: Annotated[
-        ItemId, Field(default_factory=_absent, description="An item of the catalogue; give either this or `content`.")
+        ItemId, Field(default_factory=absent, description="An item of the catalogue; give either this or `content`.")
     ]
     content: Annotated[
         Content,
-        Field(default_factory=_absent, description="What an item is that nobody has seen; give either this or `item`."),
+        Field(default_factory=absent, description="What an item is that nobody has seen; give either this or `item`."),
     ]
 
     @model_validator(mode="after")
@@ -337,7 +264,7 @@ class UsersForItemRequest(_ItemOrContent[ItemId], Generic[UserId, ItemId]):
     k: K = 10
     exclude: Annotated[list[UserId], FailFast(), Field(default_factory=list, max_length=MOST_IDS)]
     candidates: Annotated[
-        list[UserId], FailFast(), Field(default_factory=_absent, max_length=MOST_IDS, description="List only these users.")
+        list[UserId], FailFast(), Field(default_factory=absent, max_length=MOST_IDS, description="List only these users.")
     ]
     keep_seen: Annotated[bool, Field(description="Also list users who took, saw or disliked it.")] = False
     unknown: Unknown
@@ -388,10 +315,10 @@ class Event(Strict, Generic[NewUserId, ItemId]):
         str,
         StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$"),
         Field(
-            default_factory=_absent, description="`request_id` of the answer in which the item was shown, to count it as taken."
+            default_factory=absent, description="`request_id` of the answer in which the item was shown, to count it as taken."
         ),
     ]
-    time: Annotated[int, Field(default_factory=_absent, ge=0, lt=2**32, description="When it happened, in seconds since 1970.")]
+    time: Annotated[int, Field(default_factory=absent, ge=0, lt=2**32, description="When it happened, in seconds since 1970.")]
 
 
 class EventsRequest(Request, Generic[NewUserId, ItemId]):
@@ -428,7 +355,7 @@ class ReloadRequest(Request):
 
 
 IdsAsText: TypeAlias = Annotated[
-    Literal["text"], Field(default_factory=_absent, description="Give whole ids as text, as any route does with ?ids=text.")
+    Literal["text"], Field(default_factory=absent, description="Give whole ids as text, as any route does with ?ids=text.")
 ]
 
 

@@ -15,9 +15,9 @@ from .gate import App
 from .http_errors import Refusal, refusal_of
 from .id_types import AskedWholeId, NewItemTextId, NewTextId, TextId
 from .json_route import JsonRoute, for_ids
+from .listing_schemas import ItemId, NewItemId, NewUserId, UserId
 from .meters import Meters
 from .operations import Operation
-from .request_schemas import ItemId, NewItemId, NewUserId, UserId
 
 if TYPE_CHECKING:
     from ...runs.shown_log import ShownLog

@@ -25,6 +25,7 @@ from ..memory import give_back_memory
 from ..replies import ModelLabel, Reply
 from ..service_errors import BusyError, ClosedError
 from ..settings import ServiceSettings
+from ..several import asked_together
 from ..store import STORE, StoreAddress
 from .codec import arguments_to_json, error_from_json, question_to_json, reply_from_json, result_from_json
 from .wire import Frames, receive
@@ -208,6 +209,8 @@ class RemoteService:
         """Call a method of the service by its name; a question for a list goes the way of `ask`. See `Service.call`."""
         if name == "recommend" and given.get("explain"):
             return await explained(self, given["question"])
+        if name == "recommend_many":
+            return await asked_together(self, given["questions"])
         return await (self.ask(given["question"]) if list(given) == ["question"] else self._call(name, **given))
 
     async def _call(self, name: str, **given: Any) -> Any:

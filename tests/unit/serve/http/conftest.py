@@ -28,6 +28,7 @@ class StandIn(Service):
         self.users = {(n if whole else f"u{n:04}"): [next(iter(self.items))] for n in range(3)}
         self.whole, self.ready_now, self.hangs, self.questions, self.calls = whole, False, False, [], []
         self.fails_with = None
+        self.kept = {"home page": {"diversity": 0.3}}
         self.on_batch = lambda size: None
 
     async def start(self):
@@ -89,6 +90,22 @@ class StandIn(Service):
             return self.reply(listed.to_json())
         self._known([question.item] if getattr(question, "item", None) is not None else [], self.items, "item")
         return self.reply({"resolved": "item", "ignored": [], "items": [], "users": [], "path": "known", "vector": [1.0]})
+
+    async def presets(self):
+        return self.reply({"presets": [{"name": name, "rules": rules} for name, rules in self.kept.items()]})
+
+    async def preset(self, key):
+        self._known([key], self.kept, "preset")
+        return self.reply({"name": key, "rules": self.kept[key]})
+
+    async def put_preset(self, key, rules, by=""):
+        state = "replaced" if key in self.kept else "added"
+        self.kept[key] = rules
+        return self.reply({"name": key, "state": state})
+
+    async def delete_preset(self, key, by=""):
+        self._known([key], self.kept, "preset")
+        return self.reply({"name": key, "state": "deleted"})
 
     async def explain(self, asker, item):
         self._known([item], self.items, "item")

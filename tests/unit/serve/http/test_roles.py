@@ -13,10 +13,12 @@ TABLE = {
         "POST /v1/recommend", "POST /v1/score", "POST /v1/explain", "POST /v1/similar/items", "POST /v1/encode/user",
         "POST /v1/encode/item", "POST /v1/compare", "GET /v1/items", "GET /v1/items/{item}/picture", "GET /v1/items/{item}",
         "GET /v1/map", "GET /v1/facets", "GET /v1/tastes", "GET /v1/activity", "GET /v1/model", "GET /metrics",
+        "POST /v1/recommend:batch", "GET /v1/presets", "GET /v1/presets/{preset}",
     },
     "write": {
         "PUT /v1/items/{item}", "DELETE /v1/items/{item}", "POST /v1/items:batch", "POST /v1/events", "GET /v1/users",
         "GET /v1/users/{user}/history", "POST /v1/users-for-item", "DELETE /v1/events",
+        "PUT /v1/presets/{preset}", "DELETE /v1/presets/{preset}",
     },
     "admin": {"POST /v1/model:reload", "DELETE /v1/users/{user}", "GET /v1/forgotten"},
 }  # fmt: skip
@@ -47,7 +49,7 @@ def test_each_role_may_do_what_the_table_says(keyed, role):
     for needed, routes in TABLE.items():
         for route in routes:
             method, path = route.split()
-            path = path.replace("{item}", "p0001").replace("{user}", "u0000")
+            path = path.replace("{item}", "p0001").replace("{user}", "u0000").replace("{preset}", "home")
             status = keyed.ask(
                 method, path, **({"json": {}} if method in ("POST", "PUT") else {}), headers=keyed.headers[role]
             ).status_code

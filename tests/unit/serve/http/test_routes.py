@@ -71,6 +71,32 @@ CALLS = [
     ("DELETE", "/v1/events", {"events": []}, 422),
     ("DELETE", "/v1/users/u0000", None, 200),
     ("DELETE", "/v1/users/nobody", None, 404),
+    ("POST", "/v1/recommend:batch", {"users": ["u0000", "u0001"], "k": 3}, 200),
+    ("POST", "/v1/recommend:batch", {"users": ["u0000", "nobody"]}, 422),
+    ("POST", "/v1/recommend:batch", {"users": []}, 422),
+    ("POST", "/v1/recommend:batch", {"users": ["u0000"] * 101}, 422),
+    ("POST", "/v1/recommend:batch", {"users": ["u0000"] * 100, "k": 101}, 422),
+    ("POST", "/v1/recommend:batch", {"users": ["u0000"], "page": ""}, 422),
+    ("POST", "/v1/recommend:batch", {"users": ["u0000"], "history": ["p0001"]}, 422),
+    ("POST", "/v1/recommend", {"user": "u0000", "preset": "home page", "page": ""}, 200),
+    ("POST", "/v1/recommend", {"user": "u0000", "rules": {}}, 200),
+    ("POST", "/v1/recommend", {"user": "u0000", "rules": {"boost": [{"column": "year", "weight": 1, "low": "1990"}]}}, 200),
+    ("POST", "/v1/recommend", {"user": "u0000", "rules": {"boost": [{"column": "year"}]}}, 422),
+    ("POST", "/v1/recommend", {"user": "u0000", "rules": {"diversity": 1.5}}, 422),
+    ("POST", "/v1/recommend", {"user": "u0000", "rules": {"pin": [{"item": 5, "place": 1}]}}, 422),
+    ("POST", "/v1/recommend", {"user": "u0000", "rules": {"hide": [{}]}}, 422),
+    ("POST", "/v1/recommend", {"user": "u0000", "rules": {"window": {"from": "a", "until": "b"}}}, 200),
+    ("POST", "/v1/recommend", {"user": "u0000", "rules": {"window": {"starts": "a"}}}, 422),
+    ("POST", "/v1/similar/items", {"item": "p0001", "rules": {"quotas": [{"each": "author", "at_most": 1}]}}, 200),
+    ("GET", "/v1/presets", None, 200),
+    ("GET", "/v1/presets/home%20page", None, 200),
+    ("GET", "/v1/presets/nothing", None, 404),
+    ("PUT", "/v1/presets/home%20page", {"rules": {"diversity": 0.5}}, 200),
+    ("PUT", "/v1/presets/a%2Fb", {"rules": {}}, 201),
+    ("PUT", "/v1/presets/x", {"rules": {"boots": []}}, 422),
+    ("PUT", "/v1/presets/x", {}, 422),
+    ("DELETE", "/v1/presets/home%20page", None, 200),
+    ("DELETE", "/v1/presets/nothing", None, 404),
     ("GET", "/v1/map", None, 200),
     ("GET", "/v1/map?colour=year", None, 200),
     ("GET", "/v1/map?color=year", None, 422),
@@ -96,7 +122,10 @@ def test_each_route(front, method, path, body, status):
 
 def test_every_route_of_the_document_is_called_above(front):
     document = front.ask("GET", "/openapi.json").json()
-    called = {(method, path.replace("p0001", "{item}").replace("u0000", "{user}")) for method, path, _, _ in CALLS}
+    called = {
+        (method, path.replace("p0001", "{item}").replace("u0000", "{user}").replace("home%20page", "{preset}"))
+        for method, path, _, _ in CALLS
+    }
     called |= {("PUT", "/v1/items/{item}"), ("GET", "/livez"), ("GET", "/readyz"), ("GET", "/v1/items/{item}/picture")}
     documented = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
     assert documented <= called
