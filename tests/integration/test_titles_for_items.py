@@ -16,7 +16,13 @@ def run(tmp_path_factory):
     import pyarrow as pa
 
     events = pa.table({"user_id": ["a", "a", "b", "b", "c", "c"], "item_id": ["i0", "i1", "i1", "i2", "i3", "i4"]})
-    items = pa.table({"item_id": [f"i{n}" for n in range(6)], "title": TITLES, "genre": ["red blue", "blue green", "red", "green", "green blue", "red"]})
+    items = pa.table(
+        {
+            "item_id": [f"i{n}" for n in range(6)],
+            "title": TITLES,
+            "genre": ["red blue", "blue green", "red", "green", "green blue", "red"],
+        }
+    )
     folder = tmp_path_factory.mktemp("titles") / "run"
     ContentProfile().fit(Dataset.from_tables(events, items, text="genre", title="title")).save(folder)
     return folder

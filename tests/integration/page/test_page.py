@@ -584,3 +584,26 @@ def test_side_by_side_says_who_is_better_by_the_figures(site, open_page):
     assert said[1] == "Measured on held-out pairs, DualNet is behind Item neighbours: recall at 10 0.100 and 0.200."
     assert said[2].startswith("Which list is better was not measured")
     assert said[3] == "Measured on held-out pairs, DualNet is level with Item neighbours: recall at 10 0.300 and 0.290."
+
+
+CURVES = """async () => {
+  const { learningCurve } = await import("/web/learning-curve.js");
+  const trials = [0.2, 0.5, 0.3].map((recall, at) => ({ phase: "choose", trial: at + 1, recall }));
+  const epochs = [0.9, 0.4].map((loss, at) => ({ epoch: at + 1, loss }));
+  return [[...trials, ...epochs], epochs, [], [{ recall: 0.1 }], [{ epoch: 1 }]].map((log) => {
+    const made = learningCurve(log);
+    return made ? [made.querySelectorAll("svg").length, made.textContent, made.querySelector("svg").getAttribute("aria-label")] : null;
+  });
+}"""
+
+
+def test_the_log_of_a_run_becomes_curves(site, open_page):
+    both, epochs, *nothing = open_page(site).evaluate(CURVES)
+    assert both[0] == 2
+    assert "Recall on the validation in 3 trials; the best was 0.500." in both[1]
+    assert (
+        both[2] == "each trial: last 0.300, lowest 0.200, highest 0.500; best so far: last 0.500, lowest 0.200, highest 0.500"
+    )
+    assert epochs[0] == 1
+    assert "Loss on the training data in 2 epochs" in epochs[1]
+    assert nothing == [None, None, None]
