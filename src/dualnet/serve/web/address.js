@@ -3,14 +3,14 @@
 export const VIEWS = ["recommendations", "compare", "map", "new", "model"];
 
 /** Dials of a list where nobody has turned them. */
-export const USUAL = { popularity: 1, diversity: 0, recency: 0 };
+export const USUAL = { popularity: 1, diversity: 0 };
 
 /**
  * Read `#/view?user=ID` or `#/view?history=ID,ID`, with `popularity=0.5`, `kinds=known|new|0.3` and `columns={...}` where they are
  * not as usual, and `filter={...}`, conditions as the server takes them.
  *
  * `kinds` says of `users` and `items` whether their ids are "integer" or "string". Returns `{view, user, history, columns,
- * popularity, diversity, recency, kinds, filter}`; `user` is null where there is none. What is not an id of its kind, and what makes no sense, is left out.
+ * popularity, diversity, kinds, filter}`; `user` is null where there is none. What is not an id of its kind, and what makes no sense, is left out.
  */
 export function read(hash, kinds) {
   const [path, query = ""] = splitOnce(hash.replace(/^#\/?/, ""), "?");
@@ -23,7 +23,6 @@ export function read(hash, kinds) {
     columns: columns(fields.get("columns")),
     popularity: share(fields.get("popularity"), USUAL.popularity),
     diversity: share(fields.get("diversity"), USUAL.diversity),
-    recency: share(fields.get("recency"), USUAL.recency),
     filter: conditions(fields.get("filter")),
     kinds: ["known", "new"].includes(fields.get("kinds")) ? fields.get("kinds") : String(share(fields.get("kinds"), "")),
   };

@@ -133,7 +133,7 @@ function fillMade(host, columns) {
     draw: (card) => [
       postered(card) && poster(card, true),
       el("span", { class: "option-title" }, shortened(card.title, 80)),
-      el("span", { class: "option-side" }, state().history.includes(card.item) ? "added" : kindAndYear(card, columns)),
+      el("span", { class: "option-side" }, state().history.includes(card.item) ? "added" : kindAndYear(card, columns) || String(card.item)),
     ],
     pick: (card) => {
       addToHistory(card.item, state().user === null ? state().history : []);

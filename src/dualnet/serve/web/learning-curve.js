@@ -1,23 +1,38 @@
-/** How the fit went: a figure of the validation, step by step, as a line. */
+/** How the fit went, from the log of the run: the loss of each epoch, the figure of each trial or validation. */
 
-import { el } from "./dom.js";
 import { chart } from "./charts.js";
+import { el } from "./dom.js";
 import { named, some } from "./words.js";
 
-const MEASURE = /^(recall|ndcg|precision|map|mrr|figure|validation)/i;
+const FIGURE = /^(recall|ndcg|precision|hit_rate|map|mrr)\b/i;
 
-/** Return a section, or null where the run kept no log with a figure in it. */
+/** Return a section, or null where the run kept no log with numbers in it. */
 export function learningCurve(entries) {
-  const name = entries.flatMap((one) => Object.keys(one)).find((key) => MEASURE.test(key) && entries.filter((one) => Number.isFinite(one[key])).length > 1);
+  const curves = [figure(entries), loss(entries)].filter(Boolean);
+  return curves.length > 0 && el("section", {}, el("h2", {}, "How the fit went"), curves);
+}
+
+function figure(entries) {
+  const name = entries.flatMap((one) => Object.keys(one)).find((key) => FIGURE.test(key) && numbers(entries, key).length > 1);
   if (name === undefined) return null;
-  const values = entries.filter((one) => Number.isFinite(one[name])).map((one) => one[name]);
-  const best = Math.max(...values);
-  const trials = entries.some((one) => one.trial !== undefined);
-  return el(
-    "section",
-    {},
-    el("h2", {}, "How the fit went"),
-    chart({ label: `${named(name)} on the validation`, values, format: (value) => value.toFixed(3), from: "lowest" }),
-    el("p", { class: "soft small" }, `${named(name)} on the validation at each of ${some(values.length, trials ? "trial" : "step")}; the best was ${best.toFixed(3)}.`),
-  );
+  const values = numbers(entries, name);
+  const best = values.map((_, at) => Math.max(...values.slice(0, at + 1)));
+  const tried = entries.some((one) => one.trial !== undefined) ? "trial" : "validation";
+  return [
+    chart({ label: named(name), lines: [{ name: `each ${tried}`, values }, { name: "best so far", values: best }], format: (value) => value.toFixed(3), from: "lowest" }),
+    el("p", { class: "soft small" }, `${named(name)} on the validation in ${some(values.length, tried)}; the best was ${best.at(-1).toFixed(3)}.`),
+  ];
+}
+
+function loss(entries) {
+  const values = numbers(entries, "loss");
+  if (values.length < 2) return null;
+  return [
+    chart({ label: "Loss", values, format: (value) => value.toPrecision(3), from: "lowest" }),
+    el("p", { class: "soft small" }, `Loss on the training data in ${some(values.length, "epoch")}; less is better.`),
+  ];
+}
+
+function numbers(entries, name) {
+  return entries.map((one) => one[name]).filter(Number.isFinite);
 }

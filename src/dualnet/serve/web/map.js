@@ -60,6 +60,7 @@ function show(host, { items, x, y, explained, total, regions }) {
     el("p", { class: "soft small" }, `A plane cannot show everything: this one shows ${Math.round(explained * 100)} % of the differences between items. Names stand for what sets a region apart.`),
   );
   const plane = new Plane(canvas, x, y);
+  const largestFirst = [...regions].sort((a, b) => b.items - a.items);
   let active = -1;
   let taken = [];
   let listed = [];
@@ -85,7 +86,9 @@ function show(host, { items, x, y, explained, total, regions }) {
           plane.dots([at], 5.5, own);
         }
       }
-      for (const region of regions) plane.name(region.name, region.x, region.y, colour("--ink"), surface, colour("--sans"));
+      const style = { colour: colour("--ink"), seam: surface, font: colour("--sans") };
+      const named = [];
+      for (const region of largestFirst) plane.name(region.name, region.x, region.y, style, named);
       if (active >= 0) plane.ring(active, 9, colour("--ink"), 2);
       moveTip();
     });

@@ -43,8 +43,8 @@ function numbers({ today, answers, events, p95 }) {
     ["events in the last minute", count(last(events))],
     ["milliseconds for 95 % of answers", latest(p95)],
     ["lists today", count(today.lists)],
-    ["of their entries are new items", share(today.new_entries, today.entries)],
-    ["of them were taken up", share(today.taken_up, today.lists)],
+    ["of what is listed are new items", share(today.new_entries, today.entries)],
+    ["of the lists were taken up", share(today.taken_up, today.lists)],
     ["items added today", count(today.items_added)],
     ["errors today", count(today.errors)],
   ];

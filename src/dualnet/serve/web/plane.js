@@ -119,8 +119,8 @@ export class Plane {
     }
   }
 
-  /** Write a name at a place of the plane, with a seam that keeps it readable over points. */
-  name(text, x, y, colour, seam, font) {
+  /** Write a name at a place of the plane, with a seam that keeps it readable over points, unless it would lie on one of `taken`. */
+  name(text, x, y, { colour, seam, font }, taken) {
     const { context } = this;
     const [px, py] = this.placeOf(x, y);
     if (px < 0 || py < 0 || px > this.width || py > this.height) return;
@@ -131,6 +131,8 @@ export class Plane {
     context.lineWidth = 4;
     const half = context.measureText(text).width / 2 + 4;
     const at = Math.min(Math.max(px, half), this.width - half);
+    if (taken.some((other) => Math.abs(other.at - at) < other.half + half && Math.abs(other.py - py) < 16)) return;
+    taken.push({ at, py, half });
     context.strokeStyle = seam;
     context.strokeText(text, at, py);
     context.fillStyle = colour;

@@ -7,39 +7,46 @@ const QUESTIONS = ["known-all", "known-known"]; // the list that is served, or t
 const MEASURES = ["recall", "precision", "ndcg", "hit_rate", "map", "mrr"];
 
 /**
- * Return a sentence of who is better for whom, or that nothing was measured.
+ * Return a sentence of who is better, or that it was not measured.
  *
- * `metrics` is what the model's card keeps: `{tasks: [{task, metrics, rivals: [{name, metrics}]}], cuts}`; rivals may be missing.
+ * `metrics` is what the model's card keeps, a report as JSON: `{tasks, cuts, against: [{model, tasks, differences}]}`; other models
+ * may be missing.
  */
 export function verdict(metrics, name) {
   const found = figuresOf(metrics);
   if (found === null) {
-    return el("p", { class: "soft" }, "Which list is better was not measured when this model was made. Run ", el("code", {}, "dualnet evaluate"), " or fit with ", el("code", {}, "--protocol"), " to know.");
+    return el("p", { class: "soft" }, "Which list is better was not measured when this model was made; ", el("code", {}, "dualnet fit --protocol"), " measures it.");
   }
   const { own, rivals, measure, cut } = found;
-  const what = `${named(measure)} at ${cut}`;
+  const what = `${named(measure).toLowerCase()} at ${cut}`;
   if (rivals.length === 0) {
-    return el("p", { class: "soft" }, `Measured on held-out pairs, ${named(name)} has ${what.toLowerCase()} ${own.toFixed(3)}. Its rivals were not measured beside it.`);
+    return el("p", { class: "soft" }, `Measured on held-out pairs, ${named(name)} has ${what} ${own.toFixed(3)}. Its rivals were not measured beside it.`);
   }
   const [best] = [...rivals].sort((a, b) => b.value - a.value);
-  const said = own > best.value ? "is ahead of" : own === best.value ? "is level with" : "is behind";
-  return el(
-    "p",
-    {},
-    `Measured on held-out pairs, ${named(name)} ${said} ${named(best.name)}: ${what.toLowerCase()} ${own.toFixed(3)} and ${best.value.toFixed(3)}.`,
-  );
+  return el("p", {}, `Measured on held-out pairs, ${named(name)} ${stands(own, best)} ${named(best.name)}: ${what} ${own.toFixed(3)} and ${best.value.toFixed(3)}.`);
 }
 
-/** The figure of each method on the served question: `{own, rivals: [{name, value}], measure, cut}`, or null. */
+/** Ahead or behind, unless the interval of the difference holds zero. */
+function stands(own, { value, interval }) {
+  if (own === value || (interval && interval[0] <= 0 && interval[1] >= 0)) return "is level with";
+  return own > value ? "is ahead of" : "is behind";
+}
+
+/** The figure of each method on the served question: `{own, rivals: [{name, value, interval}], measure, cut}`, or null. */
 export function figuresOf(metrics) {
   const tasks = metrics?.tasks ?? [];
   const task = QUESTIONS.map((name) => tasks.find((one) => one.task === name && one.metrics)).find(Boolean);
   if (!task) return null;
   for (const measure of MEASURES) {
     for (const cut of metrics.cuts ?? []) {
-      const own = mean(task.metrics[`${measure}@${cut}`]);
+      const figure = `${measure}@${cut}`;
+      const own = mean(task.metrics[figure]);
       if (own === null) continue;
-      const rivals = (task.rivals ?? []).map((one) => ({ name: one.name, value: mean(one.metrics?.[`${measure}@${cut}`]) }));
+      const rivals = (metrics.against ?? []).map((one) => ({
+        name: one.model,
+        value: mean(one.tasks.find((other) => other.task === task.task)?.metrics?.[figure]),
+        interval: one.differences?.[task.task]?.[figure]?.ci95,
+      }));
       return { own, measure, cut, rivals: rivals.filter((one) => one.value !== null) };
     }
   }

@@ -10,7 +10,6 @@ const KINDS = [["", "All"], ["known", "Known"], ["new", "New"]];
 const DIALS = {
   popularity: ["How much popularity counts", "Less is more personal"],
   diversity: ["How different the items are from each other", "More is more varied"],
-  recency: ["How much what they took last counts", "More follows them faster"],
 };
 
 /** Return `{node, update}` of the form; every change of it is a change of the state. */
@@ -47,7 +46,8 @@ export function wishesForm(model) {
 /** What the wishes are in a question to the server. */
 export function wished({ kinds, filter, ...now } = state()) {
   const question = {};
-  for (const [name, usual] of Object.entries(USUAL)) if (now[name] !== usual) question[name] = now[name];
+  if (now.popularity !== USUAL.popularity) question.popularity = now.popularity;
+  if (now.diversity !== USUAL.diversity) question.rules = { diversity: now.diversity };
   if (Object.keys(filter).length > 0) question.filter = filter;
   if (kinds === "known" || kinds === "new") return { ...question, only: kinds };
   return kinds === "" ? question : { ...question, new_share: Number(kinds) };
