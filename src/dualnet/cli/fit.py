@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class AgeOptions:
-    """Options of the age of events."""
+class CountOptions:
+    """Options of how events count, and of what a fit is compared with."""
 
     half_life: Annotated[
         str | None,
@@ -41,6 +41,19 @@ class AgeOptions:
             "--half-life", help="Age at which an event counts half, such as 90d, 12h or 1y; needs --time, or data with times."
         ),
     ] = None
+
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare/--no-compare", help="With a test: also fit simple models, which takes seconds, and say who is ahead."
+        ),
+    ] = True
+
+    def check(self) -> None:
+        """Refuse a half-life that is none; raises `UsageError`."""
+        from ..data.recency import half_life_of
+
+        half_life_of(self.half_life, "--half-life")
 
     def of(self, run: Mapping[str, Any]) -> str | None:
         """Return the half-life of the command line, else that of a configuration."""
@@ -50,7 +63,7 @@ class AgeOptions:
 @arg.with_table_options
 @arg.with_run_choices
 @arg.with_worker_choices
-@with_options(AgeOptions, "ages")
+@with_options(CountOptions, "counting")
 def fit(
     context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="Folder of the run: model/, log.jsonl, checkpoints/.")],
@@ -81,12 +94,6 @@ def fit(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the division.")] = 0,
     content: arg.ContentOption = None,
-    compare: Annotated[
-        bool,
-        typer.Option(
-            "--compare/--no-compare", help="With a test: also fit simple models, which takes seconds, and say who is ahead."
-        ),
-    ] = True,
     track: arg.TrackOption = None,
     track_to: arg.TrackToOption = None,
     as_json: JsonFlag = False,
@@ -94,7 +101,7 @@ def fit(
     tables: arg.TableOptions,
     choices: arg.RunChoices,
     sharing: arg.WorkerChoices,
-    ages: AgeOptions,
+    counting: CountOptions,
 ) -> None:
     """Train one model and keep it with its log.
 
@@ -111,17 +118,14 @@ def fit(
       dualnet fit --sql events.sql --database-url-env DATABASE_URL --out run
     """
     from ..config import HALF_LIFE
-    from ..data.recency import half_life_of
     from ..train.options import RunOptions
 
     choices_given = {**choices.given, **sharing.given}
     RunOptions(**choices_given)  # complain before anything is read
-    half_life_of(ages.half_life, "--half-life")
+    counting.check()
     given = _training(context, source, protocol, seed, content, tables)
     name, built = _model(model, given.model, source, settings or [])
     _refuse_unread(context, source, given, built)
-    if given.division is None:
-        refuse_given(context, ["compare"], "means nothing without a test, which --protocol or a split has")
     with _run_folder(out, _event_columns(given.tables), name, resume=resume, overwrite=overwrite) as first:
         followers = arg.trackers(track, track_to, out)
         run = RunOptions(
@@ -129,10 +133,10 @@ def fit(
             **{**{name: value for name, value in given.run.items() if name != HALF_LIFE}, **choices_given},
         )  # fmt: skip
         validation = None if given.division is None else given.division.validation
-        built.fit(given.train, validation, run=run, half_life=ages.of(given.run))
+        built.fit(given.train, validation, run=run, half_life=counting.of(given.run))
         if not first:
             return
-        report = _written(out, built, given, name, compare=compare)
+        report = _written(out, built, given, name, compare=counting.compare)
     _print(out, built, given, report, as_json)
 
 
@@ -241,6 +245,8 @@ def _refuse_unread(context: typer.Context, source: str | None, given: _Training,
     """Refuse run options, of the command line or of a configuration, that the fit would not read; raises `UsageError`."""
     from ..train.options import WORKERS
 
+    if given.division is None:
+        refuse_given(context, ["compare"], "means nothing without a test, which --protocol or a split has")
     if not model.on_workers:
         refuse_given(context, list(WORKERS), f"means nothing for model '{model.name}', which is fitted in one process")
     refuse_unread_choices(context, [model.name], validated=given.division is not None)

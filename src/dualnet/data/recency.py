@@ -16,7 +16,9 @@ from .interactions import Interactions
 
 SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600}
 OLDEST: Final = 100.0  # half-lives: what is older counts as what is so old, so that no weight becomes 0
-LEAST: Final = 1 / 16  # of the lightest pair: so much every pair counts in training, or zeros would be as sure as old likes
+LEAST: Final = (
+    1 / 16
+)  # of the lightest pair in training, and of the heaviest in a history: or zeros would be as sure as old likes
 _GIVEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
 
 
@@ -98,8 +100,8 @@ def at_least(pairs: Interactions, least: float) -> Interactions:
     return Interactions(pairs.users, pairs.items, matrix, pairs.times, pairs.others)
 
 
-def relative(weights: NDArray[Any]) -> NDArray[np.float32] | None:
-    """Return weights of a history with the largest at 1; None where all are alike, and so count as without weights."""
+def relative(weights: NDArray[Any], least: float) -> NDArray[np.float32] | None:
+    """Return weights of a history with the largest at 1 and none below the least; None where all are alike, as without weights."""
     if not len(weights) or (weights == weights[0]).all():
         return None
-    return np.asarray(weights / weights.max(), np.float32)
+    return np.asarray(np.maximum(weights / weights.max(), least), np.float32)

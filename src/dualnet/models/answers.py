@@ -28,7 +28,7 @@ from ..retrieval.questions import (
     UsersQuestion,
 )
 from ..retrieval.recommendations import RecommendationLists, Recommendations
-from ..retrieval.unknown_ids import Unknown, check_id, check_list
+from ..retrieval.unknown_ids import Unknown, check_id, check_list, listed_ids
 from ..retrieval.vectors import stack_vectors
 from ..rules.rules import Rules, as_rules
 from ..typed_values import path_of
@@ -184,8 +184,7 @@ class Answers(Asks):
             found = cast(Recommendations, self._ask([asked])[0])
             say_what_was_not_as_asked(question, [found])
             return found
-        _refuse_of_one(page, times)
-        askers = askers_of(users, histories)
+        askers = askers_of(users, histories, page=page, times=times)
         columns = [None] * len(askers)
         if user_columns is not None:
             rows = user_rows(self, user_columns, users)
@@ -198,7 +197,7 @@ class Answers(Asks):
         ]
         lists = [cast(Recommendations, answer) for part in self._batches(questions) for answer in part]
         say_what_was_not_as_asked(question, lists)
-        return RecommendationLists(list(range(len(lists))) if users is None else _listed_ids(users), lists)
+        return RecommendationLists(list(range(len(lists))) if users is None else listed_ids(users), lists)
 
     def recommend_all(
         self,
@@ -254,7 +253,7 @@ class Answers(Asks):
         question = self._question(cast(Listed, {"exclude": exclude, "candidates": candidates, **wanted}))
         check_k(question.k)
         check_block(block)
-        everybody = list(self.users_) if users is None else _listed_ids(users)
+        everybody = list(self.users_) if users is None else listed_ids(users)
         self.users_.rows(everybody, "user")
         said = iter([True])
         names = iter(everybody)
@@ -496,16 +495,3 @@ class Answers(Asks):
             self.catalogue_ = after  # at once: whoever asks meanwhile has the one catalogue or the other
             vectors.keep(kept)
         return self
-
-
-def _refuse_of_one(page: str | None, times: Sequence[int] | None) -> None:
-    """Refuse what only one user or history can have; raises `UsageError`."""
-    if page is not None:
-        raise UsageError("page goes on with the list of one user or history; ask for each of several by itself")
-    if times is not None:
-        raise UsageError("times= is for one history; ask for several histories one by one")
-
-
-def _listed_ids(users: Sequence[Key]) -> list[Key]:
-    check_list(users, "users")
-    return list(users)

@@ -100,15 +100,23 @@ def check_block(block: object) -> None:
 
 
 def askers_of(
-    users: Sequence[Key] | None, histories: Sequence[Sequence[Key]] | None
+    users: Sequence[Key] | None,
+    histories: Sequence[Sequence[Key]] | None,
+    *,
+    page: str | None = None,
+    times: Sequence[int] | None = None,
 ) -> list[tuple[Key | None, Sequence[Key] | None]]:
     """Return user and history of each of several who ask.
 
     Raises
     ------
     UsageError
-        If one of them is no list.
+        If one of them is no list, or there is what only one user or history can have: a page, or times.
     """
+    if page is not None:
+        raise UsageError("page goes on with the list of one user or history; ask for each of several by itself")
+    if times is not None:
+        raise UsageError("times= is for one history; ask for several histories one by one")
     if users is not None:
         check_list(users, "users")
         return [(key, None) for key in users]

@@ -132,7 +132,7 @@ class ModelView(ABC):
         half_life = self.model.half_life_
         if half_life is None:
             raise UsageError("times= means nothing to a model that was fitted without half_life= (--half-life); leave it out")
-        return relative(fading(times, int(times.max(initial=0)), half_life))
+        return relative(fading(times, int(times.max(initial=0)), half_life), self.model.least_in_history)
 
     def stored_columns(self, user: Key) -> Matrix | None:
         """Return the features of the columns of a user seen in training, shape (1, n), or None."""
@@ -293,7 +293,7 @@ class ModelCatalogue(ModelView):
         row = model.users_.row(user, "user")
         stored = csr_array(model.histories_[[row]])
         stored.sort_indices()
-        return relative(stored.data)
+        return relative(stored.data, model.least_in_history)
 
     def seen(self, user: Key) -> Rows:
         """Return the rows of what a stored user saw or disliked and did not like."""

@@ -189,6 +189,11 @@ class Core(Parameters, ABC):
         """Whether the items of a history count by their types or their age, and not all alike."""
         return self.half_life_ is not None or bool(self.event_weights_)
 
+    @property
+    def least_in_history(self) -> float:
+        """Least that an item of a history counts: a sixteenth of the heaviest, and more than a zero does."""
+        return max(LEAST, min(2 * float(getattr(self, "zero_weight", 0.0)), 1.0))
+
     def _to_learn(self, known: Prepared) -> Prepared:
         """Return what is trained on: where pairs weigh less by their age, none less than a sixteenth of the lightest."""
         if self.half_life_ is None:
@@ -203,6 +208,7 @@ class Core(Parameters, ABC):
             filled = np.flatnonzero(np.diff(pairs.indptr))
             largest = np.maximum.reduceat(pairs.data, pairs.indptr[filled])
             values = (pairs.data / np.repeat(largest, np.diff(pairs.indptr)[filled])).astype(np.float32)
+            values = np.maximum(values, np.float32(self.least_in_history))
         return csr_array((values, pairs.indices, pairs.indptr), shape=pairs.shape)
 
     @property

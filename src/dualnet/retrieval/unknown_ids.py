@@ -79,3 +79,9 @@ def find_known(
 
 def _short(value: object) -> str:
     return "None" if value is None else f"the {type(value).__name__} {shown(value, 80)}"
+
+
+def listed_ids(keys: Sequence[Key]) -> list[Key]:
+    """Return users as a list; raises `UsageError` if they are none."""
+    check_list(keys, "users")
+    return list(keys)

@@ -315,7 +315,7 @@ class LiveCatalogue(ModelView):
                 when = int((note or NOTHING).get("time", model.newest_))
                 weight *= float(fading(np.array([when]), model.newest_, model.half_life_)[0])
             weights.append(weight)
-        return relative(np.array(weights))
+        return relative(np.array(weights), model.least_in_history)
 
     def pair_weight(self, user: Key, row: int) -> float:
         """Return what somebody's like of an item weighs, as it was told or as the model has it."""

@@ -125,6 +125,9 @@ def plan(one, other, whole):
         ("delete_item", {"path": {"item": new}}, 200),
         ("show_model", {}, 200),
         ("reload_model", {"body": {}}, 200),
+        ("show_facets", {}, 200),
+        ("list_tastes", {}, 200),
+        ("show_activity", {}, 200),
         ("livez", {}, 200),
         ("readyz", {}, 200),
     ]  # fmt: skip
@@ -179,6 +182,9 @@ def test_a_generated_python_client_is_used(served, client):
     assert len(ask("items", "map_of_items").items) > 2
     assert ask("model", "show_model").ids.items == ("string" if isinstance(one, str) else "integer")
     assert ask("model", "reload_model", body=models.ReloadRequest()).left_out == 0
+    assert ask("items", "show_facets").model.name == "content-profile"
+    assert ask("items", "list_tastes").model.name == "content-profile"
+    assert ask("server", "show_activity").today.answers > 0
     assert ask("server", "livez").status == "alive"
     assert ask("server", "readyz").status == "ready"
     refused = ask("items", "show_item", "nothing" if isinstance(one, str) else -1)

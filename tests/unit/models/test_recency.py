@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
 DAY = SECONDS["d"]
 NEWEST = 20_000 * DAY
 SMALL = {
-    "wmf": {"factors": 4, "iterations": 5},
+    "wmf": {"factors": 4, "iterations": 5, "random_state": 0},
     "solved": {"factors": 4},
     "ease": {},
     "item-knn": {},
@@ -80,7 +80,7 @@ def test_a_fit_weighs_pairs_by_their_age_at_the_newest_event(timed):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_off_is_what_it_was_bit_for_bit(name, timed, tmp_path):
-    plain, untimed = (create(name, random_state=0, **SMALL[name]) if name not in ("ease", "item-knn", "content-profile") else create(name, **SMALL[name]) for _ in range(2))  # fmt: skip
+    plain, untimed = (create(name, **{"random_state": 0, **SMALL[name]}) if name not in ("ease", "item-knn", "content-profile") else create(name, **SMALL[name]) for _ in range(2))  # fmt: skip
     plain.fit(timed)
     untimed.fit(
         Dataset(
@@ -119,6 +119,20 @@ def test_the_newest_of_a_history_counts_most_and_all_roads_agree(name, timed, tm
     why = loaded.explain(stored.ids[0], user=user)
     assert why.method == "leave-one-out"
     assert why.score == pytest.approx(stored.scores[0], rel=1e-3, abs=1e-5)
+
+
+@pytest.mark.parametrize("zero_weight", [0.01, 0.3])
+def test_nothing_in_a_history_counts_less_than_a_zero(timed, zero_weight):
+    newest = Dataset(
+        type(timed.interactions)(
+            *(getattr(timed.interactions, part) for part in ("users", "items", "matrix")),
+            np.full(timed.interactions.n_pairs, NEWEST),
+        )
+    )
+    model = create("wmf", factors=4, iterations=2, zero_weight=zero_weight).fit(newest, half_life="1d")
+    found = model.recommend(history=["i0-0", "i1-0"], times=[0, NEWEST], k=5)
+    assert np.isfinite(found.scores).all()
+    assert model.least_in_history == max(1 / 16, 2 * zero_weight)
 
 
 def test_an_old_taste_gives_way_to_a_new_one(timed):
