@@ -22,6 +22,12 @@ from .output import JsonFlag, note, print_json, print_table, say
 from .run_division import division_origin, from_config
 
 CUTS = (10, 50, 100, 200, 300)
+CompareOption = Annotated[
+    bool,
+    typer.Option(
+        "--compare/--no-compare", help="With a test: also fit simple models, which takes seconds, and say who is ahead."
+    ),
+]
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
@@ -63,12 +69,7 @@ def fit(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the division.")] = 0,
     content: arg.ContentOption = None,
-    compare: Annotated[
-        bool,
-        typer.Option(
-            "--compare/--no-compare", help="With a test: also fit simple models, which takes seconds, and say who is ahead."
-        ),
-    ] = True,
+    compare: CompareOption = True,
     track: arg.TrackOption = None,
     track_to: arg.TrackToOption = None,
     as_json: JsonFlag = False,
@@ -81,8 +82,8 @@ def fit(
 
     Takes tables, a named data set, a folder made by `dualnet split`, a TOML file, or SQL queries. Without a protocol all
     pairs train; with one, or a split, the number of epochs is chosen on its validation, and the test figures are printed beside
-    those of simple models and kept in the model card. A killed run goes on with --resume and ends with the same bits. With --workers, or under torchrun,
-    several processes share the fit.
+    those of simple models and kept in the model card. A killed run goes on with --resume and ends with the same bits. With
+    --workers, or under torchrun, several processes share the fit.
 
     Examples
     --------
