@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import UsageError
+from ..errors import UsageError, counted
 from ..runs.folder import EventColumns, write_run_file
 from ..runs.writing import run_of_fit
 from . import arguments as arg
@@ -41,7 +41,6 @@ class CountOptions:
             "--half-life", help="Age at which an event counts half, such as 90d, 12h or 1y; needs --time, or data with times."
         ),
     ] = None
-
     compare: Annotated[
         bool,
         typer.Option(
@@ -107,8 +106,8 @@ def fit(
 
     Takes tables, a named data set, a folder made by `dualnet split`, a TOML file, or SQL queries. Without a protocol all
     pairs train; with one, or a split, the number of epochs is chosen on its validation, and the test figures are printed beside
-    those of simple models and kept in the model card. A killed run goes on with --resume and ends with the same bits. With --workers, or under torchrun,
-    several processes share the fit.
+    those of simple models and kept in the model card. A killed run goes on with --resume and ends with the same bits. With
+    --workers, or under torchrun, several processes share the fit.
 
     Examples
     --------
@@ -288,8 +287,10 @@ def _print(out: Path, model: Recommender, given: _Training, report: Report | Non
     if not model.capabilities.new_items:
         note(_without_content(model.name, given.train))
     trained, catalogue = int(info["items"]), len(model.catalogue_)
-    items = f"{catalogue:,} items" + (f", {trained:,} of them with likes" if trained < catalogue else "")
-    say(f"{out / 'model'}: {info['users']:,} users, {items}, {model.n_parameters:,} learned numbers")
+    items = counted(catalogue, "{item|items}") + (f", {trained:,} of them with likes" if trained < catalogue else "")
+    say(
+        f"{out / 'model'}: {counted(info['users'], '{user|users}')}, {items}, {counted(model.n_parameters, 'learned {number|numbers}')}"
+    )
     if report is not None:
         say(str(replace(report, against=())))
         say(f"other cut-offs: dualnet evaluate {out} --at 5,20")

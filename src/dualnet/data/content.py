@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_array, issparse
 
-from ..errors import DataError, nearest
+from ..errors import DataError, counted, nearest
 from ..ids import IdMap, Key, Rows
+from ..typed_values import named_fields
 from .content_spec import ContentSpec
 from .csr import check_matrix
 from .frames import table_of
@@ -25,6 +26,7 @@ from .values import plain_text_of
 Matrix: TypeAlias = Any  # csr_array or ndarray of float32; SciPy has no types to say so
 
 
+@named_fields
 @dataclass(frozen=True, eq=False)
 class Content:
     """Raw content of items (or columns of users), row-aligned with an id map.
@@ -85,7 +87,7 @@ class Content:
         return len(self.ids)
 
     def __repr__(self) -> str:
-        return f"Content({len(self):,} rows: {', '.join(self.spec.columns) or 'no columns'})"
+        return f"Content({counted(len(self), '{row|rows}')}: {', '.join(self.spec.columns) or 'no columns'})"
 
     def take(self, rows: Rows) -> Content:
         """Return some rows, with ids renumbered in the order given.
@@ -125,7 +127,7 @@ class Content:
         if (rows < 0).any():
             missing = ids.take(np.flatnonzero(rows < 0))
             raise DataError(
-                f"{len(missing):,} {what}s have no content row, such as {missing[0]!r}; add the rows, or pass"
+                f"{counted(len(missing), f'{{{what} has|{what}s have}}')} no content row, such as {missing[0]!r}; add the rows, or pass"
                 " missing_content='zero' (empty content) or missing_content='drop' (leave their pairs out)"
             )
         matrices = {name: csr_array(m[rows]) if issparse(m) else m[rows] for name, m in self.matrices.items()}

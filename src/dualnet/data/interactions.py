@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
-from ..errors import DataError, UsageError, listing, warn
+from ..errors import DataError, UsageError, counted, listing, warn
 from ..ids import IdMap, Key, Rows
+from ..typed_values import named
 from .csr import check_matrix, checked_numbers, checked_rows, csr_positions, keep_entries, selected
 from .other_events import DISLIKE, LIKE, OtherEvents, event_codes
 
@@ -86,6 +87,7 @@ class Interactions:
                 raise DataError("a pair is both a like and another event; build them with Interactions.from_pairs")
 
     @classmethod
+    @named
     def from_pairs(
         cls,
         users: Sequence[Key] | NDArray[np.generic],
@@ -153,6 +155,7 @@ class Interactions:
         )
 
     @classmethod
+    @named
     def from_rows(
         cls,
         users: IdMap,
@@ -253,7 +256,8 @@ class Interactions:
     def __repr__(self) -> str:
         others = f", {len(self.others):,} other events" if self.others is not None else ""
         return (
-            f"Interactions({self.n_users:,} users, {self.n_items:,} items, {self.n_pairs:,} pairs, density"
+            f"Interactions({counted(self.n_users, '{user|users}')}, {counted(self.n_items, '{item|items}')},"
+            f" {counted(self.n_pairs, '{pair|pairs}')}, density"
             f" {self.density:.4%}{others})"
         )
 
@@ -424,7 +428,7 @@ def _other_events(
     both = other & np.isin(pair, pair[~other])
     disliked = len(np.unique(pair[both & (kinds == DISLIKE)]))
     if disliked:
-        warn(f"{disliked:,} pairs are liked and disliked; they count as likes")
+        warn(counted(disliked, "{pair is|pairs are} liked and disliked; {it counts as a like|they count as likes}"))
     left = other & ~both
     return OtherEvents.from_rows(shape, user_rows[left], item_rows[left], kinds[left], None if when is None else when[left])
 
