@@ -25,7 +25,7 @@ def facets(catalogue: LiveCatalogue) -> dict[str, Any]:
     """
     content = catalogue.model.catalogue_.content
     spec = None if content is None else content.spec
-    shown = () if spec is None else (spec.title, getattr(spec, "picture", None), getattr(spec, "link", None))
+    shown = () if spec is None else (spec.title, spec.picture, spec.link)
     columns = []
     for name, kind in content_columns(catalogue.model).items():
         if content is None or name not in content.table.column_names or name in shown:

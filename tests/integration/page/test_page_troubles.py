@@ -35,7 +35,7 @@ def test_a_key_is_asked_for_once_and_kept_in_this_tab(browser, locked):
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Recommend anything")
     page.goto(f"{locked.address}/#/recommendations?history=101,103")
-    poster = page.locator("canvas.poster").first  # an img element would send no key
+    poster = page.locator("canvas.poster:not(.small)").first  # an img element would send no key
     expect(poster).to_be_visible()
     expect(poster).not_to_have_attribute("aria-busy", "true")
     assert poster.evaluate("canvas => canvas.getContext('2d').getImageData(70, 100, 1, 1).data[3]") == 255
@@ -135,3 +135,30 @@ def test_a_broken_filter_in_a_link_is_left_out(site, open_page, filter_text):
     first = site.ask("GET", "/v1/items?limit=1")["items"][0]["item"]
     page = open_page(site, f"/#/recommendations?history={first}&filter={quote(filter_text)}")
     expect(page.locator(".pick")).to_have_count(10)
+
+
+def test_links_to_pictures_are_shown_from_allowed_hosts_only(site, open_page):
+    shown = open_page(site).evaluate(
+        """async () => {
+            document.querySelector('meta[name="picture-hosts"]').content = "a.example *.b.example:8443";
+            const { postered } = await import("/web/poster.js?anew");
+            return ["https://a.example/x.jpg", "https://c.b.example:8443/x", "http://a.example/x", "https://evil-a.example/x",
+                "https://b.example:8443/", "https://a.example.evil/x", "javascript:alert(1)", "", null]
+                .map((picture_link) => postered({ picture: false, picture_link }));
+        }"""
+    )
+    assert shown == [True, True] + [False] * 7
+
+
+def test_a_key_that_may_only_read_begins_with_tastes(browser, serve, pictures, tmp_path):
+    file = tmp_path / "keys"
+    file.write_text(f"reader {hashlib.sha256(KEY.encode()).hexdigest()} read\n")
+    for site in serve(pictures, DUALNET_API_KEYS_FILE=str(file)):
+        context = browser.new_context()
+        context.add_init_script(f"sessionStorage.setItem('dualnet-key', '{KEY}')")
+        page = context.new_page()
+        page.goto(site.address)
+        page.locator(".taste").first.click()
+        expect(page.locator(".pick").first).to_be_visible()
+        expect(page.locator(".because").first).not_to_be_empty()
+        context.close()

@@ -84,6 +84,7 @@ function show(host, { items, x, y, explained, total, regions }) {
         for (const at of lights) {
           plane.dots([at], 7, surface); // a gap, so that neighbours stay apart
           plane.dots([at], 5.5, own);
+          if (painted !== null) plane.ring(at, 7, colour("--ink"), 1.5); // told apart from the colours of a column
         }
       }
       const style = { colour: colour("--ink"), seam: surface, font: colour("--sans") };
