@@ -113,7 +113,7 @@ def known_user(model: Recommender, split: Split, user: Key) -> Story:
         f"A {nouns.user} whom the model knows: {user}, with {_count(len(items), nouns)} {nouns.taken}."
         f" {_shown(len(items), 'The last' if train.times is not None else 'Among them')}",
         tuple(_title(model, train.items.key(int(item))) for item in items[:TAKEN]),
-        f"The model recommends to {user}:",
+        f"The model recommends to {nouns.user} {user}:",
         _with_reasons(model, found, user=user),
         user,
         found,
@@ -141,7 +141,7 @@ def new_user(model: Recommender, split: Split) -> Story | None:
         f"A new {nouns.user}, who is not in the training data: {task.users.key(row)}, with {_count(len(history), nouns)}"
         f" {nouns.taken}. {_shown(len(history), 'Among them')}",
         tuple(_title(model, key) for key in history[:TAKEN]),
-        f"Without new training it recommends to {task.users.key(row)}:",
+        f"Without new training it recommends to {nouns.user} {task.users.key(row)}:",
         _with_reasons(model, found, history=history),
         task.users.key(row),
         found,
@@ -165,11 +165,11 @@ def new_item(model: Recommender, split: Split, fresh: Sequence[Key]) -> Story | 
     nouns, item = nouns_of(split.train.name), fresh[0]
     found = model.recommend_users(item, k=USERS)
     named = [_reasons(model, item, READ, user=user) for user in found.ids]
-    lines = tuple((str(user), f"has {nouns.taken} {read}" if read else "") for user, read in zip(found.ids, named, strict=True))
+    lines = tuple((f"{nouns.user} {user}", f"has {nouns.taken} {read}" if read else "") for user, read in zip(found.ids, named, strict=True))
     return Story(
-        f"A new {nouns.item} that nobody has {nouns.taken} yet: {item}",
+        f"A new {nouns.item}, of which the model knows the content alone: {item}",
         (_title(model, item),),
-        f"By its content alone, the model expects these {nouns.user}s to want it:",
+        f"The model expects these {nouns.user}s to want it:",
         lines,
         item,
         found,
