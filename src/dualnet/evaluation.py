@@ -17,7 +17,7 @@ from .data.space import ItemSpace
 from .data.tasks import ItemKind, RankingTask, Split
 from .errors import UsageError, shown
 from .ids import IdMap, Rows
-from .metrics import coverage, gini, popular_share
+from .metrics import coverage, coverage_interval, gini, popular_share
 from .ranking import Ranking, breakdown_cut
 from .report import FIRST, Comparison, Report, TaskResult
 from .retrieval.vectors import Vectors
@@ -281,17 +281,22 @@ def _evaluate_task(
     overall |= {f"gini@{cut}": gini(exposure) for cut, exposure in ranked.exposure.items()}
     if popularity.any():
         overall |= {f"popular_share@{cut}": popular_share(shown, popularity) for cut, shown in ranked.exposure.items()}
-    per_user = ranked.per_user
+    per_user = ranked.per_user if ranked.variety is None else ranked.per_user | ranked.variety.figures
     if ranked.makeup is not None:
         overall |= ranked.makeup.means()
         per_user = per_user | ranked.makeup.shares
     lengths = np.diff(task.history.indptr)[ranked.user_rows]
+    intervals = bootstrap_intervals(per_user, bootstrap, seed)
+    if bootstrap:
+        intervals |= {
+            f"coverage@{cut}": coverage_interval(exposure, ranked.n_users) for cut, exposure in ranked.exposure.items()
+        }
     return replace(
         result,
         user_ids=task.users.take(ranked.user_rows),
         per_user=per_user,
         overall=overall,
-        intervals=bootstrap_intervals(per_user, bootstrap, seed),
+        intervals=intervals,
         unscorable_items=int((~scorable).sum()),
         by_history=_binned(per_user[f"recall@{result.breakdown_cut}"], lengths, HISTORY_BINS),
         by_popularity=_binned(ranked.found, popularity[ranked.truth.indices], POPULARITY_BINS),

@@ -138,6 +138,63 @@ def coverage(exposure: NDArray[np.int64]) -> float:
     return float((exposure > 0).mean()) if len(exposure) else 0.0
 
 
+def coverage_interval(exposure: NDArray[np.int64], n_lists: int) -> tuple[float, float]:
+    """Return a 95 % interval of `coverage`: what as many other users would be shown of the candidates.
+
+    Users who are drawn again see fewer different items than there are lists, so that resampling would miss the figure itself.
+    The variance is that of the number of kinds in a sample of lists (Colwell, Mao and Chang 2004), from how many candidates are
+    in one list only and in two.
+
+    Parameters
+    ----------
+    exposure : ndarray of int64, shape (n_candidates,)
+        In how many users' lists each candidate occurs.
+    n_lists : int
+        Lists.
+
+    Returns
+    -------
+    low, high : float
+    """
+    n, shown = len(exposure), int((exposure > 0).sum())
+    if not shown or n_lists < 2:
+        share = coverage(exposure)
+        return share, share
+    once, twice = int((exposure == 1).sum()), int((exposure == 2).sum())
+    unseen = (n_lists - 1) / n_lists * once * (once - 1) / (2 * (twice + 1))  # Chao's estimate of how many more there are
+    most = min(shown + unseen, float(n))
+    spread = 1.96 * float(np.sqrt(max(shown * (1 - shown / most), 0.0)))
+    return max(shown - spread, 0.0) / n, min(shown + spread, float(n)) / n
+
+
+def intra_list_diversity(cosines: Array, n: NDArray[np.int64]) -> Array:
+    """Return one less the mean cosine of all pairs of items of a list; 0 for a list of one item.
+
+    Parameters
+    ----------
+    cosines : ndarray of float64, shape (n_users,)
+        Squared length of the sum of the unit vectors of each list: the sum of the cosines of all pairs, both ways, and `n`.
+    n : ndarray of int64, shape (n_users,)
+        Items of each list.
+    """
+    pairs = n * (n - 1.0)
+    return np.where(n > 1, 1 - (cosines - n) / np.maximum(pairs, 1.0), 0.0)
+
+
+def novelty(counts: NDArray[np.int64], n_users: int) -> Array:
+    """Return how surprising each item is, in bits: -log2 of the share of users who took it.
+
+    Parameters
+    ----------
+    counts : ndarray of int64
+        Visible events of each item; one more is counted of each, and one more user, so that an item that nobody took has a
+        figure too.
+    n_users : int
+        Users.
+    """
+    return np.asarray(-np.log2((counts + 1.0) / (n_users + 1.0)), np.float64)
+
+
 def gini(exposure: NDArray[np.int64]) -> float:
     """Return the Gini index of exposure: 0 when all candidates are shown alike, near 1 when a few take all places.
 

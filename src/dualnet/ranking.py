@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 
 from .data.tasks import ItemKind, RankingTask
 from .errors import DataError
 from .ids import Rows
-from .metrics import METRICS, Hits, recall_at
+from .metrics import METRICS, Hits, intra_list_diversity, novelty, recall_at
 from .retrieval.topk import UNSCORABLE, Best, Scores, best_of, chance_above, score_blocks
-from .retrieval.vectors import Vectors
+from .retrieval.vectors import JoinedVectors, Vectors, norms
 
 
 class Ranking:
@@ -44,6 +44,7 @@ class Ranking:
         self.per_user: dict[str, NDArray[np.float64]] = {}
         self.exposure = {cut: np.zeros(len(task.candidates), np.int64) for cut in cuts}
         self.found = np.zeros(self.truth.nnz)  # chance of each held-out pair to be in the first `breakdown` places
+        self.variety: _Variety | None = None  # made by `start`
         self.makeup = None if task.kinds is None else _Makeup(task.kinds[task.candidates], self.n_users, cuts)
 
     def measure(
@@ -52,19 +53,26 @@ class Ranking:
         items: Vectors,
         *,
         scorable: NDArray[np.bool_] | None = None,
-        metrics: Iterable[str] = tuple(METRICS),
+        metrics: Iterable[str] | None = None,
     ) -> Ranking:
         """Rank candidates by the vectors of all the task's users and of the candidates."""
         self.start(metrics)
         chosen = users if self.n_users == users.shape[0] else users[self.user_rows]
         return self.measure_some(chosen, items, slice(0, self.n_users), scorable)
 
-    def start(self, metrics: Iterable[str] = tuple(METRICS)) -> None:
-        """Begin with figures of nobody."""
-        self.per_user = {f"{name}@{cut}": np.zeros(self.n_users) for name in metrics for cut in self.cuts}
+    def start(self, metrics: Iterable[str] | None = None) -> None:
+        """Begin with figures of nobody; all metrics by default, else those of hits that are named."""
+        names = METRICS if metrics is None else metrics
+        self.per_user = {f"{name}@{cut}": np.zeros(self.n_users) for name in names for cut in self.cuts}
+        if metrics is None:
+            history = self.task.history
+            counts = np.bincount(history.indices, minlength=history.shape[1])[self.task.candidates]
+            self.variety = _Variety(self.n_users, self.cuts, counts, history.shape[0])
 
     def measure_some(self, users: Vectors, items: Vectors, rows: slice, scorable: NDArray[np.bool_] | None) -> Ranking:
         """Rank candidates by the vectors of some of the users who have something to find, and of the candidates."""
+        if self.variety is not None:
+            self.variety.use(items)
         for part, scores in score_blocks(users, items, exclude=self.seen[rows], scorable=scorable, block=self.block):
             self._add(slice(rows.start + part.start, rows.start + part.stop), scores)
         return self
@@ -73,13 +81,15 @@ class Ranking:
         """Return what was measured, if only some rows were."""
         found = self.found[self.truth.indptr[rows.start] : self.truth.indptr[rows.stop]]
         makeup = {} if self.makeup is None else {**self.makeup.shares, **self.makeup.recalls}
-        figures = {name: values[rows] for name, values in {**self.per_user, **makeup}.items()}
+        variety = {} if self.variety is None else self.variety.figures
+        figures = {name: values[rows] for name, values in {**self.per_user, **makeup, **variety}.items()}
         return RankedPart(rows.start, rows.stop, figures, dict(self.exposure), found)
 
     def take(self, part: RankedPart) -> None:
         """Add what was measured of some rows elsewhere."""
         makeup = {} if self.makeup is None else {**self.makeup.shares, **self.makeup.recalls}
-        for name, values in {**self.per_user, **makeup}.items():
+        variety = {} if self.variety is None else self.variety.figures
+        for name, values in {**self.per_user, **makeup, **variety}.items():
             values[part.start : part.stop] = part.figures[name]
         for cut, exposure in self.exposure.items():
             exposure += part.exposure[cut]
@@ -102,6 +112,8 @@ class Ranking:
             exposure += np.bincount(best.columns[:, :cut][listed[:, :cut]], minlength=len(exposure))
         at = slice(self.truth.indptr[part.start], self.truth.indptr[part.stop])
         self.found[at] = chance_above(best, self.breakdown, rows, truth_scores)
+        if self.variety is not None:
+            self.variety.add(part, best, listed)
         if self.makeup is not None:
             self.makeup.add(part, best, listed, truth, truth_scores)
 
@@ -114,6 +126,40 @@ class RankedPart(NamedTuple):
     figures: dict[str, NDArray[np.float64]]
     exposure: dict[int, NDArray[np.int64]]
     found: NDArray[np.float64]
+
+
+class _Variety:
+    """How unlike the first items of each list are, and how many people know them."""
+
+    def __init__(self, n_users: int, cuts: list[int], counts: NDArray[np.int64], among: int) -> None:
+        self.cut, self.cuts = min(cuts), cuts if counts.any() else []
+        self.surprise = novelty(counts, among)
+        self.figures = {f"diversity@{self.cut}": np.zeros(n_users)}
+        self.figures |= {f"novelty@{cut}": np.zeros(n_users) for cut in self.cuts}
+        self._items: Vectors | None = None
+        self._parts: list[Vectors] = []
+
+    def use(self, items: Vectors) -> None:
+        """Take the vectors of the candidates, shape (n, width); their lengths are made once."""
+        if self._items is not items:
+            self._items = items
+            self._parts = [items.dense, items.sparse] if isinstance(items, JoinedVectors) else [items]
+            self._inverse = 1 / np.maximum(norms(items), 1e-12)
+
+    def add(self, part: slice, best: Best, listed: NDArray[np.bool_]) -> None:
+        there = listed[:, : self.cut]
+        n = there.sum(axis=1)
+        rows, columns = np.repeat(np.arange(len(there)), n), best.columns[:, : self.cut][there]
+        chosen = csr_array((self._inverse[columns].astype(np.float32), (rows, columns)), shape=(len(there), len(self._inverse)))
+        squares = np.zeros(len(there))
+        for vectors in self._parts:
+            sums = chosen @ vectors
+            squares += np.asarray((sums.multiply(sums) if issparse(sums) else sums * sums).sum(axis=1), np.float64).ravel()
+        self.figures[f"diversity@{self.cut}"][part] = intra_list_diversity(squares, n)
+        for cut in self.cuts:
+            there = listed[:, :cut]
+            bits = self.surprise[best.columns[:, :cut]] * there
+            self.figures[f"novelty@{cut}"][part] = bits.sum(axis=1) / np.maximum(there.sum(axis=1), 1)
 
 
 class _Makeup:

@@ -43,13 +43,14 @@ class TaskResult:
     user_ids : list
         Users with at least one held-out positive, in the order of `per_user`.
     per_user : dict of str to ndarray, shape (len(user_ids),)
-        Each metric of each user, such as ``recall@50``; of served lists also ``new_share@M`` and ``unliked_share@M``.
+        Each metric of each user, such as ``recall@50``, also ``diversity@M`` of the smallest M, and ``novelty@M`` where some
+        candidates have visible events; of served lists also ``new_share@M`` and ``unliked_share@M``.
     overall : dict
         Figures of the lists as a whole: ``coverage@M``, ``gini@M`` and, where some candidates have visible events,
         ``popular_share@M``; see `dualnet.metrics`. Of served lists ``known_recall@M`` and ``new_recall@M``: the recall of
         known and of new items among all, each over the users who have any to find.
     intervals : dict
-        95 % bootstrap interval of each mean.
+        95 % bootstrap interval of each mean, and that of ``coverage@M`` (`metrics.coverage_interval`).
     skipped_users : int
         Users without a held-out positive among the candidates.
     unscorable_items : int
@@ -114,7 +115,9 @@ class TaskResult:
             figures[name] = {"mean": self.mean(name)}
             if name in self.intervals:
                 figures[name]["ci95"] = list(self.intervals[name])
-        return figures | {name: {"mean": value} for name, value in self.overall.items()}
+        for name, value in self.overall.items():
+            figures[name] = {"mean": value} | ({"ci95": list(self.intervals[name])} if name in self.intervals else {})
+        return figures
 
     def first_places(self) -> str:
         """Return what the first 10 places of served lists hold, as a sentence; empty for another task."""

@@ -148,6 +148,7 @@ class UserItemList(ItemList[ItemId], Generic[UserId, ItemId]):
     """The list of one of several users."""
 
     user: UserId
+    variant: Annotated[str | None, Field(description="Which variant made it, where there are several.")] = None
 
 
 class RecommendManyAnswer(Answer, Generic[UserId, ItemId]):

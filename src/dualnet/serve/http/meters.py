@@ -77,12 +77,20 @@ class Meters:
 
     def listed(self, answer: Mapping[str, Any]) -> None:
         """Count a recommended list by variant and its entries by quadrant, and remember it until its entries are taken."""
-        self.activity.listed(answer)
         variant = answer.get("variant", "")
-        self._lists.labels(variant).inc()
         self._recent[answer["request_id"]] = (variant, [str(entry["item"]) for entry in answer["items"]])
         while len(self._recent) > MOST_RECENT:
             self._recent.popitem(last=False)
+        self._counted(answer, variant)
+
+    def listed_many(self, answer: Mapping[str, Any]) -> None:
+        """Count several lists; whose entries are taken is not told by one request for all of them."""
+        for found in answer["lists"]:
+            self._counted(found, found.get("variant", ""))
+
+    def _counted(self, answer: Mapping[str, Any], variant: str) -> None:
+        self.activity.listed(answer)
+        self._lists.labels(variant).inc()
         resolved, counts = answer["resolved"], Counter(entry["path"] for entry in answer["items"])
         for path, count in counts.items():
             child = self._pairs.get((resolved, path))
@@ -105,11 +113,6 @@ class Meters:
             items.remove(str(item))
             self._taken.labels(variant, kind).inc()
             self.activity.taken_up(request)
-
-    def listed_many(self, answer: Mapping[str, Any]) -> None:
-        """Count the entries of several lists."""
-        for found in answer["lists"]:
-            self.listed(found)
 
     def unknown_id(self) -> None:
         """Count a request that named something unknown."""
