@@ -1,7 +1,7 @@
 """Fits on several nodes of one machine while workers, nodes, the head and the driver are killed: each ends, with the same bits.
 
 `python -m benchmarks.worker_kills --kind worker --count 30`; kinds: worker, checkpoint (a worker in the middle of a save), node, head,
-driver, resize. What is written down already is not done again. Needs the extra `ray`.
+driver; grow and shrink change the number of nodes, and so of workers, within a fit. What is written down already is not done again. Needs the extra `ray`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ import numpy as np
 from .record import append, read
 
 NAME = "worker_kills"
-KINDS = ("worker", "checkpoint", "node", "head", "driver", "resize")
+KINDS = ("worker", "checkpoint", "node", "head", "driver", "grow", "shrink")
+ELASTIC = ("grow", "shrink")
 WORKERS = 2
 EPOCHS = 60
 KILLS_OF_A_FIT = 8
@@ -37,7 +38,7 @@ def run(kind: str, count: int) -> None:
     """Kill so many of a kind, in as many fits as that takes."""
     done = sum(row["kills"] for row in read(NAME) if row["kind"] == kind)
     while done < count:
-        row = one_fit(kind, min(count - done, 1 if kind in ("head", "resize") else KILLS_OF_A_FIT), random.Random(done))
+        row = one_fit(kind, min(count - done, 1 if kind in ("head", *ELASTIC) else KILLS_OF_A_FIT), random.Random(done))
         append(NAME, row)
         sys.stderr.write(f"{kind}: {row}\n")
         if not row["kills"]:
@@ -59,7 +60,8 @@ def one_fit(kind: str, kills: int, draw: random.Random) -> dict[str, Any]:
             "kind": kind,
             "kills": stage.kills,
             "finished": stage.code == 0,
-            "same bits": stage.digest == alone() if kind != "resize" else None,
+            "same bits": stage.digest == alone() if kind not in ELASTIC else None,
+            "went on with workers": [int(count) for line in stage.said for count in re.findall(r"changed; (\d+) go on", line)],
             "longest silence": stage.silence,
             "seconds": time.monotonic() - began,
             "said": stage.said[-1] if stage.code else "",
@@ -92,7 +94,7 @@ class Stage:
         self.cluster = Cluster(
             initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": 80 * 2**20}
         )
-        self.nodes = [self.add_node() for _ in range(WORKERS)]
+        self.nodes = [self.add_node() for _ in range(WORKERS + (self.kind == "shrink"))]
 
     def add_node(self) -> Any:
         """Start a node with room for one worker."""
@@ -116,7 +118,7 @@ class Stage:
 
     def start_driver(self) -> subprocess.Popen[str]:
         """Start the process that asks for the fit; what it says is timed."""
-        workers = "1:3" if self.kind == "resize" else str(WORKERS)
+        workers = "1:3" if self.kind in ELASTIC else str(WORKERS)
         command = [
             sys.executable,
             "-m",
@@ -179,8 +181,10 @@ class Stage:
             node = self.nodes.pop(draw.randrange(len(self.nodes)))
             self.cluster.remove_node(node, allow_graceful=False)
             self.nodes.append(self.add_node())
-        elif self.kind == "resize":
+        elif self.kind == "grow":
             self.nodes.append(self.add_node())
+        elif self.kind == "shrink":
+            self.cluster.remove_node(self.nodes.pop(), allow_graceful=False)
         elif self.kind == "checkpoint":
             while driver.poll() is None and not any(self.folder.glob("checkpoints/*/*/.*step-*")):
                 pass

@@ -111,7 +111,7 @@ def test_a_command_that_is_stopped_goes_on_with_another_number_of_workers(tmp_pa
 @pytest.mark.scale
 @pytest.mark.parametrize("kind", worker_kills.KINDS)
 def test_a_fit_ends_whatever_is_killed(kind):
-    row = worker_kills.one_fit(kind, 1 if kind in ("head", "resize") else 3, random.Random(7))
+    row = worker_kills.one_fit(kind, 1 if kind in ("head", *worker_kills.ELASTIC) else 3, random.Random(7))
     assert row["kills"] >= 1
     assert row["finished"], row
     assert row["same bits"] in (True, None)
