@@ -2,9 +2,9 @@
 
 Each contender has a process of its own, and fits on the same matrix in memory. After each step (an alternation; for a whole fit the end)
 the clock stops, and recall@100 of the validation users is taken. Weight of zeros and penalty are the same for all: irspack's penalty grows
-with the data of a row, and is given so that a row of mean length gets the same. Nothing is searched for. DualNet comes as the solved
-levels, step by step: factors alone, as the others have them, and with the content of the items; as `Solved` fits them; and whole, with
-networks. Processor time is the steadier figure where others use the machine.
+with the data of a row, and is given so that a row of mean length gets the same. DualNet comes as the solved levels, step by step: factors
+alone, as the others have them, and with the content of the items at a fixed weight; as `Solved` fits them; and whole, with networks. The
+last two choose the weights of the levels on validation users of their own. Processor time is the steadier figure where others use the machine.
 
     python -m benchmarks.scale_peers --users 200000 --items 20000
 
@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix, load_npz, save_npz
 from threadpoolctl import threadpool_limits
 
@@ -45,12 +46,13 @@ from . import record
 from .world import make_world
 
 PAIRS_PER_USER = 20
+ASKED = 2000  # users, and as many others for choices
 WIDTHS, STEPS = (32, 64, 128), 8
 DENSITIES = 10.0  # weight of zeros, as a multiple of the density
 PENALTY = 1.0
 AXES, CONTENT_SCALE = 200, 1.0
 GIVEN = {
-    "relation": 0.0, "prior": float("inf"), "content_weight": 0.0, "new_scale": 1.0, "unliked_scale": 1.0, "content_scale": CONTENT_SCALE,
+    "relation": 0.0, "prior": float("inf"), "content_weight": 0.0, "new_scale": 1.0, "unliked_scale": 1.0,
 }  # fmt: skip
 NETWORKS = {"levels": (200, 50), "epochs": 1}
 LEVELS = (0.5, 0.75, 0.9, 0.95, 0.98, 1.0)  # of the best recall of any peer
@@ -71,7 +73,7 @@ class Clock:
 
 
 class World:
-    """The world of a folder, and the question that all contenders are asked."""
+    """The world of a folder, the question that all contenders are asked, and one for choices, about other users."""
 
     def __init__(self, folder: Path) -> None:
         self.matrix, self.content, held = (
@@ -81,12 +83,15 @@ class World:
         users, items = IdMap(list(range(n_users))), IdMap(list(range(n_items)))
         bags = Content(items, pa.table({}), ContentSpec(bags=("words",)), {"words": self.content})
         self.data = Dataset(Interactions(users, items, self.matrix), bags)
-        asked = np.arange(held.shape[0])
-        history = csr_array(self.matrix[asked])
-        self.task = RankingTask(
-            "known-known", users.subset(asked), items, history, history, np.arange(n_items), held, content=self.data.items
-        )
+        self.task, self.choosing = (self._task(users, items, held, asked) for asked in np.array_split(np.arange(held.shape[0]), 2))
         self.zero_weight = DENSITIES * self.matrix.nnz / (n_users * n_items)
+
+    def _task(self, users: IdMap, items: IdMap, held: csr_array, asked: NDArray[np.int64]) -> RankingTask:
+        history = csr_array(self.matrix[asked])
+        return RankingTask(
+            "known-known", users.subset(asked), items, history, history, np.arange(len(items)), csr_array(held[asked]),
+            content=self.data.items,
+        )  # fmt: skip
 
     def tell(self, clock: Clock, step: int, users: Any, items: Any) -> None:
         """Print one point."""
@@ -174,15 +179,15 @@ def solved(world: World, width: int, steps: int, threads: int) -> None:
 
 
 def whole(world: World, width: int, steps: int, threads: int) -> None:
-    """`DualNet`: solved levels and networks, which count as they do best on the validation users."""
+    """`DualNet`: solved levels and networks."""
     model = DualNet(factors=width, factor_zero_weight=world.zero_weight, regularization=PENALTY, **GIVEN, **NETWORKS)
-    _fitted(world, model, threads, Validation(world.data, (world.task,)))
+    _fitted(world, model, threads)
 
 
-def _fitted(world: World, model: Any, threads: int, *validation: Validation) -> None:
+def _fitted(world: World, model: Any, threads: int) -> None:
     clock = Clock()
     with clock:
-        model.fit(world.data, *validation, run=RunOptions(progress=False, threads=threads))
+        model.fit(world.data, Validation(world.data, (world.choosing,)), run=RunOptions(progress=False, threads=threads))
     space = model.space(world.task.items, world.task.content)
     world.tell(clock, 0, model.encode_users(world.task.history, space), model.encode_items(space))
 
@@ -228,7 +233,9 @@ def measure(
 
 def write_world(folder: Path, users: int, items: int, seed: int) -> None:
     """Draw the world of `scale` and write it."""
-    world = make_world(users, items, PAIRS_PER_USER, words=50, vocabulary=max(2000, items // 2), seed=seed)
+    world = make_world(
+        users, items, PAIRS_PER_USER, words=50, vocabulary=max(2000, items // 2), n_validation=2 * ASKED, seed=seed
+    )
     for name, matrix in (("matrix", world.matrix), ("content", world.content), ("held", world.held_out)):
         save_npz(folder / f"{name}.npz", matrix, compressed=False)
 
