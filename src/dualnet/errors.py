@@ -57,6 +57,20 @@ class UsageError(DualNetError, ValueError):
     exit_code = 2
 
 
+class ParameterError(UsageError, TypeError):
+    """An argument of a name that there is not (exit code 2); also a `TypeError`, as Python's own for such a call.
+
+    Examples
+    --------
+    >>> import dualnet
+    >>> try:
+    ...     dualnet.WMF(factor=20)
+    ... except dualnet.ParameterError as error:
+    ...     print(error)
+    model 'wmf' has no parameter 'factor'. Did you mean 'factors'?
+    """
+
+
 class CapabilityError(UsageError):
     """A question that the model cannot answer, such as the score of an item that it never saw (exit code 2).
 

@@ -22,6 +22,7 @@ from .ranking import Ranking, breakdown_cut
 from .report import FIRST, Comparison, Report, TaskResult
 from .retrieval.vectors import Vectors
 from .rng import generator
+from .typed_values import named
 
 DEFAULT_CUTS = (10, 50, 100, 200, 300)
 HISTORY_BINS = (0, 1, 5, 10, 20, 50)
@@ -45,6 +46,7 @@ class Encoder(Protocol):
         """Return user vectors."""
 
 
+@named
 def evaluate(
     model: Encoder,
     tasks: Split | RankingTask | Iterable[RankingTask],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from inspect import signature
@@ -13,10 +13,11 @@ from typing import Any, Literal, ParamSpec, TypeVar, get_args, get_origin, get_t
 
 import numpy as np
 
-from .errors import UsageError, nearest, shown
+from .errors import ParameterError, UsageError, nearest, shown
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 KINDS: dict[Any, str] = {
     int: "a whole number",
@@ -154,6 +155,55 @@ def _kind(option: Any) -> str:
     return KINDS.get(option) or f"{'an' if name[0] in 'AEIO' else 'a'} {name}"
 
 
+def check_names(given: Iterable[str], known: Iterable[str], called: str) -> None:
+    """Refuse names of arguments that there are not.
+
+    Parameters
+    ----------
+    given, known : iterable of str
+        Names.
+    called : str
+        What has the arguments, for the text.
+
+    Raises
+    ------
+    ParameterError
+        For the first; the text names the nearest.
+    """
+    names = list(known)
+    for name in given:
+        if name not in names:
+            hint = nearest(name, names) if names else " It has none."
+            raise ParameterError(f"{called} has no argument '{name}'.{hint}")
+
+
+def named(function: Callable[P, R]) -> Callable[P, R]:
+    """Return a function that refuses keywords that it has not, with the nearest name, before it does anything.
+
+    Parameters
+    ----------
+    function : callable
+        Whose keywords all have names of their own.
+    """
+    parameters = list(signature(function).parameters)
+    own = parameters[1:] if parameters[:1] in (["self"], ["cls"]) else parameters
+    known, called = frozenset(own), function.__qualname__.removesuffix(".__init__")
+
+    @wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not known.issuperset(kwargs):
+            check_names(kwargs, own, called)
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def named_fields(cls: type[T]) -> type[T]:
+    """Return a class whose constructor refuses keywords that it has not, as `named` does."""
+    setattr(cls, "__init__", named(cls.__init__))  # noqa: B010  # an assignment is refused to a method
+    return cls
+
+
 def typed(function: Callable[P, R]) -> Callable[P, R]:
     """Return a function that refuses arguments of another type than it names, with a sentence, before it does anything.
 
@@ -168,6 +218,7 @@ def typed(function: Callable[P, R]) -> Callable[P, R]:
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         if not hints:
             hints.update(get_type_hints(function))
+        check_names(kwargs, known.parameters, function.__name__)
         given = known.bind(*args, **kwargs).arguments
         made = {
             name: value  # which words there are, the function itself says best

@@ -13,6 +13,7 @@ SHORT_MODULE = 60  # lines
 # short modules that one other imports and that stay apart, each with its reason
 APART = {
     "dualnet.cli.inspect": "a command, as all commands in a file of its own",
+    "dualnet.cli.similar": "a command, as all commands in a file of its own",
     "dualnet.experiments.studies.noise": "a study, as all studies in a file of its own",
     "dualnet.experiments.studies.quadrants": "a study, as all studies in a file of its own",
     "dualnet.experiments.studies.unknown_users": "a study, as all studies in a file of its own",

@@ -250,6 +250,8 @@ def _refuse_unread(context: typer.Context, source: str | None, given: _Training,
     if not model.on_workers:
         refuse_given(context, list(WORKERS), f"means nothing for model '{model.name}', which is fitted in one process")
     refuse_unread_choices(context, [model.name], validated=given.division is not None)
+    if given.division is None:
+        refuse_given(context, ["compare"], "means nothing without a test, which --protocol or a split has")
     for key in [key for key in given.run if key != "half_life"]:
         if key not in model.options_read and not (key in WORKERS and model.on_workers):
             raise UsageError(f"{source}: [run] {key} means nothing for model '{model.name}'; leave it out")

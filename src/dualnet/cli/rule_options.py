@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DataError, UsageError
-from .id_lists import id_list
+from .id_lists import NamedItems, id_list
 
 if TYPE_CHECKING:
-    from .id_lists import NamedItems
     from ..rules.rules import Rules
 
 

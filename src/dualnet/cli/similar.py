@@ -14,8 +14,10 @@ from .id_lists import NamedItems
 from .option_groups import with_options
 from .output import JsonFlag, print_json, say
 from .recommend import ItemListOptions
+from .rule_options import RuleOptions
 
 
+@with_options(RuleOptions, "ruled")
 @with_options(ItemListOptions, "listed")
 def similar(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a model.")],
@@ -25,6 +27,7 @@ def similar(
     as_json: JsonFlag = False,
     *,
     listed: ItemListOptions,
+    ruled: RuleOptions,
 ) -> None:
     """List the items most similar to one item.
 
@@ -45,7 +48,7 @@ def similar(
     wanted = named.require(named.parse(item))
     if wanted not in model.catalogue_.ids:
         raise UnknownIdError(f"unknown item {wanted!r}; give the id or the title of an item of the catalogue")
-    found = model.similar_items(wanted, k=k, unknown=cast(Any, unknown), **listed.wanted(model, named))
+    found = model.similar_items(wanted, k=k, unknown=cast(Any, unknown), rules=ruled.read(named), **listed.wanted(model, named))
     if as_json:
         print_json(found.to_json())
     else:

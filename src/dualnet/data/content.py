@@ -14,6 +14,7 @@ from scipy.sparse import csr_array, issparse
 
 from ..errors import DataError, nearest
 from ..ids import IdMap, Key, Rows
+from ..typed_values import named_fields
 from .content_spec import ContentSpec
 from .csr import check_matrix
 from .frames import table_of
@@ -25,6 +26,7 @@ from .values import plain_text_of
 Matrix: TypeAlias = Any  # csr_array or ndarray of float32; SciPy has no types to say so
 
 
+@named_fields
 @dataclass(frozen=True, eq=False)
 class Content:
     """Raw content of items (or columns of users), row-aligned with an id map.

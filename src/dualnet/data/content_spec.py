@@ -7,12 +7,14 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ..errors import DataError, UsageError, nearest
+from ..typed_values import named_fields
 from .featurizers.words import Words
 from .kinds import Kind
 
 WORD_ENCODERS = ("tfidf", "hashing")
 
 
+@named_fields
 @dataclass(frozen=True)
 class ContentSpec:
     """Which columns describe an item (or a user), and how each kind becomes numbers.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError
 from ..ids import Rows
+from ..typed_values import named, named_fields
 from .content import Content
 from .content_spec import ContentSpec
 from .interactions import Duplicates, Interactions
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
 
 
+@named_fields
 @dataclass(frozen=True, eq=False)
 class Dataset(FromFolder):
     """A data set: interactions, item content and, optionally, user columns.
@@ -85,6 +87,7 @@ class Dataset(FromFolder):
                 object.__setattr__(self, name, content.canonical())
 
     @classmethod
+    @named
     def from_tables(
         cls,
         events: IntoDataFrame | str | Path,
@@ -157,10 +160,8 @@ class Dataset(FromFolder):
             Words that do not count: languages (``"english,german"``), ``"none"``, a text file with one a line, or the words.
         token_pattern : str, optional
             A regular expression that finds the words, instead of a tokenizer.
-        title : str, optional
-            Column to show a person as the name of an item; by default the first text column.
-        picture, link : str, optional
-            Columns to show beside it: the address (``https://...``) of a picture, and of a page about the item.
+        title, picture, link : str, optional
+            Columns to show: the name of an item (by default the first text column), the address of a picture, that of a page.
         rating, threshold
             Events with `rating` >= `threshold` are likes, those below are dislikes: they are kept as
             `Interactions.others` and never listed to the same user again. An event without a rating was seen. A rating
@@ -286,7 +287,7 @@ class Dataset(FromFolder):
         from .sql.read import read_tables
         from .table_spec import TableSpec
 
-        spec = TableSpec(**columns)
+        spec = TableSpec.of(columns, "Dataset.from_sql")
         queries = {"events": events, "items": items, "users": users}
         address = Address.parse(url)
         read = read_tables(address, queries, spec, parameters or {}, timeout)

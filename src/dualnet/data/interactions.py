@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 
 from ..errors import DataError, UsageError, listing, warn
 from ..ids import IdMap, Key, Rows
+from ..typed_values import named
 from .csr import check_matrix, checked_numbers, checked_rows, csr_positions, keep_entries, selected
 from .other_events import DISLIKE, LIKE, OtherEvents, event_codes
 
@@ -86,6 +87,7 @@ class Interactions:
                 raise DataError("a pair is both a like and another event; build them with Interactions.from_pairs")
 
     @classmethod
+    @named
     def from_pairs(
         cls,
         users: Sequence[Key] | NDArray[np.generic],
@@ -153,6 +155,7 @@ class Interactions:
         )
 
     @classmethod
+    @named
     def from_rows(
         cls,
         users: IdMap,

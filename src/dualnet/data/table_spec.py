@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from ..errors import UsageError, shown
+from ..typed_values import check_names
 from .content_spec import ContentSpec
 from .delimited import TableForm
 from .event_weights import event_weights_of
@@ -92,6 +93,12 @@ class TableSpec:
         object.__setattr__(self, "event_weights", event_weights_of(self.event_weights))
         for field in ("user", "item"):
             object.__setattr__(self, field, str(getattr(self, field)))
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Any], called: str) -> TableSpec:
+        """Return the spec of keyword arguments; raises `ParameterError` for a name that there is not, as `called` has it."""
+        check_names(columns, [field.name for field in fields(cls)], called)
+        return cls(**columns)
 
     def check(self) -> None:
         """Raise `UsageError` for a value that is not known, or values that do not go together."""

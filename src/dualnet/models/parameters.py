@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_type_hints
 
-from ..errors import UsageError, nearest
+from ..errors import ParameterError, UsageError, nearest
 from ..rng import draw_seed
 from ..typed_values import IN_PYTHON, WRITTEN, Form, check_type, plain
 from .limits import Limit, check_limits
@@ -70,8 +70,10 @@ class Parameters:
     drawn_seed_: int
 
     def __new__(cls, *args: Any, **parameters: Any) -> Self:
-        """Refuse parameters of older versions, which Python would call unexpected, with what to write now."""
+        """Refuse parameters that Python would call unexpected: of older versions with what to write now, others with the nearest."""
         cls._refuse_moved(parameters)
+        if parameters and not any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls.__init__).parameters.values()):
+            cls.check_names(parameters)
         return super().__new__(cls)
 
     @classmethod
@@ -116,7 +118,7 @@ class Parameters:
         for name in names:
             if name not in known:
                 hint = nearest(name, known) if known else " It has none."
-                raise UsageError(f"{place}model '{cls.name}' has no parameter '{name}'.{hint}")
+                raise ParameterError(f"{place}model '{cls.name}' has no parameter '{name}'.{hint}")
 
     @classmethod
     def check_types(cls, parameters: Mapping[str, Any], place: str = "", *, form: Form = WRITTEN) -> dict[str, Any]:

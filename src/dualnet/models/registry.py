@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, nearest
-from ..typed_values import path_of
+from ..typed_values import named, path_of
 from .artifact import MANIFEST, read_model
 from .base import Recommender
 
@@ -70,6 +70,7 @@ def create(name: str, **parameters: Any) -> Recommender:
     return cls(**parameters)
 
 
+@named
 def load(folder: str | Path, *, trust_paths: bool | None = None) -> Recommender:
     """Load any saved model, after checking every byte of it.
 

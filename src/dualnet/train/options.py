@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, Self
 
 from ..distributed.collectives import Alone, Collectives
 from ..errors import UsageError, nearest, shown
-from ..typed_values import IN_PYTHON, Form, check_type, path_of, plain
+from ..typed_values import IN_PYTHON, Form, check_type, named_fields, path_of, plain
 from . import forks  # noqa: F401  # it has to be there when a process forks
 from .tracking.tracker import Tracker
 
@@ -95,6 +95,7 @@ def _address(given: Any, place: str, form: Form) -> str | None:
     )
 
 
+@named_fields
 @dataclass(frozen=True)
 class RunOptions:
     """Options of a run: the device, the checks on validation and early stopping, progress, log and checkpoints.

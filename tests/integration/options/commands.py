@@ -232,6 +232,10 @@ ALONE = {
         "--only": Shown("--only new"),
         "--new-share": Shown("--new-share 0.9"),
         "--unknown": Shown("--unknown ignore", "run --item i4 --exclude gone"),
+        "--rules": Shown("--rules rules.toml"),
+        "--diversity": Shown("--diversity 0.9", "run --item i4 -k 3"),
+        "--pin": Shown("--pin 1=i9"),
+        "--hide": Shown("--hide i8,i16,i20,i12"),
         "--json": Shown("--json"),
     },
     "explain": {

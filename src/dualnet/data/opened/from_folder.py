@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ...errors import UsageError, nearest
 from ...typed_values import path_of
 
 if TYPE_CHECKING:
@@ -78,11 +76,7 @@ class FromFolder:
         from ..table_spec import TableSpec
         from .opening import open_parts
 
-        known = [field.name for field in fields(TableSpec)]
-        for name in columns:
-            if name not in known:
-                raise UsageError(f"Dataset.open has no argument '{name}'.{nearest(name, known)}")
-        spec = TableSpec(**columns)
+        spec = TableSpec.of(columns, "Dataset.open")
         kept = None if cache is None else path_of(cache, "cache").expanduser()
         if not isinstance(folder, str):
             folder = path_of(folder, "folder")
