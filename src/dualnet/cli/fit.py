@@ -107,8 +107,8 @@ def fit(
 
     Takes tables, a named data set, a folder made by `dualnet split`, a TOML file, or SQL queries. Without a protocol all
     pairs train; with one, or a split, the number of epochs is chosen on its validation, and the test figures are printed beside
-    those of simple models and kept in the model card. A killed run goes on with --resume and ends with the same bits. With --workers, or under torchrun,
-    several processes share the fit.
+    those of simple models and kept in the model card. A killed run goes on with --resume and ends with the same bits. With
+    --workers, or under torchrun, several processes share the fit.
 
     Examples
     --------
@@ -250,8 +250,6 @@ def _refuse_unread(context: typer.Context, source: str | None, given: _Training,
     if not model.on_workers:
         refuse_given(context, list(WORKERS), f"means nothing for model '{model.name}', which is fitted in one process")
     refuse_unread_choices(context, [model.name], validated=given.division is not None)
-    if given.division is None:
-        refuse_given(context, ["compare"], "means nothing without a test, which --protocol or a split has")
     for key in [key for key in given.run if key != "half_life"]:
         if key not in model.options_read and not (key in WORKERS and model.on_workers):
             raise UsageError(f"{source}: [run] {key} means nothing for model '{model.name}'; leave it out")

@@ -254,8 +254,7 @@ class Dataset(FromFolder):
         timeout : float, optional
             Seconds that each query may take.
         **columns
-            As for `from_tables`: `user`, `item`, `text`, `tags`, `time`, `missing_content` and so on. Tags may be an array
-            or a JSON array; vectors an array, a JSON array, or a vector of pgvector.
+            As for `from_tables`. Tags may be an array or a JSON array, vectors one of these or a vector of pgvector.
 
         Returns
         -------
