@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +12,7 @@ from typing import Any, ClassVar
 
 SHOWN = 60  # characters of a value in an error text
 LONGEST_VALUE = 80  # of one in a list of values
+_FORMS = re.compile(r"\{([^{}|]*)\|([^{}|]*)\}")
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")  # of torch
 
 
@@ -372,3 +374,21 @@ def listing(values: Iterable[object], limit: int = 5) -> str:
     items = list(values)
     first = ", ".join(_cut(repr(value) if isinstance(value, str) else str(value), LONGEST_VALUE) for value in items[:limit])
     return first if len(items) <= limit else f"{first} and {len(items) - limit:,} more"
+
+
+def counted(count: int, words: str) -> str:
+    """Return a count before words of which those in braces are for one, or for any other number.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    words : str
+        Such as ``"{user has|users have} no like"``.
+
+    Returns
+    -------
+    str
+        Such as ``"1 user has no like"`` or ``"2,000 users have no like"``.
+    """
+    return f"{count:,} " + _FORMS.sub(lambda found: found[1 if count == 1 else 2], words)

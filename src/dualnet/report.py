@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import UsageError
+from .errors import UsageError, counted
 from .ids import Key
 from .tabular import Tabular, html_table
 
@@ -385,9 +385,13 @@ class Report(Tabular):
 
     def __str__(self) -> str:
         notes = [
-            f"{r.name}: {r.n_users:,} users, {r.n_candidates:,} candidates"
-            + (f", {r.skipped_users:,} users skipped (nothing held out)" if r.skipped_users else "")
-            + (f", {r.unscorable_items:,} candidates without a score put last" if r.unscorable_items else "")
+            f"{r.name}: {counted(r.n_users, '{user|users}')}, {counted(r.n_candidates, '{candidate|candidates}')}"
+            + (f", {counted(r.skipped_users, '{user|users}')} skipped (nothing held out)" if r.skipped_users else "")
+            + (
+                f", {counted(r.unscorable_items, '{candidate|candidates}')} without a score put last"
+                if r.unscorable_items
+                else ""
+            )
             + (f"; {first}" if (first := r.first_places()) else "")
             for r in self.results
         ]

@@ -60,7 +60,7 @@ WORLDS = {
     "orders": (orders, ["taken as its weight", "of a pair that occurs before", "addresses of pictures", "not used"],
                {"--weight": "Quantity", "--duplicates": "sum", "--time-format": "%m/%d/%Y %H:%M", "--text": "Description",
                 "--numbers": "price", "--categories": "department", "--picture": "image_url", "--link": "page"}),
-    "reviews": (reviews, ["gives the answer away", "lists of tags", "1 of 6 items of the events have no row"],
+    "reviews": (reviews, ["gives the answer away", "lists of tags", "1 of 6 items of the events has no row; empty content stands for it"],
                 {"--rating": "overall", "--tags": "categories", "--picture": "imUrl", "--missing-content": "zero"}),
 }  # fmt: skip
 

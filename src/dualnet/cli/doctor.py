@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,17 +18,29 @@ EXTRAS = {
     "plots": ("matplotlib",),
     "ann": ("usearch",),
     "tune": ("optuna",),
-    "track": ("mlflow-skinny", "tensorboard"),
+    "track": ("mlflow-skinny", "sqlalchemy", "alembic", "tensorboard"),
     "images": ("pillow", "scikit-image"),
-    "image-models": ("timm",),
-    "sentences": ("sentence-transformers",),
+    "image-models": ("pillow", "scikit-image", "timm", "torch"),
+    "sentences": ("sentence-transformers", "torch"),
+    "serve": (
+        "starlette",
+        "uvicorn",
+        "httptools",
+        *(() if sys.platform == "win32" else ("uvloop",)),
+        "pydantic",
+        "prometheus-client",
+    ),
+    "sql": ("duckdb", "psycopg"),
+    "export": ("onnx", "pgvector", "psycopg", "qdrant-client", "lancedb"),
+    "ray": ("torch", "scikit-learn", "optuna", "ray"),
 }
+FOR_DEVELOPERS = ("fuzz", "bench", "dev")  # extras that no user of the library needs
 
 
 def doctor(as_json: JsonFlag = False) -> None:
     """Show what this machine has, and what is missing.
 
-    Versions, cores, memory, data folders, and what each extra would add.
+    Versions, cores, memory, GPUs, data folders, and what each extra would add.
 
     Examples
     --------
@@ -43,6 +56,7 @@ def doctor(as_json: JsonFlag = False) -> None:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = None
+    gpus = _gpus()
     data = os.environ.get(FOLDER_VARIABLE)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     report = {
@@ -52,6 +66,7 @@ def doctor(as_json: JsonFlag = False) -> None:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gb": round(memory / 2**30, 1),
         "free_disk_gb": round(shutil.disk_usage(Path.cwd()).free / 2**30, 1),
+        "gpus": gpus,
         "packages": found,
         "extras": {extra: all(found[name] for name in names) for extra, names in EXTRAS.items()},
         "data_folder": data,
@@ -68,11 +83,31 @@ def doctor(as_json: JsonFlag = False) -> None:
     rows.append(
         [FOLDER_VARIABLE, f"{data or 'not set'}" + ("" if not data or report["data_folder_exists"] else " (does not exist)")]
     )
+    rows.append(["GPUs", _told(gpus)])
     rows += [[name, installed or "missing"] for name, installed in found.items()]
     for extra, names in EXTRAS.items():
         ready = all(found[name] for name in names)
         rows.append([f"extra '{extra}'", "ready" if ready else f"pip install 'dualnet[{extra}]'"])
     print_table(["what", "found"], rows)
+
+
+def _gpus() -> list[str] | None:
+    """Return name and memory of each GPU that PyTorch can use; None where there is no PyTorch that runs."""
+    try:
+        import torch
+
+        return [
+            f"{(found := torch.cuda.get_device_properties(at)).name}, {found.total_memory / 2**30:.0f} GiB"
+            for at in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
+        ]
+    except (ImportError, OSError, RuntimeError):  # one that is broken is told like one that is not there
+        return None
+
+
+def _told(gpus: list[str] | None) -> str:
+    if gpus is None:
+        return "not known without PyTorch: pip install 'dualnet[train]'"
+    return "; ".join(gpus) or "none that PyTorch can use; models train on the processor"
 
 
 def _installed() -> bool:

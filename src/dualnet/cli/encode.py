@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ..errors import counted
 from ..runs.folder import model_folder
 from .form_options import UserFormOptions, new_columns
 from .given_options import refuse_given, refuse_tables
@@ -90,4 +91,4 @@ def encode(
     if as_json:
         print_json({"file": str(out), "vectors": written, "width": layout.width, "sparse_width": layout.sparse_width})
     else:
-        say(f"wrote {written:,} vectors of {layout.width or layout.sparse_width} numbers to {out}")
+        say(f"wrote {counted(written, '{vector|vectors}')} of {layout.width or layout.sparse_width} numbers to {out}")

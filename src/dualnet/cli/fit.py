@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import UsageError
+from ..errors import UsageError, counted
 from ..runs.folder import EventColumns, write_run_file
 from ..runs.writing import run_of_fit
 from . import arguments as arg
@@ -288,8 +288,10 @@ def _print(out: Path, model: Recommender, given: _Training, report: Report | Non
     if not model.capabilities.new_items:
         note(_without_content(model.name, given.train))
     trained, catalogue = int(info["items"]), len(model.catalogue_)
-    items = f"{catalogue:,} items" + (f", {trained:,} of them with likes" if trained < catalogue else "")
-    say(f"{out / 'model'}: {info['users']:,} users, {items}, {model.n_parameters:,} learned numbers")
+    items = counted(catalogue, "{item|items}") + (f", {trained:,} of them with likes" if trained < catalogue else "")
+    say(
+        f"{out / 'model'}: {counted(info['users'], '{user|users}')}, {items}, {counted(model.n_parameters, 'learned {number|numbers}')}"
+    )
     if report is not None:
         say(str(replace(report, against=())))
         say(f"other cut-offs: dualnet evaluate {out} --at 5,20")

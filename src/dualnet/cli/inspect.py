@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import counted
 from ..runs.folder import model_folder
 from .output import JsonFlag, print_json, print_table
 
@@ -40,9 +41,10 @@ def inspect(
         ["verified", "every file matches its SHA-256"],
         [
             "trained on",
-            f"{manifest['info']['data']}: {manifest['info']['users']:,} users, {manifest['info']['items']:,} items, {manifest['info']['pairs']:,} pairs",
+            f"{manifest['info']['data']}: {counted(manifest['info']['users'], '{user|users}')},"
+            f" {counted(manifest['info']['items'], '{item|items}')}, {counted(manifest['info']['pairs'], '{pair|pairs}')}",
         ],
-        ["catalogue", f"{len(model.catalogue_):,} items"],
+        ["catalogue", counted(len(model.catalogue_), "{item|items}")],
         ["learned numbers", f"{model.n_parameters:,}"],
         [
             "size",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import UsageError
+from ..errors import UsageError, counted
 from ..runs.folder import model_folder
 from . import arguments as arg
 from .form_options import FormOptions
@@ -197,10 +197,10 @@ def _everyone(
         from ..batch import recommend_all
 
         done = recommend_all(model_folder(run), out, overwrite=overwrite, say=note, **shared.cluster, **wanted)
-        report_parts(done, f"lists for {len(model.users_):,} users", as_json=as_json)
+        report_parts(done, f"lists for {counted(len(model.users_), '{user|users}')}", as_json=as_json)
         return
     written = model.recommend_all(out, **wanted)
     if as_json:
         print_json({"rows": written, "users": len(model.users_), "file": str(out)})
     else:
-        say(f"wrote {written:,} rows for {len(model.users_):,} users to {out}")
+        say(f"wrote {counted(written, '{row|rows}')} for {counted(len(model.users_), '{user|users}')} to {out}")

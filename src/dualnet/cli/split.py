@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import counted
 from . import arguments as arg
 from .divisions import make_split
 from .given_options import refuse_given
@@ -89,7 +90,9 @@ def split(
         return
     say(f"training: {made.train!r}")
     for task in (*made.tasks, *made.served):
-        say(f"{task.name}: {len(task.users):,} users, {len(task.candidates):,} candidates, {task.truth.nnz:,} hidden pairs")
+        say(
+            f"{task.name}: {counted(len(task.users), '{user|users}')}, {counted(len(task.candidates), '{candidate|candidates}')}, {counted(task.truth.nnz, 'hidden {pair|pairs}')}"
+        )
     say(f"wrote {out}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..errors import UsageError
+from ..errors import UsageError, counted
 from . import arguments as arg
 from . import completion
 from .divisions import DivisionOptions, divisions, split_folder, with_division_options
@@ -154,7 +154,7 @@ def tune(
     best = best_trial(found)
     if best is not None:
         chosen = ", ".join(f"{name}={value}" for name, value in best["params"].items())
-        say(f"best of {len(found)} trials: {chosen}")
+        say(f"best of {counted(len(found), '{trial|trials}')}: {chosen}")
         say(f"{search.monitor} {best['value']:.4f} ± {best['figures']['half-width']:.4f} on validation")
     say(f"trials in {out / 'trials.jsonl'}, parameters in {out / 'best.toml'}")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import UsageError
+from ..errors import UsageError, counted
 from . import arguments as arg
 from .form_options import EventFormOptions, new_columns
 from .given_options import refuse_given
@@ -171,7 +171,9 @@ def _print(done: RunUpdate) -> None:
         )
     if done.added is not None:
         note(_summary(done.added))
-    say(f"{done.run / 'model'}: {info['users']:,} users, {info['items']:,} items, {info['pairs']:,} pairs")
+    say(
+        f"{done.run / 'model'}: {counted(info['users'], '{user|users}')}, {counted(info['items'], '{item|items}')}, {counted(info['pairs'], '{pair|pairs}')}"
+    )
 
 
 def _summary(added: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import UsageError
+from ..errors import UsageError, counted
 from .output import print_json, say
 
 
@@ -60,4 +60,6 @@ def report_parts(written: Any, what: str, *, as_json: bool) -> None:
         told = {"folder": str(written.folder), "rows": written.rows, "parts": written.parts, "found": written.found}
         print_json(told)
     else:
-        say(f"wrote {written.rows:,} rows ({what}) in {written.parts:,} parts to {written.folder}{found}")
+        say(
+            f"wrote {counted(written.rows, '{row|rows}')} ({what}) in {counted(written.parts, '{part|parts}')} to {written.folder}{found}"
+        )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
-from ..errors import DualNetError
+from ..errors import DualNetError, counted
 from ..ids import IdMap
 from .content import Content
 from .csr import values_at
@@ -112,7 +112,12 @@ def check_dataset(data: Dataset) -> CheckReport:
         for code, count, text in _odd_numbers(data.items):
             found.add("warning", code, count, text)
         for column, empty in _empty_content(data.items).items():
-            found.add("warning" if empty == len(data.items) else "info", f"empty-{column}", empty, f"items have no {column}")
+            found.add(
+                "warning" if empty == len(data.items) else "info",
+                f"empty-{column}",
+                empty,
+                f"{{item has|items have}} no {column}",
+            )
     if data.users is not None:
         totals["user columns"] = list(data.users.spec.columns)
         for column, empty in _empty_content(data.users).items():
@@ -129,9 +134,9 @@ class _Findings:
         self.all: list[Finding] = []
 
     def add(self, level: Level, code: str, count: Any, text: str) -> None:
-        """Add a finding whose text begins with a count; nothing where the count is 0."""
+        """Add a finding whose text follows a count, as `counted` has it; nothing where the count is 0."""
         if int(count):
-            self.all.append(Finding(level, code, f"{int(count):,} {text}", int(count)))
+            self.all.append(Finding(level, code, counted(int(count), text), int(count)))
 
     def worst_first(self) -> list[Finding]:
         """Return the findings, errors before warnings."""
@@ -161,25 +166,30 @@ def _events(found: _Findings, totals: dict[str, Any], interactions: Interactions
     """Report users and items with few events, or with none."""
     per_user, per_item = _counts(interactions)
     other_user, other_item = _other_events(found, totals, interactions)
-    found.add("info", "users-with-few-events", (per_user < FEW_EVENTS).sum(), f"users have fewer than {FEW_EVENTS} events")
-    text = "users have no event and will get popular items"
+    found.add(
+        "info",
+        "users-with-few-events",
+        (per_user < FEW_EVENTS).sum(),
+        f"{{user has|users have}} fewer than {FEW_EVENTS} events",
+    )
+    text = "{user has|users have} no event and will get popular items"
     found.add("warning", "users-without-events", ((per_user == 0) & ~other_user).sum(), text)
     few = (per_item < FEW_EVENTS) & (per_item > 0)
-    found.add("info", "items-with-few-events", few.sum(), f"items have fewer than {FEW_EVENTS} events")
-    text = "items have no event: they are new items, known by content alone"
+    found.add("info", "items-with-few-events", few.sum(), f"{{item has|items have}} fewer than {FEW_EVENTS} events")
+    text = "{item has no event: it is a new item|items have no event: they are new items}, known by content alone"
     found.add("info", "items-without-events", ((per_item == 0) & ~other_item).sum(), text)
-    text = "items were taken by every user, so they tell nothing"
+    text = "{item was taken by every user, so it tells|items were taken by every user, so they tell} nothing"
     found.add("warning", "item-with-everyone", (per_item == interactions.n_users).sum(), text)
 
 
 def _ids(found: _Findings, what: str, ids: IdMap) -> None:
     """Report ids that are written as decimals, and ids that only their form keeps apart."""
-    text = f"{what} ids are written as decimals, such as 1.0; write whole numbers without a point if that is what they are"
+    text = f"{what} {{id is|ids are}} written as decimals, such as 1.0; write whole numbers without a point if that is what they are"
     found.add("warning", f"decimal-{what}-ids", _decimal_ids(ids), text)
     if not ids.is_integer:
         keys = [str(key) for key in ids]
         plain = {"".join(folded(key).split()).lstrip("0") for key in keys}
-        text = f"{what} ids differ from another only in case, spaces, Unicode form or leading zeros"
+        text = f"{what} {{id differs|ids differ}} from another only in case, spaces, Unicode form or leading zeros"
         found.add("warning", f"look-alike-{what}-ids", len(keys) - len(plain), text)
 
 
@@ -188,8 +198,8 @@ def _times(found: _Findings, totals: dict[str, Any], times: NDArray[np.int64]) -
     times = np.sort(times)
     totals["first event, last event"] = [str(np.datetime64(int(times[0]), "s")), str(np.datetime64(int(times[-1]), "s"))]
     gaps = (np.diff(times) > YEAR_GAP).sum()
-    found.add("warning", "time-gaps", gaps, "gaps of more than half a year in which nothing happened")
-    found.add("warning", "zero-times", (times <= 0).sum(), "events have time 0 or before 1970")
+    found.add("warning", "time-gaps", gaps, "{gap|gaps} of more than half a year in which nothing happened")
+    found.add("warning", "zero-times", (times <= 0).sum(), "{event has|events have} time 0 or before 1970")
 
 
 def _text(found: _Findings, totals: dict[str, Any], content: Content) -> None:
@@ -200,7 +210,7 @@ def _text(found: _Findings, totals: dict[str, Any], content: Content) -> None:
         if report.rare_share >= RARE_SHARE:
             text = f"of {report.n_words:,} words of {column} stand in one item only, so they tell nothing of others; see --tokenizer"
             found.add("warning", f"rare-words-{column}", report.n_rare, text)
-        text = f"items have HTML in {column}; tags and entities do not count as words"
+        text = f"{{item has|items have}} HTML in {column}; tags and entities do not count as words"
         found.add("info", f"markup-{column}", report.n_markup, text)
 
 
@@ -217,9 +227,14 @@ def _other_events(
     users[user_rows] = items[item_rows] = True
     no_like = np.diff(interactions.matrix.indptr) == 0
     silent = np.bincount(interactions.matrix.indices, minlength=interactions.n_items) == 0
-    text = "users have no like, only other events: no model is fitted to them"
+    text = "{user has no like, only other events: no model is fitted to it|users have no like, only other events: no model is fitted to them}"
     found.add("warning", "users-without-likes", (no_like & users).sum(), text)
-    found.add("info", "items-without-likes", (silent & items).sum(), "items were rated or seen and are liked by nobody")
+    found.add(
+        "info",
+        "items-without-likes",
+        (silent & items).sum(),
+        "{item was rated or seen and is|items were rated or seen and are} liked by nobody",
+    )
     return users, items
 
 
@@ -246,9 +261,11 @@ def check_split(split: Split) -> CheckReport:
             _new_items(found, split, task)
         if task.name.startswith("new-"):
             known = (train.users.find(task.users) >= 0).sum()
-            text = f"'new' users of {task.name} occur in training, so they are not new"
+            text = f"'new' {{user of {task.name} occurs in training, so it is|users of {task.name} occur in training, so they are}} not new"
             found.add("error", "new-users-in-training", known, text)
-        text = f"users of {task.name} have nothing to find and do not count"
+        text = (
+            f"{{user of {task.name} has nothing to find and does|users of {task.name} have nothing to find and do}} not count"
+        )
         found.add("warning", "nothing-to-find", (np.diff(task.truth.indptr) == 0).sum(), text)
     order = order_of(split)
     if order is not None:
@@ -269,7 +286,7 @@ def _overlap(found: _Findings, split: Split, task: RankingTask) -> None:
     train_user, train_item = train.users.find(task.users)[users], train.items.find(task.items)[items]
     both = (train_user >= 0) & (train_item >= 0)
     overlap = int((values_at(train.pattern(), train_user[both], train_item[both]) > 0).sum())
-    text = f"hidden pairs of {task.name} are training pairs: the answer was learned"
+    text = f"hidden {{pair of {task.name} is a training pair|pairs of {task.name} are training pairs}}: the answer was learned"
     found.add("error", "train-test-overlap", overlap, text)
 
 
@@ -278,11 +295,11 @@ def _new_items(found: _Findings, split: Split, task: RankingTask) -> None:
     learned = split.train.interactions.items.subset(split.train.known_items())  # others were seen or disliked only
     items = task.truth.tocoo().coords[1]
     known = len(np.unique(items[learned.find(task.items)[items] >= 0]))
-    text = f"'new' items of {task.name} occur in training, so they are not new"
+    text = f"'new' {{item of {task.name} occurs in training, so it is|items of {task.name} occur in training, so they are}} not new"
     found.add("error", "new-items-in-training", known, text)
     if task.content is not None:
         new = task.content.take(np.setdiff1d(task.candidates, task.items.find(learned)))
-        text = f"new items of {task.name} have no content, so nothing tells them apart"
+        text = f"new {{item of {task.name} has|items of {task.name} have}} no content, so nothing tells {{it|them}} apart"
         found.add("warning", "new-items-without-content", _rows_without_content(new), text)
     _near_duplicates(found, split, task)
 
@@ -310,7 +327,7 @@ def _near_duplicates(found: _Findings, split: Split, task: RankingTask) -> None:
         "warning",
         "near-duplicates",
         near,
-        f"new items (of {len(rows):,} looked at) have nearly the content of a training item",
+        f"new {{item|items}} (of {len(rows):,} looked at) {{has|have}} nearly the content of a training item",
     )
 
 
@@ -362,12 +379,12 @@ def _odd_numbers(content: Content) -> Iterator[tuple[str, int, str]]:
     for column in content.spec.numbers:
         values = _finite(content, column)
         if len(values) > 1 and values.min() == values.max():
-            yield f"constant-{column}", len(values), f"items have the same {column}, so it tells nothing"
+            yield f"constant-{column}", len(values), f"{{item has|items have}} the same {column}, so it tells nothing"
             continue
         usual = np.median(np.abs(values)) if len(values) else 0.0
         large = int((np.abs(values) > OUTWEIGHS * max(usual, 1.0)).sum())
         if large:
-            text = f"values of {column} are more than a million times its usual size and outweigh the others; mend them or take logarithms"
+            text = f"{{value|values}} of {column} {{is|are}} more than a million times its usual size and {{outweighs|outweigh}} the others; mend {{it|them}} or take logarithms"
             yield f"outweighing-{column}", large, text
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..errors import DataError, UsageError
+from ..errors import DataError, UsageError, counted
 from .frames import column_at
 from .list_text import as_list, separator_of
 from .read_table import LoadedTable
@@ -250,8 +250,11 @@ def _rows(found: Guesses, events: pa.Table, items: pa.Table) -> None:
     taken, there = (set(map(str, column_at(table, column).cells.unique().to_pylist())) for table in (events, items))
     if missing := len(taken - there):
         how = "drop" if "vectors" in found.columns else "zero"
-        what = "their events are left out" if how == "drop" else "they get empty content"
-        found.add(f"{missing:,} of {len(taken):,} items of the events have no row; {what}", missing_content=how)
+        what = "such events are left out" if how == "drop" else "empty content stands for it"
+        found.add(
+            f"{missing:,} of {counted(len(taken), '{item|items}')} of the events {'has' if missing == 1 else 'have'} no row; {what}",
+            missing_content=how,
+        )
 
 
 def _as_kind(found: Guesses, name: str, cells: list[Any], table: str) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_array, issparse
 
-from ..errors import DataError, nearest
+from ..errors import DataError, counted, nearest
 from ..ids import IdMap, Key, Rows
 from ..typed_values import named_fields
 from .content_spec import ContentSpec
@@ -87,7 +87,7 @@ class Content:
         return len(self.ids)
 
     def __repr__(self) -> str:
-        return f"Content({len(self):,} rows: {', '.join(self.spec.columns) or 'no columns'})"
+        return f"Content({counted(len(self), '{row|rows}')}: {', '.join(self.spec.columns) or 'no columns'})"
 
     def take(self, rows: Rows) -> Content:
         """Return some rows, with ids renumbered in the order given.
@@ -127,7 +127,7 @@ class Content:
         if (rows < 0).any():
             missing = ids.take(np.flatnonzero(rows < 0))
             raise DataError(
-                f"{len(missing):,} {what}s have no content row, such as {missing[0]!r}; add the rows, or pass"
+                f"{counted(len(missing), f'{{{what} has|{what}s have}}')} no content row, such as {missing[0]!r}; add the rows, or pass"
                 " missing_content='zero' (empty content) or missing_content='drop' (leave their pairs out)"
             )
         matrices = {name: csr_array(m[rows]) if issparse(m) else m[rows] for name, m in self.matrices.items()}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..errors import DataError, UsageError, nearest, shown, warn
+from ..errors import DataError, UsageError, counted, nearest, shown, warn
 from ..ids import IdMap, Key
 from .content import Content
 from .content_spec import ContentSpec
@@ -117,7 +117,7 @@ def _check_repeated(
     also = (
         f"; they differ in columns that are no content, such as '{differ[0]}', of which the first row counts" if differ else ""
     )
-    warn(f"{loaded.name}: {len(again):,} repeated rows of the same id were dropped{also}")
+    warn(f"{loaded.name}: {counted(len(again), 'repeated {row|rows} of the same id {was|were} dropped')}{also}")
 
 
 def beside(content: Content, folder: Path) -> Content:
@@ -147,7 +147,8 @@ def covering(content: Content, keys: IdColumn) -> IdMap:
     missing = sorted(set(keys.take(keys.rows_in(ids) < 0).distinct()))
     if missing:
         raise DataError(
-            f"{len(missing):,} items of the events have no row in the items table, such as {missing[0]!r}; add the rows, or pass"
+            f"{counted(len(missing), '{item of the events has|items of the events have}')} no row in the items table, such as"
+            f" {missing[0]!r}; add the rows, or pass"
             " missing_content='zero' (empty content) or missing_content='drop' (leave their events out); on the command line"
             " --missing-content"
         )

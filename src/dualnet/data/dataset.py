@@ -385,7 +385,7 @@ class Dataset(FromFolder):
         >>> import numpy as np
         >>> data = dualnet.synthetic.blocks_world()
         >>> data.only(np.arange(data.interactions.n_pairs) < 1)
-        Dataset('blocks': Interactions(1 users, 1 items, 1 pairs, density 100.0000%); content: title)
+        Dataset('blocks': Interactions(1 user, 1 item, 1 pair, density 100.0000%); content: title)
         """
         kept = self.keep(mask)
         return kept.select(users=np.flatnonzero(np.diff(kept.interactions.matrix.indptr)), items=kept.known_items())

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, UsageError, warn
+from ..errors import DataError, UsageError, counted, warn
 from ..ids import Key
 from ..typed_values import path_of
 from .content import Content
@@ -119,7 +119,7 @@ def _with_items(events: _Events, content: Content, spec: TableSpec) -> tuple[_Ev
     lost = liked & ~present
     if spec.missing_content == "drop":
         if lost.any():
-            warn(f"{int(lost.sum()):,} events of items without a content row were left out")
+            warn(counted(int(lost.sum()), "{event|events} of items without a content row {was|were} left out"))
         return events.keep(present), content
     if lost.any() and spec.missing_content == "zero":
         content = with_empty_rows(content, items.take(lost).distinct())
@@ -139,7 +139,7 @@ def _with_users(events: _Events, known: LoadedTable, spec: TableSpec) -> tuple[_
     events = _Events(users, events.items, events.kinds, events.weights, events.times)
     present = users.rows_in(content.ids) >= 0
     if spec.missing_content == "drop" and not present.all():
-        warn(f"{int((~present).sum()):,} events of users without a row were left out")
+        warn(counted(int((~present).sum()), "{event|events} of users without a row {was|were} left out"))
         events = events.keep(present)
     elif spec.missing_content == "zero" and not present.all():
         content = with_empty_rows(content, users.take(~present).distinct())

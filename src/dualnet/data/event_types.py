@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, UsageError, nearest, warn
+from ..errors import DataError, UsageError, counted, nearest, warn
 from .event_weights import codes_of_weights, weights_by_type
 from .interactions import Interactions
 from .other_events import DISLIKE, EVENT_TYPES, LIKE, SEEN
@@ -226,5 +226,5 @@ def say_events(interactions: Interactions, threshold: float | None = None) -> st
         return ""
     low = "" if threshold is None else f" (ratings below {threshold:g})"
     counts = [(others.n_disliked, "dislike", low), (others.n_seen, "view", "")]
-    parts = [f"{count:,} {what}{'s' if count > 1 else ''}{which}" for count, what, which in counts if count]
-    return f"{interactions.n_pairs:,} likes; beside them {' and '.join(parts)}, never listed to the same user again"
+    parts = [counted(count, f"{{{what}|{what}s}}{which}") for count, what, which in counts if count]
+    return f"{counted(interactions.n_pairs, '{like|likes}')}; beside them {' and '.join(parts)}, never listed to the same user again"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
-from ..errors import DataError, UsageError, listing, warn
+from ..errors import DataError, UsageError, counted, listing, warn
 from ..ids import IdMap, Key, Rows
 from ..typed_values import named
 from .csr import check_matrix, checked_numbers, checked_rows, csr_positions, keep_entries, selected
@@ -256,7 +256,8 @@ class Interactions:
     def __repr__(self) -> str:
         others = f", {len(self.others):,} other events" if self.others is not None else ""
         return (
-            f"Interactions({self.n_users:,} users, {self.n_items:,} items, {self.n_pairs:,} pairs, density"
+            f"Interactions({counted(self.n_users, '{user|users}')}, {counted(self.n_items, '{item|items}')},"
+            f" {counted(self.n_pairs, '{pair|pairs}')}, density"
             f" {self.density:.4%}{others})"
         )
 
@@ -427,7 +428,7 @@ def _other_events(
     both = other & np.isin(pair, pair[~other])
     disliked = len(np.unique(pair[both & (kinds == DISLIKE)]))
     if disliked:
-        warn(f"{disliked:,} pairs are liked and disliked; they count as likes")
+        warn(counted(disliked, "{pair is|pairs are} liked and disliked; {it counts as a like|they count as likes}"))
     left = other & ~both
     return OtherEvents.from_rows(shape, user_rows[left], item_rows[left], kinds[left], None if when is None else when[left])
 

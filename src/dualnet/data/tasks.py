@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..errors import DataError
+from ..errors import DataError, counted
 from ..ids import IdMap, Rows
 from .content import Content
 from .csr import check_matrix, checked_rows
@@ -99,7 +99,7 @@ class RankingTask:
             )
 
     def __repr__(self) -> str:
-        return f"RankingTask({self.name}: {len(self.candidates):,} candidates for {len(self.users):,} users)"
+        return f"RankingTask({self.name}: {counted(len(self.candidates), '{candidate|candidates}')} for {counted(len(self.users), '{user|users}')})"
 
     @property
     def is_served(self) -> bool:

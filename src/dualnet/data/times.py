@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..errors import DataError, UsageError, shown, warn
+from ..errors import DataError, UsageError, counted, shown, warn
 from .dates import AFTER_LAST_DAY, CALENDARS, EDGES, FIRST_DAY, NUMBER, calendar_seconds, moment_of_text
 from .frames import cells_of, column_at, is_mixed
 from .read_table import LoadedTable
@@ -138,7 +138,7 @@ class _Where:
         now = datetime.now(UTC).timestamp()
         later = int((seconds > now + DAY).sum())
         if later:
-            warn(f"{later:,} times in column '{self.column}' lie in the future")
+            warn(f"{counted(later, '{time|times}')} in column '{self.column}' {'lies' if later == 1 else 'lie'} in the future")
         return seconds
 
 
@@ -178,7 +178,7 @@ def _of_numbers(where: _Where, numbers: Numbers, form: str) -> NDArray[np.int64]
     if common == 0:
         return _of_small(where, numbers, size)
     if zeros.any():
-        where.warn(f"are 0 in {int(zeros.sum()):,} rows, which is 1970; is the time missing there?")
+        where.warn(f"are 0 in {counted(int(zeros.sum()), '{row|rows}')}, which is 1970; is the time missing there?")
     return _scaled(where, numbers, list(UNITS)[common - 1])
 
 

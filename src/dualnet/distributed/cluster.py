@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..errors import DualNetError, ResourceError, UsageError, optional_package, shown
+from ..errors import DualNetError, ResourceError, UsageError, counted, optional_package, shown
 from ..files import lock
 
 STORE = 200 * 2**20  # bytes of the object store of a local cluster: what we send through it is small
@@ -230,7 +230,7 @@ def _check_size(where: str, workers: int) -> None:
     there = int(ray.cluster_resources().get("CPU", 0))
     if there < workers:
         raise ResourceError(
-            f"the Ray cluster {where} has {there:,} processors, fewer than the {workers:,} workers; start more nodes, or ask for fewer"
+            f"the Ray cluster {where} has {counted(there, '{processor|processors}')}, fewer than the {counted(workers, '{worker|workers}')}; start more nodes, or ask for fewer"
         )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -21,13 +22,38 @@ from .options import Relay
 from .tracking.tracker import Tracker
 
 SECONDS_BETWEEN_LINES = 30.0
+SECONDS_BETWEEN_CHANGES = 0.5  # of the line in a notebook
+BAR = 24  # characters of a bar
+
+
+def notebook_line() -> Callable[[str], None] | None:
+    """Return what shows a text in the output of the running cell, in place of the one before; None outside of a notebook."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if not hasattr(shell, "kernel"):  # none, or IPython in a terminal
+        return None
+    display = import_module("IPython.display").display
+    handles: list[Any] = []
+
+    def show(text: str) -> None:
+        plain = {"text/plain": text}
+        if handles:
+            handles[0].update(plain, raw=True)
+        else:
+            handles.append(display(plain, raw=True, display_id=True))
+
+    return show
+
+
+def _as_bar(label: str, share: float, text: str) -> str:
+    full = round(BAR * min(max(share, 0.0), 1.0))
+    return f"{label} {'█' * full}{'░' * (BAR - full)} {share:.0%}  {text}"
 
 
 class EpochProgress:
     """Progress of a training on standard error: loss, validation figures, cells of R per second.
 
-    A bar with the time left where standard error is a terminal. Elsewhere (a log, a scheduler) a plain line every half minute,
-    so that a short training says nothing and nobody has to wonder about a long one.
+    A bar with the time left where standard error is a terminal, and a line that changes in a notebook. Elsewhere (a log, a
+    scheduler) a plain line every half minute, so that a short training says nothing and nobody has to wonder about a long one.
 
     Parameters
     ----------
@@ -47,10 +73,12 @@ class EpochProgress:
         self, show: bool | None, label: str, total: int, done: int, relay: Relay | None = None, said: float | None = None
     ) -> None:
         self._relay = relay
-        self._show = relay is None and (sys.stderr.isatty() if show is None else show)
-        self._lines = relay is None and show is None and not self._show
+        self._notebook = None if relay is not None or show is False else notebook_line()
+        self._show = relay is None and self._notebook is None and (sys.stderr.isatty() if show is None else show)
+        self._lines = relay is None and show is None and not self._show and self._notebook is None
         self._label, self._total, self._start = label, total, done
         self._cells, self._began, self._validation = 0, time.perf_counter(), ""
+        self._changed = self._began
         self.said = self._began if said is None else said
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -59,7 +87,7 @@ class EpochProgress:
         if self._show:
             columns = (
                 TextColumn("{task.description}"),
-                BarColumn(bar_width=24),
+                BarColumn(bar_width=BAR),
                 TextColumn("{task.fields[text]}"),
                 TimeRemainingColumn(),
             )
@@ -71,10 +99,12 @@ class EpochProgress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._bar is not None:
             self._bar.stop()
+        if self._notebook is not None and self._changed > self._began:
+            self._notebook(f"{self._label}: {'stopped' if kind else 'done'} after {time.perf_counter() - self._began:.0f} s")
 
     def step(self, batch: DualBatch, loss: float, done: int) -> None:
         """Show the state after one block; `loss` is the error of this epoch for each positive pair, as its blocks so far tell."""
-        if not self._show and not self._lines and self._relay is None:
+        if not self._show and not self._lines and self._relay is None and self._notebook is None:
             return
         self._cells += len(batch.user_rows) * len(batch.item_rows)
         rate = self._cells / max(time.perf_counter() - self._began, 1e-9)
@@ -98,6 +128,10 @@ class EpochProgress:
             self._relay.step(self._label, self._total, done, text)
         elif self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done, text=text)
+        elif self._notebook is not None:
+            if (now := time.perf_counter()) - self._changed >= SECONDS_BETWEEN_CHANGES:
+                self._changed = now
+                self._notebook(_as_bar(self._label, done / max(self._total, 1), text))
         elif self._lines and time.perf_counter() - self.said >= SECONDS_BETWEEN_LINES:
             self.said = time.perf_counter()
             sys.stderr.write(f"{self._label}: {done / max(self._total, 1):.0%} done  {text}\n")

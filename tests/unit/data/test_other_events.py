@@ -54,7 +54,7 @@ def seen_only(task):
 
 
 def test_a_like_counts_before_a_dislike_and_a_dislike_before_a_view():
-    with pytest.warns(DualNetWarning, match="1 pairs are liked and disliked; they count as likes"):
+    with pytest.warns(DualNetWarning, match="1 pair is liked and disliked; it counts as a like"):
         found = Interactions.from_pairs(
             ["a", "a", "b", "b", "b", "a"],
             ["x", "x", "x", "x", "y", "y"],

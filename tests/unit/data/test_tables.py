@@ -142,7 +142,7 @@ def test_duplicates(tmp_path):
 def test_items_without_content(events, tmp_path):
     few = tmp_path / "few.csv"
     few.write_text("item_id,title\na,Graph kernels\n")
-    with pytest.raises(DataError, match="1 items of the events have no row in the items table, such as 'b'"):
+    with pytest.raises(DataError, match="1 item of the events has no row in the items table, such as 'b'"):
         Dataset.from_tables(events, few, text="title")
     with pytest.warns(DualNetWarning, match="2 events of items without a content row"):
         assert Dataset.from_tables(events, few, text="title", missing_content="drop").interactions.n_pairs == 2
@@ -167,7 +167,7 @@ def test_users_without_a_row(events, tmp_path):
 def test_content_twins(events, tmp_path):
     path = tmp_path / "i.csv"
     path.write_text(ITEMS + "a,Graph kernels\n")
-    with pytest.warns(DualNetWarning, match="1 repeated rows of the same id were dropped"):
+    with pytest.warns(DualNetWarning, match="1 repeated row of the same id was dropped"):
         Dataset.from_tables(events, path, text="title")
     path.write_text(ITEMS + "a,Other\n")
     with pytest.raises(DataError, match="line 5: id 'a' occurs again with other content"):
@@ -316,7 +316,7 @@ def test_the_keywords_of_from_tables_are_the_fields_of_the_spec():
     own = {field.name: field.default for field in fields(TableSpec)}
     assert {name: one.default for name, one in given.items() if name not in ("events", "items", "users")} == own
     options = {field.name for field in fields(TableOptions)}
-    assert set(own) - options == {"bags", "name", "title"}  # bags of words are matrices, which no option holds
+    assert set(own) - options == {"bags", "name"}  # bags of words are matrices, which no option holds
     assert set(SEVERAL) <= set(own)
 
 

@@ -81,8 +81,8 @@ def test_units_are_told_by_size(factor, warn, kind):
         (pa.array(text(DAYS, "%Y-%m-%d"), pa.large_string()), MIDNIGHTS, None),
         (["1965-01-01", "2020-01-01"], [-157_766_400, FIRST], None),
         ([1, 3, 2], [1, 3, 2], "order the events"),
-        ([0, *DAYS], [0, *DAYS], "are 0 in 1 rows"),
-        ([4_000_000_000, FIRST], [4_000_000_000, FIRST], "1 times in column 't' lie in the future"),
+        ([0, *DAYS], [0, *DAYS], "are 0 in 1 row,"),
+        ([4_000_000_000, FIRST], [4_000_000_000, FIRST], "1 time in column 't' lies in the future"),
     ],
 )  # fmt: skip
 def test_times_are_what_they_say(values, expected, warn):

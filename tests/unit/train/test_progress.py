@@ -2,6 +2,8 @@
 
 import json
 import re
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -52,3 +54,63 @@ def test_the_search_of_the_solved_levels_says_what_it_tries(monkeypatch, capsys)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) > 1
     assert all(line.startswith("solved levels: ") and "recall" in line for line in lines)
+
+
+class Notebook:
+    """A stand-in for IPython: what a cell shows, one entry for each display, each with its changes."""
+
+    def __init__(self, shell):
+        self.shown = []
+        self.get_ipython = lambda: shell
+        self.display = self
+
+    def __call__(self, data, raw, display_id):
+        self.shown.append([data["text/plain"]])
+        return self
+
+    def update(self, data, raw):
+        self.shown[-1].append(data["text/plain"])
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    def opened(shell):
+        made = Notebook(shell)
+        monkeypatch.setitem(sys.modules, "IPython", made)
+        monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=made))
+        monkeypatch.setattr(module, "SECONDS_BETWEEN_CHANGES", 0.0)
+        return made
+
+    return opened
+
+
+@pytest.mark.parametrize("show", [None, True])
+def test_a_notebook_has_one_line_that_changes(notebook, capsys, show):
+    cell = notebook(SimpleNamespace(kernel="one"))
+    create("dualnet", levels=(4,), epochs=2, factors=0).fit(blocks_world(), run=RunOptions(progress=show))
+    (lines,) = cell.shown
+    assert len(lines) > 2
+    assert all("%  epoch" in line and "\u2588" in line + "\u2588" for line in lines[:-1])
+    assert "100%" in lines[-2]
+    assert re.search(r": done after \d+ s", lines[-1])
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("shell", "show"), [(None, None), (SimpleNamespace(), None), (SimpleNamespace(kernel="one"), False)])
+def test_no_line_of_a_notebook_elsewhere_or_where_none_is_wanted(notebook, shell, show):
+    cell = notebook(shell)
+    create("dualnet", levels=(4,), epochs=1, factors=0).fit(blocks_world(), run=RunOptions(progress=show))
+    assert cell.shown == []
+
+
+def test_a_training_that_fails_does_not_end_as_done(notebook):
+    cell = notebook(SimpleNamespace(kernel="one"))
+
+    def fails():
+        with EpochProgress(None, "fit", 4, 0) as progress:
+            progress.round({"objective": 1.0}, 1)
+            raise KeyError
+
+    pytest.raises(KeyError, fails)
+    assert cell.shown[0][0].startswith("fit \u2588\u2588\u2588\u2588\u2588\u2588\u2591")
+    assert cell.shown[0][-1].startswith("fit: stopped")

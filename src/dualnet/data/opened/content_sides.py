@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import warn
+from ...errors import counted, warn
 from ...ids import IdMap
 from ..content import Content
 from ..content_tables import covering, one_kind_of_ids, with_empty_rows
@@ -58,7 +58,7 @@ def item_side(keys: Keys, counts: NDArray[np.int64], content: Content | None, mi
     column, content = one_kind_of_ids(_column(known), content)
     liked, present = counts[0] > 0, column.rows_in(content.ids) >= 0
     if missing == "drop" and (liked & ~present).any():
-        warn(f"{int(counts[0][~present].sum()):,} events of items without a content row were left out")
+        warn(counted(int(counts[0][~present].sum()), "{event|events} of items without a content row {was|were} left out"))
     if missing == "zero" and (liked & ~present).any():
         content = with_empty_rows(content, column.take(liked & ~present).distinct())
         present = column.rows_in(content.ids) >= 0
@@ -80,7 +80,7 @@ def user_side(keys: Keys, counts: NDArray[np.int64], profile: Content | None, mi
     column, profile = one_kind_of_ids(_column(known), profile)
     absent = column.rows_in(profile.ids) < 0
     if missing == "drop" and absent.any():
-        warn(f"{int(counts[:, absent].sum()):,} events of users without a row were left out")
+        warn(counted(int(counts[:, absent].sum()), "{event|events} of users without a row {was|were} left out"))
         column = column.take(~absent)
     elif missing == "zero" and absent.any():
         profile = with_empty_rows(profile, column.take(absent).distinct())

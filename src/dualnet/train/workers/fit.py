@@ -17,7 +17,7 @@ from typing import Any
 
 from ...distributed.cluster import STORE, cluster
 from ...distributed.collectives import LIMIT
-from ...errors import DualNetError, ResourceError, TrainingInterruptedError, warn
+from ...errors import DualNetError, ResourceError, TrainingInterruptedError, counted, warn
 from ..checkpoint import discard_checkpoints, sole_writer
 from ..options import RunOptions
 from ..progress import EpochProgress, begin_log, writing_log
@@ -225,10 +225,10 @@ def _wait(ray: ModuleType, conductor: Any, training: Any, run: RunOptions, watch
             raise LostError(f"no step for {now - alive:.0f} s")
         if not news.attempt:
             room = ray.cluster_resources().get("CPU", 0)
-            watch.waiting(f"waiting for {_told(run)} on a cluster of {room:g} processors")
+            watch.waiting(f"waiting for {_told(run)} on a cluster of {counted(int(room), '{processor|processors}')}")
             if now - alive > START_WITHIN:
                 raise ResourceError(
-                    f"the Ray cluster found no room for {_told(run)} in {START_WITHIN:g} s: it has {room:g} processors; ask for fewer"
+                    f"the Ray cluster found no room for {_told(run)} in {START_WITHIN:g} s: it has {counted(int(room), '{processor|processors}')}; ask for fewer"
                 )
 
 
