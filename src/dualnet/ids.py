@@ -266,7 +266,7 @@ class IdMap:
             if self.is_integer and isinstance(first, str):
                 hint = "; the ids here are integers, not text"
             elif not self.is_integer and isinstance(first, int | np.integer) and len(self):
-                hint = "; the ids here are text, not integers"
+                hint = "; the ids here are text, not integers" + (f": write {str(first)!r}" if str(first) in self else "")
             raise UnknownIdError(f"unknown {what} {listing(unknown)}{hint}")
         return found
 

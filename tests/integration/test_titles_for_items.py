@@ -102,3 +102,12 @@ def test_a_title_means_the_same_as_its_id(run, capsys, by_title, by_id):
         assert main([words[0], str(run), *words[1:], "--json"]) == 0
         outs.append(capsys.readouterr().out.replace("zzz", "yyy"))
     assert outs[0] == outs[1]
+
+
+@pytest.mark.parametrize(
+    ("history", "popularity", "told"),
+    [("i0", "0", True), ("i0,i1", "0.2", True), ("i0,i1,i2", "0", False), ("i0", "0.5", False)],
+)
+def test_little_is_left_of_a_short_history_without_popularity(run, capsys, history, popularity, told):
+    assert main(["recommend", str(run), "--history", history, "--popularity", popularity]) == 0
+    assert ("0.5 is steadier" in capsys.readouterr().err) is told

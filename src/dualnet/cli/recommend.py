@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ..models.base import Recommender
 
 
+LITTLE = 0.3  # of popularity: below, a short history leaves next to nothing
+
+
 @dataclass(frozen=True)
 class ItemListOptions:
     """Options of any list of items."""
@@ -87,6 +90,11 @@ class ListOptions(ItemListOptions):
     def check_all(self, history: str | None) -> None:
         """Refuse candidates that are none, and what means nothing without something else; raises `UsageError`."""
         self.check()
+        if history is not None and self.popularity < LITTLE and history.count(",") < 2:
+            note(
+                f"note: --popularity {self.popularity:g} leaves how this history differs from the average, which for one or two"
+                " items is little; 0.5 is steadier"
+            )
         if self.times is not None and history is None:
             raise UsageError("--times means nothing without --history, whose items it is about; leave it out")
         if self.draw is not None and not self.explore:

@@ -90,10 +90,13 @@ def split(
         return
     say(f"training: {made.train!r}")
     for task in (*made.tasks, *made.served):
-        say(
-            f"{task.name}: {counted(len(task.users), '{user|users}')}, {counted(len(task.candidates), '{candidate|candidates}')}, {counted(task.truth.nnz, 'hidden {pair|pairs}')}"
-        )
+        say(_sizes(task))
     say(f"wrote {out}")
+
+
+def _sizes(task: RankingTask) -> str:
+    users, candidates = counted(len(task.users), "{user|users}"), counted(len(task.candidates), "{candidate|candidates}")
+    return f"{task.name}: {users}, {candidates}, {counted(task.truth.nnz, 'hidden {pair|pairs}')}"
 
 
 def _summary(task: RankingTask) -> dict[str, Any]:

@@ -78,6 +78,7 @@ class EpochProgress:
         self._lines = relay is None and show is None and not self._show and self._notebook is None
         self._label, self._total, self._start = label, total, done
         self._cells, self._began, self._validation = 0, time.perf_counter(), ""
+        self._changed = self._began
         self.said = self._began if said is None else said
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -98,7 +99,7 @@ class EpochProgress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._bar is not None:
             self._bar.stop()
-        if self._notebook is not None and self.said > self._began:
+        if self._notebook is not None and self._changed > self._began:
             self._notebook(f"{self._label}: {'stopped' if kind else 'done'} after {time.perf_counter() - self._began:.0f} s")
 
     def step(self, batch: DualBatch, loss: float, done: int) -> None:
@@ -128,8 +129,8 @@ class EpochProgress:
         elif self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done, text=text)
         elif self._notebook is not None:
-            if (now := time.perf_counter()) - self.said >= SECONDS_BETWEEN_CHANGES:
-                self.said = now
+            if (now := time.perf_counter()) - self._changed >= SECONDS_BETWEEN_CHANGES:
+                self._changed = now
                 self._notebook(_as_bar(self._label, done / max(self._total, 1), text))
         elif self._lines and time.perf_counter() - self.said >= SECONDS_BETWEEN_LINES:
             self.said = time.perf_counter()

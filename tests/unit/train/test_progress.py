@@ -111,6 +111,7 @@ def test_a_training_that_fails_does_not_end_as_done(notebook):
             progress.round({"objective": 1.0}, 1)
             raise KeyError
 
-    pytest.raises(KeyError, fails)
+    with pytest.raises(KeyError):
+        fails()
     assert cell.shown[0][0].startswith("fit \u2588\u2588\u2588\u2588\u2588\u2588\u2591")
     assert cell.shown[0][-1].startswith("fit: stopped")
