@@ -102,7 +102,7 @@ CALLS = [
     ("GET", "/v1/map?color=year", None, 422),
     ("GET", "/v1/facets", None, 200),
     ("GET", "/v1/tastes", None, 200),
-    ("GET", "/v1/activity", None, 200),
+    ("GET", "/v1/forgotten", None, 200),
     ("GET", "/v1/model", None, 200),
 ]
 
@@ -126,7 +126,13 @@ def test_every_route_of_the_document_is_called_above(front):
         (method, path.replace("p0001", "{item}").replace("u0000", "{user}").replace("home%20page", "{preset}"))
         for method, path, _, _ in CALLS
     }
-    called |= {("PUT", "/v1/items/{item}"), ("GET", "/livez"), ("GET", "/readyz"), ("GET", "/v1/items/{item}/picture")}
+    called |= {
+        ("PUT", "/v1/items/{item}"),
+        ("GET", "/livez"),
+        ("GET", "/readyz"),
+        ("GET", "/v1/activity"),
+        ("GET", "/v1/items/{item}/picture"),
+    }
     documented = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
     assert documented <= called
 
