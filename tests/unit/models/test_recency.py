@@ -67,8 +67,10 @@ def test_a_fit_weighs_pairs_by_their_age_at_the_newest_event(timed):
     model = create("wmf", **SMALL["wmf"]).fit(timed, half_life="4d")
     age = (NEWEST - timed.interactions.times) / (4 * DAY)
     assert model.weights_ == pytest.approx(2.0**-age, rel=1e-5)
+    assert model.weights_.min() < 1 / 16
     by_hand = csr_array(
-        (2.0**-age, timed.interactions.matrix.indices, timed.interactions.matrix.indptr), shape=timed.interactions.matrix.shape
+        (np.maximum(2.0**-age, 1 / 16), timed.interactions.matrix.indices, timed.interactions.matrix.indptr),
+        shape=timed.interactions.matrix.shape,
     )
     weighed = Dataset(
         type(timed.interactions)(timed.interactions.users, timed.interactions.items, by_hand.astype(np.float32)), timed.items
