@@ -28,7 +28,7 @@ KEY: Final = "DUALNET_VARIANT_KEY"  # environment variable: another one gives an
 MOST: Final = 20
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 CHANGES: Final = frozenset({
-    "put_item", "put_items", "delete_item", "add_events", "take_back_events", "forget_user", "reload",
+    "put_item", "put_items", "delete_item", "add_events", "take_back_events", "forget_user", "reload", "put_preset", "delete_preset",
 })  # fmt: skip
 ALONE: Final = (QuotaError,)  # what one refuses for, whatever the others say
 
@@ -163,6 +163,8 @@ class Variants:
         """Call a method of the variant that answers, or make a change in all of them."""
         if name in CHANGES:
             return await self._change(name, given)
+        if name == "recommend_many":
+            return await self._many(given["questions"])
         asker = given.get("question", given.get("asker"))
         if asker is None and name == "user_history":
             variant = self._borders[0][1]
@@ -172,6 +174,18 @@ class Variants:
         if name == "model_summary":
             found = replace(found, body={**found.body, "variants": self._told()})
         return replace(found, variant=variant) if isinstance(found, Reply) and asker is not None else found
+
+    async def _many(self, questions: Sequence[Question]) -> Reply:
+        """Answer the questions of several users, each by the variant of the user."""
+        places: dict[str, list[int]] = {}
+        for place, question in enumerate(questions):
+            places.setdefault(self.variant_of(question), []).append(place)
+        lists: list[dict[str, Any]] = [{} for _ in questions]
+        for variant, own in places.items():
+            reply = await self._services[variant].call("recommend_many", questions=[questions[place] for place in own])
+            for place, found in zip(own, reply.body["lists"], strict=True):
+                lists[place] = {**found, "variant": variant}
+        return Reply(self.label, {"lists": lists})
 
     async def ask(self, question: Question) -> Reply:
         """Answer one question."""

@@ -148,6 +148,10 @@ class UserItemList(ItemList[ItemId], Generic[UserId, ItemId]):
     """The list of one of several users."""
 
     user: UserId
+    request_id: Annotated[
+        str, Field(description="Names this list in an event: the id of the request, a dot and its place from 0.")
+    ]
+    variant: Annotated[str | None, Field(description="Which variant answered, where the server has several.")] = None
 
 
 class RecommendManyAnswer(Answer, Generic[UserId, ItemId]):
