@@ -16,6 +16,7 @@ from .forgotten_record import digest, new_key
 
 FORMAT: Final = 1
 LONGEST_LINE: Final = 2**22
+LEFT_OUT: Final = ("user", "users", "user_columns", "new_items")  # of a question: who asked, and what is long
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class ShownLog:
         answer : mapping
             Body of the answer.
         """
-        kept = {name: value for name, value in question.items() if name not in ("user", "user_columns", "new_items")}
+        kept = {name: value for name, value in question.items() if name not in LEFT_OUT}
         self._write({
             "shown": {
                 "request": request, "time": int(time.time()), "variant": answer.get("variant", ""),

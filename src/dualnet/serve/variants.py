@@ -164,7 +164,7 @@ class Variants:
         if name in CHANGES:
             return await self._change(name, given)
         if name == "recommend_many":
-            return await self._recommend_many(given["questions"])
+            return await self._many(given["questions"])
         asker = given.get("question", given.get("asker"))
         if asker is None and name == "user_history":
             variant = self._borders[0][1]
@@ -175,15 +175,15 @@ class Variants:
             found = replace(found, body={**found.body, "variants": self._told()})
         return replace(found, variant=variant) if isinstance(found, Reply) and asker is not None else found
 
-    async def _recommend_many(self, questions: Sequence[RecommendQuestion]) -> Reply:
-        """Return the list of each user, by the variant of the user; each says which."""
-        by_variant: dict[str, list[int]] = {}
+    async def _many(self, questions: Sequence[Question]) -> Reply:
+        """Answer the questions of several users, each by the variant of the user."""
+        places: dict[str, list[int]] = {}
         for place, question in enumerate(questions):
-            by_variant.setdefault(self.variant_of(question), []).append(place)
-        lists: list[Any] = [None] * len(questions)
-        for variant, places in by_variant.items():
-            reply = await self._services[variant].call("recommend_many", questions=[questions[place] for place in places])
-            for place, found in zip(places, reply.body["lists"], strict=True):
+            places.setdefault(self.variant_of(question), []).append(place)
+        lists: list[dict[str, Any]] = [{} for _ in questions]
+        for variant, own in places.items():
+            reply = await self._services[variant].call("recommend_many", questions=[questions[place] for place in own])
+            for place, found in zip(own, reply.body["lists"], strict=True):
                 lists[place] = {**found, "variant": variant}
         return Reply(self.label, {"lists": lists})
 

@@ -125,6 +125,11 @@ def plan(one, other, whole):
         ("delete_item", {"path": {"item": new}}, 200),
         ("show_model", {}, 200),
         ("reload_model", {"body": {}}, 200),
+        ("recommend_many", {"body": {"users": [0 if whole else "u0-0"], "k": 2}}, 200),
+        ("put_preset", {"path": {"preset": "home"}, "body": {"rules": {"diversity": 0.2}}}, 201),
+        ("list_presets", {}, 200),
+        ("show_preset", {"path": {"preset": "home"}}, 200),
+        ("delete_preset", {"path": {"preset": "home"}}, 200),
         ("show_facets", {}, 200),
         ("list_tastes", {}, 200),
         ("show_activity", {}, 200),
@@ -182,6 +187,15 @@ def test_a_generated_python_client_is_used(served, client):
     assert len(ask("items", "map_of_items").items) > 2
     assert ask("model", "show_model").ids.items == ("string" if isinstance(one, str) else "integer")
     assert ask("model", "reload_model", body=models.ReloadRequest()).left_out == 0
+    many = ask(
+        "questions", "recommend_many", body=models.RecommendManyRequest(users=["u0-0" if isinstance(one, str) else 0], k=2)
+    )
+    assert [len(found.items) for found in many.lists] == [2]
+    rules = models.PresetRequest(rules=models.Rules(diversity=0.2))
+    assert ask("presets", "put_preset", "home", body=rules).state == "added"
+    assert len(ask("presets", "list_presets").presets) == 1
+    assert ask("presets", "show_preset", "home").rules.to_dict()["diversity"] == 0.2
+    assert ask("presets", "delete_preset", "home").state == "deleted"
     assert ask("items", "show_facets").model.name == "content-profile"
     assert ask("items", "list_tastes").model.name == "content-profile"
     assert ask("server", "show_activity").today.answers > 0

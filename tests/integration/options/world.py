@@ -66,8 +66,8 @@ def make_tables(place: Path) -> None:
         "user_id,reader,town,age\n" + "".join(f"u{n},r{n % 8},c{n % 3},{20 + n}\n" for n in range(USERS))
     )
     shown = {"question": {"history": ["i3"], "k": 3}, "items": ["i4", "i5", "i6"], "probabilities": [1, 1, 0.5]}
-    lines = [{"format": 1, "key": "00"}, *({"shown": {**shown, "request": f"r{n}"}} for n in range(12))]
-    (place / "shown.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    told = [{"format": 1, "key": "00"}, *({"shown": {**shown, "request": f"r{n}"}} for n in range(12))]
+    (place / "shown.jsonl").write_text("".join(json.dumps(line) + "\n" for line in told))
     (place / "gone.txt").write_text("u1\nu2\n")
     (place / "newcomers.csv").write_text("user_id,town,age\nnew,c1,30\n")
     (place / "many.csv").write_text(

@@ -221,6 +221,9 @@ def test_forgetting_removes_every_row_and_holds_everywhere(folder_of, postgresql
             async with served(folder_of(), postgresql) as three:
                 with pytest.raises(UnknownIdError):
                     await three.ask(RecommendQuestion(user=user, k=3))
+                records = [(await service.forgotten()).body for service in (one, two, three)]
+                assert records[0] == records[1] == records[2]
+                assert len(records[0]["forgotten"]) == 1
             await one.add_events([(user, "i0-5")])  # somebody of that id is new from now on
             await caught_up(two)
             assert two._live.catalogue.history(user).tolist() == one._live.catalogue.history(user).tolist()

@@ -148,7 +148,10 @@ class UserItemList(ItemList[ItemId], Generic[UserId, ItemId]):
     """The list of one of several users."""
 
     user: UserId
-    variant: Annotated[str | None, Field(description="Which variant made it, where there are several.")] = None
+    request_id: Annotated[
+        str, Field(description="Names this list in an event: the id of the request, a dot and its place from 0.")
+    ]
+    variant: Annotated[str | None, Field(description="Which variant answered, where the server has several.")] = None
 
 
 class RecommendManyAnswer(Answer, Generic[UserId, ItemId]):

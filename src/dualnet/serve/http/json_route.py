@@ -21,7 +21,7 @@ from .id_types import path_id, with_text_ids
 from .listing_schemas import Request
 from .meters import Meters
 from .operations import Operation
-from .request_schemas import Query, RecommendRequest
+from .request_schemas import Query, RecommendManyRequest, RecommendRequest
 from .sending import RAW_HEADERS, Send, send_bytes
 from .strict_json import decode
 
@@ -92,6 +92,8 @@ class JsonRoute(Route):
         answer = _answer_of(found)
         status = 201 if operation.created and answer["state"] == operation.created else 200
         answer["request_id"] = scope["request_id"]
+        if "lists" in answer:  # each can be named in an event
+            answer["lists"] = [{**found, "request_id": f"{scope['request_id']}.{n}"} for n, found in enumerate(answer["lists"])]
         if operation.meter is not None:
             operation.meter(self._meters, answer)
         if operation.records:
@@ -106,6 +108,12 @@ class JsonRoute(Route):
             if self._shown is not None:
                 told = sent.model_dump(by_alias=True, exclude_unset=True)
                 self._shown.shown(answer["request_id"], sent.user, told, answer)
+            return
+        if isinstance(sent, RecommendManyRequest):
+            if self._shown is not None:
+                told = sent.model_dump(by_alias=True, exclude_unset=True)
+                for user, found in zip(sent.users, answer["lists"], strict=True):
+                    self._shown.shown(found["request_id"], user, told, {**found, "model": answer["model"]})
             return
         for event in sent.events:
             if event.request is not None:

@@ -129,7 +129,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         name="recommend_many", method="POST", path="/v1/recommend:batch", theme="questions", service="recommend_many",
         text="Recommend items to several stored users at once, all or none.",
-        body=asked.RecommendManyRequest, answer=answers.RecommendManyAnswer, meter=Meters.listed_many,
+        body=asked.RecommendManyRequest, answer=answers.RecommendManyAnswer, meter=Meters.listed_many, records=True,
         example=lambda ids: {"users": [ids.user], "k": 5},
     ),
     Operation(

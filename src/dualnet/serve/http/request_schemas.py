@@ -313,7 +313,7 @@ class Event(Strict, Generic[NewUserId, ItemId]):
     ] = "like"
     request: Annotated[
         str,
-        StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$"),
+        StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,70}$"),
         Field(
             default_factory=absent, description="`request_id` of the answer in which the item was shown, to count it as taken."
         ),
