@@ -569,7 +569,7 @@ def test_what_is_not_understood_is_told_and_wanted_by_nobody(site, open_page):
 def test_side_by_side_says_who_is_better_by_the_figures(site, open_page):
     person = site.ask("GET", "/v1/users?limit=1")["users"][0]["user"]
     page = open_page(site, f"/#/compare?user={person}")
-    expect(page.locator(".list-head")).to_contain_text("Measured on held-out pairs, DualNet has recall at 10 0.200")
+    expect(page.locator(".list-head")).to_contain_text("Measured on held-out pairs, DualNet has a recall at 10 of 0.200")
     said = page.evaluate(
         """async () => {
             const { verdict } = await import("/web/verdict.js");

@@ -174,7 +174,7 @@ def test_pictures_for_the_readme(showcase, open_page, tmp_path):
     taken = {}
 
     def take(name, address, ready, **size):
-        page = open_page(site, address, density=1.25, **size)
+        page = open_page(site, address, **size)
         expect(page.locator(ready).first).to_be_visible()
         expect(page.locator("[aria-busy]")).to_have_count(0)
         page.wait_for_load_state("networkidle")
