@@ -607,3 +607,25 @@ def test_the_log_of_a_run_becomes_curves(site, open_page):
     assert epochs[0] == 1
     assert "Loss on the training data in 2 epochs" in epochs[1]
     assert nothing == [None, None, None]
+
+
+def test_diversity_and_the_rules_of_the_server_are_dials_too(site, open_page):
+    item = site.ask("GET", "/v1/items?limit=1")["items"][0]["item"]
+    pinned = site.ask("GET", "/v1/items?limit=40")["items"][39]
+    site.ask("PUT", "/v1/presets/front%20page", {"rules": {"pin": [{"item": pinned["item"], "place": 1}]}})
+    try:
+        page = open_page(site, f"/#/recommendations?history={item}")
+        shown(page)
+        page.get_by_text("Filter and tune").click()
+        page.get_by_label("Rules of").select_option("front page")
+        expect(page.locator(".pick").first).to_contain_text("Here by a rule: pin")
+        wanted = {"history": [item], "k": 10, "preset": "front page"}
+        assert shown(page) == site.titles(wanted)
+        assert shown(page)[0] == pinned["title"]
+        page.get_by_label("How different the items are").focus()
+        page.keyboard.press("End")
+        expect(page).to_have_url(re.compile("diversity=1"))
+        page.reload()
+        assert shown(page) == site.titles({**wanted, "rules": {"diversity": 1}})
+    finally:
+        site.ask("DELETE", "/v1/presets/front%20page")
