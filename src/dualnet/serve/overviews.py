@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from .versions import Version
 WELL_KNOWN = 300  # items among which tastes are looked for
 TOGETHER = 3  # items of a taste
 MOST_PLACED = 5_000  # items in the plane
-DIALS = ("popularity", "diversity", "recency")  # fields of a question from 0 to 1 that a page may offer, where there are such
+DIALS = ["popularity", "diversity"]  # what a question for a list can be asked from 0 to 1; diversity is one of its rules
 
 
 def model_summary(version: Version, catalogue: LiveCatalogue, previous: Version | None) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def model_summary(version: Version, catalogue: LiveCatalogue, previous: Version 
             "users": "integer" if model.users_.is_integer else "string",
         },
         "capabilities": asdict(model.capabilities) | {"explain": True},
-        "dials": [name for name in DIALS if name in {one.name for one in fields(RecommendQuestion)}],
+        "dials": DIALS,
         "saved": version.saved,
         "training": version.training,
     }

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..data.title_search import title_words
+from ..data.featurizers.words import Words
 from ..errors import UsageError, nearest
 from ..ids import Rows
 from .catalogue import LiveCatalogue
@@ -23,6 +23,7 @@ ROUNDS = 25  # of k-means
 COLOURS = 6  # labels of a column that get a colour of their own
 SHARE = 0.12  # of a region's items that a name must fit, where there are few labels
 FEW_LABELS = 200
+WORD_LIFT = 1.5  # the same of one word among many
 LIFT = 1.15  # how much more frequent a label is in a region than elsewhere
 SHORTEST_WORD = 4  # letters of a word of a title that may name a region
 
@@ -42,7 +43,9 @@ def regions(catalogue: LiveCatalogue, rows: Rows, x: list[float], y: list[float]
     group = _grouped(places, count)
     kinds = content_columns(catalogue.model)
     names = [name for name, kind in kinds.items() if kind in ("tags", "categories")]
-    labels = [_labels(catalogue, row, names) for row in rows.tolist()]
+    featurizer = catalogue.model.featurizer_
+    words = Words() if featurizer is None else featurizer.spec.words
+    labels = [_labels(catalogue, row, names, words) for row in rows.tolist()]
     everywhere = Counter(label for each in labels for label in each)
     found: list[dict[str, Any]] = []
     for number in range(count):
@@ -112,26 +115,29 @@ def _grouped(places: Places, count: int) -> NDArray[np.int64]:
     return np.asarray(group, np.int64)
 
 
-def _labels(catalogue: LiveCatalogue, row: int, names: list[str]) -> set[str]:
+def _labels(catalogue: LiveCatalogue, row: int, names: list[str], words: Words) -> set[str]:
     """Return the labels of an item: its tags and categories in columns `names`, or else the words of its title."""
     if not names:
-        return {
-            word for word, _ in title_words(catalogue.lineage.titles[row]) if len(word) >= SHORTEST_WORD and not word.isdigit()
-        }
+        found_words = words(catalogue.lineage.titles[row])
+        return {word for word in found_words if not word.isdigit() and (len(word) >= SHORTEST_WORD or not word.isascii())}
     found = catalogue.content(row, names)
     values = [found.get(name) for name in names]
     return {str(label) for value in values if value for label in (value if isinstance(value, list) else [value])}
 
 
 def _name(members: list[set[str]], everywhere: Counter[str], total: int, taken: set[str]) -> str:
-    """Return the one or two labels that set a group apart and lead no other name, empty where there are none."""
+    """Return the one or two labels that set a group apart and lead no other name, empty where there are none.
+
+    Of few labels, which most items have, the frequent ones say most; of many words those that occur elsewhere least.
+    """
+    few = len(everywhere) < FEW_LABELS
+    least, lift = (max(2.0, SHARE * len(members)), LIFT) if few else (3.0, WORD_LIFT)
     inside = Counter(label for labels in members for label in labels)
-    least = max(2.0, SHARE * len(members)) if len(everywhere) < FEW_LABELS else 3.0
     gains: dict[str, float] = {}
     for label, count in inside.items():
-        lift = (count / len(members)) / (everywhere[label] / total)
-        if count >= least and lift >= LIFT:
-            gains[label] = count * float(np.log(lift))
+        times = (count / len(members)) / (everywhere[label] / total)
+        if count >= least and times >= lift:
+            gains[label] = float((count if few else np.sqrt(count)) * np.log(times))
     best = sorted(gains, key=lambda label: (-gains[label], label))
     first = next((label for label in best if not any(name.split(", ")[0] == label for name in taken)), "")
     pairs = {frozenset(name.split(", ")) for name in taken}

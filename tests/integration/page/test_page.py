@@ -569,7 +569,7 @@ def test_what_is_not_understood_is_told_and_wanted_by_nobody(site, open_page):
 def test_side_by_side_says_who_is_better_by_the_figures(site, open_page):
     person = site.ask("GET", "/v1/users?limit=1")["users"][0]["user"]
     page = open_page(site, f"/#/compare?user={person}")
-    expect(page.locator(".list-head")).to_contain_text("Measured on held-out pairs, DualNet has recall at 10 0.200")
+    expect(page.locator(".list-head")).to_contain_text("Measured on held-out pairs, DualNet has a recall at 10 of 0.200")
     said = page.evaluate(
         """async () => {
             const { verdict } = await import("/web/verdict.js");
@@ -607,3 +607,25 @@ def test_the_log_of_a_run_becomes_curves(site, open_page):
     assert epochs[0] == 1
     assert "Loss on the training data in 2 epochs" in epochs[1]
     assert nothing == [None, None, None]
+
+
+def test_diversity_and_the_rules_of_the_server_are_dials_too(site, open_page):
+    item = site.ask("GET", "/v1/items?limit=1")["items"][0]["item"]
+    pinned = site.ask("GET", "/v1/items?limit=40")["items"][39]
+    site.ask("PUT", "/v1/presets/front%20page", {"rules": {"pin": [{"item": pinned["item"], "place": 1}]}})
+    try:
+        page = open_page(site, f"/#/recommendations?history={item}")
+        shown(page)
+        page.get_by_text("Filter and tune").click()
+        page.get_by_label("Rules of").select_option("front page")
+        expect(page.locator(".pick").first).to_contain_text("Here by a rule: pin")
+        wanted = {"history": [item], "k": 10, "preset": "front page"}
+        assert shown(page) == site.titles(wanted)
+        assert shown(page)[0] == pinned["title"]
+        page.get_by_label("How different the items are").focus()
+        page.keyboard.press("End")
+        expect(page).to_have_url(re.compile("diversity=1"))
+        page.reload()
+        assert shown(page) == site.titles({**wanted, "rules": {"diversity": 1}})
+    finally:
+        site.ask("DELETE", "/v1/presets/front%20page")

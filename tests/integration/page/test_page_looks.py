@@ -155,15 +155,18 @@ def document_body(page):
 
 @pytest.fixture
 def showcase(site, serve, tmp_path):
-    """What the pictures show: the small model, or the whole demo where they are made for keeps (a minute)."""
+    """What the pictures show: the small model, or, where they are made for keeps, a demo: that of a folder, or one made anew."""
     if "DUALNET_SCREENSHOTS" not in os.environ:
         yield site
         return
-    from dualnet.data.synthetic import library
-    from dualnet.experiments.demo import run_demo
+    folder = os.environ.get("DUALNET_SCREENSHOTS_OF")
+    if folder is None:
+        from dualnet.data.synthetic import library
+        from dualnet.experiments.demo import run_demo
 
-    run_demo(library(), tmp_path / "demo", say=lambda _: None)
-    yield from serve(tmp_path / "demo")
+        folder = tmp_path / "demo"
+        run_demo(library(), folder, say=lambda _: None)
+    yield from serve(folder)
 
 
 def test_pictures_for_the_readme(showcase, open_page, tmp_path):
@@ -174,7 +177,7 @@ def test_pictures_for_the_readme(showcase, open_page, tmp_path):
     taken = {}
 
     def take(name, address, ready, **size):
-        page = open_page(site, address, density=1.25, **size)
+        page = open_page(site, address, **size)
         expect(page.locator(ready).first).to_be_visible()
         expect(page.locator("[aria-busy]")).to_have_count(0)
         page.wait_for_load_state("networkidle")

@@ -350,7 +350,9 @@ class ModelAnswer(Answer):
     ]
     ids: IdKinds
     capabilities: Annotated[dict[str, bool], Field(description="What the model can be asked.")]
-    dials: Annotated[list[str], Field(description="Fields of a question for a list that take a number from 0 to 1.")]
+    dials: Annotated[
+        list[str], Field(description="What a list can be asked from 0 to 1: popularity, and diversity, one of its rules.")
+    ]
     saved: Annotated[float, Field(description="When the model folder was written, in seconds since 1970.")]
     training: Annotated[list[dict[str, Any]], Field(description="The log of the run that made it, where that is beside it.")]
     variants: Annotated[

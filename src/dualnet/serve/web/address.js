@@ -7,10 +7,11 @@ export const USUAL = { popularity: 1, diversity: 0 };
 
 /**
  * Read `#/view?user=ID` or `#/view?history=ID,ID`, with `popularity=0.5`, `kinds=known|new|0.3` and `columns={...}` where they are
- * not as usual, and `filter={...}`, conditions as the server takes them.
+ * not as usual, and `filter={...}`, conditions as the server takes them, and
+ * `preset=NAME`, rules that the server keeps.
  *
  * `kinds` says of `users` and `items` whether their ids are "integer" or "string". Returns `{view, user, history, columns,
- * popularity, diversity, kinds, filter}`; `user` is null where there is none. What is not an id of its kind, and what makes no sense, is left out.
+ * popularity, diversity, kinds, filter, preset}`; `user` is null where there is none. What is not an id of its kind, and what makes no sense, is left out.
  */
 export function read(hash, kinds) {
   const [path, query = ""] = splitOnce(hash.replace(/^#\/?/, ""), "?");
@@ -24,12 +25,13 @@ export function read(hash, kinds) {
     popularity: share(fields.get("popularity"), USUAL.popularity),
     diversity: share(fields.get("diversity"), USUAL.diversity),
     filter: conditions(fields.get("filter")),
+    preset: decoded(fields.get("preset") ?? "") ?? "",
     kinds: ["known", "new"].includes(fields.get("kinds")) ? fields.get("kinds") : String(share(fields.get("kinds"), "")),
   };
 }
 
 /** The inverse of `read`. */
-export function write({ view, user, history, columns = {}, kinds = "", filter = {}, ...dials }) {
+export function write({ view, user, history, columns = {}, kinds = "", filter = {}, preset = "", ...dials }) {
   const fields = [];
   if (user !== null) fields.push(`user=${encodeURIComponent(user)}`);
   else if (history.length > 0) fields.push(`history=${history.map(encodeURIComponent).join(",")}`);
@@ -38,6 +40,7 @@ export function write({ view, user, history, columns = {}, kinds = "", filter = 
     if (dials[name] !== undefined && dials[name] !== usual) fields.push(`${name}=${dials[name]}`);
   }
   if (kinds !== "") fields.push(`kinds=${kinds}`);
+  if (preset !== "") fields.push(`preset=${encodeURIComponent(preset)}`);
   if (Object.keys(filter).length > 0) fields.push(`filter=${encodeURIComponent(JSON.stringify(filter))}`);
   return fields.length > 0 ? `#/${view}?${fields.join("&")}` : `#/${view}`;
 }

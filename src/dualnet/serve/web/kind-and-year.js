@@ -3,6 +3,11 @@
 const DATED = /year|date|publish|releas|issued/i;
 const LABELS = 3;
 
+/** "Comedy, Drama" from the labels of a card; empty where it has none. */
+export function kindOf(card, columns) {
+  return kindAndYear({ ...card, content: Object.fromEntries(Object.entries(card.content).filter(([name]) => columns[name] === "tags" || columns[name] === "categories")) }, columns);
+}
+
 /** "Comedy, Drama · 1995" from the labels and the date of a card; empty where it has neither. */
 export function kindAndYear(card, columns) {
   const labels = [];

@@ -12,7 +12,7 @@ import { asking, go, someone, state } from "./state.js";
 import { takeAway } from "./take-away.js";
 import { beginnings, welcome } from "./welcome.js";
 import { wished, wishesForm } from "./wishes.js";
-import { some } from "./words.js";
+import { sentence, some } from "./words.js";
 
 const FIRST = 10;
 const MOST = 20; // the server explains no longer list
@@ -102,10 +102,11 @@ function heading() {
   return history.length > 1 ? `For somebody who liked these ${history.length}` : "For somebody like this";
 }
 
-function told({ resolved, ignored, popularity }) {
+function told({ resolved, ignored, popularity, unmet }) {
   const sentences = [];
   if (resolved === "columns") sentences.push("They took nothing that the model can read, so this is for what is known of them.");
   if (popularity !== undefined) sentences.push(`Popularity counts ${Math.round(popularity * 100)} %; the reasons are those of the whole score.`);
+  for (const one of unmet ?? []) sentences.push(sentence(one));
   if (resolved === "fallback") sentences.push("Nothing is known of them, so this is what is popular.");
   if (ignored?.length > 0) sentences.push(`Not counted, since the model cannot read it: ${ignored.slice(0, 3).map(titleOf).join(", ")}.`);
   return sentences.length > 0 && el("p", { class: "soft" }, sentences.join(" "));

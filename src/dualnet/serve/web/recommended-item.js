@@ -39,6 +39,7 @@ export function recommendedItem(entry, { columns, best, explained, add, resolved
     { class: "pick-main" },
     el("h2", { class: "pick-title" }, name, path === "content" && [" ", el("span", { class: "badge", title: "Nobody in the training data took it: it is listed for its content" }, "new")]),
     kind,
+    entry.rules?.length > 0 && el("p", { class: "soft small" }, `Here by a rule: ${entry.rules.join(", ")}.`),
     because,
     el(
       "div",

@@ -6,7 +6,7 @@ const listeners = new Set();
 let kinds = { users: "string", items: "string" };
 
 /** Nobody is asked for, nothing is chosen. */
-export const NOTHING = Object.freeze({ user: null, history: [], columns: {}, kinds: "", filter: {}, ...USUAL });
+export const NOTHING = Object.freeze({ user: null, history: [], columns: {}, kinds: "", filter: {}, preset: "", ...USUAL });
 
 let now = { view: "recommendations", ...NOTHING };
 

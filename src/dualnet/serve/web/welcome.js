@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { el } from "./dom.js";
 import { keepCards } from "./item-cards.js";
-import { kindAndYear } from "./kind-and-year.js";
+import { kindOf } from "./kind-and-year.js";
 import { poster, postered } from "./poster.js";
 import { go } from "./state.js";
 import { historyOf, typicalUsers } from "./users.js";
@@ -60,7 +60,7 @@ function taste(items, model) {
     { type: "button", class: "taste", on: { click: () => go({ user: null, history: items.map((card) => card.item) }) } },
     pictures.length > 0 && el("span", { class: "taste-pictures", "aria-hidden": "true" }, pictures),
     el("span", { class: "taste-titles" }, items.map((card) => el("span", {}, shortened(card.title, 60), el("span", { class: "unseen" }, ", ")))),
-    el("span", { class: "soft small" }, kindAndYear(items[0], model.columns).split(" \u00b7 ")[0]),
+    el("span", { class: "soft small" }, kindOf(items[0], model.columns)),
   );
 }
 

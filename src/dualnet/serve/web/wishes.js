@@ -1,7 +1,8 @@
 /** What the list should be like: which items may be on it, how much each dial counts, what is known of the person. */
 
 import { USUAL } from "./address.js";
-import { CROSS, el, fill, icon } from "./dom.js";
+import { call } from "./api.js";
+import { CROSS, DOWN, el, fill, icon } from "./dom.js";
 import { fieldsOf } from "./fields.js";
 import { chosenInWords, filterForm, without } from "./filters.js";
 import { go, someone, state } from "./state.js";
@@ -19,7 +20,8 @@ export function wishesForm(model) {
   const kinds = kindsOfItems();
   const chosen = el("ul", { class: "chosen", "aria-label": "Chosen" });
   const summary = el("summary");
-  const ofList = [filters.node, ...dials.map((one) => one.node)];
+  const presets = presetChoice();
+  const ofList = [presets.node, filters.node, ...dials.map((one) => one.node)];
   const more = el("details", { class: "wishes" }, summary, el("div", { class: "stack" }, ofList, columnsForm(model)));
   const node = el("div", { class: "tuning" }, el("div", { class: "tuning-line" }, kinds.node, chosen), more);
   return {
@@ -33,6 +35,7 @@ export function wishesForm(model) {
       kinds.show(now.kinds);
       for (const one of dials) one.show(now);
       filters.update(now);
+      presets.show(now, listed);
       fill(chosen, chosenInWords(now.filter).map((one) => el(
         "li",
         {},
@@ -44,13 +47,31 @@ export function wishesForm(model) {
 }
 
 /** What the wishes are in a question to the server. */
-export function wished({ kinds, filter, ...now } = state()) {
+export function wished({ kinds, filter, preset, ...now } = state()) {
   const question = {};
   if (now.popularity !== USUAL.popularity) question.popularity = now.popularity;
   if (now.diversity !== USUAL.diversity) question.rules = { diversity: now.diversity };
+  if (preset !== "") question.preset = preset;
   if (Object.keys(filter).length > 0) question.filter = filter;
   if (kinds === "known" || kinds === "new") return { ...question, only: kinds };
   return kinds === "" ? question : { ...question, new_share: Number(kinds) };
+}
+
+/** Rules that the server keeps under a name, such as those of a home page; not there where it keeps none. */
+function presetChoice() {
+  const select = el("select", { id: "preset", on: { change: () => go({ preset: select.value }) } });
+  const node = el("div", { class: "field" }, el("label", { for: select.id }, "Rules of"), el("div", { class: "select" }, select, icon(DOWN, 16)));
+  let names = [];
+  call("GET", "/v1/presets").then(
+    (found) => { names = found.presets.map((one) => one.name); show(state(), someone()); },
+    () => undefined, // a server without presets
+  );
+  function show({ preset }, listed) {
+    const all = preset === "" || names.includes(preset) ? names : [...names, preset];
+    fill(select, el("option", { value: "" }, "no rules"), all.map((name) => el("option", { value: name, selected: name === preset }, name)));
+    node.hidden = !listed || all.length === 0;
+  }
+  return { node, show };
 }
 
 function kindsOfItems() {
