@@ -19,6 +19,7 @@ NAMES = (
     "scale",
     "nightly",
     "serving",
+    "rules",
     "hostile",
     "api_fuzz",
     "shared_state",
