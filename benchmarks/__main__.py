@@ -25,7 +25,7 @@ NAMES = (
     "replicas",
 )
 
-WRITTEN_ALONG = ("scale_peers",)  # by another measurement
+WRITTEN_ALONG = ("scale_peers", "rules")  # by another measurement, or by itself
 
 
 def main() -> None:

@@ -63,10 +63,9 @@ class BoundRules:
         new_share : float, optional
             As in `ListQuestion`.
         """
-        place_of = {row: at for at, row in enumerate(rows.tolist())} if self.pins else {}
         pins, reserved, unmet = [], [], []
         for place, row, key, text in self.pins:
-            at = place_of.get(row, -1)
+            at = next(iter(np.flatnonzero(rows == row).tolist()), -1)
             if at < 0:
                 unmet.append(f"{text}: {str(key)[:80]!r} may not be listed here")
             elif 0 <= place < k:

@@ -15,7 +15,7 @@ from .quotas import Cap, Descending, Need, Places, QuotaState
 
 Values = NDArray[np.float64]
 
-MANY = 200  # items that are refused one by one before all that will be are looked for
+MANY = 25  # items that are refused one by one before all that will be are looked for
 
 
 @dataclass(frozen=True, eq=False)
