@@ -27,7 +27,7 @@ def card(catalogue: LiveCatalogue, row: int) -> dict[str, Any]:
     raw, pictures = _raw(catalogue, row), _picture_columns(catalogue)
     content = catalogue.model.catalogue_.content
     columns = (None, None) if content is None else (content.spec.picture, content.spec.link)
-    picture_link, link = (raw[name] if name in raw and is_address(raw[name]) else None for name in columns)
+    picture_link, link = (raw.get(name) if name is not None and is_address(raw.get(name)) else None for name in columns)
     return {
         "item": catalogue.lineage.ids[row],
         "title": catalogue.lineage.titles[row],

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..errors import DualNetError, UnknownIdError, UsageError, shown
-from ..retrieval.questions import Question, RecommendQuestion
+from ..retrieval.questions import Question
 from ..runs.forgotten_record import plain_id
 from .replies import ModelLabel, Reply
 from .service_errors import QuotaError
