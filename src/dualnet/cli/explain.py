@@ -30,7 +30,7 @@ def explain(
         str,
         typer.Option("--method", help="integrated-gradients: parts that sum to the score; leave-one-out: what it would lose."),
     ] = "integrated-gradients",
-    top: Annotated[int, typer.Option("--top", help="Parts of each view to name; the rest is summed.", min=1)] = 10,
+    top: Annotated[int, typer.Option("--top", help="Parts of each view to name; the rest is summed.", min=1)] = 5,
     unknown: arg.UnknownOption = None,
     as_json: JsonFlag = False,
     *,

@@ -195,7 +195,9 @@ def _repeats(found: Guesses, events: LoadedTable, user: str | None, item: str | 
     numbers = None if name is None else _numbers(_cells(events.table, name))
     if name is not None and numbers is not None:
         left = [other for other in left if other != name]
-        if numbers.min() > 0:
+        if numbers.min() == numbers.max():
+            found.add(f"'{name}' is {numbers.min():g} everywhere, so it is not used")
+        elif numbers.min() > 0:
             found.add(f"'{name}' has a number above 0 for each event, taken as its weight", weight=name)
         else:
             low = int((numbers <= 0).sum())

@@ -14,6 +14,7 @@ Method = Literal["integrated-gradients", "leave-one-out"]
 METHODS: tuple[Method, ...] = ("integrated-gradients", "leave-one-out")
 
 ROUNDING = 1e-6  # a smaller difference between a score and the sum of its parts is none
+SHOWN_PARTS = 5  # of each view, so that an explanation fits a screen
 TOLD_GAP = 1e-5  # a larger difference between a score and the sum of its parts is said
 
 
@@ -124,7 +125,7 @@ class Explanation:
             "content": None if self.content is None else self.content.to_json(),
         }
 
-    def to_text(self, top: int = 10) -> str:
+    def to_text(self, top: int = SHOWN_PARTS) -> str:
         """Return the explanation for a person.
 
         Parameters
