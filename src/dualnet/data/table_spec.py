@@ -114,7 +114,7 @@ class TableSpec:
             raise UsageError(f"threshold must be a finite number, got {threshold!r}")
         if self.weights_of_types and (self.event is None or self.likes):
             raise UsageError(
-                "event_weights= says what each type of event weighs, so it needs a column of types, event= (--event-type)"
+                "event_weights= says what each type of event weighs, so it needs a column of types, event= (--event-column)"
                 if self.event is None
                 else "likes= and event_weights= both say which types of events are likes; give one of them"
             )

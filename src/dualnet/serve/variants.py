@@ -272,6 +272,7 @@ class Variants:
 
     @on_batch.setter
     def on_batch(self, called: Callable[[int], None] | None) -> None:
+        """Have all of them call it."""
         for service in self._services.values():
             service.on_batch = called
 
@@ -282,6 +283,7 @@ class Variants:
 
     @on_end.setter
     def on_end(self, called: Callable[[], None] | None) -> None:
+        """Have all of them call it."""
         for service in self._services.values():
             service.on_end = called
 

@@ -60,7 +60,7 @@ def served(request, tmp_path_factory):
         import httpx
 
         path = tmp_path_factory.mktemp("document") / "openapi.json"
-        path.write_bytes(httpx.get(f"{place}/openapi.json").content)
+        path.write_bytes(httpx.get(f"{place}/openapi.json", timeout=60).content)
         yield place, path, list(world.items.ids.keys)[:2]
     finally:
         server.terminate()
