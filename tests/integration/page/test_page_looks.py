@@ -154,10 +154,10 @@ def document_body(page):
 
 
 @pytest.fixture
-def showcase(site, serve, tmp_path):
+def showcase(request, browser, serve, tmp_path):
     """What the pictures show: the small model, or, where they are made for keeps, a demo: that of a folder, or one made anew."""
     if "DUALNET_SCREENSHOTS" not in os.environ:
-        yield site
+        yield request.getfixturevalue("site")
         return
     folder = os.environ.get("DUALNET_SCREENSHOTS_OF")
     if folder is None:
