@@ -11,6 +11,9 @@ import dualnet
 from dualnet import Boost, Pin, Quota, Rules, UsageError, Which, Window
 from dualnet.errors import DataError
 from dualnet.retrieval.pages import page_token, shown_before
+from dualnet.retrieval.questions import RecommendQuestion
+from dualnet.serve.catalogue import open_catalogue
+from dualnet.serve.replies import ModelLabel
 
 N = 30
 
@@ -46,6 +49,19 @@ def models():
     }
     made["profile"].add_items(table(N, N + 6))
     return made
+
+
+def served(model):
+    """A function that answers a question as a server does, whose catalogue knows an id in any form."""
+    catalogue = open_catalogue(model, ModelLabel("model", "0"))
+
+    def ask(question):
+        (found,) = model._answering()(catalogue, [question])
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    return ask
 
 
 pytestmark = pytest.mark.filterwarnings("ignore:k=.* is more than:dualnet.DualNetWarning")
@@ -272,7 +288,8 @@ def test_rules_survive_json_and_joining():
     assert Rules.from_json({}) == Rules()
     both = rules.joined(Rules(pin=[Pin(item=6, place=1)], diversity=0.5))
     assert [pin.item for pin in both.pin] == [5, 6]
-    assert (both.diversity, both.window) == (0.5, rules.window)
+    assert (both.diversity, both.among, both.window) == (0.5, 50, rules.window)
+    assert (rules.joined(Rules(among=70)).diversity, rules.joined(Rules(among=70)).among) == (0.3, 70)
     with pytest.raises(UsageError, match="two pins"):
         rules.joined(rules)
 
@@ -317,7 +334,7 @@ def test_the_command_line_reads_the_same_rules(models, tmp_path, capsys):
     assert "by score]" in capsys.readouterr().out
     for more, told in (
         (["--pin", "i20"], "PLACE=ITEM"), (["--diversity", "3"], "number from 0 to 1"), (["--rules", "no.toml"], "no.toml"),
-        (["--pin", "0=i20"], "from 1"),
+        (["--pin", "0=i20"], "from 1"), (["--pin", "1=i20,i21"], "names 2 items for one place"),
     ):  # fmt: skip
         assert main([*command, *more]) in (2, 3)
         assert told in capsys.readouterr().err
@@ -337,17 +354,36 @@ def test_ids_of_a_file_are_read_as_those_of_the_items(tmp_path):
     assert [list(which.items) for which in found.hide] == [[8, 9], [10]]
 
 
-@pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9, 1.0])
+@pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9, 1.0, "1", "1000", "1000000000"])
 def test_windows_of_numbers_are_read_by_their_size(unit):
-    table = pa.table(
-        {
-            "item_id": ["a", "b", "c"],
-            "title": ["red hat", "red boat", "hat boat"],
-            "from": [1_577_836_800 * unit, 1_893_456_000 * unit, None],
-        }
-    )
+    starts = [1_577_836_800 * int(unit), 1_893_456_000 * int(unit)]
+    starts = [str(one) for one in starts] if isinstance(unit, str) else [type(unit)(one) for one in starts]
+    table = pa.table({"item_id": ["a", "b", "c"], "title": ["red hat", "red boat", "hat boat"], "from": [*starts, None]})
     data = dualnet.Dataset.from_tables(pa.table({"user_id": ["u", "v", "w"], "item_id": ["a", "b", "c"]}), table, text="title")
     model = dualnet.ContentProfile().fit(data)
     for now, there in (("2019-12-31", {"c"}), ("2020-01-01", {"a", "c"}), ("2031-01-01", {"a", "b", "c"})):
         rules = {"window": {"from": "from", "now": now}}
         assert set(model.recommend(history=["a"], filter_seen=False, k=9, rules=rules).ids) == there
+
+
+def test_a_missing_number_is_no_group(models):
+    content = pa.table({
+        "item_id": ["a", "b", "c", "d"],
+        "title": ["red hat", "red boat", "red song", "red wine"],
+        "size": [float("nan"), float("nan"), 1.5, 1.5],
+    })  # fmt: skip
+    data = dualnet.Dataset.from_tables(
+        pa.table({"user_id": ["u", "v", "w", "x"], "item_id": ["a", "b", "c", "d"]}), content, text="title"
+    )
+    model = dualnet.ContentProfile().fit(data)
+    rules = {"quotas": [{"each": "size", "at_most": 1}]}
+    found = set(model.recommend(history=["a"], filter_seen=False, k=4, rules=rules).ids)
+    assert {"a", "b"} < found
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("other", ["i20", " i20", "i20\t"])
+def test_one_item_has_one_pin_however_its_id_is_written(models, other):
+    rules = {"pin": [{"item": "i20", "place": 1}, {"item": other, "place": 3}]}
+    with pytest.raises(UsageError, match="two pins have the item"):
+        served(models["wmf"])(RecommendQuestion(user="u1", k=4, rules=rules))

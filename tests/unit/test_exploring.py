@@ -84,6 +84,40 @@ def test_the_last_places_are_drawn_and_the_first_are_the_best(model):
         assert found.probabilities[:4] == [1, 1, 1, 1]
 
 
+@pytest.mark.parametrize("places", [[6], [5, 6], [1, 3], [4, 5, 6]])
+@pytest.mark.parametrize("share", [1 / 3, 0.6, 1])
+def test_a_pin_keeps_its_place_and_the_probabilities_stay_exact(model, places, share):
+    best = model.recommend("u2-0", k=12).ids
+    pins = [{"item": best[11 - at], "place": place} for at, place in enumerate(places)]
+    rules = {"pin": pins, "quotas": [{"kind": "new", "at_least": 1}]}
+    times, told, draws = Counter(), {}, 400
+    for draw in range(draws):
+        found = model.recommend("u2-0", k=6, explore=share, draw=draw, rules=rules)
+        assert [found.ids[place - 1] for place in places] == [pin["item"] for pin in pins]
+        assert len(set(found.ids)) == 6 == len(found.rules)
+        assert all((by == ["explore"]) <= (path == "content") for by, path in zip(found.rules, found.paths, strict=True))
+        assert sum(path == "content" for path in found.paths) >= 1
+        times.update(found.ids)
+        told |= dict(zip(found.ids, found.probabilities, strict=True))
+    assert all(told[pin["item"]] == 1 for pin in pins)
+    for key, odds in told.items():
+        assert abs(times[key] / draws - odds) < 4.5 * np.sqrt(odds * (1 - odds) / draws) + 1e-9
+
+
+@pytest.mark.parametrize(
+    "quota",
+    [
+        {"kind": "new", "at_most": 2},
+        {"kind": "new", "at_least": 1, "at_most": 3},
+        {"kind": "known", "at_least": 2},
+        {"items": ["i0-1"], "at_least": 1},
+    ],
+)
+def test_a_quota_that_what_is_drawn_could_break_is_refused(model, quota):
+    with pytest.raises(UsageError, match="explore draws items that the rule"):
+        model.recommend("u2-0", k=6, explore=0.3, rules={"quotas": [quota]})
+
+
 @pytest.mark.parametrize("name", ["wmf", "popularity"])
 def test_where_nothing_is_new_nothing_is_drawn(name):
     known = create(name).fit(blocks_world())

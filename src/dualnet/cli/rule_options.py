@@ -56,7 +56,10 @@ class RuleOptions:
             place, equals, item = text.partition("=")
             if not equals or not place.strip().isdecimal() or not item.strip():
                 raise UsageError(f"--pin {text[:80]!r} is not of the form PLACE=ITEM; write --pin 1=p7")
-            pins.append(Pin(item=id_list(item, ids, "--pin")[0], place=int(place)))
+            items = id_list(item, ids, "--pin")
+            if len(items) != 1:
+                raise UsageError(f"--pin {text[:80]!r} names {len(items)} items for one place; give --pin once for each")
+            pins.append(Pin(item=items[0], place=int(place)))
         hidden = id_list(self.hide, ids, "--hide")
         added = Rules(pin=pins, hide=[Which(items=hidden)] if hidden else [])
         found = found.joined(added)

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from scipy.sparse import issparse
 
-from ..errors import CapabilityError, DataError, DualNetError, UsageError
+from ..errors import CapabilityError, DataError, DualNetError, UsageError, shown
 from ..ids import Key, Rows
 from ..rules.rules import as_rules
 from .askers import Asked, bring, resolve
@@ -179,6 +179,10 @@ class Answering(Generic[C]):
             own = only[only < size]
             only = np.concatenate([own[catalogue.listed[own]], only[only >= size]])
         wanted = replace(wanted, away=away, only=only, new_share=question.new_share)
+        if question.preset is not None:
+            raise UsageError(
+                f"only a server keeps presets, such as {shown(question.preset)}; give the rules themselves as rules="
+            )
         if question.rules is None and question.page is None:
             return wanted
         return self._ruled(catalogue, question, wanted, rows_of)
@@ -187,22 +191,22 @@ class Answering(Generic[C]):
         self, catalogue: C, question: ListQuestion, wanted: Wanted, rows_of: Callable[[Sequence[Key], str], Rows]
     ) -> Wanted:
         """Return what is wanted with what rules hide and earlier pages showed left out, and the rules that choose."""
-        shown: list[Key] | None = None
+        before: list[Key] | None = None
         away = wanted.away
         extra = None if wanted.who is None else wanted.who.extra
         if question.page is not None:
-            shown = shown_before(question.page)
+            before = shown_before(question.page)
             find = (
                 partial(catalogue.rows, what="item") if wanted.who is None else partial(wanted.who.find, catalogue, what="item")
             )
-            away = np.union1d(away, find_known(find, shown, "ignore", []))
+            away = np.union1d(away, find_known(find, before, "ignore", []))
         rules = as_rules(question.rules)
         bound: BoundRules | None = None
         if rules is not None:
             binder = Binder(self.filters, catalogue, extra, rows_of)
             away = np.union1d(away, binder.hidden(rules))
-            bound = binder.bind(rules, question.k, len(shown or ())) if rules.selects else None
-        return replace(wanted, away=away, rules=bound, shown=shown)
+            bound = binder.bind(rules, question.k, len(before or ())) if rules.selects else None
+        return replace(wanted, away=away, rules=bound, shown=before)
 
     def _users_for(self, catalogue: C, question: UsersQuestion) -> Recommendations:
         check_k(question.k)

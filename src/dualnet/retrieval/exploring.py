@@ -7,6 +7,7 @@ import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,10 @@ def check_exploration(question: RecommendQuestion) -> None:
         raise UsageError("explore draws anew for each list, so that pages could repeat an item; leave page out, or explore")
     if share and question.only == "known":
         raise UsageError("explore lists new items, and only='known' forbids them; leave one of them out")
+    rules = as_rules(question.rules) if share else None
+    for quota in () if rules is None else rules.quotas:
+        if quota.at_most is not None or quota.kind != "new" or quota.items or quota.where is not None:
+            raise UsageError(f"explore draws items that the rule '{quota}' would not count; leave the quota out, or explore")
 
 
 def with_pools(questions: Sequence[Question]) -> tuple[list[Question], dict[int, int]]:
@@ -86,35 +91,49 @@ def explored(
 
 
 def _explore(question: RecommendQuestion, best: Recommendations, pool: Recommendations) -> Recommendations:
-    """Return a list whose last places are for drawn new items."""
+    """Return a list whose last places, but for those of pins, are for drawn new items."""
     listed = set(best.ids)
     beyond = [place for place, key in enumerate(pool.ids) if key not in listed][: AMONG * question.k]
-    n, n_pool = len(best), len(beyond)
-    chances = counts_of(question.explore, n, n_pool)
+    places = _not_pinned(question, best)
+    n, n_pool = len(places), len(beyond)
+    chances = counts_of(question.explore, len(best), min(n_pool, n))
     draw = generator(_seed(question), "explore")
     weights = np.array(list(chances.values()))
     count = int(draw.choice(list(chances), p=weights / weights.sum()))
     drawn = np.sort(draw.choice(n_pool, count, replace=False)) if count else np.empty(0, np.int64)
     rows = [beyond[int(at)] for at in drawn]
-    kept = n - count
-    expected = sum(chance * places for places, chance in chances.items())
-    odds = [sum(chance for places, chance in chances.items() if places <= n - rank) for rank in range(1, kept + 1)]
-    odds += [expected / n_pool for _ in rows]
+    odds = [1.0] * len(best)
+    for rank, place in enumerate(places, 1):
+        odds[place] = sum(chance for number, chance in chances.items() if number <= n - rank)
+    expected = sum(chance * number for number, chance in chances.items())
+    given = places[n - count :]
+
+    def put(old: Sequence[Any], new: Sequence[Any]) -> list[Any]:
+        found = list(old)
+        for place, one in zip(given, new, strict=True):
+            found[place] = one
+        return found
+
     ruled = best.ruled
     if ruled is not None:
-        ranks = [n + 1 + int(at) for at in drawn]
-        ruled = replace(
-            ruled, by=[*ruled.by[:kept], *(["explore"] for _ in rows)], score_ranks=[*ruled.score_ranks[:kept], *ranks]
-        )
+        ranks = [len(best) + 1 + int(at) for at in drawn]
+        ruled = replace(ruled, by=put(ruled.by, [["explore"] for _ in rows]), score_ranks=put(ruled.score_ranks, ranks))
     return replace(
         best,
         ruled=ruled,
-        ids=[*best.ids[:kept], *(pool.ids[row] for row in rows)],
-        scores=[*best.scores[:kept], *(pool.scores[row] for row in rows)],
-        titles=[*best.titles[:kept], *(pool.titles[row] for row in rows)],
-        paths=[*best.paths[:kept], *(pool.paths[row] for row in rows)],
-        probabilities=[min(float(one), 1.0) for one in odds],
+        ids=put(best.ids, [pool.ids[row] for row in rows]),
+        scores=put(best.scores, [pool.scores[row] for row in rows]),
+        titles=put(best.titles, [pool.titles[row] for row in rows]),
+        paths=put(best.paths, [pool.paths[row] for row in rows]),
+        probabilities=[min(float(one), 1.0) for one in put(odds, [expected / n_pool for _ in rows])],
     )
+
+
+def _not_pinned(question: RecommendQuestion, best: Recommendations) -> list[int]:
+    """Return the places of a list that no pin has."""
+    rules = as_rules(question.rules)
+    pins = {str(pin) for pin in rules.pin} if rules is not None else set()
+    return [place for place, by in enumerate(best.rules) if not pins.intersection(by)]
 
 
 def counts_of(share: float, n: int, n_pool: int) -> dict[int, float]:

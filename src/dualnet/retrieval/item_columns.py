@@ -57,16 +57,12 @@ class ItemColumns:
         DataError
             For a column of another kind.
         """
-        own = self._own("numbers", column, lambda cells: self._as_numbers(cells, column))
-        if not contents:
-            return own
-        return np.concatenate([own, self._as_numbers(self._behind(column, contents), column)])
+        return self._read(column, contents)[0]
 
     def times(self, column: str, contents: Sequence[Mapping[str, Any]] = ()) -> Numbers:
         """Return a column as seconds since 1970, of numbers by their size; arguments and errors as in `numbers`."""
-        found = self.numbers(column, contents)
-        kind = self._cells(column).type
-        if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        found, are_times = self._read(column, contents)
+        if not are_times:
             size = np.nan_to_num(np.abs(found))
             found = found / np.select([size >= NANO, size >= MICRO, size >= MILLI], [1e9, 1e6, 1e3], 1.0)
         return found
@@ -127,11 +123,19 @@ class ItemColumns:
         except (pa.ArrowException, TypeError, ValueError):  # halves behind whole numbers, dates as text
             return pa.chunked_array([pa.array(values)])
 
-    def _as_numbers(self, cells: pa.ChunkedArray, column: str) -> Numbers:
+    def _read(self, column: str, contents: Sequence[Mapping[str, Any]]) -> tuple[Numbers, bool]:
+        """Return a column as numbers, and whether it is one of dates or times, also as text."""
+        own, are_times = self._own("numbers", column, lambda cells: self._as_numbers(cells, column))
+        if not contents:
+            return own, are_times
+        return np.concatenate([own, self._as_numbers(self._behind(column, contents), column)[0]]), are_times
+
+    def _as_numbers(self, cells: pa.ChunkedArray, column: str) -> tuple[Numbers, bool]:
         if pa.types.is_null(cells.type):
-            return np.full(len(cells), np.nan)
+            return np.full(len(cells), np.nan), False
         try:
-            return _seconds(self._align(cells, [0], ordered=True)[0])
+            found = self._align(cells, [0], ordered=True)[0]
+            return _seconds(found), pa.types.is_temporal(found.type)
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             raise DataError(f"the column '{column}' is no column of numbers or dates; its values are {cells.type}") from error
 
@@ -155,6 +159,8 @@ def _as_groups(cells: pa.ChunkedArray) -> Groups:
         rows, whole = pc.list_parent_indices(whole).to_numpy(zero_copy_only=False), pc.list_flatten(whole)
     if pa.types.is_dictionary(whole.type):
         whole = whole.cast(whole.type.value_type)
+    if pa.types.is_floating(whole.type):
+        whole = pc.if_else(pc.is_nan(whole), None, whole)
     there = np.asarray(pc.is_valid(whole).to_numpy(zero_copy_only=False), bool)
     codes = pc.fill_null(pc.dictionary_encode(whole).indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     rows, codes = np.asarray(rows, np.int64)[there], codes[there]

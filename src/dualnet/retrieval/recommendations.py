@@ -37,7 +37,8 @@ class Ruled:
     by : list of list of str
         For each entry the rules that put it there or moved it.
     score_ranks : list of int
-        For each entry the rank it would have by its score alone.
+        For each entry the rank it would have by its score alone; of an item that was drawn (`explore`) its place behind the list among
+        those that could be.
     unmet : list of str
         What could not be done, a sentence each.
     """
@@ -104,6 +105,7 @@ class Recommendations(Tabular):
     ruled: Ruled | None = None
     next_page: str | None = None
     paged: bool = False
+    probabilities: list[float] | None = None
 
     @property
     def rules(self) -> list[list[str]]:
@@ -114,8 +116,6 @@ class Recommendations(Tabular):
     def unmet(self) -> list[str]:
         """What could not be done of the rules, a sentence each."""
         return [] if self.ruled is None else self.ruled.unmet
-
-    probabilities: list[float] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -146,7 +146,7 @@ class Binder:
         Raises
         ------
         UsageError
-            For a column that does not exist, or more items called for than the list has.
+            For a column that does not exist, more items called for than the list has, or two pins of one item.
         DataError
             For a value that does not fit its column.
         """
@@ -154,8 +154,12 @@ class Binder:
             if quota.at_least is not None and quota.at_least > k:
                 raise UsageError(f"the rule '{quota}' calls for at least {quota.at_least:,} items, but k is {k:,}")
         pins = []
+        pinned: set[int] = set()
         for pin in rules.pin:
             rows = self._rows_of([pin.item], "pinned item")
+            if pinned.intersection(rows.tolist()):  # one id may be written in several ways
+                raise UsageError(f"two pins have the item {str(pin.item)[:80]!r}; give each its own")
+            pinned.update(rows.tolist())
             if pin.place > shown:
                 pins.append((pin.place - 1 - shown, int(rows[0]) if len(rows) else -1, pin.item, str(pin)))
         return BoundRules(

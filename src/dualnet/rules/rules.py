@@ -364,7 +364,7 @@ class Rules:
         return bool(self.boost or self.pin or self.quotas) or self.diversity > 0
 
     def joined(self, other: Rules) -> Rules:
-        """Return these rules with those of another behind them, whose diversity and window count where it has any.
+        """Return these rules with those of another behind them, whose diversity, `among` and window count where it has any.
 
         Raises
         ------
@@ -379,8 +379,8 @@ class Rules:
         0.3
         """
         both = {name: (*getattr(self, name), *getattr(other, name)) for name in ("boost", "pin", "hide", "quotas")}
-        diverse = other if other.diversity else self
-        return Rules(**both, diversity=diverse.diversity, among=diverse.among, window=other.window or self.window)
+        among = self.among if other.among == AMONG else other.among
+        return Rules(**both, diversity=other.diversity or self.diversity, among=among, window=other.window or self.window)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary, as `from_json` reads it; what is not given is left out.

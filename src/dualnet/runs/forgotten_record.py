@@ -105,8 +105,8 @@ class ForgottenRecord:
 
     @classmethod
     def is_one(cls, path: Path) -> bool:
-        """Return whether a file has the form of a record, as far as its beginning tells."""
-        if path.suffix != ".json" or not path.is_file():
+        """Return whether a file has the form of a record, whatever its name: as a list of ids it would forget nobody."""
+        if not path.is_file():
             return False
         try:
             told = json.loads(read_regular(path, LARGEST))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.event_weights import STANDARD
 from ..errors import DataError, UsageError
 from ..models.catalogue import catalogue_of
 from ..retrieval.questions import RecommendQuestion
 from ..retrieval.recommendations import Recommendations
+from ..rules.rules import Rules
 from ..typed_values import path_of
 from .forgotten_record import found_among
 from .shown_log import Log, ShownList, read_log
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ..ids import Key
     from ..models.base import Recommender
 
-LEAST = 10  # answers: of fewer an interval says nothing
+LEAST = 10  # people: of fewer an interval says nothing
 NORMAL = 1.959964  # of a 95 % interval
 TOGETHER = 512  # questions at a time
 
@@ -135,7 +136,7 @@ def evaluate_log(model: Recommender, log: str | Path) -> LogEstimate:
     Raises
     ------
     DataError
-        For a log without probabilities or with too few answers, or a file that is none.
+        For a log without probabilities or with answers to too few people, or a file that is none.
 
     Examples
     --------
@@ -170,16 +171,16 @@ def evaluate_log(model: Recommender, log: str | Path) -> LogEstimate:
             if isinstance(answer, Recommendations):
                 counted.append(one)
                 lists.append(answer.ids)
-    if len(counted) < LEAST:
+    people = len({_person(one) for one in counted})
+    if people < LEAST:
         raise DataError(
-            f"{log} has {len(counted):,} answers that this model can be asked for, and {LEAST} are the least; log more"
+            f"{log} has answers to {people:,} people that this model can be asked for, and {LEAST} are the least, as the intervals are"
+            " over people; log more"
         )
-    return estimate(counted, lists, weights=model.event_weights_, left_out=len(read.lists) - len(counted))
+    return estimate(counted, lists, left_out=len(read.lists) - len(counted))
 
 
-def estimate(
-    shown: Sequence[ShownList], lists: Sequence[Sequence[Key]], *, weights: Mapping[str, float] | None = None, left_out: int = 0
-) -> LogEstimate:
+def estimate(shown: Sequence[ShownList], lists: Sequence[Sequence[Key]], *, left_out: int = 0) -> LogEstimate:
     """Return the estimate of lists in place of those that were shown.
 
     Parameters
@@ -188,16 +189,13 @@ def estimate(
         With probabilities.
     lists : sequence of sequence of str or int
         What another model lists for each.
-    weights : mapping, optional
-        Of the types of events that the model knows: only what was liked was taken.
     left_out : int
         Answers that do not count.
     """
-    types = {**STANDARD, **(weights or {})}
     rewards, weighted, inverse, lengths, matches, squares = (np.zeros(len(shown)) for _ in range(6))
     for place, (one, listed) in enumerate(zip(shown, lists, strict=True)):
         wanted = set(listed)
-        liked = {item for item, kind in one.taken.items() if types.get(kind, 1.0) > 0}
+        liked = {item for item, kind in one.taken.items() if kind == "like"}
         lengths[place], rewards[place] = len(wanted), len(liked)
         for item, odds in zip(one.items, one.probabilities or (), strict=True):
             if item in wanted:
@@ -205,7 +203,7 @@ def estimate(
                 inverse[place] += 1 / odds
                 squares[place] += odds**-2
                 weighted[place] += (item in liked) / odds
-    people = np.unique([one.user or f"request {one.request}" for one in shown], return_inverse=True)[1]
+    people = np.unique([_person(one) for one in shown], return_inverse=True)[1]
     length = float(lengths.mean())
     total = float(inverse.sum())
     ratio = float(weighted.sum()) / total if total else 0.0
@@ -232,6 +230,11 @@ def _interval(mean: float, parts: NDArray[np.float64], people: NDArray[np.int64]
     return Estimate(mean, mean - NORMAL * spread, mean + NORMAL * spread)
 
 
+def _person(one: ShownList) -> str:
+    """Return who was answered; each history without a user is somebody else."""
+    return one.user or f"request {one.request}"
+
+
 def _questions(model: Recommender, log: Log) -> list[Any]:
     """Return the question of each answer for a model, None where it cannot be asked."""
     known = found_among(model.users_, log.key, {one.user for one in log.lists if one.user})
@@ -244,7 +247,16 @@ def _questions(model: Recommender, log: Log) -> list[Any]:
             found.append(None)
             continue
         try:
+            if "rules" in told:
+                told["rules"] = _as_of(Rules.from_json(told["rules"]), one.time)
             found.append(RecommendQuestion(**{**told, "user": user, "unknown": "ignore", "fallback": "popularity"}))
         except (TypeError, UsageError):
             found.append(None)
     return found
+
+
+def _as_of(rules: Rules, time: int) -> Rules:
+    """Return rules whose window looks at the moment of the answer, not at that of the estimate."""
+    if rules.window is None or rules.window.now is not None:
+        return rules
+    return replace(rules, window=replace(rules.window, now=datetime.fromtimestamp(time, UTC).isoformat()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from .forgotten_record import digest, new_key
 FORMAT: Final = 1
 LONGEST_LINE: Final = 2**22
 LEFT_OUT: Final = ("user", "users", "user_columns", "new_items")  # of a question: who asked, and what is long
+LONGEST_KEY: Final = 64  # bytes
+BEGINNINGS: Final = (b'{"shown":', b'{"taken":')  # of lines: by them one that was cut off is known
+MEANINGS: Final = ("like", "seen", "dislike", "none")
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,10 @@ class ShownList:
     variant : str
         Of the server that answered; empty where it had one.
     taken : dict of item to str
-        What was taken of it, and the type of the event.
+        What was done with its entries, by what it meant to the model: ``like`` (what was liked stays liked), ``seen``, ``dislike`` or
+        ``none``.
+    time : int
+        When it was shown, in seconds since 1970.
     """
 
     request: str
@@ -48,6 +55,7 @@ class ShownList:
     probabilities: list[float] | None
     variant: str = ""
     taken: dict[Key, str] = field(default_factory=dict)
+    time: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,8 +83,8 @@ class ShownLog:
     Use `open`. The first line has the key, so that a log can be joined with the users of a model.
     """
 
-    def __init__(self, path: Path, descriptor: int, key: str) -> None:
-        self.path, self._descriptor, self._key = path, descriptor, key
+    def __init__(self, path: Path, descriptor: int, key: str, *, torn: bool = False) -> None:
+        self.path, self._descriptor, self._key, self._torn = path, descriptor, key, torn
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -91,17 +99,23 @@ class ShownLog:
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            with os.fdopen(os.dup(descriptor), "rb") as handle:
-                first = handle.readline(LONGEST_LINE)
-            key = _key_of(first, path) if first else new_key()
-            if not first:
-                os.write(descriptor, _line({"format": FORMAT, "key": key}))
+            # not waiting for whoever might read a pipe: it is refused below
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+            descriptor = os.open(path, flags, 0o600)
+            try:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise DataError(f"the log {path} is no file; choose another with --shown-log")
+                if not _first_line(descriptor):
+                    os.write(descriptor, _line({"format": FORMAT, "key": new_key()}))
+                key = _key_of(_first_line(descriptor), path)  # of whoever was first, if two servers begin it at once
+                return cls(path, descriptor, key, torn=_is_torn(descriptor))
+            except BaseException:
+                os.close(descriptor)
+                raise
         except OSError as error:
             raise ResourceError(
                 f"the log {path} cannot be written ({error.strerror}); choose another with --shown-log"
             ) from error
-        return cls(path, descriptor, key)
 
     def shown(self, request: str, user: Key | None, question: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         """Write one answer.
@@ -125,26 +139,24 @@ class ShownLog:
             }
         })  # fmt: skip
 
-    def taken(self, request: str, item: Key, kind: str) -> None:
-        """Write that an item of an answer was taken, by an event of a type."""
-        self._write({"taken": {"request": request, "time": int(time.time()), "item": item, "type": kind}})
+    def taken(self, request: str, item: Key, kind: str, means: str) -> None:
+        """Write what was done with an item of an answer: the type of the event, and what it means to the model (`MEANINGS`)."""
+        self._write({"taken": {"request": request, "time": int(time.time()), "item": item, "type": kind, "means": means}})
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
 
     def _write(self, record: Mapping[str, Any]) -> None:
-        line = _line(record)
+        line = (b"\n" if self._torn else b"") + _line(record)  # a line that was cut off stays alone, and is left out
         try:
-            written = os.write(self._descriptor, line)
+            self._torn = os.write(self._descriptor, line) < len(line)
         except OSError:  # a full disk: the answers go on, and a list without its line counts for nothing
             return
-        if written < len(line):
-            os.write(self._descriptor, b"\n")  # the rest of the line is lost: it is no JSON, and is left out
 
 
 def read_log(path: Path) -> Log:
-    """Read a log; a line that a stopped server left unfinished is left out.
+    """Read a log; lines that a stopped server or a full disk left unfinished are left out.
 
     Raises
     ------
@@ -161,7 +173,7 @@ def read_log(path: Path) -> Log:
                     continue
                 record = _parsed(line)
                 if record is None:
-                    if not line.endswith(b"\n") or not line.strip():
+                    if not line.endswith(b"\n") or _is_cut_off(line):
                         continue
                     raise DataError(
                         f"{path}, line {number} is no line of a log of a server; leave it out or copy the file again"
@@ -172,11 +184,11 @@ def read_log(path: Path) -> Log:
                         lists[str(told["request"])] = _shown(told)
                     elif "taken" in record:
                         told = record["taken"]
-                        of = lists.get(str(told["request"]))
+                        means, of = _meaning(told), lists.get(str(told["request"]))
                         if of is None or told["item"] not in of.items:
                             stray += 1
-                        else:
-                            of.taken[told["item"]] = str(told["type"])
+                        elif of.taken.get(told["item"]) != "like":
+                            of.taken[told["item"]] = means
                 except (KeyError, TypeError, ValueError):
                     raise DataError(f"{path}, line {number} lacks what a log has; copy the file again") from None
     except OSError as error:
@@ -192,6 +204,8 @@ def _shown(told: Mapping[str, Any]) -> ShownList:
         odds = [float(one) for one in odds]
         if len(odds) != len(items) or not all(0 < one <= 1 for one in odds):
             raise ValueError("probabilities")
+    if any(isinstance(item, bool) or not isinstance(item, str | int) for item in items):
+        raise ValueError("items")
     return ShownList(
         str(told["request"]),
         str(told.get("user", "")),
@@ -199,7 +213,35 @@ def _shown(told: Mapping[str, Any]) -> ShownList:
         items,
         odds,
         str(told.get("variant", "")),
+        time=int(told.get("time", 0)),
     )
+
+
+def _meaning(told: Mapping[str, Any]) -> str:
+    """Return what an event means; one of the types that every model knows is what it says."""
+    means = str(told.get("means", told["type"]))
+    if means not in MEANINGS:
+        raise ValueError("means")
+    return means
+
+
+def _first_line(descriptor: int) -> bytes:
+    with os.fdopen(os.dup(descriptor), "rb") as handle:
+        handle.seek(0)
+        return handle.readline(LONGEST_LINE)
+
+
+def _is_torn(descriptor: int) -> bool:
+    """Return whether the last line was not finished."""
+    with os.fdopen(os.dup(descriptor), "rb") as handle:
+        handle.seek(-1, os.SEEK_END)
+        return handle.read(1) != b"\n"
+
+
+def _is_cut_off(line: bytes) -> bool:
+    """Return whether a line that is no JSON may be the beginning of one of a log, or nothing."""
+    told = line.rstrip()
+    return any(told.startswith(begin) or begin.startswith(told) for begin in BEGINNINGS)
 
 
 def _key_of(line: bytes, path: Path) -> str:
@@ -208,7 +250,13 @@ def _key_of(line: bytes, path: Path) -> str:
         raise DataError(f"{path} is no log of what a server showed; give the file of dualnet serve --shown-log")
     if record["format"] != FORMAT:
         raise DataError(f"{path} has format {record['format']!r:.20}, this version reads {FORMAT}; upgrade dualnet")
-    return bytes.fromhex(str(record["key"])).hex()
+    try:
+        key = bytes.fromhex(str(record["key"]))
+    except ValueError:
+        key = b""
+    if not 0 < len(key) <= LONGEST_KEY:
+        raise DataError(f"{path} has no key of its users in the first line; copy the file again")
+    return key.hex()
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

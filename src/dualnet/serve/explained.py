@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Protocol
 
 from ..errors import UnknownIdError
@@ -54,6 +55,6 @@ async def _with_reasons(service: Answering, question: RecommendQuestion, reply: 
         if why.model != reply.model:
             return None
         reasons = {found["item"]: found for found in why.body["explanations"]}
-    return Reply(
-        reply.model, {**reply.body, "items": [{**entry, "explanation": reasons.get(entry["item"])} for entry in listed]}
+    return replace(
+        reply, body={**reply.body, "items": [{**entry, "explanation": reasons.get(entry["item"])} for entry in listed]}
     )

@@ -112,10 +112,9 @@ class LiveState:
                 for user, item in value:
                     self._take_back(user, item, by)
             elif kind == "preset":
-                name, rules = value
-                self.presets.pop(str(name), None)
-                if rules is not None:
-                    self.presets[str(name)] = dict(rules)
+                name, rules = value  # another mapping: questions read the one that was, in other threads
+                others = {other: kept for other, kept in self.presets.items() if other != str(name)}
+                self.presets = others if rules is None else {**others, str(name): dict(rules)}
             elif kind in ("forget", "forgotten", "released", "record"):
                 self._change_forgotten(kind, value)
             else:

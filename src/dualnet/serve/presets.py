@@ -82,6 +82,13 @@ def _with_preset(kept: Presets, question: Question) -> Question | Exception:
         return error
 
 
+def told_rules(question: Question | Exception, as_asked: Question) -> dict[str, Any]:
+    """Return the rules of a question that named a preset, for the log of what is shown: a preset may be another one later."""
+    named = isinstance(as_asked, RecommendQuestion | SimilarQuestion) and as_asked.preset is not None
+    rules = getattr(question, "rules", None) if named else None
+    return {"rules": rules.to_json()} if isinstance(rules, Rules) else {}
+
+
 class KeepsPresets(ABC):
     """The part of a service that keeps rules under names."""
 

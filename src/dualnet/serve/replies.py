@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 LONGEST_PAGE = 200  # entries of one page of items or users
@@ -30,11 +31,15 @@ class Reply:
     body : dict
     variant : str
         Which of the variants of a server made it; empty where there is one model.
+    told : mapping
+        For the log of what is shown, not for the client: ``rules`` of a list whose question named a preset; ``means`` of events, what each
+        is to the model (like, seen, dislike or none); ``models`` of the lists of several users, where not all are of one.
     """
 
     model: ModelLabel
     body: dict[str, Any]
     variant: str = ""
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from .batcher import Batcher
 from .cards import card, picture
 from .catalogue import LiveCatalogue, reopened
 from .changes import add_events, delete, put, replay
+from .event_notes import told_event
 from .explained import explained
 from .facets import facets
 from .following import apply_told, follow
@@ -38,7 +39,7 @@ from .kept_state import listener_of, open_state
 from .live_state import Event, LiveState
 from .memory import give_back_memory
 from .overviews import compare, item_map, model_summary, tastes
-from .presets import KeepsPresets, with_presets
+from .presets import KeepsPresets, told_rules, with_presets
 from .replies import ModelLabel, Picture, Reply
 from .search import UserOrder, find_users
 from .service_errors import BusyError, ConflictError, RefusedModelError
@@ -253,7 +254,8 @@ class Service(KeepsPresets):
     async def add_events(self, events: Sequence[Event], by: str = "") -> Reply:
         """Append events to what is stored; ``{"added": n, "repeated": m, "new_users": u}``."""
         catalogue, outcome = await self._change(lambda view: add_events(view, events), by)
-        return Reply(catalogue.label, outcome)
+        weights = catalogue.model.event_weights_
+        return Reply(catalogue.label, outcome, told={"means": [told_event(weights, event)[2] for event in events]})
 
     async def take_back_events(self, pairs: Sequence[tuple[Key, Key]], by: str = "") -> Reply:
         """Take events of users back, whatever they were, also those that the model was trained on; ``{"taken_back": n}``."""
@@ -357,7 +359,12 @@ class Service(KeepsPresets):
         ready = with_presets(self._writer.state.presets, questions)
         found = iter(live.version.answering(live.catalogue, [one for one in ready if not isinstance(one, Exception)]))
         answers = [one if isinstance(one, Exception) else next(found) for one in ready]
-        return [answer if isinstance(answer, Exception) else Reply(live.version.label, answer.to_json()) for answer in answers]
+        return [
+            answer
+            if isinstance(answer, Exception)
+            else Reply(live.version.label, answer.to_json(), told=told_rules(question, as_asked))
+            for answer, question, as_asked in zip(answers, ready, questions, strict=True)
+        ]
 
     async def _answer(self, questions: list[Question]) -> list[Reply | Exception]:
         if self.on_batch is not None:

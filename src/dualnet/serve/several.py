@@ -39,5 +39,5 @@ async def asked_together(service: Asks, questions: Sequence[RecommendQuestion]) 
             found.append(reply)
         if all(reply.model == found[0].model for reply in found):
             lists = [{"user": question.user, **reply.body} for question, reply in zip(questions, found, strict=True)]
-            return Reply(found[0].model, {"lists": lists})
+            return Reply(found[0].model, {"lists": lists}, told=found[0].told)
     raise BusyError("the model was exchanged while it answered; ask again")

@@ -12,11 +12,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..errors import DualNetError, UnknownIdError, UsageError, shown
+from ..errors import DualNetError, ResourceError, UnknownIdError, UsageError, shown
 from ..retrieval.questions import Question
 from ..runs.forgotten_record import plain_id
 from .replies import ModelLabel, Reply
-from .service_errors import QuotaError
 
 if TYPE_CHECKING:
     from .model_process.remote import RemoteService
@@ -30,7 +29,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 CHANGES: Final = frozenset({
     "put_item", "put_items", "delete_item", "add_events", "take_back_events", "forget_user", "reload", "put_preset", "delete_preset",
 })  # fmt: skip
-ALONE: Final = (QuotaError,)  # what one refuses for, whatever the others say
+WHOLE: Final = frozenset({"reload", "forget_user", "put_preset"})  # changes that are made in all of them, or told as refused
 
 
 @dataclass(frozen=True)
@@ -181,11 +180,13 @@ class Variants:
         for place, question in enumerate(questions):
             places.setdefault(self.variant_of(question), []).append(place)
         lists: list[dict[str, Any]] = [{} for _ in questions]
+        models, told = [self.label.to_json()] * len(questions), {}
         for variant, own in places.items():
             reply = await self._services[variant].call("recommend_many", questions=[questions[place] for place in own])
             for place, found in zip(own, reply.body["lists"], strict=True):
-                lists[place] = {**found, "variant": variant}
-        return Reply(self.label, {"lists": lists})
+                lists[place], models[place] = {**found, "variant": variant}, reply.model.to_json()
+            told = reply.told
+        return Reply(self.label, {"lists": lists}, told={**told, "models": models})
 
     async def ask(self, question: Question) -> Reply:
         """Answer one question."""
@@ -193,7 +194,10 @@ class Variants:
         return found
 
     async def _change(self, name: str, given: Mapping[str, Any]) -> Any:
-        """Make a change in every variant that can take it; it is refused if none can, or if one has no room for it."""
+        """Make a change in every variant that can take it.
+
+        It is refused if none can, or if one is too busy, full, or cannot write it down: asked again it is made in all.
+        """
         services = list(self._services.values())
         if self._shared and name != "reload":
             return await services[0].call(name, **given)
@@ -204,9 +208,9 @@ class Variants:
                 if isinstance(one, Exception):
                     await service.call(name, **given, anyway=True)
         for error in refused:
-            if len(refused) == len(made) or not isinstance(error, DualNetError) or isinstance(error, ALONE):
+            if len(refused) == len(made) or not isinstance(error, DualNetError) or isinstance(error, ResourceError):
                 raise error
-            if name in ("reload", "forget_user") and not isinstance(error, UnknownIdError):
+            if name in WHOLE and not isinstance(error, UnknownIdError):
                 raise error
         return next(one for one in made if not isinstance(one, Exception))
 

@@ -97,6 +97,15 @@ def test_the_next_fit_leaves_them_out(record, world, tmp_path, capsys, how):
         assert main(["evaluate", str(tmp_path / "run"), "--at", "5"]) == 0, capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["forgotten", "forgotten.txt", "FORGOTTEN.JSON", "forgotten.csv"])
+def test_a_record_is_known_by_what_it_holds(record, world, tmp_path, name):
+    other = tmp_path / "other" / name
+    other.parent.mkdir()
+    other.write_bytes(b"\n " + record.read_bytes())
+    left = without_forgotten(world, other, "user_id")
+    assert set(left.interactions.users) == set(world.interactions.users) - set(GONE)
+
+
 def test_a_record_that_was_changed_is_refused(record, world):
     told = json.loads(record.read_text())
     assert ForgottenRecord.read(record).first_wrong() is None

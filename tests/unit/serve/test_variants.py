@@ -7,11 +7,13 @@ from collections import Counter
 import pytest
 
 from dualnet.cli import main
-from dualnet.errors import UnknownIdError, UsageError
+from dualnet.errors import DataError, ResourceError, UnknownIdError, UsageError
 from dualnet.retrieval.questions import Asker, RecommendQuestion, SimilarQuestion
 from dualnet.runs.shown_log import read_log
 from dualnet.serve.http.app import HttpOptions, build_app
+from dualnet.serve.replies import ModelLabel, Reply
 from dualnet.serve.service import Service
+from dualnet.serve.service_errors import BusyError, ClosedError, ConflictError, QuotaError, RefusedModelError
 from dualnet.serve.variants import Variants, place_of, read_variants
 
 
@@ -99,6 +101,95 @@ def test_changes_are_made_in_all_of_them_and_forgetting_is_recorded_in_all(two, 
 def told_of(told, user):
     """The variant that answered a user before."""
     return next(answer["variant"] for who, answer in told.values() if who == user)
+
+
+class Stub:
+    """A service that takes every change, or refuses it."""
+
+    whole_items = whole_users = False
+    label = ModelLabel("m", "v")
+
+    def __init__(self, error=None):
+        self.error, self.calls = error, []
+
+    async def call(self, name, **given):
+        self.calls.append(name)
+        if self.error is not None:
+            raise self.error
+        return Reply(self.label, {"state": "done"})
+
+
+@pytest.mark.parametrize(
+    "error", [BusyError("away"), ClosedError("ends"), QuotaError("full"), ResourceError("no disk"), KeyError("defect")]
+)
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("name", ["add_events", "put_item", "delete_preset"])
+def test_a_change_that_one_could_not_write_down_is_refused(error, place, name):
+    services = [Stub(), Stub()]
+    services[place].error = error
+    with pytest.raises(type(error)):
+        asyncio.run(Variants(dict(zip("ab", services, strict=True)), [1, 1]).call(name))
+    assert [one.calls for one in services] == [[name], [name]]
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "refused"),
+    [
+        ("put_item", DataError("does not fit"), False),
+        ("put_item", ConflictError("was trained on"), False),
+        ("delete_item", UnknownIdError("not there"), False),
+        ("delete_preset", UnknownIdError("not there"), False),
+        ("put_preset", UsageError("no such column"), True),  # else its name would be unknown to some people
+        ("reload", RefusedModelError("damaged"), True),
+    ],
+)
+def test_what_one_model_cannot_take_the_others_take(name, error, refused):
+    variants = Variants({"a": Stub(), "b": Stub(error)}, [1, 1])
+    if refused:
+        with pytest.raises(type(error)):
+            asyncio.run(variants.call(name))
+    else:
+        assert asyncio.run(variants.call(name)).body == {"state": "done"}
+
+
+def test_the_log_has_the_rules_of_a_preset_and_what_events_meant(two, tmp_path):
+    import httpx
+
+    async def scenario(variants):
+        app = build_app(variants, options=HttpOptions(quiet=True, shown_log=tmp_path / "shown.jsonl"))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1") as client:
+            await client.put("/v1/presets/home", json={"rules": {"diversity": 0.3}})
+            rules = {"pin": [{"item": "i0-3", "place": 2}]}
+            asked = {"user": "u1-0", "k": 3, "preset": "home", "rules": rules}
+            for more in ({}, {"explain": True}):
+                answer = (await client.post("/v1/recommend", json=asked | more)).json()
+                items = [entry["item"] for entry in answer["items"]]
+                told = [
+                    {"user": "u1-0", "item": items[0], "type": "dislike"},
+                    {"user": "u1-0", "item": items[1], "type": "seen"},
+                ]
+                sent = {"events": [{**event, "request": answer["request_id"]} for event in told]}
+                assert (await client.post("/v1/events", json=sent)).status_code == 200
+            users = [f"u{n % 4}-{n // 4}" for n in range(12)]
+            sent = {"users": users, "k": 3, "preset": "home", "rules": rules}
+            both = (await client.post("/v1/recommend:batch", json=sent)).json()
+            assert {one["variant"] for one in both["lists"]} == {"a", "b"}
+            assert {one["variant"] for one in both.json()["lists"]} == {"a", "b"}
+            today = (await client.get("/v1/activity")).json()["today"]
+            return today["taken_up"], (await client.get("/metrics")).text
+
+    taken_up, meters = two(scenario)
+    log = read_log(tmp_path / "shown.jsonl")
+    written = [json.loads(line) for line in (tmp_path / "shown.jsonl").read_text().splitlines()]
+    for one in log.lists:
+        assert "preset" not in one.question
+        assert one.question["rules"] == {"pin": [{"item": "i0-3", "place": 2}], "diversity": 0.3}
+    assert [list(one.taken.values()) for one in log.lists] == [["dislike", "seen"]] * 2 + [[]] * 12
+    shown = [line["shown"] for line in written if "shown" in line]
+    models = {(one["variant"], one["model"]["version"]) for one in shown}
+    assert len(models) == len(dict(models)) == 2  # each variant has its model
+    assert taken_up == 0  # nothing was taken
+    assert "dualnet_taken_total{" not in meters
 
 
 def test_the_variant_is_in_the_answer_the_log_and_the_meters(two, tmp_path):

@@ -115,7 +115,12 @@ class ListedItem(Named, Generic[ItemId]):
     ] = None
     explanation: Explanation[ItemId] | None = None
     rules: Annotated[list[str] | None, Field(description="With rules: those that put it here or moved it.")] = None
-    score_rank: Annotated[int | None, Field(description="With rules: the rank that it would have by its score alone.")] = None
+    score_rank: Annotated[
+        int | None,
+        Field(
+            description="With rules: the rank that it would have by its score alone; of a drawn item its place behind the list."
+        ),
+    ] = None
 
 
 class ListedUser(Named, Generic[UserId]):

@@ -97,29 +97,29 @@ class JsonRoute(Route):
         if operation.meter is not None:
             operation.meter(self._meters, answer)
         if operation.records:
-            self._record(sent, answer)
+            self._record(sent, answer, found.told)
         if any(self._whole.values()):
             answer = with_text_ids(answer, b"ids=text" in scope["query_string"].split(b"&"))
         await send_bytes(send, status, to_json(answer, inf_nan_mode="null"))
 
-    def _record(self, sent: Any, answer: Mapping[str, Any]) -> None:
-        """Take down a list that was shown, or what was taken of lists."""
+    def _record(self, sent: Any, answer: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+        """Take down a list that was shown, or what somebody did with an entry; only what was liked was taken."""
         if isinstance(sent, RecommendRequest):
             if self._shown is not None:
-                told = sent.model_dump(by_alias=True, exclude_unset=True)
-                self._shown.shown(answer["request_id"], sent.user, told, answer)
+                self._shown.shown(answer["request_id"], sent.user, _asked(sent, told), answer)
             return
         if isinstance(sent, RecommendManyRequest):
             if self._shown is not None:
-                told = sent.model_dump(by_alias=True, exclude_unset=True)
-                for user, found in zip(sent.users, answer["lists"], strict=True):
-                    self._shown.shown(found["request_id"], user, told, {**found, "model": answer["model"]})
+                question, models = _asked(sent, told), told.get("models") or [answer["model"]] * len(sent.users)
+                for user, found, model in zip(sent.users, answer["lists"], models, strict=True):
+                    self._shown.shown(found["request_id"], user, question, {**found, "model": model})
             return
-        for event in sent.events:
+        for event, means in zip(sent.events, told["means"], strict=True):
             if event.request is not None:
-                self._meters.taken(event.request, event.item, event.type)
+                if means == "like":
+                    self._meters.taken(event.request, event.item, event.type)
                 if self._shown is not None:
-                    self._shown.taken(event.request, event.item, event.type)
+                    self._shown.taken(event.request, event.item, event.type, means)
 
     async def _arguments(self, scope: Scope, receive: Receive) -> tuple[dict[str, Any], Any]:
         """Return the arguments of the service's method, from path, query, body and the key that asks, and the body as it is checked."""
@@ -143,6 +143,15 @@ class JsonRoute(Route):
         if self.operation.keyed:
             arguments["by"] = scope.get("holder") or ""
         return arguments, sent
+
+
+def _asked(sent: Request, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a question for the log: in place of a preset the rules that it stood for, with those beside it."""
+    question = sent.model_dump(by_alias=True, exclude_unset=True)
+    if "rules" in told:
+        del question["preset"]
+        question["rules"] = told["rules"]
+    return question
 
 
 def _answer_of(found: Any) -> dict[str, Any]:

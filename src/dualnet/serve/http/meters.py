@@ -16,6 +16,7 @@ QUESTIONS, SELF = "/v1/", "/v1/activity"  # what counts as an answer: not the pa
 CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 MOST_RECENT = 20_000  # lists that are remembered, so that what was taken of them can be counted
+MOST_ENTRIES = 500_000  # of all these lists: long ones are remembered for less time
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -49,6 +50,7 @@ class Meters:
             registry=self._registry,
         )
         self._recent: OrderedDict[str, tuple[str, list[str]]] = OrderedDict()
+        self._entries = 0  # of the lists in it
         ProcessCollector(registry=self._registry)
         self._children: dict[tuple[str, str, int], tuple[Histogram, Meter]] = {}
         self._pairs: dict[tuple[str, str], Meter] = {}
@@ -78,10 +80,14 @@ class Meters:
     def listed(self, answer: Mapping[str, Any]) -> None:
         """Count a recommended list by variant and its entries by quadrant, and remember it until its entries are taken."""
         variant = answer.get("variant", "")
-        self._recent[answer["request_id"]] = (variant, [str(entry["item"]) for entry in answer["items"]])
-        while len(self._recent) > MOST_RECENT:
-            self._recent.popitem(last=False)
+        self._remember(answer["request_id"], variant, [str(entry["item"]) for entry in answer["items"]])
         self._counted(answer, variant)
+
+    def _remember(self, request: str, variant: str, items: list[str]) -> None:
+        self._entries += len(items) - len(self._recent.pop(request, ("", []))[1])
+        self._recent[request] = (variant, items)
+        while len(self._recent) > MOST_RECENT or self._entries > MOST_ENTRIES:
+            self._entries -= len(self._recent.popitem(last=False)[1][1])
 
     def listed_many(self, answer: Mapping[str, Any]) -> None:
         """Count several lists; whose entries are taken is not told by one request for all of them."""
@@ -111,6 +117,7 @@ class Meters:
         variant, items = self._recent.get(request, ("", []))
         if str(item) in items:
             items.remove(str(item))
+            self._entries -= 1
             self._taken.labels(variant, kind).inc()
             self.activity.taken_up(request)
 

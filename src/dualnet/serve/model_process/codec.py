@@ -126,12 +126,12 @@ def result_from_json(plain: Mapping[str, Any]) -> Any:
 
 def reply_to_json(reply: Reply) -> dict[str, Any]:
     """Return a reply ready for JSON."""
-    return {"model": reply.model.to_json(), "body": reply.body}
+    return {"model": reply.model.to_json(), "body": reply.body, **({"told": reply.told} if reply.told else {})}
 
 
 def reply_from_json(plain: dict[str, Any]) -> Reply:
     """Return the reply of such a dictionary."""
-    return Reply(ModelLabel(**plain["model"]), plain["body"])
+    return Reply(ModelLabel(**plain["model"]), plain["body"], told=plain.get("told", {}))
 
 
 def error_to_json(error: BaseException, *, quoting: bool = False) -> list[Any]:

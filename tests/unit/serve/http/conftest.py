@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -139,9 +139,8 @@ class StandIn(Service):
 
     async def add_events(self, events, by=""):
         self._known([item for _, item, *_ in events], self.items, "item")
-        for event in events:
-            told_event({"buy": 2.0}, event)
-        return self.reply({"added": len(events), "repeated": 0, "new_users": 0})
+        means = [told_event({"buy": 2.0, "dismiss": -1.0}, event)[2] for event in events]
+        return replace(self.reply({"added": len(events), "repeated": 0, "new_users": 0}), told={"means": means})
 
     async def take_back_events(self, pairs, by=""):
         self._known([user for user, _ in pairs], self.users, "user")

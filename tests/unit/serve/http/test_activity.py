@@ -82,3 +82,25 @@ def test_versions_and_what_counts_as_an_answer():
     assert [one["version"] for one in found["versions"]] == ["b" * 12, "a" * 12]
     today = found["today"]
     assert (today["answers"], today["errors"], today["items_added"], today["events"]) == (1, 1, 5, 3)
+
+
+def test_long_lists_are_remembered_for_less_time(monkeypatch):
+    """What is remembered is bounded by entries, not by lists alone: a thousand entries in each of them would be a gigabyte."""
+    monkeypatch.setattr("dualnet.serve.http.meters.MOST_ENTRIES", 100)
+    meters = Meters()
+
+    def shown(request, length):
+        items = [{"item": f"i{place}", "path": "known"} for place in range(length)]
+        meters.listed({"request_id": request, "resolved": "known", "items": items})
+
+    for number in range(50):
+        shown(f"r{number}", 40)
+    for request in ("r49", "r48", "r47", "r0"):
+        meters.taken(request, "i3", "like")
+    assert meters.report()["today"]["taken_up"] == 2
+    shown("r49", 39)  # asked again under the same id
+    for number in range(20):
+        shown(f"short{number}", 1)
+    meters.taken("r49", "i1", "like")
+    meters.taken("short0", "i0", "like")
+    assert meters.report()["today"]["taken_up"] == 3  # r49 counts once
