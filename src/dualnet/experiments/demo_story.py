@@ -165,7 +165,10 @@ def new_item(model: Recommender, split: Split, fresh: Sequence[Key]) -> Story | 
     nouns, item = nouns_of(split.train.name), fresh[0]
     found = model.recommend_users(item, k=USERS)
     named = [_reasons(model, item, READ, user=user) for user in found.ids]
-    lines = tuple((f"{nouns.user} {user}", f"has {nouns.taken} {read}" if read else "") for user, read in zip(found.ids, named, strict=True))
+    lines = tuple(
+        (f"{nouns.user} {user}", f"has {nouns.taken} {read}" if read else "")
+        for user, read in zip(found.ids, named, strict=True)
+    )
     return Story(
         f"A new {nouns.item}, of which the model knows the content alone: {item}",
         (_title(model, item),),
