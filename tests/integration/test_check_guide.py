@@ -118,6 +118,9 @@ def guessed(events, items=None):
         ([0, 5, 8, 10], {"rating": "rating", "threshold": 8.0, "unrated": 0.0}),
         ([0, 1, 0, 1], {"rating": "rating", "threshold": 1.0}),
         (["1", "5", "3", "4"], {"rating": "rating", "threshold": 4.0}),
+        ([-5, -4, -2, -1], {"rating": "rating", "threshold": -1.0}),
+        ([-10, -4, -2, 0], {"rating": "rating", "threshold": 0.0}),
+        ([-10, 4, 8, 10], {"rating": "rating", "threshold": 8.0}),
         ([5, 5, 5, 5], {}),
         (["good", "bad", "good", "fine"], {}),
     ],
@@ -180,4 +183,50 @@ def test_kinds_of_columns_of_items(name, cells, kind):
 def test_what_cannot_be_told_is_an_error_as_before(here, capsys):
     write(here / "e.csv", ["a", "b"], [("x", "y"), ("x", "z")])
     assert main(["data", "check", "e.csv"]) == 3
+    assert "has no user column 'user_id'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("values", [(0.1111111, 0.8666667, 0.95), (1, 1234567, 1234568), (-5, -2, -1)])
+def test_the_suggested_threshold_is_the_one_that_was_used(here, capsys, values):
+    words = ratings(here, values)
+    assert main(["data", "check", *words, "--json"]) == 0
+    body = json.loads(capsys.readouterr().out)
+    command = shlex.split(body["command"])
+    used = guessed({"user_id": list("abc"), "item_id": list("xyz"), "rating": list(values)})["threshold"]
+    assert float(command[command.index("--threshold") + 1]) == used
+    assert main(["data", "check", *command[2:-2], "--json"]) == 0  # without --out run
+    assert json.loads(capsys.readouterr().out)["totals"]["pairs"] == body["totals"]["pairs"]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        ["--users", "people.csv", "--user-numbers", "age"], ["--forget", "gone.txt"], ["--stop-words", "none"], ["--text-encoder", "hashing"],
+        ["--duplicates", "first"], ["--missing-content", "zero"],
+    ],
+    ids=lambda words: words[0],
+)  # fmt: skip
+def test_options_beside_the_columns_leave_the_columns_to_the_guide(here, capsys, beside):
+    words = [*ratings(here), *beside]
+    write(here / "people.csv", ["userId", "age"], [(user + 1, 20 + user) for user in range(USERS)])
+    (here / "gone.txt").write_text("1\n")
+    assert main(["data", "check", *words]) == 0
+    command = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    assert {"--user-column", "--rating", "--text", *beside} <= set(command)
+    assert main([*command[1:], "--model", "content-profile"]) == 0
+
+
+def test_repeated_pairs_are_told_as_they_count(here, capsys):
+    rows = [(f"u{k % 4}", f"i{k % 3}", kind) for kind in ("view", "buy", "view") for k in range(12) if kind == "view" or k % 2]
+    write(here / "log.csv", ["user", "item", "event"], rows)
+    assert main(["data", "check", "log.csv"]) == 0
+    printed = capsys.readouterr().out
+    assert "each pair counts once, as a like if one of its events is a like" in printed
+    assert "  pairs                              6\n" in printed
+    assert "--duplicates" not in printed
+
+
+def test_ids_are_never_objects(here, capsys):
+    (here / "log.json").write_text("".join(json.dumps({"user": {"id": k % 3}, "item": f"i{k % 4}"}) + "\n" for k in range(12)))
+    assert main(["data", "check", "log.json"]) == 3
     assert "has no user column 'user_id'" in capsys.readouterr().err

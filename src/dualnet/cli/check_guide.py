@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 
 # options that are about files and not about columns: with these alone the guide chooses the columns
 OF_FILES = ("items", "separator", "encoding", "comment", "column_names", "item_column_names")
+# options that go with columns which the guide chooses; what they say is kept
+BESIDE = (
+    "users",
+    "user_categories",
+    "user_numbers",
+    "forget",
+    "duplicates",
+    "missing_content",
+    "picture",
+    "link",
+    *arg.TEXT_READING,
+)
 # options of which one that is given keeps the guide from the others
 TOGETHER = (
     ("rating", "threshold", "unrated", "event", "likes"), ("time", "time_format"),
@@ -46,12 +58,17 @@ class Guide:
 
     def command(self, data: str, loaded: Dataset) -> str:
         """Return the command that fits these tables, to be pasted into a shell."""
+        from ..data.values import number_text
+
         hints = get_type_hints(arg.TableOptions, include_extras=True)
         words = ["dualnet", "fit", data]
         for field in fields(arg.TableOptions):
             value = getattr(self.suggested, field.name)
             if value != field.default:
-                words += [flag_of(hints[field.name].__metadata__[0]), f"{value:g}" if isinstance(value, float) else str(value)]
+                words += [
+                    flag_of(hints[field.name].__metadata__[0]),
+                    number_text(value) if isinstance(value, float) else str(value),
+                ]
         if loaded.interactions.n_users >= ENOUGH[0] and loaded.interactions.n_pairs >= ENOUGH[1]:
             words += ["--protocol", "citeulike2" if loaded.items is None else "four-quadrants"]
         return shlex.join([*words, "--out", "run"])
@@ -79,11 +96,14 @@ def guide(data: str | None, tables: arg.TableOptions) -> Guide | None:
     except DualNetError:
         return None  # reading the tables for good says what is wrong
     told = {field.name for field in fields(tables) if getattr(tables, field.name) != field.default}
-    bare = told <= set(OF_FILES)
-    barred = told | {name for group in TOGETHER if told & set(group) for name in group}
+    bare = told <= {*OF_FILES, *BESIDE}
+    barred = told if bare else told | {name for group in TOGETHER if told & set(group) for name in group}
     suggested = replace(tables, **_options(found, barred - set(OF_FILES)))
     if bare:
-        return Guide(suggested, [f"found: {sentence}" for sentence, _ in found.said], suggested)
+        fresh = [
+            f"found: {sentence}" for sentence, names in found.said if not names or not set(names) <= barred - set(OF_FILES)
+        ]
+        return Guide(suggested, fresh, suggested)
     fresh = [
         f"not used here: {sentence}" for sentence, names in found.said if names and not set(names) & (barred | {"user", "item"})
     ]

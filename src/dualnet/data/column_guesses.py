@@ -16,7 +16,7 @@ from .frames import column_at
 from .list_text import as_list, separator_of
 from .read_table import LoadedTable
 from .times import times_of
-from .values import UnfitError, is_address, is_missing, number_of
+from .values import UnfitError, is_address, is_missing, number_of, number_text
 
 SAMPLE = 20_000  # rows that are looked at
 LABELS = 100  # distinct values of a column of categories, at most
@@ -123,8 +123,8 @@ def guess_columns(events: LoadedTable, items: LoadedTable | None = None) -> Gues
 
 
 def _ids(found: Guesses, events: pa.Table, items: pa.Table | None) -> tuple[str | None, str | None]:
-    """Find the columns of users and items; both tables have the latter."""
-    names = events.column_names
+    """Find the columns of users and items; both tables have the latter. Objects and lists are no ids."""
+    names = [name for name in events.column_names if not pa.types.is_nested(events.schema.field(name).type)]
     shared = names if items is None else [name for name in names if name in items.column_names]
     user = _first(names, USERS)
     item = _first([name for name in shared if name != user], ITEMS)
@@ -143,11 +143,12 @@ def _ratings(found: Guesses, events: LoadedTable, left: list[str]) -> list[str]:
         values = np.unique(numbers)
         unrated = float(values[0]) if values[0] in (-1.0, 0.0) and values[-1] > 2 and values[1] >= 1 else None
         scale = values if unrated is None else values[1:]
-        threshold = float(scale[scale >= LIKED * scale[-1]][0])
+        least = scale[-1] - (1 - LIKED) * abs(scale[-1])
+        threshold = float(scale[scale >= least][0])
         steps = " in half steps" if (scale % 1 == 0.5).any() else ""
         none = "" if unrated is None else f"; {unrated:g} seems to mean that there is no rating"
         found.add(
-            f"'{name}' has ratings from {scale[0]:g} to {scale[-1]:g}{steps}{none}; from {threshold:g} on they are taken as likes, lower"
+            f"'{name}' has ratings from {number_text(float(scale[0]))} to {number_text(float(scale[-1]))}{steps}{none}; from {number_text(threshold)} on they are taken as likes, lower"
             f" ones as dislikes, which are never listed to the same user ({np.mean(numbers >= threshold):.0%} are likes)",
             rating=name, threshold=threshold, **({} if unrated is None else {"unrated": unrated}),
         )  # fmt: skip
@@ -205,12 +206,12 @@ def _repeats(found: Guesses, events: LoadedTable, user: str | None, item: str | 
     if user is not None and item is not None:
         pairs = events.table.select([user, item]).group_by([user, item]).aggregate([])
         again = events.table.num_rows - pairs.num_rows
-        if again:
-            kept = "sum" if "weight" in found.columns else "last"
-            what = "their weights are added" if kept == "sum" else "the last event of each counts"
-            found.add(
-                f"{again:,} of {events.table.num_rows:,} events are of a pair that occurs before; {what}", duplicates=kept
-            )
+        told = f"{again:,} of {events.table.num_rows:,} events {'is' if again == 1 else 'are'} of a pair that occurs before"
+        if again and "weight" in found.columns:
+            found.add(f"{told}; their weights are added", duplicates="sum")
+        elif again:
+            typed = "rating" in found.columns or "event" in found.columns
+            found.add(f"{told}; each pair counts once{', as a like if one of its events is a like' if typed else ''}")
     return left
 
 

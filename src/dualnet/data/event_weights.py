@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError, nearest, shown
 from .other_events import DISLIKE, LIKE, SEEN
-from .values import UnfitError, label_of
+from .values import UnfitError, label_of, number_text
 
 Given: TypeAlias = Mapping[str, float] | Sequence[str] | str | None
 STANDARD: dict[str, float] = {"like": 1.0, "seen": 0.0, "dislike": -1.0}  # known with or without a table
@@ -67,7 +67,7 @@ def code_of(weight: float) -> int:
 
 def as_text(weights: Mapping[str, float]) -> str:
     """Return weights as the command line has them, such as ``view=1,buy=4``."""
-    return ",".join(f"{name}={weight:g}" for name, weight in weights.items())
+    return ",".join(f"{name}={number_text(weight)}" for name, weight in weights.items())
 
 
 def weights_by_type(

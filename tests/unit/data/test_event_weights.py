@@ -126,7 +126,7 @@ def test_a_model_keeps_the_table_in_its_folder_and_through_an_update(tmp_path):
 def test_a_folder_with_weights_that_cannot_be_is_refused(tmp_path, monkeypatch):
     model = WMF(factors=2, iterations=2).fit(Dataset.from_tables(events(), event="type", event_weights=WEIGHTS))
     model.event_weights_ = {"view": "x"}
-    with pytest.raises(ArtifactError, match="altered"):
+    with pytest.raises(ArtifactError, match="inconsistent"):
         load(model.save(tmp_path / "model"))
 
 
@@ -139,3 +139,8 @@ def test_heavier_types_pull_more():
     known = data.interactions.matrix.toarray()[data.interactions.users.row("me", "user")]
     assert known.max() == 8
     assert np.isclose(known[known > 0].min(), 0.1)
+
+
+@pytest.mark.parametrize("weight", [1234567 / 2, 0.1234567, 999_999.5, 1e-7, 3, 2.5])
+def test_weights_as_text_lose_no_digit(weight):
+    assert event_weights_of(as_text({"buy": weight})) == {"buy": weight}
