@@ -20,12 +20,9 @@ BLOCK = re.compile(
 
 HIDE = """
 import sys
-hidden = set({hidden})
-class Hidden:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in hidden:
-            raise ModuleNotFoundError(f"No module named {{name!r}} (it is in no extra that the README names here)", name=name)
-sys.meta_path.insert(0, Hidden())
+from importlib.machinery import PathFinder
+hidden, found = set({hidden}), PathFinder.find_spec
+PathFinder.find_spec = lambda name, path=None, target=None: None if name.partition(".")[0] in hidden else found(name, path, target)
 """
 
 

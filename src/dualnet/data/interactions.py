@@ -303,7 +303,7 @@ class Interactions:
         >>> import numpy as np
         >>> likes = dualnet.Interactions.from_pairs(["ann", "bob"], ["tea", "tea"])
         >>> print(likes.keep(np.array([True, False])))
-        Interactions(2 users, 1 items, 1 pairs, density 50.0000%)
+        Interactions(2 users, 1 item, 1 pair, density 50.0000%)
         """
         if np.shape(mask) != (self.n_pairs,):
             raise DataError(f"the mask has shape {np.shape(mask)} for {self.n_pairs:,} pairs; give one value for each")
