@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "ArtifactError": "errors",
     "BPR": "models.bpr",
-    "Boost": "rules.rules",
+    "Boost": "rules.parts",
     "CDL": "models.cdl",
     "Capabilities": "models.base",
     "CapabilityError": "errors",
@@ -36,9 +36,9 @@ _PUBLIC = {
     "NewColumns": "runs.folder",
     "NotFittedError": "errors",
     "ParameterError": "errors",
-    "Pin": "rules.rules",
+    "Pin": "rules.parts",
     "Popularity": "models.popularity",
-    "Quota": "rules.rules",
+    "Quota": "rules.parts",
     "RankingTask": "data.tasks",
     "RecommendationLists": "retrieval.recommendations",
     "Recommendations": "retrieval.recommendations",
@@ -57,8 +57,8 @@ _PUBLIC = {
     "UsageError": "errors",
     "Validation": "data.tasks",
     "WMF": "models.wmf",
-    "Which": "rules.rules",
-    "Window": "rules.rules",
+    "Which": "rules.parts",
+    "Window": "rules.parts",
     "create": "models.registry",
     "evaluate": "evaluation",
     "evaluate_log": "runs.off_policy",
@@ -176,7 +176,8 @@ if TYPE_CHECKING:
     from .models.wmf import WMF
     from .report import Report
     from .retrieval.recommendations import RecommendationLists, Recommendations
-    from .rules.rules import Boost, Pin, Quota, Rules, Which, Window
+    from .rules.parts import Boost, Pin, Quota, Which, Window
+    from .rules.rules import Rules
     from .runs.folder import NewColumns
     from .runs.off_policy import LogEstimate, evaluate_log
     from .runs.update import RunUpdate, update_run

@@ -125,6 +125,17 @@ class TaskResult:
             return ""
         return f"of the first {FIRST} places " + ", ".join(served_shares(self.metrics()))
 
+    def variety(self) -> str:
+        """Return how unlike the first items of the lists are, how little known, and how many are shown to anyone, as a clause."""
+        cut = next((name.partition("@")[2] for name in self.per_user if name.startswith("diversity@")), None)
+        if cut is None or self.reason is not None:
+            return ""
+        parts = [f"diversity {_figure(self, f'diversity@{cut}')}"]
+        if f"novelty@{cut}" in self.per_user:
+            parts.append(f"novelty {_figure(self, f'novelty@{cut}')} bits")
+        parts.append(f"coverage {_figure(self, f'coverage@{cut}')}")
+        return f"of the first {cut} places: {', '.join(parts)}"
+
     def by_length(self) -> str:
         """Return the first 10 places of served lists by length of the history, as a line; empty where there is one length."""
         if len(self.first_ten) < 2:
@@ -396,6 +407,7 @@ class Report(Tabular):
                 else ""
             )
             + (f"; {first}" if (first := r.first_places()) else "")
+            + (f"; {variety}" if (variety := r.variety()) else "")
             for r in self.results
         ]
         compared = [line for other in self.against for line in (f"{other.model}:", other.report.table())] + self._verdicts()

@@ -249,6 +249,8 @@ BAD = [
     ({"window": {"from": "genre"}}, "no column of numbers or dates"),
     ([], "must be an object"),
     ({"pin": [{"item": f"i{k}", "place": k + 1} for k in range(99)]}, "at most 50"),
+    ({"quotas": [{"items": ["i01"], "at_most": 1}] * 21}, "at most 20"),
+    ({"quotas": [{"items": ["i01"], "at_least": 1}] * 9}, "at most 8"),
 ]  # fmt: skip
 
 

@@ -161,7 +161,7 @@ def questions(draw, diverse=False, needs=True):
     )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(questions())
 def test_the_list_is_the_best_permitted_one(question):
     brute = Brute(question)
@@ -173,7 +173,7 @@ def test_the_list_is_the_best_permitted_one(question):
     assert [text for text in short if not any(told.startswith(text) for told in found.unmet)] == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(questions(diverse=True))
 def test_diversity_is_maximal_marginal_relevance_among_permitted_lists(question):
     best = Brute(question).best()
@@ -181,7 +181,7 @@ def test_diversity_is_maximal_marginal_relevance_among_permitted_lists(question)
         assert ruled_list(question).chosen.tolist() == best
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(questions())
 def test_what_is_tried_first_does_not_matter(question):
     """The witness and the quick ways out are only quick: without them, by programs alone, the list is the same."""

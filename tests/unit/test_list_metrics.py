@@ -44,7 +44,8 @@ def test_the_first_items_of_a_list_are_compared_pair_by_pair(kind):
     rng = np.random.default_rng(0)
     users = rng.normal(size=(len(task.users), 5)).astype(np.float32)
     items = rng.normal(size=(len(task.items), 5)).astype(np.float32)
-    result = dualnet.evaluate(Vectors(users, items, kind), task, at=(3, 8), bootstrap=20).results[0]
+    report = dualnet.evaluate(Vectors(users, items, kind), task, at=(3, 8), bootstrap=20)
+    result = report.results[0]
     assert "diversity@8" not in result.per_user
     rows = task.users.find(dualnet.IdMap(result.user_ids))
     counts = np.bincount(task.history.indices, minlength=len(task.items))
@@ -62,6 +63,8 @@ def test_the_first_items_of_a_list_are_compared_pair_by_pair(kind):
             assert result.per_user[f"novelty@{cut}"][at] == pytest.approx(np.mean(bits))
     told = result.metrics()
     assert all("ci95" in told[name] for name in ("diversity@3", "novelty@3", "novelty@8", "coverage@3", "coverage@8"))
+    assert f"; of the first 3 places: diversity {told['diversity@3']['mean']:.3f} (" in str(report)
+    assert " bits, coverage " in str(report)
     low, high = told["coverage@3"]["ci95"]
     assert low <= told["coverage@3"]["mean"] <= high
 

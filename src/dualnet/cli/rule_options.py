@@ -48,7 +48,8 @@ class RuleOptions:
         UsageError
             For rules that mean nothing.
         """
-        from ..rules.rules import Pin, Rules, Which
+        from ..rules.parts import Pin, Which
+        from ..rules.rules import Rules
 
         found = Rules() if self.rules is None else with_ids(read_rules(self.rules), ids)
         pins = []

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 from ..ids import Key, Rows
 from ..rules.applying import Raised, RuledQuestion
+from ..rules.parts import Boost, Quota, Which
 from ..rules.quotas import Cap, Need
-from ..rules.rules import Boost, Quota, Rules, Which
+from ..rules.rules import Rules
 from .catalogue import Brought, Catalogue
 from .filters import Filters, Mask
 from .item_columns import Groups, Numbers

@@ -139,6 +139,19 @@ class _Walk:
         taken: list[int] = []
         if self._question.diversity > 0:
             self._fill_diverse(taken)
+        self._walk(taken)
+        if self._state.free and self._state.witness:  # where a search was given up, better items may have been refused
+            for place in list(self._state.witness):
+                if self._try(place):
+                    taken.append(place)
+            self._walk(taken)
+            if not self._question.diversity:
+                order = sorted(range(len(taken)), key=lambda at: (-self._values[taken[at]], taken[at]))
+                self.by, taken = [self.by[at] for at in order], [taken[at] for at in order]
+        return taken
+
+    def _walk(self, taken: list[int]) -> None:
+        """Take items by value."""
         skipped, refused = self._state.away, 0
         for place in self._order if self._state.free else ():
             if skipped[place]:
@@ -152,7 +165,6 @@ class _Walk:
                     skipped = self._state.hopeless()
             if not self._state.free:
                 break
-        return taken
 
     def _try(self, place: int, *also: str) -> bool:
         """Take an item if it is permitted, and note why."""

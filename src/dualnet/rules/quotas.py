@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_PROGRAMS = 100  # integer programs of one list; after them only what the witness has is taken
-MOST_NODES = 1_000  # of one program: it is given up as if nothing could be completed
+MOST_SEARCHES = 40  # for another witness of one list; after them only what leaves the witness whole is taken
+MOST_PROGRAMS = 10  # integer programs among them
+MOST_NODES = 200  # of one program: it is given up as if nothing could be completed
 
 Mask = NDArray[np.bool_]
 Places = NDArray[np.int64]
@@ -115,11 +116,13 @@ class QuotaState:
     away: Mask
     witness: list[int] = field(default_factory=list)
     _programs: int = 0
+    _searches: int = 0
 
     def __post_init__(self) -> None:
         self._counts = [np.zeros(int(cap.groups.max(initial=-1)) + 1, np.int64) for cap in self.caps]
         self._open = [need.least for need in self.needs]
         self._refused: set[int] = set()
+        self._held_for: list[int] | None = None
         self._signs: NDArray[np.int64] | None = None
         self._by_sign: dict[int, Descending] = {}
 
@@ -154,6 +157,7 @@ class QuotaState:
             self._open[at] = low
             if low < asked[at]:
                 short.append((need, on_list + low))
+        self._searches = self._programs = 0
         return short
 
     def hinders(self, place: int) -> str:
@@ -181,6 +185,9 @@ class QuotaState:
             sign = int(self._signs_of_all()[place])
             if sign in self._refused:
                 return False
+            if left == self._open and len(self.witness) < self.free and self._beside_witness(place):
+                self.put(place)
+                return True
             found = self._kept(place, left)
             if found is None:
                 found = self._search([place], left, self.free - 1)
@@ -191,6 +198,15 @@ class QuotaState:
         self.witness = found
         self.put(place)
         return True
+
+    def _beside_witness(self, place: int) -> bool:
+        """Whether no cap is broken by an item and the witness together."""
+        if self._held_for is not self.witness:
+            self._held: list[dict[int, int]] = [{} for _ in self.caps]
+            for other in self.witness:
+                self._add(self._held, other)
+            self._held_for = self.witness
+        return self._room(self._held, place)
 
     def hopeless(self) -> Mask:
         """Return which candidates will not be taken any more, as far as that is known."""
@@ -232,8 +248,9 @@ class QuotaState:
         called = [at for at, value in enumerate(left) if value > 0]
         if not called:
             return []
-        if max(left) > free:
+        if max(left) > free or self._searches >= MOST_SEARCHES:
             return None
+        self._searches += 1
         signs = self._signs_of_all()
         wanted = sum(1 << at for at in called)
         kinds = [sign for sign in self._by_sign if sign & wanted]
@@ -259,8 +276,10 @@ class QuotaState:
             self._signs = np.zeros(len(self.values), np.int64)
             for at, need in enumerate(self.needs):
                 self._signs |= need.members.astype(np.int64) << at
-            for sign in np.unique(self._signs[~self.away]).tolist():
-                places = np.flatnonzero((self._signs == sign) & ~self.away)
+            there = np.flatnonzero(~self.away)
+            there = there[np.argsort(self._signs[there], kind="stable")]
+            found, starts = np.unique(self._signs[there], return_index=True)
+            for sign, places in zip(found.tolist(), np.split(there, starts[1:]), strict=False):
                 self._by_sign[sign] = Descending(self.values, places, 4 * self.free + 64)
         return self._signs
 

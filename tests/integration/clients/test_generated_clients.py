@@ -103,6 +103,11 @@ def plan(one, other, whole):
     content = {"title": "word"}
     return [
         ("recommend", {"body": {"history": [one], "k": 3, "explain": True, "explore": 0.5}}, 200),
+        ("put_preset", {"path": {"preset": "home page"}, "body": {"rules": {"pin": [{"item": other, "place": 2}], "diversity": 0.3}}}, 201),
+        ("show_preset", {"path": {"preset": "home page"}}, 200),
+        ("list_presets", {}, 200),
+        ("recommend", {"body": {"history": [one], "k": 3, "preset": "home page", "page": ""}}, 200),
+        ("delete_preset", {"path": {"preset": "home page"}}, 200),
         ("score", {"body": {"history": [one], "items": [other]}}, 200),
         ("explain", {"body": {"history": [one], "item": other}}, 200),
         ("similar_items", {"body": {"item": one, "k": 2}}, 200),
@@ -117,6 +122,7 @@ def plan(one, other, whole):
         ("put_item", {"path": {"item": new}, "body": {"content": content}}, 201),
         ("put_items", {"body": {"items": [{"id": new, "content": content}]}}, 200),
         ("add_events", {"body": {"events": [{"user": user, "item": new, "request": "r-1", "time": 1_700_000_000}]}}, 200),
+        ("recommend_many", {"body": {"users": [user], "k": 2, "rules": {"quotas": [{"kind": "known", "at_least": 1}]}}}, 200),
         ("list_users", {"query": {"limit": 1}}, 200),
         ("history_of_user", {"path": {"user": user}}, 200),
         ("take_back_events", {"body": {"events": [{"user": user, "item": new}]}}, 200),
@@ -160,6 +166,15 @@ def test_a_generated_python_client_is_used(served, client):
     assert first.explanation.content.parts[0].column == "title"
     why = ask("questions", "explain", body=models.ExplainRequest(history=[one], item=first.item)).explanation
     assert (why.score, why.levels[0].name) == (first.explanation.score, first.explanation.levels[0].name)
+    rules = models.Rules(pin=[models.Pin(item=other, place=2)], quotas=[models.Quota(kind=models.QuotaKind.KNOWN, at_least=1)])
+    assert ask("presets", "put_preset", "home page", body=models.PresetRequest(rules=rules)).state == "added"
+    assert ask("presets", "show_preset", "home page").rules["pin"][0]["place"] == 2
+    page = ask("questions", "recommend", body=models.RecommendRequest(history=[one], k=3, preset="home page", page=""))
+    assert (page.items[1].item, page.items[1].rules, page.unmet) == (other, ["pin: place 2"], [])
+    question = models.RecommendRequest(history=[one], k=3, preset="home page", page=page.next_page)
+    assert not {item.item for item in ask("questions", "recommend", body=question).items} & {item.item for item in page.items}
+    assert [preset.name for preset in ask("presets", "list_presets").presets] == ["home page"]
+    assert ask("presets", "delete_preset", "home page").state == "deleted"
     scores = ask("questions", "score", body=models.ScoreRequest(history=[one], items=[other])).scores
     assert scores[0].item == other
     assert len(ask("questions", "similar_items", body=models.SimilarRequest(item=one, k=2)).items) == 2
@@ -178,6 +193,8 @@ def test_a_generated_python_client_is_used(served, client):
     event = models.Event(user="me" if isinstance(one, str) else 77, item=new, type_="like")
     assert ask("users", "add_events", body=models.EventsRequest(events=[event])).added == 1
     assert [item.item for item in ask("users", "history_of_user", event.user).items] == [new]
+    many = ask("questions", "recommend_many", body=models.RecommendManyRequest(users=[event.user], k=2))
+    assert [(found.user, len(found.items)) for found in many.lists] == [(event.user, 2)]
     pair = models.Pair(user=event.user, item=new)
     assert ask("users", "take_back_events", body=models.PairsRequest(events=[pair])).taken_back == 1
     assert ask("users", "list_users", limit=1, order=models.ListUsersOrder.TYPICAL).total > 1

@@ -11,7 +11,8 @@ from ...ids import Key
 from ...retrieval.pages import MOST_BYTES
 from ...retrieval.questions import ItemKind
 from ...retrieval.unknown_ids import Unknown as Policy
-from ...rules.rules import LARGEST_WEIGHT, MOST_PLACE, MOST_RULES
+from ...rules.parts import LARGEST_WEIGHT, MOST_PLACE
+from ...rules.rules import MOST_QUOTAS, MOST_RULES
 from ...rules.rules import Rules as PlainRules
 from .id_types import Number
 
@@ -166,7 +167,7 @@ class Rules(Strict, Generic[ItemId]):
     boost: Annotated[list[Boost[ItemId]], Field(default_factory=absent, max_length=MOST_RULES)]
     pin: Annotated[list[Pin[ItemId]], Field(default_factory=absent, max_length=MOST_RULES)]
     hide: Annotated[list[Which[ItemId]], Field(default_factory=absent, max_length=MOST_RULES, description="Items not to list.")]
-    quotas: Annotated[list[Quota[ItemId]], Field(default_factory=absent, max_length=MOST_RULES)]
+    quotas: Annotated[list[Quota[ItemId]], Field(default_factory=absent, max_length=MOST_QUOTAS)]
     diversity: Annotated[
         float, Field(default_factory=absent, ge=0, le=1, description="From 0 (by value) to 1 (as unlike as can be).")
     ]
