@@ -20,12 +20,13 @@ BLOCK = re.compile(
 
 HIDE = """
 import sys
+from importlib.machinery import PathFinder
 hidden = set({hidden})
-class Hidden:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in hidden:
-            raise ModuleNotFoundError(f"No module named {{name!r}} (it is in no extra that the README names here)", name=name)
-sys.meta_path.insert(0, Hidden())
+class Hidden(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if path is None and name in hidden else PathFinder.find_spec(name, path, target)
+sys.meta_path[:] = [Hidden if finder is PathFinder else finder for finder in sys.meta_path]
 """
 
 
