@@ -21,8 +21,12 @@ BLOCK = re.compile(
 HIDE = """
 import sys
 from importlib.machinery import PathFinder
-hidden, found = set({hidden}), PathFinder.find_spec
-PathFinder.find_spec = lambda name, path=None, target=None: None if name.partition(".")[0] in hidden else found(name, path, target)
+hidden = set({hidden})
+class Hidden(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if path is None and name in hidden else PathFinder.find_spec(name, path, target)
+sys.meta_path[:] = [Hidden if finder is PathFinder else finder for finder in sys.meta_path]
 """
 
 

@@ -15,10 +15,14 @@ LONGEST = 25  # lines of a text that stands for a result
 LARGEST = 100_000  # bytes of a notebook with its outputs
 
 
+def is_result(output):
+    return output.output_type == "execute_result" or output.get("name") == "stdout"
+
+
 def shown(notebook):
-    """Return the kinds of data in the outputs of each cell of code; how often progress is told depends on the machine."""
+    """Return the kinds of data in the results and prints of each cell of code; how progress is told depends on the machine."""
     cells = (cell for cell in notebook.cells if cell.cell_type == "code")
-    return [[sorted(output.get("data", {})) for output in cell.outputs if output.get("name") != "stderr"] for cell in cells]
+    return [[sorted(output.get("data", {})) for output in cell.outputs if is_result(output)] for cell in cells]
 
 
 def check_outputs(notebook):

@@ -11,6 +11,7 @@ import numpy as np
 from ..data.tasks import Split
 from ..ids import Key
 from ..models.base import Recommender
+from ..models.explain.explanation import HistoryPart
 from ..retrieval.recommendations import Recommendations
 from ..tabular import cut_cell
 
@@ -203,5 +204,6 @@ def _with_reasons(model: Recommender, found: Recommendations, **asker: Any) -> t
 
 def _reasons(model: Recommender, item: Key, n: int, **asker: Any) -> str:
     """Return the items of the history that raise the score of an item most; nothing where none does."""
-    parts = [part for part in model.explain(item, **asker).history.parts if part.score > 0][:n]
-    return " and ".join(f'"{cut_cell(part.title)}"' for part in parts)
+    parts = model.explain(item, **asker).history.parts
+    titles = [part.title for part in parts if isinstance(part, HistoryPart) and part.score > 0]
+    return " and ".join(f'"{cut_cell(title)}"' for title in titles[:n])
