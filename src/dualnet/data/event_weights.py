@@ -18,6 +18,7 @@ Given: TypeAlias = Mapping[str, float] | Sequence[str] | str | None
 STANDARD: dict[str, float] = {"like": 1.0, "seen": 0.0, "dislike": -1.0}  # known with or without a table
 TAKES_BACK = "none"  # over HTTP: no type, but what takes one back
 MOST_TYPES = 100
+EXAMPLE = "view=1,save=2,buy=4"
 LARGEST = 1e6
 
 
@@ -56,7 +57,7 @@ def event_weights_of(given: Given, what: str = "event_weights") -> dict[str, flo
     if len(found) > MOST_TYPES:
         raise UsageError(f"{what} has {len(found):,} types of events, and {MOST_TYPES} are the most; group them")
     if not any(weight > 0 for weight in found.values()):
-        raise UsageError(f"{what} has no type with a weight above 0, so nothing would be liked; give one, such as buy=4")
+        raise UsageError(f"{what} has no type with a weight above 0, so nothing would be liked; give one, such as {EXAMPLE}")
     return found
 
 
@@ -133,7 +134,7 @@ def _pair(part: Any, what: str) -> tuple[str, float]:
     except ValueError:
         number = math.nan
     if not sign or math.isnan(number):
-        raise UsageError(f"{what} wants TYPE=WEIGHT,TYPE=WEIGHT, such as view=1,save=2,buy=4; got {shown(part)}")
+        raise UsageError(f"{what} wants TYPE=WEIGHT,TYPE=WEIGHT, such as {EXAMPLE}; got {shown(part)}")
     return name.strip(), number
 
 

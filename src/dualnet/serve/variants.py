@@ -25,6 +25,7 @@ AnyService: TypeAlias = "Service | RemoteService | Variants"  # what HTTP asks
 
 KEY: Final = "DUALNET_VARIANT_KEY"  # environment variable: another one gives another assignment
 MOST: Final = 20
+EXAMPLE: Final = "a=run1:90"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 CHANGES: Final = frozenset({
     "put_item", "put_items", "delete_item", "add_events", "take_back_events", "forget_user", "reload", "put_preset", "delete_preset",
@@ -73,7 +74,7 @@ def read_variants(given: Sequence[str], flag: str = "--variant") -> list[Variant
         except ValueError:
             weight = 0.0
         if not sign or not colon or not folder or not 0 < weight < float("inf"):
-            raise UsageError(f"{flag} wants NAME=RUN:SHARE, such as a=run1:90, with a share above 0; got {shown(text)}")
+            raise UsageError(f"{flag} wants NAME=RUN:SHARE, such as {EXAMPLE}, with a share above 0; got {shown(text)}")
         if not _NAME.fullmatch(name):
             raise UsageError(f"{flag}: the name {shown(name)} must be letters, digits, dashes and underscores, at most 40")
         if name in {one.name for one in found}:
