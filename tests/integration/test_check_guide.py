@@ -133,7 +133,13 @@ def test_ratings(values, columns):
 
 @pytest.mark.parametrize(
     ("values", "columns"),
-    [([1, 2, 1, 3], {"weight": "plays"}), ([1, 1, 1, 1], {}), ([2, 0, 1, 3], {}), ([2, -1, 1, 3], {}), (["a", "b", "c", "d"], {})],
+    [
+        ([1, 2, 1, 3], {"weight": "plays"}),
+        ([1, 1, 1, 1], {}),
+        ([2, 0, 1, 3], {}),
+        ([2, -1, 1, 3], {}),
+        (["a", "b", "c", "d"], {}),
+    ],
 )
 def test_weights(values, columns):
     found = guessed({"user_id": list("abcd"), "item_id": list("wxyz"), "plays": values})
