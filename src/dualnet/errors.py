@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import itertools
+import os
 import re
 import sys
 import warnings
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 SHOWN = 60  # characters of a value in an error text
+MOST_NAMES = 5_000  # of a folder that are compared with a mistyped one
 LONGEST_VALUE = 80  # of one in a list of values
 _FORMS = re.compile(r"\{([^{}|]*)\|([^{}|]*)\}")
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")  # of torch
@@ -354,6 +357,30 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     if close:
         return f" Did you mean '{close[0]}'?"
     return f" Known: {', '.join(known)}."
+
+
+def near_path(path: str | os.PathLike[str]) -> str:
+    """Return a hint such as ``". Did you mean 'ratings.csv'?"`` for a mistyped path, by the names that stand in its folder.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Of a file or folder that is not there.
+
+    Returns
+    -------
+    str
+        The end of a sentence and the next one; empty where no name is near, or the folder cannot be listed.
+    """
+    folder, name = os.path.split(os.fspath(path).rstrip("/"))
+    try:
+        with os.scandir(folder or os.curdir) as entries:
+            names = [entry.name for entry in itertools.islice(entries, MOST_NAMES)]
+    except (OSError, ValueError):
+        return ""
+    close = difflib.get_close_matches(name, names, n=1)
+    before = f"{folder.rstrip('/')}/" if folder else ""
+    return f". Did you mean {(before + close[0])[:400]!r}?" if close else ""
 
 
 def listing(values: Iterable[object], limit: int = 5) -> str:

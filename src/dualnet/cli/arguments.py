@@ -320,7 +320,7 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
     from ..data.dependent_arguments import PARTNERS, refuse_alone
     from ..data.opened.places import is_opened
     from ..data.table_spec import SEVERAL, TableSpec
-    from ..errors import nearest
+    from ..errors import near_path, nearest
 
     asked = any(getattr(tables, field.name) is not None for field in fields(SqlOptions))
     if data is None and not asked:
@@ -351,7 +351,9 @@ def load_data(data: str | None, tables: TableOptions, content: str | None = None
     elif os.path.exists(data) or tables.items is not None or "." in data or "/" in data:  # noqa: PTH110 - a Path raises for a name that is too long
         loaded = Dataset.from_tables(data, tables.items, users=tables.users, name=Path(data).name, **columns)
     else:
-        raise UsageError(f"'{data}' is neither a file nor a data set.{nearest(data, ['demo', *sources.known()])}")
+        near = near_path(data)  # of a folder, such as that of a split
+        hint = near.removeprefix(".") or nearest(data, ["demo", *sources.known()])
+        raise UsageError(f"'{data}' is neither a file nor a data set.{hint}")
     if tables.forget is not None:
         from ..runs.forgotten import without_forgotten
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -207,7 +207,7 @@ def _everyone(
         done = recommend_all(model_folder(run), out, overwrite=overwrite, say=note, **shared.cluster, **wanted)
         report_parts(done, f"lists for {counted(len(model.users_), '{user|users}')}", as_json=as_json)
         return
-    written = model.recommend_all(out, **wanted)
+    written = cast(int, model.recommend_all(out, **wanted))  # to a file: how many rows
     if as_json:
         print_json({"rows": written, "users": len(model.users_), "file": str(out)})
     else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import UsageError
+from ..errors import UsageError, near_path
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
@@ -76,7 +76,9 @@ def load_sql(options: SqlOptions, columns: Mapping[str, Any]) -> Dataset:
     for option, field in FLAGS.items():
         value = str(getattr(options, field) or "")
         if " " in value and not os.path.exists(value):  # noqa: PTH110  a path too long for a file is no error here
-            raise UsageError(f"there is no file {value[:80]!r}; {option} wants the name of a file with the query")
+            raise UsageError(
+                f"there is no file {value[:80]!r}; {option} wants the name of a file with the query{near_path(value)}"
+            )
     address = Address.from_environment(options.database_url_env)
     return Dataset.from_sql(
         address.url, Path(options.events_sql), _path(options.items_sql), users=_path(options.users_sql),

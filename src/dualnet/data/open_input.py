@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import ArtifactError, DataError, DualNetError, UsageError
+from ..errors import ArtifactError, DataError, DualNetError, UsageError, near_path
 
 LARGEST_SETTINGS = 16 * 2**20  # bytes of a file that a person writes: a configuration, keys, a query
 SHOWN = 200  # characters of what a reader says
@@ -72,7 +72,8 @@ def check_regular(path: Path, largest: int | None = None, error: type[DualNetErr
     try:
         found = path.stat()
     except (OSError, ValueError) as cause:  # a name with a NUL is a ValueError
-        raise error(f"{name} cannot be read: {getattr(cause, 'strerror', None) or cause}") from cause
+        near = near_path(path) if isinstance(cause, FileNotFoundError) else ""
+        raise error(f"{name} cannot be read: {getattr(cause, 'strerror', None) or cause}{near}") from cause
     if not stat.S_ISREG(found.st_mode):
         kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, a socket or a device"
         raise error(f"{name} is {kind}, not a file; copy what it gives into a file and name that")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..errors import DataError, UsageError, listing, warn
+from ..errors import DataError, UsageError, listing, near_path, warn
 from ..ids import Key, clean_id
 from ..typed_values import path_of
 from .compression import format_of
@@ -89,7 +89,7 @@ def read_pairs(path: str | Path, form: PairFormat | None = None) -> Interactions
     """
     path, form = path_of(path, "path"), form or PairFormat()
     if not path.exists():
-        raise DataError(f"there is no file {path}")
+        raise DataError(f"there is no file {path}{near_path(path)}")
     kind = format_of(path)
     if path.is_dir() or (kind in FORMATS and kind not in BY_SUFFIX):
         users, items = _columns(path, form)
@@ -312,7 +312,9 @@ def read_candidates(path: str | Path, form: PairFormat | None = None) -> list[Ke
     """
     path, form = path_of(path, "candidates"), form or PairFormat()
     if not path.exists():
-        raise DataError(f"candidates are 'task', 'all' or a file with one item id a line; there is no file {path}")
+        raise DataError(
+            f"candidates are 'task', 'all' or a file with one item id a line; there is no file {path}{near_path(path)}"
+        )
     lines = id_fields(path, form)
     several = next((number for number, keys in lines if len(keys) > 1), None)
     if several is not None and len(lines) > 1:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from ..errors import DataError
+from ..errors import DataError, near_path
 
 HIDDEN = ("_", ".")  # what Spark, Hive and macOS put beside the parts
 NULL_KEY = "__HIVE_DEFAULT_PARTITION__"
@@ -66,7 +66,7 @@ def find_parts(source: str | Path) -> list[Part]:
             raise DataError(f"no file is called {path}")
         filled = [one for one in found if one.is_dir() or one.stat().st_size] or found
         return [part for one in filled for part in (_parts_of(one) if one.is_dir() else [Part(one, {})])]
-    raise DataError(f"there is no file {path}")
+    raise DataError(f"there is no file {path}{near_path(path)}")
 
 
 def _exists(source: str | Path) -> bool:

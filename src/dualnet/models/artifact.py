@@ -29,7 +29,7 @@ from ..data.open_input import read_regular, reading
 from ..data.other_events import OtherEvents
 from ..data.space import ItemSpace
 from ..data.trusted_paths import trusts_paths
-from ..errors import ArtifactError, DataError, UsageError
+from ..errors import ArtifactError, DataError, UsageError, near_path
 from ..files import replaced_folder
 from ..ids import IdMap
 from ..typed_values import path_of
@@ -135,7 +135,9 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
     """
     path = path_of(folder, "folder") / MANIFEST
     if not os.path.exists(path.parent):  # noqa: PTH110 - a Path raises for a name that is too long
-        raise ArtifactError(f"there is no folder {str(folder)[:400]}; give the folder of a run or of a model")
+        raise ArtifactError(
+            f"there is no folder {str(folder)[:400]}; give the folder of a run or of a model{near_path(path.parent)}"
+        )
     if not path.exists():
         raise ArtifactError(f"{folder} is not a model folder: {MANIFEST} cannot be read (No such file or directory)")
     data = read_regular(path, LARGEST_MANIFEST, ArtifactError)

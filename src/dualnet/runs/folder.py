@@ -141,10 +141,10 @@ def model_folder(run: Path) -> Path:
     ArtifactError
         If there is no such folder, or the fit that was to fill it did not come to its end.
     """
-    from ..errors import ArtifactError
+    from ..errors import ArtifactError, near_path
 
     if not run.exists():
-        raise ArtifactError(f"there is no folder {run}; give the folder of a run or of a model")
+        raise ArtifactError(f"there is no folder {run}; give the folder of a run or of a model{near_path(run)}")
     if (run / NAME).exists() and not (run / "model").is_dir():
         raise ArtifactError(f"the fit into {run} did not come to its end; go on with the same `dualnet fit ...` and --resume")
     return run / "model" if (run / "model").is_dir() else run

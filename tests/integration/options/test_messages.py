@@ -15,7 +15,7 @@ from tests.integration.options.outcomes import walk
 ROOT = Path(dualnet.__file__).parent
 TREE = dict(walk())
 EVERY = {option for options in TREE.values() for option in options} | {"--help", "--no-sync"}
-SHORT = {"--no-presets", "--no-prune", "--no-header", "--no-isolation"}
+SHORT = {"--no-compare", "--no-presets", "--no-prune", "--no-header", "--no-isolation"}
 KEYS = {"low", "high"}  # of a range in --grid
 # cli modules that serve one command; all others serve several
 ONE = {name.replace(" ", "_"): name for name in TREE if name} | {"data": "data"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import DataError, ResourceError, UsageError
+from ...errors import DataError, ResourceError, UsageError, near_path
 from ..open_input import SHOWN
 from ..read_table import PARQUET
 from ..table_files import URL
@@ -149,7 +149,7 @@ class Place:
     def _absent(self) -> str:
         bucket = self.path.partition("/")[0]
         where = f"check the bucket '{bucket}', the folder and the region" if self.scheme else "check the name"
-        return f"there is no folder {self.name}; {where}"
+        return f"there is no folder {self.name}; {where}{'' if self.scheme else near_path(self.path)}"
 
 
 def is_opened(source: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import DataError
+from ...errors import DataError, near_path
 from ..read_table import read_text
 
 LARGEST_QUERY = 2**20  # bytes; a longer file is a dump, not a question
@@ -77,7 +77,9 @@ class Query:
         try:
             size = source.stat().st_size
         except OSError as error:
-            raise DataError(f"the {what} query {source} cannot be read: {error.strerror or error}") from error
+            raise DataError(
+                f"the {what} query {source} cannot be read: {error.strerror or error}{near_path(source)}"
+            ) from error
         if size > LARGEST_QUERY:
             raise DataError(f"{source} has {size:,} bytes; a query file holds one statement of at most 1 MiB")
         return cls(read_text(source), source.name)
