@@ -174,7 +174,6 @@ def test_the_log_has_the_rules_of_a_preset_and_what_events_meant(two, tmp_path):
             sent = {"users": users, "k": 3, "preset": "home", "rules": rules}
             both = (await client.post("/v1/recommend:batch", json=sent)).json()
             assert {one["variant"] for one in both["lists"]} == {"a", "b"}
-            assert {one["variant"] for one in both.json()["lists"]} == {"a", "b"}
             today = (await client.get("/v1/activity")).json()["today"]
             return today["taken_up"], (await client.get("/metrics")).text
 
