@@ -129,6 +129,19 @@ def test_boosts_add_standard_deviations_of_the_scores(models):
     assert by["i07"] == []  # no year, a drama
 
 
+@pytest.mark.parametrize(
+    ("ends", "share"),
+    [({"low": 2500}, 0), ({"high": 1500}, 1), ({"low": 2500, "high": 2600}, 0), ({"low": 1400, "high": 1500}, 1)],
+)
+def test_a_scale_beyond_all_values_gives_all_or_nothing(models, ends, share):
+    rules = {"boost": [{"column": "year", "weight": 50, **ends}]}
+    plain = models["profile"].recommend("u1", k=40, only="known")
+    found = models["profile"].recommend("u1", k=40, only="known", rules=rules)
+    boosted = {key for key, by in zip(found.ids, found.rules, strict=True) if by}
+    assert boosted == ({key for key in plain.ids if COLUMNS["year"][key] is not None} if share else set())
+    assert [key for key in found.ids if key in boosted] == [key for key in plain.ids if key in boosted]
+
+
 @pytest.mark.parametrize("column", ["year", "released"])
 @pytest.mark.parametrize("ends", [{}, {"low": 2005}, {"low": "2005-01-01", "high": "2025"}])
 def test_number_columns_and_dates_boost(models, column, ends):

@@ -132,8 +132,9 @@ class Answers(Asks):
         times : sequence of int, optional
             When each item of `history` happened, in seconds since 1970; for models fitted with a half-life.
         explore : float
-            From 0 to 1: this share of the places, the last ones, goes to new items that are drawn from the best new items beyond
-            the list (ten times as many as it is long). `Recommendations.probabilities` has the probability of each entry.
+            From 0 to 1: this share of the places, the last ones without a pin, goes to new items that are drawn from the best new
+            items beyond the list (ten times as many as it is long); quotas that these could break are refused.
+            `Recommendations.probabilities` has the probability of each entry.
         draw : str or int, optional
             The draw follows from it: the same word draws the same. Another draw each time by default.
 

@@ -92,15 +92,15 @@ class BoundRules:
         return found, unmet
 
     def _amount(self, boost: tuple[Mask, Numbers | None, float | None, float | None, float, str], rows: Rows) -> Numbers:
-        members, numbers, low, high, weight, _ = boost
+        members, numbers, least, most, weight, _ = boost
         share = members[rows].astype(np.float64)
         if numbers is not None:
             values = numbers[rows]
             there = values[~np.isnan(values)]
-            low = (float(there.min()) if len(there) else 0.0) if low is None else low
-            high = (float(there.max()) if len(there) else 0.0) if high is None else high
-            if high == low:
-                scaled = (values >= high).astype(np.float64)  # NaN is not
+            low = (float(there.min()) if len(there) else 0.0) if least is None else least
+            high = (float(there.max()) if len(there) else 0.0) if most is None else most
+            if high <= low:  # all alike, or all on one side of the end that is given
+                scaled = (values >= high).astype(np.float64) if least is None else np.zeros(len(values))  # NaN is not
             else:
                 scaled = np.nan_to_num(np.clip((values - low) / (high - low), 0, 1))
             share *= scaled

@@ -26,7 +26,8 @@ class TitleSearch:
 
     def find(self, catalogue: LiveCatalogue, query: str, *, limit: int = 20, offset: int = 0) -> dict[str, Any]:
         """Return ``{"items": [cards], "total": n, "mended": bool}``, the most popular first; an empty query finds everything."""
-        titles = self._titles(catalogue).find(query, catalogue.size)
+        with self._lock:  # its words must not grow while they are looked through
+            titles = self._titles(catalogue).find(query, catalogue.size)
         gone = catalogue.dead | catalogue.hidden
         found = np.array([row for row in titles.rows if row not in gone], np.int64)
         order = found[np.argsort(-catalogue.popularity[found], kind="stable")]
@@ -39,12 +40,11 @@ class TitleSearch:
 
     def _titles(self, catalogue: LiveCatalogue) -> TitleIndex:
         """Return the titles; those of rows that another view has taken over are made anew."""
-        with self._lock:
-            if self._lineage is not catalogue.lineage:
-                self._lineage, self._index = catalogue.lineage, TitleIndex()
-            if len(self._index) < catalogue.size:
-                self._index.extend(catalogue.lineage.titles[len(self._index) : catalogue.size])
-            return self._index
+        if self._lineage is not catalogue.lineage:
+            self._lineage, self._index = catalogue.lineage, TitleIndex()
+        if len(self._index) < catalogue.size:
+            self._index.extend(catalogue.lineage.titles[len(self._index) : catalogue.size])
+        return self._index
 
 
 def find_users(catalogue: LiveCatalogue, query: str, *, limit: int = 20, order: UserOrder = "longest") -> dict[str, Any]:

@@ -201,7 +201,7 @@ class Variants:
         """
         services = list(self._services.values())
         if self._shared and name != "reload":
-            return await services[0].call(name, **given)
+            return await self._change_once(name, given)
         made = [await _tried(service, name, given) for service in services]
         refused = [one for one in made if isinstance(one, Exception)]
         if name == "forget_user" and 0 < len(refused) < len(made) and all(isinstance(one, UnknownIdError) for one in refused):
@@ -209,11 +209,21 @@ class Variants:
                 if isinstance(one, Exception):
                     await service.call(name, **given, anyway=True)
         for error in refused:
-            if len(refused) == len(made) or not isinstance(error, DualNetError) or isinstance(error, ResourceError):
-                raise error
-            if name in WHOLE and not isinstance(error, UnknownIdError):
+            if len(refused) == len(made) or not _concerns_one(name, error):
                 raise error
         return next(one for one in made if not isinstance(one, Exception))
+
+    async def _change_once(self, name: str, given: Mapping[str, Any]) -> Any:
+        """Make a change by the first variant that can take it, from whose database the others have it."""
+        refused: list[Exception] = []
+        for service in self._services.values():
+            found = await _tried(service, name, given)
+            if not isinstance(found, Exception):
+                return found
+            refused.append(found)
+            if not _concerns_one(name, found):
+                raise found
+        raise refused[0]
 
     def _told(self) -> list[dict[str, Any]]:
         return [
@@ -291,6 +301,13 @@ class Variants:
         """Have all of them call it."""
         for service in self._services.values():
             service.on_end = called
+
+
+def _concerns_one(name: str, error: Exception) -> bool:
+    """Return whether what one variant refuses may be made in the others: its model cannot take it, or does not know the id."""
+    if not isinstance(error, DualNetError) or isinstance(error, ResourceError):
+        return False
+    return name not in WHOLE or isinstance(error, UnknownIdError)
 
 
 async def _tried(service: Service | RemoteService, name: str, given: Mapping[str, Any]) -> Any:

@@ -32,6 +32,7 @@ from .stored_users import StoredUsers
 
 LOG = "log.jsonl"
 MOST_ENTRIES = 500  # the last ones
+EVENT = "event"  # field of an entry, a text
 LARGEST = 4 * 2**20  # bytes of a log that is read
 SAMPLE = 32  # stored histories that a new version must answer before it may answer anyone
 
@@ -144,7 +145,10 @@ def _digest(folder: Path) -> str:
 
 
 def training_log(folder: Path) -> list[dict[str, Any]]:
-    """Return the entries of the log beside a model folder, numbers and short texts only; empty where there is none to read."""
+    """Return the entries of the log beside a model folder, numbers and short texts only; empty where there is none to read.
+
+    What happened to workers is left out: it names machines and folders, and whoever may ask reads this.
+    """
     path = folder.resolve().parent / LOG
     try:
         if not path.is_file() or path.stat().st_size > LARGEST:
@@ -154,10 +158,12 @@ def training_log(folder: Path) -> list[dict[str, Any]]:
         return []
     entries: list[dict[str, Any]] = []
     for line in lines[-MOST_ENTRIES:]:
-        with contextlib.suppress(json.JSONDecodeError):
+        with contextlib.suppress(
+            ValueError, RecursionError
+        ):  # no JSON, or too deep or long for one: the model does not need it
             entry = json.loads(line)
             if isinstance(entry, dict):
-                entries.append({name: value for name, value in entry.items() if _short(value)})
+                entries.append({name: value for name, value in entry.items() if name != EVENT and _short(value)})
     return entries
 
 

@@ -131,11 +131,13 @@ def test_few_items_have_no_regions(n):
             [{"epoch": 1, "recall": 0.5}, {"epoch": 2, "note": "x"}],
         ),
         ('{"recall": NaN}\n', [{}]),
+        ('{"phase": "workers", "epoch": 0, "event": "lost node7"}\n', [{"phase": "workers", "epoch": 0}]),
+        ('{"epoch": ' + "9" * 5000 + "}\n" + "[" * 100_000 + '\n{"epoch": 3}\n', [{"epoch": 3}]),
         ("", []),
         (None, []),
         ('{"epoch": 1}\n' * (MOST_ENTRIES + 9), [{"epoch": 1}] * MOST_ENTRIES),
     ],
-    ids=["mixed", "nan", "empty", "none", "long"],
+    ids=["mixed", "nan", "machines", "too long or deep", "empty", "none", "long"],
 )
 def test_the_log_beside_a_model_is_read_as_far_as_it_makes_sense(tmp_path, text, entries):
     (tmp_path / "model").mkdir()

@@ -215,3 +215,15 @@ def test_servers_of_one_database_share_presets(folder_of, postgresql):
             await last.close()
 
     asyncio.run(asyncio.wait_for(scenario(), 120))
+
+
+def test_who_reads_presets_meanwhile_reads_all_of_them():
+    """Questions are answered in other threads than the one that changes: none of them sees a name that is there as missing."""
+    state = LiveState()
+    state.apply({"preset": ["home", {"diversity": 0.3}]})
+    before = state.presets
+    state.apply({"preset": ["home", {"diversity": 0.4}]})
+    state.apply({"preset": ["other", {"diversity": 1}]})
+    state.apply({"preset": ["home", None]})
+    assert before == {"home": {"diversity": 0.3}}
+    assert state.presets == {"other": {"diversity": 1}}

@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 
 from dualnet import Content, ContentSpec, Dataset
 from dualnet.data.synthetic import blocks_world
+from dualnet.data.title_search import TitleIndex
 from dualnet.errors import DataError, UsageError
 from dualnet.models.registry import create
 from dualnet.retrieval import filters as filters_module
@@ -256,3 +257,17 @@ def test_the_map_shows_popular_items_and_then_new_ones(catalogue, monkeypatch):
     best = item_map(view)["items"]
     assert best == view.keys([row for row in view.by_popularity.tolist() if view.listed[row]][:10])
     assert replace(view).n_items == 48
+
+
+def test_titles_do_not_grow_while_they_are_looked_through(catalogue, monkeypatch):
+    """A title that is added in another thread would change the set of words under who looks for a typo in it."""
+    search, free = TitleSearch(), []
+    real = TitleIndex.find
+
+    def find(index, *given):
+        free.append(search._lock.acquire(blocking=False))
+        return real(index, *given)
+
+    monkeypatch.setattr(TitleIndex, "find", find)
+    search.find(catalogue, "sequencimg")
+    assert free == [False]

@@ -81,20 +81,6 @@ class Meters:
         """Count a recommended list by variant and its entries by quadrant, and remember it until its entries are taken."""
         variant = answer.get("variant", "")
         self._remember(answer["request_id"], variant, [str(entry["item"]) for entry in answer["items"]])
-        self._counted(answer, variant)
-
-    def _remember(self, request: str, variant: str, items: list[str]) -> None:
-        self._entries += len(items) - len(self._recent.pop(request, ("", []))[1])
-        self._recent[request] = (variant, items)
-        while len(self._recent) > MOST_RECENT or self._entries > MOST_ENTRIES:
-            self._entries -= len(self._recent.popitem(last=False)[1][1])
-
-    def listed_many(self, answer: Mapping[str, Any]) -> None:
-        """Count several lists; whose entries are taken is not told by one request for all of them."""
-        for found in answer["lists"]:
-            self._counted(found, found.get("variant", ""))
-
-    def _counted(self, answer: Mapping[str, Any], variant: str) -> None:
         self.activity.listed(answer)
         self._lists.labels(variant).inc()
         resolved, counts = answer["resolved"], Counter(entry["path"] for entry in answer["items"])
@@ -103,6 +89,17 @@ class Meters:
             if child is None:
                 child = self._pairs[resolved, path] = self._quadrants.labels(resolved, path)
             child.inc(count)
+
+    def _remember(self, request: str, variant: str, items: list[str]) -> None:
+        self._entries += len(items) - len(self._recent.pop(request, ("", []))[1])
+        self._recent[request] = (variant, items)
+        while len(self._recent) > MOST_RECENT or self._entries > MOST_ENTRIES:
+            self._entries -= len(self._recent.popitem(last=False)[1][1])
+
+    def listed_many(self, answer: Mapping[str, Any]) -> None:
+        """Count several lists, each of which has an id of its own."""
+        for found in answer["lists"]:
+            self.listed(found)
 
     def told(self, answer: Mapping[str, Any]) -> None:
         """Count events that were told."""

@@ -104,3 +104,15 @@ def test_long_lists_are_remembered_for_less_time(monkeypatch):
     meters.taken("r49", "i1", "like")
     meters.taken("short0", "i0", "like")
     assert meters.report()["today"]["taken_up"] == 3  # r49 counts once
+
+
+def test_each_of_several_lists_can_be_taken_up():
+    meters = Meters()
+    items = [{"item": "a", "path": "known"}]
+    meters.listed_many(
+        {"lists": [{"request_id": f"r.{n}", "resolved": "known", "items": items, "variant": "b"} for n in range(3)]}
+    )
+    for request in ("r.0", "r.2", "r.2", "r", "r.3"):
+        meters.taken(request, "a", "like")
+    assert meters.report()["today"]["taken_up"] == 2
+    assert 'dualnet_taken_total{type="like",variant="b"} 2.0' in meters.text({}).decode()
