@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,7 +81,8 @@ def _tell(result: DemoResult, out: Path) -> None:
     for story in result.stories:
         say(f"\n{story.to_text()}")
     say(f"\nreport: {out / 'report.html'}\nmodel:  {out / 'model'}")
-    say(f"next:   dualnet serve {out}   or   dualnet recommend {out} --history {','.join(map(str, result.shown.ids[:2]))}")
+    run, history = shlex.quote(str(out)), shlex.quote(",".join(map(str, result.shown.ids[:2])))
+    say(f"next:   dualnet serve {run}   or   dualnet recommend {run} --history {history}")
 
 
 def _may_hold_a_demo(out: Path) -> bool:

@@ -293,7 +293,7 @@ def _print(out: Path, model: Recommender, given: _Training, report: Report | Non
     )
     if report is not None:
         say(str(replace(report, against=())))
-        say(f"other cut-offs: dualnet evaluate {out} --at 5,20")
+        say(f"other cut-offs: dualnet evaluate {shlex.quote(str(out))} --at 5,20")
         _print_rivals(report, model.name)
     _print_next(out, model, measured=report is not None)
 
@@ -312,8 +312,9 @@ def _print_rivals(report: Report, name: str) -> None:
 
 def _print_next(out: Path, model: Recommender, *, measured: bool) -> None:
     """Print what can be done with the run."""
+    run = shlex.quote(str(out))
     user = shlex.quote(str(model.users_.key(0))) if len(model.users_) else None
-    say("next: " + (f"dualnet recommend {out} --user {user}, or " if user else "") + f"dualnet serve {out}")
+    say("next: " + (f"dualnet recommend {run} --user {user}   or   " if user else "") + f"dualnet serve {run}")
     if measured:
         say("      the held-out part did not train; for a model to use, fit again without --protocol into another --out")
     else:

@@ -52,6 +52,36 @@ def test_an_item_is_looked_up_hidden_and_listed_again(site, open_page):
     assert site.ask("GET", f"/v1/items/{card['item']}")["title"] == card["title"]
 
 
+def test_a_hidden_item_is_found_by_its_id_and_listed_again(site, open_page):
+    card = site.ask("GET", "/v1/items?limit=12")["items"][11]
+    site.ask("DELETE", f"/v1/items/{card['item']}")
+    page = open_page(site, "/operate", failing=True)
+    items = section(page, "Items")
+    items.get_by_label("Look up by title or id").fill(card["item"])
+    line = items.locator(".found > li").first
+    expect(line).to_contain_text("hidden from all lists")
+    line.get_by_role("button", name="List it again").click()
+    expect(line).to_contain_text(card["title"])
+    expect(line.get_by_role("button", name="Hide")).to_be_focused()
+    assert site.ask("GET", f"/v1/items/{card['item']}")["title"] == card["title"]
+
+
+def test_ids_that_are_whole_numbers_are_never_guessed_or_rounded(gallery, open_page):
+    page = open_page(gallery, "/operate")
+    people = section(page, "People")
+    people.get_by_role("combobox", name="Item", exact=True).focus()
+    people.get_by_role("listbox").get_by_role("option").first.click()
+    for given in ["1e3", "0x10", "007", "ann", "9007199254740993"]:
+        people.get_by_label("Person", exact=True).fill(given)
+        people.get_by_role("button", name="Tell the model").click()
+        said = "more than 15 digits" if given == "9007199254740993" else "has to be a whole number"
+        expect(page.locator(".notice.bad")).to_contain_text(said)
+        page.get_by_role("button", name="Close this notice").click()
+    assert page.evaluate("import('/web/api.js').then(({ userPath }) => userPath(12))") == "/v1/users/12"
+    refused = "import('/web/api.js').then(({ itemPath }) => itemPath(9007199254740993)).catch((error) => error.message)"
+    assert "more than 15 digits" in page.evaluate(refused)
+
+
 def test_somebody_is_added_corrected_and_forgotten(site, open_page):
     card = site.ask("GET", "/v1/items?limit=1")["items"][0]
     page = open_page(site, "/operate")

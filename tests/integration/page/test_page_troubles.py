@@ -162,3 +162,55 @@ def test_a_key_that_may_only_read_begins_with_tastes(browser, serve, pictures, t
         expect(page.locator(".pick").first).to_be_visible()
         expect(page.locator(".because").first).not_to_be_empty()
         context.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "line"),
+    [
+        ({"publisher": "Penguin Books", "genre": "Drama"}, {"publisher": "text", "genre": "categories"}, "Drama"),
+        ({"year": 1995.0}, {"year": "numbers"}, "1995"),
+        ({"released": 964982703}, {"released": "numbers"}, ""),
+        ({"updates": 3, "year": 2001}, {"updates": "numbers", "year": "numbers"}, "2001"),
+        ({"published": "2001-05-31T12:00"}, {"published": "dates"}, "2001-05-31"),
+        ({"date": "1999"}, {"date": "text"}, "1999"),
+    ],
+)
+def test_a_year_is_only_what_can_be_one(site, open_page, content, columns, line):
+    page = open_page(site)
+    said = "([card, columns]) => import('/web/kind-and-year.js').then(({ kindAndYear }) => kindAndYear(card, columns))"
+    assert page.evaluate(said, [{"title": "It", "content": content}, columns]) == line
+
+
+@pytest.mark.parametrize(
+    ("likes", "terms", "said"),
+    [
+        ([], [], "New: nobody in the training data took it."),
+        (["A"], [], "New, fits A."),
+        ([], ["birds"], "New, about birds."),
+        (["A", "B"], ["birds", "nests"], "New, fits A and B; about birds and nests."),
+    ],
+)
+def test_the_reason_of_a_new_item_is_a_whole_sentence(site, open_page, likes, terms, said):
+    page = open_page(site)
+    explanation = {"score": 1, "levels": [], "history": {"parts": [{"title": one, "score": 0.5} for one in likes]},
+                   "content": {"parts": [{"term": one, "score": 0.2} for one in terms]}}  # fmt: skip
+    reason = """(explanation) => import('/web/reasons.js').then(({ reason }) => {
+        const node = document.createElement('p');
+        node.append(...reason({ path: 'content', score: 1 }, explanation, null, 'history'));
+        return node.textContent;
+    })"""
+    assert page.evaluate(reason, explanation) == said
+
+
+def test_the_map_tells_that_an_item_could_not_be_added(site, open_page):
+    page = open_page(site, "/#/map", failing=True)
+    canvas = page.locator("canvas.map")
+    expect(canvas).to_be_visible()
+    page.route("**/v1/items/*", lambda route: route.abort())
+    canvas.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice.bad")).to_contain_text("The server cannot be reached.")
+    page.unroute("**/v1/items/*")
+    page.locator(".notice.bad").get_by_role("button", name="Try again").click()
+    expect(page.locator(".notice")).to_contain_text("Added ")

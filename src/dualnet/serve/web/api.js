@@ -47,7 +47,27 @@ export async function bytes(path, signal) {
 
 /** The path of an item; ids may hold anything. */
 export function itemPath(id) {
-  return `/v1/items/${encodeURIComponent(id)}`;
+  return `/v1/items/${encodeURIComponent(exact(id))}`;
+}
+
+/** The path of a person. */
+export function userPath(id) {
+  return `/v1/users/${encodeURIComponent(exact(id))}`;
+}
+
+const OF_IDS = new Set(["user", "item", "id", "users", "history", "seen", "candidates", "exclude"]);
+
+/** An id as it is; a browser has rounded whole numbers beyond 2^53, so that another person or item would be meant. */
+function exact(id) {
+  if (typeof id === "number" && !Number.isSafeInteger(id)) throw new Problem("Ids of more than 15 digits are rounded by browsers, so this page cannot ask about them; use the HTTP interface or the command line");
+  return id;
+}
+
+function written(body) {
+  return JSON.stringify(body, (name, value) => {
+    if (OF_IDS.has(name)) (Array.isArray(value) ? value : [value]).forEach(exact);
+    return value;
+  });
 }
 
 let version;
@@ -61,13 +81,14 @@ function noteVersion(seen) {
 }
 
 async function send(method, path, body, signal) {
+  const text = body === undefined ? undefined : written(body);
   for (;;) {
     const key = storedKey();
     const headers = key === null ? {} : { Authorization: `Bearer ${key}` };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     let answer;
     try {
-      answer = await fetch(path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+      answer = await fetch(path, { method, headers, signal, body: text });
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new Problem("The server cannot be reached");

@@ -1,6 +1,8 @@
 /** The second line of a card: what kind of thing it is, and of when. */
 
 const DATED = /year|date|publish|releas|issued/i;
+const DATE = /^\d{4}(-\d\d(-\d\d)?)?(?!\d)/; // of "2001-05-31T12:00" the day, of "Penguin" nothing
+const YEARS = [1000, 2999]; // other numbers, such as seconds, are no year
 const LABELS = 3;
 
 /** "Comedy, Drama" from the labels of a card; empty where it has none. */
@@ -27,6 +29,6 @@ function listed(value) {
 }
 
 function dated(value) {
-  if (typeof value === "number") return String(Math.round(value));
-  return typeof value === "string" ? value.slice(0, 10) : "";
+  if (typeof value === "number") return value >= YEARS[0] && value <= YEARS[1] ? String(Math.floor(value)) : "";
+  return typeof value === "string" ? DATE.exec(value)?.[0] ?? "" : "";
 }

@@ -16,21 +16,24 @@ export function mapColours(paint) {
   async function read() {
     try {
       const { columns } = await call("GET", "/v1/facets");
-      select.append(...columns.filter((column) => typeof column.min !== "string").map((column) => el("option", { value: column.name }, named(column.name))));
-      node.hidden = columns.length === 0;
+      const paintable = columns.filter((column) => typeof column.min !== "string");
+      select.append(...paintable.map((column) => el("option", { value: column.name }, named(column.name))));
+      node.hidden = paintable.length === 0;
     } catch (error) {
       failed(error, read);
     }
   }
 
   async function colour() {
-    if (select.value === "") {
+    const wanted = select.value;
+    if (wanted === "") {
       fill(legend);
       paint(null);
       return;
     }
     try {
-      const { colours } = await call("GET", `/v1/map?colour=${encodeURIComponent(select.value)}`);
+      const { colours } = await call("GET", `/v1/map?colour=${encodeURIComponent(wanted)}`);
+      if (select.value !== wanted) return; // another one was chosen meanwhile
       fill(legend, colours.names.map((name, at) => el("li", {}, el("span", { class: `dot level-${at}` }), name)));
       paint(colours);
     } catch (error) {

@@ -7,6 +7,7 @@ import { el, fill } from "./dom.js";
 import { cardOf, hasTitle, onCatalogue, titleOf } from "./item-cards.js";
 import { mapColours } from "./map-colours.js";
 import { excluded } from "./not-this.js";
+import { failed } from "./notices.js";
 import { Plane } from "./plane.js";
 import { recommend } from "./recommendations.js";
 import { region } from "./region.js";
@@ -125,8 +126,12 @@ function show(host, { items, x, y, explained, total, regions }) {
   }
 
   async function choose(at) {
-    const { title } = await cardOf(items[at]);
-    await addItem(items[at], title);
+    try {
+      const { title } = await cardOf(items[at]);
+      await addItem(items[at], title);
+    } catch (error) {
+      failed(error, () => choose(at));
+    }
   }
 
   listen(canvas, plane, { draw, activate, choose, active: () => active, favoured: () => [...taken, ...listed] });

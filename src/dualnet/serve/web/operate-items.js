@@ -21,15 +21,16 @@ export function startItems(host) {
 async function find(text, signal) {
   const [found, exact] = await Promise.all([
     call("GET", `/v1/items?limit=${SHOWN}&query=${encodeURIComponent(text)}`, undefined, signal),
-    text === "" ? null : call("GET", itemPath(text), undefined, signal).catch((error) => nothing(error, signal)),
+    text === "" ? null : call("GET", itemPath(text), undefined, signal).catch((error) => away(text, error, signal)),
   ]);
   const items = exact === null ? found.items : [exact, ...found.items.filter((one) => one.item !== exact.item)];
   return { entries: items.slice(0, SHOWN), total: Math.max(found.total, items.length) };
 }
 
-function nothing(error, signal) {
+/** What stands for an item that is not listed: the id of a hidden one, else nothing. */
+function away(item, error, signal) {
   if (signal.aborted || ![404, 422].includes(error.status)) throw error; // 422: not an id of the kind that items have here
-  return null;
+  return error.message.endsWith("was deleted.") ? { item, title: item, path: "known", hidden: true } : null;
 }
 
 function line(card) {
@@ -39,6 +40,10 @@ function line(card) {
   const actions = el("div", { class: "row" }, hide);
   const state = el("span", { class: "soft small" }, what());
   fill(node, el("div", { class: "found-line" }, el("div", {}, el("strong", {}, card.title), state), actions));
+  if (card.hidden) {
+    state.textContent = what(true);
+    fill(actions, again);
+  }
 
   function what(hiddenNow = false) {
     const kind = card.path === "known" ? `taken by ${some(card.taken, "person", "people")} in the training data` : "added since the model was made";
@@ -60,17 +65,24 @@ function line(card) {
     });
   }
   async function listed() {
-    await change("PUT", { content: card.content }, () => {
+    // an item of the model keeps its own content, whatever is given
+    await change("PUT", { content: card.content ?? { title: null } }, async () => {
+      done(`\u201c${card.title}\u201d may be listed again.`);
+      if (card.hidden) {
+        const fresh = line(await call("GET", itemPath(card.item)));
+        node.replaceWith(fresh);
+        fresh.querySelector("button").focus();
+        return;
+      }
       state.textContent = what();
       fill(actions, hide);
       hide.focus();
-      done(`\u201c${card.title}\u201d may be listed again.`);
     });
   }
   async function change(method, body, then) {
     try {
       await call(method, itemPath(card.item), body);
-      then();
+      await then();
     } catch (error) {
       failed(error, () => change(method, body, then));
     }

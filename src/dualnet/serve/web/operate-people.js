@@ -1,6 +1,6 @@
 /** People: looked up by id, their history shown and corrected, events told, forgotten for good. */
 
-import { call } from "./api.js";
+import { Problem, call, userPath } from "./api.js";
 import { combobox } from "./combobox.js";
 import { ask } from "./confirm.js";
 import { el, fill, newId } from "./dom.js";
@@ -64,7 +64,7 @@ function line({ user, events }) {
   }
   async function erase() {
     try {
-      await call("DELETE", `/v1/users/${encodeURIComponent(user)}`);
+      await call("DELETE", userPath(user));
       node.remove();
       done("The person is forgotten.");
     } catch (error) {
@@ -121,7 +121,9 @@ function eventForm() {
     }
     try {
       const { ids } = await model();
-      await call("POST", "/v1/events", { events: [{ user: ids.users === "integer" ? Number(id) : id, item: item.item, type: kind.value }] });
+      const whole = ids.users === "integer";
+      if (whole && !/^(0|-?[1-9]\d*)$/.test(id)) throw new Problem("The person\u2019s id has to be a whole number");
+      await call("POST", "/v1/events", { events: [{ user: whole ? Number(id) : id, item: item.item, type: kind.value }] });
       done(`Noted: ${id}, ${kind.value}, \u201c${shortened(item.title, 60)}\u201d.`);
     } catch (error) {
       failed(error, tell);

@@ -14,16 +14,16 @@ const TOLD = 0.12; // share of a score from which one item of a history is the r
  */
 export function reason({ path, score }, explanation, popular, resolved) {
   if (path === "popularity" || resolved === "fallback") return ["Popular with everybody."];
-  const fresh = path === "content" ? "New. " : "";
-  if (!explanation) return [fresh === "" ? "" : "New: nobody in the training data took it."];
+  const fresh = path === "content";
+  if (!explanation) return fresh ? freshly([], []) : [""];
   const { likes, terms } = strongest(explanation);
   const about = share(explanation, "What it is about");
-  if (fresh !== "") return sentence("New", ["fits ", ...named(likes)], terms);
+  if (fresh) return freshly(likes, terms);
   if (popular !== null && popular >= MOSTLY) {
     return likes.length === 0 ? ["Popular with everybody."] : ["Popular with everybody, and with people who took ", ...named(likes), "."];
   }
   if (likes.length === 0) return terms.length === 0 ? [""] : ["About ", ...terms, "."];
-  if (about >= MOSTLY) return sentence("", ["It is like ", ...named(likes)], terms);
+  if (about >= MOSTLY) return ["It is like ", ...named(likes), ...(terms.length > 0 ? [": ", ...terms] : []), "."];
   if (likes[0].score < TOLD * score) return ["It fits much of what they took, such as ", ...named(likes), "."];
   return ["People who took ", ...named(likes), " took this too."];
 }
@@ -35,9 +35,11 @@ function strongest({ history, content }) {
   return { likes, terms: joined(found.map((one) => el("span", { class: "because-item" }, one.term))) };
 }
 
-function sentence(first, middle, terms) {
-  const about = terms.length > 0 ? [first === "" ? ": " : "; about ", ...terms] : [];
-  return [first === "" ? "" : `${first}, `, ...middle, ...about, "."];
+/** Of an item that nobody took: what it fits, what it is about, as far as either is known. */
+function freshly(likes, terms) {
+  const said = [likes.length > 0 && ["fits ", ...named(likes)], terms.length > 0 && ["about ", ...terms]].filter(Boolean);
+  if (said.length === 0) return ["New: nobody in the training data took it."];
+  return ["New, ", ...said.flatMap((part, at) => (at > 0 ? ["; ", ...part] : part)), "."];
 }
 
 function named(likes) {

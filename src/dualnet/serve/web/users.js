@@ -1,6 +1,6 @@
 /** People the model knows, and what they took. */
 
-import { call } from "./api.js";
+import { call, userPath } from "./api.js";
 import { keepCards } from "./item-cards.js";
 
 /** Search ids, the longest histories first; a promise of `{options, total}`. */
@@ -16,6 +16,6 @@ export async function typicalUsers(signal, limit) {
 
 /** A promise of the cards of what somebody took. */
 export async function historyOf(user, signal) {
-  const found = await call("GET", `/v1/users/${encodeURIComponent(user)}/history`, undefined, signal);
+  const found = await call("GET", `${userPath(user)}/history`, undefined, signal);
   return keepCards(found.items);
 }
