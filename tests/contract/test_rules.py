@@ -381,22 +381,6 @@ def test_windows_of_numbers_are_read_by_their_size(unit):
         assert set(model.recommend(history=["a"], filter_seen=False, k=9, rules=rules).ids) == there
 
 
-def test_a_missing_number_is_no_group(models):
-    content = pa.table({
-        "item_id": ["a", "b", "c", "d"],
-        "title": ["red hat", "red boat", "red song", "red wine"],
-        "size": [float("nan"), float("nan"), 1.5, 1.5],
-    })  # fmt: skip
-    data = dualnet.Dataset.from_tables(
-        pa.table({"user_id": ["u", "v", "w", "x"], "item_id": ["a", "b", "c", "d"]}), content, text="title"
-    )
-    model = dualnet.ContentProfile().fit(data)
-    rules = {"quotas": [{"each": "size", "at_most": 1}]}
-    found = set(model.recommend(history=["a"], filter_seen=False, k=4, rules=rules).ids)
-    assert {"a", "b"} < found
-    assert len(found) == 3
-
-
 @pytest.mark.parametrize("other", ["i20", " i20", "i20\t"])
 def test_one_item_has_one_pin_however_its_id_is_written(models, other):
     rules = {"pin": [{"item": "i20", "place": 1}, {"item": other, "place": 3}]}

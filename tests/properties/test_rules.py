@@ -217,13 +217,3 @@ def test_a_cap_that_refuses_nearly_everything_takes_no_search():
     found = ruled_list(question)
     assert members[found.chosen].sum() == 1
     assert len(found.chosen) == 20
-
-
-def test_the_last_of_all_candidates_was_not_moved():
-    """An item that nothing of a larger value is behind has its place by its value, not by diversity."""
-    vectors = np.eye(3)
-    question = RuledQuestion(
-        scores=np.array([3.0, 2.0, 1.0]), k=3, diversity=0.1, likeness=lambda one, others: vectors[others] @ vectors[one]
-    )
-    found = ruled_list(question)
-    assert (found.chosen.tolist(), found.by) == ([0, 1, 2], [[], [], []])

@@ -159,8 +159,6 @@ def _as_groups(cells: pa.ChunkedArray) -> Groups:
         rows, whole = pc.list_parent_indices(whole).to_numpy(zero_copy_only=False), pc.list_flatten(whole)
     if pa.types.is_dictionary(whole.type):
         whole = whole.cast(whole.type.value_type)
-    if pa.types.is_floating(whole.type):
-        whole = pc.if_else(pc.is_nan(whole), None, whole)
     there = np.asarray(pc.is_valid(whole).to_numpy(zero_copy_only=False), bool)
     codes = pc.fill_null(pc.dictionary_encode(whole).indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     rows, codes = np.asarray(rows, np.int64)[there], codes[there]

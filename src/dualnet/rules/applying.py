@@ -203,8 +203,8 @@ class _Walk:
             merit = (1 - share) * relevance - share * np.where(np.isneginf(alike), 0.0, alike)
             merit[~left] = -np.inf
             best = int(np.argmax(merit))
-            left[best] = False
-            moved = (f"diversity {share:g}",) if left[:best].any() else ()  # past one of a larger value
+            left[best], first = False, int(np.argmax(left))
+            moved = (f"diversity {share:g}",) if first < best else ()
             if self._try(int(pool[best]), *moved):
                 taken.append(int(pool[best]))
                 alike = np.maximum(alike, likeness(int(pool[best]), pool))
