@@ -83,7 +83,9 @@ class World:
         users, items = IdMap(list(range(n_users))), IdMap(list(range(n_items)))
         bags = Content(items, pa.table({}), ContentSpec(bags=("words",)), {"words": self.content})
         self.data = Dataset(Interactions(users, items, self.matrix), bags)
-        self.task, self.choosing = (self._task(users, items, held, asked) for asked in np.array_split(np.arange(held.shape[0]), 2))
+        self.task, self.choosing = (
+            self._task(users, items, held, asked) for asked in np.array_split(np.arange(held.shape[0]), 2)
+        )
         self.zero_weight = DENSITIES * self.matrix.nnz / (n_users * n_items)
 
     def _task(self, users: IdMap, items: IdMap, held: csr_array, asked: NDArray[np.int64]) -> RankingTask:
