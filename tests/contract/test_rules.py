@@ -27,6 +27,7 @@ def table(first, last):
         "author": [None if k % 11 == 0 else f"a{k % 4}" for k in numbers],
         "tags": [["sea", "sea"] if k % 5 == 0 else ["sea", "war"] if k % 2 else [] for k in numbers],
         "year": pa.array([None if k == 7 else 1990 + k for k in numbers], pa.int64()),
+        "opened": [f"{2000 + k}-01-01" for k in numbers],
         "released": [datetime.datetime(2000 + k, 1, 1) for k in numbers],
         "begins": [None if k % 3 else datetime.datetime(2030 if k == 3 else 2001, 1, 1) for k in numbers],
         "ends": [datetime.datetime(2020, 1, 1) if k == 4 else None for k in numbers],
@@ -142,10 +143,10 @@ def test_a_scale_beyond_all_values_gives_all_or_nothing(models, ends, share):
     assert [key for key in found.ids if key in boosted] == [key for key in plain.ids if key in boosted]
 
 
-@pytest.mark.parametrize("column", ["year", "released"])
+@pytest.mark.parametrize("column", ["year", "released", "opened"])
 @pytest.mark.parametrize("ends", [{}, {"low": 2005}, {"low": "2005-01-01", "high": "2025"}])
 def test_number_columns_and_dates_boost(models, column, ends):
-    if column == "released" and ends:
+    if column != "year" and ends:
         ends = {name: f"{str(value)[:4]}-01-01" for name, value in ends.items()}
     elif ends:
         ends = {name: int(str(value)[:4]) for name, value in ends.items()}
@@ -249,6 +250,10 @@ BAD = [
     ({"boost": [{"column": "tags", "weight": 1}]}, "no column of numbers or dates"),
     ({"boost": [{"column": "year", "weight": "1"}]}, "must be a number"),
     ({"boost": [{"column": "year", "weight": float("nan")}]}, "must be a number"),
+    ({"boost": [{"column": "year", "weight": 10**400}]}, "must be a number"),
+    ({"diversity": float("inf")}, "number from 0 to 1"),
+    ({"boost": [{"column": "year", "weight": 1, "low": 10**400}]}, "does not fit the column"),
+    ({"boost": [{"column": "opened", "weight": 1, "low": "2005"}]}, "does not fit the column"),
     ({"boost": [{"column": "year", "weight": 1, "low": "soon"}]}, "does not fit the column"),
     ({"boost": [{"column": "year", "weight": 1, "low": 5, "high": 5}]}, "low must be below high"),
     ({"boost": [{"weight": 1}]}, "which items it is for"),

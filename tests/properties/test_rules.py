@@ -217,3 +217,27 @@ def test_a_cap_that_refuses_nearly_everything_takes_no_search():
     found = ruled_list(question)
     assert members[found.chosen].sum() == 1
     assert len(found.chosen) == 20
+
+
+def test_many_quotas_that_cannot_be_met_do_not_hide_those_that_can():
+    """Each of them has its own search; what the one needs is not taken from the next."""
+    n, groups = 400, 20
+    group = np.arange(n) % (groups + 5)
+    needs = [Need(group == at, 30, f"need {at}") for at in range(groups)]  # 16 of each are there
+    clash = [Cap.of(group == at, 9, f"cap {at}") for at in range(groups)]
+    found = ruled_list(RuledQuestion(scores=-np.arange(n, dtype=float), k=300, caps=clash, needs=needs))
+    assert [text for text in found.unmet if "need" in text] == [
+        f"need {at}: the items that may be listed allow 9 only" for at in range(groups)
+    ]
+    assert all((group[found.chosen] == at).sum() == 9 for at in range(groups))
+
+
+@pytest.mark.parametrize("limit", ["MOST_SEARCHES", "MOST_PROGRAMS"])
+def test_a_search_that_is_given_up_is_told(monkeypatch, limit):
+    monkeypatch.setattr(f"dualnet.rules.quotas.{limit}", 0)
+    monkeypatch.setattr(QuotaState, "_greedy", lambda *_: None)
+    needs = [Need(np.array([False, True, True]), 1, "one"), Need(np.array([True, True, False]), 1, "two")]
+    question = RuledQuestion(scores=np.array([3.0, 2.0, 1.0]), k=2, needs=needs, caps=[cap([[0], [0, 1], [1]], 1)])
+    assert any("a better one may be possible" in told for told in ruled_list(question).unmet)
+    monkeypatch.undo()
+    assert not any("a better one may be possible" in told for told in ruled_list(question).unmet)

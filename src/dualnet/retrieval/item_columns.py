@@ -69,11 +69,13 @@ class ItemColumns:
 
     def number(self, column: str, value: Any) -> float:
         """Return one value on the scale of `numbers`; errors as there."""
-        cells = self._cells(column)
+        kind = pa.timestamp("us") if self._read(column, ())[1] else pa.float64()  # also of dates and numbers that are text
         try:
-            return float(_seconds(pa.chunked_array([self._align(cells.slice(0, 0), [value], ordered=True)[1]]))[0])
+            return float(_seconds(pa.chunked_array([self._align(pa.chunked_array([], kind), [value], ordered=True)[1]]))[0])
         except (pa.ArrowException, TypeError, ValueError, OverflowError, IndexError) as error:
-            raise DataError(f"{str(value)[:80]!r} does not fit the column '{column}', whose values are {cells.type}") from error
+            raise DataError(
+                f"{str(value)[:80]!r} does not fit the column '{column}', whose values are {self._cells(column).type}"
+            ) from error
 
     def groups(self, column: str, contents: Sequence[Mapping[str, Any]] = ()) -> Groups:
         """Return the values of a column as group numbers: those of row i are ``groups[starts[i]:starts[i + 1]]``.

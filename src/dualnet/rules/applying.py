@@ -108,6 +108,8 @@ def ruled_list(question: RuledQuestion) -> RuledList:
     if len(order) < min(question.k, len(values)) and walk.full:
         limits = ", ".join(dict.fromkeys(walk.full))
         unmet.append(f"the list ends after {len(order):,} of {question.k:,} places: no other item is permitted ({limits})")
+    if state.cut_short:
+        unmet.append("the quotas are so many, or so entangled, that not every list was tried; a better one may be possible")
     for place, one in enumerate(order):
         by[place] = [rule.text for rule in question.boosts if rule.amount[one]] + by[place]
     return RuledList(np.array(order, np.int64), by, _score_ranks(question.scores, order), unmet)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -267,11 +266,7 @@ def check_key(key: object, what: str) -> None:
 
 def check_number(value: object, what: str, low: float, high: float) -> None:
     """Refuse what is no number of a range; raises `UsageError`."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float | np.number)
-        or not (math.isfinite(value) and low <= value <= high)
-    ):
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not low <= value <= high:  # NaN is not
         raise UsageError(f"{what} must be a number from {low:g} to {high:g}, got {shown(value)}")
 
 

@@ -115,6 +115,7 @@ class QuotaState:
     needs: Sequence[Need]
     away: Mask
     witness: list[int] = field(default_factory=list)
+    cut_short: bool = False  # whether a search was given up, so that there may be a better list
     _programs: int = 0
     _searches: int = 0
 
@@ -144,8 +145,9 @@ class QuotaState:
         asked, self._open = self._open, [0] * len(self._open)
         for at, need in enumerate(self.needs):
             on_list = need.least - asked[at]
-            low, high = 0, min(max(asked[at], 0), self.free)
-            target = high
+            there = int((np.asarray(need.members, bool) & ~self.away).sum())
+            low, high = 0, min(max(asked[at], 0), self.free, there)
+            target, self._searches = high, 0
             while target > low:  # the most for which a witness is found: first all, then halves
                 self._open[at] = target
                 found = self._search([], self._open, self.free)
@@ -248,7 +250,10 @@ class QuotaState:
         called = [at for at, value in enumerate(left) if value > 0]
         if not called:
             return []
-        if max(left) > free or self._searches >= MOST_SEARCHES:
+        if max(left) > free:
+            return None
+        if self._searches >= MOST_SEARCHES:
+            self.cut_short = True
             return None
         self._searches += 1
         signs = self._signs_of_all()
@@ -261,6 +266,7 @@ class QuotaState:
         if (alone and not self.caps) or (len(called) == 1 and len(self.caps) <= 1 and self._single()):
             return None  # trying the best first is exact there
         if self._programs >= MOST_PROGRAMS:
+            self.cut_short = True
             return None
         self._programs += 1
         places = np.flatnonzero(((signs & wanted) > 0) & ~self.away)
@@ -350,5 +356,6 @@ class QuotaState:
             options={"node_limit": MOST_NODES},
         )
         if done.x is None:
+            self.cut_short |= done.status == 1  # too many nodes
             return None
         return [place for same, count in zip(kinds.values(), np.rint(done.x), strict=True) for place in same[: int(count)]]

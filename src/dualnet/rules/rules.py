@@ -36,7 +36,8 @@ class Rules:
        answer says so in `unmet`. Pins alone can break an `at_most`: then the quota admits nothing more, and the answer says so.
     5. **The list**, place by place: each free place has, among the items with which a permitted list can still be completed,
        the one of the largest *merit*. Without diversity merit is the value. So no permitted list is better at the first
-       place at which it differs; ties go by catalogue order.
+       place at which it differs; ties go by catalogue order. The search has an end: where quotas are so many and overlap so much
+       that it is reached, `unmet` says that there may be a better list.
     6. **Diversity** d: merit is ``(1 - d) * relevance - d * likeness``. Relevance is the value, from 0 to 1 over the `among`
        items of the largest value; likeness is the largest cosine of the item's vector and those of the pins and of the
        items chosen before (maximal marginal relevance; 0 where there are none). Others are chosen, by value, only where none
