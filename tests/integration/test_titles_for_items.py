@@ -106,7 +106,14 @@ def test_a_title_means_the_same_as_its_id(run, capsys, by_title, by_id):
 
 @pytest.mark.parametrize(
     ("history", "popularity", "told"),
-    [("i0", "0", True), ("i0,i1", "0.2", True), ("i0,i1,i2", "0", False), ("i0", "0.5", False)],
+    [
+        ("i0", "0", True),
+        ("i0,i1", "0.2", True),
+        ("i0,i1,i2", "0", False),
+        ("i0", "0.5", False),
+        ("i2,", "0", True),
+        ('"i0",i1,', "0", True),
+    ],
 )
 def test_little_is_left_of_a_short_history_without_popularity(run, capsys, history, popularity, told):
     assert main(["recommend", str(run), "--history", history, "--popularity", popularity]) == 0

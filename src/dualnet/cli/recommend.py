@@ -21,10 +21,11 @@ from .rule_options import RuleOptions
 from .worker_options import WorkerOptions, report_parts
 
 if TYPE_CHECKING:
+    from ..ids import Key
     from ..models.base import Recommender
 
 
-LITTLE = 0.3  # of popularity: below, a short history leaves next to nothing
+LITTLE, SHORT = 0.3, 2  # below so much popularity a history of so many items leaves next to nothing
 
 
 @dataclass(frozen=True)
@@ -90,15 +91,22 @@ class ListOptions(ItemListOptions):
     def check_all(self, history: str | None) -> None:
         """Refuse candidates that are none, and what means nothing without something else; raises `UsageError`."""
         self.check()
-        if history is not None and self.popularity < LITTLE and history.count(",") < 2:
-            note(
-                f"note: --popularity {self.popularity:g} leaves how this history differs from the average, which for one or two"
-                " items is little; 0.5 is steadier"
-            )
         if self.times is not None and history is None:
             raise UsageError("--times means nothing without --history, whose items it is about; leave it out")
         if self.draw is not None and not self.explore:
             raise UsageError("--draw means nothing without --explore, whose draw it is; leave it out")
+
+    def read_history(self, text: str | None, named: NamedItems, unknown: str | None) -> list[Key] | None:
+        """Return the items of the history, None where there is none; tells where next to nothing is left of a short one."""
+        if text is None:
+            return None
+        keys = history_of(text, named, unknown)
+        if self.popularity < LITTLE and len(keys) <= SHORT:
+            note(
+                f"note: --popularity {self.popularity:g} leaves how this history differs from the average, which for one or two"
+                " items is little; 0.5 is steadier"
+            )
+        return keys
 
     def read_times(self) -> list[int] | None:
         """Return when each item of the history happened; None where that is not said."""
@@ -186,7 +194,7 @@ def recommend(
         return
     found = model.recommend(
         stored_user(model, user) if user is not None else None,
-        history=None if history is None else history_of(history, named, unknown),
+        history=listed.read_history(history, named, unknown),
         user_columns=arg.pairs(columns, "--user-columns"),
         times=listed.read_times(),
         **wanted,

@@ -49,7 +49,7 @@ class TitleIndex:
     def __init__(self, titles: Sequence[str] = ()) -> None:
         self._titles: list[str] = []
         self._vocabulary: set[str] = set()
-        self._joined = ""  # of the vocabulary, a word in each line; empty where it is to be made anew
+        self._joined = (0, "")  # how many words of the vocabulary, and these, one in each line
         self.extend(titles)
 
     def __len__(self) -> int:
@@ -61,7 +61,6 @@ class TitleIndex:
             words = [word for word, _ in title_words(title)]
             self._titles.append(f" {' '.join(words)} ")
             self._vocabulary.update(words)
-            self._joined = ""
 
     def find(self, query: str, size: int | None = None) -> FoundTitles:
         """Return the rows that fit among the first `size`; an empty query finds everything."""
@@ -87,10 +86,13 @@ class TitleIndex:
         wanted = [_wanted(word, anywhere, last)]
         if anywhere or not SHORTEST_MENDED <= len(word) <= LONGEST_MENDED:
             return wanted
-        if not self._joined:
-            self._joined = "\n".join(sorted(self._vocabulary))
+        size, joined = self._joined
+        if size != len(self._vocabulary):  # another thread may add words meanwhile: they come with the next question
+            known = self._vocabulary.copy()
+            joined = "\n".join(sorted(known))
+            self._joined = (len(known), joined)
         pattern = re.compile(f"^(?:{'|'.join(_one_edit(word))}){OPEN_END if last else ''}$", re.MULTILINE)
-        return wanted + [f" {near} " for near in pattern.findall(self._joined)]
+        return wanted + [f" {near} " for near in pattern.findall(joined)]
 
 
 def title_words(text: str) -> list[tuple[str, bool]]:

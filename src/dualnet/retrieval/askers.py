@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, UsageError, listing, shown
+from ..errors import DataError, UsageError, counted, listing, shown
 from ..ids import Key, Rows
 from .catalogue import Brought, Catalogue, Weights
 from .questions import Asker
@@ -160,7 +160,10 @@ def check_times(times: Any, history: Sequence[Key]) -> list[int]:
     if isinstance(times, str | bytes) or not hasattr(times, "__len__"):
         raise UsageError(f"times must be a list of seconds since 1970, one for each item of the history; got {shown(times)}")
     if len(times) != len(history):
-        raise UsageError(f"there are {len(times):,} times for {len(history):,} items of the history; give one for each")
+        raise UsageError(
+            f"times has {counted(len(times), '{entry|entries}')} for {counted(len(history), '{item|items}')} of the history;"
+            " give one for each"
+        )
     for value in times:
         if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < LATEST:
             raise DataError(f"times: {shown(value)} is no time in seconds since 1970")

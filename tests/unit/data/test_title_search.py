@@ -2,6 +2,7 @@
 
 import pytest
 
+from dualnet.data import title_search
 from dualnet.data.title_search import TitleIndex
 
 TITLES = [
@@ -50,3 +51,18 @@ def test_a_right_spelling_goes_before_a_near_one():
     index.extend(["Alieno"])
     assert index.find("aliem").rows == [0, 1, 3]
     assert index.find("alien", size=1).rows == [0]
+
+
+def test_titles_that_come_while_another_thread_searches_are_found_by_the_next(monkeypatch):
+    index = TitleIndex(TITLES)
+
+    def interrupted(words):
+        walk = iter(words)
+        found = [next(walk)]
+        index.extend(["Zebra crossing"])
+        return sorted([*found, *walk])
+
+    monkeypatch.setattr(title_search, "sorted", interrupted, raising=False)
+    assert index.find("matirx").rows == [1, 2]
+    monkeypatch.delattr(title_search, "sorted")
+    assert index.find("zebar").rows == [len(TITLES)]

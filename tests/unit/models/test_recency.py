@@ -192,7 +192,7 @@ def test_what_has_no_meaning_is_refused(timed):
     with pytest.raises(UsageError, match="fitted without half_life="):
         plain.recommend(history=["i0-0"], times=[1])
     for given, error, says in (
-        ({"history": ["i0-0"], "times": [1, 2]}, UsageError, "2 times for 1 items"),
+        ({"history": ["i0-0"], "times": [1, 2]}, UsageError, "2 entries for 1 item of the history"),
         ({"history": ["i0-0"], "times": ["today"]}, DataError, "no time in seconds"),
         ({"history": ["i0-0"], "times": [1_700_000_000_000]}, DataError, "no time in seconds"),
         ({"history": ["i0-0"], "times": 3}, UsageError, "must be a list"),

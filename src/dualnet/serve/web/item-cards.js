@@ -33,7 +33,7 @@ export function hasTitle(id) {
 /** A promise of an item's card. */
 export function cardOf(id) {
   if (!cards.has(id)) {
-    const card = call("GET", itemPath(id)).then((found) => {
+    const card = Promise.resolve().then(() => call("GET", itemPath(id))).then((found) => {
       titles.set(id, found.title);
       return found;
     });
