@@ -18,7 +18,7 @@ from dualnet import DualNet, RunOptions
 from dualnet.cli import main
 from dualnet.data.synthetic import blocks_world
 from dualnet.distributed.cluster import cluster
-from dualnet.errors import DivergenceError, TrainingInterruptedError
+from dualnet.errors import TrainingError, TrainingInterruptedError
 
 NETWORKS = {"levels": (8, 4), "factors": 0, "content_weight": 0.0, "network_weight": 1.0}
 
@@ -58,7 +58,7 @@ def test_an_error_of_a_worker_is_the_sentence_and_the_code_of_one_process(two_wo
             "--set", "norm=none", "--set", "learning_rate=1e9", "--set", "init=random"]  # fmt: skip
     alone = main([*wild, "--out", str(tmp_path / "one")])
     said = capsys.readouterr().err.splitlines()[-1]
-    assert main([*wild, "--workers", "2", "--out", str(tmp_path / "two")]) == alone == DivergenceError.exit_code
+    assert main([*wild, "--workers", "2", "--out", str(tmp_path / "two")]) == alone == TrainingError.exit_code
     assert capsys.readouterr().err.splitlines()[-1].split(";")[0] == said.split(";")[0]
 
 

@@ -105,7 +105,7 @@ def library(
     >>> data.interactions.n_users, data.interactions.n_items
     (30, 50)
     >>> data.items.title(3)
-    'Subject indexing for news readers: a network analysis'
+    'Comparing ten methods for citation recommendation for news readers'
     """
     for name, value in (("n_readers", n_readers), ("n_papers", n_papers), ("schools", schools)):
         if value < 1:

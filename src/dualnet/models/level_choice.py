@@ -56,9 +56,9 @@ def choose_weights(
 ) -> LevelWeights:
     """Return the weights of the network levels and of the content that are best on validation tasks; given ones stay.
 
-    One after the other: the network with no content beside it, then the content, then the network once more, then networks of
-    further seeds. With 0 among the weights the whole is never worse there than the solved levels alone. Of equal weights the
-    smallest is taken.
+    One after the other: the network with no content beside it, then the content, beside this network and beside none, then the network
+    once more, then networks of further seeds. With 0 among the weights the whole is never worse there than the solved levels
+    alone, or with the content that is best for them. Of equal weights the smallest is taken.
 
     Parameters
     ----------
@@ -84,22 +84,10 @@ def choose_weights(
     networks = NETWORK[1:] if any(question.columns is not None for question in asked) else NETWORK
     weights = LevelWeights(1.0 if network is None else network, 0.0 if content is None else content)
     count = 1 + len(levels.further)
-    further = None if levels.further else 1.0
-    turns = (
-        ("network", network, networks),
-        ("content", content, CONTENT),
-        ("network", network, networks),
-        ("further", further, FURTHER),
-    )
-    for name, given, tried in turns:
-        if given is not None or (name == "further" and weights.network == 0):
-            continue
 
-        def combine(
-            scores: list[Array], name: str = name, tried: Sequence[float] = tried, at: LevelWeights = weights
-        ) -> Iterator[Array]:
-            for value in tried:
-                now = replace(at, **{name: value})
+    def best(tried: list[LevelWeights]) -> LevelWeights:
+        def combine(scores: list[Array]) -> Iterator[Array]:
+            for now in tried:
                 first, *others = (np.float32(weight) for weight in now.of_networks(count))
                 total = scores[0] + first * scores[1] + np.float32(now.content) * scores[2]
                 for weight, score in zip(others, scores[3:], strict=True):
@@ -107,7 +95,17 @@ def choose_weights(
                 yield total
 
         recalls = mean_recalls([question.task for question in asked], parts, combine, len(tried), group)
-        weights = replace(weights, **{name: tried[best_place(recalls.tolist())]})
+        return tried[best_place(recalls.tolist())]
+
+    if network is None:
+        weights = best([replace(weights, network=value) for value in networks])
+    if content is None:
+        beside = sorted({weights.network if network is not None else networks[0], weights.network})
+        weights = best([replace(weights, network=value, content=scale) for value in beside for scale in CONTENT])
+        if network is None:
+            weights = best([replace(weights, network=value) for value in networks])
+    if levels.further and weights.network:
+        weights = best([replace(weights, further=value) for value in FURTHER])
     return weights
 
 

@@ -135,13 +135,32 @@ def test_weights_are_those_that_a_search_by_hand_finds():
         return tried[int(np.argmax(recalls))]
 
     first = best(NETWORK, lambda value: solved + value * network)
-    content = best(CONTENT, lambda value: solved + first * network + value * cosine)
+    pairs = [(weight, scale) for weight in sorted({0.0, first}) for scale in CONTENT]
+    _, content = best(pairs, lambda pair: solved + pair[0] * network + pair[1] * cosine)
     second = best(NETWORK, lambda value: solved + value * network + content * cosine)
     found = choose_weights(levels_of(solved, network), [asked], network=None, content=None, reads_content=True)
     assert found == LevelWeights(second, content)
     assert found.network > 0
     given = choose_weights(levels_of(solved, network), [asked], network=0.42, content=0.17, reads_content=True)
     assert given == LevelWeights(0.42, 0.17)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_whole_is_never_worse_than_a_part_with_the_content(seed):
+    """Also where the networks help alone, and stand in the way of content that helps more: they know what content knows."""
+    rng = np.random.default_rng(seed)
+    task, _, _, features = planted(seed)
+    asked = question(task, features)
+    cosine = (unit_profile(asked.space, csr_array(task.history)) @ unit_vectors(asked.space, task.candidates).T).toarray()
+    truth = task.truth.toarray() > 0
+    solved = 2.0 * (truth & (rng.random(truth.shape) < 0.3)) - cosine
+    network = 0.9 * cosine + 0.2 * rng.normal(size=truth.shape)
+    found = choose_weights(levels_of(solved, network), [asked], network=None, content=None, reads_content=True)
+
+    def recall(weight, scale):
+        return mean_recalls([task], [(scorer(solved + weight * network + scale * cosine),)], lambda parts: parts, 1)[0]
+
+    assert recall(found.network, found.content) >= max(recall(0, scale) for scale in CONTENT) - 1e-9
 
 
 @pytest.mark.parametrize(
