@@ -9,7 +9,9 @@ import pytest
 
 import dualnet
 from dualnet import Boost, Pin, Quota, Rules, UsageError, Which, Window
+from dualnet.data.kinds import comparable
 from dualnet.errors import DataError
+from dualnet.retrieval.item_columns import ItemColumns
 from dualnet.retrieval.pages import page_token, shown_before
 from dualnet.retrieval.questions import RecommendQuestion
 from dualnet.serve.catalogue import open_catalogue
@@ -107,6 +109,15 @@ def test_rules_without_effect_change_nothing(models, name):
     ruled = models[name].recommend("u2", k=12, rules={"quotas": [{"each": "author", "at_most": 99}]})
     assert ruled.ids == plain.ids
     assert ruled.ruled.score_ranks[0] == 1
+
+
+def test_columns_that_are_kept_have_an_end(models, monkeypatch):
+    columns = ItemColumns(table(0, N), ["year", "opened", "released"], comparable)
+    monkeypatch.setattr("dualnet.retrieval.item_columns.KEPT_BYTES", 2 * 8 * N)
+    wanted = {name: columns.numbers(name) for name in ("year", "opened", "released", "year")}
+    assert len(columns._kept) == 2
+    for name, values in wanted.items():
+        assert np.array_equal(columns.numbers(name), values, equal_nan=True)
 
 
 def test_boosts_add_standard_deviations_of_the_scores(models):

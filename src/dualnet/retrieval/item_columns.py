@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError, nearest
 
-KEPT = 32  # columns that are kept
+KEPT, KEPT_BYTES = 32, 2**27  # columns that are kept, and about what they may take
 MILLION = 1e6
 MILLI, MICRO, NANO = 1e11, 1e14, 1e17  # from here on a number is a time in these parts of a second
 
@@ -113,7 +113,8 @@ class ItemColumns:
         found = make(self._cells(column))
         with self._lock:
             self._kept[what, column] = found
-            while len(self._kept) > KEPT:
+            most = min(KEPT, max(1, KEPT_BYTES // (8 * max(1, self._table.num_rows if self._table is not None else 1))))
+            while len(self._kept) > most:
                 self._kept.popitem(last=False)
         return found
 

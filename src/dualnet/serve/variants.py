@@ -181,7 +181,8 @@ class Variants:
         for place, question in enumerate(questions):
             places.setdefault(self.variant_of(question), []).append(place)
         lists: list[dict[str, Any]] = [{} for _ in questions]
-        models, told = [self.label.to_json()] * len(questions), {}
+        models = [self.label.to_json()] * len(questions)
+        told: Mapping[str, Any] = {}
         for variant, own in places.items():
             reply = await self._services[variant].call("recommend_many", questions=[questions[place] for place in own])
             for place, found in zip(own, reply.body["lists"], strict=True):
