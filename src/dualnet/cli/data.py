@@ -12,7 +12,7 @@ from . import completion
 from .check_guide import guide
 from .divisions import split_folder
 from .given_options import refuse_given, refuse_tables
-from .output import JsonFlag, print_json, print_table, say
+from .output import JsonFlag, note, print_json, print_table, say
 
 app = typer.Typer(help="Named data sets and tables of your own.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -85,6 +85,7 @@ def check(
     from ..data.check import check_dataset, check_split
     from ..data.event_types import say_events
     from ..data.split_files import load_split
+    from ..errors import DualNetError
 
     kept = split_folder(data)
     told, found, command = "", None, None
@@ -93,10 +94,15 @@ def check(
         report = check_split(load_split(kept))
     else:
         found = guide(data, tables)
+        used = tables if found is None else found.tables
+        try:
+            loaded = arg.load_data(data, used)
+        except DualNetError:
+            for sentence in [] if found is None or used == tables else found.said:
+                note(sentence)  # what was found is what could not be read
+            raise
         for sentence in [] if found is None or as_json else found.said:
             say(sentence)
-        used = tables if found is None else found.tables
-        loaded = arg.load_data(data, used)
         command = None if found is None or data is None else found.command(data, loaded)
         report, told = check_dataset(loaded), say_events(loaded.interactions, used.threshold)
     if as_json:

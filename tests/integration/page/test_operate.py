@@ -131,6 +131,22 @@ def test_a_stopped_server_is_told_and_comes_back(site, open_page):
     expect(section(page, "People").locator(".found > li").first).to_be_visible()
 
 
+def test_numbers_that_cannot_be_read_are_told_once_and_come_back_by_themselves(site, open_page):
+    page = open_page(site, "/operate", failing=True)
+    now = section(page, "Now")
+    expect(now.locator(".facts")).to_be_visible()
+    asked = []
+    page.route("**/v1/activity", lambda route: (asked.append(1), route.abort()))
+    alert = now.get_by_role("alert")
+    expect(alert).to_be_visible()
+    told = alert.element_handle()
+    heard = len(asked)
+    page.wait_for_event("requestfailed", lambda request: len(asked) > heard, timeout=20_000)
+    assert told.evaluate("node => node.isConnected")  # a screen reader hears it once
+    page.unroute("**/v1/activity")
+    expect(now.locator(".facts")).to_be_visible()
+
+
 @pytest.fixture(scope="module")
 def locked(browser, serve, pictures, tmp_path_factory):
     file = tmp_path_factory.mktemp("keys") / "keys"

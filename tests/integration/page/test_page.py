@@ -465,6 +465,15 @@ def test_a_list_is_tuned(site, open_page):
     assert shown(page) == site.titles({"history": [first, second], "k": 10, "popularity": 0, "only": "known"})
 
 
+def test_a_keyboard_stays_where_a_condition_was_taken_away(gallery, open_page):
+    page = open_page(gallery, '/#/recommendations?history=101,103&filter={"tags":{"any":["group1"]},"year":{"min":2001}}')
+    shown(page)
+    page.get_by_role("button", name="Take away group1").press("Enter")
+    expect(page.get_by_role("button", name="Take away Year from 2001")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".wishes > summary")).to_be_focused()
+
+
 def test_only_dials_that_the_server_has_are_shown(site, open_page):
     dials = site.ask("GET", "/v1/model")["dials"]
     page = open_page(site, f"/#/recommendations?history={site.ask('GET', '/v1/items?limit=1')['items'][0]['item']}")

@@ -20,7 +20,9 @@ export function startActivity(host, told) {
   const load = region(body);
   read();
   window.setInterval(() => {
-    if (follow.checked && !document.hidden && !body.hasAttribute("aria-busy")) read();
+    if (!follow.checked || document.hidden || body.hasAttribute("aria-busy")) return;
+    if (body.querySelector("[role=alert]")) call("GET", "/v1/activity").then(read, () => undefined); // a failure is told once
+    else read();
   }, EVERY);
 
   function read() {

@@ -24,6 +24,10 @@ export function wishesForm(model) {
   const ofList = [presets.node, filters.node, ...dials.map((one) => one.node)];
   const more = el("details", { class: "wishes" }, summary, el("div", { class: "stack" }, ofList, columnsForm(model)));
   const node = el("div", { class: "tuning" }, el("div", { class: "tuning-line" }, kinds.node, chosen), more);
+  function takeAway(one) {
+    go({ filter: without(state().filter, one) });
+    (chosen.querySelector("button") ?? summary).focus(); // the button is gone
+  }
   return {
     node,
     update(now) {
@@ -39,7 +43,7 @@ export function wishesForm(model) {
       fill(chosen, chosenInWords(now.filter).map((one) => el(
         "li",
         {},
-        el("button", { type: "button", class: "filter-chip", "aria-label": `Take away ${one.words}`, on: { click: () => go({ filter: without(state().filter, one) }) } }, one.words, icon(CROSS, 12)),
+        el("button", { type: "button", class: "filter-chip", "aria-label": `Take away ${one.words}`, on: { click: () => takeAway(one) } }, one.words, icon(CROSS, 12)),
       )));
       if (dials.some((one) => now[one.name] !== USUAL[one.name])) more.open = true;
     },
