@@ -227,7 +227,7 @@ def test_workers_that_are_replaced_are_waited_for_longer(monkeypatch):
 
 
 def test_workers_that_find_no_room_are_waited_for_within_reason(monkeypatch):
-    with pytest.raises(ResourceError, match="no room for 2 to 8 workers in 600 s: it has 1 processors"):
+    with pytest.raises(ResourceError, match="no room for 2 to 8 workers in 600 s: it has 1 processor;"):
         waited(monkeypatch, [News()] * 1000, watch(), RunOptions(workers=(2, 8)))
 
 

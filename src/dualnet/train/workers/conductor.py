@@ -104,6 +104,7 @@ class Conductor:
         self._before = 0.0  # moves of workers that are no more
         self._stop: int | None = None
         self._result: Any = None
+        self._room: Any = None
 
     def train(
         self,
@@ -134,9 +135,10 @@ class Conductor:
         )
         trainer.fit()
 
-    def join(self, rank: int, size: int) -> None:
-        """Note that a worker is there."""
+    def join(self, rank: int, size: int, room: Any = None) -> None:
+        """Note that a worker is there, and in which placement group: the room that Ray holds for all of them."""
         with self._lock:
+            self._room = room
             if rank == 0:
                 self._before += sum(self._moves.values())
                 self._moves = {}
@@ -175,6 +177,10 @@ class Conductor:
         """Return what the fit has learned."""
         found: dict[str, Any] | None = self._result
         return found
+
+    def room(self) -> Any:
+        """Return the placement group of the workers, which stays when the conductor ends before them."""
+        return self._room
 
     def stop(self, number: int) -> None:
         """Ask the workers to save their state and end, as a signal would."""

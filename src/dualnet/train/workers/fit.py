@@ -188,8 +188,18 @@ def _one_start(ray: ModuleType, job: Any, run: RunOptions, watch: Watch, storage
     finally:
         watch.close()
         if conductor is not None:
-            with suppress(Exception):  # of a cluster that is gone
-                ray.kill(conductor)  # and with it all that it started
+            _end(ray, conductor)
+
+
+def _end(ray: ModuleType, conductor: Any) -> None:
+    """End the conductor and all that it started, so that their room in the cluster is free for another fit of this process."""
+    room = None
+    with suppress(Exception):  # of a cluster that is gone
+        room = ray.get(conductor.room.remote(), timeout=STOP_WITHIN)
+    with suppress(Exception):
+        ray.kill(conductor)
+        if room is not None:
+            ray.util.remove_placement_group(room)
 
 
 def _wait(ray: ModuleType, conductor: Any, training: Any, run: RunOptions, watch: Watch) -> None:

@@ -35,7 +35,7 @@ def work(config: Mapping[str, Any]) -> None:
 
     group = ProcessGroup(limit=config["limit"])
     conductor = config["conductor"]
-    ray.get(conductor.join.remote(group.rank, group.size))
+    ray.get(conductor.join.remote(group.rank, group.size, ray.util.get_current_placement_group()))
     relay = WorkerRelay(conductor, group)
     with relay.talking(), _remarks(relay):
         try:
