@@ -15,7 +15,7 @@ demo: $(READY)  ## train on the embedded library (or DATA=name), tell what the m
 
 serve: $(READY)  ## a page to try it on http://127.0.0.1:8080; trains the demo first if there is no run (DATA=name, RUN=folder, PORT=number)
 	test -e $(RUN)/model/manifest.json || test -e $(RUN)/manifest.json || $(BIN)/dualnet demo $(DATA) $(CONTENT-$(DATA)) --out $(RUN)
-	$(BIN)/dualnet serve $(RUN) --port $(PORT)
+	$(BIN)/dualnet serve $(RUN) --port $(PORT) --quiet
 
 test: lint  ## everything that must hold before a change lands; a file of tests stays in one of two processes
 	$(BIN)/python -m pytest -rs -n 2 --dist loadfile
@@ -71,7 +71,7 @@ CONTENT-citeulike-a := --content title
 
 # constraints.txt pins torch to its CPU build; an unpinned torch pulls gigabytes of CUDA
 $(READY): pyproject.toml constraints.txt
-	@echo "installing into $(VENV): one to two minutes, 3 GB"
+	@echo "installing into $(VENV): two to four minutes, 3 GB"
 	$(PYTHON) -m venv $(VENV)
 	for try in 1 2 3; do $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]' && break; [ $$try = 3 ] && exit 1; sleep 5; done
 	touch $(READY)
