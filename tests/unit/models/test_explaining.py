@@ -177,6 +177,8 @@ def test_text_adds_up_and_the_rest_is_one_line(papers):
     for block in blocks[1:]:
         assert sum(float(line.split()[0]) for line in block[1:]) == pytest.approx(found.score, abs=5e-4)
     assert "more" in text
+    again = model.explain("p001", history=["p001", "p002"]).to_text()
+    assert again.splitlines()[0].endswith("; it is in the history already")
 
 
 def test_errors_name_the_value(papers):

@@ -146,7 +146,9 @@ class Explanation:
         because of
         ...
         """
-        lines = [f"{_titled(self.title, self.item)}: score {self.score:.4f}"]
+        there = any(isinstance(part, HistoryPart) and part.item == self.item for part in self.history.parts)
+        known = "; it is in the history already" if there else ""
+        lines = [f"{_titled(self.title, self.item)}: score {self.score:.4f}{known}"]
         if self.resolved == "fallback":
             return "\n".join([*lines, "nothing is known of this user: the score is the item's number of training events"])
         lines += ["", "by level", *_lines([(name, score) for name, score in self.levels])]
