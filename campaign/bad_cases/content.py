@@ -46,7 +46,7 @@ GOOD = [0.1, 0.2, 0.3, 0.4]
 NEW = {"title": "red thing", "tags": ["a"], "year": 1990, "v": GOOD}
 
 CASES: list[Case] = [
-    table(33, "content of items that nobody took", "warned", "new items", items=ITEMS + "i9,new thing\n", text="title", check=True),
+    table(33, "content of items that nobody took", "warned", "known by content alone", items=ITEMS + "i9,new thing\n", text="title", check=True),
     table(34, "an item of the events without content", "refused", "missing_content|missing-content", items="item_id,title\ni1,red fish\ni2,red bird\n", text="title"),
     *(table(34, f"the same with missing_content {v}", "accepted", items="item_id,title\ni1,red fish\ni2,red bird\n", text="title", missing_content=v) for v in ("zero", "drop")),
     table(34, "missing_content of another kind", "refused", "missing_content|missing-content", items=ITEMS, text="title", missing_content="ignore"),

@@ -110,8 +110,8 @@ def _toml(value: Any, key: str) -> str:
         return f"[{', '.join(_toml(entry, key) for entry in value)}]"
     if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
         return f"{{{', '.join(f'{_toml(name, key)} = {_toml(entry, key)}' for name, entry in value.items())}}}"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, str | Path):
+        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from dualnet import Dataset, Interactions, load, splits
-from dualnet.data.other_events import DISLIKE, SEEN, OtherEvents
+from dualnet.data.event_weights import DISLIKE, SEEN
+from dualnet.data.other_events import OtherEvents
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import UsageError
 from dualnet.models.catalogue import seen_rows

@@ -17,7 +17,11 @@ def test_the_trainer_fits_what_the_schema_holds(postgresql, tmp_path, monkeypatc
     with psycopg.connect(postgresql) as database:
         database.execute((ROOT / "docker" / "schema.sql").read_text())
         for table, columns, rows in (
-            ("papers", ("paper_id", "title", "abstract"), [tuple(r.values()) for r in world["items"].to_pylist()]),
+            (
+                "papers",
+                ("paper_id", "title", "abstract"),
+                [(r["item_id"], r["title"], r["abstract"]) for r in world["items"].to_pylist()],
+            ),
             ("readings", ("reader_id", "paper_id"), [(r["user_id"], r["item_id"]) for r in world["events"].to_pylist()]),
         ):
             marks = ", ".join(["%s"] * len(columns))

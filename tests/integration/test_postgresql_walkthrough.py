@@ -110,5 +110,5 @@ def test_the_page_does_what_it_says(outputs):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     again = json.loads(done.stdout)["info"]
-    counts = [int(count) for _, text in expected[:2] for count in re.findall(r"\d+", text)]  # readings; users, items
-    assert [again["pairs"], again["users"], again["items"]] == counts
+    pairs, users, _, liked = (int(count) for _, text in expected[:2] for count in re.findall(r"\d+", text))
+    assert [again["pairs"], again["users"], again["items"]] == [pairs, users, liked]

@@ -113,7 +113,9 @@ def check(
         if told:
             say(f"  {told}")
         if command:
-            held = " that holds a part out for figures; leave out --protocol for a model to use" if "--protocol" in command else ""
+            held = (
+                " that holds a part out for figures; leave out --protocol for a model to use" if "--protocol" in command else ""
+            )
             say(f"\na fit with these columns{held}:\n  {command}")
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ..computed_once import computed_once
 from ..errors import UnknownIdError, UsageError
 from ..tabular import cut_cell
 from .output import note
@@ -36,7 +36,7 @@ class NamedItems:
     def __len__(self) -> int:
         return len(self._ids)
 
-    @cached_property
+    @computed_once
     def _names(self) -> TitleNames | None:
         from ..models.item_names import item_names
 

@@ -16,9 +16,9 @@ from .content import Content
 from .content_tables import beside, content_of_table, covering, one_kind_of_ids, with_empty_rows
 from .dependent_arguments import refuse_alone, refuse_form
 from .event_types import event_codes_of, event_weights_in
+from .event_weights import LIKE
 from .id_columns import IdColumn, id_column_of
 from .interactions import Interactions
-from .other_events import LIKE
 from .read_table import LoadedTable, load_source
 from .table_spec import TableSpec
 from .table_values import numbers_of

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError, counted, nearest, warn
-from .event_weights import codes_of_weights, weights_by_type
+from .event_weights import DISLIKE, EVENT_TYPES, LIKE, SEEN, codes_of_weights, weights_by_type
 from .interactions import Interactions
-from .other_events import DISLIKE, EVENT_TYPES, LIKE, SEEN
 from .read_table import LoadedTable
 from .table_values import column_of, numbers_of
 from .values import UnfitError, label_of

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError, nearest, shown
-from .other_events import DISLIKE, LIKE, SEEN
 from .values import UnfitError, label_of, number_text
 
+LIKE, SEEN, DISLIKE = 0, 1, 2
+EVENT_TYPES: dict[str, int] = {"like": LIKE, "seen": SEEN, "dislike": DISLIKE}
 Given: TypeAlias = Mapping[str, float] | Sequence[str] | str | None
 STANDARD: dict[str, float] = {"like": 1.0, "seen": 0.0, "dislike": -1.0}  # known with or without a table
 TAKES_BACK = "none"  # over HTTP: no type, but what takes one back

@@ -15,7 +15,8 @@ from ..errors import DataError, UsageError, counted, listing, warn
 from ..ids import IdMap, Key, Rows
 from ..typed_values import named
 from .csr import check_matrix, checked_numbers, checked_rows, csr_positions, keep_entries, selected
-from .other_events import DISLIKE, LIKE, OtherEvents, event_codes
+from .event_weights import DISLIKE, LIKE
+from .other_events import OtherEvents, event_codes
 
 Duplicates = Literal["error", "first", "last", "max", "sum"]
 

@@ -13,11 +13,9 @@ from scipy.sparse import csr_array
 from ..errors import DataError, UsageError, listing
 from ..ids import Rows
 from .csr import check_matrix, checked_rows, csr_positions, keep_entries
+from .event_weights import DISLIKE, EVENT_TYPES, SEEN
 
 EventType = Literal["like", "seen", "dislike"]
-
-LIKE, SEEN, DISLIKE = 0, 1, 2
-EVENT_TYPES: dict[str, int] = {"like": LIKE, "seen": SEEN, "dislike": DISLIKE}
 
 
 @dataclass(frozen=True, eq=False)

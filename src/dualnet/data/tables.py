@@ -9,8 +9,8 @@ import pyarrow as pa
 from scipy.sparse import issparse
 
 from .dataset import Dataset
+from .event_weights import EVENT_TYPES
 from .frames import to_arrow
-from .other_events import EVENT_TYPES
 from .read_table import read_table
 from .write_table import write_table
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
+from ..data.event_weights import DISLIKE
 from ..data.interactions import Interactions
-from ..data.other_events import DISLIKE
 from ..errors import UsageError
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from ..data.event_weights import STANDARD, TAKES_BACK, code_of
-from ..data.other_events import EVENT_TYPES
+from ..data.event_weights import EVENT_TYPES, STANDARD, TAKES_BACK, code_of
 from ..errors import DataError, UsageError, shown
 from ..ids import Key
 

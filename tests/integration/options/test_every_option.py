@@ -40,7 +40,7 @@ def test_it_changes_something_or_is_refused(
     if entry.needs is not None and find_spec(entry.needs) is None:
         pytest.skip(f"{entry.needs} is not installed")
     given = player.play(words(command, f"{beside} {entry.given}"), capsys, entry.before)
-    assert given.code == 0, given
+    assert given.code == 0, given.err
     without = player.play(words(command, f"{beside} {entry.instead}"), capsys, entry.before)
     if entry.alone is None:
         assert without.code == 0, without

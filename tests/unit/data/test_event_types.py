@@ -8,7 +8,7 @@ import pytest
 from dualnet import ContentProfile, Dataset, ItemKNN
 from dualnet.data.check import check_dataset
 from dualnet.data.event_types import say_events
-from dualnet.data.other_events import DISLIKE, SEEN
+from dualnet.data.event_weights import DISLIKE, SEEN
 from dualnet.data.tables import dataset_tables
 from dualnet.errors import DataError, DualNetWarning, UsageError
 from dualnet.ids import IdMap

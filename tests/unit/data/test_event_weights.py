@@ -5,8 +5,7 @@ import pyarrow as pa
 import pytest
 
 from dualnet import WMF, Dataset, load
-from dualnet.data.event_weights import as_text, event_weights_of
-from dualnet.data.other_events import DISLIKE, SEEN
+from dualnet.data.event_weights import DISLIKE, SEEN, as_text, event_weights_of
 from dualnet.errors import ArtifactError, DataError, UsageError
 
 pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")

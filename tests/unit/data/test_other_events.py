@@ -8,8 +8,9 @@ from dualnet.data import splits
 from dualnet.data.check import check_dataset, check_split
 from dualnet.data.dataset import Dataset
 from dualnet.data.event_types import say_events
+from dualnet.data.event_weights import DISLIKE, SEEN
 from dualnet.data.interactions import Interactions
-from dualnet.data.other_events import DISLIKE, SEEN, OtherEvents
+from dualnet.data.other_events import OtherEvents
 from dualnet.data.split_files import load_split, save_split
 from dualnet.data.synthetic import library
 from dualnet.errors import DataError, DualNetWarning, UsageError

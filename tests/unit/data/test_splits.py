@@ -298,7 +298,7 @@ def test_files_take_content_from_the_data_and_validation_from_its_file():
     assert [task.name for task in split.validation.tasks] == ["known-new"]
     assert split.validation.train is split.train
     assert split.task("known-new").content.title(split.task("known-new").candidates[0]) == "thing n"
-    with pytest.raises(DataError, match="have no content row, such as 'q'"):
+    with pytest.raises(DataError, match="no content row, such as 'q'"):
         splits.from_files(interactions(*TRAIN), interactions(("u1", "q")), data=data)
 
 

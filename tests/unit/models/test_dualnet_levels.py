@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from dualnet import Content, ContentSpec, Dataset, DualNet, Interactions, evaluate, load, splits
-from dualnet.data.other_events import SEEN, OtherEvents
+from dualnet.data.event_weights import SEEN
+from dualnet.data.other_events import OtherEvents
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import CapabilityError, UsageError
 from dualnet.models import level_learning, level_model

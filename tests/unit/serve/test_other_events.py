@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from dualnet import Dataset, Interactions
-from dualnet.data.other_events import DISLIKE, SEEN, OtherEvents
+from dualnet.data.event_weights import DISLIKE, SEEN
+from dualnet.data.other_events import OtherEvents
 from dualnet.errors import DataError
 from dualnet.models.registry import create
 from dualnet.retrieval.questions import Asker, RecommendQuestion, UsersQuestion

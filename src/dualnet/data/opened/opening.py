@@ -25,8 +25,8 @@ from ..content_tables import beside, content_of_table
 from ..dataset_parts import Parts, keys_of
 from ..dates import EDGES
 from ..event_types import event_codes_of, event_weights_in, types_by_name
+from ..event_weights import LIKE
 from ..interactions import Interactions
-from ..other_events import LIKE
 from ..read_table import LoadedTable, load_source
 from ..table_spec import TableSpec
 from ..table_values import chunks_of, numbers_of
