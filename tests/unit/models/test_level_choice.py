@@ -145,17 +145,21 @@ def test_weights_are_those_that_a_search_by_hand_finds():
     assert given == LevelWeights(0.42, 0.17)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(5))
 def test_the_whole_is_never_worse_than_a_part_with_the_content(seed):
-    """Also where the networks help alone, and stand in the way of content that helps more: they know what content knows."""
+    """Also where the networks help alone, and stand in the way of content that helps more: they know it, with noise."""
     rng = np.random.default_rng(seed)
-    task, _, _, features = planted(seed)
-    asked = question(task, features)
-    cosine = (unit_profile(asked.space, csr_array(task.history)) @ unit_vectors(asked.space, task.candidates).T).toarray()
-    truth = task.truth.toarray() > 0
-    solved = 2.0 * (truth & (rng.random(truth.shape) < 0.3)) - cosine
-    network = 0.9 * cosine + 0.2 * rng.normal(size=truth.shape)
-    found = choose_weights(levels_of(solved, network), [asked], network=None, content=None, reads_content=True)
+    _, solved, _, features = planted(seed)
+    history = rng.random(solved.shape) < 0.15
+    asked = question(task_of(np.zeros(solved.shape), history=history), features)
+    cosine = (unit_profile(asked.space, csr_array(asked.task.history)) @ unit_vectors(asked.space, np.arange(50)).T).toarray()
+    solved = rng.normal(0, 0.5, cosine.shape)
+    taste = solved + cosine + rng.normal(0, 0.3, cosine.shape)
+    task = task_of((taste > np.quantile(taste, 0.9)) & ~history, history=history)
+    network = 8 * cosine + rng.normal(size=cosine.shape)
+    found = choose_weights(
+        levels_of(solved, network), [question(task, features)], network=None, content=None, reads_content=True
+    )
 
     def recall(weight, scale):
         return mean_recalls([task], [(scorer(solved + weight * network + scale * cosine),)], lambda parts: parts, 1)[0]
