@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..computed_once import computed_once
+
+ROWS_AT_ONCE = 32768  # that wait for a product with a transpose
 
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state", category=UserWarning)
 
@@ -38,6 +41,15 @@ class SparseMatrix:
     def __init__(self, matrix: csr_array, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> None:
         self._pattern = _Pattern(matrix, device)
         self.values = torch.from_numpy(np.ascontiguousarray(matrix.data)).to(device, dtype)
+
+    @classmethod
+    def stacked(cls, parts: Sequence[SparseMatrix]) -> SparseMatrix:
+        """Return the rows of several matrices of the same columns, one below the other; of a single one itself."""
+        if len(parts) == 1:
+            return parts[0]
+        whole = object.__new__(cls)
+        whole._pattern, whole.values = _Pattern.stacked([part._pattern for part in parts]), torch.cat([p.values for p in parts])
+        return whole
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -106,6 +118,17 @@ class _Pattern:
         self.pointers = _index(matrix.indptr, wide).to(device)
         self.indices = _index(matrix.indices, wide).to(device)
 
+    @classmethod
+    def stacked(cls, parts: Sequence[_Pattern]) -> _Pattern:
+        """Return the rows of several patterns, one below the other."""
+        whole = object.__new__(cls)
+        counts = torch.cat([part.pointers.diff() for part in parts])
+        pointers = torch.cat([counts.new_zeros(1, dtype=torch.int64), counts.cumsum(0, dtype=torch.int64)])
+        wide = torch.int64 if int(pointers[-1]) >= 2**31 else torch.int32
+        whole.shape = (sum(part.shape[0] for part in parts), parts[0].shape[1])
+        whole.pointers, whole.indices = pointers.to(wide), torch.cat([part.indices for part in parts]).to(wide)
+        return whole
+
     @computed_once
     def transposed(self) -> _Transposed:
         """The same pattern by columns, made when a gradient first asks for it."""
@@ -128,33 +151,97 @@ class _Transposed:
     order: Tensor
 
 
+class TransposedSum:
+    """The sum of M'X over several constant matrices M of the same columns, each with dense rows X.
+
+    A product has as many rows as M has columns, few of them touched by a small M. So small ones wait, and up to `ROWS_AT_ONCE` of
+    their rows are multiplied at once: the dense sum is passed over once for all of them.
+
+    Parameters
+    ----------
+    start : Tensor, shape (columns, width), optional
+        What the sum is added to, in place.
+    """
+
+    def __init__(self, start: Tensor | None = None) -> None:
+        self._waiting: list[tuple[SparseMatrix, Tensor]] = []
+        self._total = start
+
+    def add(self, matrix: SparseMatrix, dense: Tensor) -> None:
+        """Take in one product of a matrix, shape (rows, columns), and constant `dense` rows, shape (rows, width)."""
+        self._waiting.append((matrix, dense))
+        if sum(len(rows) for _, rows in self._waiting) >= ROWS_AT_ONCE:
+            self._multiply()
+
+    def total(self) -> Tensor | None:
+        """Return the sum so far, shape (columns, width); None where there is no start and nothing was taken in."""
+        self._multiply()
+        return self._total
+
+    def _multiply(self) -> None:
+        if not self._waiting:
+            return
+        matrices, rows = zip(*self._waiting, strict=True)
+        product = SparseMatrix.stacked(matrices).transposed_times(rows[0] if len(rows) == 1 else torch.cat(rows))
+        self._total = product if self._total is None else self._total.add_(product)
+        self._waiting = []
+
+
+class SharedFactor:
+    """A dense matrix that several constants are multiplied with, and whose gradient is summed for many of them at once.
+
+    Parameters
+    ----------
+    dense : Tensor, shape (columns, width)
+        The gradient does not go on through it: `backward` takes it there.
+    """
+
+    def __init__(self, dense: Tensor) -> None:
+        self._source, self._gradient = dense, TransposedSum()
+        self.rows = dense.detach().requires_grad_(dense.requires_grad)
+
+    def take(self, matrix: SparseMatrix, gradient: Tensor) -> None:
+        """Take in the gradient by the product of a matrix with these rows."""
+        self._gradient.add(matrix, gradient)
+
+    def backward(self) -> None:
+        """Go on, with the sum of what was taken in, to what the rows were computed from."""
+        total = self._gradient.total()
+        if total is not None:
+            self._source.backward(total)
+
+
 class _Product(torch.autograd.Function):
-    """M W with the gradient M' dY; M is a constant."""
+    """M W with the gradient M' dY, or with dY given to the factor that W are the rows of; M is a constant."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, matrix: SparseMatrix) -> Tensor:
-        ctx.matrix = matrix
+    def forward(ctx: Any, weight: Tensor, matrix: SparseMatrix, factor: SharedFactor | None) -> Tensor:
+        ctx.matrix, ctx.factor = matrix, factor
         return matrix.times(weight)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        return ctx.matrix.transposed_times(grads[0]), None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, None]:
+        if ctx.factor is not None:
+            ctx.factor.take(ctx.matrix, grads[0])
+            return None, None, None
+        return ctx.matrix.transposed_times(grads[0]), None, None
 
 
-def sparse_product(matrix: SparseMatrix, weight: Tensor) -> Tensor:
+def sparse_product(matrix: SparseMatrix, weight: Tensor | SharedFactor) -> Tensor:
     """Return matrix @ weight with a gradient for the weight only.
 
     Parameters
     ----------
     matrix : SparseMatrix, shape (rows, columns)
         A constant.
-    weight : Tensor, shape (columns, width)
+    weight : Tensor or SharedFactor, shape (columns, width)
 
     Returns
     -------
     Tensor, shape (rows, width)
     """
-    result: Tensor = _Product.apply(weight, matrix)
+    shared = weight if isinstance(weight, SharedFactor) else None
+    result: Tensor = _Product.apply(weight if shared is None else shared.rows, matrix, shared)
     return result
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..distributed.collectives import Alone, Collectives
 from ..nn.losses import Loss, add_zero_gradient, zero_gram
-from ..nn.sparse import SparseMatrix
+from ..nn.sparse import SparseMatrix, TransposedSum
 from .device import full_precision
 from .inputs import UserPart
 
@@ -44,8 +44,8 @@ class BlockGradient(ABC):
         Embeddings of all items of the block.
     error : Tensor, scalar
         Sum over the users so far.
-    gradient : Tensor, shape (n_items, width)
-        By the items, of the users so far; after `finish` by the own items, of the users of all processes.
+    gradient : Tensor, shape (own items, width)
+        By the own items, of the users of all processes; there after `finish`.
     """
 
     def __init__(
@@ -62,7 +62,8 @@ class BlockGradient(ABC):
         self._counts = [len(own_items)] if counts is None else list(counts)
         self.loss, self.own_items, self.item_zero, self.scale = loss, own_items, item_zero, scale
         self.items = items = self.group.all_gather(own_items, self._counts)
-        self.error, self.gradient = items.new_zeros(()), torch.zeros_like(items)
+        self.error, self.gradient = items.new_zeros(()), items.new_empty(0)
+        self._by_pairs = TransposedSum()  # of the gradient by all items
 
     def add(self, users: Tensor, part: UserPart) -> Tensor:
         """Take in some users; return the gradient by their embeddings.
@@ -90,7 +91,8 @@ class BlockGradient(ABC):
 
     def finish(self) -> float:
         """Complete the gradient after the last users, of all processes; return the error of the block."""
-        self.gradient = self.group.reduce_scatter(self.gradient, self._counts)
+        total = self._by_pairs.total()
+        self.gradient = self.group.reduce_scatter(torch.zeros_like(self.items) if total is None else total, self._counts)
         self.error = self.group.all_reduce(self.error)
         return float(self.error)
 
@@ -109,7 +111,7 @@ class BlockGradient(ABC):
 
     def _through(self, derivative: SparseMatrix, rows: Tensor) -> Tensor:
         """Gather the items' gradient of the derivative by some scores; return the rows' gradient."""
-        self.gradient += derivative.transposed_times(rows)
+        self._by_pairs.add(derivative, rows)
         return derivative.times(self.items)
 
     def _constant(self, matrix: csr_array) -> SparseMatrix:
@@ -117,7 +119,27 @@ class BlockGradient(ABC):
 
 
 class CellGradient(BlockGradient):
-    """Gradient of a block whose cells are all visited, some users at a time: for any loss, and cheapest for small blocks."""
+    """Gradient of a block whose cells are all visited, some users at a time: for any loss, and cheapest for small blocks.
+
+    Parameters
+    ----------
+    loss, own_items, item_zero, scale, group, counts
+        As in `BlockGradient`.
+    """
+
+    def __init__(
+        self,
+        loss: Loss,
+        own_items: Tensor,
+        item_zero: Tensor,
+        scale: float,
+        *,
+        group: Collectives | None = None,
+        counts: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(loss, own_items, item_zero, scale, group=group, counts=counts)
+        self._by_cells = torch.zeros_like(self.items)
+        self._by_pairs = TransposedSum(self._by_cells)
 
     def add_block(self, users: Tensor, positives: csr_array) -> Tensor:
         """Take in positives and zeros cell by cell."""
@@ -136,7 +158,7 @@ class CellGradient(BlockGradient):
         error, slope = self.loss.of_cells(users, self.items, target)
         self.error += torch.vdot(weight.view(-1), error.view(-1))
         slope = slope.mul_(weight).mul_(self.scale)
-        self.gradient.addmm_(slope.T, users)
+        self._by_cells.addmm_(slope.T, users)
         return slope @ self.items
 
 

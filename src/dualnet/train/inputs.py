@@ -16,7 +16,7 @@ from ..distributed.collectives import Alone, Collectives
 from ..ids import Rows
 from ..nn.blocks import keep_mask
 from ..nn.dual import DualNetwork
-from ..nn.sparse import SparseMatrix, sparse_product
+from ..nn.sparse import SharedFactor, SparseMatrix, sparse_product
 from ..rng import derive_seed
 from .division import Division, ItemTables, Part
 
@@ -206,7 +206,7 @@ class DualInputs:
         visible = np.ones(matrix.nnz, np.float32) if kept is None else kept.numpy()
         return Histories(matrix, 1 - visible, visible if shown is None else shown * visible)
 
-    def users(self, rows: Rows, histories: Histories, table: Tensor, place: Place | None = None) -> Tensor:
+    def users(self, rows: Rows, histories: Histories, table: Tensor | SharedFactor, place: Place | None = None) -> Tensor:
         """Return the first-layer sums of some users: their shown items at unit length, and their columns; clean without a place."""
         matrix = histories.matrix
         values = histories.visible() / np.repeat(np.sqrt(histories.counts()), np.diff(matrix.indptr))
@@ -214,14 +214,14 @@ class DualInputs:
         columns = self.columns(rows, place)
         return first if columns is None else first + columns
 
-    def user_part(self, rows: Rows, item_rows: Rows, table: Tensor, place: Place) -> UserPart:
+    def user_part(self, rows: Rows, item_rows: Rows, table: Tensor | SharedFactor, place: Place) -> UserPart:
         """Return what some users of a block are shown and asked for, disturbed as the settings say.
 
         Parameters
         ----------
         rows, item_rows : ndarray of int64
             Users, and the items of the block.
-        table : Tensor, shape (n_items, levels[0])
+        table : Tensor or SharedFactor, shape (n_items, levels[0])
             From `table`, of the whole block.
         place : Place
             The part.
@@ -236,7 +236,7 @@ class DualInputs:
         return UserPart(torch.cat([first, without]), silent, alone, known)
 
     def _without_one(
-        self, rows: Rows, histories: Histories, table: Tensor, item_rows: Rows, place: Place
+        self, rows: Rows, histories: Histories, table: Tensor | SharedFactor, item_rows: Rows, place: Place
     ) -> tuple[Tensor, csr_array]:
         """Return the first-layer sums of each positive's user without that positive, and the positives, one a row (decision 7)."""
         matrix, shown = histories.matrix, histories.visible()

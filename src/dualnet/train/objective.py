@@ -17,6 +17,7 @@ from ..ids import Rows
 from ..nn.blocks import Share
 from ..nn.dual import DualNetwork
 from ..nn.losses import LOSSES, LossName, block_error, pair_error
+from ..nn.sparse import SharedFactor
 from .batches import DualBatch
 from .block_gradient import BlockGradient, CellGradient, GramGradient, GramMeans
 from .division import Division, Part
@@ -25,8 +26,8 @@ from .signals import StoppedError
 
 Zeros = Literal["auto", "exact", "dense", "estimated"]
 
-USERS_AT_ONCE = 8192  # of a block: some 10 kB of activations each
-ITEMS_AT_ONCE = 65536  # blocks of up to so many items are encoded once, larger ones a second time
+USERS_AT_ONCE = ITEMS_AT_ONCE = 4096  # of a block: some 10 kB of activations each
+ITEMS_KEPT = 65536  # blocks of up to so many items keep the activations of all parts, larger ones compute them a second time
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class DualObjective:
 
     Users and items pass through their towers in parts. The users of a part meet the embeddings of all items of the block;
     the items are encoded first without a graph, and once more with one when their whole gradient is known (a gradient
-    cache, Gao et al. 2021). So the gradient is that of the whole block in the memory of a part. Where all items fit in one
-    part, they are encoded once. Noise belongs to the part, and both passes draw the same; batch statistics are those of the
+    cache, Gao et al. 2021). So the gradient is that of the whole block in the memory of a part. The items of a block of at most
+    `items_kept` are encoded once: the graphs of all their parts are kept. Noise belongs to the part, and both passes draw the same; batch statistics are those of the
     part, so the passes cannot disagree.
 
     Several processes share a block: each encodes the users and items of its own ranges. Users meet the embeddings of all items,
@@ -84,7 +85,9 @@ class DualObjective:
     known_zeros : csr_array of float32, shape (n_users, n_items), optional
         What pairs that are known to be no positives (dislikes) weigh beyond other zeros.
     users_at_once, items_at_once : int
-        Rows of a part.
+        Rows of a part: so few that what is computed of them stays in a processor's cache.
+    items_kept : int
+        Items of the largest block whose graph is kept.
     group : Collectives, optional
         The processes that train together; all call the same methods with the same blocks. This one alone by default.
     """
@@ -103,6 +106,7 @@ class DualObjective:
         known_zeros: csr_array | None = None,
         users_at_once: int = USERS_AT_ONCE,
         items_at_once: int = ITEMS_AT_ONCE,
+        items_kept: int = ITEMS_KEPT,
         group: Collectives | None = None,
     ) -> None:
         self.network, self.matrix, self.settings = network, matrix, settings
@@ -110,7 +114,7 @@ class DualObjective:
         self.inputs = DualInputs(network, matrix, features, user_features, inputs, dtype, known_zeros, self.group)
         self.tables, self._items = self.inputs.tables, self.inputs.division
         self._users = Division(matrix.shape[0], self.group)
-        self.users_at_once, self.items_at_once = users_at_once, items_at_once
+        self.users_at_once, self.items_at_once, self.items_kept = users_at_once, items_at_once, items_kept
         self.stopped: Callable[[], bool] = lambda: False  # asked between the parts of a block
         self._loss = LOSSES[settings.loss]
         self._item_zero = torch.from_numpy(item_zero).to(self.inputs.device, dtype) * settings.zero_weight
@@ -143,23 +147,25 @@ class DualObjective:
             number of users and the share of the items in the block, so that the step size does not depend on batch sizes.
         """
         item_parts = self._items.parts(batch.item_rows, self.items_at_once)
-        once = len(item_parts) == 1
+        once = len(item_parts) == 1 or len(batch.item_rows) <= self.items_kept
+        first = self._item_first(batch)
+        leaves = [first.detach()[part.places].contiguous().requires_grad_(first.requires_grad) for part in item_parts]
         with torch.set_grad_enabled(once):
-            encoded = [self._encode_items(batch, part) for part in item_parts]
-        block = self._block(batch, encoded[0].detach() if once else _in_order(encoded, item_parts))
-        table = self.inputs.table(_place(batch))  # what each item adds to a history
-        leaf = table.detach().requires_grad_(table.requires_grad)
+            encoded = [self._encode_items(batch, *each) for each in zip(leaves, item_parts, strict=True)]
+        block = self._block(batch, _in_order(encoded, item_parts))
+        table = SharedFactor(self.inputs.table(_place(batch)))  # what each item adds to a history
         for part in self._users.parts(batch.user_rows, self.users_at_once):
             if part.number and self.stopped():
                 raise StoppedError
-            users, asked = self._encode_users(batch, leaf, part)
+            users, asked = self._encode_users(batch, table, part)
             users.backward(block.add(users.detach(), asked))  # to the user network, and to what items add to histories
         error = block.finish()
-        if leaf.grad is not None:
-            table.backward(leaf.grad)
-        for part in item_parts:
-            items = encoded[0] if once else self._encode_items(batch, part)
+        table.backward()
+        for leaf, part, kept in zip(leaves, item_parts, encoded, strict=True):
+            items = kept if once else self._encode_items(batch, leaf, part)
             items.backward(block.gradient[part.places])  # to the item network
+        if first.requires_grad:
+            first.backward(_in_order([_gradient(leaf) for leaf in leaves], item_parts))
         self.tables.sum_gradients()
         return error
 
@@ -171,7 +177,7 @@ class DualObjective:
         (item_part,), (user_part,) = (
             side.parts(rows, len(rows)) for side, rows in ((self._items, batch.item_rows), (self._users, batch.user_rows))
         )
-        items = self._encode_items(batch, item_part)
+        items = self._encode_items(batch, self._item_first(batch), item_part)
         users, asked = self._encode_users(batch, self.inputs.table(_place(batch)), user_part)
         whole, alone = users.split([len(batch.user_rows), len(users) - len(batch.user_rows)])
         error = block_error(self._loss, whole, items, self.inputs.sparse(asked.positives), self._zero_of(batch.item_rows))
@@ -191,13 +197,17 @@ class DualObjective:
         users = self.inputs.users(user_rows, self.inputs.histories(user_rows, None), self.inputs.table(None), Place(0, 0))
         self.network.calibrate(self.inputs.items(item_rows, None), users)
 
-    def _encode_items(self, batch: DualBatch, part: Part) -> Tensor:
-        """Return the embeddings of the own items of a part."""
-        place = self._place(batch, part)
-        dropout = self.inputs.generator("item-dropout", place, device=self.inputs.device)
-        return self.network.encode_items(self.inputs.items(part.own_rows, place), dropout, self._share(part))
+    def _item_first(self, batch: DualBatch) -> Tensor:
+        """Return the first-layer sums of the own items of a block: of all at once, for their gradient has the size of the tables."""
+        (whole,) = self._items.parts(batch.item_rows, len(batch.item_rows))
+        return self.inputs.items(whole.own_rows, self._place(batch, whole))
 
-    def _encode_users(self, batch: DualBatch, table: Tensor, part: Part) -> tuple[Tensor, UserPart]:
+    def _encode_items(self, batch: DualBatch, first: Tensor, part: Part) -> Tensor:
+        """Return the embeddings of the own items of a part from their first-layer sums."""
+        dropout = self.inputs.generator("item-dropout", self._place(batch, part), device=self.inputs.device)
+        return self.network.encode_items(first, dropout, self._share(part))
+
+    def _encode_users(self, batch: DualBatch, table: Tensor | SharedFactor, part: Part) -> tuple[Tensor, UserPart]:
         """Return the embeddings of the own users of a part, and what is asked of them."""
         place = self._place(batch, part)
         asked = self.inputs.user_part(part.own_rows, batch.item_rows, table, place)
@@ -248,9 +258,16 @@ def _place(batch: DualBatch) -> Place:
     return Place(batch.epoch, batch.step)
 
 
+def _gradient(leaf: Tensor) -> Tensor:
+    assert leaf.grad is not None
+    return leaf.grad
+
+
 def _in_order(encoded: Sequence[Tensor], parts: Sequence[Part]) -> Tensor:
-    """Return the embeddings of all parts in the order of the block."""
+    """Return rows of all parts, such as embeddings, in the order of the block, as constants."""
+    if len(parts) == 1:
+        return encoded[0].detach()
     items = encoded[0].new_empty(sum(map(len, encoded)), encoded[0].shape[1])
     for part, rows in zip(parts, encoded, strict=True):
-        items[part.places] = rows
+        items[part.places] = rows.detach()
     return items

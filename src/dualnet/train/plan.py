@@ -19,10 +19,12 @@ TABLE_COPIES = 6  # weight, gradient, two moments of Adam, best epoch so far, ex
 IN_A_STEP = (
     "what items add to histories",
     "item vectors of a block",
+    "gradients that wait",
     "activations of a part",
 )  # gone when vectors are validated
 ACTIVATIONS = 14  # arrays of level width that one row keeps for its backward pass
-USERS_AT_ONCE, ITEMS_AT_ONCE = 8192, 65536  # as in `train.objective`
+USERS_AT_ONCE, ITEMS_AT_ONCE, ITEMS_KEPT = 4096, 4096, 65536  # as in `train.objective`
+ROWS_AT_ONCE = 32768  # as in `nn.sparse`
 
 CPU_FRACTION, GPU_FRACTION = 0.8, 0.3  # of the rates that a plain product and a plain copy reach, sustained over a step
 GPU_FLOPS, GPU_BANDWIDTH = 60e12, 3e12  # one H100: TF32 products at these shapes, memory
@@ -166,14 +168,14 @@ def plan(work: Workload, machine: Machine) -> Plan:
     tower = sum(below * above for below, above in pairwise(work.levels)) + sum(size * size for size in work.levels[:-1])
     terms = work.items * work.terms
     user_rows, item_rows = work.users * item_blocks, work.items * user_blocks
-    # a block with more items than a part encodes them a second time, forward only
-    item_passes = 4 / 3 if item_batch > ITEMS_AT_ONCE else 1
+    # a block with more items than are kept passes them through the tower a second time, forward only
+    item_passes = 4 / 3 if item_batch > ITEMS_KEPT else 1
     tables = (2 * work.vocabulary + 2 * work.items) * first
     steps = user_blocks * item_blocks
     flop = {
         "towers": 6.0 * tower * (user_rows + item_rows * item_passes),
         "histories": 4.0 * first * work.pairs * item_blocks,
-        "content": 4.0 * first * terms * (user_blocks * item_passes + steps),
+        "content": 4.0 * first * terms * (user_blocks + steps),
         "zeros": 4.0 * width**2 * (user_rows + item_rows),
         "positives": 6.0 * width * work.pairs,
     }
@@ -181,7 +183,7 @@ def plan(work: Workload, machine: Machine) -> Plan:
     traffic = {
         "activations": row * (user_rows + item_rows * item_passes),
         "histories": 2.0 * FLOAT * first * work.pairs * item_blocks,
-        "content": 2.0 * FLOAT * first * terms * (user_blocks * item_passes + steps),
+        "content": 2.0 * FLOAT * first * terms * (user_blocks + steps),
         "positives": 3.0 * FLOAT * width * work.pairs,
         "tables": 9.0 * FLOAT * tables * steps,
     }
@@ -220,8 +222,10 @@ def _memory(work: Workload, user_batch: int, item_batch: int, tables: int, solve
         "solved levels": solved.kept,
         "weights, gradients, optimiser": TABLE_COPIES * FLOAT * tables,
         "what items add to histories": (3 if work.terms else 1) * FLOAT * work.items * first,
-        "item vectors of a block": 3 * FLOAT * item_batch * width,
-        "activations of a part": row * (min(user_batch, USERS_AT_ONCE) + min(item_batch, ITEMS_AT_ONCE)),
+        "item vectors of a block": 3 * FLOAT * item_batch * (width + first),
+        "gradients that wait": 2 * FLOAT * min(user_batch, ROWS_AT_ONCE) * (width + first),
+        "activations of a part": row
+        * (min(user_batch, USERS_AT_ONCE) + (item_batch if item_batch <= ITEMS_KEPT else ITEMS_AT_ONCE)),
         "item vectors for validation": FLOAT * work.items * (width + first),
         **({"networks of other seeds": FLOAT * tables * (work.ensemble - 1.0)} if work.ensemble > 1 else {}),
     }

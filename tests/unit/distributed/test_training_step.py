@@ -28,7 +28,11 @@ SHAPES = {  # of the networks: each design, normalisation, input of the user net
     "noisy-layer": {"norm": "layer", "user_input": "reference", **NOISY},
 }
 BLOCKS = {"whole": (USERS, ITEMS), "part": (4, 4), "few": (2, 3), "wide": (3, ITEMS)}
-PARTS = {"one": {}, "several": {"users_at_once": 3, "items_at_once": 4}}
+PARTS = {
+    "one": {},
+    "several": {"users_at_once": 3, "items_at_once": 4},
+    "twice": {"users_at_once": 3, "items_at_once": 4, "items_kept": 4},
+}
 MASKS = ("none", "leave-one-out", "fold")
 
 
@@ -95,8 +99,8 @@ def test_every_mask_and_block_with_every_loss_and_shape(world, form, shape, size
 @pytest.mark.parametrize("size", SIZES[1:])
 def test_parts_of_a_block_do_not_depend_on_the_number_of_processes(world, size):
     forms, shapes = itertools.cycle(FORMS), itertools.cycle(("noisy", "branching", "noisy-layer"))
-    names = itertools.product(MASKS, ("whole", "wide"))
-    check_twins(world, size, [(mask, next(forms), next(shapes), name, "several") for mask, name in names])
+    cases = itertools.product(("several", "twice"), MASKS, ("whole", "wide"))
+    check_twins(world, size, [(mask, next(forms), next(shapes), name, parts) for parts, mask, name in cases])
 
 
 class Ranked:

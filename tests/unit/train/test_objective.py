@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
+from dualnet.nn import sparse
 from dualnet.nn.dual import DualNetwork, DualShape
 from dualnet.train import block_gradient
 from dualnet.train.batches import DualBatches
@@ -173,18 +174,24 @@ def test_hand_written_backward_equals_automatic_differentiation(mask, form, item
 
 @pytest.mark.parametrize("mask", ["none", "leave-one-out"])
 @pytest.mark.parametrize("form", ["exact", "dense", "logistic"])
-@pytest.mark.parametrize("norm", ["none", "layer"])
-def test_parts_give_the_gradient_of_the_whole_block(mask, form, norm):
-    """Two users and four items at a time, items encoded twice: the same error and gradient as in one piece."""
+@pytest.mark.parametrize(
+    ("norm", "items_kept", "waiting"), [("none", 4, 1), ("layer", 4, 3), ("none", ITEMS, 3), ("layer", ITEMS, 1)]
+)
+def test_parts_give_the_gradient_of_the_whole_block(monkeypatch, mask, form, norm, items_kept, waiting):
+    """Two users and four items at a time, items encoded once or twice, gradients waiting: the same error and gradient as in one piece."""
+    monkeypatch.setattr(sparse, "ROWS_AT_ONCE", waiting)
     batch = DualBatches(world()[0], user_batch=USERS, item_batch=ITEMS, seed=1).batch(0, 0)
-    parts = objective(mask, form, norm=norm, disliked=True, parts={"users_at_once": 2, "items_at_once": 4})
+    parts = objective(
+        mask, form, norm=norm, disliked=True, parts={"users_at_once": 2, "items_at_once": 4, "items_kept": items_kept}
+    )
     whole = objective(mask, form, norm=norm, disliked=True)
     assert_same(gradients(parts, batch, twin=False), gradients(whole, batch, twin=True))
 
 
-def test_both_passes_over_a_part_see_the_same_noise_and_batch_statistics():
+@pytest.mark.parametrize("items_kept", [5, ITEMS])
+def test_both_passes_over_a_part_see_the_same_noise_and_batch_statistics(items_kept):
     """With noise and batch norm the parts are a loss of their own; central differences confirm its gradient."""
-    parts = {"users_at_once": 4, "items_at_once": 5}
+    parts = {"users_at_once": 4, "items_at_once": 5, "items_kept": items_kept}
     target = objective("none", norm="batch", noise=0.4, dropout=0.3, parts=parts)
     batch = DualBatches(world()[0], user_batch=USERS, item_batch=ITEMS, seed=1).batch(0, 0)
     _, found = gradients(target, batch, twin=False)

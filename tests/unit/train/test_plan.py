@@ -8,8 +8,10 @@ import pytest
 from dualnet.cli import main
 from dualnet.models import als, level_learning
 from dualnet.models.solved import choice, content, factors, ridge
+from dualnet.nn import sparse
 from dualnet.train import objective, solving_plan
-from dualnet.train.plan import IN_A_STEP, ITEMS_AT_ONCE, USERS_AT_ONCE, Machine, Workload, plan
+from dualnet.train import plan as planning
+from dualnet.train.plan import IN_A_STEP, Machine, Workload, plan
 from dualnet.train.shared_plan import share
 from dualnet.train.solving_plan import solving
 
@@ -17,7 +19,9 @@ MACHINE = Machine(1e11, 2e10)
 
 
 def test_parts_are_those_of_the_objective():
-    assert (USERS_AT_ONCE, ITEMS_AT_ONCE) == (objective.USERS_AT_ONCE, objective.ITEMS_AT_ONCE)
+    for name in ("USERS_AT_ONCE", "ITEMS_AT_ONCE", "ITEMS_KEPT"):
+        assert getattr(planning, name) == getattr(objective, name)
+    assert planning.ROWS_AT_ONCE == sparse.ROWS_AT_ONCE
 
 
 def test_one_block_costs_what_the_formulas_say():

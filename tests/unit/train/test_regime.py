@@ -14,7 +14,8 @@ from dualnet.train.device import choose_device, full_precision, keep_freed_memor
 
 
 @pytest.mark.parametrize(
-    ("users", "items"), [(5_551, 16_980), (1_000_000, 100_000), (1_000_000, 1_000_000), (300, 300), (40, 37), (3, 2)]
+    ("users", "items"),
+    [(5_551, 16_980), (1_000_000, 100_000), (1_000_000, 1_000_000), (300, 300), (250, 2_000), (40, 37), (3, 2)],
 )
 def test_blocks_are_square_even_and_about_twenty_five(users, items):
     user_batch, item_batch = choose_blocks(users, items, None, None)
@@ -22,8 +23,8 @@ def test_blocks_are_square_even_and_about_twenty_five(users, items):
     assert 1 <= item_batch <= items
     blocks = -(-users // user_batch) * -(-items // item_batch)
     if min(users, items) > 200:
-        assert 15 <= blocks <= 40
-        assert 0.6 < user_batch / item_batch < 1.7
+        assert 20 <= blocks <= 30
+        assert 0.59 < user_batch / item_batch < 1.7
     else:
         assert blocks <= 40
 
