@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,13 @@ EARLIEST = 10 * YEAR  # events that a computer counted in seconds are younger, o
 REMEDY = "say how times are written with time_format= (--time-format on the command line)"
 _NUMBER = f"^{NUMBER}$"
 _ZONE = r"[T ]\d{2}.*(?:[Zz]|[+-]\d{2}:?\d{2}|[+-]\d{2})$"
+
+
+def compact_times(times: NDArray[np.int64] | None) -> NDArray[Any] | None:
+    """Return times of pairs in half the room where whole numbers of 32 bits hold them: those from 1970 to 2106."""
+    if times is None or not len(times) or times.min() < 0 or times.max() >= 2**32:
+        return times
+    return times.astype(np.uint32)
 
 
 def check_time_format(form: str) -> None:

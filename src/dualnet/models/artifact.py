@@ -195,6 +195,8 @@ def _content(model: Core) -> dict[str, bytes]:
     tensors["popularity"] = model.popularity_
     if model.weights_ is not None:
         tensors["weights"] = model.weights_
+    if model.times_ is not None:
+        tensors["times"] = model.times_
     if model.user_features_ is not None:
         tensors |= {f"user_features/{name}": value for name, value in _pack(model.user_features_).items()}
     if model.seen_ is not None:
@@ -295,6 +297,7 @@ def _restore_histories(model: Core, tensors: Tensors, n_catalogue: int) -> None:
     model.weights_ = None
     if "weights" in tensors:
         model.weights_ = saved_array(tensors, "weights", model.histories_.nnz)
+    model.times_ = saved_array(tensors, "times", model.histories_.nnz, integers=True) if "times" in tensors else None
     lightest = min(model.histories_.data.min(initial=1), model.popularity_.min(initial=0) + 1)
     if lightest <= 0 or (model.weights_ is not None and model.weights_.min(initial=1) <= 0):
         raise ArtifactError("histories, weights or popularity of the model folder are below 0; it was altered")

@@ -49,6 +49,8 @@ class Recommender(Answers, Explains, Updates, Forgets):
         Stored histories: a known user id is short for its row. All 1, unless items count by type or age: then the largest of a row.
     weights_ : ndarray of float32, shape (nnz of histories_,), or None
         Weights of the stored pairs, for updates; None if all are 1.
+    times_ : ndarray of uint32 or int64, shape (nnz of histories_,), or None
+        When each stored pair happened, in seconds since 1970, to show a history in its order; 0 where that is not known, None if it is of none.
     unliked_ : IdMap
         Items that were there at the fit and that nobody liked (though somebody saw them, where that is known).
     seen_ : csr_array of uint8, shape (len(users_), items of the catalogue when it was fitted), or None

@@ -19,6 +19,7 @@ from ..data.interactions import Interactions
 from ..data.recency import LEAST, at_least
 from ..data.space import ItemSpace
 from ..data.tasks import Validation
+from ..data.times import compact_times
 from ..errors import CapabilityError, DataError, NotFittedError
 from ..ids import IdMap, Rows
 from ..retrieval.vectors import Vectors, norms
@@ -137,6 +138,7 @@ class Core(Parameters, ABC):
     items_: IdMap
     histories_: csr_array
     weights_: NDArray[np.float32] | None
+    times_: NDArray[Any] | None = None
     unliked_: IdMap
     popularity_: NDArray[np.float32]
     featurizer_: Featurizer | None
@@ -236,6 +238,7 @@ class Core(Parameters, ABC):
         self.histories_ = data.interactions.pattern()
         weights = data.interactions.matrix.data
         self.weights_ = None if (weights == 1).all() else weights
+        self.times_ = compact_times(data.interactions.times)
         self.popularity_ = np.bincount(self.histories_.indices, minlength=len(self.items_)).astype(np.float32)
         self.featurizer_ = self.user_featurizer_ = None
         features = user_features = None

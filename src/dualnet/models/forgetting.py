@@ -78,6 +78,9 @@ class Forgets(Core):
         changed.users_ = self.users_.subset(kept)
         changed.histories_ = self._stored(matrix)
         changed.weights_ = None if self.weights_ is None or (matrix.data == 1).all() else matrix.data
+        if self.times_ is not None:
+            places = csr_array((np.arange(old.nnz), old.indices, old.indptr), shape=old.shape)[kept]
+            changed.times_ = self.times_[places.data]
         changed.popularity_ = np.bincount(matrix.indices, minlength=len(self.items_)).astype(np.float32)
         others = None
         if self.seen_ is not None:

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
 from ..data.content import Content, Matrix
@@ -17,6 +18,7 @@ from ..data.interactions import Interactions
 from ..data.other_events import OtherEvents, count_kinds
 from ..data.recency import faded_pairs, fading
 from ..data.space import ItemSpace
+from ..data.times import compact_times
 from ..errors import CapabilityError, DataError, UsageError, listing
 from ..ids import IdMap, Rows
 from ..retrieval.vectors import stack_vectors
@@ -162,6 +164,7 @@ class Updates(Core):
         data = grown.prepared.data.interactions
         updated.users_, updated.items_, updated.histories_ = data.users, data.items, self._stored(data.matrix)
         updated.weights_ = None if (data.matrix.data == 1).all() else data.matrix.data
+        updated.times_ = grown.times
         updated.popularity_ = np.bincount(data.matrix.indices, minlength=len(data.items)).astype(np.float32)
         updated.catalogue_, updated.seen_ = grown.catalogue, grown.seen
         updated.user_features_ = grown.prepared.user_features
@@ -211,6 +214,8 @@ class Growth:
         What users saw or disliked and did not like.
     newest : int
         Time of the newest event, where events count by their age.
+    times : ndarray of whole numbers, shape (n_pairs,), optional
+        When each pair happened, 0 where that is not known.
     """
 
     prepared: Prepared
@@ -218,6 +223,7 @@ class Growth:
     added: dict[str, int]
     seen: csr_array | None
     newest: int = 0
+    times: NDArray[Any] | None = None
 
 
 def grow(model: Core, new: Interactions | None, items: Content | None, users: Content | None) -> Growth:
@@ -264,7 +270,8 @@ def grow(model: Core, new: Interactions | None, items: Content | None, users: Co
     }
     others = None if seen is None else OtherEvents(seen).select(items=np.arange(len(all_items)))
     data = Dataset(Interactions(all_users, all_items, matrix, None, others), name=model.info_["data"])
-    return Growth(Prepared(data, features, _columns(model, all_users, users), data), catalogue, added, seen, newest)
+    times = _merged_times(model, pairs, all_users, all_items, matrix)
+    return Growth(Prepared(data, features, _columns(model, all_users, users), data), catalogue, added, seen, newest, times)
 
 
 def _aged(model: Core, new: Interactions) -> tuple[Interactions, int]:
@@ -363,6 +370,26 @@ def _merged(model: Core, new: Interactions, users: IdMap, items: IdMap, newest: 
     merged = csr_array(before.maximum(after))
     merged.sort_indices()
     return merged.astype(np.float32), old.nnz + new.n_pairs - merged.nnz
+
+
+def _merged_times(model: Core, new: Interactions, users: IdMap, items: IdMap, matrix: csr_array) -> NDArray[Any] | None:
+    """Return when each old or new pair happened, the later time of a pair that happened twice; None where no time is known."""
+    if model.times_ is None and (new.times is None or not new.n_pairs):
+        return None
+    keys = _places(matrix, np.arange(len(users)), np.arange(len(items)), len(items))
+    found = np.zeros(matrix.nnz, np.int64)
+    if model.times_ is not None:
+        old = model.histories_
+        found[np.searchsorted(keys, _places(old, np.arange(old.shape[0]), np.arange(old.shape[1]), len(items)))] = model.times_
+    if new.times is not None:
+        at = _places(new.matrix, users.find(new.users.keys), items.find(new.items.keys), len(items))
+        np.maximum.at(found, np.searchsorted(keys, at), new.times)
+    return compact_times(found)
+
+
+def _places(pairs: csr_array, users: Rows, items: Rows, n_items: int) -> Rows:
+    """Return the place of each stored pair in a matrix of all users and items, row by row."""
+    return np.asarray(np.repeat(users, np.diff(pairs.indptr)) * np.int64(n_items) + items[pairs.indices], np.int64)
 
 
 def _seen(model: Core, new: Interactions, users: IdMap, items: IdMap, likes: csr_array) -> csr_array | None:

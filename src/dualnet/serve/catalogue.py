@@ -281,6 +281,27 @@ class LiveCatalogue(ModelView):
         later = [self.now_at(row) for row in self.events.get(user, ()) if row < self.size]
         return np.unique(np.concatenate([base, np.array([row for row in later if row >= 0], np.int64)]))
 
+    def history_by_time(self, user: Key) -> Rows:
+        """Return the rows of a stored history, the newest first, as far as times are known; errors as `history`.
+
+        What was told since the model was made comes first, the last of it before the others, unless its time says otherwise.
+        Rows of the model whose times are not known stay in their order.
+        """
+        rows, (place, key) = self.history(user), self.stored_user(user)
+        when = dict.fromkeys(rows.tolist(), (0, 0))
+        model = self.model
+        if place >= 0 and model.times_ is not None:
+            stored = slice(*model.histories_.indptr[place : place + 2].tolist())
+            trained = zip(model.histories_.indices[stored].tolist(), model.times_[stored].tolist(), strict=True)
+            when |= {row: (time, 0) for row, time in trained if row in when}
+        notes, newest = self.notes.get(key, {}), max((time for time, _ in when.values()), default=0)
+        for order, told in enumerate(self.events.get(key, ()), 1):
+            row = self.now_at(told) if told < self.size else -1
+            if row in when:
+                time = int(notes.get(self.lineage.ids[row], NOTHING).get("time", newest))
+                when[row], newest = (time, order), max(time, newest)
+        return np.array(sorted(rows.tolist(), key=lambda row: when[row], reverse=True), np.int64)
+
     def seen(self, user: Key) -> Rows:
         """Return the rows of what a user saw or disliked, ascending, as far as its items are still there."""
         row, user = self.stored_user(user)

@@ -323,9 +323,9 @@ class Service(KeepsPresets):
         return await self._aside(lambda live: find_users(live.catalogue, query, limit=limit, order=order))
 
     async def user_history(self, key: Key) -> Reply:
-        """Return ``{"items": [cards]}`` of a stored history; `UnknownIdError` if the user is not there."""
+        """Return ``{"items": [cards]}`` of a stored history, the newest first; `UnknownIdError` if the user is not there."""
         return await self._aside(
-            lambda live: {"items": [card(live.catalogue, row) for row in live.catalogue.history(key).tolist()]}
+            lambda live: {"items": [card(live.catalogue, row) for row in live.catalogue.history_by_time(key).tolist()]}
         )
 
     async def map(self, colour: str = "") -> Reply:

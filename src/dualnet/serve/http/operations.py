@@ -230,7 +230,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ),
     Operation(
         name="history_of_user", method="GET", path="/v1/users/{user:id}/history", theme="users", service="user_history",
-        text="Show what a stored user took.", answer=answers.HistoryAnswer, role="write",
+        text="Show what a stored user took, the newest first as far as times are known.", answer=answers.HistoryAnswer, role="write",
     ),
     Operation(
         name="forget_user", method="DELETE", path="/v1/users/{user:id}", theme="users", service="forget_user", role="admin",

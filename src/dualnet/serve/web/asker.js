@@ -8,7 +8,7 @@ import { kindAndYear } from "./kind-and-year.js";
 import { poster, postered } from "./poster.js";
 import { region } from "./region.js";
 import { addToHistory, go, onChange, removeFromHistory, state } from "./state.js";
-import { findUsers, historyOf } from "./users.js";
+import { findUsers, historyOf, oldestFirst } from "./users.js";
 import { shortened, some } from "./words.js";
 
 const shown = () => (window.matchMedia("(max-width: 60rem)").matches ? 2 : 5); // items of a known history before "show all"
@@ -121,7 +121,7 @@ function person(user, cards) {
     all,
     cards.length > 0 && el(
       "button",
-      { type: "button", class: "quiet", on: { click: () => { go({ user: null, history: cards.map((card) => card.item) }); announce("A new history, started from theirs"); } } },
+      { type: "button", class: "quiet", on: { click: () => { go({ user: null, history: oldestFirst(cards) }); announce("A new history, started from theirs"); } } },
       "Change this history",
     ),
   ];

@@ -14,8 +14,13 @@ export async function typicalUsers(signal, limit) {
   return (await call("GET", `/v1/users?limit=${limit}&order=typical`, undefined, signal)).users;
 }
 
-/** A promise of the cards of what somebody took. */
+/** A promise of the cards of what somebody took, the newest first. */
 export async function historyOf(user, signal) {
   const found = await call("GET", `${userPath(user)}/history`, undefined, signal);
   return keepCards(found.items);
+}
+
+/** The ids of a history as it grows: what comes next is put at its end. */
+export function oldestFirst(cards) {
+  return cards.map((card) => card.item).reverse();
 }
