@@ -379,7 +379,8 @@ def _listed(catalogue: Catalogue, wanted: Sequence[Wanted], found: Sequence[Foun
             its_paths = [paths[at] if row < 0 else "content" for at, row in both]
         if want.resolved == "fallback":
             its_paths = ["popularity" for _ in its_paths]
-        following = None if want.shown is None or len(its_keys) < want.k else page_token([*want.shown, *its_keys])
+        goes_on = bool(its_keys) and (one.left_out or (one.ruled is None and len(its_keys) == want.k))
+        following = page_token([*want.shown, *its_keys]) if want.shown is not None and goes_on else None
         lists.append(
             Recommendations(
                 its_keys, scores.tolist(), its_titles, its_paths, want.resolved, want.ignored, popularity=want.popularity,

@@ -64,15 +64,16 @@ class BoundRules:
         new_share : float, optional
             As in `ListQuestion`.
         """
-        pins, reserved, unmet = [], [], []
+        pins, later, unmet = [], [], []
         for place, row, key, text in self.pins:
             at = next(iter(np.flatnonzero(rows == row).tolist()), -1)
             if at < 0:
                 unmet.append(f"{text}: {str(key)[:80]!r} may not be listed here")
-            elif 0 <= place < k:
-                pins.append((place, at, text))
             else:
-                reserved.append(at)
+                (pins if place < k else later).append((place, at, text))
+        later.sort()
+        ends_here = max(0, k - (len(rows) - len(later)))  # there is no page after this one
+        pins, reserved = pins + later[:ends_here], [at for _, at, _ in later[ends_here:]]
         caps, needs = [], []
         for members, groups, least, most, text in self.quotas:
             inside = members[rows]

@@ -72,11 +72,12 @@ class Wanted:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Rows and scores of one list, best first, and what rules did to it."""
+    """Rows and scores of one list, best first, what rules did to it, and whether they left out what a next page may list."""
 
     rows: Rows
     scores: Scores
     ruled: Ruled | None = None
+    left_out: bool = False
 
 
 def best_rows(catalogue: Catalogue, wanted: Sequence[Wanted], queries: Vectors | None) -> list[Found]:
@@ -229,7 +230,8 @@ def _by_rules(catalogue: Catalogue, want: Wanted, rules: BoundRules, rows: Rows,
     extra = None if want.who is None else want.who.extra
     question, unmet = rules.question(catalogue, extra, rows, values, want.k, want.new_share)
     found = ruled_list(question)
-    return Found(rows[found.chosen], values[found.chosen], Ruled(found.by, found.score_ranks, [*unmet, *found.unmet]))
+    ruled = Ruled(found.by, found.score_ranks, [*unmet, *found.unmet])
+    return Found(rows[found.chosen], values[found.chosen], ruled, left_out=len(found.chosen) < len(rows))
 
 
 def _first(values: Scores, k: int) -> Rows:

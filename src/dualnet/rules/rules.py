@@ -30,7 +30,7 @@ class Rules:
        what is outside its `window`. No rule below brings such an item back.
     2. **Value.** An item's value is its score and what each `boost` adds.
     3. **Pins.** Each pinned item that may be listed has its place, whatever its value; it is chosen for no other place. Where
-       the list ends before the place, it is the last. Pins beyond `k` are for the next page.
+       the list ends before the place, it is the last. Pins beyond `k` are for the next page, where there are enough items for one.
     4. **Permitted lists** have at most `k` items, the pins among them, and break no quota. Where the items there are do not
        suffice for an `at_least`, as many as there can be are called for instead, the quotas one after the other; the
        answer says so in `unmet`. Pins alone can break an `at_most`: then the quota admits nothing more, and the answer says so.

@@ -25,7 +25,7 @@ class Usage:
     events : int
         Likes, views, dislikes, what was taken back, and the notes that an item was deleted.
     bytes : int
-        Of content and ids, about as the journal writes them.
+        Of content, ids and presets, about as the journal writes them.
     """
 
     items: int = 0
@@ -42,6 +42,11 @@ class Usage:
 def of_item(key: Key, content: Columns) -> Usage:
     """Return what one item takes."""
     return Usage(items=1, bytes=len(json.dumps([key, dict(content)], separators=(",", ":"))))
+
+
+def of_preset(name: str, rules: Mapping[str, Any] | None) -> Usage:
+    """Return what rules take that are kept under a name; None takes nothing."""
+    return Usage() if rules is None else Usage(bytes=len(json.dumps([name, dict(rules)], separators=(",", ":"))))
 
 
 def of_event(*ids: Key) -> Usage:
@@ -62,6 +67,9 @@ class Holding(Protocol):
     def event_held(self, user: Key, item: Key) -> str | None:
         """Return who told what is kept of a pair, None where nothing is kept."""
 
+    def preset_held(self, name: str) -> tuple[str, Usage] | None:
+        """Return who keeps rules under a name, and what they take."""
+
 
 @dataclass
 class Ledger:
@@ -79,6 +87,7 @@ class Ledger:
     allowance: Allowance
     _more: dict[str, Usage] = field(default_factory=dict)
     _items: dict[Key, tuple[str, Usage]] = field(default_factory=dict)
+    _presets: dict[str, tuple[str, Usage]] = field(default_factory=dict)
 
     def charge(self, by: str, changes: Sequence[Mapping[str, Any]]) -> None:
         """Count the changes of one caller.
@@ -90,14 +99,15 @@ class Ledger:
         """
         fresh = Usage()
         items: dict[Key, tuple[str, Usage]] = {}
+        presets: dict[str, tuple[str, Usage]] = {}
         for change in changes:
             for key, content in change.get("put", ()):
-                made = of_item(key, content)
-                fresh.add(made)
                 before = items.get(key) or self._items.get(key) or self.state.item_held(key)
-                if before is not None and before[0] == by:
-                    fresh.add(before[1], -1)
-                items[key] = (by, made)
+                items[key] = _in_place_of(before, by, of_item(key, content), fresh)
+            if "preset" in change:
+                name, rules = change["preset"]
+                kept = self._presets.get(name) or self.state.preset_held(name)
+                presets[name] = _in_place_of(kept, by, of_preset(name, rules), fresh)
             for user, item, *_ in change.get("events", ()):
                 if self.state.event_held(user, item) != by:  # what takes the place of another key's counts for this one
                     fresh.add(of_event(user, item))
@@ -111,6 +121,15 @@ class Ledger:
             raise _refusal(by, "events", held.events, 1, self.allowance.events)
         waiting.add(fresh)
         self._items |= items
+        self._presets |= presets
+
+
+def _in_place_of(before: tuple[str, Usage] | None, by: str, made: Usage, fresh: Usage) -> tuple[str, Usage]:
+    """Count what is put in the place of something, which goes if it was of the same key; return what is there then."""
+    fresh.add(made)
+    if before is not None and before[0] == by:
+        fresh.add(before[1], -1)
+    return by, made
 
 
 FLAGS = {"items": "--most-items", "events": "--most-events", "bytes": "--most-bytes"}

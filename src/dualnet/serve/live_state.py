@@ -12,7 +12,7 @@ from ..ids import Key
 from ..retrieval.questions import Columns
 from ..runs.forgotten_record import digest, new_key
 from .event_notes import Note, kept_row, read_row
-from .holdings import Usage, of_event, of_item
+from .holdings import Usage, of_event, of_item, of_preset
 
 # {"put": [[id, content], ...]} | {"delete": id} | {"restore": id} | {"events": [[user, item], [user, item, type] or
 # [user, item, type, note], ...]}
@@ -81,6 +81,7 @@ class LiveState:
     presets: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     usage: dict[str, Usage] = field(default_factory=dict)
     _items_by: dict[Key, tuple[str, Usage]] = field(default_factory=dict)
+    _presets_by: dict[str, tuple[str, Usage]] = field(default_factory=dict)
     _others_by: dict[Key, dict[Key, str]] = field(default_factory=dict)  # without those of no key
     _by_hash: dict[str, set[Key]] | None = None  # made when somebody is first forgotten, then kept up
 
@@ -112,9 +113,8 @@ class LiveState:
                 for user, item in value:
                     self._take_back(user, item, by)
             elif kind == "preset":
-                name, rules = value  # another mapping: questions read the one that was, in other threads
-                others = {other: kept for other, kept in self.presets.items() if other != str(name)}
-                self.presets = others if rules is None else {**others, str(name): dict(rules)}
+                name, rules = value
+                self._change_preset(str(name), None if rules is None else dict(rules), by)
             elif kind in ("forget", "forgotten", "released", "record"):
                 self._change_forgotten(kind, value)
             else:
@@ -137,6 +137,20 @@ class LiveState:
         if item in (liked := self.events.get(user, {})):
             return liked[item] or ""
         return self._others_by.get(user, {}).get(item, "") if item in self.others.get(user, ()) else None
+
+    def preset_held(self, name: str) -> tuple[str, Usage] | None:
+        """Return who keeps rules under a name, and what they take; None where there are none."""
+        return self._presets_by.get(name)
+
+    def _change_preset(self, name: str, rules: Mapping[str, Any] | None, by: str) -> None:
+        if name in self._presets_by:
+            self._count(*self._presets_by.pop(name), -1)
+        others = {other: kept for other, kept in self.presets.items() if other != name}
+        if rules is not None:
+            self._presets_by[name] = (by, of_preset(name, rules))
+            self._count(*self._presets_by[name])
+        # another mapping: questions read the one that was, in other threads
+        self.presets = others if rules is None else {**others, name: rules}
 
     def _change_items(self, kind: str, value: Any, by: str) -> None:
         if kind == "put":
@@ -261,7 +275,8 @@ class LiveState:
             yield {"record": [self.salt, self.record[start : start + CHUNK]]}
         if self.forgotten:
             yield {"forgotten": [self.salt, list(self.forgotten)]}
-        yield from ({"preset": [name, rules]} for name, rules in self.presets.items())
+        for name, rules in self.presets.items():
+            yield by_key(self._presets_by[name][0], {"preset": [name, rules]})
         puts = ([self._items_by[key][0], [key, content]] for key, content in self.items.items())
         yield from _grouped("put", puts)
         yield from (by_key(by or "", {"delete": key}) for key, by in self.deleted.items())

@@ -104,6 +104,10 @@ class KeepsPresets(ABC):
         """Return what answers questions now."""
 
     @abstractmethod
+    def _view(self) -> LiveCatalogue:
+        """Return what is asked now."""
+
+    @abstractmethod
     async def _change(self, change: Change, by: str) -> tuple[LiveCatalogue, Any]:
         """Make a change, durably; return the view that has it and its outcome."""
 
@@ -124,6 +128,10 @@ class KeepsPresets(ABC):
 
         catalogue, outcome = await self._change(put_rules, by)
         return Reply(catalogue.label, {"name": key, "state": outcome})
+
+    async def check_preset(self, key: str, rules: Mapping[str, Any]) -> None:
+        """Refuse what `put_preset` would refuse, and keep nothing."""
+        put_preset(self._view(), self._answering(), self._writer.state.presets, key, rules)
 
     async def delete_preset(self, key: str, by: str = "") -> Reply:
         """Keep rules no longer; ``{"name", "state": "deleted"}``; `UnknownIdError` if there are none of this name."""

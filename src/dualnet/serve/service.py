@@ -281,6 +281,11 @@ class Service(KeepsPresets):
         state = self._writer.state
         return Reply(self.label, signed(state.salt, list(state.record)).to_json())
 
+    async def catch_up(self) -> None:
+        """Return when all that other servers told before is known here, if any share the state; `BusyError` if it is away."""
+        if self._listener is not None:
+            await asyncio.to_thread(self._writer.catch_up)
+
     async def reload(self, rollback: bool = False) -> Reply:
         """Load the model folder anew, check it aside and swap it in; ``{"model": ..., "previous": ...}``.
 
@@ -436,6 +441,9 @@ class Service(KeepsPresets):
 
     def _answering(self) -> Answering[LiveCatalogue]:
         return self._live.version.answering
+
+    def _view(self) -> LiveCatalogue:
+        return self._live.catalogue
 
     async def _swap(self, get: Callable[[], Version]) -> Reply:
         if self._reloading.locked():

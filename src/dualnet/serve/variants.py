@@ -215,11 +215,18 @@ class Variants:
         return next(one for one in made if not isinstance(one, Exception))
 
     async def _change_once(self, name: str, given: Mapping[str, Any]) -> Any:
-        """Make a change by the first variant that can take it, from whose database the others have it."""
+        """Make a change by the first variant that can take it, from whose database the others have it when this returns."""
+        if name == "put_preset":  # it must mean something to each
+            for service in self._services.values():
+                await service.call("check_preset", key=given["key"], rules=given["rules"])
         refused: list[Exception] = []
         for service in self._services.values():
             found = await _tried(service, name, given)
             if not isinstance(found, Exception):
+                others = [other for other in self._services.values() if other is not service]
+                for late in await asyncio.gather(*(_tried(other, "catch_up", {}) for other in others)):
+                    if isinstance(late, Exception) and not isinstance(late, DualNetError):
+                        raise late
                 return found
             refused.append(found)
             if not _concerns_one(name, found):

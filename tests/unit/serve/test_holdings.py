@@ -165,6 +165,38 @@ def test_bytes_are_bounded(folder_of):
     served(folder_of(), scenario, bytes=1_000)
 
 
+def test_presets_count_for_the_key_that_keeps_them(folder_of, tmp_path):
+    rules = {"hide": [{"items": [f"i{number}" for number in range(40)]}]}  # 280 bytes and more
+
+    async def scenario(service):
+        await service.put_preset("home", rules, "shop")
+        first = usage(service)["shop"].bytes
+        assert 200 < first < 400
+        await service.put_preset("home", rules, "shop")  # in the place of its own: nothing more
+        assert usage(service)["shop"].bytes == first
+        for name in ("news", "x" * 90):
+            with pytest.raises(QuotaError, match="--most-bytes"):
+                await service.put_preset(name, rules, "shop")
+        together = (service.put_preset("one", {}, "late"), *(service.put_preset(f"p{n}", rules, "late") for n in range(3)))
+        refused = [one for one in await asyncio.gather(*together, return_exceptions=True) if isinstance(one, QuotaError)]
+        assert len(refused) == 2
+        await service.put_preset("home", rules, "other")  # now it is the other's
+        assert (usage(service)["shop"].bytes, usage(service)["other"].bytes) == (0, first)
+        await service.put_preset("news", rules, "shop")
+        await service.delete_preset("home", "shop")  # taking away is never refused, whoever's it is
+        await service.delete_preset("news", "shop")
+        assert (usage(service)["shop"].bytes, usage(service)["other"].bytes) == (0, 0)
+        await service.put_preset("home", rules, "other")
+        return {by: vars(held) for by, held in usage(service).items() if held.bytes}
+
+    async def again(service):
+        return {by: vars(held) for by, held in usage(service).items() if held.bytes}
+
+    told = served(folder_of(), scenario, tmp_path, bytes=450)
+    assert served(folder_of(), again, tmp_path, bytes=450) == told
+    assert served(folder_of(), again, tmp_path, bytes=450) == told
+
+
 def test_changes_at_one_time_are_counted_together(folder_of):
     async def scenario(service):
         calls = [service.put_item(f"n{number}", TITLE, "shop") for number in range(10)]

@@ -11,9 +11,11 @@ from dualnet.errors import DataError, ResourceError, UnknownIdError, UsageError
 from dualnet.retrieval.questions import Asker, RecommendQuestion, SimilarQuestion
 from dualnet.runs.shown_log import read_log
 from dualnet.serve.http.app import HttpOptions, build_app
+from dualnet.serve.model_process.remote import RemoteService
 from dualnet.serve.replies import ModelLabel, Reply
 from dualnet.serve.service import Service
 from dualnet.serve.service_errors import BusyError, ClosedError, ConflictError, QuotaError, RefusedModelError
+from dualnet.serve.store import StoreAddress
 from dualnet.serve.variants import Variants, place_of, read_variants
 
 
@@ -98,6 +100,111 @@ def test_changes_are_made_in_all_of_them_and_forgetting_is_recorded_in_all(two, 
     assert not any(b"somebody" in path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file())
 
 
+def everything(url):
+    """All rows of all tables, as text."""
+    import psycopg
+
+    tables = ("dualnet_store", "dualnet_changes", "dualnet_turns", "dualnet_snapshot")
+    with psycopg.connect(url) as connection:
+        return " ".join(str(row) for table in tables for row in connection.execute(f"SELECT * FROM {table}"))
+
+
+@pytest.mark.parametrize("kind", [Service, RemoteService])
+def test_variants_of_one_database_answer_with_each_change_when_it_is_confirmed(folder_of, postgresql, kind):
+    async def scenario(work):
+        services = {
+            name: kind.open(folder_of("fusion", seed), state=StoreAddress(postgresql)) for name, seed in (("a", 0), ("b", 1))
+        }
+        variants = Variants(services, [50, 50], shared=True, key="k")
+        await variants.start()
+        try:
+            return await work(variants, services)
+        finally:
+            await variants.close()
+
+    def run(work):
+        return asyncio.run(asyncio.wait_for(scenario(work), 120))
+
+    user = 'so"me/bödy'
+
+    async def first(variants, services):
+        told = await variants.call("add_events", events=[(user, "i0-0"), ("u3-0", "i1-1", "dislike")], by="shop")
+        assert told.body["added"] == 2  # once, not once for each
+        assert await variants.call("put_item", key="n1", content={"title": "g0 word0", "tags": ["g0"]})
+        await variants.call("put_preset", key="home", rules={"pin": [{"item": "n1", "place": 1}]})
+        answered = set()
+        for service in services.values():
+            assert len((await service.call("user_history", key=user)).body["items"]) == 1
+            listed = (await service.call("recommend", question=RecommendQuestion(user=user, k=3, preset="home"))).body
+            assert listed["items"][0]["item"] == "n1"
+        for key in [user, *(f"u{group}-{n}" for group in range(4) for n in range(4))]:
+            reply = await variants.call("recommend", question=RecommendQuestion(user=key, k=3))
+            assert reply.variant == variants.variant_of(RecommendQuestion(user=key))
+            answered.add(reply.variant)
+        assert answered == {"a", "b"}
+        assert (await variants.call("forget_user", key=user)).body["state"] == "forgotten"
+        assert (await variants.call("forget_user", key="u1-0")).body["state"] == "forgotten"
+        for service in services.values():
+            for gone in (user, "u1-0"):
+                with pytest.raises(UnknownIdError):
+                    await service.call("user_history", key=gone)
+            assert len((await service.call("forgotten")).body["forgotten"]) == 2  # one record for both
+        await variants.call("delete_item", key="i3-3")
+        rest = [
+            {
+                entry["item"]
+                for entry in (await one.call("recommend", question=RecommendQuestion(user="u3-0", k=48))).body["items"]
+            }
+            for one in services.values()
+        ]
+        assert not any("i3-3" in items for items in rest)
+        await variants.call("reload")
+        told = everything(postgresql)
+        assert "bödy" not in told
+        assert json.dumps("bödy")[1:-1] not in told
+        assert "'u1-0'" not in told
+        assert '"u1-0"' not in told
+
+    run(first)
+
+    async def again(variants, services):
+        for service in services.values():
+            with pytest.raises(UnknownIdError):
+                await service.call("user_history", key="u1-0")
+            assert [one["name"] for one in (await service.call("presets")).body["presets"]] == ["home"]
+        assert (await variants.call("delete_preset", key="home")).body["state"] == "deleted"
+
+    run(again)
+
+
+def test_a_preset_of_a_shared_state_means_something_to_each_variant(folder_of, bare_folder, postgresql):
+    """The second model has no column `year`."""
+
+    async def scenario():
+        folders = {"a": folder_of("fusion"), "b": bare_folder}
+        services = {name: Service.open(folder, state=StoreAddress(postgresql)) for name, folder in folders.items()}
+        variants = Variants(services, [50, 50], shared=True)
+        await variants.start()
+        try:
+            with pytest.raises(UsageError, match="no item column 'year'"):
+                await variants.call("put_preset", key="new first", rules={"boost": [{"column": "year", "weight": 1}]})
+            assert (await variants.call("presets")).body == {"presets": []}
+            assert (await variants.call("put_preset", key="varied", rules={"diversity": 0.3})).body["state"] == "added"
+        finally:
+            await variants.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), 120))
+
+
+@pytest.fixture(scope="module")
+def bare_folder(tmp_path_factory):
+    """A model of the same ids without columns but the title."""
+    from dualnet.data.synthetic import blocks_world
+    from dualnet.models.registry import create
+
+    return create("content-profile").fit(blocks_world()).save(tmp_path_factory.mktemp("bare") / "model")
+
+
 def told_of(told, user):
     """The variant that answered a user before."""
     return next(answer["variant"] for who, answer in told.values() if who == user)
@@ -166,15 +273,18 @@ def test_what_one_model_cannot_take_the_others_take(name, error, refused):
 def test_where_the_state_is_shared_the_first_that_can_makes_a_change(name, error, asked):
     services = [Stub(error), Stub(), Stub()]
     variants = Variants(dict(zip("abc", services, strict=True)), [1, 1, 1], shared=True)
+    given = {"key": "home", "rules": {}} if name == "put_preset" else {}
     if asked == 1:
         with pytest.raises(type(error)):
-            asyncio.run(variants.call(name))
+            asyncio.run(variants.call(name, **given))
     else:
         assert asyncio.run(variants.call(name)).body == {"state": "done"}
-    assert [len(one.calls) for one in services] == [1, asked - 1, 0]
+    assert [sum(call == name for call in one.calls) for one in services] == [name != "put_preset", asked - 1, 0]
+    if asked > 1:  # who did not make the change hears of it before it is confirmed
+        assert [call for one in services for call in one.calls if call == "catch_up"] == ["catch_up"] * 2
     services[1].error = services[2].error = UnknownIdError("nor here")
     with pytest.raises(type(error), match=str(error)):
-        asyncio.run(variants.call(name))
+        asyncio.run(variants.call(name, **given))
 
 
 def test_the_log_has_the_rules_of_a_preset_and_what_events_meant(two, tmp_path):
