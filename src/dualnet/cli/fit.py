@@ -140,13 +140,13 @@ def fit(
         built.fit(given.train, validation, run=run, half_life=counting.of(given.run))
         if not first:
             return
-        note_fitted(built, given.train, given.tables.threshold, held_out=given.division is not None)
         report = _written(out, built, given, name, compare=counting.compare)
     print_fit(out, built, report, verbose=verbose, as_json=as_json)
 
 
 def _written(out: Path, built: Recommender, given: _Training, name: str, *, compare: bool) -> Report | None:
     """Write a fitted model, and measure it where there is a test; its figures are written too."""
+    note_fitted(built, given.train, given.tables.threshold, held_out=given.division is not None)
     built.save(out / "model")
     write_run_file(out, _event_columns(given.tables), None if given.division is None else given.origin, name)
     report = None if given.division is None else _measured(built, given.division, compare=compare)
