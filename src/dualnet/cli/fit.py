@@ -15,6 +15,7 @@ from ..runs.folder import EventColumns, write_run_file
 from ..runs.writing import run_of_fit
 from . import arguments as arg
 from . import completion
+from .busy_cores import crowded
 from .divisions import given_split, make_split, split_folder
 from .fit_ending import note_fitted, print_fit
 from .given_options import refuse_given, refuse_tables, refuse_unread_choices
@@ -129,7 +130,7 @@ def fit(
     counting.check()
     given = _training(context, source, protocol, seed, content, tables)
     name, built = _model(model, given.model, source, settings or [])
-    _refuse_unread(context, source, given, built)
+    _before(context, source, given, built, threads)
     with _run_folder(out, _event_columns(given.tables), name, resume=resume, overwrite=overwrite) as first:
         followers = arg.trackers(track, track_to, out)
         run = RunOptions(
@@ -247,8 +248,14 @@ def _model(name: str | None, configured: Mapping[str, Any], source: str | None, 
     return name, build_model(name, {**parameters, **parse_settings(settings)}, "--set")
 
 
-def _refuse_unread(context: typer.Context, source: str | None, given: _Training, model: Recommender) -> None:
-    """Refuse run options, of the command line or of a configuration, that the fit would not read; raises `UsageError`."""
+def _before(context: typer.Context, source: str | None, given: _Training, model: Recommender, threads: int | None) -> None:
+    """Refuse run options, of the command line or of a configuration, that the fit would not read, and tell where cores are short.
+
+    Raises
+    ------
+    UsageError
+        For such an option.
+    """
     from ..train.options import WORKERS
 
     if given.division is None:
@@ -263,6 +270,8 @@ def _refuse_unread(context: typer.Context, source: str | None, given: _Training,
             raise UsageError(
                 f"{source}: [run] {key} means nothing without a validation, which a section [split] draws; leave it out"
             )
+    if told := crowded(threads):
+        note(f"note: {told}")
 
 
 def _event_columns(tables: arg.TableOptions) -> EventColumns:
