@@ -300,8 +300,17 @@ def _evaluate_task(
         unscorable_items=int((~scorable).sum()),
         by_history=_binned(per_user[f"recall@{result.breakdown_cut}"], lengths, HISTORY_BINS),
         by_popularity=_binned(ranked.found, popularity[ranked.truth.indices], POPULARITY_BINS),
+        new_to_find=_new_to_find(ranked),
         seconds=time.perf_counter() - started,
     )
+
+
+def _new_to_find(ranked: Ranking) -> float | None:
+    """Return the share of the held-out pairs whose item nobody liked in training; None where that is not reported of the lists."""
+    if ranked.task.kinds is None or ranked.makeup is None or f"new_share@{FIRST}" not in ranked.makeup.shares:
+        return None
+    kinds = ranked.task.kinds[ranked.task.candidates][ranked.truth.indices]
+    return float((kinds != ItemKind.KNOWN).mean())
 
 
 def weighed_history(model: Encoder, task: RankingTask) -> csr_array:

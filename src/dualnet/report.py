@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,8 @@ class TaskResult:
     first_ten : list of dict
         Of served lists, by length of the visible history: precision of the first 10 and their shares of new items and of
         items that nobody likes.
+    new_to_find : float, optional
+        Of served lists: share of the held-out pairs whose item nobody liked in training, beside which `new_share@M` is to be seen.
     reason : str, optional
         Why there are no figures (n/a).
     seconds : float
@@ -81,6 +83,7 @@ class TaskResult:
     by_history: list[dict[str, float | int | str]] = field(default_factory=list)
     by_popularity: list[dict[str, float | int | str]] = field(default_factory=list)
     first_ten: list[dict[str, float | int | str]] = field(default_factory=list)
+    new_to_find: float | None = None
     reason: str | None = None
     seconds: float = 0.0
 
@@ -119,11 +122,18 @@ class TaskResult:
             figures[name] = {"mean": value} | ({"ci95": list(self.intervals[name])} if name in self.intervals else {})
         return figures
 
-    def first_places(self) -> str:
-        """Return what the first 10 places of served lists hold, as a sentence; empty for another task."""
+    def first_places(self) -> list[str]:
+        """Return what the first 10 places of served lists hold, a line each; none for another task."""
         if not self.is_served or self.reason is not None:
-            return ""
-        return f"of the first {FIRST} places " + ", ".join(served_shares(self.metrics()))
+            return []
+        to_find = "" if self.new_to_find is None else f" (of the held-out likes {100 * self.new_to_find:.1f} % are)"
+        clauses = {
+            f"precision@{FIRST}": "hold a held-out like (the more the better)",
+            f"new_share@{FIRST}": f"an item that nobody liked in training{to_find}",
+            f"unliked_share@{FIRST}": "one that nobody likes in the whole data (the fewer the better)",
+        }
+        told = [f"{100 * self.mean(name):.1f} % {text}" for name, text in clauses.items() if name in self.per_user]
+        return [f"of the first {FIRST} places {told[0]}", *told[1:]]
 
     def variety(self) -> str:
         """Return how unlike the first items of the lists are, how little known, and how many are shown to anyone, as a clause."""
@@ -160,7 +170,11 @@ class TaskResult:
             "breakdown_cut": self.breakdown_cut,
             "by_history": self.by_history,
             "by_popularity": self.by_popularity,
-            **({"first_ten": self.first_ten, "question": SERVED_TEXT} if self.is_served else {}),
+            **(
+                {"first_ten": self.first_ten, "new_to_find": self.new_to_find, "question": SERVED_TEXT}
+                if self.is_served
+                else {}
+            ),
             "reason": self.reason,
             "seconds": self.seconds,
         }
@@ -406,8 +420,7 @@ class Report(Tabular):
                 if r.unscorable_items
                 else ""
             )
-            + (f"; {first}" if (first := r.first_places()) else "")
-            + (f"; {variety}" if (variety := r.variety()) else "")
+            + "".join(f"\n  {line}" for line in (*r.first_places(), r.variety()) if line)
             for r in self.results
         ]
         compared = [line for other in self.against for line in (f"{other.model}:", other.report.table())] + self._verdicts()
@@ -423,17 +436,6 @@ def _figure(result: TaskResult, metric: str) -> str:
         return "-"
     low_high = result.intervals.get(metric)
     return f"{result.mean(metric):.3f}" + ("" if low_high is None else f" ({low_high[0]:.3f} to {low_high[1]:.3f})")
-
-
-def served_shares(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return what is known of the first 10 places of a served list, a clause each, from `TaskResult.metrics`."""
-    clauses = (
-        ("precision", "hold a held-out like"),
-        ("new_share", "an item that nobody liked in training"),
-        ("unliked_share", "one that nobody likes in the whole data"),
-    )
-    present = [(metrics[f"{name}@{FIRST}"]["mean"], text) for name, text in clauses if f"{name}@{FIRST}" in metrics]
-    return [f"{100 * mean:.1f} % {text}" for mean, text in present]
 
 
 def sensible_cuts(cuts: Sequence[int], candidates: Sequence[int]) -> tuple[int, ...]:

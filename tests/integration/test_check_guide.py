@@ -4,7 +4,10 @@ import csv
 import gzip
 import json
 import shlex
+from datetime import date, datetime
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dualnet.cli import main
@@ -85,15 +88,33 @@ def test_the_suggested_command_runs_as_it_is_printed(here, world, capsys):
     assert body["found"]
 
 
-def test_what_is_told_is_kept_and_what_else_was_found_is_offered(here, capsys):
-    words = [*ratings(here), "--user-column", "userId", "--item-column", "movieId", "--tags", "genres"]
+@pytest.mark.parametrize(
+    "told",
+    [
+        ["--user-column", "userId", "--item-column", "movieId", "--tags", "genres"], ["--user-column", "userId"], ["--item-column", "movieId"],
+        ["--rating", "rating", "--threshold", "3.5"], ["--time", "timestamp"], ["--text", "title,genres"], ["--title", "title"],
+    ],
+    ids=lambda words: " ".join(words[::2]),
+)  # fmt: skip
+def test_what_is_told_is_kept_and_the_rest_is_found(here, capsys, told):
+    words = [*ratings(here), *told]
     assert main(["data", "check", *words]) == 0
     printed = capsys.readouterr().out
-    assert "not used here: 'rating' has ratings" in printed
-    assert "disliked" not in printed
     command = shlex.split(printed.splitlines()[-1])
-    assert "--text" not in command
-    assert command[command.index("--rating") + 1] == "rating"
+    options = dict(zip(command[3::2], command[4::2], strict=True))
+    every = {
+        "--user-column": "userId",
+        "--item-column": "movieId",
+        "--rating": "rating",
+        "--threshold": "4",
+        "--time": "timestamp",
+    }
+    content = {} if {"--text", "--tags"} & set(told) else {"--text": "title", "--tags": "genres"}
+    wanted = {**every, **content, **dict(zip(told[::2], told[1::2], strict=True))}
+    assert options == {"--items": "movies file.csv", "--out": "run", **wanted}
+    assert "beside them" in printed  # the figures are those of the command
+    assert "--title" in told or not any(f"found: '{name}'" in printed for name in told[1::2])
+    assert main([*command[1:], "--model", "content-profile"]) == 0
 
 
 def test_a_table_of_events_is_no_table_of_items(here, capsys):
@@ -129,6 +150,128 @@ def test_ratings(values, columns):
     n = len(values)
     found = guessed({"user_id": [f"u{k}" for k in range(n)], "item_id": [f"i{k}" for k in range(n)], "rating": values})
     assert found == {"user": "user_id", "item": "item_id", **columns}
+
+
+@pytest.mark.parametrize(
+    ("user", "item"),
+    [
+        ("kunde", "artikelnummer"), ("Kunden-Nr.", "Artikel-Nr."), ("customer_key", "product_code"), ("user_uuid", "sku"), ("idUser", "idItem"),
+        ("cust_id", "prod_id"), ("client", "produit"), ("cliente", "artículo"), ("email", "isbn"), ("fk_customer", "fk_product"), ("Käufer", "Stück-ID"),
+    ],
+)  # fmt: skip
+def test_names_of_ids(user, item):
+    found = guessed({"order_no": [1, 2, 3, 4], user: list("abcd"), item: list("wxyz"), "price": [1.5, 2, 3, 4]})
+    assert found == {"user": user, **({} if item == "Stück-ID" else {"item": item})}
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "columns"),
+    [
+        ("ordered_at", ["2024-01-31 10:00:00", "2024-02-01 11:00:00"], {}),
+        ("ordered_at", [1706695200, 1706781600], {}),
+        ("ordered_at", [1706695200000, 1706781600000], {}),
+        ("bestelldatum", ["31.01.2024", "01.02.2024"], {"time_format": "%d.%m.%Y"}),
+        ("Zeitpunkt", ["31.01.2024 10:15", "01.02.2024 08:00"], {"time_format": "%d.%m.%Y %H:%M"}),
+        ("Zeitpunkt", ["31.01.2024 10:15:30", "01.02.2024 08:00:00"], {"time_format": "%d.%m.%Y %H:%M:%S"}),
+        ("x", ["31.01.24", "01.02.24"], {"time_format": "%d.%m.%y"}),
+        ("x", ["2024-01-31T10:00:00Z", "2024-02-01T10:00:00+02:00"], {}),
+        ("x", ["31 Jan 2024", "1 Feb 2024"], {}),
+        ("x", [1706695200, 1706781600], {}),
+        ("x", ["1706695200", "1706781600"], {}),
+        ("kaufdatum", [20240131, 20240201], {}),
+        ("x", [datetime(2024, 1, 31), datetime(2024, 2, 1)], {}),
+        ("x", [date(2024, 1, 31), date(2024, 2, 1)], {}),
+        ("order_id", [1706695200, 1706781600], None),
+        ("order_no", ["20240131", "20240201"], None),
+        ("price", [12.5, 3.0], None),
+        ("x", [20240131, 20240201], None),
+        ("phone", ["0170-1234", "0171-2345"], None),
+        ("note", ["1-2", "3-4"], None),
+    ],
+)
+def test_times_are_known_by_name_or_by_value(name, values, columns):
+    found = guessed({"kunde": ["a", "b"], "sku": ["x", "y"], name: values})
+    assert found == {"user": "kunde", "item": "sku", **({} if columns is None else {"time": name, **columns})}
+
+
+def test_of_two_columns_of_times_that_of_the_event_is_taken():
+    table = {
+        "user": ["a", "b"],
+        "item": ["x", "y"],
+        "shipped_at": ["2024-02-01", "2024-02-02"],
+        "bought_at": ["2024-01-01", "2024-01-02"],
+    }
+    assert guessed(table)["time"] == "bought_at"
+    assert guessed({**table, "date": ["2024-01-01", "2024-01-02"]})["time"] == "date"
+    del table["bought_at"]
+    assert guessed(table)["time"] == "shipped_at"
+
+
+def test_the_range_of_times_is_that_of_the_whole_column(here, capsys):
+    days = [f"{day % 28 + 1:02}.{day % 12 + 1:02}.{2000 + day // 3000}" for day in range(30_000)]
+    write(here / "log.csv", ["user", "item", "date"], [(f"u{k % 40}", f"i{k % 30}", day) for k, day in enumerate(days)])
+    assert main(["data", "check", "log.csv"]) == 0
+    assert "'date' has times, from 2000-01-01 to 2009-12-28, read as %d.%m.%Y\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (["01/02/2024", "03/04/2024"], "read as %m/%d/%Y; %d/%m/%Y would fit as well"),
+        (["01/02/2024", "13/04/2024"], "read as %d/%m/%Y\n"),
+        (["01/02/2024", "03/14/2024"], "read as %m/%d/%Y\n"),
+    ],
+)
+def test_a_day_that_may_be_a_month_is_told(here, capsys, days, said):
+    write(here / "log.csv", ["user", "item", "date"], [("a", "x", days[0]), ("b", "x", days[1]), ("b", "y", days[1])])
+    assert main(["data", "check", "log.csv"]) == 0
+    assert said in capsys.readouterr().out
+
+
+SHOP = "Kunde;Artikel;Menge;Preis;Bestelldatum\n" + "".join(
+    f"K{k % 9};A{k % 7};{k % 3 + 1};{k},50;{k % 27 + 1:02}.03.2024\n" for k in range(80)
+)
+WARES = "Artikel;Bezeichnung;Warengruppe;Preis\n" + "".join(
+    f"A{k};Röstkaffee Nr. {k} fein;{'ab'[k % 2]};{k + 1},90\n" for k in range(7)
+)
+
+
+def packed(path, text):
+    with gzip.open(path, "wt", encoding="utf-8") as file:
+        file.write(text)
+
+
+def as_parquet(path, text):
+    header, *rows = (line.split(";") for line in text.splitlines())
+    columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
+    if "Menge" in columns:
+        columns["Menge"] = [int(cell) for cell in columns["Menge"]]
+        columns["Bestelldatum"] = [datetime.strptime(cell, "%d.%m.%Y") for cell in columns["Bestelldatum"]]
+    pq.write_table(pa.table(columns), path)
+
+
+FORMS = {
+    "log.csv": lambda path, text: path.write_text(text, encoding="utf-8"),
+    "log.tsv": lambda path, text: path.write_text(text.replace(";", "\t"), encoding="utf-8"),
+    "log.csv.gz": packed,
+    "log.parquet": as_parquet,
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_german_shop_in_every_form(here, capsys, name):
+    FORMS[name](here / name, SHOP)
+    FORMS[name](here / f"wares_{name}", WARES)
+    assert main(["data", "check", name, "--items", f"wares_{name}"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("has numbers with a decimal comma and is left out") == 2
+    command = shlex.split(printed.splitlines()[-1])
+    options = dict(zip(command[3::2], command[4::2], strict=True))
+    wanted = {"--user-column": "Kunde", "--item-column": "Artikel", "--weight": "Menge", "--time": "Bestelldatum", "--duplicates": "sum",
+              "--text": "Bezeichnung", "--categories": "Warengruppe"}  # fmt: skip
+    assert wanted.items() <= options.items()
+    assert "--numbers" not in options
+    assert main([*command[1:], "--model", "content-profile"]) == 0
 
 
 @pytest.mark.parametrize(

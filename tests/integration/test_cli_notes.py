@@ -46,11 +46,46 @@ def test_fit_on_a_protocol_prints_the_test_figures(capsys, tables, tmp_path):
     assert record["test"]["tasks"][0]["metrics"]["recall@10"]["mean"] > 0
     division = tmp_path / "s"
     call(capsys, "split", *with_items(tables), "--protocol", "citeulike2", "--out", division)
-    _, out, _ = call(capsys, "fit", division, "--model", "wmf", "--set", "factors=4", "--out", tmp_path / "c")
+    wmf = [division, "--model", "wmf", "--set", "factors=4", "--no-compare"]
+    _, out, _ = call(capsys, "fit", *wmf, "--out", tmp_path / "c", "--verbose")
     assert "\nknown-all: " in out
     assert "of the first 10 places" in out
+    assert "WMF(factors=4): " in out
     card = json.loads((tmp_path / "c" / "model" / "manifest.json").read_text())["metrics"]
     assert [task["task"] for task in card["tasks"]] == ["known-known", "known-all"]
+
+
+def test_a_fit_ends_with_a_verdict_the_table_and_the_next_command(capsys, tables, tmp_path):
+    wanted = ["--protocol", "four-quadrants", "--model", "content-profile"]
+    code, out, err = call(capsys, "fit", *with_items(tables), *wanted, "--out", tmp_path / "a")
+    assert code == 0
+    lines = [line.strip() for line in out.splitlines() if line.strip()]
+    assert lines[0].startswith("For people of the training data, one list of all items: content-profile is ")
+    order = [next(k for k, line in enumerate(lines) if line.startswith(start))
+             for start in ("For new people", "recall@10  ", "known-all  ", "recall@10: the share of", "known-...: users who", "the model is in",
+                           "dualnet recommend", "dualnet serve", "dualnet evaluate")]  # fmt: skip
+    assert order == sorted(order)
+    assert len(lines) <= 20
+    told = [line.split(" ")[0] for line in err.splitlines()]
+    assert told.index("fitted") < told.index("measured")
+    assert "the part of the data that is not held out" in err
+    code, out, err = call(capsys, "fit", *with_items(tables), "--model", "content-profile", "--out", tmp_path / "b")
+    assert out.startswith("the model is in ")
+    assert "All pairs trained, so there are no figures" in out
+    assert "held out" not in err
+
+
+def test_a_fit_says_what_it_learned_from(capsys, tmp_path):
+    rows = [f"u{u},i{(u + k) % 8},{5 if k % 3 else 1}\n" for u in range(9) for k in range(4)]
+    (tmp_path / "e.csv").write_text("user_id,item_id,stars\n" + "".join(rows))
+    (tmp_path / "i.csv").write_text("item_id,title\n" + "".join(f"i{k},Film number {k}\n" for k in range(10)))
+    words = [tmp_path / "e.csv", "--items", tmp_path / "i.csv", "--text", "title", "--rating", "stars", "--threshold", "4"]
+    code, out, err = call(capsys, "fit", *words, "--model", "content-profile", "--out", tmp_path / "run")
+    assert code == 0
+    assert "; 9 users and 8 items with likes; 2 items without a like are known by content\n" in err
+    assert "18 likes; beside them 18 dislikes (ratings below 4), never listed to the same user again\n" in err
+    code, out, _ = call(capsys, "data", "check", *words)
+    assert "items with a like" in out
 
 
 def figures(report):

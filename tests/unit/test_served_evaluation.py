@@ -107,6 +107,8 @@ def test_what_lists_are_made_of_is_counted_by_hand():
     assert [(row["bin"], row["n"]) for row in result.first_ten] == [("1-10", 2)]
     assert result.first_ten[0]["unliked_share"] == pytest.approx((2 / 7 + 2 / 5) / 2)
     assert result.to_json()["first_ten"] == result.first_ten
+    assert result.new_to_find == pytest.approx(1 / 3)  # of three held-out pairs one is of item 4
+    assert "% an item that nobody liked in training (of the held-out likes 33.3 % are)" in result.first_places()[1]
     assert result.by_length() == ""  # one length is no comparison
     long = replace(result, first_ten=[*result.first_ten, {"bin": "11-50", "n": 1, "precision": 0.5, "new_share": 0.25}])
     assert long.by_length() == "known-all, precision@10 by likes shown: 1-10 0.150 (69 % new), 11-50 0.500 (25 % new)"

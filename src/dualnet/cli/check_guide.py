@@ -16,23 +16,14 @@ if TYPE_CHECKING:
     from ..data.dataset import Dataset
     from ..data.read_table import LoadedTable
 
-# options that are about files and not about columns: with these alone the guide chooses the columns
+# options that are about files and not about columns
 OF_FILES = ("items", "separator", "encoding", "comment", "column_names", "item_column_names")
-# options that go with columns which the guide chooses; what they say is kept
-BESIDE = (
-    "users",
-    "user_categories",
-    "user_numbers",
-    "forget",
-    "duplicates",
-    "missing_content",
-    "picture",
-    "link",
-    *arg.TEXT_READING,
-)
+# options that name a column, and those that name several
+ONE_COLUMN = ("user", "item", "rating", "event", "weight", "time", "picture", "link")
+MANY_COLUMNS = ("text", "tags", "categories", "numbers", "vectors", "images")
 # options of which one that is given keeps the guide from the others
 TOGETHER = (
-    ("rating", "threshold", "unrated", "event", "likes"), ("time", "time_format"),
+    ("rating", "threshold", "unrated", "event", "likes", "event_weights"), ("time", "time_format"),
     ("text", "tags", "categories", "numbers", "vectors", "images", "image_model"),
 )  # fmt: skip
 ENOUGH = (100, 1000)  # users and likes from which on a part is held out for figures
@@ -45,16 +36,13 @@ class Guide:
     Parameters
     ----------
     tables : TableOptions
-        How to read the tables: as told, and where nothing was told as found.
+        How to read the tables: what was told and what was found, together.
     said : list of str
         What was found, a sentence each.
-    suggested : TableOptions
-        What was told and what was found, together.
     """
 
     tables: arg.TableOptions
     said: list[str]
-    suggested: arg.TableOptions
 
     def command(self, data: str, loaded: Dataset) -> str:
         """Return the command that fits these tables, to be pasted into a shell."""
@@ -63,7 +51,7 @@ class Guide:
         hints = get_type_hints(arg.TableOptions, include_extras=True)
         words = ["dualnet", "fit", data]
         for field in fields(arg.TableOptions):
-            value = getattr(self.suggested, field.name)
+            value = getattr(self.tables, field.name)
             if value != field.default:
                 words += [
                     flag_of(hints[field.name].__metadata__[0]),
@@ -82,32 +70,26 @@ def guide(data: str | None, tables: arg.TableOptions) -> Guide | None:
     data : str, optional
         The argument DATA.
     tables : TableOptions
-        As told. If nothing is told of columns, the guide reads the tables by what it finds.
+        As told; the guide finds the rest.
     """
     from ..data.column_guesses import guess_columns
     from ..errors import DualNetError
 
     if data is None or arg.is_named(data) or not os.path.isfile(data):  # noqa: PTH113 - a Path raises for a name that is too long
         return None
+    told = {field.name for field in fields(tables) if getattr(tables, field.name) != field.default}
+    given = {field: getattr(tables, field) for field in told & set(ONE_COLUMN)}
+    given |= {field: tuple(arg.words(getattr(tables, field))) for field in told & set(MANY_COLUMNS)}
     try:
         events = _read(data, tables, tables.column_names)
         items = None if tables.items is None else _read(tables.items, tables, tables.item_column_names)
-        found = guess_columns(events, items)
+        found = guess_columns(events, items, given)
     except DualNetError:
         return None  # reading the tables for good says what is wrong
-    told = {field.name for field in fields(tables) if getattr(tables, field.name) != field.default}
-    bare = told <= {*OF_FILES, *BESIDE}
-    barred = told if bare else told | {name for group in TOGETHER if told & set(group) for name in group}
-    suggested = replace(tables, **_options(found, barred - set(OF_FILES)))
-    if bare:
-        fresh = [
-            f"found: {sentence}" for sentence, names in found.said if not names or not set(names) <= barred - set(OF_FILES)
-        ]
-        return Guide(suggested, fresh, suggested)
-    fresh = [
-        f"not used here: {sentence}" for sentence, names in found.said if names and not set(names) & (barred | {"user", "item"})
-    ]
-    return Guide(tables, fresh, suggested)
+    barred = {*told, *(name for group in TOGETHER if told & set(group) for name in group)} - set(OF_FILES)
+    suggested = replace(tables, **_options(found, barred))
+    said = [f"found: {sentence}" for sentence, names in found.said if not names or not set(names) <= barred]
+    return Guide(suggested, said)
 
 
 def _read(path: str | Path, tables: arg.TableOptions, names: str) -> LoadedTable:

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from .busy_cores import crowded, usable_cores
 from .output import JsonFlag, print_json, print_table
 
 CORE = ("numpy", "scipy", "safetensors", "pyarrow", "narwhals", "typer", "rich", "threadpoolctl")
@@ -63,7 +64,8 @@ def doctor(as_json: JsonFlag = False) -> None:
         "dualnet": version("dualnet") if find_spec("dualnet") is not None and _installed() else None,
         "python": platform.python_version(),
         "system": platform.platform(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": usable_cores(),
+        "crowded": crowded(None) or None,
         "memory_gb": round(memory / 2**30, 1),
         "free_disk_gb": round(shutil.disk_usage(Path.cwd()).free / 2**30, 1),
         "gpus": gpus,
@@ -84,6 +86,8 @@ def doctor(as_json: JsonFlag = False) -> None:
         [FOLDER_VARIABLE, f"{data or 'not set'}" + ("" if not data or report["data_folder_exists"] else " (does not exist)")]
     )
     rows.append(["GPUs", _told(gpus)])
+    if report["crowded"]:
+        rows.append(["threads", str(report["crowded"])])
     rows += [[name, installed or "missing"] for name, installed in found.items()]
     for extra, names in EXTRAS.items():
         ready = all(found[name] for name in names)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import UsageError, counted
+from ..errors import UsageError
 from ..runs.folder import EventColumns, write_run_file
 from ..runs.writing import run_of_fit
 from . import arguments as arg
 from . import completion
+from .busy_cores import crowded
 from .divisions import given_split, make_split, split_folder
+from .fit_ending import note_fitted, print_fit
 from .given_options import refuse_given, refuse_tables, refuse_unread_choices
 from .option_groups import with_options
-from .output import JsonFlag, note, print_json, print_table, say
+from .output import JsonFlag, note
 from .run_division import division_origin, from_config
 
 CUTS = (10, 50, 100, 200, 300)
+VerboseFlag = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Also print the weights of the levels, and every figure with its interval.")
+]
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
@@ -44,7 +48,8 @@ class CountOptions:
     compare: Annotated[
         bool,
         typer.Option(
-            "--compare/--no-compare", help="With a test: also fit simple models, which takes seconds, and say who is ahead."
+            "--compare/--no-compare",
+            help="With a test: also fit simple models (seconds for 50,000 likes, a minute or more for a million), and say who is ahead.",
         ),
     ] = True
 
@@ -95,6 +100,7 @@ def fit(
     content: arg.ContentOption = None,
     track: arg.TrackOption = None,
     track_to: arg.TrackToOption = None,
+    verbose: VerboseFlag = False,
     as_json: JsonFlag = False,
     *,
     tables: arg.TableOptions,
@@ -124,7 +130,7 @@ def fit(
     counting.check()
     given = _training(context, source, protocol, seed, content, tables)
     name, built = _model(model, given.model, source, settings or [])
-    _refuse_unread(context, source, given, built)
+    _before(context, source, given, built, threads)
     with _run_folder(out, _event_columns(given.tables), name, resume=resume, overwrite=overwrite) as first:
         followers = arg.trackers(track, track_to, out)
         run = RunOptions(
@@ -136,11 +142,12 @@ def fit(
         if not first:
             return
         report = _written(out, built, given, name, compare=counting.compare)
-    _print(out, built, given, report, as_json)
+    print_fit(out, built, report, verbose=verbose, as_json=as_json)
 
 
 def _written(out: Path, built: Recommender, given: _Training, name: str, *, compare: bool) -> Report | None:
     """Write a fitted model, and measure it where there is a test; its figures are written too."""
+    note_fitted(built, given.train, given.tables.threshold, held_out=given.division is not None)
     built.save(out / "model")
     write_run_file(out, _event_columns(given.tables), None if given.division is None else given.origin, name)
     report = None if given.division is None else _measured(built, given.division, compare=compare)
@@ -159,10 +166,11 @@ def _measured(model: Recommender, division: Split, *, compare: bool) -> Report |
     if not division.tasks:
         return None
     started = perf_counter()
-    rivals = simple_rivals(model, division) if compare else {}
+    rivals = simple_rivals(model, division, say=note) if compare else {}
     report = evaluate(model, division, at=CUTS, against=rivals)
-    if rivals:
-        note(f"measured beside {', '.join(rivals)} in {perf_counter() - started:.0f} s (--no-compare leaves them out)")
+    beside = f" beside {', '.join(rivals)}" if rivals else ""
+    alone = " (--no-compare leaves them out)" if rivals else ""
+    note(f"measured{beside} in {perf_counter() - started:.0f} s{alone}")
     return report
 
 
@@ -240,8 +248,14 @@ def _model(name: str | None, configured: Mapping[str, Any], source: str | None, 
     return name, build_model(name, {**parameters, **parse_settings(settings)}, "--set")
 
 
-def _refuse_unread(context: typer.Context, source: str | None, given: _Training, model: Recommender) -> None:
-    """Refuse run options, of the command line or of a configuration, that the fit would not read; raises `UsageError`."""
+def _before(context: typer.Context, source: str | None, given: _Training, model: Recommender, threads: int | None) -> None:
+    """Refuse run options, of the command line or of a configuration, that the fit would not read, and tell where cores are short.
+
+    Raises
+    ------
+    UsageError
+        For such an option.
+    """
     from ..train.options import WORKERS
 
     if given.division is None:
@@ -256,6 +270,8 @@ def _refuse_unread(context: typer.Context, source: str | None, given: _Training,
             raise UsageError(
                 f"{source}: [run] {key} means nothing without a validation, which a section [split] draws; leave it out"
             )
+    if told := crowded(threads):
+        note(f"note: {told}")
 
 
 def _event_columns(tables: arg.TableOptions) -> EventColumns:
@@ -264,64 +280,3 @@ def _event_columns(tables: arg.TableOptions) -> EventColumns:
         tables.encoding, tables.comment, arg.words(tables.column_names), arg.words(tables.likes), arg.words(tables.event_weights),
         time=tables.time, time_format=None if tables.time_format == "auto" else tables.time_format,
     )  # fmt: skip
-
-
-def _print(out: Path, model: Recommender, given: _Training, report: Report | None, as_json: bool) -> None:
-    from ..data.event_types import say_events
-    from ..experiments.simple_rivals import verdicts
-    from ..models.artifact import written_parameters
-    from ..models.level_model import LevelModel
-
-    info = model.info_
-    if as_json:
-        summary = {"run": str(out), "model": model.name, "info": info, "parameters": written_parameters(model)}
-        if report is not None:
-            summary |= {"test": report.to_json(), "verdict": verdicts(report, model.name)}
-        print_json(summary)
-        return
-    if told := say_events(given.train.interactions, given.tables.threshold):
-        note(told)
-    note(f"fitted {model!r} in {info['fit_seconds']:.0f} s")
-    if isinstance(model, LevelModel):
-        note(f"levels: {model.levels_}")
-    if not model.capabilities.new_items:
-        note(_without_content(model.name, given.train))
-    trained, catalogue = int(info["items"]), len(model.catalogue_)
-    items = counted(catalogue, "{item|items}") + (f", {trained:,} of them with likes" if trained < catalogue else "")
-    say(
-        f"{out / 'model'}: {counted(info['users'], '{user|users}')}, {items}, {counted(model.n_parameters, 'learned {number|numbers}')}"
-    )
-    if report is not None:
-        say(str(replace(report, against=())))
-        say(f"other cut-offs: dualnet evaluate {shlex.quote(str(out))} --at 5,20")
-        _print_rivals(report, model.name)
-    _print_next(out, model, measured=report is not None)
-
-
-def _print_rivals(report: Report, name: str) -> None:
-    """Print the figures beside those of simple models, and a verdict."""
-    from ..experiments.simple_rivals import metric_of, rival_rows, verdicts
-
-    if report.against:
-        print_table(
-            [metric_of(report), name, *(other.model for other in report.against)], rival_rows(report), best="of its row"
-        )
-        for sentence in verdicts(report, name):
-            say(sentence)
-
-
-def _print_next(out: Path, model: Recommender, *, measured: bool) -> None:
-    """Print what can be done with the run."""
-    run = shlex.quote(str(out))
-    user = shlex.quote(str(model.users_.key(0))) if len(model.users_) else None
-    say("next: " + (f"dualnet recommend {run} --user {user}   or   " if user else "") + f"dualnet serve {run}")
-    if measured:
-        say("      the held-out part did not train; for a model to use, fit again without --protocol into another --out")
-    else:
-        say("      all pairs trained, so there are no figures; with --protocol four-quadrants a part is held out and measured")
-
-
-def _without_content(name: str, train: Dataset) -> str:
-    """Return why the fitted model cannot score new items."""
-    why = "without item content (no --items)" if train.items is None else "from pairs alone, as it does not read content"
-    return f"note: {name} learned {why}, so items that it has not seen cannot be scored"

@@ -6,6 +6,8 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +28,12 @@ def print_json(value: Any) -> None:
 def say(text: str) -> None:
     """Write a line for a person on standard output."""
     sys.stdout.write(visible(text) + "\n")
+
+
+def say_lines(text: str) -> None:
+    """Write sentences for a person on standard output, broken between words where that is a terminal."""
+    width = get_terminal_size().columns if sys.stdout.isatty() else 0
+    say(fill(text, width, break_long_words=False, break_on_hyphens=False) if width else text)
 
 
 def note(text: str) -> None:
@@ -75,7 +83,7 @@ def print_table(
     if any(cell == "n/a" for cell in cells) and not any(line.startswith("n/a") for line in notes):
         say("n/a: the model cannot answer this kind of question")
     for line in dict.fromkeys(notes):
-        say(line)
+        say_lines(line)
 
 
 def _plain(value: object) -> object:

@@ -154,6 +154,8 @@ def _sizes(interactions: Interactions) -> dict[str, Any]:
     return {
         "users": interactions.n_users,
         "items": interactions.n_items,
+        "users with a like": int((per_user > 0).sum()),
+        "items with a like": int((per_item > 0).sum()),
         "pairs": interactions.n_pairs,
         "density": round(interactions.density, 6),
         "events a user (min, median, max)": [int(per_user.min()), float(np.median(per_user)), int(per_user.max())],

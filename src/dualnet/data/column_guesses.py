@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from ..errors import DataError, UsageError, counted
+from ..errors import DataError, DualNetWarning, UsageError, counted
 from .frames import column_at
 from .list_text import as_list, separator_of
 from .read_table import LoadedTable
-from .times import times_of
+from .times import UNITS, times_of
 from .values import UnfitError, is_address, is_missing, number_of, number_text
 
 SAMPLE = 20_000  # rows that are looked at
@@ -23,47 +26,46 @@ LABELS = 100  # distinct values of a column of categories, at most
 LIKED = 0.8  # of the highest rating, from where on a rating is a like
 
 USERS = ("userid", "user", "uid", "username", "customerid", "customer", "reviewerid", "reviewer", "memberid", "member", "accountid",
-         "account", "visitorid", "visitor", "personid", "readerid", "reader", "buyerid", "clientid", "client", "sessionid")  # fmt: skip
+         "account", "visitorid", "visitor", "personid", "person", "readerid", "reader", "buyerid", "buyer", "clientid", "client", "cust",
+         "shopper", "subscriber", "patron", "viewer", "listener", "student", "player", "kunde", "kunden", "nutzer", "benutzer", "besteller",
+         "kaeufer", "kaufer", "leser", "utilisateur", "usuario", "cliente", "utente", "sessionid", "session", "email", "mail")  # fmt: skip
 ITEMS = ("itemid", "item", "movieid", "productid", "product", "parentasin", "asin", "sku", "stockcode", "articleid", "article", "isbn",
          "bookid", "book", "songid", "trackid", "paperid", "docid", "documentid", "businessid", "gameid", "postid", "listingid", "adid",
-         "movie", "film", "filmid", "ean")  # fmt: skip
-RATINGS = ("rating", "ratings", "stars", "overall", "starrating", "reviewscore", "bookrating", "score")
-TIMES = (
-    "timestamp",
-    "time",
-    "date",
-    "datetime",
-    "unixreviewtime",
-    "when",
-    "createdat",
-    "eventtime",
-    "invoicedate",
-    "orderdate",
-    "ts",
-    "day",
+         "movie", "film", "filmid", "ean", "gtin", "upc", "prod", "song", "track", "paper", "doc", "document", "business", "game", "post",
+         "listing", "recipe", "course", "video", "show", "artist", "news", "story", "offer", "artikel", "art", "produkt", "ware", "buch",
+         "material", "produit", "livre", "producto", "articulo", "libro", "prodotto", "articolo")  # fmt: skip
+KEYS = re.compile(
+    r"(?:id|ids|nr|no|num|number|nummer|key|code|uuid|guid|hash|ref|sk)$"
+)  # what ends the name of a column of ids
+RATINGS = ("rating", "ratings", "stars", "overall", "starrating", "reviewscore", "bookrating", "score",
+           "userrating", "bewertung", "sterne", "wertung", "punkte", "evaluation", "puntuacion", "calificacion", "voto", "valutazione")  # fmt: skip
+TIMES = ("timestamp", "time", "date", "datetime", "unixreviewtime", "when", "createdat", "eventtime", "invoicedate", "orderdate", "orderedat",
+         "purchasedate", "ts", "day")  # fmt: skip
+OF_TIME = re.compile(
+    r"time|date|datum|zeit|tag$|day|when|(?:ed|at|on|ts)$|fecha|heure|jour|data$|epoch|unix"
+)  # in the name of a column of times
+LATER = re.compile(
+    r"birth|born|geburt|ship|deliver|liefer|versand|updat|modif|geaendert|geandert|expir|ablauf|due|cancel|return|registr|signup"
 )
-WEIGHTS = (
-    "plays",
-    "playcount",
-    "quantity",
-    "qty",
-    "count",
-    "listens",
-    "weight",
-    "hours",
-    "playtime",
-    "purchases",
-    "views",
-    "clicks",
-)
+WEIGHTS = ("plays", "playcount", "quantity", "qty", "count", "listens", "weight", "hours", "playtime", "purchases", "views", "clicks", "units",
+           "menge", "anzahl", "stueck", "stuck", "stueckzahl", "stuckzahl", "quantite", "cantidad", "quantita")  # fmt: skip
 EVENTS = ("event", "eventtype", "action", "behavior", "behaviour", "type", "interaction", "kind")
 LIKES = ("like", "buy", "bought", "purchase", "purchased", "order", "ordered", "transaction", "checkout", "cart", "addtocart", "save",
          "saved", "favorite", "favourite", "wishlist", "share", "play", "watch", "download", "subscribe")  # fmt: skip
-TITLES = ("title", "name", "itemname", "productname", "producttitle", "movietitle", "booktitle", "headline")
-TAGS = ("tags", "tag", "genres", "genre", "categories", "keywords", "labels", "topics", "authors", "actors", "features")
-REVIEWS = ("review", "reviews", "reviewtext", "summary", "comment", "comments", "verdict", "opinion")
-TIME_FORMATS = ("auto", "%m/%d/%Y", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M", "%d/%m/%Y", "%d/%m/%Y %H:%M", "%m %d, %Y")
+TITLES = ("title", "name", "itemname", "productname", "producttitle", "movietitle", "booktitle", "headline",
+          "titel", "bezeichnung", "artikelname", "artikelbezeichnung", "produktname", "titre", "nom", "titulo", "nombre", "titolo", "nome")  # fmt: skip
+TAGS = ("tags", "tag", "genres", "genre", "categories", "keywords", "labels", "topics", "authors", "actors", "features",
+        "schlagworte", "schlagwoerter", "kategorien", "stichworte")  # fmt: skip
+REVIEWS = ("review", "reviews", "reviewtext", "summary", "comment", "comments", "verdict", "opinion", "kommentar", "rezension")
+TIME_FORMATS = ("auto", "%m/%d/%Y", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M", "%d/%m/%Y", "%d/%m/%Y %H:%M", "%m %d, %Y",
+                "%d.%m.%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d.%m.%y", "%d.%m.%y %H:%M", "%d-%m-%Y", "%d-%m-%Y %H:%M",
+                "%m/%d/%y", "%m/%d/%y %H:%M", "%d/%m/%y", "%d/%m/%y %H:%M", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p")  # fmt: skip
 
+SINCE_1970 = (6.3e8, 4.1e9)  # seconds from 1990 to 2100: numbers below and above are no times of events
+_DATE = re.compile(
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})(?!\d)|\d{1,2}[ -][A-Za-z]{3}|[A-Za-z]{3,9},? \d{1,2}\b"
+)
+_COMMA = re.compile(r"[-+]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?(?: ?[€$£])?")
 _PICTURES = re.compile(r"image|img|cover|poster|photo|thumb|picture", re.IGNORECASE)
 _PICTURE_FILE = re.compile(r"\.(?:png|jpe?g|gif|webp)(?:\?.*)?$", re.IGNORECASE)
 
@@ -93,17 +95,22 @@ class Guesses:
                 self.columns[name] = value
 
 
-def guess_columns(events: LoadedTable, items: LoadedTable | None = None) -> Guesses:
+def guess_columns(
+    events: LoadedTable, items: LoadedTable | None = None, given: Mapping[str, str | tuple[str, ...]] | None = None
+) -> Guesses:
     """Return what the columns of a table of events, and of one of items, seem to be.
 
     Parameters
     ----------
     events, items : LoadedTable
-        As they were read; of long tables the first rows are looked at.
+        As they were read; of long tables the first rows are looked at, of times all.
+    given : mapping, optional
+        Arguments of `Dataset.from_tables` that somebody said; their columns are not looked at.
     """
-    found = Guesses()
-    user, item = _ids(found, events.table, None if items is None else items.table)
-    left = [name for name in events.table.column_names if name not in (user, item)]
+    found = Guesses(dict(given or {}))
+    told = {name for value in found.columns.values() for name in ((value,) if isinstance(value, str) else value)}
+    user, item = _ids(found, events.table, None if items is None else items.table, told)
+    left = [name for name in events.table.column_names if name not in (user, item, *told)]
     left = _ratings(found, events, left)
     left = _times(found, events, left)
     left = _repeats(found, events, user, item, left)
@@ -114,25 +121,38 @@ def guess_columns(events: LoadedTable, items: LoadedTable | None = None) -> Gues
             " where it becomes content"
         )
         left = [name for name in left if name not in reviews]
+    left = [name for name in left if not _say_comma(found, name, _cells(events.table, name), events.name)]
     if left:
         found.add(f"{_named(left)} of {events.name} {_is(left)} not used")
     if items is not None:
-        _content(found, items, item, user)
+        _content(found, items, item, user, told)
         _rows(found, events.table, items.table)
     return found
 
 
-def _ids(found: Guesses, events: pa.Table, items: pa.Table | None) -> tuple[str | None, str | None]:
+def _ids(found: Guesses, events: pa.Table, items: pa.Table | None, told: Collection[str]) -> tuple[str | None, str | None]:
     """Find the columns of users and items; both tables have the latter. Objects and lists are no ids."""
-    names = [name for name in events.column_names if not pa.types.is_nested(events.schema.field(name).type)]
+    names = [
+        name for name in events.column_names if not pa.types.is_nested(events.schema.field(name).type) and name not in told
+    ]
     shared = names if items is None else [name for name in names if name in items.column_names]
-    user = _first(names, USERS)
-    item = _first([name for name in shared if name != user], ITEMS)
+    user = found.columns.get("user") or _id_column(names, USERS)
+    item = found.columns.get("item") or _id_column([name for name in shared if name != user], ITEMS)
     if item is None and items is not None and len(others := [name for name in shared if name != user]) == 1:
         item = others[0]
-    if user is not None and item is not None:
-        found.add(f"'{user}' names the users and '{item}' the items", user=user, item=item)
+    fresh = {what: name for what, name in (("user", user), ("item", item)) if name is not None and what not in found.columns}
+    if fresh:
+        said = [f"'{name}' names the {what}s" for what, name in fresh.items()]
+        found.add(" and ".join((said[0], *(text.replace(" names ", " ") for text in said[1:]))), **fresh)
     return user, item
+
+
+def _id_column(names: Sequence[str], known: Sequence[str]) -> str | None:
+    """Return the column that names users or items: by a known word, else by one that a word for a key follows (``kunden_nr``)."""
+    if (found := _first(names, known)) is not None:
+        return found
+    stems = {KEYS.sub("", re.sub(r"^(?:id|fk)(?=.{3})", "", _plain(name))): name for name in reversed(names)}
+    return next((stems[word] for word in known if word in stems), None)
 
 
 def _ratings(found: Guesses, events: LoadedTable, left: list[str]) -> list[str]:
@@ -175,19 +195,59 @@ def _ratings(found: Guesses, events: LoadedTable, left: list[str]) -> list[str]:
 
 
 def _times(found: Guesses, events: LoadedTable, left: list[str]) -> list[str]:
-    head = _head(events)
-    for name in [name for name in left if _plain(name) in TIMES]:
-        for form in TIME_FORMATS:
-            try:
-                times = times_of(head, name, form)
-            except (DataError, UsageError):
+    """Find when the events happened: in a column that is called so, else in one whose values are times."""
+    named = [name for name in left if _plain(name) in TIMES]
+    others = [name for name in left if name not in named and _may_be_times(name, _cells(events.table, name))]
+    for name in (*named, *sorted(others, key=lambda name: LATER.search(_plain(name)) is not None)):
+        forms = [form for form in TIME_FORMATS if _read_times(_head(events), name, form) is not None]
+        for form in forms:
+            times = _read_times(events, name, form)
+            if times is None:  # read in the first rows and not behind them: another form, or not all are times
                 continue
             first, last = (str(np.datetime64(int(end), "s"))[:10] for end in (times.min(), times.max()))
-            span = f"from {first} to {last}" + ("" if head is events else f" in the first {SAMPLE:,} rows")
+            swapped = form.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
+            doubt = swapped != form and swapped in forms and _read_times(events, name, swapped) is not None
             written = "" if form == "auto" else f", read as {form}"
-            found.add(f"'{name}' has times, {span}{written}", time=name, **({} if form == "auto" else {"time_format": form}))
+            or_else = f"; {swapped} would fit as well: see which of the two is the day, and add --time-format" if doubt else ""
+            found.add(
+                f"'{name}' has times, from {first} to {last}{written}{or_else}",
+                time=name, **({} if form == "auto" else {"time_format": form}),
+            )  # fmt: skip
             return [other for other in left if other != name]
     return left
+
+
+def _read_times(events: LoadedTable, name: str, form: str) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+    """Return a column of times; None where they are not written so. What is odd is told when the table is read for good."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DualNetWarning)
+        try:
+            return times_of(events, name, form)
+        except (DataError, UsageError):
+            return None
+
+
+def _may_be_times(name: str, cells: Sequence[Any]) -> bool:
+    """Return whether values look like times: dates, text with a date, or numbers since 1970 in a column that is not one of ids."""
+    some = [cell for cell in cells[:100] if not (is_missing(cell) or cell == "")]
+    if not some or isinstance(some[0], bool):
+        return False
+    if all(isinstance(cell, date) for cell in some):
+        return True
+    numbers = _numbers(some)
+    if numbers is None:
+        return all(isinstance(cell, str) and _DATE.match(cell.strip()) for cell in some)
+    plain = _plain(name)
+    size = np.abs(numbers[numbers != 0])
+    if not len(size):
+        return False
+    unit = next(
+        (unit for unit in UNITS.values() if (size >= SINCE_1970[0] * unit).all() and (size < SINCE_1970[1] * unit).all()), None
+    )
+    day = bool(((size >= 1970_01_01) & (size < 2101_01_01) & (size % 100 <= 31) & (size // 100 % 100 <= 12)).all())
+    if OF_TIME.search(plain):
+        return unit is not None or day
+    return unit is not None and KEYS.search(plain) is None
 
 
 def _repeats(found: Guesses, events: LoadedTable, user: str | None, item: str | None, left: list[str]) -> list[str]:
@@ -215,7 +275,7 @@ def _repeats(found: Guesses, events: LoadedTable, user: str | None, item: str | 
     return left
 
 
-def _content(found: Guesses, items: LoadedTable, item: str | None, user: str | None) -> None:
+def _content(found: Guesses, items: LoadedTable, item: str | None, user: str | None, told: Collection[str]) -> None:
     """Find the kind of each column of the items."""
     if user is not None and user in items.table.column_names:
         found.add(
@@ -225,9 +285,11 @@ def _content(found: Guesses, items: LoadedTable, item: str | None, user: str | N
         return
     left_out = []
     for name in items.table.column_names:
-        if name == item:
+        if name == item or name in told:
             continue
         cells = [value for value in _cells(items.table, name) if not (is_missing(value) or value == "")]
+        if _say_comma(found, name, cells, items.name):
+            continue
         if "review" in _plain(name) and _is_text(cells):
             found.add(f"'{name}' of {items.name} is left out: what people wrote after they had an item gives the answer away")
         elif not cells or not _as_kind(found, name, cells, items.name):
@@ -243,6 +305,18 @@ def _content(found: Guesses, items: LoadedTable, item: str | None, user: str | N
         found.add(f"'{title}' is what lists show as the name of an item", title=title)
     elif title is not None:
         found.add(f"'{title}' is also what lists show as the name of an item")
+
+
+def _say_comma(found: Guesses, name: str, cells: Sequence[Any], table: str) -> bool:
+    """Tell of numbers such as 12,90, which could be another number elsewhere, and are no text; False for another column."""
+    texts = [cell.strip() for cell in cells if isinstance(cell, str) and cell.strip()]
+    plain = all(_COMMA.fullmatch(text) for text in texts) and any("," in text for text in texts)
+    if plain and _numbers(texts) is None:
+        found.add(
+            f"'{name}' of {table} has numbers with a decimal comma and is left out; write decimals with a point to use it"
+        )
+        return True
+    return False
 
 
 def _rows(found: Guesses, events: pa.Table, items: pa.Table) -> None:
@@ -338,7 +412,9 @@ def _is_text(cells: Sequence[Any]) -> bool:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name).lower()
+    """Return a name without case, accents and what is no letter or digit: Stück is stuck."""
+    bare = "".join(mark for mark in unicodedata.normalize("NFKD", name.replace("ß", "ss")) if not unicodedata.combining(mark))
+    return re.sub(r"[\W_]+", "", bare).lower()
 
 
 def _first(names: Sequence[str], known: Sequence[str]) -> str | None:

@@ -1,11 +1,11 @@
-"""A fitted model beside simple ones: figures that cost seconds, and a verdict in a sentence."""
+"""A fitted model beside simple ones: figures that cost little, and a verdict in a sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..data.tasks import Split
-from ..errors import DualNetError
+from ..errors import DualNetError, warn
 from ..models.base import Recommender
 from ..models.registry import create
 from ..report import FIRST, Comparison, Report, TaskResult
@@ -16,8 +16,8 @@ SIMPLE = (POPULARITY, "item-knn", "content-profile")
 MOST_PAIRS = 2_000_000  # above, popularity alone is fitted: neighbours of many items take minutes
 
 
-def simple_rivals(model: Recommender, split: Split) -> dict[str, Recommender]:
-    """Return simple models that were fitted on the training part of a division; one that cannot be fitted is left out.
+def simple_rivals(model: Recommender, split: Split, *, say: Callable[[str], None] = warn) -> dict[str, Recommender]:
+    """Return simple models that were fitted on the training part of a division; what is left out is told.
 
     Parameters
     ----------
@@ -25,16 +25,24 @@ def simple_rivals(model: Recommender, split: Split) -> dict[str, Recommender]:
         The model that they are to stand beside; one of its kind is not among them.
     split : Split
         What it was fitted on.
+    say : callable
+        Gets a sentence, with the reason, for what is not compared. A content profile without content goes without saying.
     """
-    names = SIMPLE if split.train.interactions.n_pairs <= MOST_PAIRS else (POPULARITY,)
+    names = [name for name in SIMPLE if name != model.name]
+    if split.train.items is None:
+        names = [name for name in names if name != "content-profile"]
+    if split.train.interactions.n_pairs > MOST_PAIRS and (slow := [name for name in names if name != POPULARITY]):
+        names = [name for name in names if name == POPULARITY]
+        say(
+            f"{' and '.join(slow)} {'is' if len(slow) == 1 else 'are'} not compared, for above {MOST_PAIRS:,} likes"
+            f" {'it takes' if len(slow) == 1 else 'they take'} minutes; dualnet bench --models {','.join(slow)} measures {'it' if len(slow) == 1 else 'them'}"
+        )
     fitted: dict[str, Recommender] = {}
     for name in names:
-        if name == model.name or (name == "content-profile" and split.train.items is None):
-            continue
         try:
             fitted[name] = create(name).fit(split.train, split.validation, run=RunOptions())
-        except DualNetError:
-            continue
+        except DualNetError as error:
+            say(f"{name} is not compared, for it cannot be fitted on these data: {error}")
     return fitted
 
 
@@ -50,7 +58,9 @@ def rival_rows(report: Report) -> list[list[str]]:
     for result in _served_first(report):
         means = [_mean(each[result.name], metric) for each in (report, *(other.report for other in report.against))]
         best = max((mean for mean in means if mean is not None), default=None)
-        rows.append([result.name, *("n/a" if m is None else f"{m:.3f}{'*' if m == best else ''}" for m in means)])
+        rows.append(
+            [result.name, *("n/a" if m is None else f"{m:.3f}{'*' if m == best and len(means) > 1 else ''}" for m in means)]
+        )
     return rows
 
 

@@ -66,6 +66,7 @@ ALONE = {
         "--seed": Shown("--seed 1", f"{WMF} --protocol citeulike2"),
         "--content": Shown("--content title", f"{ITEMS} --tags tags --model content-profile"),
         "--compare": Shown("--no-compare", f"{WMF} --protocol citeulike2"),
+        "--verbose": Shown("--verbose", f"{WMF} --protocol citeulike2"),
         "--track": Shown("--track tensorboard", WMF, needs="tensorboard"),
         "--track-to": Shown("--track-to {out}/board", f"{WMF} --track tensorboard", needs="tensorboard"),
         "--workers": Refused("--workers 2", "means nothing for model 'wmf'", WMF),

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from dualnet import WMF, Popularity, evaluate, splits, synthetic
+from dualnet import WMF, ContentProfile, ItemKNN, Popularity, evaluate, splits, synthetic
+from dualnet.errors import DataError, DualNetWarning
 from dualnet.experiments.simple_rivals import SIMPLE, rival_rows, simple_rivals, verdicts
 
 
@@ -22,6 +23,39 @@ def report(split):
 def test_a_model_stands_beside_others_of_another_kind(split):
     assert list(simple_rivals(WMF(), split)) == list(SIMPLE)
     assert list(simple_rivals(Popularity(), split)) == [name for name in SIMPLE if name != "popularity"]
+
+
+def test_what_is_not_compared_is_told_with_the_reason(split, monkeypatch):
+    def fit(self, *arguments, **more):
+        raise DataError("no word occurs in two items")
+
+    monkeypatch.setattr(ContentProfile, "fit", fit)
+    told = []
+    assert list(simple_rivals(WMF(), split, say=told.append)) == ["popularity", "item-knn"]
+    assert told == ["content-profile is not compared, for it cannot be fitted on these data: no word occurs in two items"]
+    with pytest.warns(DualNetWarning, match="content-profile is not compared"):
+        simple_rivals(WMF(), split)
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (WMF(), "item-knn and content-profile are not compared, for above 10 likes they take minutes"),
+        (ItemKNN(), "content-profile is not compared, for above 10 likes it takes minutes"),
+    ],
+    ids=["wmf", "item-knn"],
+)
+def test_of_many_likes_popularity_alone_is_compared(split, monkeypatch, model, told):
+    monkeypatch.setattr("dualnet.experiments.simple_rivals.MOST_PAIRS", 10)
+    heard = []
+    assert list(simple_rivals(model, split, say=heard.append)) == ["popularity"]
+    assert len(heard) == 1
+    assert heard[0].startswith(told)
+
+
+def test_a_model_alone_has_no_best(split):
+    report = evaluate(Popularity().fit(split.train), split, at=(5,), bootstrap=5)
+    assert not any(cell.endswith("*") for row in rival_rows(report) for cell in row)
 
 
 def test_the_best_of_each_row_is_marked_and_served_lists_come_first(report):

@@ -1,0 +1,136 @@
+"""What a person reads when a fit is done: what was learned from, the verdict, figures beside simple models, what comes next."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import counted
+from .output import note, print_json, print_table, say, say_lines
+
+if TYPE_CHECKING:
+    from ..data.dataset import Dataset
+    from ..models.base import Recommender
+    from ..report import Report
+
+ASKED = {"known-": "users who trained", "new-": "new users"}
+LISTED = {"-known": "items with likes in training", "-new": "new items", "-all": "one list of all items, as it is served"}
+
+
+def note_fitted(model: Recommender, train: Dataset, threshold: float | None, *, held_out: bool) -> None:
+    """Tell, on standard error, how long the fit took and what it learned from.
+
+    Parameters
+    ----------
+    model : Recommender
+        Fitted.
+    train : Dataset
+        What it was fitted on.
+    threshold : float, optional
+        Of the ratings, if the events have some.
+    held_out : bool
+        Whether a part of the data was kept from the fit.
+    """
+    from ..data.event_types import say_events
+
+    info = model.info_
+    without = len(model.catalogue_) - int(info["items"])
+    parts = [
+        f"fitted {model.name} in {info['fit_seconds']:.0f} s",
+        f"{counted(info['users'], '{user|users}')} and {counted(info['items'], '{item|items}')} with likes"
+        + (", the part of the data that is not held out" if held_out else ""),
+    ]
+    if without:
+        parts.append(f"{counted(without, '{item|items}')} without a like {'is' if without == 1 else 'are'} known by content")
+    note("; ".join(parts))
+    note(say_events(train.interactions, threshold) or counted(train.interactions.n_pairs, "{like|likes}"))
+    if not model.capabilities.new_items:
+        why = "without item content (no --items)" if train.items is None else "from pairs alone, as it does not read content"
+        note(f"note: {model.name} learned {why}, so items that it has not seen cannot be scored")
+
+
+def print_fit(out: Path, model: Recommender, report: Report | None, *, verbose: bool, as_json: bool) -> None:
+    """Print the verdict, the figures and the next commands of a fit, or the same and all figures as JSON.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the run.
+    model : Recommender
+        Fitted.
+    report : Report, optional
+        Its figures, where a part was held out.
+    verbose : bool
+        Whether to print the weights of the levels and all figures too.
+    as_json : bool
+        For programs.
+    """
+    from ..models.level_model import LevelModel
+
+    if as_json:
+        _print_json(out, model, report)
+        return
+    if report is not None:
+        _print_figures(report, model.name)
+    if verbose:
+        say(f"{model!r}: {counted(model.n_parameters, 'learned {number|numbers}')}")
+        if isinstance(model, LevelModel):
+            say(f"levels: {model.levels_}")
+        if report is not None:
+            say(str(replace(report, against=())))
+        say("")
+    _print_next(out, model, measured=report is not None)
+
+
+def _print_json(out: Path, model: Recommender, report: Report | None) -> None:
+    from ..experiments.simple_rivals import verdicts
+    from ..models.artifact import written_parameters
+
+    summary: dict[str, Any] = {
+        "run": str(out), "model": model.name, "info": model.info_, "parameters": written_parameters(model)
+    }  # fmt: skip
+    if report is not None:
+        summary |= {"test": report.to_json(), "verdict": verdicts(report, model.name)}
+    print_json(summary)
+
+
+def _print_figures(report: Report, name: str) -> None:
+    """Print who is ahead, and the figures beside those of simple models."""
+    from ..experiments.simple_rivals import metric_of, rival_rows, verdicts
+
+    for sentence in verdicts(report, name):
+        say_lines(sentence)
+    metric = metric_of(report)
+    tasks = [result.name for result in report.results]
+    asked = [f"{part}...: {what}" for part, what in ASKED.items() if any(task.startswith(part) for task in tasks)]
+    listed = [f"...{part}: {what}" for part, what in LISTED.items() if any(task.endswith(part) for task in tasks)]
+    first = f"{metric}: the share of a user's held-out likes in the first {metric.partition('@')[2]} of the list"
+    print_table(
+        [metric, name, *(other.model for other in report.against)],
+        rival_rows(report),
+        notes=[first, "; ".join(asked), "; ".join(listed)],
+        best="of its row",
+    )
+    say("")
+
+
+def _print_next(out: Path, model: Recommender, *, measured: bool) -> None:
+    """Print where the model is, and what can be done with it."""
+    run = shlex.quote(str(out))
+    say(f"the model is in {out / 'model'}; next:")
+    if len(model.users_):
+        say(f"  dualnet recommend {run} --user {shlex.quote(str(model.users_.key(0)))}")
+    say(f"  dualnet serve {run}")
+    if measured:
+        say(f"  dualnet evaluate {run}")
+        say_lines(
+            "evaluate prints all figures with their intervals (--at 5,20 for other cut-offs). The held-out part did not train: for a"
+            " model to use, fit again without --protocol into another --out."
+        )
+    else:
+        say_lines(
+            "All pairs trained, so there are no figures: with --protocol four-quadrants and another --out a part is held out and"
+            " measured."
+        )
