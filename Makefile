@@ -8,7 +8,7 @@ DATA   ?= demo
 RUN    ?= $(if $(filter demo,$(DATA)),demo,demo-$(DATA))
 PORT   ?= 8080
 
-.PHONY: demo serve test test-scale oldest lint format docs campaign bench wheel sbom lock audit clean
+.PHONY: demo serve test test-scale test-install oldest lint format docs campaign bench wheel sbom lock audit clean
 
 demo: $(READY)  ## train on the embedded library (or DATA=name), tell what the model does, write demo/report.html
 	$(BIN)/dualnet demo $(DATA) $(CONTENT-$(DATA)) --out $(RUN)
@@ -22,6 +22,9 @@ test: lint  ## everything that must hold before a change lands; a file of tests 
 
 test-scale: $(READY)  ## clusters of several nodes, and kills of their parts: half an hour, not part of `make test`
 	$(BIN)/python -m pytest -rs -m scale
+
+test-install: $(READY)  ## each block of the README in an empty environment with what it names alone: minutes, fetches packages
+	$(BIN)/python -m pytest -rs -m install --durations=0
 
 oldest:  ## the tests of units and contracts with the oldest supported versions of the dependencies; every night, not in every run
 	$(PYTHON) -m venv build/oldest

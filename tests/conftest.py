@@ -33,12 +33,19 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) else None
 
 
+ASKED_FOR = {  # marks of tests that an ordinary run leaves out, and why
+    "scale": "takes minutes and starts Ray clusters; run `make test-scale`",
+    "install": "fetches packages into empty environments, for minutes; run `make test-install`",
+}
+
+
 def pytest_collection_modifyitems(config, items):
-    """Leave tests on clusters out of an ordinary run: they are asked for with `-m scale`."""
-    if "scale" not in config.option.markexpr:
-        for item in items:
-            if "scale" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="takes minutes and starts Ray clusters; run `make test-scale`"))
+    """Leave tests on clusters and on installation out of an ordinary run: they are asked for with `-m scale`, `-m install`."""
+    for mark, reason in ASKED_FOR.items():
+        if mark not in config.option.markexpr:
+            for item in items:
+                if mark in item.keywords:
+                    item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")

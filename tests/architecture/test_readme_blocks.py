@@ -1,11 +1,16 @@
-"""Each block of the README runs with what it says to install, and nothing else: all other installed packages are hidden."""
+"""Each block of the README runs with what it says to install, and nothing else: the rest is hidden, or an environment is empty."""
 
 import json
 import os
 import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
+import venv
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
@@ -108,7 +113,8 @@ def folder(tmp_path_factory):
     """Where all blocks run in order: the files they name, small."""
     place = tmp_path_factory.mktemp("readme")
     films = [
-        f"{film},Film {film} (19{50 + film % 50}),{('Drama', 'Comedy|War')[film % 2]}" for film in (1, 3114, *range(2, 40))
+        f"{film},{'Toy Story' if film == 1 else f'Film {film}'} (19{50 + film % 50}),{('Drama', 'Comedy|War')[film % 2]}"
+        for film in (1, 3114, *range(2, 40))
     ]
     (place / "movies.csv").write_text("\n".join(["movieId,title,genres", *films]) + "\n")
     rows = [
@@ -139,3 +145,87 @@ def test_the_block_runs_with_what_it_names(place, folder):
         else:
             code = f"from dualnet.cli import main; sys.exit(main({words!r}))"
         run(extras, code, folder)
+
+
+EXPORTS = ("npz", "onnx", "qdrant", "lancedb")  # of 'dualnet[export]'; pgvector needs a database
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory):
+    """The folder of the wheel of this tree, which is what `pip install dualnet` finds, for there is no release."""
+    place = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--wheel", "--outdir", str(place), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    return place
+
+
+@pytest.fixture
+def empty(wheels, tmp_path):
+    """The variables of a shell in a new environment that holds pip alone, on whose path nothing else of Python is."""
+    venv.create(tmp_path / "venv", with_pip=True)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "DUALNET", "VIRTUAL"))}
+    return kept | {
+        "PATH": f"{tmp_path / 'venv' / 'bin'}:/usr/bin:/bin",
+        "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
+        "PIP_FIND_LINKS": f"{wheels} {os.environ.get('PIP_FIND_LINKS', '')}",
+        "PIP_QUIET": "1",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "HOME": str(tmp_path),
+    }
+
+
+def typed(line, environment, folder):
+    """Run a line as somebody types it; what it prints."""
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=folder, env=environment, check=False)
+    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def serves(line, environment, folder):
+    """Run a server until it answers that it is ready, and end it as Ctrl-C does."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (folder / "log").open("w+") as log:
+        server = subprocess.Popen(
+            ["bash", "-c", f"exec {line} --port {port}"], stdout=log, stderr=log, cwd=folder, env=environment
+        )
+        try:
+            while True:
+                assert server.poll() is None, (folder / "log").read_text()
+                try:
+                    page = urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60).read()
+                    break
+                except OSError:
+                    time.sleep(0.2)
+        finally:
+            server.send_signal(signal.SIGINT)
+        assert b"<title>" in page
+        assert server.wait(timeout=60) == 0, (folder / "log").read_text()
+
+
+@pytest.mark.install
+@pytest.mark.parametrize(
+    "place", range(len(BLOCKS)), ids=[f"{language}-{place}" for place, (_, language, _) in enumerate(BLOCKS)]
+)
+def test_the_block_runs_where_only_that_is_installed(place, empty, folder):
+    extras, language, text = BLOCKS[place]
+    lines = [line.split("#")[0].strip() for line in text.replace("\\\n", " ").splitlines()]
+    if language == "python" or not any(line.startswith("pip install") for line in lines):
+        typed(f"pip install 'dualnet[{','.join(extras)}]'".replace("[]", ""), empty, folder)
+    if language == "python":
+        (folder / "block.py").write_text(text)
+        lines = ["python block.py"]
+    for line in filter(None, lines):
+        if line.startswith("dualnet serve "):
+            serves(line, empty, folder)
+        else:
+            typed(line, empty, folder)
+    assert "extra" in typed("dualnet doctor", empty, folder)
+
+
+@pytest.mark.install
+def test_the_other_formats_need_what_the_block_names_for_them(empty, folder):
+    typed("pip install 'dualnet[export]'", empty, folder)
+    for target in EXPORTS:
+        typed(f"dualnet export model --to {target} --out vectors-{target}", empty, folder)
