@@ -102,6 +102,10 @@ class DualNet(DualNetParameters):
         How the zeros are computed; all report the same loss (decision 6). "exact" sums them by Gram matrices, "dense" visits every pair,
         "auto" takes the cheaper of the two. "estimated" steps along running means of the Gram matrices, for catalogues far larger
         than a block.
+    precision : {"single", "bfloat16"}
+        Of the products of the towers in training. "bfloat16" takes a sixth less time an epoch on a processor that has such numbers
+        (``lscpu`` names avx512_bf16 or amx_bf16) and is slow on others; embeddings and weights stay in single precision
+        (docs/explanation/speed.md).
     skip_empty : float
         Share of the dual mini-batches without a positive that an epoch leaves out; the paper found that it does not pay
         (section 5.3). Their zeros are missing from the loss that is reported.

@@ -94,6 +94,7 @@ class DualNetParameters(LevelModel):
     dislike_weight: float = 0.0
     loss: LossName = "squares"
     zeros: Literal["auto", "exact", "dense", "estimated"] = "auto"
+    precision: Literal["single", "bfloat16"] = "single"
     skip_empty: float = 0.0
     init: Literal["spectral", "random"] = "spectral"
     stages: Sequence[Literal["pretrain", "refine", "optimise"]] = ("optimise",)

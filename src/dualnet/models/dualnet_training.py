@@ -231,7 +231,7 @@ def _objective(model: DualNetParameters, known: Prepared, stage: Stage, run: Run
         InputSettings(
             model.mask, model.fold, model.noise, model.history_noise, model.residual_dropout, stage.seed, model.column_dropout
         ),
-        LossSettings(model.zero_weight, model.loss, model.zeros),
+        LossSettings(model.zero_weight, model.loss, model.zeros, model.precision),
         known_zeros=known_zeros(known.data.interactions, model.dislike_weight),
         group=run.group,
     )

@@ -89,7 +89,7 @@ class BatchNorm(nn.Module):
         """Normalise a batch, shape (n, width), or the own rows of one; a batch of one row uses the stored statistics."""
         of_batch = self.training and (len(x) if share is None else share.count) > 1
         if of_batch and share is not None:
-            normed: Tensor = _Centred.apply(x, share)
+            normed: Tensor = _Centred.apply(x.to(self.scale.dtype), share)
             return torch.addcmul(self.shift, normed, self.scale)
         mean, variance = (None, None) if of_batch else (self.mean, self.variance)
         return functional.batch_norm(x, mean, variance, self.scale, self.shift, of_batch, 0.0, EPSILON)

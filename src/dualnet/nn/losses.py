@@ -17,12 +17,14 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from .sparse import SparseMatrix
 
 LossName = Literal["squares", "logistic"]
 
+ROWS_AT_ONCE = 4096  # of a product with fewer bits, whose result is added on the way
 MANY_ROWS = 6144  # from so many on a Gram matrix is computed by halves; fewer keep the bits that they always had
 
 
@@ -158,7 +160,9 @@ def _square(vectors: Tensor) -> Tensor:
     return torch.tril(half) + torch.tril(half, -1).T
 
 
-def add_zero_gradient(gradient: Tensor, vectors: Tensor, zero: Tensor, other_gram: Tensor) -> Tensor:
+def add_zero_gradient(
+    gradient: Tensor, vectors: Tensor, zero: Tensor, other_gram: Tensor, products: torch.dtype | None = None
+) -> Tensor:
     """Add, in place, the derivative of <U'U, V'QV> by the vectors of one side.
 
     Parameters
@@ -169,12 +173,18 @@ def add_zero_gradient(gradient: Tensor, vectors: Tensor, zero: Tensor, other_gra
         As in `zero_gram`; a side whose zeros all weigh 1 has ``zero = (1,)``.
     other_gram : Tensor, shape (width, width)
         `zero_gram` of the other side.
+    products : torch.dtype, optional
+        Of what is multiplied; by default that of the vectors.
 
     Returns
     -------
     Tensor, shape (n, width)
         `gradient`.
     """
-    if len(zero) == 1:
-        return gradient.addmm_(vectors, other_gram * zero, alpha=2)
-    return gradient.addmm_(vectors * zero[:, None], other_gram, alpha=2)
+    rows, gram = (vectors, other_gram * zero) if len(zero) == 1 else (vectors * zero[:, None], other_gram)
+    if products is None:
+        return gradient.addmm_(rows, gram, alpha=2)
+    coarse = gram.to(products)
+    for sums, some in zip(gradient.split(ROWS_AT_ONCE), rows.split(ROWS_AT_ONCE), strict=True):
+        sums.add_(some.to(products) @ coarse, alpha=2)
+    return gradient

@@ -171,6 +171,8 @@ class GramGradient(BlockGradient):
         As in `BlockGradient`.
     means : GramMeans, optional
         Where the step goes along running means.
+    products : torch.dtype, optional
+        Of the products that give the gradient of the zeros, not of the Gram matrices; by default that of the items.
     """
 
     def __init__(
@@ -181,10 +183,12 @@ class GramGradient(BlockGradient):
         scale: float,
         means: GramMeans | None = None,
         *,
+        products: torch.dtype | None = None,
         group: Collectives | None = None,
         counts: Sequence[int] | None = None,
     ) -> None:
         super().__init__(loss, own_items, item_zero, scale, group=group, counts=counts)
+        self._products = products
         self._means, self._n_users, self._one = means, 0, own_items.new_ones(1)
         self._user_gram = own_items.new_zeros(own_items.shape[1], own_items.shape[1])
         with full_precision():
@@ -199,7 +203,7 @@ class GramGradient(BlockGradient):
         self.error += (pairs.values * error - zero * error_as_zero).sum()
         gradient = self._through(pairs.with_values((pairs.values * slope - zero * slope_as_zero).mul_(self.scale)), users)
         with full_precision():
-            add_zero_gradient(gradient, users, self._one, self._step_gram * self.scale)
+            add_zero_gradient(gradient, users, self._one, self._step_gram * self.scale, self._products)
             self._user_gram += zero_gram(users, self._one)
         self._n_users += len(users)
         return gradient
@@ -212,7 +216,7 @@ class GramGradient(BlockGradient):
         if self._means is not None:
             step = self._means.taken("user", user_gram, int(self.group.all_reduce(np.array(self._n_users))))
         with full_precision():
-            add_zero_gradient(self.gradient, self.own_items, self.own_zero, step * self.scale)
+            add_zero_gradient(self.gradient, self.own_items, self.own_zero, step * self.scale, self._products)
         return float(self.error + torch.vdot(user_gram.view(-1), self._item_gram.view(-1)))
 
     def _zero_of(self, pairs: SparseMatrix) -> Tensor:

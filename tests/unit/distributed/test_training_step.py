@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
+from dualnet.distributed.collectives import Alone
 from dualnet.nn.dual import DualNetwork, DualShape
 from dualnet.train.batches import DualBatches
 from dualnet.train.division import Division
@@ -46,8 +47,8 @@ def steps(group, cases):
     return [step(group, *case) for case in cases]
 
 
-def step(group, mask, form, shape, name, parts):
-    target = objective(mask, form, **SHAPES[shape], parts={"group": group, **PARTS[parts]})
+def step(group, mask, form, shape, name, parts, **changes):
+    target = objective(mask, form, **SHAPES[shape], **changes, parts={"group": group, **PARTS[parts]})
     target.tables.divide()
     error, found = gradients(target, block(name), twin=False)
     counts, tables = target.inputs.division.counts, list(target.network.item_tables().values())
@@ -101,6 +102,22 @@ def test_parts_of_a_block_do_not_depend_on_the_number_of_processes(world, size):
     forms, shapes = itertools.cycle(FORMS), itertools.cycle(("noisy", "branching", "noisy-layer"))
     cases = itertools.product(("several", "twice"), MASKS, ("whole", "wide"))
     check_twins(world, size, [(mask, next(forms), next(shapes), name, parts) for parts, mask, name in cases])
+
+
+COARSE = {"dtype": torch.float32, "precision": "bfloat16"}
+
+
+def coarse_step(group):
+    return step(group, "none", "exact", "branching", "whole", "one", **COARSE)
+
+
+def test_products_with_eight_bits_are_divided_too(world):
+    """Rounding differs with the rows that are multiplied at once, by as much as eight bits are."""
+    wanted_error, wanted = coarse_step(Alone())
+    for error, found in world.run(coarse_step, size=2):
+        assert error == pytest.approx(wanted_error, rel=0.01)
+        for one, other in zip(wanted, found, strict=True):
+            assert other is None if one is None else np.linalg.norm(one - other) <= 0.08 * np.linalg.norm(one) + 1e-4
 
 
 class Ranked:

@@ -46,6 +46,8 @@ def objective(
     popular: bool = False,
     disliked: bool = False,
     parts: dict | None = None,
+    dtype: torch.dtype = torch.float64,
+    precision: str = "single",
     **changes,
 ) -> DualObjective:
     matrix, features, columns = world()
@@ -54,13 +56,13 @@ def objective(
         norm=norm, dropout=0.0, top_branch=False, user_input="shared", item_residual=True, output_scale=0.7,
     )  # fmt: skip
     shape.update(changes)
-    network = DualNetwork(DualShape(**shape), torch.Generator().manual_seed(0)).double()
+    network = DualNetwork(DualShape(**shape), torch.Generator().manual_seed(0)).to(dtype)
     for table in (network.item_residual, network.user_table):
         if table is not None:
             torch.nn.init.normal_(table, generator=torch.Generator().manual_seed(1))
-    inputs, settings = InputSettings(mask, 0.4, noise, noise, noise, 3), LossSettings(ZERO, *FORMS[form])
+    inputs, settings = InputSettings(mask, 0.4, noise, noise, noise, 3), LossSettings(ZERO, *FORMS[form], precision)
     weights = np.linspace(0.5, 1.5, ITEMS).astype(np.float32) if popular else np.ones(1, np.float32)
-    return DualObjective(network, matrix, features, columns, weights, inputs, settings, torch.float64,
+    return DualObjective(network, matrix, features, columns, weights, inputs, settings, dtype,
                          known_zeros=dislikes() if disliked else None, **(parts or {}))  # fmt: skip
 
 
@@ -186,6 +188,23 @@ def test_parts_give_the_gradient_of_the_whole_block(monkeypatch, mask, form, nor
     )
     whole = objective(mask, form, norm=norm, disliked=True)
     assert_same(gradients(parts, batch, twin=False), gradients(whole, batch, twin=True))
+
+
+@pytest.mark.parametrize("form", ["exact", "dense"])
+@pytest.mark.parametrize("norm", ["batch", "layer", "none"])
+def test_products_with_eight_bits_give_nearly_the_same_gradient_in_single_precision(form, norm):
+    batch = DualBatches(world()[0], user_batch=USERS, item_batch=ITEMS, seed=1).batch(0, 0)
+    found = {}
+    for precision in ("single", "bfloat16"):
+        target = objective("none", form, norm=norm, dtype=torch.float32, precision=precision)
+        found[precision] = gradients(target, batch, twin=False)
+    (error, wanted), (near, coarse) = found["single"], found["bfloat16"]
+    assert near != error
+    assert near == pytest.approx(error, rel=0.02)
+    for one, other in zip(wanted, coarse, strict=True):
+        assert other is None if one is None else other.dtype == torch.float32
+        if one is not None and one.norm() > 1e-4:
+            assert 0 < (one - other).norm() < 0.08 * one.norm()
 
 
 @pytest.mark.parametrize("items_kept", [5, ITEMS])
