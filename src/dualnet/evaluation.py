@@ -51,7 +51,7 @@ def evaluate(
     model: Encoder,
     tasks: Split | RankingTask | Iterable[RankingTask],
     *,
-    at: Sequence[int] = DEFAULT_CUTS,
+    at: Sequence[int] | int = DEFAULT_CUTS,
     bootstrap: int = 1000,
     seed: int = 0,
     block: int | None = None,
@@ -65,7 +65,7 @@ def evaluate(
         A fitted model; it sees the visible histories and the content of the items, never the truth.
     tasks : Split, RankingTask or iterable of RankingTask
         Tasks to rank. A split means its test tasks, followed by the lists that are served.
-    at : sequence of int
+    at : sequence of int, or int
         Cut-offs M.
     bootstrap : int
         Resamples of users for the 95 % intervals; 0 for none.
@@ -116,7 +116,7 @@ def evaluate_ranked(
     tasks: Split | RankingTask | Iterable[RankingTask],
     rank: Callable[[Ranking], None] | None,
     *,
-    at: Sequence[int],
+    at: Sequence[int] | int,
     bootstrap: int,
     seed: int,
     block: int | None = None,
@@ -130,6 +130,9 @@ def evaluate_ranked(
     rank : callable, optional
         Fills a `Ranking` of a task that has been started; by default this process does.
     """
+    at = (at,) if isinstance(at, int | np.integer) and not isinstance(at, bool) else at
+    if isinstance(at, str) or not isinstance(at, Iterable) or not all(isinstance(cut, int | float | np.number) for cut in at):
+        raise UsageError(f"cut-offs must be whole numbers of at least 1, such as at=(10, 50), got {shown(at)}")
     cuts = sorted({int(cut) for cut in at})
     if not cuts or cuts[0] < 1 or any(cut != int(cut) for cut in at):
         raise UsageError(f"cut-offs must be whole numbers of at least 1, got {list(at)}")

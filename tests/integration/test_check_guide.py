@@ -329,6 +329,16 @@ def test_kinds_of_columns_of_items(name, cells, kind):
     assert found == {"user": "user_id", "item": "item_id", **kind}
 
 
+def test_a_table_of_items_that_cannot_be_read_is_what_is_told(here, capsys):
+    (here / "log.csv").write_text(SHOP)
+    (here / "wares.csv").write_bytes(WARES.encode("latin-1"))
+    assert main(["data", "check", "log.csv", "--items", "wares.csv"]) == 3
+    said = capsys.readouterr().err
+    assert "wares.csv" in said.splitlines()[-1]
+    assert "--encoding latin-1" in said.splitlines()[-1]
+    assert main(["data", "check", "log.csv", "--items", "wares.csv", "--encoding", "latin-1"]) == 0
+
+
 def test_what_cannot_be_told_is_an_error_as_before(here, capsys):
     write(here / "e.csv", ["a", "b"], [("x", "y"), ("x", "z")])
     assert main(["data", "check", "e.csv"]) == 3

@@ -6,6 +6,7 @@ import re
 import sys
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 import dualnet
@@ -145,6 +146,28 @@ def test_models_and_data_have_a_card(models, split):
     assert "not fitted" in dualnet.WMF()._repr_html_()
     assert "36" in Cells(split.train._repr_html_()).cells
     assert "four-quadrants" in repr(split)
+
+
+def test_an_explanation_is_short_in_a_notebook(models, split):
+    user = split.train.interactions.users.key(0)
+    why = models[0].explain(models[0].recommend(user, k=1).ids[0], user=user)
+    assert len(repr(why).splitlines()) == 1
+    assert len(repr(why)) < 300
+    assert "most because of" in repr(why)
+    html = why._repr_html_()
+    assert html.count("<tr>") <= 21
+    assert "because of" in html
+
+
+@pytest.mark.parametrize("at", [5, (5,), [5], np.array([5]), np.int64(5), (5.0,), {5}, range(5, 6)], ids=repr)
+def test_cut_offs_are_numbers_or_one_number(split, models, at):
+    assert dualnet.evaluate(models[0], split.tasks, at=at, bootstrap=0).cuts == (5,)
+
+
+@pytest.mark.parametrize("at", [0, "5", "5,10", None, True, (), (0,), (2.5,), ("5",), [None]], ids=repr)
+def test_what_is_no_cut_off_is_told(split, models, at):
+    with pytest.raises(dualnet.errors.UsageError, match="cut-offs must be whole numbers of at least 1"):
+        dualnet.evaluate(models[0], split.tasks, at=at, bootstrap=0)
 
 
 def test_figures_show_every_model(report):

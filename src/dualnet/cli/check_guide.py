@@ -82,7 +82,10 @@ def guide(data: str | None, tables: arg.TableOptions) -> Guide | None:
     given |= {field: tuple(arg.words(getattr(tables, field))) for field in told & set(MANY_COLUMNS)}
     try:
         events = _read(data, tables, tables.column_names)
-        items = None if tables.items is None else _read(tables.items, tables, tables.item_column_names)
+        try:
+            items = None if tables.items is None else _read(tables.items, tables, tables.item_column_names)
+        except DualNetError:
+            items = None  # so that what is said then is about this table, and not about columns of the events
         found = guess_columns(events, items, given)
     except DualNetError:
         return None  # reading the tables for good says what is wrong

@@ -71,8 +71,8 @@ def check(
 ) -> None:
     """Say what is in tables, report gaps, duplicates and split smells, and suggest how to fit.
 
-    Takes tables (with no option about columns it says what they seem to be, and reads them so), a named data set, or a folder
-    made by `dualnet split`, where it looks for test pairs that train and other leaks. For tables it ends with the `dualnet fit`
+    Takes tables (it says what their columns seem to be, and reads them so; what options say counts first), a named data set, or a
+    folder made by `dualnet split`, where it looks for test pairs that train and other leaks. For tables it ends with the `dualnet fit`
     command that it suggests, to be pasted.
 
     Examples

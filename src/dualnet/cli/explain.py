@@ -14,7 +14,17 @@ from .given_options import refuse_given
 from .id_lists import NamedItems
 from .option_groups import with_options
 from .output import JsonFlag, print_json, say
-from .questions import HistoryOption, NewItemsOption, check_one_user, history_of, refuse_form_alone, stored_user, with_new_items
+from .questions import (
+    HistoryOption,
+    NewItemsOption,
+    TimesOption,
+    check_one_user,
+    history_of,
+    refuse_form_alone,
+    stored_user,
+    times_of,
+    with_new_items,
+)
 
 
 @with_options(FormOptions, "given_form")
@@ -24,6 +34,7 @@ def explain(
     item: Annotated[str, typer.Option("--item", help="The item to explain: its id or its title.")],
     user: Annotated[str | None, typer.Option("--user", help="A user seen in training.")] = None,
     history: HistoryOption = None,
+    times: TimesOption = None,
     columns: arg.UserColumnsOption = None,
     new_items: NewItemsOption = None,
     method: Annotated[
@@ -57,6 +68,7 @@ def explain(
         refuse_given(context, ["top"], "means nothing with --json, which has all parts")
     check_unknown(unknown)
     check_one_user(columns, {"--user": user is not None, "--history": history is not None})
+    times_of(times, history)
     refuse_form_alone(new_items, given_form)
     model = load(model_folder(run))
     fresh, ids = with_new_items(new_items, model, run, given_form)
@@ -69,6 +81,7 @@ def explain(
         user=stored_user(model, user) if user is not None else None,
         history=history_of(history, named, unknown) if history is not None else None,
         user_columns=arg.pairs(columns, "--user-columns"),
+        times=times_of(times, history),
         new_items=fresh,
         method=cast(Method, method),
         unknown=cast(Any, unknown),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UnknownIdError, UsageError, listing
+from . import arguments as arg
 from .form_options import FormOptions, new_columns
 from .given_options import refuse_tables
 from .id_lists import NamedItems, id_list
@@ -22,6 +23,13 @@ NewItemsOption = Annotated[
 ]
 HistoryOption = Annotated[
     str | None, typer.Option("--history", help="Items somebody took: ids or titles, separated by commas.")
+]
+
+TimesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--times", help="When each item of --history happened, in seconds since 1970; for models fitted with --half-life."
+    ),
 ]
 
 
@@ -80,6 +88,13 @@ def history_of(text: str, named: NamedItems, unknown: str | None) -> list[Key]:
     """
     keys = id_list(text, named, "--history")
     return keys if unknown == "ignore" else [named.require(key) for key in keys]
+
+
+def times_of(text: str | None, history: str | None) -> list[int] | None:
+    """Return when each item of the history happened; None where that is not said. Times without a history are a `UsageError`."""
+    if text is not None and history is None:
+        raise UsageError("--times means nothing without --history, whose items it is about; leave it out")
+    return None if text is None else arg.whole_numbers(text, "--times", repeats=True)
 
 
 def refuse_form_alone(new_items: Path | None, form: FormOptions) -> None:

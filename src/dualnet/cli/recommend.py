@@ -16,7 +16,17 @@ from .given_options import refuse_given
 from .id_lists import NamedItems, id_list
 from .option_groups import with_options
 from .output import JsonFlag, check_output_file, note, print_json, say
-from .questions import HistoryOption, NewItemsOption, check_one_user, history_of, refuse_form_alone, stored_user, with_new_items
+from .questions import (
+    HistoryOption,
+    NewItemsOption,
+    TimesOption,
+    check_one_user,
+    history_of,
+    refuse_form_alone,
+    stored_user,
+    times_of,
+    with_new_items,
+)
 from .rule_options import RuleOptions
 from .worker_options import WorkerOptions, report_parts
 
@@ -68,12 +78,7 @@ class ItemListOptions:
 class ListOptions(ItemListOptions):
     """Options of a list for somebody."""
 
-    times: Annotated[
-        str | None,
-        typer.Option(
-            "--times", help="When each item of --history happened, in seconds since 1970; for models fitted with --half-life."
-        ),
-    ] = None
+    times: TimesOption = None
     explore: Annotated[
         float, typer.Option("--explore", help="Share of the list, its last places, for new items that are drawn, 0 to 1.")
     ] = 0.0
@@ -91,8 +96,7 @@ class ListOptions(ItemListOptions):
     def check_all(self, history: str | None) -> None:
         """Refuse candidates that are none, and what means nothing without something else; raises `UsageError`."""
         self.check()
-        if self.times is not None and history is None:
-            raise UsageError("--times means nothing without --history, whose items it is about; leave it out")
+        times_of(self.times, history)
         if self.draw is not None and not self.explore:
             raise UsageError("--draw means nothing without --explore, whose draw it is; leave it out")
 
@@ -107,10 +111,6 @@ class ListOptions(ItemListOptions):
                 " items is little; 0.5 is steadier"
             )
         return keys
-
-    def read_times(self) -> list[int] | None:
-        """Return when each item of the history happened; None where that is not said."""
-        return None if self.times is None else arg.whole_numbers(self.times, "--times", repeats=True)
 
     def wanted(self, model: Recommender, ids: NamedItems) -> dict[str, Any]:
         """Return the arguments of `Recommender.recommend`."""
@@ -166,6 +166,7 @@ def recommend(
       dualnet recommend run --history p0007 --new-items new_items.csv
       dualnet recommend run --user r0042 --new-share 0.3 --popularity 0.5
       dualnet recommend run --user r0042 --rules home.toml --pin 1=p0007
+      dualnet recommend run --user r0042 --boost genres=Comedy:0.5 --at-most author:2 --at-least new:2
       dualnet recommend run --all --out everyone.parquet
       dualnet recommend run --all --workers 4 --out everyone
     """
@@ -196,7 +197,7 @@ def recommend(
         stored_user(model, user) if user is not None else None,
         history=listed.read_history(history, named, unknown),
         user_columns=arg.pairs(columns, "--user-columns"),
-        times=listed.read_times(),
+        times=times_of(listed.times, history),
         **wanted,
     )
     if as_json:

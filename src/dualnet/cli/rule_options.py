@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,8 @@ import typer
 
 from ..errors import DataError, UsageError
 from .id_lists import NamedItems, id_list
+
+_WHICH = re.compile(r"([^<>=]+)(?:(>=|<=|=)(.+))?")
 
 if TYPE_CHECKING:
     from ..rules.rules import Rules
@@ -32,6 +35,23 @@ class RuleOptions:
         typer.Option("--pin", metavar="PLACE=ITEM", help="An item at a place from 1; may be given several times."),
     ] = None
     hide: Annotated[str, typer.Option("--hide", help="Items not to list, as a rule of the file has them.")] = ""
+    boost: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--boost",
+            metavar="WHICH:WEIGHT",
+            help="Lift items, or push them down: genres=Comedy:0.5, year>=2000:1, new:-0.5, or by a column of numbers, year:1.",
+        ),
+    ] = None
+    at_most: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--at-most", metavar="WHICH:COUNT", help="So many at most: genres=Horror:1, new:3, or of each value, author:2."
+        ),
+    ] = None
+    at_least: Annotated[
+        list[str] | None, typer.Option("--at-least", metavar="WHICH:COUNT", help="So many at least: new:2, genres=Drama:3.")
+    ] = None
 
     def read(self, ids: NamedItems) -> Rules | None:
         """Return the rules, those of options behind those of the file; None where there are none.
@@ -62,11 +82,56 @@ class RuleOptions:
                 raise UsageError(f"--pin {text[:80]!r} names {len(items)} items for one place; give --pin once for each")
             pins.append(Pin(item=items[0], place=int(place)))
         hidden = id_list(self.hide, ids, "--hide")
-        added = Rules(pin=pins, hide=[Which(items=hidden)] if hidden else [])
-        found = found.joined(added)
+        found = found.joined(Rules(pin=pins, hide=[Which(items=hidden)] if hidden else []))
+        for option, texts, part, amount, column in (
+            ("--boost", self.boost, "boost", "weight", "column"),
+            ("--at-most", self.at_most, "quotas", "at_most", "each"),
+            ("--at-least", self.at_least, "quotas", "at_least", None),
+        ):
+            for text in texts or ():
+                rule = short_rule(text, option, amount, column)
+                found = found.joined(Rules.from_json({part: [rule]}, f"{option} {text[:80]!r}"))
         if self.diversity is not None:
             found = replace(found, diversity=self.diversity)
         return found or None
+
+
+def short_rule(text: str, option: str, amount: str, column: str | None) -> dict[str, Any]:
+    """Return the rule of a text such as ``genres=Comedy:0.5``, ``year>=2000:1``, ``new:2`` or ``author:3``, as a file has it.
+
+    Parameters
+    ----------
+    text : str
+        What the option says; the last colon stands before the number.
+    option : str
+        Its name, for the text.
+    amount : str
+        What the number is called in a file.
+    column : str, optional
+        What the name of a column by itself is called in a file; None where that means nothing.
+
+    Raises
+    ------
+    UsageError
+        For another form.
+    """
+    which, colon, number = text.rpartition(":")
+    found = _WHICH.fullmatch(which.strip())
+    example = {"weight": "genres=Comedy:0.5", "at_most": "author:2", "at_least": "new:2"}[amount]
+    try:
+        value = float(number) if amount == "weight" else int(number)
+    except ValueError:
+        colon = ""
+    if not colon or found is None:
+        raise UsageError(f"{option} {text[:80]!r} is not of the form WHICH:NUMBER; write {option} {example}")
+    name, sign, wanted = (part and part.strip() for part in found.groups())
+    if sign:
+        return {"where": {name: {{"=": "is", ">=": "min", "<=": "max"}[sign]: wanted}}, amount: value}
+    if name in ("new", "known"):
+        return {"kind": name, amount: value}
+    if column is None:
+        raise UsageError(f"{option} {text[:80]!r} says no value of '{name}'; write {option} '{name}=VALUE:{number.strip()}'")
+    return {column: name, amount: value}
 
 
 def read_rules(path: Path) -> Rules:

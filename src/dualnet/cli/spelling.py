@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 _TWICE = re.compile(r"\b\w+=[^\s,;()]* \((--[^()]*?)(?: on the command line)?\)")  # items= (--items on the command line)
-_ARGUMENT = re.compile(r"((?<![-\w])set )?(?<![\w.\-(\[/=])([a-z]\w*)=('[^']*'|[\w.-]*)(?!\w)")
+_ARGUMENT = re.compile(r"((?<![-\w])set )?(?<![\w.\-(\[/='])([a-z]\w*)=('[^']*'|[\w.-]*)(?!\w)")
 _NAME = re.compile(r"(?<!\] )(?<![\w.\-('\"\[/=])([a-z]+(?:_[a-z]+)+)(?![\w.='\"/(\]])")
 _CALL = re.compile(r"(\b[\w.]+\([^()]*\))")  # DualNet(epochs=2) is Python, and meant so
 _ADVICE = re.compile(r"\b(?:give|use|say|pass|with|or|write|lower|raise|take) $")

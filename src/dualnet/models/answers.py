@@ -415,6 +415,7 @@ class Answers(Asks):
         user: Key | None = None,
         history: Sequence[Key] | None = None,
         user_columns: Any = None,
+        times: Sequence[int] | None = None,
         unknown: Unknown | None = None,
     ) -> NDArray[np.float32]:
         """Return the score of each given item for one user or history; shape (len(items),).
@@ -423,7 +424,7 @@ class Answers(Asks):
         ----------
         items : sequence of str or int
             Items of the catalogue.
-        user, history, user_columns, unknown
+        user, history, user_columns, times, unknown
             As in `recommend`; an item to score must be known.
 
         Raises
@@ -442,8 +443,8 @@ class Answers(Asks):
         if user is not None or history is not None or user_columns is None:
             check_one_asker(user, history)
         check_list(items, "items")
-        question = ScoreQuestion(user=user, history=history, user_columns=user_columns, items=list(items), unknown=unknown)
-        found = cast(Scores, self._ask([question])[0])
+        asker: Any = {"user": user, "history": history, "user_columns": user_columns, "times": times, "unknown": unknown}
+        found = cast(Scores, self._ask([ScoreQuestion(**asker, items=list(items))])[0])
         return np.array(found.scores, np.float32)
 
     def add_items(self, content: Content | Any) -> Self:

@@ -215,6 +215,9 @@ ALONE = {
         "--diversity": Shown("--diversity 0.9", "run --user u1 -k 3"),
         "--pin": Shown("--pin 1=i9"),
         "--hide": Shown("--hide i9,i4,i5"),
+        "--boost": Shown("--boost genre=g1:5", "run --user u1 -k 3"),
+        "--at-most": Shown("--at-most genre:1", "run --user u1 -k 3"),
+        "--at-least": Shown("--at-least genre=g1:3", "run --user u1 -k 3"),
         "--unknown": Shown("--unknown ignore", "run --history i3,gone", alone="gone"),
         "--out": Shown("--out {out}/y.parquet", "run --all", "--out {out}/x.parquet"),
         "--overwrite": Shown(
@@ -237,6 +240,9 @@ ALONE = {
         "--diversity": Shown("--diversity 0.9", "run --item i4 -k 3"),
         "--pin": Shown("--pin 1=i9"),
         "--hide": Shown("--hide i8,i16,i20,i12"),
+        "--boost": Shown("--boost genre=g1:5", "run --item i4 -k 3"),
+        "--at-most": Shown("--at-most genre:1", "run --item i4 -k 3"),
+        "--at-least": Shown("--at-least genre=g1:3", "run --item i4 -k 3"),
         "--json": Shown("--json"),
     },
     "explain": {
@@ -247,6 +253,7 @@ ALONE = {
         "--history": Shown("--history i3,i5", "users --item i4", "--history i6"),
         "--user-columns": Shown("--user-columns town=c1", "users --history i3 --item i4"),
         "--new-items": Shown("--new-items fresh.csv", "users --user u1 --item f1", alone="--new-items"),
+        "--times": Refused("--times 1,2", "means nothing to a model", "run --history i3,i4 --item i5"),
         "--method": Shown("--method leave-one-out"),
         "--top": Shown("--top 1"),
         "--unknown": Shown("--unknown ignore", "users --history i3,gone --item i4", alone="gone"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from tests.integration.options.tables import E
 
 CHECK = f"data check {E}"
+CONVERT = "data convert --out {out}/b"
 FIT = f"fit {E} --out {{out}}/x"
 SMALL = "--model wmf --set factors=2 --set iterations=1"
 NET = f"fit {E} --set epochs=1 --out {{out}}/x"
@@ -19,12 +20,12 @@ DONE = f"fit {E} {SMALL} --out {{out}}/x"
 LISTED = "recommend run --all --out {out}/x.parquet"
 # what is wrong, its pattern, what is right
 OF_TABLES = [
-    ("data check counts.csv --weight plays", r"(--duplicates) '?(last)", "data check counts.csv --weight plays {0} {1}"),
-    ("data check counts.csv --weight plays", r"(--duplicates) last, '?(?:first)'?, '?(?:max)'? or '?(sum)", "data check counts.csv --weight plays {0} {1}"),
+    (f"{CONVERT} counts.csv --weight plays", r"(--duplicates) '?(last)", f"{CONVERT} counts.csv --weight plays {{0}} {{1}}"),
+    (f"{CONVERT} counts.csv --weight plays", r"(--duplicates) last, '?(?:first)'?, '?(?:max)'? or '?(sum)", f"{CONVERT} counts.csv --weight plays {{0}} {{1}}"),
     ("data check bar.txt", r"say it with (--separator)", "data check bar.txt --duplicates last {0} §"),
     ("data check latin.csv", r"(--encoding latin-1)", "data check latin.csv --duplicates last {0}"),
     ("data convert books.csv --out {out}/b", r"Say which it is with (--user-column)", "data convert books.csv {0} reader --item-column book --out {out}/b"),
-    ("data check books.csv --user-column reader", r"Say which it is with (--item-column)", "data check books.csv --user-column reader {0} book"),
+    (f"{CONVERT} books.csv --user-column reader", r"Say which it is with (--item-column)", f"{CONVERT} books.csv --user-column reader {{0}} book"),
     ("data check twice.csv", r"give the names with (--column-names)", "data check twice.csv {0} user_id,item_id"),
     ("data check wide.csv --column-names user_id,item_id", r"say which separates with (--separator)", "data check wide.csv --column-names user_id,item_id {0} ;"),
     ("data check table.foo", r"say what separates the fields with (--separator)", "data check table.foo {0} ;"),
@@ -35,15 +36,15 @@ OF_TABLES = [
     (f"{CHECK} --items i.csv --text titel", r"Did you mean '(title)'", f"{CHECK} --items i.csv --text {{0}}"),
     (f"{CHECK} --users u.csv", r"with (--user-categories) or --user-numbers", f"{CHECK} --users u.csv {{0}} town"),
     (f"{CHECK} --users u.csv", r"with --user-categories or (--user-numbers)", f"{CHECK} --users u.csv {{0}} age"),
-    (f"{CHECK} --items half.csv --text title", r"(--missing-content) '?(zero)", f"{CHECK} --items half.csv --text title {{0}} {{1}}"),
-    (f"{CHECK} --items half.csv --text title", r"or (--missing-content) '?(drop)", f"{CHECK} --items half.csv --text title {{0}} {{1}}"),
+    (f"{CONVERT} {E} --items half.csv --text title", r"(--missing-content) '?(zero)", f"{CONVERT} {E} --items half.csv --text title {{0}} {{1}}"),
+    (f"{CONVERT} {E} --items half.csv --text title", r"or (--missing-content) '?(drop)", f"{CONVERT} {E} --items half.csv --text title {{0}} {{1}}"),
     (f"{CHECK} --items half.csv --vectors v=half.npy --missing-content zero", r"pass (--missing-content drop)", f"{CHECK} --items half.csv --vectors v=half.npy {{0}}"),
     (f"{CHECK} --rating rating", r"give --rating and (--threshold)", f"{CHECK} --rating rating {{0}} 3"),
     (f"{CHECK} --threshold 3", r"give (--rating) and --threshold", f"{CHECK} --threshold 3 {{0}} rating"),
     (f"{CHECK} --unrated 0", r"give (--rating) and (--threshold)", f"{CHECK} --unrated 0 {{0}} rating {{1}} 3"),
     (f"{CHECK} --rating rating --threshold 3 --event-column kind", r"give --rating or (--event-column)", f"{CHECK} {{0}} kind"),
     (f"{CHECK} --rating rating --threshold 99", r"reaches the threshold 99; lower it", f"{CHECK} --rating rating --threshold 3"),
-    (f"{CHECK} --user-column item_id", r"name the column of each \((--user-column), (--item-column)\)", f"{CHECK} {{0}} user_id {{1}} item_id"),
+    (f"{CONVERT} {E} --user-column item_id", r"name the column of each \((--user-column), (--item-column)\)", f"{CONVERT} {E} {{0}} user_id {{1}} item_id"),
     (f"{CHECK} --time-format ms", r"give (--time) too", f"{CHECK} --time-format s {{0}} when"),
     (f"{CHECK} --user-categories town", r"give (--users) too", f"{CHECK} --user-categories town {{0}} u.csv"),
     (f"{CHECK} --item-column-names a,b", r"give (--items) too", f"{CHECK} --item-column-names item_id,title --text title {{0}} bare_items.csv"),

@@ -110,6 +110,10 @@ def test_the_newest_of_a_history_counts_most_and_all_roads_agree(name, timed, tm
     given = loaded.recommend(history=history, times=times, k=10)
     assert given.ids == stored.ids
     assert given.scores == pytest.approx(stored.scores, rel=1e-3, abs=1e-5)
+    assert loaded.score(given.ids, history=history, times=times) == pytest.approx(given.scores, rel=1e-3, abs=1e-5)
+    by_times = loaded.explain(given.ids[0], history=history, times=times)
+    assert by_times.score == pytest.approx(given.scores[0], rel=1e-3, abs=1e-5)
+    assert loaded.score(given.ids, history=history) != pytest.approx(given.scores, rel=1e-4)
     again = loaded.recommend(history=history[::-1], times=[time + 99 * DAY for time in times[::-1]], k=10)
     assert again.scores == pytest.approx(stored.scores, rel=1e-3, abs=1e-5)  # the age counts from the newest of the history
     alike = loaded.recommend(history=history, times=[5] * len(history), k=10)

@@ -39,6 +39,7 @@ class Explains(Core):
         user_columns: Any = None,
         new_items: Content | Any | None = None,
         method: Method = "integrated-gradients",
+        times: Sequence[int] | None = None,
         unknown: Unknown | None = None,
     ) -> Explanation:
         """Return why someone gets an item: its score by level, by item of the history and by content term.
@@ -47,8 +48,8 @@ class Explains(Core):
         ----------
         item : str or int
             An item of the catalogue or of `new_items`.
-        user, history, user_columns, new_items, unknown
-            As in `recommend`.
+        user, history, user_columns, new_items, times, unknown
+            As in `recommend`. With times one thing is left out at a time.
         method : {"integrated-gradients", "leave-one-out"}
             Parts that sum to the score, or the decrease of the score when one part is left out.
 
@@ -72,8 +73,9 @@ class Explains(Core):
         ['i0-0', 'i0-1']
         """
         return self.explain_many(
-            [item], user=user, history=history, user_columns=user_columns, new_items=new_items, method=method, unknown=unknown
-        )[0]
+            [item], user=user, history=history, user_columns=user_columns, new_items=new_items, method=method, times=times,
+            unknown=unknown,
+        )[0]  # fmt: skip
 
     def explain_many(
         self,
@@ -84,6 +86,7 @@ class Explains(Core):
         user_columns: Any = None,
         new_items: Content | Any | None = None,
         method: Method = "integrated-gradients",
+        times: Sequence[int] | None = None,
         unknown: Unknown | None = None,
     ) -> list[Explanation]:
         """Return one explanation for each of some items, such as a whole list of recommendations; faster than one by one.
@@ -92,7 +95,7 @@ class Explains(Core):
         ----------
         items : sequence of str or int
             As `item` in `explain`.
-        user, history, user_columns, new_items, method, unknown
+        user, history, user_columns, new_items, method, times, unknown
             As in `explain`.
 
         Examples
@@ -107,7 +110,7 @@ class Explains(Core):
             check_one_asker(user, history)
         check_list(items, "items")
         fresh: Any = () if new_items is None else as_content(new_items, self)
-        asker = Asker(user=user, history=history, user_columns=user_columns, new_items=fresh, unknown=unknown)
+        asker = Asker(user=user, history=history, user_columns=user_columns, new_items=fresh, times=times, unknown=unknown)
         return explain(catalogue_of(self), asker, items, method)
 
     def _reasons(self, history: csr_array, space: ItemSpace, rows: Rows) -> Reasons:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ...errors import counted
 from ...ids import Key
 from ...retrieval.recommendations import UserPath
-from ...tabular import cut_cell
+from ...tabular import cut_cell, html_table
 
 Method = Literal["integrated-gradients", "leave-one-out"]
 METHODS: tuple[Method, ...] = ("integrated-gradients", "leave-one-out")
@@ -60,7 +61,7 @@ class View:
         return shown | ({"gap": self.gap} if abs(self.gap) > ROUNDING else {})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """Explanation of the score of one item for one user.
 
@@ -161,6 +162,22 @@ class Explanation:
 
     def __str__(self) -> str:
         return self.to_text()
+
+    def __repr__(self) -> str:
+        best = self.history.parts[0] if self.history.parts else None
+        because = "" if best is None else f", most because of {_titled(best.title, best.item)}"
+        return f"Explanation({_titled(self.title, self.item)}: score {self.score:.4f}{because})"
+
+    def _repr_html_(self) -> str:
+        parts = self.history.parts if self.content is None else (*self.history.parts, *self.content.parts)
+        rows: list[list[object]] = [["level", name, score] for name, score in self.levels]
+        for what, view in (("because of", self.history), ("for its content", self.content)):
+            shown = [] if view is None else view.parts[:SHOWN_PARTS]
+            rows += [[what, _name(part), part.score] for part in shown]
+        left = len(parts) - len(rows) + len(self.levels)
+        note = f"{counted(left, '{smaller part is|smaller parts are}')} left out." if left else ""
+        heading = f"{_titled(self.title, self.item)}: score {self.score:.4f}, divided in {len({row[0] for row in rows})} ways"
+        return html_table(("by", "part", "score"), rows, heading, note=note)
 
 
 def _view(view: View, base: str, top: int) -> list[str]:
