@@ -337,19 +337,16 @@ class Report(Tabular):
         return f"Report({self.model}, recall@{cut}: {', '.join(figures) or 'none'}{others})"
 
     def _repr_html_(self) -> str:
-        cuts = self.shown_cuts()
+        models = self._measured()
         rows: list[list[object]] = []
         bold: list[tuple[int, int]] = []
-        for result in self.results:
-            models = [(model, report[result.name]) for model, report in self._measured()]
-            for place, cut in enumerate(cuts):
-                means = [-1.0 if of.reason else of.mean(f"recall@{cut}") for _, of in models]
-                bold += [
-                    (len(rows) + row, place + 2) for row, mean in enumerate(means) if 0 <= mean == max(means) and len(means) > 1
-                ]
-            rows += [[result.name, model, *(_figure(of, f"recall@{cut}") for cut in cuts)] for model, of in models]
-        note = " ".join(f"{line}." for line in self._verdicts())
-        return html_table(("task", "model", *(f"recall@{cut}" for cut in cuts)), rows, self._what(), note=note, bold=bold)
+        for task, metric in ((result.name, f"recall@{cut}") for result in self.results for cut in self.shown_cuts()):
+            figures = [report[task] for _, report in models]
+            means = [-1.0 if of.reason else of.mean(metric) for of in figures]
+            bold += [(len(rows), 2 + at) for at, mean in enumerate(means) if 0 <= mean == max(means) and len(means) > 1]
+            rows.append([task, metric, *(_figure(of, metric) for of in figures)])
+        note = "\n".join(f"{line}." for line in self._verdicts())
+        return html_table(("task", "metric", *(name for name, _ in models)), rows, self._what(), note=note, bold=bold)
 
     def _what(self) -> str:
         best = "; the best of each task is bold" if self.against else ""

@@ -108,7 +108,7 @@ def html_table(
     heading : str
         Sentence above the table.
     note : str
-        Sentence below it.
+        Lines below it.
     bold : collection of (int, int)
         Cells to mark, by row and column.
 
@@ -126,7 +126,7 @@ def html_table(
     rest = len(rows) - SHOWN_ROWS
     if rest > 0:
         body.append(f'<tr><td colspan="{len(columns)}" style="{STYLE}">and {rest:,} more</td></tr>')
-    below = f"<p>{escape(note)}</p>" if note else ""
+    below = f"<p>{'<br>'.join(map(escape, note.splitlines()))}</p>" if note else ""
     return (
         f"<div><p>{escape(heading)}</p><table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>{below}</div>"
     )

@@ -126,6 +126,18 @@ def test_a_report_in_a_notebook_marks_the_best_of_each_task(report):
     assert not Cells(report.against[0].report._repr_html_()).bold  # one model alone is not the best of anything
 
 
+def test_a_report_in_a_notebook_is_a_row_for_a_task_and_a_cut_and_a_line_for_each_verdict(report):
+    found = Cells(report._repr_html_())
+    assert found.tags.count("tr") == 1 + 2 * len(report.results)
+    assert found.tags.count("th") == 2 + 3
+    assert found.tags.count("br") == len(report._verdicts()) - 1 > 0
+
+
+@pytest.mark.parametrize(("titles", "columns"), [(["i0", "i1"], 4), (["i0", "A film"], 5), (["", ""], 5)])
+def test_ids_are_not_shown_twice_where_there_are_no_titles(titles, columns):
+    assert Cells(listed(titles)._repr_html_()).tags.count("th") == columns
+
+
 @pytest.mark.parametrize("wrong", ["wmf", dualnet.WMF(), [dualnet.synthetic.blocks_world()], [3]])
 def test_what_is_no_list_of_models_is_told(wrong, split, models):
     with pytest.raises(dualnet.UsageError, match="against must"):

@@ -141,11 +141,13 @@ class Recommendations(Tabular):
         return f"Recommendations({self._heading()}: {named})" if self.ids else f"Recommendations({self._heading()})"
 
     def _repr_html_(self) -> str:
+        named = self.titles != [str(key) for key in self.ids]  # users have no titles but their ids
         rows = [
-            (place + 1, self.titles[place], self.ids[place], float(self.scores[place]), PATHS[self.paths[place]])
-            for place in range(len(self))
+            (place + 1, *self.titles[place : place + named], self.ids[place], float(self.scores[place]), PATHS[path])
+            for place, path in enumerate(self.paths)
         ]
-        return html_table(("rank", "title", self.what, "score", "how it was encoded"), rows, self._heading())
+        columns = ("rank", *(("title",) if named else ()), self.what, "score", "how it was encoded")
+        return html_table(columns, rows, self._heading())
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary.
