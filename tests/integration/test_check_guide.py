@@ -329,6 +329,24 @@ def test_kinds_of_columns_of_items(name, cells, kind):
     assert found == {"user": "user_id", "item": "item_id", **kind}
 
 
+def test_items_that_nothing_tells_apart_are_left_out(here, capsys):
+    write(here / "log.csv", ["user", "item"], [(f"u{k % 5}", f"i{k % 4}") for k in range(20)])
+    write(here / "wares.csv", ["item", "title"], [(f"i{k}", "") for k in range(4)])
+    assert main(["data", "check", "log.csv", "--items", "wares.csv"]) == 0
+    printed = capsys.readouterr().out
+    assert "wares.csv has no column that tells its items apart, so it is left out" in printed
+    assert "--items" not in printed.splitlines()[-1]
+
+
+@pytest.mark.parametrize("value", [1, 5, 2.5])
+def test_ratings_that_are_all_the_same_are_told(here, capsys, value):
+    write(here / "log.csv", ["user", "item", "rating"], [(f"u{k % 5}", f"i{k % 4}", value) for k in range(20)])
+    assert main(["data", "check", "log.csv"]) == 0
+    printed = capsys.readouterr().out
+    assert f"'rating' is {value:g} everywhere, so it tells no likes from others: each row is a like" in printed
+    assert "not used" not in printed
+
+
 def test_a_table_of_items_that_cannot_be_read_is_what_is_told(here, capsys):
     (here / "log.csv").write_text(SHOP)
     (here / "wares.csv").write_bytes(WARES.encode("latin-1"))

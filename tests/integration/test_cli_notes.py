@@ -75,6 +75,17 @@ def test_a_fit_ends_with_a_verdict_the_table_and_the_next_command(capsys, tables
     assert "held out" not in err
 
 
+def test_a_fit_without_a_figure_says_why(capsys, tmp_path):
+    (tmp_path / "one.csv").write_text("user_id,item_id\n" + "".join(f"u,i{k}\n" for k in range(2)))
+    words = ["fit", tmp_path / "one.csv", "--model", "wmf", "--set", "factors=1"]
+    code, out, err = call(capsys, *words, "--protocol", "citeulike2", "--out", tmp_path / "run")
+    assert code == 0, err
+    assert "n/a: no user has a held-out positive among the candidates" in out
+    assert "cannot answer" not in out
+    _, out, _ = call(capsys, *words, "--out", tmp_path / "all")
+    assert "with --protocol citeulike2 and another --out" in out  # without content no item is new
+
+
 def test_a_fit_says_what_it_learned_from(capsys, tmp_path):
     rows = [f"u{u},i{(u + k) % 8},{5 if k % 3 else 1}\n" for u in range(9) for k in range(4)]
     (tmp_path / "e.csv").write_text("user_id,item_id,stars\n" + "".join(rows))

@@ -87,6 +87,8 @@ def guide(data: str | None, tables: arg.TableOptions) -> Guide | None:
         except DualNetError:
             items = None  # so that what is said then is about this table, and not about columns of the events
         found = guess_columns(events, items, given)
+        if items is not None and not any(found.columns.get(kind) for kind in MANY_COLUMNS):
+            found.leave_out_items(f"{items.name} has no column that tells its items apart, so it is left out")
     except DualNetError:
         return None  # reading the tables for good says what is wrong
     barred = {*told, *(name for group in TOGETHER if told & set(group) for name in group)} - set(OF_FILES)

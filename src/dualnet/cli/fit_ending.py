@@ -110,10 +110,16 @@ def _print_figures(report: Report, name: str) -> None:
     print_table(
         [metric, name, *(other.model for other in report.against)],
         rival_rows(report),
-        notes=[first, "; ".join(asked), "; ".join(listed)],
+        notes=[*_why_none(report), first, "; ".join(asked), "; ".join(listed)],
         best="of its row",
     )
     say("")
+
+
+def _why_none(report: Report) -> list[str]:
+    """Return why figures are n/a, a line for each reason."""
+    reports = (report, *(other.report for other in report.against))
+    return [f"n/a: {reason}" for reason in dict.fromkeys(r.reason for each in reports for r in each.results) if reason]
 
 
 def _print_next(out: Path, model: Recommender, *, measured: bool) -> None:
@@ -131,6 +137,7 @@ def _print_next(out: Path, model: Recommender, *, measured: bool) -> None:
         )
     else:
         say_lines(
-            "All pairs trained, so there are no figures: with --protocol four-quadrants and another --out a part is held out and"
+            "All pairs trained, so there are no figures: with"
+            f" --protocol {'four-quadrants' if model.capabilities.new_items else 'citeulike2'} and another --out a part is held out and"
             " measured."
         )

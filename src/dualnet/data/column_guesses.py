@@ -94,6 +94,14 @@ class Guesses:
             else:
                 self.columns[name] = value
 
+    def leave_out_items(self, sentence: str) -> None:
+        """Note why the table of items is not used, and forget what follows from it."""
+        gone = {"title", "picture", "link", "missing_content"}
+        self.said[:] = [(said, names) for said, names in self.said if not names or not set(names) <= gone]
+        for name in gone & set(self.columns):
+            del self.columns[name]
+        self.add(sentence, items=None)
+
 
 def guess_columns(
     events: LoadedTable, items: LoadedTable | None = None, given: Mapping[str, str | tuple[str, ...]] | None = None
@@ -173,6 +181,11 @@ def _ratings(found: Guesses, events: LoadedTable, left: list[str]) -> list[str]:
             rating=name, threshold=threshold, **({} if unrated is None else {"unrated": unrated}),
         )  # fmt: skip
         return [other for other in left if other != name]
+    if name is not None and numbers is not None and len(numbers) and (numbers == numbers[0]).all():
+        found.add(
+            f"'{name}' is {number_text(float(numbers[0]))} everywhere, so it tells no likes from others: each row is a like"
+        )
+        left = [other for other in left if other != name]
     name = _first(left, EVENTS)
     words = Counter(str(value) for value in (_cells(events.table, name) if name is not None else ()) if not is_missing(value))
     if name is None or not 1 < len(words) <= 20:

@@ -216,7 +216,7 @@ ALONE = {
         "--pin": Shown("--pin 1=i9"),
         "--hide": Shown("--hide i9,i4,i5"),
         "--boost": Shown("--boost genre=g1:5", "run --user u1 -k 3"),
-        "--at-most": Shown("--at-most genre:1", "run --user u1 -k 3"),
+        "--at-most": Shown("--at-most genre=g1:0"),
         "--at-least": Shown("--at-least genre=g1:3", "run --user u1 -k 3"),
         "--unknown": Shown("--unknown ignore", "run --history i3,gone", alone="gone"),
         "--out": Shown("--out {out}/y.parquet", "run --all", "--out {out}/x.parquet"),

@@ -165,14 +165,14 @@ class Explanation:
 
     def __repr__(self) -> str:
         best = self.history.parts[0] if self.history.parts else None
-        because = "" if best is None else f", most because of {_titled(best.title, best.item)}"
+        because = "" if best is None else f", most because of {_name(best)}"
         return f"Explanation({_titled(self.title, self.item)}: score {self.score:.4f}{because})"
 
     def _repr_html_(self) -> str:
         parts = self.history.parts if self.content is None else (*self.history.parts, *self.content.parts)
         rows: list[list[object]] = [["level", name, score] for name, score in self.levels]
         for what, view in (("because of", self.history), ("for its content", self.content)):
-            shown = [] if view is None else view.parts[:SHOWN_PARTS]
+            shown: Sequence[HistoryPart | ContentPart] = () if view is None else view.parts[:SHOWN_PARTS]
             rows += [[what, _name(part), part.score] for part in shown]
         left = len(parts) - len(rows) + len(self.levels)
         note = f"{counted(left, '{smaller part is|smaller parts are}')} left out." if left else ""
