@@ -49,7 +49,7 @@ class CountOptions:
         bool,
         typer.Option(
             "--compare/--no-compare",
-            help="With a test: also fit simple models (seconds for 50,000 likes, a minute or more for a million), and say who is ahead.",
+            help="With a test: also fit simple models (seconds for 20,000 likes, longer for more), and say who is ahead.",
         ),
     ] = True
 
