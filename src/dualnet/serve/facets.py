@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from .new_content import content_columns
 
 MOST_VALUES = 40  # labels of a column, the most frequent first
 LABELS, RANGES = ("tags", "categories", "plain"), ("numbers", "dates", "plain")
+_DATED = re.compile(r"year|date|publish|releas|issued", re.IGNORECASE)  # a name of a column that says when an item is from
 FEW = 200  # distinct labels of a column that is only shown; one with more is no choice but a text
 
 
@@ -34,6 +36,20 @@ def facets(catalogue: LiveCatalogue) -> dict[str, Any]:
         if found:
             columns.append({"name": name, "kind": kind, **found})
     return {"columns": columns}
+
+
+def dated_column(catalogue: LiveCatalogue) -> str | None:
+    """Return the column by which newer items can be lifted: one of dates, else numbers whose name says when; None without one."""
+    content = catalogue.model.catalogue_.content
+    if content is None:
+        return None
+    found = []
+    for name, kind in content_columns(catalogue.model).items():
+        if kind in RANGES and name in content.table.column_names:
+            is_date = pa.types.is_temporal(content.table.schema.field(name).type)
+            if (is_date or _DATED.search(name)) and _facet(content.table.column(name), kind):
+                found.append((not is_date, not _DATED.search(name), len(found), name))
+    return min(found)[-1] if found else None
 
 
 def labels_of(cells: pa.ChunkedArray) -> tuple[pa.Array, Any] | None:

@@ -62,6 +62,12 @@ def content_columns(model: Recommender) -> dict[str, str]:
     return kinds
 
 
+def tag_separators(model: Recommender) -> dict[str, str]:
+    """Return what divided the tags of each column where they were text when the model was fitted."""
+    known = {} if model.featurizer_ is None else model.featurizer_.known_tags
+    return {name: tags.separators for name, tags in known.items() if tags.separators}
+
+
 def user_columns(model: Recommender) -> dict[str, str]:
     """Return the columns of users that the model takes account of, each with its kind: categories or numbers."""
     spec = None if model.user_featurizer_ is None else model.user_featurizer_.spec

@@ -17,19 +17,20 @@ from ..retrieval.vectors import JoinedVectors, Vectors
 from .cards import card
 from .catalogue import LiveCatalogue
 from .event_notes import types_known
-from .new_content import content_columns, user_columns
+from .facets import dated_column
+from .new_content import content_columns, tag_separators, user_columns
 from .regions import colours, regions
 from .versions import Version
 
 WELL_KNOWN = 300  # items among which tastes are looked for
 TOGETHER = 3  # items of a taste
 MOST_PLACED = 5_000  # items in the plane
-DIALS = ["popularity", "diversity"]  # what a question for a list can be asked from 0 to 1; diversity is one of its rules
 
 
 def model_summary(version: Version, catalogue: LiveCatalogue, previous: Version | None) -> dict[str, Any]:
     """Return name, parameters, figures, sizes, columns and abilities of the served model as JSON."""
     model, manifest = version.model, version.manifest
+    dated = dated_column(catalogue)
     return {
         "name": version.label.name,
         "version": version.label.version,
@@ -51,7 +52,9 @@ def model_summary(version: Version, catalogue: LiveCatalogue, previous: Version 
             "users": "integer" if model.users_.is_integer else "string",
         },
         "capabilities": asdict(model.capabilities) | {"explain": True},
-        "dials": DIALS,
+        "dials": ["popularity", *(["recency"] if dated else []), "diversity"],
+        "recency_column": dated,
+        "tag_separators": tag_separators(model),
         "saved": version.saved,
         "training": version.training,
     }

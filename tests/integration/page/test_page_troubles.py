@@ -37,6 +37,7 @@ def test_a_key_is_asked_for_once_and_kept_in_this_tab(browser, locked):
     page.goto(f"{locked.address}/#/recommendations?history=101,103")
     poster = page.locator("canvas.poster:not(.small)").first  # an img element would send no key
     expect(poster).to_be_visible()
+    poster.scroll_into_view_if_needed()  # it is fetched when it comes into view
     expect(poster).not_to_have_attribute("aria-busy", "true")
     assert poster.evaluate("canvas => canvas.getContext('2d').getImageData(70, 100, 1, 1).data[3]") == 255
     context.close()
@@ -173,6 +174,9 @@ def test_a_key_that_may_only_read_begins_with_tastes(browser, serve, pictures, t
         ({"updates": 3, "year": 2001}, {"updates": "numbers", "year": "numbers"}, "2001"),
         ({"published": "2001-05-31T12:00"}, {"published": "dates"}, "2001-05-31"),
         ({"date": "1999"}, {"date": "text"}, "1999"),
+        ({"tags": ["a", "b", "c"], "year": 1999}, {"tags": "tags", "year": "numbers"}, "a, b, c \u00b7 1999"),
+        ({"tags": ["a", "b", "c", "d"]}, {"tags": "tags"}, "a, b, c, d"),
+        ({"tags": ["a", "b", "c"], "genre": "e|f"}, {"tags": "tags", "genre": "categories"}, "a, b, c and 2 more"),
     ],
 )
 def test_a_year_is_only_what_can_be_one(site, open_page, content, columns, line):
@@ -187,16 +191,16 @@ def test_a_year_is_only_what_can_be_one(site, open_page, content, columns, line)
         ([], [], "New: nobody in the training data took it."),
         (["A"], [], "New, fits A."),
         ([], ["birds"], "New, about birds."),
-        (["A", "B"], ["birds", "nests"], "New, fits A and B; about birds and nests."),
+        (["A", "B", "C", "D"], ["birds", "nests"], "New, fits A and B; about birds and nests."),
     ],
 )
 def test_the_reason_of_a_new_item_is_a_whole_sentence(site, open_page, likes, terms, said):
     page = open_page(site)
-    explanation = {"score": 1, "levels": [], "history": {"parts": [{"title": one, "score": 0.5} for one in likes]},
+    explanation = {"score": 1, "levels": [], "history": {"parts": [{"item": one, "title": one, "score": 0.5} for one in likes]},
                    "content": {"parts": [{"term": one, "score": 0.2} for one in terms]}}  # fmt: skip
-    reason = """(explanation) => import('/web/reasons.js').then(({ reason }) => {
+    reason = """(explanation) => import('/web/reasons.js').then(({ reasons }) => {
         const node = document.createElement('p');
-        node.append(...reason({ path: 'content', score: 1 }, explanation, null, 'history'));
+        node.append(...reasons([{ path: 'content', score: 1, explanation }], 'history')[0].nodes);
         return node.textContent;
     })"""
     assert page.evaluate(reason, explanation) == said
@@ -214,3 +218,55 @@ def test_the_map_tells_that_an_item_could_not_be_added(site, open_page):
     page.unroute("**/v1/items/*")
     page.locator(".notice.bad").get_by_role("button", name="Try again").click()
     expect(page.locator(".notice")).to_contain_text("Added ")
+
+
+def test_presets_that_cannot_be_read_are_told_and_read_again(site, open_page):
+    first = site.ask("GET", "/v1/items?limit=1")["items"][0]["item"]
+    site.ask("PUT", "/v1/presets/shelf", {"rules": {"diversity": 0.1}})
+    try:
+        page = open_page(site, failing=True)
+        page.route("**/v1/presets", lambda route: route.abort())
+        page.goto(f"{site.address}/?anew#/recommendations?history={first}")
+        page.get_by_text("Filter and tune").click()
+        alert = page.locator(".wishes").get_by_role("alert")
+        expect(alert).to_contain_text("The server cannot be reached.")
+        page.unroute("**/v1/presets")
+        alert.get_by_role("button", name="Try again").click()
+        expect(alert).to_have_count(0)
+        expect(page.get_by_label("Rules of")).to_contain_text("shelf")
+    finally:
+        site.ask("DELETE", "/v1/presets/shelf")
+
+
+def test_a_card_that_cannot_be_read_is_told_on_its_line_and_read_again(site, open_page):
+    first = site.ask("GET", "/v1/items?limit=1")["items"][0]["item"]
+    page = open_page(site, failing=True)
+    page.route("**/v1/items/*", lambda route: route.abort())
+    page.evaluate(f"location.hash = '#/recommendations?history={first}'")
+    lost = page.locator(".pick .kind").filter(has_text="The server cannot be reached.")
+    expect(lost.first).to_be_visible()
+    expect(page.locator(".because").last).not_to_be_empty()
+    left = lost.count() - 1
+    page.unroute("**/v1/items/*")
+    lost.first.get_by_role("button", name="Try again").click()
+    expect(lost).to_have_count(left)
+
+
+TAGS = """([text, separator, labels]) => import("/web/fields.js").then(({ tagsOf }) => tagsOf(text, separator, labels))"""
+
+
+@pytest.mark.parametrize(
+    ("text", "separator", "labels", "tags"),
+    [
+        ("Sci-Fi, Action", "|", [], ["Sci-Fi", "Action"]),
+        ("Sci-Fi|Action", "|", [], ["Sci-Fi", "Action"]),
+        ("Sci-Fi; Action;; Action", "", [], ["Sci-Fi", "Action"]),
+        ("drama, period | film", "|", [], ["drama, period", "film"]),  # what divided the table divides here
+        ("Drama, period", "", ["Drama, period"], ["Drama, period"]),
+        ("one tag", " ", [], ["one", "tag"]),
+        ("one tag", "", [], ["one tag"]),
+        (" , ", "", [], []),
+    ],
+)
+def test_tags_are_divided_as_in_the_table_or_at_commas(site, open_page, text, separator, labels, tags):
+    assert open_page(site).evaluate(TAGS, [text, separator, labels]) == tags

@@ -355,9 +355,16 @@ class ModelAnswer(Answer):
     ]
     ids: IdKinds
     capabilities: Annotated[dict[str, bool], Field(description="What the model can be asked.")]
-    dials: Annotated[
-        list[str], Field(description="What a list can be asked from 0 to 1: popularity, and diversity, one of its rules.")
+    tag_separators: Annotated[
+        dict[str, str], Field(default_factory=dict, description="What divided the tags of a column where they were text.")
     ]
+    dials: Annotated[
+        list[str],
+        Field(description="What the page tunes from 0 to 1: popularity; recency and diversity, which are rules of a question."),
+    ]
+    recency_column: Annotated[
+        str | None, Field(description="The column of dates, years or such by which a boost lifts newer items.")
+    ] = None
     saved: Annotated[float, Field(description="When the model folder was written, in seconds since 1970.")]
     training: Annotated[list[dict[str, Any]], Field(description="The log of the run that made it, where that is beside it.")]
     variants: Annotated[

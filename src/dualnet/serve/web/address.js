@@ -1,9 +1,11 @@
 /** The page's state as the part of its address after #, so that it can be shared and the back button works. */
 
+import { wholeNumber } from "./api.js";
+
 export const VIEWS = ["recommendations", "compare", "map", "new", "model"];
 
 /** Dials of a list where nobody has turned them. */
-export const USUAL = { popularity: 1, diversity: 0 };
+export const USUAL = { popularity: 1, recency: 0, diversity: 0 };
 
 /**
  * Read `#/view?user=ID` or `#/view?history=ID,ID`, with `popularity=0.5`, `kinds=known|new|0.3` and `columns={...}` where they are
@@ -11,7 +13,7 @@ export const USUAL = { popularity: 1, diversity: 0 };
  * `preset=NAME`, rules that the server keeps.
  *
  * `kinds` says of `users` and `items` whether their ids are "integer" or "string". Returns `{view, user, history, columns,
- * popularity, diversity, kinds, filter, preset}`; `user` is null where there is none. What is not an id of its kind, and what makes no sense, is left out.
+ * popularity, recency, diversity, kinds, filter, preset}`; `user` is null where there is none. What is not an id of its kind, and what makes no sense, is left out.
  */
 export function read(hash, kinds) {
   const [path, query = ""] = splitOnce(hash.replace(/^#\/?/, ""), "?");
@@ -23,6 +25,7 @@ export function read(hash, kinds) {
     history: users.length > 0 ? [] : [...new Set(ids(fields.get("history"), kinds.items))],
     columns: columns(fields.get("columns")),
     popularity: share(fields.get("popularity"), USUAL.popularity),
+    recency: share(fields.get("recency"), USUAL.recency),
     diversity: share(fields.get("diversity"), USUAL.diversity),
     filter: conditions(fields.get("filter")),
     preset: decoded(fields.get("preset") ?? "") ?? "",
@@ -79,7 +82,7 @@ function object(text = "") {
 
 function ids(text = "", kind) {
   const found = text.split(",").filter(Boolean).map(decoded).filter((id) => id !== null);
-  return kind === "integer" ? found.map(Number).filter(Number.isSafeInteger) : found;
+  return kind === "integer" ? found.filter((text) => /^-?\d{1,19}$/.test(text)).map(wholeNumber) : found;
 }
 
 function decoded(text) {

@@ -47,27 +47,18 @@ export async function bytes(path, signal) {
 
 /** The path of an item; ids may hold anything. */
 export function itemPath(id) {
-  return `/v1/items/${encodeURIComponent(exact(id))}`;
+  return `/v1/items/${encodeURIComponent(id)}`;
 }
 
 /** The path of a person. */
 export function userPath(id) {
-  return `/v1/users/${encodeURIComponent(exact(id))}`;
+  return `/v1/users/${encodeURIComponent(id)}`;
 }
 
-const OF_IDS = new Set(["user", "item", "id", "users", "history", "seen", "candidates", "exclude"]);
-
-/** An id as it is; a browser has rounded whole numbers beyond 2^53, so that another person or item would be meant. */
-function exact(id) {
-  if (typeof id === "number" && !Number.isSafeInteger(id)) throw new Problem("Ids of more than 15 digits are rounded by browsers, so this page cannot ask about them; use the HTTP interface or the command line");
-  return id;
-}
-
-function written(body) {
-  return JSON.stringify(body, (name, value) => {
-    if (OF_IDS.has(name)) (Array.isArray(value) ? value : [value]).forEach(exact);
-    return value;
-  });
+/** The whole number that a text is; beyond 2^53, where numbers of a browser are those of somebody else, the text, which the server
+ * gives and takes in its place. */
+export function wholeNumber(text) {
+  return Number.isSafeInteger(Number(text)) ? Number(text) : text;
 }
 
 let version;
@@ -81,7 +72,7 @@ function noteVersion(seen) {
 }
 
 async function send(method, path, body, signal) {
-  const text = body === undefined ? undefined : written(body);
+  const text = body === undefined ? undefined : JSON.stringify(body);
   for (;;) {
     const key = storedKey();
     const headers = key === null ? {} : { Authorization: `Bearer ${key}` };

@@ -56,7 +56,7 @@ function folding(host, body) {
   function show(now) {
     const { user, history } = now;
     says.textContent = user !== null ? "Choose somebody else" : history.length > 0 ? `Change the history (${some(history.length, "item")})` : "Choose somebody, or search";
-    const asked = JSON.stringify([user, history.length > 0]);
+    const asked = `${user} ${history.length > 0}`;
     if (before !== "" && asked !== before) open(false); // somebody was chosen: now to the list
     before = asked;
   }

@@ -9,10 +9,12 @@ const SVG = "http://www.w3.org/2000/svg";
  * Return a figure of one or more lines.
  *
  * `values` are numbers (null where there is none), or `lines` is `[{name, values}]`; `format` writes a number; `from` is "zero" or
- * "lowest", where the scale begins.
+ * "lowest", where the scale begins; `ends` names the first and the last place. Where there is nothing but zeros the figure says
+ * `none`.
  */
-export function chart({ label, values, lines = [{ name: label, values }], format = String, from = "zero" }) {
+export function chart({ label, values, lines = [{ name: label, values }], format = String, from = "zero", ends = [], none = "Nothing yet." }) {
   const all = lines.flatMap((line) => line.values).filter((value) => value !== null);
+  if (all.every((value) => value === 0)) return el("figure", { class: "chart empty" }, el("p", { class: "soft small" }, none));
   const high = Math.max(...all, from === "zero" ? 1e-9 : -Infinity);
   const low = from === "zero" || all.length === 0 ? 0 : Math.min(...all);
   const spoken = lines.map((line) => `${line.name}: ${words(line.values, format)}`).join("; ");
@@ -26,6 +28,7 @@ export function chart({ label, values, lines = [{ name: label, values }], format
     { class: "chart" },
     el("div", { class: "chart-scale", "aria-hidden": "true" }, el("span", {}, all.length > 0 ? format(high) : ""), el("span", {}, format(low))),
     svg,
+    ends.length > 0 && el("div", { class: "chart-ends", "aria-hidden": "true" }, ends.map((end) => el("span", {}, end))),
     lines.length > 1 && el("figcaption", {}, el("ul", { class: "legend" }, lines.map((line, at) => el("li", {}, el("span", { class: `dot chart-dot-${at}` }), line.name)))),
   );
 }

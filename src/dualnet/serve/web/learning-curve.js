@@ -19,7 +19,7 @@ function figure(entries) {
   const best = values.map((_, at) => Math.max(...values.slice(0, at + 1)));
   const tried = entries.some((one) => one.trial !== undefined) ? "trial" : "validation";
   return [
-    chart({ label: named(name), lines: [{ name: `each ${tried}`, values }, { name: "best so far", values: best }], format: (value) => value.toFixed(3), from: "lowest" }),
+    chart({ label: named(name), lines: [{ name: `each ${tried}`, values }, { name: "best so far", values: best }], format: (value) => value.toFixed(3), from: "lowest", ends: [`${tried} 1`, `${tried} ${values.length}`] }),
     el("p", { class: "soft small" }, `${named(name)} on the validation in ${some(values.length, tried)}; the best was ${best.at(-1).toFixed(3)}.`),
   ];
 }
@@ -28,7 +28,7 @@ function loss(entries) {
   const values = numbers(entries, "loss");
   if (values.length < 2) return null;
   return [
-    chart({ label: "Loss", values, format: (value) => value.toPrecision(3), from: "lowest" }),
+    chart({ label: "Loss", values, format: (value) => value.toPrecision(3), from: "lowest", ends: ["epoch 1", `epoch ${values.length}`] }),
     el("p", { class: "soft small" }, `Loss on the training data in ${some(values.length, "epoch")}; less is better.`),
   ];
 }

@@ -43,7 +43,7 @@ function show(host, { items, x, y, explained, total, regions }) {
   const tip = el("div", { class: "tip", hidden: true, "aria-hidden": "true" });
   const zoom = (name, sign, factor) => el("button", { type: "button", class: "icon-button", "aria-label": name, on: { click: () => { factor === 0 ? reset() : plane.zoomBy(factor); draw(); } } }, sign);
   const key = el("ul", { class: "legend", "aria-label": "History and recommendations" });
-  const colouring = mapColours((found) => { painted = found; draw(); });
+  const colouring = mapColours((found) => { painted = found; key.classList.toggle("painted", found !== null); draw(); });
   const frame = el("div", { class: "map-frame" }, canvas, tip);
   const tools = el("div", { class: "map-bar" }, colouring.node, el("div", { class: "map-tools" }, zoom("Closer", "+", 1.6), zoom("Further away", "\u2212", 1 / 1.6), zoom("Whole map", "\u2922", 0)));
   fill(
@@ -81,11 +81,12 @@ function show(host, { items, x, y, explained, total, regions }) {
       plane.dots(plain, radius, colour(lit || painted ? "--map-faint" : "--map-dot"));
       for (const at of painted?.names.keys() ?? []) plane.dots([...x.keys()].filter((one) => painted.of[one] === at), radius, colour(`--level-${at}`));
       const surface = colour("--surface");
-      for (const [lights, own] of [[listed, colour("--map-listed")], [taken, colour("--map-taken")]]) {
+      // beside the colours of a column those of the history and the list would mean two things: they are full and hollow there
+      for (const [lights, own] of [[listed, painted ? surface : colour("--map-listed")], [taken, colour(painted ? "--ink" : "--map-taken")]]) {
         for (const at of lights) {
-          plane.dots([at], 7, surface); // a gap, so that neighbours stay apart
+          plane.dots([at], painted === null ? 7 : 8, surface); // a gap, so that neighbours stay apart
           plane.dots([at], 5.5, own);
-          if (painted !== null) plane.ring(at, 7, colour("--ink"), 1.5); // told apart from the colours of a column
+          if (painted !== null && lights === listed) plane.ring(at, 5.5, colour("--ink"), 2.5);
         }
       }
       const style = { colour: colour("--ink"), seam: surface, font: colour("--sans") };

@@ -47,10 +47,33 @@ function card(model) {
         ? el("p", { class: "soft" }, "None.")
         : el("ul", { class: "tags" }, Object.entries(model.columns).map(([name, kind]) => el("li", {}, name, el("span", { class: "soft" }, ` ${kind}`)))),
     ),
-    el("section", {}, el("h2", {}, "What it can do"), el("ul", { class: "tags" }, Object.entries(model.capabilities).filter(([name]) => name !== "needs_content").map(([name, has]) => el("li", { class: has ? null : "off" }, has ? named(name) : [el("span", { class: "unseen" }, "not: "), named(name)])))),
-    el("section", {}, el("h2", {}, "Made from"), pairs({ ...info, ...(model.versions ?? {}) })),
+    el("section", {}, el("h2", {}, "What it can do"), el("ul", { class: "tags" }, able(model).map((what) => el("li", {}, what)))),
+    el("section", {}, el("h2", {}, "Made from"), pairs(noted(info)), pairs(model.versions ?? {})),
     el("section", {}, el("details", {}, el("summary", {}, "Parameters"), pairs(model.parameters))),
   ];
+}
+
+const ABILITIES = {
+  new_items: "places new items", new_users: "answers for new people", new_items_in_history: "takes new items in a history",
+  updates: "learns from new events", explain: "says why",
+};
+
+/** What the model can do, in words; what it reads of people only where there is something to read. */
+function able({ capabilities, user_columns: columns }) {
+  const read = Object.keys(columns ?? {});
+  return [...Object.entries(ABILITIES).filter(([name]) => capabilities[name]).map(([, words]) => words), ...(capabilities.user_columns && read.length > 0 ? [`reads of people: ${read.join(", ")}`] : [])];
+}
+
+const WORDS = { pairs: "Pairs", users: "People", items: "Items with pairs", disliked: "Disliked pairs", seen: "Seen pairs", fit_seconds: "Seconds to fit", half_life_days: "Half-life in days", fingerprint: "Fingerprint of the data" };
+
+/** What the fit noted, in words; of a fingerprint the beginning, whole for who points at it. */
+function noted(info) {
+  const flat = Object.entries(info).flatMap(([name, value]) => (
+    value !== null && typeof value === "object" && !Array.isArray(value) ? Object.entries(value).map(([part, one]) => [`${name}: ${named(part).toLowerCase()}`, one]) : [[name, value]]
+  ));
+  return Object.fromEntries(flat.filter(([, value]) => value !== 0 && value !== null).map(([name, value]) => [
+    WORDS[name] ?? name, /^[0-9a-f]{64}$/.test(value) ? el("code", { title: value }, `${value.slice(0, 12)}\u2026`) : value,
+  ]));
 }
 
 function made({ saved, info, version, previous }) {
@@ -62,5 +85,5 @@ function made({ saved, info, version, previous }) {
 }
 
 function pairs(values) {
-  return el("dl", { class: "pairs grid" }, Object.entries(values).map(([name, value]) => el("div", {}, el("dt", {}, named(name)), el("dd", {}, plainValue(value)))));
+  return el("dl", { class: "pairs grid" }, Object.entries(values).map(([name, value]) => el("div", {}, el("dt", {}, named(name)), el("dd", {}, value instanceof Node ? value : plainValue(value)))));
 }

@@ -37,7 +37,11 @@ function served(task) {
   const parts = Object.entries(FIRST).filter(([name]) => task.metrics[name] && task.question);
   if (parts.length === 0) return null;
   const said = parts.map(([name, text]) => `${(100 * task.metrics[name].mean).toFixed(1)} % ${text}`).join(", ");
-  return el("p", { class: "soft small" }, `${side(task.task)}, in one list as it is served: of the first ten places ${said}.`);
+  return el("p", { class: "soft small" }, `${capital(side(task.task))}, in one list as it is served: of the first ten places ${said}.`);
+}
+
+function capital(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
 function side(task) {

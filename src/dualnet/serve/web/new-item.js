@@ -7,7 +7,8 @@ import { Problem, call, itemPath } from "./api.js";
 import { el, fill } from "./dom.js";
 import { fieldsOf, titleColumn } from "./fields.js";
 import { catalogueChanged } from "./item-cards.js";
-import { region } from "./region.js";
+import { failed } from "./notices.js";
+import { problem, region } from "./region.js";
 import { NOTHING, go, removeFromHistory } from "./state.js";
 import { useIds, whyThey } from "./why-they.js";
 
@@ -26,7 +27,8 @@ export function newItemView(host, model) {
     return () => undefined;
   }
   useIds(model.ids);
-  const fields = fieldsOf(model.columns);
+  const labels = new Map();
+  const fields = fieldsOf(model.columns, model.tag_separators);
   const id = el("input", { id: "new-id", autocomplete: "off", spellcheck: "false", required: true, inputmode: model.ids.items === "integer" ? "numeric" : null });
   const outcome = el("div", { class: "outcome", "aria-live": "polite" });
   const put = el("button", { type: "submit", class: "main" }, "Put it in the catalogue");
@@ -54,6 +56,18 @@ export function newItemView(host, model) {
   suggest();
   ask();
   showAdded();
+  if (Object.values(model.columns).some((kind) => kind === "tags" || kind === "categories")) readLabels();
+
+  /** The labels that the catalogue has are offered: until they are there, and if they cannot be read, any can be typed. */
+  async function readLabels() {
+    try {
+      const { columns } = await call("GET", "/v1/facets");
+      for (const { name, values } of columns) if (values) labels.set(name, values.map((one) => one.value));
+      fields.offer(labels);
+    } catch (error) {
+      failed(error, readLabels);
+    }
+  }
 
   function suggest() {
     id.value = model.ids.items === "integer" ? String(Date.now()) : `new-${Math.random().toString(36).slice(2, 8)}`;
@@ -67,7 +81,7 @@ export function newItemView(host, model) {
         const found = await call("POST", "/v1/users-for-item", { content, k: LISTED }, signal);
         return { users: found.users, content };
       },
-      (answer, signal) => fill(wanted, answer === null ? el("p", { class: "soft" }, "Start typing: the list follows.") : people(answer.users, answer.content, signal)),
+      (answer, signal) => fill(wanted, answer === null ? el("p", { class: "soft" }, "Start typing: the list follows.") : people(answer.users, answer.content, signal, { columns: model.columns, labels })),
       WAIT,
     );
   }
@@ -120,7 +134,7 @@ export function newItemView(host, model) {
       await call("DELETE", itemPath(item));
     } catch (error) {
       if (error.status !== 404) { // gone already is as good
-        fill(outcome, el("p", { class: "problem-line" }, error.message));
+        fill(outcome, problem(error, () => remove(item, title)));
         return;
       }
     }
@@ -140,8 +154,15 @@ function button(name, title, kind, click) {
   return el("button", { type: "button", class: kind, on: { click } }, name, el("span", { class: "unseen" }, `: ${title}`));
 }
 
+/** Labels of some content that are neither in the catalogue nor terms of the model. */
+function unknown(content, terms, { columns, labels }) {
+  return Object.entries(content).filter(([name]) => columns[name] === "tags" || columns[name] === "categories").flatMap(([name, value]) => (
+    [value].flat().filter((label) => !terms.has(`${name}\n${String(label).toLowerCase()}`) && !labels.get(name)?.includes(label))
+  ));
+}
+
 /** Who would want it, each with a reason; where nothing in it is understood that is said, and nobody is listed. */
-function people(users, content, signal) {
+function people(users, content, signal, catalogue) {
   if (users.length === 0) return el("p", { class: "soft" }, "Nobody is known to the model.");
   const lines = users.map(({ user, title }) => {
     const why = el("p", { class: "soft small" });
@@ -149,17 +170,23 @@ function people(users, content, signal) {
   });
   const list = el("ol", { class: "people" }, lines.map((line) => line.node));
   const warning = el("div", {});
-  whyThey(users.map((one) => one.user), content, signal).then(
-    (reasons) => {
-      if (signal.aborted) return;
-      if (!reasons.understood) {
-        fill(warning, el("p", { class: "problem" }, "The model understands nothing of what is written here, so it cannot say who would want it. Use words, tags or numbers like those of the catalogue."));
-        list.remove();
-        return;
-      }
-      for (const line of lines) fill(line.why, reasons.of.get(line.user) ?? "");
-    },
-    (error) => signal.aborted || fill(warning, el("p", { class: "soft small" }, `The reasons are missing. ${error.message}`)),
-  );
+  function tell() {
+    fill(warning, el("p", { class: "soft small" }, "The reasons are being worked out\u2026"));
+    whyThey(users.map((one) => one.user), content, signal).then(
+      (reasons) => {
+        if (signal.aborted) return;
+        if (!reasons.understood) {
+          fill(warning, el("p", { class: "problem" }, "The model understands nothing of what is written here, so it cannot say who would want it. Use words, tags or numbers like those of the catalogue."));
+          list.remove();
+          return;
+        }
+        const strange = unknown(content, reasons.terms, catalogue);
+        fill(warning, strange.length > 0 && el("p", { class: "soft small" }, `Not known to the model, so not counted: ${strange.join(", ")}.`));
+        for (const line of lines) fill(line.why, reasons.of.get(line.user) ?? "");
+      },
+      (error) => signal.aborted || fill(warning, problem(error, tell)),
+    );
+  }
+  tell();
   return [warning, list];
 }

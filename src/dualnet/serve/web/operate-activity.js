@@ -7,6 +7,7 @@ import { region } from "./region.js";
 import { count } from "./words.js";
 
 const EVERY = 5000; // milliseconds
+const ENDS = ["an hour ago", "now"];
 
 /** Fill the section and keep it so; `told(report)` is called with each report. */
 export function startActivity(host, told) {
@@ -59,7 +60,7 @@ function latest(values) {
 }
 
 function milliseconds(value) {
-  return value >= 100 ? count(Math.round(value)) : value.toFixed(1);
+  return value >= 100 || value === 0 ? count(Math.round(value)) : value.toFixed(1);
 }
 
 function share(part, whole) {
@@ -72,10 +73,10 @@ function plots(report) {
   return el(
     "div",
     { class: "plots" },
-    plot("Lists a minute", chart({ label: "Lists", lines: lists.map(([name, values]) => ({ name, values })), format: whole })),
-    plot("Milliseconds to answer", chart({ label: "Milliseconds", lines: times.map(([name, values]) => ({ name, values })), format: milliseconds })),
-    plot("Events a minute", chart({ label: "Events", values: report.events, format: whole })),
-    plot("Answers a minute", chart({ label: "Answers", lines: [{ name: "answered", values: report.answers }, { name: "errors of the server", values: report.errors }], format: whole })),
+    plot("Lists a minute, by whom they were for", chart({ label: "Lists", lines: lists.map(([name, values]) => ({ name, values })), format: whole, ends: ENDS, none: "No list was asked for in the last hour." })),
+    plot("Milliseconds to answer", chart({ label: "Milliseconds", lines: times.map(([name, values]) => ({ name, values })), format: milliseconds, ends: ENDS, none: "No requests in the last hour." })),
+    plot("Events a minute", chart({ label: "Events", values: report.events, format: whole, ends: ENDS, none: "No events were told in the last hour." })),
+    plot("Answers a minute", chart({ label: "Answers", lines: [{ name: "answered", values: report.answers }, { name: "errors of the server", values: report.errors }], format: whole, ends: ENDS, none: "No requests in the last hour." })),
   );
 }
 

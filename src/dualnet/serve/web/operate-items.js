@@ -8,6 +8,7 @@ import { finder } from "./operate-finder.js";
 import { some } from "./words.js";
 
 const SHOWN = 10;
+const AT_FIRST = 5; // before anything is typed
 
 /** Fill the section. */
 export function startItems(host) {
@@ -20,7 +21,7 @@ export function startItems(host) {
 
 async function find(text, signal) {
   const [found, exact] = await Promise.all([
-    call("GET", `/v1/items?limit=${SHOWN}&query=${encodeURIComponent(text)}`, undefined, signal),
+    call("GET", `/v1/items?limit=${text === "" ? AT_FIRST : SHOWN}&query=${encodeURIComponent(text)}`, undefined, signal),
     text === "" ? null : call("GET", itemPath(text), undefined, signal).catch((error) => away(text, error, signal)),
   ]);
   const items = exact === null ? found.items : [exact, ...found.items.filter((one) => one.item !== exact.item)];

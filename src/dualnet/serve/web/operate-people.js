@@ -1,6 +1,6 @@
 /** People: looked up by id, their history shown and corrected, events told, forgotten for good. */
 
-import { Problem, call, userPath } from "./api.js";
+import { Problem, call, userPath, wholeNumber } from "./api.js";
 import { combobox } from "./combobox.js";
 import { ask } from "./confirm.js";
 import { el, fill, newId } from "./dom.js";
@@ -11,6 +11,7 @@ import { historyOf } from "./users.js";
 import { shortened, some } from "./words.js";
 
 const SHOWN = 10;
+const AT_FIRST = 5; // before anything is typed
 
 /** Fill the section. */
 export function startPeople(host) {
@@ -25,7 +26,7 @@ export function startPeople(host) {
 }
 
 async function find(text, signal) {
-  const found = await call("GET", `/v1/users?limit=${SHOWN}&query=${encodeURIComponent(text)}`, undefined, signal);
+  const found = await call("GET", `/v1/users?limit=${text === "" ? AT_FIRST : SHOWN}&query=${encodeURIComponent(text)}`, undefined, signal);
   return { entries: found.users, total: found.total };
 }
 
@@ -100,7 +101,7 @@ function eventForm() {
     pick: (card) => { item = card; chosen.textContent = `Chosen: ${card.title}`; },
   });
   const kind = el("select", { id: newId("kind") }, ["like", "seen", "dislike"].map((name) => el("option", { value: name }, name)));
-  model().then(({ event_types: types }) => types && fill(kind, Object.keys(types).map((name) => el("option", { value: name }, name))), () => undefined);
+  readTypes();
   const form = el(
     "form",
     { class: "stack", novalidate: true, "aria-label": "Tell what somebody did" },
@@ -112,6 +113,15 @@ function eventForm() {
     event.preventDefault();
     tell();
   });
+  /** The types of events that the model knows; until they are there, those that every model knows. */
+  async function readTypes() {
+    try {
+      const { event_types: types } = await model();
+      if (types) fill(kind, Object.keys(types).map((name) => el("option", { value: name }, name)));
+    } catch (error) {
+      failed(error, readTypes);
+    }
+  }
   async function tell() {
     const id = user.value.trim();
     if (id === "" || item === null) {
@@ -123,7 +133,7 @@ function eventForm() {
       const { ids } = await model();
       const whole = ids.users === "integer";
       if (whole && !/^(0|-?[1-9]\d*)$/.test(id)) throw new Problem("The person\u2019s id has to be a whole number");
-      await call("POST", "/v1/events", { events: [{ user: whole ? Number(id) : id, item: item.item, type: kind.value }] });
+      await call("POST", "/v1/events", { events: [{ user: whole ? wholeNumber(id) : id, item: item.item, type: kind.value }] });
       done(`Noted: ${id}, ${kind.value}, \u201c${shortened(item.title, 60)}\u201d.`);
     } catch (error) {
       failed(error, tell);

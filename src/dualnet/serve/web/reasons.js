@@ -41,7 +41,7 @@ function sentence(entry, resolved, list) {
   const about = terms.filter((term) => !common.some((label) => label.toLowerCase() === String(term).toLowerCase()));
   const further = common.length > 0 ? ["in common: ", ...joined(common)] : about.length > 0 ? ["about ", ...joined(about)] : [];
   if (shareOf(explanation, "What it is about") >= MOSTLY) return ["It is like ", ...named(likes), ...(further.length > 0 ? ["; ", ...further] : [])];
-  if (likes[0].score < TOLD * score) return ["It fits much of what they took, such as ", ...named(likes), ...(further.length > 0 ? ["; ", ...further] : [])];
+  if (likes[0].score < TOLD * score) return ["Fits ", ...named(likes, ", "), " and more of their history", ...(further.length > 0 ? ["; ", ...further] : [])];
   return [...tookToo(explanation.history.parts, likes), ...(further.length > 0 ? ["; ", ...further] : [])];
 }
 
@@ -93,12 +93,12 @@ function freshly(likes, terms) {
   return ["New, ", ...said.flatMap((part, at) => (at > 0 ? ["; ", ...part] : part))];
 }
 
-function named(likes) {
-  return joined(likes.map((one) => one.title), 48);
+function named(likes, between) {
+  return joined(likes.map((one) => one.title), between, 48);
 }
 
-function joined(texts, most = Infinity) {
-  return texts.flatMap((text, at) => [...(at > 0 ? [" and "] : []), el("span", { class: "because-item", title: shortened(text, most) === text ? null : text }, shortened(text, most))]);
+function joined(texts, between = " and ", most = Infinity) {
+  return texts.flatMap((text, at) => [...(at > 0 ? [between] : []), el("span", { class: "because-item", title: shortened(text, most) === text ? null : text }, shortened(text, most))]);
 }
 
 /** A sentence with its full stop, where it does not end with a mark of its own. */

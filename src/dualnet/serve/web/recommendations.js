@@ -4,8 +4,12 @@ import { addItem } from "./add-item.js";
 import { announce } from "./announce.js";
 import { call } from "./api.js";
 import { el, fill } from "./dom.js";
-import { keepTitles, onCatalogue, titleOf } from "./item-cards.js";
+import { cardOf, keepTitles, onCatalogue, titleOf } from "./item-cards.js";
+import { labelsOf } from "./kind-and-year.js";
+import { layoutChoice } from "./layout.js";
+import { postered } from "./poster.js";
 import { excluded, forgetDismissed } from "./not-this.js";
+import { reasons } from "./reasons.js";
 import { recommendedItem } from "./recommended-item.js";
 import { region } from "./region.js";
 import { asking, go, someone, state } from "./state.js";
@@ -16,6 +20,7 @@ import { sentence, some } from "./words.js";
 
 const FIRST = 10;
 const MOST = 20; // the server explains no longer list
+const LOOKED_AT = 6; // items of a history, those that count most for an entry
 const WAIT = 90; // milliseconds in which further clicks replace this one
 
 /** Return `update(state)` of this view. */
@@ -47,18 +52,28 @@ export function recommendationsView(host, model) {
     const explained = Boolean(model.capabilities.explain) && answer.resolved !== "fallback" && answer.items.length > 0;
     const best = answer.items[0]?.score ?? 0;
     const picks = answer.items.map((entry) => recommendedItem(entry, {
-      columns: model.columns, best, explained, resolved: answer.resolved, add: () => addItem(entry.item, entry.title),
+      columns: model.columns, best, explained, add: () => addItem(entry.item, entry.title),
     }));
     const notes = el("div", { class: "list-notes" });
     const away = answer.items.length > 0 && takeAway(() => answer.items, () => `recommendations-${state().user ?? "history"}`);
-    const head = el("div", { class: "list-head" }, el("div", {}, el("h1", {}, heading()), told(answer), notes), away);
+    const layout = layoutChoice();
+    const head = el("div", { class: "list-head" }, el("div", {}, el("h1", {}, heading()), told(answer), notes), el("div", { class: "row" }, layout.node, away));
+    const entries = el("ol", { class: "picks", "aria-label": "Recommendations", hidden: answer.items.length === 0 }, picks.map((one) => one.node));
     const onward = k < MOST && answer.items.length === k && el(
       "button", { type: "button", class: "quiet wide", on: { click: () => { k = MOST; ask(); } } }, "Show more",
     );
     const nothing = answer.items.length === 0 && empty();
-    fill(list, head, el("ol", { class: "picks", "aria-label": "Recommendations", hidden: answer.items.length === 0 }, picks.map((one) => one.node)), nothing, onward);
+    fill(list, head, entries, nothing, onward);
     announce(answer.items.length === 0 ? "Nothing to recommend" : `${some(answer.items.length, "recommendation")}. First: ${answer.items[0].title}`);
+    arrange(answer, layout, entries, signal);
     if (explained) explainAll(answer, picks, notes, signal);
+    else tellReasons(answer, picks, new Map(), new Map(), signal);
+  }
+
+  /** Lay the list out by how many of its items have pictures; a card that cannot be read is told on its own line. */
+  async function arrange({ items }, layout, entries, signal) {
+    const cards = await Promise.allSettled(items.map(({ item }) => cardOf(item)));
+    if (!signal.aborted && items.length > 0) layout.offer(cards.filter(({ value }) => value && postered(value)).length / items.length, entries);
   }
 
   async function explainAll(answer, picks, notes, signal) {
@@ -66,16 +81,26 @@ export function recommendationsView(host, model) {
     try {
       const [again, popular] = await Promise.all([call("POST", "/v1/recommend", { ...question, explain: true }, signal), popularShares(answer, signal)]);
       const found = new Map(again.items.map((entry) => [entry.item, entry.explanation ?? null]));
-      if (signal.aborted) return;
-      picks.forEach((one, at) => {
-        const { item } = answer.items[at];
-        one.explain(found.get(item) ?? null, popular.get(item) ?? null);
-      });
+      if (!signal.aborted) await tellReasons(answer, picks, found, popular, signal);
     } catch (error) {
       if (signal.aborted) return;
       fill(notes, el("p", { class: "soft small", role: "status" }, `The reasons are missing. ${error.message} `, el("button", { type: "button", class: "link", on: { click: () => { fill(notes); explainAll(answer, picks, notes, signal); } } }, "Try again")));
-      for (const one of picks) one.explain(null, null);
+      for (const one of picks) one.explain(null, { nodes: [""], popular: false });
     }
+  }
+
+  /** Give each entry its sentence, which also says what it has in common with the history: that is on their cards. */
+  async function tellReasons(answer, picks, found, popular, signal) {
+    const parts = answer.items.flatMap(({ item }) => found.get(item)?.history.parts.slice(0, LOOKED_AT) ?? []);
+    const wanted = [...new Set([...answer.items, ...parts].map((one) => one.item))];
+    const cards = await Promise.allSettled(wanted.map(cardOf)); // a card that is missing makes a reason shorter
+    if (signal.aborted) return;
+    const known = new Map(cards.flatMap(({ value }, at) => (value ? [[wanted[at], value]] : [])));
+    const labels = (item) => (known.has(item) ? labelsOf(known.get(item), model.columns) : []);
+    const entries = answer.items.map(({ item, path, score }) => ({
+      path, score, explanation: found.get(item) ?? null, popular: popular.get(item) ?? null, labels: labels(item), taken: known.get(item)?.taken,
+    }));
+    reasons(entries, answer.resolved, labels).forEach((reason, at) => picks[at].explain(entries[at].explanation, reason));
   }
 }
 

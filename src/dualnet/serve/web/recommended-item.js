@@ -6,26 +6,28 @@ import { cardOf } from "./item-cards.js";
 import { kindAndYear } from "./kind-and-year.js";
 import { notThis } from "./not-this.js";
 import { poster, postered } from "./poster.js";
-import { reason } from "./reasons.js";
 import { problem } from "./region.js";
 import { sums } from "./sums.js";
+import { LIFTED } from "./wishes.js";
 import { shortened } from "./words.js";
 
 const LONGEST = 140; // characters of a title
 
 /**
- * Return `{node, explain(explanation, popular)}` of an entry of a list.
+ * Return `{node, explain(explanation, reason)}` of an entry of a list.
  *
  * `columns` maps content columns to their kinds; `explained` says whether an explanation will come; `add` puts the item in the
- * history; `best` is the score of the first entry, `resolved` how the question was understood.
+ * history; `best` is the score of the first entry. `reason` is `{nodes, popular}` of the sentence.
  */
-export function recommendedItem(entry, { columns, best, explained, add, resolved }) {
+export function recommendedItem(entry, { columns, best, explained, add }) {
   const { rank, item, path } = entry;
+  const rules = (entry.rules ?? []).filter((one) => one !== LIFTED); // the dial says that itself
   const title = shortened(entry.title, LONGEST);
   let explanation; // undefined until it is there, null where there is none
   const name = el("span", {}, title);
   const kind = el("p", { class: "kind" });
-  const because = el("p", { class: "because" }, explained ? "" : reason(entry, null, null, resolved));
+  const because = el("p", { class: "because" });
+  const popular = el("span", { class: "badge plain", title: "At least half of its score is what everybody would give it" }, "popular");
   const panel = el("div", { class: "why", id: newId("why"), hidden: true });
   const more = el(
     "button",
@@ -34,12 +36,13 @@ export function recommendedItem(entry, { columns, best, explained, add, resolved
   );
   const line = el("div", { class: "pick-line" });
   const node = el("li", { class: "pick" }, line, panel);
+  const heading = el("h2", { class: "pick-title" }, name, path === "content" && [" ", el("span", { class: "badge", title: "Nobody in the training data took it: it is listed for its content" }, "new")]);
   const main = el(
     "div",
     { class: "pick-main" },
-    el("h2", { class: "pick-title" }, name, path === "content" && [" ", el("span", { class: "badge", title: "Nobody in the training data took it: it is listed for its content" }, "new")]),
+    heading,
     kind,
-    entry.rules?.length > 0 && el("p", { class: "soft small" }, `Here by a rule: ${entry.rules.join(", ")}.`),
+    rules.length > 0 && el("p", { class: "soft small" }, `Here by a rule: ${rules.join(", ")}.`),
     because,
     el(
       "div",
@@ -50,15 +53,18 @@ export function recommendedItem(entry, { columns, best, explained, add, resolved
     ),
   );
   fill(line, el("span", { class: "rank", "aria-hidden": "true" }, String(rank)), main, fit(entry.score, best));
-  const ready = cardOf(item);
-  ready.then(
-    (card) => {
+  readCard();
+
+  async function readCard() {
+    try {
+      const card = await cardOf(item);
       kind.textContent = kindAndYear(card, columns);
-      if (postered(card)) line.firstChild.after(poster(card));
+      line.firstChild.after(postered(card) ? poster(card) : el("span", { class: "poster none", "aria-hidden": "true" }, title.trim().charAt(0)));
       if (card.link) main.querySelector(".actions").append(outside(card));
-    },
-    () => undefined,
-  );
+    } catch (error) {
+      fill(kind, `${error.message} `, el("button", { type: "button", class: "link", on: { click: readCard } }, "Try again", el("span", { class: "unseen" }, `: read ${title}`)));
+    }
+  }
 
   function toggle() {
     panel.hidden = !panel.hidden;
@@ -86,9 +92,11 @@ export function recommendedItem(entry, { columns, best, explained, add, resolved
     }
   }
 
-  function explain(found, popular) {
+  function explain(found, reason) {
     explanation = found;
-    fill(because, reason(entry, found, popular, resolved));
+    fill(because, reason.nodes);
+    if (reason.popular) heading.append(" ", popular);
+    else popular.remove();
     if (!panel.hidden) showPanel();
   }
   return { node, explain };

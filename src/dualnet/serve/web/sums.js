@@ -6,6 +6,7 @@ import { ofNetwork, part, score as shown } from "./words.js";
 
 const ROWS = 6; // parts shown before the rest is summed
 const GAP = 1e-5; // a larger difference is told
+const SHOWN = 5e-4; // a smaller part would be shown as zero
 
 /** Return the tables of an explanation. */
 export function sums(explanation) {
@@ -29,8 +30,9 @@ function oneByOne({ name, score, levels }, at) {
 }
 
 function rows(view, name, base) {
-  const made = view.parts.slice(0, ROWS).map((one) => ({ name: name(one), score: one.score }));
-  const rest = view.parts.slice(ROWS);
+  const large = view.parts.filter((one) => Math.abs(one.score) >= SHOWN).slice(0, ROWS);
+  const made = large.map((one) => ({ name: name(one), score: one.score }));
+  const rest = view.parts.filter((one) => !large.includes(one));
   if (rest.length > 0) made.push({ name: `${rest.length} more`, score: rest.reduce((sum, one) => sum + one.score, 0), aside: true });
   made.push({ name: base, score: view.base, aside: true });
   if (Math.abs(view.gap ?? 0) > GAP) made.push({ name: "Not accounted for", score: view.gap, aside: true });

@@ -23,7 +23,7 @@ export function verdict(metrics, name) {
     return el("p", { class: "soft" }, `Measured on held-out pairs, ${named(name)} has a ${what} of ${own.toFixed(3)}. Its rivals were not measured beside it.`);
   }
   const [best] = [...rivals].sort((a, b) => b.value - a.value);
-  return el("p", {}, `Measured on held-out pairs, ${named(name)} ${stands(own, best)} ${named(best.name)}: ${what} ${own.toFixed(3)} and ${best.value.toFixed(3)}.`);
+  return el("p", {}, `Measured on held-out pairs, ${named(name)} ${stands(own, best)} ${named(best.name)}, with a ${what} of ${own.toFixed(3)} against ${best.value.toFixed(3)}.`);
 }
 
 /** Ahead or behind, unless the interval of the difference holds zero. */

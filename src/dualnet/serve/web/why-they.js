@@ -11,7 +11,8 @@ export function useIds({ items }) {
   idKind = items;
 }
 
-/** A promise of `{understood, of}`: whether the model knows anything of the content, and for each person a short reason. */
+/** A promise of `{understood, terms, of}`: whether the model knows anything of the content, which terms of each column it knows, and
+ * for each person a short reason. */
 export async function whyThey(users, content, signal) {
   const item = ITEM[idKind];
   const found = await Promise.all(users.map((user) => call("POST", "/v1/explain", { user, new_items: [{ id: item, content }], item }, signal)));
@@ -19,6 +20,7 @@ export async function whyThey(users, content, signal) {
   const parts = explanations.flatMap((one) => one.content?.parts ?? []);
   return {
     understood: explanations.some((one) => one.content === null) || parts.some((part) => part.score !== 0),
+    terms: new Set(parts.map((part) => `${part.column}\n${String(part.term).toLowerCase()}`)),
     of: new Map(users.map((user, at) => [user, inWords(explanations[at])])),
   };
 }

@@ -5,23 +5,33 @@ import { call } from "./api.js";
 import { CROSS, DOWN, el, fill, icon } from "./dom.js";
 import { fieldsOf } from "./fields.js";
 import { chosenInWords, filterForm, without } from "./filters.js";
+import { problem } from "./region.js";
 import { go, someone, state } from "./state.js";
+import { named } from "./words.js";
+
+/** What a rule of the dial for recency is called in an answer. */
+export const LIFTED = "newer items";
+const MOST_LIFT = 2; // standard deviations of the scores that the newest item gets at most
+let dated = null; // the column of the items that says when they are from
 
 const KINDS = [["", "All"], ["known", "Known"], ["new", "New"]];
 const DIALS = {
   popularity: ["How much popularity counts", "Less is more personal"],
+  recency: ["How much newer items are lifted", "By the column"],
   diversity: ["How different the items are from each other", "More is more varied"],
 };
 
 /** Return `{node, update}` of the form; every change of it is a change of the state. */
 export function wishesForm(model) {
+  dated = model.recency_column ?? null;
   const filters = filterForm();
-  const dials = (model.dials ?? ["popularity"]).filter((name) => DIALS[name]).map(dial);
+  const dials = (model.dials ?? ["popularity"]).filter((name) => DIALS[name]).map((name) => dial(name, model));
+  const share = model.capabilities.new_items && shareOfNew();
   const kinds = kindsOfItems();
   const chosen = el("ul", { class: "chosen", "aria-label": "Chosen" });
   const summary = el("summary");
   const presets = presetChoice();
-  const ofList = [presets.node, filters.node, ...dials.map((one) => one.node)];
+  const ofList = [presets.node, filters.node, share && share.node, ...dials.map((one) => one.node)].filter(Boolean);
   const more = el("details", { class: "wishes" }, summary, el("div", { class: "stack" }, ofList, columnsForm(model)));
   const node = el("div", { class: "tuning" }, el("div", { class: "tuning-line" }, kinds.node, chosen), more);
   function takeAway(one) {
@@ -37,6 +47,7 @@ export function wishesForm(model) {
       node.firstChild.hidden = !listed;
       node.hidden = !listed && Object.keys(model.user_columns ?? {}).length === 0;
       kinds.show(now.kinds);
+      if (share) share.show(now.kinds);
       for (const one of dials) one.show(now);
       filters.update(now);
       presets.show(now, listed);
@@ -54,7 +65,10 @@ export function wishesForm(model) {
 export function wished({ kinds, filter, preset, ...now } = state()) {
   const question = {};
   if (now.popularity !== USUAL.popularity) question.popularity = now.popularity;
-  if (now.diversity !== USUAL.diversity) question.rules = { diversity: now.diversity };
+  const rules = {};
+  if (now.diversity !== USUAL.diversity) rules.diversity = now.diversity;
+  if (now.recency !== USUAL.recency && dated !== null) rules.boost = [{ column: dated, weight: MOST_LIFT * now.recency, name: LIFTED }];
+  if (Object.keys(rules).length > 0) question.rules = rules;
   if (preset !== "") question.preset = preset;
   if (Object.keys(filter).length > 0) question.filter = filter;
   if (kinds === "known" || kinds === "new") return { ...question, only: kinds };
@@ -65,16 +79,24 @@ export function wished({ kinds, filter, preset, ...now } = state()) {
 function presetChoice() {
   const select = el("select", { id: "preset", on: { change: () => go({ preset: select.value }) } });
   const node = el("div", { class: "field" }, el("label", { for: select.id }, "Rules of"), el("div", { class: "select" }, select, icon(DOWN, 16)));
+  const trouble = el("div", {});
+  node.append(trouble);
   let names = [];
-  call("GET", "/v1/presets").then(
-    (found) => { names = found.presets.map((one) => one.name); show(state(), someone()); },
-    () => undefined, // a server without presets
-  );
+  async function read() {
+    fill(trouble);
+    try {
+      names = (await call("GET", "/v1/presets")).presets.map((one) => one.name);
+    } catch (error) {
+      fill(trouble, problem(error, read));
+    }
+    show(state(), someone());
+  }
   function show({ preset }, listed) {
     const all = preset === "" || names.includes(preset) ? names : [...names, preset];
     fill(select, el("option", { value: "" }, "no rules"), all.map((name) => el("option", { value: name, selected: name === preset }, name)));
-    node.hidden = !listed || all.length === 0;
+    node.hidden = !listed || (all.length === 0 && trouble.childNodes.length === 0);
   }
+  read();
   return { node, show };
 }
 
@@ -96,8 +118,25 @@ function kindsOfItems() {
   };
 }
 
-function dial(name) {
-  const [label, hint] = DIALS[name];
+/** How much of a list are new items, by itself or as chosen. */
+function shareOfNew() {
+  const input = el("input", { type: "range", id: "new-share", min: 0, max: 1, step: 0.1, "aria-describedby": "new-share-says" });
+  const says = el("output", { id: "new-share-says", for: input.id });
+  const tell = () => { says.textContent = input.value === "0" ? "as it comes" : percent(Number(input.value)); };
+  input.addEventListener("input", tell);
+  input.addEventListener("change", () => go({ kinds: input.value === "0" ? "" : input.value }));
+  return {
+    node: el("div", { class: "field" }, el("label", { for: input.id }, "How much of the list are new items"), el("div", { class: "row" }, input, says), el("p", { class: "soft small" }, "Items that nobody took in the training data")),
+    show(kinds) {
+      input.value = kinds === "known" || kinds === "" ? "0" : kinds === "new" ? "1" : kinds;
+      tell();
+    },
+  };
+}
+
+function dial(name, model) {
+  const [label, text] = DIALS[name];
+  const hint = name === "recency" ? `${text} \u201c${named(model.recency_column)}\u201d` : text;
   const input = el("input", { type: "range", id: name, min: 0, max: 1, step: 0.05, "aria-describedby": `${name}-says` });
   const says = el("output", { id: `${name}-says`, for: name });
   input.addEventListener("input", () => { says.textContent = percent(Number(input.value)); });
