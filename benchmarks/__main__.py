@@ -25,7 +25,7 @@ NAMES = (
     "replicas",
 )
 
-WRITTEN_ALONG = ("scale_peers", "rules")  # by another measurement, or by itself
+WRITTEN_ALONG = ("scale_peers", "rules", "serving_rules")  # by another measurement, or by itself
 
 
 def main() -> None:

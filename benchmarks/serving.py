@@ -67,28 +67,31 @@ def _throughput(folder: Path) -> list[dict[str, Any]]:
     for _ in range(ROUNDS):
         for (_, runs), option in zip(echoes.items(), ([], ["fast"]), strict=True):
             with ready_process([sys.executable, "-m", "benchmarks.echo", "8191", *option], 8191, "/openapi.json"):
-                _load(8191, folder, seconds=2)
-                runs.append(_load(8191, folder, seconds=SECONDS))
+                loaded(8191, folder, seconds=2)
+                runs.append(loaded(8191, folder, seconds=SECONDS))
         with _server(folder):
-            _load(8192, folder, seconds=2)
-            ours.append(_load(8192, folder, seconds=SECONDS))
+            loaded(8192, folder, seconds=2)
+            ours.append(loaded(8192, folder, seconds=SECONDS))
         with _server(folder, "--model-process"):
-            _load(8192, folder, seconds=2)
-            apart.append(_load(8192, folder, seconds=SECONDS))
+            loaded(8192, folder, seconds=2)
+            apart.append(loaded(8192, folder, seconds=SECONDS))
     usual = statistics.median(run["per_second"] for run in ours)
     what = f"{CONNECTIONS} connections"
-    rows = [{"what": what, "by": "dualnet", **_median(ours)}, {"what": what, "by": "dualnet --model-process", **_median(apart)}]
+    rows = [
+        {"what": what, "by": "dualnet", **median_run(ours)},
+        {"what": what, "by": "dualnet --model-process", **median_run(apart)},
+    ]
     for name, echo in echoes.items():
         rate = [a["per_second"] / b["per_second"] for a, b in zip(ours, echo, strict=True)]
         late = [a["p99_ms"] / b["p99_ms"] for a, b in zip(ours, echo, strict=True)]
-        row = {"what": what, "by": name, **_median(echo)}
+        row = {"what": what, "by": name, **median_run(echo)}
         rows.append({**row, "dualnet's rate / this": statistics.median(rate), "dualnet's p99 / this": statistics.median(late)})
     with _server(folder):
-        _load(8192, folder, seconds=2)
-        tenth = _load(8192, folder, rate=usual / 10, seconds=2 * SECONDS)
-        rows.append({"what": "open loop at a tenth of that rate", "by": "dualnet", **_figures(tenth)})
-        many = _load(8192, folder, requests=MANY, seconds=600)
-        rows.append({"what": f"{MANY:,} requests", "by": "dualnet", **_figures(many)})
+        loaded(8192, folder, seconds=2)
+        tenth = loaded(8192, folder, rate=usual / 10, seconds=2 * SECONDS)
+        rows.append({"what": "open loop at a tenth of that rate", "by": "dualnet", **figures(tenth)})
+        many = loaded(8192, folder, requests=MANY, seconds=600)
+        rows.append({"what": f"{MANY:,} requests", "by": "dualnet", **figures(many)})
     return rows
 
 
@@ -96,9 +99,9 @@ def _with_content(folder: Path) -> dict[str, Any]:
     """The same with content matched as it is: 450 numbers and a long sparse vector an item."""
     _replace(folder, "content")
     with _server(folder):
-        _load(8192, folder, seconds=2)
-        found = _load(8192, folder, seconds=SECONDS)
-    return {"what": f"{CONNECTIONS} connections, content level too", "by": "dualnet", **_figures(found)}
+        loaded(8192, folder, seconds=2)
+        found = loaded(8192, folder, seconds=SECONDS)
+    return {"what": f"{CONNECTIONS} connections, content level too", "by": "dualnet", **figures(found)}
 
 
 def _reloads(folder: Path, expected: dict[str, list[str]]) -> list[dict[str, Any]]:
@@ -115,7 +118,7 @@ def _reloads(folder: Path, expected: dict[str, list[str]]) -> list[dict[str, Any
         wrong = sum(
             count for number, version, digest, count in found["answers"] if expected[versions[version]][number] != digest
         )
-        rows = [{"what": f"{RELOADS} reloads in 20 s at {CONNECTIONS} connections", "by": "dualnet", **_figures(found),
+        rows = [{"what": f"{RELOADS} reloads in 20 s at {CONNECTIONS} connections", "by": "dualnet", **figures(found),
                  "versions seen": len({entry[1] for entry in found["answers"]}), "mixed or wrong": wrong}]  # fmt: skip
         memory = []
         for number in range(RELOADS_FOR_MEMORY):
@@ -127,13 +130,14 @@ def _reloads(folder: Path, expected: dict[str, list[str]]) -> list[dict[str, Any
     return rows
 
 
-def _median(runs: list[dict[str, Any]]) -> dict[str, Any]:
+def median_run(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the figures of the run with the median rate, and errors of all."""
     middle = sorted(runs, key=lambda run: run["per_second"])[len(runs) // 2]
-    return {**_figures(middle), "errors": sum(_errors(run) for run in runs)}
+    return {**figures(middle), "errors": sum(_errors(run) for run in runs)}
 
 
-def _figures(run: dict[str, Any]) -> dict[str, Any]:
+def figures(run: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of one load for a row of results."""
     return {
         "requests/s": run["per_second"], "p50 ms": run["p50_ms"], "p99 ms": run["p99_ms"], "p99.9 ms": run["p999_ms"],
         "requests": run["requests"], "errors": _errors(run),
@@ -183,7 +187,8 @@ def _start_load(port: int, folder: Path, *, seconds: float, rate: float = 0, req
     return subprocess.Popen(command + (["--keep-answers"] if keep else []), stdout=subprocess.PIPE)
 
 
-def _load(port: int, folder: Path, **how: Any) -> dict[str, Any]:
+def loaded(port: int, folder: Path, **how: Any) -> dict[str, Any]:
+    """Return what a load came to; `how` as options of `benchmarks.load`, the questions in the folder's bodies.json."""
     return json.loads(_start_load(port, folder, **how).communicate()[0])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from dualnet.rules.quotas import Cap
 
-SLACK = 1e-9
+SLACK = 1e-9  # merits that are nearer than this are too near to call
 
 
 def cap(groups, most, text="cap"):
@@ -21,8 +21,8 @@ def groups_of(one, item):
 class Brute:
     """The definition, word by word, by trying everything."""
 
-    def __init__(self, question):
-        self.q = question
+    def __init__(self, question, slack=SLACK):
+        self.q, self.slack = question, slack
         self.n = len(question.scores)
         self.k = min(question.k, self.n)
         self.values = np.asarray(question.scores, float)
@@ -95,7 +95,7 @@ class Brute:
                 break
             best = max(able, key=lambda i: merits[i])
             if self.q.diversity and any(
-                i != best and merits[i][0] == merits[best][0] and abs(merits[i][1] - merits[best][1]) < SLACK for i in able
+                i != best and merits[i][0] == merits[best][0] and abs(merits[i][1] - merits[best][1]) < self.slack for i in able
             ):
                 return None
             taken.append(best)

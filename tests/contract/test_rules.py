@@ -1,6 +1,7 @@
 """Rules in Python: every model, every rule, in one list; what the answer says; pages that repeat nothing."""
 
 import datetime
+import hashlib
 import json
 
 import numpy as np
@@ -238,6 +239,9 @@ def test_a_token_that_is_none_is_refused(models, token):
 def test_tokens_hold_ids(ids):
     assert shown_before(page_token(ids)) == ids
     assert page_token(["a"] * 20_000) is None
+    long = [hashlib.sha512(str(number).encode()).hexdigest() for number in range(9_000)]
+    assert page_token(long) is None  # no server would take it in a request
+    assert len(page_token(long[:5_000])) < 2**19
 
 
 BAD = [

@@ -175,7 +175,7 @@ def best_list(world, asked, plain, seen, shown=()):
         diversity=rules.get("diversity", 0.0), among=rules.get("among", 200),
         likeness=lambda one, others: world.alike[rows[one]][[rows[other] for other in others]],
     )  # fmt: skip
-    best = Brute(question).best() if rows else []
+    best = Brute(question, slack=1e-5).best() if rows else []  # vectors are in single precision
     return best if best is None else [KEYS[rows[place]] for place in best]
 
 

@@ -16,6 +16,7 @@ from ..ids import Key
 
 MOST_SHOWN = 10_000  # items of all pages
 MOST_BYTES = 4 * 2**20  # of their ids
+LONGEST = 2**19  # characters of a token, so that it fits into the body of a request
 VERSION = "1."
 REMEDY = "give what the answer before has as next_page, or an empty text for the first page"
 
@@ -25,7 +26,8 @@ def page_token(ids: Sequence[Key]) -> str | None:
     data = json.dumps([key if isinstance(key, str) else int(key) for key in ids], separators=(",", ":")).encode()
     if len(ids) > MOST_SHOWN or len(data) > MOST_BYTES:
         return None
-    return VERSION + urlsafe_b64encode(zlib.compress(data, 6)).decode("ascii").rstrip("=")
+    token = VERSION + urlsafe_b64encode(zlib.compress(data, 6)).decode("ascii").rstrip("=")
+    return token if len(token) <= LONGEST else None
 
 
 def shown_before(token: str) -> list[Key]:

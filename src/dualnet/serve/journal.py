@@ -134,10 +134,10 @@ class Journal:
         self.compact(changes)
 
     def settle(self, state: LiveState) -> None:
-        """Compact the file where it is much longer than it need be, or a killed server left ids of who was forgotten in it."""
-        if state.unerased or self.lines > 100 + 2 * state.n_changes:
+        """Compact the file where it is much longer than it need be, or has what was deleted or who was forgotten."""
+        if state.unerased or state.left_behind or self.lines > 100 + 2 * state.n_changes:
             self.compact(state.changes())
-            state.unerased = False
+            state.unerased = state.left_behind = False
 
     def release(self, hashes: Sequence[str]) -> bool:
         """Keep hashes of forgotten users no longer."""

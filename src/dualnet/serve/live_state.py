@@ -62,6 +62,8 @@ class LiveState:
         What the hashes are made with.
     unerased : bool
         Whether ids of forgotten users are still in the journal, which has to be compacted.
+    left_behind : bool
+        Whether a journal still has content or events that were deleted since; it is compacted at the next start.
     presets : dict of name to mapping
         Rules on lists that are kept under names, as `Rules.to_json` has them.
     usage : dict of name to Usage
@@ -78,6 +80,7 @@ class LiveState:
     record: list[tuple[int, str]] = field(default_factory=list)
     salt: str = field(default_factory=new_key)
     unerased: bool = False
+    left_behind: bool = False
     presets: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     usage: dict[str, Usage] = field(default_factory=dict)
     _items_by: dict[Key, tuple[str, Usage]] = field(default_factory=dict)
@@ -144,6 +147,7 @@ class LiveState:
 
     def _change_preset(self, name: str, rules: Mapping[str, Any] | None, by: str) -> None:
         if name in self._presets_by:
+            self.left_behind = True
             self._count(*self._presets_by.pop(name), -1)
         others = {other: kept for other, kept in self.presets.items() if other != name}
         if rules is not None:
@@ -173,6 +177,7 @@ class LiveState:
         """Keep an item no longer; return who had put it, None if nobody had."""
         if self.items.pop(key, None) is None:
             return None
+        self.left_behind = True
         by, taken = self._items_by.pop(key)
         self._count(by, taken, -1)
         return by
@@ -214,6 +219,7 @@ class LiveState:
     def _take_back(self, user: Key, item: Key, by: str) -> None:
         """Keep nothing of a pair but that nothing counts; the note is the key's whose event it was."""
         owner = self.event_held(user, item)
+        self.left_behind |= owner is not None
         owner = by if owner is None else owner
         self._known(user)
         if item in (liked := self.events.get(user, {})):

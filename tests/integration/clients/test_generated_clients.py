@@ -189,8 +189,14 @@ def test_a_generated_python_client_is_used(served, client):
     assert ask("items", "put_item", new, body=models.PutItemRequest(content=content)).state == "replaced"
     fresh = models.NewItem(id=new, content=models.NewItemContent.from_dict({"title": "word"}))
     assert ask("items", "put_items", body=models.BatchRequest(items=[fresh])).replaced == 1
+    question = models.RecommendRequest(history=[one], k=3, explore=1.0)
+    assert all(0 < item.probability <= 1 for item in ask("questions", "recommend", body=question).items)
+    boosted = models.Rules(boost=[models.Boost(kind=models.BoostKind.NEW, weight=1000.0)], hide=[models.Which(items=[one])])
+    question = models.RecommendRequest(history=[other], k=2, rules=boosted)
+    found = ask("questions", "recommend", body=question).items
+    assert (found[0].item, found[0].rules) == (new, ["boost +1000: new"])
     assert ask("items", "list_items", query="word", limit=5).total >= 1
-    event = models.Event(user="me" if isinstance(one, str) else 77, item=new, type_="like")
+    event = models.Event(user="me" if isinstance(one, str) else 77, item=new, type_="like", time=1_700_000_000)
     assert ask("users", "add_events", body=models.EventsRequest(events=[event])).added == 1
     assert [item.item for item in ask("users", "history_of_user", event.user).items] == [new]
     many = ask("questions", "recommend_many", body=models.RecommendManyRequest(users=[event.user], k=2))

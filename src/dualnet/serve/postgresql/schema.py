@@ -101,8 +101,23 @@ def migrate(link: Link) -> bool:
             link.execute("INSERT INTO dualnet_store (schema_version, identity, salt) VALUES (%s, %s, %s)", values)
         elif version < VERSION:
             link.execute("UPDATE dualnet_store SET schema_version = %s", (VERSION,))
+        _keep_no_samples(link)
         link.commit()
     except (StoreAwayError, DataError):
         link.rollback()
         raise
     return made
+
+
+def _keep_no_samples(link: Link) -> None:
+    """Have the planner sample no changes: its statistics would still hold the id of a user whose rows are deleted.
+
+    Those that it has are dropped with the change of a type to itself. Only the owner of the tables may do so, once.
+    """
+    found = link.execute(
+        "SELECT relname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid"
+        " WHERE attrelid IN (to_regclass('dualnet_changes'), to_regclass('dualnet_snapshot')) AND attname = 'change'"
+        " AND attstattarget IS DISTINCT FROM 0 AND pg_has_role(relowner, 'USAGE')"
+    )
+    for (table,) in found.fetchall():
+        link.execute(f"ALTER TABLE {table} ALTER COLUMN change TYPE text, ALTER COLUMN change SET STATISTICS 0")
