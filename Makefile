@@ -17,8 +17,8 @@ serve: $(READY)  ## a page to try it on http://127.0.0.1:8080; trains the demo f
 	test -e $(RUN)/model/manifest.json || test -e $(RUN)/manifest.json || $(BIN)/dualnet demo $(DATA) $(CONTENT-$(DATA)) --out $(RUN)
 	$(BIN)/dualnet serve $(RUN) --port $(PORT) --quiet
 
-test: lint  ## everything that must hold before a change lands; a file of tests stays in one of two processes
-	$(BIN)/python -m pytest -rs -n 2 --dist loadfile
+test: lint  ## everything that must hold before a change lands; a file of tests stays in one of three processes: while one waits, two work
+	$(BIN)/python -m pytest -rs -n 3 --dist loadfile
 
 test-scale: $(READY)  ## clusters of several nodes, and kills of their parts: half an hour, not part of `make test`
 	$(BIN)/python -m pytest -rs -m scale

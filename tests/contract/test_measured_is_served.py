@@ -10,6 +10,7 @@ from dualnet.data.synthetic import blocks_world
 from dualnet.models.registry import MODELS, create
 
 CUT = 5
+ASKED = 12  # users of a task, at least: of many every so manieth is asked, each for a list of their own
 CLOSE = 1e-4  # scores this near may stand either way round: the two sides encode in batches of other sizes
 PLAIN = blocks_world(users=14, items=14)
 USERS = PLAIN.interactions.users
@@ -95,7 +96,8 @@ def test_the_figures_of_a_report_are_those_of_the_lists(fitted, split):
         result = next(one for one in report.results if (one.name, one.candidate_set) == (task.name, task.candidate_set))
         if result.reason is not None:
             continue
-        for user, recall in zip(result.user_ids, result.per_user[f"recall@{CUT}"], strict=True):
+        figures = list(zip(result.user_ids, result.per_user[f"recall@{CUT}"], strict=True))
+        for user, recall in figures[:: max(1, len(figures) // ASKED)]:
             row = task.users.row(user)
             hidden = [task.items.key(item) for item in taken(task.truth, row) if item in set(task.candidates.tolist())]
             least, most = bounds(listed(fitted, task, row), hidden)

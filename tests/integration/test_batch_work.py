@@ -61,7 +61,7 @@ def of_parts(folder):
     return pa.concat_tables([pq.read_table(path) for path in sorted(Path(folder).glob("part-*.parquet"))]).combine_chunks()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [pytest.param("wmf", marks=pytest.mark.scale), "dualnet", "item-knn"])
 def test_the_same_from_one_process_and_from_three(name, folders, split, ray, tmp_path):
     model = dualnet.load(folders[name])
     wanted = {"k": 4, "exclude": ["p001"], "unknown": "ignore"}

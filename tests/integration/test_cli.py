@@ -304,7 +304,7 @@ def test_demo_writes_a_report(capsys, tmp_path):
     result = as_json(capsys, "demo", "--out", tmp_path / "d", "--epochs", 1)
     page = (tmp_path / "d" / "report.html").read_text()
     assert page.count("<svg") == 3
-    assert "new reader, new item" in page
+    assert "new readers, new papers" in page
     assert set(result["models"]) == {"popularity", "item-knn", "content-profile", "dualnet"}
     assert len(result["recommendations"]["items"]) == 10
     assert as_json(capsys, "recommend", tmp_path / "d", "--user", result["reader"], "-k", 10) == result["recommendations"]

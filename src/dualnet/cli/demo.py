@@ -68,15 +68,20 @@ def demo(
 def _tell(result: DemoResult, out: Path) -> None:
     """Print the demo's story: tables, then a known user, a new user and a new item in words."""
     from ..experiments.demo import CUTS, QUADRANTS
+    from ..experiments.demo_story import nouns_of
 
     cut = CUTS[1]
     say(f"\n{result.summary()}\n")
     rows = [[f"{text}{'*' if best else ''}" for text, _, best in row] for row in result.rows(cut)]
-    say(f"Share of what they went on to take that is among the first {cut}, by known or new users, of known or new items:")
+    nouns = nouns_of(result.split.train.name)
+    say(
+        f"Share of the {nouns.item}s that {nouns.user}s went on to take that is among the first {cut}"
+        f" ({nouns.user}s known or new, then {nouns.item}s known or new):"
+    )
     print_table([f"recall@{cut}", *QUADRANTS], rows)
     header, served = result.served_table(cut)
     marked = [[f"{text}{'*' if best else ''}" for text, _, best in row] for row in served]
-    say("\nOne list of known and new items together, as a known user is served it:")
+    say(f"\nOne list of known and new {nouns.item}s together, as a known {nouns.user} is served it:")
     print_table(header, marked)
     for story in result.stories:
         say(f"\n{story.to_text()}")

@@ -24,12 +24,6 @@ from .plots import item_map, recall_by_history, training_curves
 from .report_page import ReportPage
 
 QUADRANTS = ("known-known", "known-new", "new-known", "new-new")
-HEADINGS = {
-    "known-known": "known reader, known item",
-    "known-new": "known reader, new item",
-    "new-known": "new reader, known item",
-    "new-new": "new reader, new item",
-}
 SERVED_COLUMNS = {
     "precision": f"precision@{FIRST}",
     "new_share": f"new items in {FIRST}",
@@ -72,7 +66,14 @@ class DemoResult:
         return (
             f"Training: {train.n_users:,} {nouns.user}s, {train.n_items:,} {nouns.item}s, {train.n_pairs:,} pairs."
             f" A fifth of the {nouns.item}s and a tenth of the {nouns.user}s are kept back: the model meets them for the first time."
+            f" Lists mark these {nouns.item}s with (new)."
         )
+
+    def headings(self) -> list[str]:
+        """Return what each quadrant is about, in the words of the data set."""
+        nouns = nouns_of(self.split.train.name)
+        kinds = (quadrant.split("-") for quadrant in QUADRANTS)
+        return [f"{user} {nouns.user}s, {item} {nouns.item}s" for user, item in kinds]
 
     def rows(self, cut: int) -> list[list[tuple[str, str, bool]]]:
         """Return one row a model: recall in each quadrant, its interval, and whether it is the best."""
@@ -160,6 +161,7 @@ def run_demo(
 def write_page(result: DemoResult, path: Path) -> Path:
     """Write the report page of a demo."""
     split, model = result.split, result.models["dualnet"]
+    nouns = nouns_of(split.train.name)
     page = ReportPage(
         f"DualNet on {split.train.name}: four quadrants from one model",
         f"{result.summary()} Seed {split.seed}, split {split.fingerprint()[:12]}.",
@@ -167,11 +169,13 @@ def write_page(result: DemoResult, path: Path) -> Path:
     for cut in CUTS[:2]:
         page.table(
             f"Recall@{cut}",
-            ["model", *(HEADINGS[q] for q in QUADRANTS)],
+            ["model", *result.headings()],
             result.rows(cut),
             PROTOCOL_TEXT + " Small: 95 % interval over users.",
         )
-    page.table("One list of all items, as known readers are served it", *result.served_table(CUTS[1]), SERVED_TEXT)
+    page.table(
+        f"One list of all {nouns.item}s, as known {nouns.user}s are served it", *result.served_table(CUTS[1]), SERVED_TEXT
+    )
     for story in result.stories:
         page.entries(story.heading, story.lines, "; ".join(story.given) + ". " + story.answer)
     training = model.choice_.training or model.training_  # type: ignore[attr-defined]

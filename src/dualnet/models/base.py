@@ -203,7 +203,7 @@ class Recommender(Answers, Explains, Updates, Forgets):
         if not hasattr(self, "info_"):
             return html_table(("parameter", "value"), list(self.get_params().items()), f"{type(self).__name__}, not fitted")
         told = {
-            name: f"{value:,}" if isinstance(value, int) else value
+            name.replace("_", " "): f"{value:,}" if isinstance(value, int) else value
             for name, value in self.info_.items()
             if name != "fingerprint"
         }

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from dualnet import Dataset
 from dualnet.data.splits import citeulike2, four_quadrants
 from dualnet.data.synthetic import blocks_world, library
+from dualnet.experiments.demo import DemoResult
 from dualnet.experiments.demo_story import known_user, new_item, new_user, nouns_of
 from dualnet.models.registry import create
 
@@ -74,3 +76,15 @@ def test_the_latest_items_come_first_and_the_rest_is_counted():
 def test_words_fit_the_data(name, words):
     nouns = nouns_of(name)
     assert f"{nouns.user} {nouns.item} {nouns.taken}" == words
+
+
+@pytest.mark.parametrize(
+    ("name", "users", "items"),
+    [("library", "readers", "papers"), ("movielens-100k", "viewers", "films"), ("mine", "users", "items")],
+)
+def test_tables_are_headed_in_the_words_of_the_data(name, users, items):
+    world = blocks_world()
+    split = four_quadrants(Dataset(world.interactions, world.items, name=name), seed=0)
+    result = DemoResult(split, {}, {}, "u0-0", None, ())
+    assert result.headings()[:2] == [f"known {users}, known {items}", f"known {users}, new {items}"]
+    assert f"Lists mark these {items} with (new)." in result.summary()
