@@ -90,8 +90,23 @@ def _prepare(folder: Path) -> tuple[list[list[Any]], Any]:
     return [ids.take(rng.choice(PAPERS, HISTORY, replace=False)) for _ in range(BODIES)], ids.key(PAPERS // 2)
 
 
+def save_plain(folder: str) -> None:
+    """Fit and save the model without rules' columns; also run by an earlier version, whose models later versions read."""
+    from dualnet import DualNet, RunOptions
+    from dualnet.data.synthetic import library
+
+    warnings.simplefilter("ignore")
+    data = library(n_readers=READERS, n_papers=PAPERS, pairs_per_reader=PAIRS)
+    model = DualNet(levels=(200, 200, 50), epochs=1, content_weight=0.0, random_state=0)
+    model.fit(data, run=RunOptions(progress=False)).save(Path(folder) / "run" / "model")
+
+
 def _beside(folder: Path, histories: list[list[Any]], earlier: Path) -> list[dict[str, Any]]:
-    """Return figures of both versions without rules, in turn."""
+    """Return figures of both versions without rules, in turn, with one model that the earlier one fitted."""
+    folder = folder / "beside"
+    code = f"from benchmarks.serving_rules import save_plain; save_plain({str(folder)!r})"
+    path = os.pathsep.join([str(earlier / "src"), str(Path(__file__).parents[1])])
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, check=True)
     runs: dict[str, list[dict[str, Any]]] = {"the earlier version": [], "this version": []}
     for _ in range(ROUNDS):
         for done, source in zip(runs.values(), (earlier / "src", None), strict=True):
