@@ -43,12 +43,12 @@ def dated_column(catalogue: LiveCatalogue) -> str | None:
     content = catalogue.model.catalogue_.content
     if content is None:
         return None
-    found = []
+    found: list[tuple[bool, bool, int, str]] = []
     for name, kind in content_columns(catalogue.model).items():
         if kind in RANGES and name in content.table.column_names:
             is_date = pa.types.is_temporal(content.table.schema.field(name).type)
             if (is_date or _DATED.search(name)) and _facet(content.table.column(name), kind):
-                found.append((not is_date, not _DATED.search(name), len(found), name))
+                found.append((not is_date, _DATED.search(name) is None, len(found), name))
     return min(found)[-1] if found else None
 
 

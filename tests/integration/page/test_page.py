@@ -658,3 +658,55 @@ def test_diversity_and_the_rules_of_the_server_are_dials_too(site, open_page):
         assert shown(page) == site.titles({**wanted, "rules": {"diversity": 1}})
     finally:
         site.ask("DELETE", "/v1/presets/front%20page")
+
+
+def test_items_with_pictures_are_laid_out_as_posters_until_lines_are_chosen(gallery, site, open_page):
+    page = open_page(gallery, "/#/recommendations?history=101,103")
+    shown(page)
+    expect(page.locator(".picks.posters")).to_be_visible()
+    expect(page.locator(".posters .poster.none").first).to_be_visible()  # an item without a picture
+    page.locator(".pick").first.get_by_role("button", name="Details").press("Enter")
+    expect(page.locator(".pick").first.locator(".reading")).to_be_visible()
+    page.get_by_label("Posters").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".picks.posters")).to_have_count(0)
+    page.reload()
+    shown(page)
+    expect(page.get_by_label("Lines")).to_be_checked()
+    expect(page.locator(".poster.none").first).to_be_hidden()
+    plain = open_page(site, f"/#/recommendations?history={site.ask('GET', '/v1/items?limit=1')['items'][0]['item']}")
+    shown(plain)
+    expect(plain.locator(".because").first).not_to_be_empty()
+    expect(plain.locator(".picks.posters, .segments.two-ways:visible")).to_have_count(0)
+
+
+def test_newer_items_and_the_share_of_new_ones_are_dials(gallery, open_page):
+    model = gallery.ask("GET", "/v1/model")
+    assert (model["dials"], model["recency_column"]) == (["popularity", "recency", "diversity"], "year")
+    page = open_page(gallery, "/#/recommendations?history=101,103")
+    before = shown(page)
+    page.get_by_text("Filter and tune").click()
+    page.get_by_label("How much newer items are lifted").focus()
+    page.keyboard.press("End")
+    expect(page).to_have_url(re.compile("recency=1"))
+    boost = {"boost": [{"column": "year", "weight": 2, "name": "newer items"}]}
+    wanted = gallery.titles({"history": [101, 103], "k": 10, "rules": boost})
+    expect(page.locator(".pick-title").first).to_contain_text(wanted[0])
+    assert shown(page) == wanted != before
+    expect(page.locator(".listed")).not_to_contain_text("Here by a rule")
+    page.reload()
+    assert shown(page) == wanted
+    page.get_by_label("How much of the list are new items").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile("kinds=0.1"))
+    expect(page.locator(".tuning-line")).to_contain_text("10 % of the list are new items")
+
+
+def test_a_known_history_is_listed_and_copied_the_newest_first(site, open_page):
+    person = site.ask("GET", "/v1/users?limit=1&order=typical")["users"][0]["user"]
+    titles = [card["title"] for card in site.ask("GET", f"/v1/users/{person}/history")["items"]]
+    page = open_page(site, f"/#/recommendations?user={person}")
+    expect(page.locator(".taken li").first).to_have_text(titles[0][:79])
+    page.get_by_role("button", name="Change this history").click()
+    expect(page.locator(".chip")).to_have_count(len(titles))
+    assert chips(page) == titles
