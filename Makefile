@@ -24,7 +24,7 @@ test-scale: $(READY)  ## clusters of several nodes, and kills of their parts: ha
 	$(BIN)/python -m pytest -rs -m scale
 
 test-install: $(READY)  ## each block of the README in an empty environment with what it names alone: minutes, fetches packages
-	$(BIN)/python -m pytest -rs -m install --durations=0
+	$(BIN)/python -m pytest -rs -m install --durations=0 tests/architecture/test_readme_blocks.py
 
 oldest:  ## the tests of units and contracts with the oldest supported versions of the dependencies; every night, not in every run
 	$(PYTHON) -m venv build/oldest

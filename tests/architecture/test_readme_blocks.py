@@ -147,7 +147,12 @@ def test_the_block_runs_with_what_it_names(place, folder):
         run(extras, code, folder)
 
 
-EXPORTS = ("npz", "onnx", "qdrant", "lancedb")  # of 'dualnet[export]'; pgvector needs a database
+EXPORTS = {
+    "npz": "vectors.npz",
+    "onnx": "onnx",
+    "qdrant": "qdrant",
+    "lancedb": "lancedb",
+}  # of 'dualnet[export]'; pgvector needs a database
 
 
 @pytest.fixture(scope="module")
@@ -227,5 +232,5 @@ def test_the_block_runs_where_only_that_is_installed(place, empty, folder):
 @pytest.mark.install
 def test_the_other_formats_need_what_the_block_names_for_them(empty, folder):
     typed("pip install 'dualnet[export]'", empty, folder)
-    for target in EXPORTS:
-        typed(f"dualnet export model --to {target} --out vectors-{target}", empty, folder)
+    for target, place in EXPORTS.items():
+        typed(f"dualnet export model --to {target} --out {place}", empty, folder)

@@ -230,6 +230,14 @@ def test_an_archive_is_found_as_a_person_has_it(downloads, place, monkeypatch, t
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.parametrize("here", [False, True], ids=["by name", "as a dot"])
+def test_the_unpacked_folder_itself_may_be_named(downloads, here, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(downloads / "ml-latest-small")
+    monkeypatch.setenv("DUALNET_DATA", "." if here else str(downloads / "ml-latest-small"))
+    assert load("movielens-latest-small").interactions.n_users == 610
+
+
 def test_a_folder_that_is_not_the_archive_is_named(monkeypatch, tmp_path):
     (tmp_path / "ml-latest-small").mkdir()
     with pytest.raises(DataError, match=r"ml-latest-small is not the unpacked ml-latest-small.zip .*ratings.csv"):

@@ -37,7 +37,7 @@ class SourceFolder:
         self._provide = provide
 
     def has(self, name: str) -> bool:
-        """Whether a file is in the folder, plain or gzip; a zip archive also as the folder that it unpacks to."""
+        """Whether a file is in the folder, plain or gzip; a zip archive also unpacked, in it or as this folder."""
         return (self.path / name).is_file() or (self.path / f"{name}.gz").is_file() or self._unpacked(name) is not None
 
     def read(self, name: str) -> bytes:
@@ -64,8 +64,12 @@ class SourceFolder:
         return data
 
     def _unpacked(self, archive: str) -> Path | None:
-        found = self.path / Path(archive).stem
-        return found if archive.endswith(".zip") and found.is_dir() else None
+        if not archive.endswith(".zip"):
+            return None
+        folder = Path(archive).stem
+        if (self.path / folder).is_dir():
+            return self.path / folder
+        return self.path if self.path.is_dir() and folder in (self.path.name, self.path.resolve().name) else None
 
     def lines(self, name: str) -> list[str]:
         """Return the lines of a text file (UTF-8, odd bytes replaced as some originals are not clean)."""
