@@ -166,7 +166,7 @@ def recommend(
       dualnet recommend run --history p0007 --new-items new_items.csv
       dualnet recommend run --user r0042 --new-share 0.3 --popularity 0.5
       dualnet recommend run --user r0042 --rules home.toml --pin 1=p0007
-      dualnet recommend run --user r0042 --boost genres=Comedy:0.5 --at-most author:2 --at-least new:2
+      dualnet recommend run --user r0042 --boost year:1 --at-least new:2
       dualnet recommend run --all --out everyone.parquet
       dualnet recommend run --all --workers 4 --out everyone
     """
