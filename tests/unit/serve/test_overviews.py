@@ -1,6 +1,7 @@
 """What a page chooses from: labels and ranges of columns, tastes, regions and colours of the map, the log of a run."""
 
 import json
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ from dualnet.data.synthetic import blocks_world
 from dualnet.models.registry import create
 from dualnet.retrieval.filters import Filters
 from dualnet.serve.catalogue import open_catalogue
-from dualnet.serve.facets import facets
+from dualnet.serve.facets import dated_column, facets
 from dualnet.serve.overviews import item_map, tastes
 from dualnet.serve.replies import ModelLabel
 from dualnet.serve.versions import MOST_ENTRIES, training_log
@@ -147,3 +148,30 @@ def test_the_log_beside_a_model_is_read_as_far_as_it_makes_sense(tmp_path, text,
     (tmp_path / "log.jsonl").unlink(missing_ok=True)
     (tmp_path / "log.jsonl").mkdir()
     assert training_log(tmp_path / "model") == []
+
+
+def pages(n):
+    return list(range(n))
+
+
+def years(n):
+    return [2000 + row for row in range(n)]
+
+
+def days(n):
+    return pa.array([datetime(2020, 1, 1 + row % 28) for row in range(n)], pa.timestamp("us"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "name"),
+    [
+        ({"pages": pages, "year": years}, "year"),
+        ({"year": years, "begins": days}, "begins"),  # dates before numbers
+        ({"begins": days, "published": days}, "published"),
+        ({"year": lambda n: [2000] * n, "pages": pages}, None),  # all of one year
+        ({"year": lambda n: ["long ago"] * n}, None),
+        ({}, None),
+    ],
+)
+def test_the_column_of_recency_is_one_of_dates_or_of_a_name_that_says_when(columns, name):
+    assert dated_column(view_of(columns)) == name
