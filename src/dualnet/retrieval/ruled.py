@@ -64,7 +64,9 @@ class BoundRules:
         new_share : float, optional
             As in `ListQuestion`.
         """
-        pins, later, unmet = [], [], []
+        pins: list[tuple[int, int, str]] = []
+        later: list[tuple[int, int, str]] = []
+        unmet: list[str] = []
         for place, row, key, text in self.pins:
             at = next(iter(np.flatnonzero(rows == row).tolist()), -1)
             if at < 0:
