@@ -300,7 +300,8 @@ def test_a_diverging_fit_exits_with_4_and_saves_no_model(capsys, tables, tmp_pat
     assert not (tmp_path / "r" / "model").exists()
 
 
-def test_demo_writes_a_report(capsys, tmp_path):
+def test_demo_writes_a_report(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(synthetic, "library", partial(synthetic.library, n_readers=150, n_papers=200))
     result = as_json(capsys, "demo", "--out", tmp_path / "d", "--epochs", 1)
     page = (tmp_path / "d" / "report.html").read_text()
     assert page.count("<svg") == 3
@@ -361,7 +362,8 @@ def test_a_run_that_is_not_there_or_not_finished(capsys, tmp_path):
         assert (code, "did not come to its end; go on with the same `dualnet fit ...` and --resume" in err) == (5, True)
 
 
-def test_reproduce_prints_tables_keeps_results_and_resumes(capsys, tmp_path):
+def test_reproduce_prints_tables_keeps_results_and_resumes(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(synthetic, "library", partial(synthetic.library, n_readers=150, n_papers=200))
     command = ["reproduce", "table3", "--quick", "--datasets", "demo", "--seeds", "0,1", "--out", tmp_path / "r",
                "--set", "dualnet.epochs=1", "--set", "dualnet.levels=[8, 4]"]  # fmt: skip
     code, out, err = call(capsys, *command)
