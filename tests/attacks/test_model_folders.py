@@ -66,7 +66,7 @@ def test_every_array_is_needed_in_its_shape(saved, copied, name, listed):
     whole = load_file(folder / "tensors.safetensors")
     assert dualnet.load(folder)
     any_length = "model/fold_sample"
-    optional = {"model/item.residual", "model/user.table", "model/solved.axes", "weights", "seen/data"}
+    optional = {"model/item.residual", "model/user.table", "model/solved.axes", "weights", "times", "seen/data"}
     for array, value in whole.items():
         altered = [
             value[:-1] if value.ndim and len(value) else value,
