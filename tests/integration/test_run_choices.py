@@ -1,11 +1,13 @@
 """Options of a run on the command line and in a configuration: heard, checked before anything is read, and kept by a search."""
 
 import json
+from functools import partial
 
 import pytest
 
 from dualnet.cli import main
 from dualnet.config import read_config
+from dualnet.data import synthetic
 
 BPR = ["--model", "bpr", "--set", "epochs=6", "--set", "factors=4"]
 
@@ -19,7 +21,9 @@ def looks(folder) -> int:
 @pytest.fixture(scope="module")
 def split(tmp_path_factory):
     folder = tmp_path_factory.mktemp("split") / "s"
-    assert main(["split", "demo", "--protocol", "citeulike2", "--out", str(folder)]) == 0
+    with pytest.MonkeyPatch.context() as smaller:
+        smaller.setattr(synthetic, "library", partial(synthetic.library, n_readers=150, n_papers=200))
+        assert main(["split", "demo", "--protocol", "citeulike2", "--out", str(folder)]) == 0
     return folder
 
 
