@@ -102,7 +102,7 @@ def evaluate(
     >>> max(recall, key=recall.get)
     'WMF(factors=4, iterations=5)'
     """
-    chosen = _tasks_of(tasks)
+    chosen, at = _tasks_of(tasks), _cut_offs(at)
     report, *others = (
         (name, evaluate_ranked(each, chosen, None, at=at, bootstrap=bootstrap, seed=seed, block=block))
         for name, each in [("", model), *_named(against, _name_of(model))]
@@ -130,12 +130,7 @@ def evaluate_ranked(
     rank : callable, optional
         Fills a `Ranking` of a task that has been started; by default this process does.
     """
-    at = (at,) if isinstance(at, int | np.integer) and not isinstance(at, bool) else at
-    if isinstance(at, str) or not isinstance(at, Iterable) or not all(isinstance(cut, int | float | np.number) for cut in at):
-        raise UsageError(f"cut-offs must be whole numbers of at least 1, such as at=(10, 50), got {shown(at)}")
-    cuts = sorted({int(cut) for cut in at})
-    if not cuts or cuts[0] < 1 or any(cut != int(cut) for cut in at):
-        raise UsageError(f"cut-offs must be whole numbers of at least 1, got {list(at)}")
+    cuts = _cut_offs(at)
     measured: list[tuple[RankingTask, TaskResult]] = []
     for task in _tasks_of(tasks):
         twin = next((result for other, result in measured if _asks_the_same(task, other) and FIRST in cuts), None)
@@ -145,6 +140,23 @@ def evaluate_ranked(
         result = replace(twin, name=task.name, candidate_set=task.candidate_set)
         measured.append((task, replace(result, first_ten=_first_places(task, result)) if task.is_served else result))
     return Report([result for _, result in measured], tuple(cuts), model=_name_of(model))
+
+
+def _cut_offs(at: Iterable[int] | int) -> list[int]:
+    """Return cut-offs in ascending order, each once; raises `UsageError` for what is no positive whole number."""
+    given: list[Any] = list(at) if isinstance(at, Iterable) and not isinstance(at, str | bytes) else [at]
+    if not given or not all(_is_cut_off(cut) for cut in given):
+        told = shown(given[0] if len(given) == 1 else given)
+        raise UsageError(f"cut-offs must be whole numbers of at least 1, such as at=(10, 50), got {told}")
+    return sorted({int(cut) for cut in given})
+
+
+def _is_cut_off(cut: Any) -> bool:
+    return (
+        isinstance(cut, int | float | np.integer | np.floating)
+        and not isinstance(cut, bool)
+        and bool(cut >= 1 and cut % 1 == 0)
+    )
 
 
 def _tasks_of(tasks: Split | RankingTask | Iterable[RankingTask]) -> tuple[RankingTask, ...]:

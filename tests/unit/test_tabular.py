@@ -171,12 +171,17 @@ def test_an_explanation_is_short_in_a_notebook(models, split):
     assert "because of" in html
 
 
-@pytest.mark.parametrize("at", [5, (5,), [5], np.array([5]), np.int64(5), (5.0,), {5}, range(5, 6)], ids=repr)
+@pytest.mark.parametrize(
+    "at", [5, (5,), [5], np.array([5]), np.int64(5), (5.0,), {5}, range(5, 6), map(int, "5")], ids=lambda at: type(at).__name__
+)
 def test_cut_offs_are_numbers_or_one_number(split, models, at):
-    assert dualnet.evaluate(models[0], split.tasks, at=at, bootstrap=0).cuts == (5,)
+    report = dualnet.evaluate(models[0], split.tasks, at=at, bootstrap=0, against=[models[1]])
+    assert report.cuts == report.against[0].report.cuts == (5,)
 
 
-@pytest.mark.parametrize("at", [0, "5", "5,10", None, True, (), (0,), (2.5,), ("5",), [None]], ids=repr)
+@pytest.mark.parametrize(
+    "at", [0, "5", "5,10", None, True, (), (0,), (2.5,), ("5",), [None], (True,), b"5", (float("nan"),), float("inf")], ids=repr
+)
 def test_what_is_no_cut_off_is_told(split, models, at):
     with pytest.raises(dualnet.errors.UsageError, match="cut-offs must be whole numbers of at least 1"):
         dualnet.evaluate(models[0], split.tasks, at=at, bootstrap=0)

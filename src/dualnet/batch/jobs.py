@@ -183,7 +183,7 @@ def evaluate(
     *,
     workers: int,
     address: str | None = None,
-    at: Sequence[int] = DEFAULT_CUTS,
+    at: Sequence[int] | int = DEFAULT_CUTS,
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> Report:

@@ -89,8 +89,13 @@ def faded_pairs(pairs: Interactions, newest: int, half_life: float) -> Interacti
     """Return interactions with the weights of `fading`; they have times."""
     assert pairs.times is not None
     matrix = pairs.matrix.copy()
-    matrix.data = (matrix.data * fading(pairs.times, newest, half_life)).astype(np.float32)
+    matrix.data = aged(matrix.data, fading(pairs.times, newest, half_life))
     return Interactions(pairs.users, pairs.items, matrix, pairs.times, pairs.others)
+
+
+def aged(weights: NDArray[Any], shares: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the shares that are left of weights; above 0, for a pair without a weight would be none."""
+    return np.maximum((weights * shares).astype(np.float32), np.finfo(np.float32).tiny)
 
 
 def at_least(pairs: Interactions, least: float) -> Interactions:

@@ -16,7 +16,7 @@ from ..data.content import Content, Matrix
 from ..data.dataset import Dataset
 from ..data.interactions import Interactions
 from ..data.other_events import OtherEvents, count_kinds
-from ..data.recency import faded_pairs, fading
+from ..data.recency import aged, faded_pairs, fading
 from ..data.space import ItemSpace
 from ..data.times import compact_times
 from ..errors import CapabilityError, DataError, UsageError, listing
@@ -358,7 +358,7 @@ def _merged(model: Core, new: Interactions, users: IdMap, items: IdMap, newest: 
     old = model.histories_
     weights = np.ones(old.nnz, np.float32) if model.weights_ is None else model.weights_
     if model.half_life_ is not None and newest > model.newest_:
-        weights = (weights * fading(np.array([model.newest_]), newest, model.half_life_)).astype(np.float32)
+        weights = aged(weights, fading(np.array([model.newest_]), newest, model.half_life_))
     found_users, found_items = users.find(new.users.keys), items.find(new.items.keys)
     rows, columns = new.pairs()
     shape = (len(users), len(items))

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from dualnet import Dataset, RunOptions, evaluate, load, splits
 from dualnet.cli import main
-from dualnet.data.recency import SECONDS, fading, half_life_of
+from dualnet.data.recency import SECONDS, faded_pairs, fading, half_life_of
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import DataError, UsageError
 from dualnet.models.registry import create
@@ -162,6 +162,27 @@ def test_an_update_ages_what_was_known_by_the_time_that_passed(timed):
     assert model.newest_ == NEWEST + 10 * DAY
     with pytest.raises(UsageError, match="need a time each"):
         model.update(type(timed.interactions).from_pairs(["x"], ["i0-0"]))
+
+
+@pytest.mark.parametrize("half_life", ["5d", "1min", "1s"])
+def test_no_pair_and_no_time_is_lost_however_old_it_is(timed, half_life):
+    """A weight that is no number of 32 bits any more would be 0, and its pair none."""
+    old = timed.interactions
+    model = create("wmf", **SMALL["wmf"]).fit(timed, half_life=half_life)
+    assert model.histories_.nnz == old.n_pairs
+    for days in (10, 20):
+        model.update(type(old).from_pairs(["new"], [f"i{days // 10}-0"], times=[NEWEST + days * DAY]))
+    assert model.histories_.nnz == old.n_pairs + 2
+    assert model.weights_.min() > 0
+    assert np.array_equal(model.times_[: old.n_pairs], old.times)
+
+
+def test_what_weighs_little_stays_above_nothing(timed):
+    old = timed.interactions
+    light = csr_array((old.matrix.data * np.float32(1e-20), old.matrix.indices, old.matrix.indptr), shape=old.matrix.shape)
+    found = faded_pairs(type(old)(old.users, old.items, light, old.times), NEWEST, 1.0)
+    assert found.matrix.data.min() > 0
+    assert found.matrix.data.max() == np.float32(1e-20)
 
 
 def test_who_is_forgotten_changes_nothing_for_the_others(timed):
