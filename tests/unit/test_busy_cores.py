@@ -38,6 +38,7 @@ def test_other_programs(machine, monkeypatch, load, told):
         ({"cpu.max": "max 100000\n"}, ""),
         ({"cpu.max": "800000 100000\n"}, ""),
         ({"cpu.max": "what"}, ""),
+        ({"cpu.max": "100000 0\n"}, ""),
         ({"cpu/cpu.cfs_quota_us": "200000\n", "cpu/cpu.cfs_period_us": "100000\n"}, "may use 2 of 4 cores; --threads 2 "),
         ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, ""),
     ],

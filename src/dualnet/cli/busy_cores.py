@@ -27,7 +27,7 @@ def crowded(threads: int | None, groups: Path = Path("/sys/fs/cgroup")) -> str:
         return ""
     quota = _quota(groups)
     if quota is not None and quota < cores:
-        return f"this container may use {quota:g} of {cores} cores; --threads {max(1, int(quota))} is faster than the {cores} threads of the default"
+        return f"this container may use {quota:g} of {cores} cores; --threads {max(1, int(quota))} may be faster than the {cores} threads of the default"
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     every = os.cpu_count() or cores
     if load >= BUSY * every:
@@ -48,5 +48,5 @@ def _quota(groups: Path) -> float | None:
         else:
             share, period = ((groups / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
         return None if share.strip() == "max" or float(share) <= 0 else float(share) / float(period)
-    except (OSError, ValueError):  # another system, or one that says it in another way
+    except (OSError, ValueError, ZeroDivisionError):  # another system, or one that says it in another way
         return None

@@ -133,7 +133,7 @@ def _print_next(out: Path, model: Recommender, *, measured: bool) -> None:
         say(f"  dualnet evaluate {run}")
         say_lines(
             "evaluate prints all figures with their intervals (--at 5,20 for other cut-offs). The held-out part did not train: for a"
-            " model to use, fit again without --protocol into another --out."
+            " model to use, fit all of the data, undivided, into another --out (the same command without --protocol)."
         )
     else:
         say_lines(

@@ -42,11 +42,13 @@ RATINGS = ("rating", "ratings", "stars", "overall", "starrating", "reviewscore",
 TIMES = ("timestamp", "time", "date", "datetime", "unixreviewtime", "when", "createdat", "eventtime", "invoicedate", "orderdate", "orderedat",
          "purchasedate", "ts", "day")  # fmt: skip
 OF_TIME = re.compile(
-    r"time|date|datum|zeit|tag$|day|when|(?:ed|at|on|ts)$|fecha|heure|jour|data$|epoch|unix"
+    r"time|date|datum|zeit|tag$|day|when|(?:ed|at|[dt]on|(?<!n)ts)$|fecha|heure|jour|data$|epoch|unix"
 )  # in the name of a column of times
-LATER = re.compile(
-    r"birth|born|geburt|ship|deliver|liefer|versand|updat|modif|geaendert|geandert|expir|ablauf|due|cancel|return|registr|signup"
-)
+LATER = re.compile(r"ship|deliver|liefer|versand|updat|modif|geaendert|geandert|expir|ablauf|due|cancel|return")
+OF_PEOPLE = re.compile(r"birth|born|geburt|naissance|nacimiento|nascita|registr|signup|joined|membersince")  # times of no event
+NO_TIMES = re.compile(
+    r"phone|telefon|mobil|fax|barcode|strichcode|ean|gtin|upc|isbn|account|konto|card|karte|price|preis|amount|betrag|total|summe"
+)  # numbers of so many digits that are no times
 WEIGHTS = ("plays", "playcount", "quantity", "qty", "count", "listens", "weight", "hours", "playtime", "purchases", "views", "clicks", "units",
            "menge", "anzahl", "stueck", "stuck", "stueckzahl", "stuckzahl", "quantite", "cantidad", "quantita")  # fmt: skip
 EVENTS = ("event", "eventtype", "action", "behavior", "behaviour", "type", "interaction", "kind")
@@ -243,14 +245,14 @@ def _read_times(events: LoadedTable, name: str, form: str) -> np.ndarray[Any, np
 def _may_be_times(name: str, cells: Sequence[Any]) -> bool:
     """Return whether values look like times: dates, text with a date, or numbers since 1970 in a column that is not one of ids."""
     some = [cell for cell in cells[:100] if not (is_missing(cell) or cell == "")]
-    if not some or isinstance(some[0], bool):
+    plain = _plain(name)
+    if not some or isinstance(some[0], bool) or OF_PEOPLE.search(plain):
         return False
     if all(isinstance(cell, date) for cell in some):
         return True
     numbers = _numbers(some)
     if numbers is None:
         return all(isinstance(cell, str) and _DATE.match(cell.strip()) for cell in some)
-    plain = _plain(name)
     size = np.abs(numbers[numbers != 0])
     if not len(size):
         return False
@@ -260,7 +262,7 @@ def _may_be_times(name: str, cells: Sequence[Any]) -> bool:
     day = bool(((size >= 1970_01_01) & (size < 2101_01_01) & (size % 100 <= 31) & (size // 100 % 100 <= 12)).all())
     if OF_TIME.search(plain):
         return unit is not None or day
-    return unit is not None and KEYS.search(plain) is None
+    return unit is not None and not (KEYS.search(plain) or NO_TIMES.search(plain))
 
 
 def _repeats(found: Guesses, events: LoadedTable, user: str | None, item: str | None, left: list[str]) -> list[str]:
@@ -326,7 +328,8 @@ def _say_comma(found: Guesses, name: str, cells: Sequence[Any], table: str) -> b
     plain = all(_COMMA.fullmatch(text) for text in texts) and any("," in text for text in texts)
     if plain and _numbers(texts) is None:
         found.add(
-            f"'{name}' of {table} has numbers with a decimal comma and is left out; write decimals with a point to use it"
+            f"'{name}' of {table} has numbers with a comma, such as {texts[0][:20]}, which may begin the decimals, or divide thousands or"
+            " two numbers, so it is left out; to use it, write decimals with a point, and no comma in thousands"
         )
         return True
     return False

@@ -35,7 +35,7 @@ def simple_rivals(model: Recommender, split: Split, *, say: Callable[[str], None
         names = [name for name in names if name == POPULARITY]
         say(
             f"{' and '.join(slow)} {'is' if len(slow) == 1 else 'are'} not compared, for above {MOST_PAIRS:,} likes"
-            f" {'it takes' if len(slow) == 1 else 'they take'} minutes; dualnet bench --models {','.join(slow)} measures {'it' if len(slow) == 1 else 'them'}"
+            f" {'it takes' if len(slow) == 1 else 'they take'} minutes; dualnet bench DATA --models {','.join(slow)} measures {'it' if len(slow) == 1 else 'them'}"
         )
     fitted: dict[str, Recommender] = {}
     for name in names:

@@ -63,9 +63,9 @@ class DualObjective:
 
     Users and items pass through their towers in parts. The users of a part meet the embeddings of all items of the block;
     the items are encoded first without a graph, and once more with one when their whole gradient is known (a gradient
-    cache, Gao et al. 2021). So the gradient is that of the whole block in the memory of a part. The items of a block of at most
-    `items_kept` are encoded once: the graphs of all their parts are kept. Noise belongs to the part, and both passes draw the same; batch statistics are those of the
-    part, so the passes cannot disagree.
+    cache, Gao et al. 2021). So the gradient is that of the whole block in the memory of a part, of the items' first-layer sums and of
+    their embeddings. The items of a block of at most `items_kept` are encoded once: the graphs of all their parts are kept. Dropout
+    belongs to the part, and both passes draw the same; batch statistics are those of the part, so the passes cannot disagree.
 
     Several processes share a block: each encodes the users and items of its own ranges. Users meet the embeddings of all items,
     which are gathered, as is what items add to histories; the gradients by them are added up and scattered back. Noise and statistics
