@@ -263,6 +263,8 @@ TAGS = """([text, separator, labels]) => import("/web/fields.js").then(({ tagsOf
         ("Sci-Fi; Action;; Action", "", [], ["Sci-Fi", "Action"]),
         ("drama, period | film", "|", [], ["drama, period", "film"]),  # what divided the table divides here
         ("Drama, period", "", ["Drama, period"], ["Drama, period"]),
+        ("Drama, period; Crime", "", ["Drama, period"], ["Drama, period", "Crime"]),
+        ("Drama, period|Film; sound", "", [], ["Drama, period", "Film; sound"]),
         ("one tag", " ", [], ["one", "tag"]),
         ("one tag", "", [], ["one tag"]),
         (" , ", "", [], []),

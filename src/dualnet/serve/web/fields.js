@@ -40,13 +40,15 @@ export function titleColumn(columns) {
   return names.find((name) => /^(title|name)$/i.test(name)) ?? names.find((name) => columns[name] === "text") ?? null;
 }
 
-/** The tags of a text: a tag that the catalogue has as it is, else what stands between the separators, commas or semicolons. */
+const MARKS = ["|", "\n", "\t", ";", ","]; // the first that occurs divides a text, as it does a column of a table
+
+/** The tags of a text: a tag that the catalogue has as it is, else what stands between the separators, semicolons or commas. */
 export function tagsOf(text, separator, labels = []) {
   const whole = text.trim();
   if (labels.includes(whole)) return [whole];
   const marks = [...separator].filter((mark) => whole.includes(mark));
-  const at = marks.length > 0 ? marks : [",", ";", "|", "\n"];
-  const parts = [...whole].reduce((found, mark) => (at.includes(mark) ? [...found, ""] : [...found.slice(0, -1), found.at(-1) + mark]), [""]);
+  const at = marks.length > 0 ? marks : MARKS.filter((mark) => whole.includes(mark)).slice(0, 1);
+  const parts = at.reduce((found, mark) => found.flatMap((one) => one.split(mark)), [whole]);
   return [...new Set(parts.map((one) => one.trim()).filter(Boolean))];
 }
 
@@ -85,13 +87,13 @@ function understood(input, tags) {
 /** Frequent labels of the column: a click puts one in, or takes it out. */
 function offered(name, input, labels, tags, separator) {
   const chosen = () => (tags === null ? [input.value.trim()] : tags());
-  const between = separator === "" || separator.includes(",") ? ", " : separator.charAt(0);
+  const between = (next) => (separator === "" ? (next.some((one) => one.includes(",")) ? "; " : ", ") : separator.includes(",") ? ", " : separator.charAt(0));
   const buttons = labels.map((label) => el("button", { type: "button", class: "filter-chip", "aria-pressed": "false", on: { click: () => toggle(label) } }, label));
   const mark = () => buttons.forEach((button, at) => button.setAttribute("aria-pressed", String(chosen().includes(labels[at]))));
   function toggle(label) {
     const now = chosen();
     const next = now.includes(label) ? now.filter((one) => one !== label) : tags === null ? [label] : [...now, label];
-    input.value = next.join(between);
+    input.value = next.join(between(next));
     input.dispatchEvent(new Event("input", { bubbles: true }));
   }
   input.addEventListener("input", mark);
