@@ -68,7 +68,7 @@ class RuleOptions:
         UsageError
             For rules that mean nothing.
         """
-        from ..rules.parts import Pin, Which
+        from ..rules.parts import Boost, Pin, Quota, Which
         from ..rules.rules import Rules
 
         found = Rules() if self.rules is None else with_ids(read_rules(self.rules), ids)
@@ -83,14 +83,17 @@ class RuleOptions:
             pins.append(Pin(item=items[0], place=int(place)))
         hidden = id_list(self.hide, ids, "--hide")
         found = found.joined(Rules(pin=pins, hide=[Which(items=hidden)] if hidden else []))
-        for option, texts, part, amount, column in (
-            ("--boost", self.boost, "boost", "weight", "column"),
-            ("--at-most", self.at_most, "quotas", "at_most", "each"),
-            ("--at-least", self.at_least, "quotas", "at_least", None),
+        for option, texts, part, kind, amount, column in (
+            ("--boost", self.boost, "boost", Boost, "weight", "column"),
+            ("--at-most", self.at_most, "quotas", Quota, "at_most", "each"),
+            ("--at-least", self.at_least, "quotas", Quota, "at_least", None),
         ):
             for text in texts or ():
-                rule = short_rule(text, option, amount, column)
-                found = found.joined(Rules.from_json({part: [rule]}, f"{option} {text[:80]!r}"))
+                told = short_rule(text, option, amount, column)
+                try:
+                    found = found.joined(Rules(**{part: [kind(**told)]}))
+                except UsageError as error:
+                    raise UsageError(f"{option} {text[:80]!r}: {error}") from None
         if self.diversity is not None:
             found = replace(found, diversity=self.diversity)
         return found or None
