@@ -15,7 +15,10 @@ from .new_content import content_columns
 
 MOST_VALUES = 40  # labels of a column, the most frequent first
 LABELS, RANGES = ("tags", "categories", "plain"), ("numbers", "dates", "plain")
-_DATED = re.compile(r"year|date|publish|releas|issued", re.IGNORECASE)  # a name of a column that says when an item is from
+_DATED = re.compile(  # a name of a column that says when an item is from; as in web/kind-and-year.js
+    r"(?<![a-z])(?:year(?!ly)|date|publish(?!er)|publication|releas|issued)|year$|(?<!up)(?<!candi)(?<!man)(?<!vali)date$",
+    re.IGNORECASE,
+)
 FEW = 200  # distinct labels of a column that is only shown; one with more is no choice but a text
 
 
@@ -46,8 +49,10 @@ def dated_column(catalogue: LiveCatalogue) -> str | None:
     found: list[tuple[bool, bool, int, str]] = []
     for name, kind in content_columns(catalogue.model).items():
         if kind in RANGES and name in content.table.column_names:
-            is_date = pa.types.is_temporal(content.table.schema.field(name).type)
-            if (is_date or _DATED.search(name)) and _facet(content.table.column(name), kind):
+            cells = content.table.column(name)
+            is_date = pa.types.is_temporal(cells.type)
+            is_number = pa.types.is_floating(cells.type) or pa.types.is_integer(cells.type)  # text and flags are no scale
+            if (is_date or (is_number and _DATED.search(name))) and _range(cells):
                 found.append((not is_date, _DATED.search(name) is None, len(found), name))
     return min(found)[-1] if found else None
 

@@ -170,6 +170,11 @@ def days(n):
         ({"begins": days, "published": days}, "published"),
         ({"year": lambda n: [2000] * n, "pages": pages}, None),  # all of one year
         ({"year": lambda n: ["long ago"] * n}, None),
+        ({"pubYear": years, "pages": pages}, "pubYear"),
+        ({"release_date": years}, "release_date"),
+        ({"publisher": lambda n: [f"house {row % 3}" for row in range(n)]}, None),  # text: a boost could not read it
+        ({"publisher_id": pages, "update_count": pages, "candidate_score": pages, "last_update": pages}, None),
+        ({"released": lambda n: [row % 2 == 0 for row in range(n)]}, None),
         ({}, None),
     ],
 )

@@ -1,6 +1,6 @@
 /** The second line of a card: what kind of thing it is, and of when. */
 
-const DATED = /year|date|publish|releas|issued/i;
+const DATED = /(?<![a-z])(?:year(?!ly)|date|publish(?!er)|publication|releas|issued)|year$|(?<!up)(?<!candi)(?<!man)(?<!vali)date$/i;
 const DATE = /^\d{4}(-\d\d(-\d\d)?)?(?!\d)/; // of "2001-05-31T12:00" the day, of "Penguin" nothing
 const YEARS = [1000, 2999]; // other numbers, such as seconds, are no year
 const LABELS = 3;
