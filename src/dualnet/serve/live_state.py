@@ -286,22 +286,29 @@ class LiveState:
         puts = ([self._items_by[key][0], [key, content]] for key, content in self.items.items())
         yield from _grouped("put", puts)
         yield from (by_key(by or "", {"delete": key}) for key, by in self.deleted.items())
+        # of one key together, as far as the likes of each user stay in the order in which they came
         for name, pairs in (("gone", self._pairs(self.gone)), ("events", self._liked()), ("events", self._told())):
-            yield from _grouped(name, sorted(pairs, key=lambda pair: pair[0]))  # of one key together, in order of arrival
+            yield from _grouped(name, (row for _, row in sorted(pairs, key=lambda pair: (pair[0], pair[1][0]))))
 
-    def _pairs(self, side: Mapping[Key, Mapping[Key, str | None]]) -> Iterator[list[Any]]:
-        return ([by or "", [user, item]] for user, items in side.items() for item, by in items.items())
+    def _pairs(self, side: Mapping[Key, Mapping[Key, str | None]]) -> Iterator[tuple[int, list[Any]]]:
+        return ((0, [by or "", [user, item]]) for user, items in side.items() for item, by in items.items())
 
-    def _liked(self) -> Iterator[list[Any]]:
+    def _liked(self) -> Iterator[tuple[int, list[Any]]]:
+        """Yield likes, each with its round: in one round keys come in the order of their names."""
         for user, items in self.events.items():
-            notes = self.notes.get(user, {})
-            yield from ([by or "", kept_row((user, item, "like", notes.get(item, {})))] for item, by in items.items())
+            notes, turn, before = self.notes.get(user, {}), 0, ""
+            for item, by in items.items():
+                name = by or ""
+                turn, before = turn + (name < before), name
+                yield turn, [name, kept_row((user, item, "like", notes.get(item, {})))]
 
-    def _told(self) -> Iterator[list[Any]]:
+    def _told(self) -> Iterator[tuple[int, list[Any]]]:
         for user, items in self.others.items():
             by = self._others_by.get(user, {})
             notes = self.notes.get(user, {})
-            yield from ([by.get(item, ""), kept_row((user, item, kind, notes.get(item, {})))] for item, kind in items.items())
+            yield from (
+                (0, [by.get(item, ""), kept_row((user, item, kind, notes.get(item, {})))]) for item, kind in items.items()
+            )
 
     @property
     def n_changes(self) -> int:

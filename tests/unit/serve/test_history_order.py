@@ -6,6 +6,7 @@ import pytest
 
 from dualnet import WMF, Dataset, load
 from dualnet.models.registry import create
+from dualnet.serve.live_state import LiveState, by_key
 
 pytestmark = pytest.mark.filterwarnings("ignore::dualnet.errors.DualNetWarning")
 DAY = 86_400
@@ -95,3 +96,20 @@ def test_who_is_forgotten_takes_their_times_along():
     model.forget_users(["bob"])
     assert {user: times_of(model, user) for user in kept} == kept
     assert len(model.times_) == model.histories_.nnz
+
+
+@pytest.mark.parametrize("told", ["ba", "abab", "cabbac", "-b-a", "zyx"])
+def test_compaction_keeps_the_order_of_likes_whoever_told_them(told):
+    """A restart reads what compaction wrote: the newest stays the newest where several keys tell of one person."""
+    state, again = LiveState(), LiveState()
+    for at, key in enumerate(told):
+        state.apply(by_key(key.strip("-"), {"events": [["ann", f"i{at}"], ["bob", f"i{9 - at}"]]}))
+    for change in state.changes():
+        again.apply(change)
+    assert [list(again.events[user].items()) for user in ("ann", "bob")] == [
+        list(state.events[user].items()) for user in ("ann", "bob")
+    ]
+    assert again.usage == state.usage
+    one = LiveState()
+    one.apply(by_key("a", {"events": [["ann", "i1"], ["bob", "i2"], ["ann", "i3"]]}))
+    assert len(list(one.changes())) == 1  # likes of one key stay together
