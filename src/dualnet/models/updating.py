@@ -377,14 +377,17 @@ def _merged_times(model: Core, new: Interactions, users: IdMap, items: IdMap, ma
     if model.times_ is None and (new.times is None or not new.n_pairs):
         return None
     keys = _places(matrix, np.arange(len(users)), np.arange(len(items)), len(items))
-    found = np.zeros(matrix.nnz, np.int64)
+    unknown = np.iinfo(np.int64).min  # before any time, also those before 1970
+    found = np.full(matrix.nnz, unknown)
     if model.times_ is not None:
         old = model.histories_
-        found[np.searchsorted(keys, _places(old, np.arange(old.shape[0]), np.arange(old.shape[1]), len(items)))] = model.times_
+        found[np.searchsorted(keys, _places(old, np.arange(old.shape[0]), np.arange(old.shape[1]), len(items)))] = np.where(
+            model.times_ == 0, unknown, model.times_.astype(np.int64)
+        )
     if new.times is not None:
         at = _places(new.matrix, users.find(new.users.keys), items.find(new.items.keys), len(items))
         np.maximum.at(found, np.searchsorted(keys, at), new.times)
-    return compact_times(found)
+    return compact_times(np.where(found == unknown, 0, found))
 
 
 def _places(pairs: csr_array, users: Rows, items: Rows, n_items: int) -> Rows:

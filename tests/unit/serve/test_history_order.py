@@ -90,6 +90,13 @@ def test_an_update_keeps_the_times_and_takes_the_later(tmp_path):
     assert np.array_equal(again.times_, model.times_)
 
 
+@pytest.mark.parametrize("start", [-500 * DAY, START, 2**32], ids=["before 1970", "today", "after 2106"])
+def test_an_update_knows_times_of_any_century(start):
+    model = create("dualnet", levels=(4, 2), epochs=1, random_state=0).fit(table(TAKEN, start=start))
+    model.update(table({"bob": ["i1", "i10"]}, start=start + 100 * DAY), epochs=0)
+    assert times_of(model, "bob") == {"i3": start, "i1": start + 100 * DAY, "i10": start + 101 * DAY}
+
+
 def test_who_is_forgotten_takes_their_times_along():
     model = fitted()
     kept = {user: times_of(model, user) for user in ("ann", "cyd")}
