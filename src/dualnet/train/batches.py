@@ -161,11 +161,13 @@ def choose_blocks(n_users: int, n_items: int, user_batch: int | None, item_batch
         Users and items of a block.
     """
     side = max(SMALLEST, round(math.sqrt(n_users * n_items / BLOCKS)))
-    users, items = (max(1, round(count / side)) for count in (n_users, n_items))
-    if not 0.8 <= users * items / BLOCKS <= 1.2:  # both were rounded the same way: the longer side makes up for it
-        shorter = min(users, items)
-        longer = max(1, round(min(BLOCKS / shorter, max(n_users, n_items) / SMALLEST)))
-        users, items = (longer, shorter) if n_users >= n_items else (shorter, longer)
+    users, items = (round(count / side) for count in (n_users, n_items))
+    if (
+        min(users, items) and not 0.8 <= users * items / BLOCKS <= 1.2
+    ):  # of both rounded numbers; the longer side makes up for it
+        longer = round(BLOCKS / min(users, items))
+        users, items = (longer, items) if n_users >= n_items else (users, longer)
+    users, items = max(1, users), max(1, items)
     return (
         -(-n_users // users) if user_batch is None else user_batch,
         -(-n_items // items) if item_batch is None else item_batch,

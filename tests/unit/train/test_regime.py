@@ -29,6 +29,13 @@ def test_blocks_are_square_even_and_about_twenty_five(users, items):
         assert blocks <= 40
 
 
+def test_a_side_that_is_shorter_than_a_square_is_not_divided():
+    assert choose_blocks(1_000_000, 1_000, None, None) == (6_330, 1_000)
+    assert choose_blocks(300, 1_000_000, None, None)[0] == 300
+    assert choose_blocks(100, 100, None, None) == (34, 34)
+    assert choose_blocks(40, 30, None, None) == (40, 30)
+
+
 def test_sizes_that_are_given_are_kept():
     assert choose_blocks(5_551, 16_980, 512, None)[0] == 512
     assert choose_blocks(5_551, 16_980, 512, 16_980) == (512, 16_980)
