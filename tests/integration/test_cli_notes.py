@@ -126,6 +126,12 @@ def test_a_run_knows_its_own_test(capsys, tables, tmp_path, monkeypatch):
     code, _, err = call(capsys, "evaluate", tmp_path / "all")
     assert code == 2
     assert "has no test of its own: it trained on everything" in err
+    assert "fit again into another --out with --protocol" in err
+    for name, held in (("all", False), ("toml", True)):
+        code, _, err = call(capsys, "recommend", tmp_path / name, "--user", "nobody")
+        assert code == 3
+        assert "unknown user 'nobody'; for someone new give --history" in err
+        assert ("a part of the people did not train here" in err) == held
     (tmp_path / "tables" / "run.json").write_text('{"test": {"data": "x"}}')
     code, _, err = call(capsys, "evaluate", tmp_path / "tables")
     assert code == 2

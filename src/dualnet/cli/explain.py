@@ -78,7 +78,7 @@ def explain(
         raise UnknownIdError(f"unknown item {wanted!r}; give one that is new by its content, with --new-items TABLE")
     found = model.explain(
         wanted,
-        user=stored_user(model, user) if user is not None else None,
+        user=stored_user(model, user, run) if user is not None else None,
         history=history_of(history, named, unknown) if history is not None else None,
         user_columns=arg.pairs(columns, "--user-columns"),
         times=times_of(times, history),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UnknownIdError, UsageError, listing
+from ..runs.folder import read_test
 from . import arguments as arg
 from .form_options import FormOptions, new_columns
 from .given_options import refuse_tables
@@ -55,8 +56,8 @@ def check_one_user(columns: str | None, given: dict[str, bool]) -> None:
         raise UsageError(f"say for whom: only one of {', '.join(first)} and {last}")
 
 
-def stored_user(model: Recommender, user: str) -> Key:
-    """Return the id of a user seen in training.
+def stored_user(model: Recommender, user: str, run: Path) -> Key:
+    """Return the id of a user seen in training, by the model of a run.
 
     Raises
     ------
@@ -65,7 +66,12 @@ def stored_user(model: Recommender, user: str) -> Key:
     """
     key = model.users_.parse(user)
     if key not in model.users_:
-        raise UnknownIdError(f"unknown user {listing([key])}; for someone new give --history ITEM,ITEM instead")
+        held = (
+            "; a part of the people did not train here, for the run measured itself on them: without --protocol all do"
+            if read_test(run) is not None
+            else ""
+        )
+        raise UnknownIdError(f"unknown user {listing([key])}; for someone new give --history ITEM,ITEM instead{held}")
     return key
 
 

@@ -194,7 +194,7 @@ def recommend(
         _everyone(model, run, out, wanted, shared, overwrite=overwrite, as_json=as_json)
         return
     found = model.recommend(
-        stored_user(model, user) if user is not None else None,
+        stored_user(model, user, run) if user is not None else None,
         history=listed.read_history(history, named, unknown),
         user_columns=arg.pairs(columns, "--user-columns"),
         times=times_of(listed.times, history),

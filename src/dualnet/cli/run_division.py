@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from ..data.tasks import Split
 
 WHAT_TO_GIVE = (
-    "has no test of its own: it trained on everything, or on the rows of queries; give the folder of a split as SPLIT (`dualnet"
-    " split` makes one, `dualnet fit SPLIT` trains on its training part alone)"
+    "has no test of its own: it trained on everything, or on the rows of queries; fit again into another --out with --protocol"
+    " four-quadrants, or give the folder of a split as SPLIT (`dualnet split` makes one, `dualnet fit SPLIT` trains on its training part"
+    " alone)"
 )
 
 

@@ -162,9 +162,8 @@ def choose_blocks(n_users: int, n_items: int, user_batch: int | None, item_batch
     """
     side = max(SMALLEST, round(math.sqrt(n_users * n_items / BLOCKS)))
     users, items = (round(count / side) for count in (n_users, n_items))
-    if (
-        min(users, items) and not 0.8 <= users * items / BLOCKS <= 1.2
-    ):  # of both rounded numbers; the longer side makes up for it
+    rounded = min(users, items) > 0 and side > SMALLEST
+    if rounded and not 0.8 <= users * items / BLOCKS <= 1.2:  # the longer side makes up for it
         longer = round(BLOCKS / min(users, items))
         users, items = (longer, items) if n_users >= n_items else (users, longer)
     users, items = max(1, users), max(1, items)

@@ -20,7 +20,7 @@ export function verdict(metrics, name) {
   const { own, rivals, measure, cut } = found;
   const what = `${named(measure).toLowerCase()} at ${cut}`;
   if (rivals.length === 0) {
-    return el("p", { class: "soft" }, `Measured on held-out pairs, ${named(name)} has a ${what} of ${own.toFixed(3)}. Its rivals were not measured beside it.`);
+    return el("p", { class: "soft" }, `Measured on held-out pairs, ${named(name)} has a ${what} of ${own.toFixed(3)}. This run keeps no figures of its rivals.`);
   }
   const [best] = [...rivals].sort((a, b) => b.value - a.value);
   return el("p", {}, `Measured on held-out pairs, ${named(name)} ${stands(own, best)} ${named(best.name)}, with a ${what} of ${own.toFixed(3)} against ${best.value.toFixed(3)}.`);
