@@ -89,9 +89,10 @@ class RuleOptions:
             ("--at-least", self.at_least, "quotas", Quota, "at_least", None),
         ):
             for text in texts or ():
-                told = short_rule(text, option, amount, column)
+                rule = short_rule(text, option, amount, column)
                 try:
-                    found = found.joined(Rules(**{part: [kind(**told)]}))
+                    told: dict[str, Any] = {part: [kind(**rule)]}
+                    found = found.joined(Rules(**told))
                 except UsageError as error:
                     raise UsageError(f"{option} {text[:80]!r}: {error}") from None
         if self.diversity is not None:
