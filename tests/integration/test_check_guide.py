@@ -371,6 +371,37 @@ def test_what_cannot_be_told_is_an_error_as_before(here, capsys):
     assert "has no user column 'user_id'" in capsys.readouterr().err
 
 
+def test_columns_of_a_log_that_say_what_items_are_are_told(here, capsys):
+    rows = [(f"u{k % 9}", f"i{k % 5}", ["tea", "cup"][k % 5 % 2], k, "shop", "12,50") for k in range(40)]
+    write(here / "log.csv", ["customer", "sku", "category", "line", "place", "price"], rows)
+    assert main(["data", "check", "log.csv"]) == 0
+    printed = capsys.readouterr().out
+    assert (
+        "'category' of log.csv is the same in every row of an item: a table with a row for each item (sku, category)" in printed
+    )
+    assert "'line' and 'place' of log.csv are not used" in printed
+
+
+def test_enough_data_has_a_command_for_a_model_to_use_and_one_for_figures(here, capsys):
+    pairs = [(user, item) for user in range(110) for item in range(40) if (user * 7 + item * 3) % 4 == 0]
+    write(here / "log.csv", ["user_id", "item_id"], [(f"u{user}", f"i{item}") for user, item in pairs])
+    assert main(["data", "check", "log.csv"]) == 0
+    use, _, measured = capsys.readouterr().out.splitlines()[-3:]
+    for command, folder, held in ((use, "run", False), (measured, "measured", True)):
+        words = shlex.split(command)
+        assert words[:3] == ["dualnet", "fit", "log.csv"]
+        assert words[-2:] == ["--out", folder]
+        assert ("--protocol" in words) == held
+        assert main([*words[1:], "--model", "popularity"]) == 0
+    capsys.readouterr()
+    assert main(["recommend", "run", "--user", "u0"]) == 0  # whoever is in the table
+    assert main(["evaluate", "measured"]) == 0
+    capsys.readouterr()
+    assert main(["data", "check", "log.csv", "--json"]) == 0
+    body = json.loads(capsys.readouterr().out)
+    assert (body["command"], body["measured_command"]) == (use.strip(), measured.strip())
+
+
 @pytest.mark.parametrize("values", [(0.1111111, 0.8666667, 0.95), (1, 1234567, 1234568), (-5, -2, -1)])
 def test_the_suggested_threshold_is_the_one_that_was_used(here, capsys, values):
     words = ratings(here, values)

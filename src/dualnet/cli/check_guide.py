@@ -44,8 +44,11 @@ class Guide:
     tables: arg.TableOptions
     said: list[str]
 
-    def command(self, data: str, loaded: Dataset) -> str:
-        """Return the command that fits these tables, to be pasted into a shell."""
+    def commands(self, data: str, loaded: Dataset) -> tuple[str, str | None]:
+        """Return the command that fits these tables, to be pasted into a shell, and the one that holds a part of them out for figures.
+
+        The latter is None where there is too little to hold out.
+        """
         from ..data.values import number_text
 
         hints = get_type_hints(arg.TableOptions, include_extras=True)
@@ -57,9 +60,11 @@ class Guide:
                     flag_of(hints[field.name].__metadata__[0]),
                     number_text(value) if isinstance(value, float) else str(value),
                 ]
-        if loaded.interactions.n_users >= ENOUGH[0] and loaded.interactions.n_pairs >= ENOUGH[1]:
-            words += ["--protocol", "citeulike2" if loaded.items is None else "four-quadrants"]
-        return shlex.join([*words, "--out", "run"])
+        whole = shlex.join([*words, "--out", "run"])
+        if loaded.interactions.n_users < ENOUGH[0] or loaded.interactions.n_pairs < ENOUGH[1]:
+            return whole, None
+        protocol = "citeulike2" if loaded.items is None else "four-quadrants"
+        return whole, shlex.join([*words, "--protocol", protocol, "--out", "measured"])
 
 
 def guide(data: str | None, tables: arg.TableOptions) -> Guide | None:

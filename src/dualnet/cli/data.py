@@ -103,20 +103,19 @@ def check(
             raise
         for sentence in [] if found is None or as_json else found.said:
             say(sentence)
-        command = None if found is None or data is None else found.command(data, loaded)
+        command, measured = (None, None) if found is None or data is None else found.commands(data, loaded)
         report, told = check_dataset(loaded), say_events(loaded.interactions, used.threshold)
     if as_json:
-        guided = {} if found is None else {"found": found.said, "command": command}
+        guided = {} if found is None else {"found": found.said, "command": command, "measured_command": measured}
         print_json(report.to_json() | guided)
     else:
         say(str(report))
         if told:
             say(f"  {told}")
         if command:
-            held = (
-                " that holds a part out for figures; leave out --protocol for a model to use" if "--protocol" in command else ""
-            )
-            say(f"\na fit with these columns{held}:\n  {command}")
+            say(f"\na fit with these columns, for a model to use:\n  {command}")
+        if measured:
+            say(f"the same with a part of the people and items held out, for figures:\n  {measured}")
 
 
 @app.command("convert")

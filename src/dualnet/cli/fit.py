@@ -92,7 +92,7 @@ def fit(
         str | None,
         typer.Option(
             "--protocol",
-            help="With DATA: choose the number of epochs on this protocol.",
+            help=f"With DATA: hold a part out by this protocol, to choose epochs on and to measure: {arg.PROTOCOL_NAMES} or temporal.",
             autocompletion=completion.drawn_protocols,
         ),
     ] = None,

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..errors import DataError, DualNetWarning, UsageError, counted
 from .frames import column_at
@@ -131,6 +132,8 @@ def guess_columns(
             " where it becomes content"
         )
         left = [name for name in left if name not in reviews]
+    if items is None and item is not None:
+        left = _of_items(found, events, item, left)
     left = [name for name in left if not _say_comma(found, name, _cells(events.table, name), events.name)]
     if left:
         found.add(f"{_named(left)} of {events.name} {_is(left)} not used")
@@ -320,6 +323,26 @@ def _content(found: Guesses, items: LoadedTable, item: str | None, user: str | N
         found.add(f"'{title}' is what lists show as the name of an item", title=title)
     elif title is not None:
         found.add(f"'{title}' is also what lists show as the name of an item")
+
+
+def _of_items(found: Guesses, events: LoadedTable, item: str, left: list[str]) -> list[str]:
+    """Tell of columns that say what items are, which belong into a table of their own; return the others."""
+    own = [name for name in left if _tells_of_items(events.table, item, name)]
+    if own:
+        found.add(
+            f"{_named(own)} of {events.name} {_is(own)} the same in every row of an item: a table with a row for each item"
+            f" ({', '.join([item, *own])}), given as --items, would tell the model what the items are, also new ones"
+        )
+    return [name for name in left if name not in own]
+
+
+def _tells_of_items(table: pa.Table, item: str, name: str) -> bool:
+    """Whether a column of events has one value for each item, and not the same for all."""
+    if pa.types.is_nested(table.schema.field(name).type):
+        return False
+    values = table.group_by(item).aggregate([(name, "count_distinct")]).column(f"{name}_count_distinct")
+    repeated = table.num_rows > len(values)
+    return repeated and pc.max(values).as_py() == 1 and len(pc.unique(table.column(name))) > 1
 
 
 def _say_comma(found: Guesses, name: str, cells: Sequence[Any], table: str) -> bool:

@@ -19,6 +19,7 @@ import { count, some } from "./words.js";
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const LISTED = 10;
 const WAIT = 90;
+const MANY = 100; // dots of a history, from which on they are small
 
 /** Return `update(state)` of this view. */
 export function mapView(host) {
@@ -82,10 +83,12 @@ function show(host, { items, x, y, explained, total, regions }) {
       for (const at of painted?.names.keys() ?? []) plane.dots([...x.keys()].filter((one) => painted.of[one] === at), radius, colour(`--level-${at}`));
       const surface = colour("--surface");
       // beside the colours of a column those of the history and the list would mean two things: they are full and hollow there
-      for (const [lights, own] of [[listed, painted ? surface : colour("--map-listed")], [taken, colour(painted ? "--ink" : "--map-taken")]]) {
+      // the list lies above the history, whose dots are smaller where there are many
+      const [small, large] = [taken.length > MANY ? 3 : 5.5, 5.5];
+      for (const [lights, own, size] of [[taken, colour(painted ? "--ink" : "--map-taken"), small], [listed, painted ? surface : colour("--map-listed"), large]]) {
         for (const at of lights) {
-          plane.dots([at], painted === null ? 7 : 8, surface); // a gap, so that neighbours stay apart
-          plane.dots([at], 5.5, own);
+          plane.dots([at], size + (painted === null ? 1.5 : 2.5), surface); // a gap, so that neighbours stay apart
+          plane.dots([at], size, own);
           if (painted !== null && lights === listed) plane.ring(at, 5.5, colour("--ink"), 2.5);
         }
       }

@@ -13,7 +13,8 @@ const COMMON = 0.6; // share of a list from which a label sets nothing apart
 const SEVERAL = { 2: "either of the two", 3: "any of the three", 4: "any of the four" };
 
 /**
- * Return `[{nodes, popular}]` of the entries of a list: the sentence, and whether most of the score is what everybody gives.
+ * Return `[{nodes, popular}]` of the entries of a list: the sentence, and whether most of the score is what everybody gives, where
+ * that is so for half of the list at most.
  *
  * An entry is `{path, score, explanation, popular, labels, taken}`: the server's explanation or null, the share of the score that
  * everybody would give or null, labels of the item, how many took it. `labelsOf(item)` returns those of an item of the history.
@@ -21,7 +22,8 @@ const SEVERAL = { 2: "either of the two", 3: "any of the three", 4: "any of the 
 export function reasons(entries, resolved, labelsOf = () => []) {
   const usual = usualShares(entries);
   const frequent = frequentLabels(entries);
-  return entries.map((entry) => ({ nodes: closed(sentence(entry, resolved, { usual, frequent, labelsOf })), popular: isPopular(entry) }));
+  const telling = entries.filter(isPopular).length <= entries.length / 2; // a mark that most have sets nothing apart
+  return entries.map((entry) => ({ nodes: closed(sentence(entry, resolved, { usual, frequent, labelsOf })), popular: telling && isPopular(entry) }));
 }
 
 function isPopular({ path, popular }) {
