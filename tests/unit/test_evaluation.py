@@ -229,7 +229,7 @@ def test_breakdowns_add_up():
 
 def test_bad_input():
     task = make_task([[0, 0]], [[0, 1]])
-    with pytest.raises(UsageError, match="at least 1, got \\[0\\]"):
+    with pytest.raises(UsageError, match=r"at least 1, such as at=\(10, 50\), got 0"):
         evaluate(Fixed(np.ones((1, 2)), np.eye(2)), task, at=(0,))
     with pytest.raises(DataError, match="scores that are not numbers"):
         evaluate(Fixed(np.full((1, 2), np.nan, np.float32), np.eye(2, dtype=np.float32)), task, at=(1,))

@@ -63,7 +63,7 @@ def test_the_first_items_of_a_list_are_compared_pair_by_pair(kind):
             assert result.per_user[f"novelty@{cut}"][at] == pytest.approx(np.mean(bits))
     told = result.metrics()
     assert all("ci95" in told[name] for name in ("diversity@3", "novelty@3", "novelty@8", "coverage@3", "coverage@8"))
-    assert f"; of the first 3 places: diversity {told['diversity@3']['mean']:.3f} (" in str(report)
+    assert f"of the first 3 places: diversity {told['diversity@3']['mean']:.3f} (" in str(report)
     assert " bits, coverage " in str(report)
     low, high = told["coverage@3"]["ci95"]
     assert low <= told["coverage@3"]["mean"] <= high

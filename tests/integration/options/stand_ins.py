@@ -29,7 +29,7 @@ def stand_ins(told: list[Any]) -> dict[str, Any]:
         (out / "report.html").write_text("a page")
         found = SimpleNamespace(to_json=dict, ids=["p1", "p2"])
         return SimpleNamespace(
-            split=SimpleNamespace(fingerprint=str), reports={}, reader="r1", shown=found, rows=lambda cut: [],
+            split=SimpleNamespace(fingerprint=str, train=SimpleNamespace(name="library")), reports={}, reader="r1", shown=found, rows=lambda cut: [],
             served_table=lambda cut: (["one"], []), summary=str, stories=(),
         )  # fmt: skip
 
