@@ -74,7 +74,7 @@ def test_a_database_gives_the_figures_of_the_tables(capsys, folder, world):
     assert {r["dataset"] for r in records[1]} == {"events.sql"}
     checked = [as_json(capsys, "data", "check", *data) for data in (tables, SQL)]
     assert checked[0]["command"].startswith("dualnet fit events.csv")  # tables have a guide, a query has none
-    guided = {"found", "command"}
+    guided = {"found", "command", "measured_command"}
     assert {name: value for name, value in checked[0].items() if name not in {"name", *guided}} == {
         name: value for name, value in checked[1].items() if name != "name"
     }

@@ -88,7 +88,7 @@ def check(
     from ..errors import DualNetError
 
     kept = split_folder(data)
-    told, found, command = "", None, None
+    told, found, command, measured = "", None, None, None
     if kept is not None:
         refuse_tables(tables, f"means nothing for {data}, a split whose tables were read when it was made")
         report = check_split(load_split(kept))
