@@ -63,7 +63,7 @@ class BlockGradient(ABC):
         self.loss, self.own_items, self.item_zero, self.scale = loss, own_items, item_zero, scale
         self.items = items = self.group.all_gather(own_items, self._counts)
         self.error, self.gradient = items.new_zeros(()), items.new_empty(0)
-        self._by_pairs = TransposedSum()  # of the gradient by all items
+        self._by_pairs = TransposedSum(self._start())  # of the gradient by all items
 
     def add(self, users: Tensor, part: UserPart) -> Tensor:
         """Take in some users; return the gradient by their embeddings.
@@ -102,6 +102,10 @@ class BlockGradient(ABC):
         start = sum(self._counts[: self.group.rank])
         return self.item_zero if len(self.item_zero) == 1 else self.item_zero[start : start + len(self.own_items)]
 
+    def _start(self) -> Tensor | None:
+        """Return what the gradient by stored pairs is added to, shape (n_items, width); None for nothing."""
+        return None
+
     def _add_pairs(self, rows: Tensor, weights: csr_array, target: float) -> Tensor:
         """Take in stored pairs with one target; return the gradient by the rows."""
         pairs = self._constant(weights)
@@ -119,27 +123,12 @@ class BlockGradient(ABC):
 
 
 class CellGradient(BlockGradient):
-    """Gradient of a block whose cells are all visited, some users at a time: for any loss, and cheapest for small blocks.
+    """Gradient of a block whose cells are all visited, some users at a time: for any loss, and cheapest for small blocks."""
 
-    Parameters
-    ----------
-    loss, own_items, item_zero, scale, group, counts
-        As in `BlockGradient`.
-    """
-
-    def __init__(
-        self,
-        loss: Loss,
-        own_items: Tensor,
-        item_zero: Tensor,
-        scale: float,
-        *,
-        group: Collectives | None = None,
-        counts: Sequence[int] | None = None,
-    ) -> None:
-        super().__init__(loss, own_items, item_zero, scale, group=group, counts=counts)
+    def _start(self) -> Tensor:
+        """Return the gradient by all cells so far, which that by single pairs is added to."""
         self._by_cells = torch.zeros_like(self.items)
-        self._by_pairs = TransposedSum(self._by_cells)
+        return self._by_cells
 
     def add_block(self, users: Tensor, positives: csr_array) -> Tensor:
         """Take in positives and zeros cell by cell."""
