@@ -60,7 +60,9 @@ def _films() -> Any:
 
     from dualnet import Dataset
 
-    folder = Path(sys.argv[-1]) if Path(sys.argv[-1]).is_dir() else Path("ml-latest-small")
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "ml-latest-small")
+    if not (folder / "ratings.csv").is_file():
+        raise SystemExit(f"'{folder}' has no ratings.csv; name the folder of MovieLens latest-small as it is downloaded")
     films = pyarrow.csv.read_csv(folder / "movies.csv")
     years = pc.extract_regex(films["title"], r"\((?P<year>\d{4})\)\s*$")
     ends = pa.array([1_000_000_000 if place % 3 == 0 else None for place in range(len(films))], pa.int64())

@@ -49,7 +49,7 @@ DIALS: dict[str, dict[str, Any]] = {
 
 def run() -> None:
     """Measure and write results/serving_rules.jsonl."""
-    earlier = next((Path(word).resolve() for word in sys.argv[1:] if (Path(word) / "src" / "dualnet").is_dir()), None)
+    earlier = _checkout(sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="dualnet-serving-rules-") as name:
         folder = Path(name)
         histories, pinned = _prepare(folder)
@@ -70,6 +70,17 @@ def run() -> None:
     for row in rows:
         row["p99 / that of no rule"] = row["p99 ms"] / plain
     record.write("serving_rules", rows)
+
+
+def _checkout(words: list[str]) -> Path | None:
+    """Return the checkout that the command line names, if it names one."""
+    if len(words) > 1:
+        raise SystemExit(f"one checkout can be compared, got {len(words)}: {' '.join(words)}; name one folder")
+    for word in words:
+        if not (Path(word) / "src" / "dualnet").is_dir():
+            raise SystemExit(f"'{word}' is no checkout of dualnet, which has a folder src/dualnet; name one, or leave it out")
+        return Path(word).resolve()
+    return None
 
 
 def _prepare(folder: Path) -> tuple[list[list[Any]], Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Callable
 
 from . import controls, disk_faults, kills, power_cuts, server_kills
@@ -47,5 +48,13 @@ def run(_: Ledger, stage: Stage) -> None:
     ledger = Ledger(None)
     server_kills.warm_up(stage)
     for name, play in CASES.items():
-        ledger.case(name, lambda play=play: play(stage))  # type: ignore[misc]
+        ledger.case(name, lambda play=play: _played(play, stage))  # type: ignore[misc]
     sys.stdout.write("".join(json.dumps(row) + "\n" for row in ledger.rows))
+
+
+def _played(play: Callable[[Stage], Row], stage: Stage) -> Row:
+    """Return the row of a case; one that does not come to its end is a fault of its own, and the others are played."""
+    try:
+        return play(stage)
+    except (Exception, SystemExit):
+        return {"faults": [traceback.format_exc()[-3_000:]]}

@@ -5,11 +5,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from campaign.disk import why_not
+from campaign import server_kills, short
+from campaign.disk import Call, why_not
+from campaign.forks import Ended
 from campaign.replay import Change, Cut, Disk, cuts_of
+from campaign.server_kills import one_life
 from campaign.short import CASES
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +29,7 @@ def rows():
     run = subprocess.run(
         [sys.executable, "-m", "campaign", "short"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
-    assert run.returncode == 0, run.stderr[-3_000:]
+    assert run.returncode == 0, f"python -m campaign short ended with {run.returncode}: {run.stderr[-3_000:]}"
     return {row["case"]: row for row in map(json.loads, run.stdout.splitlines())}
 
 
@@ -35,6 +39,35 @@ def test_the_old_or_the_new_is_there_and_a_fault_that_is_put_back_is_found(rows,
     row = rows[case]
     assert row["faults"] == 0, row["told"]
     assert sum(value for key, value in row.items() if key not in ("case", "faults", "told", "seconds")) > 0
+
+
+@pytest.mark.parametrize(
+    ("code", "hit", "faults"),
+    [(-9, "journal.jsonl", 0), (-9, "", 1), (1, "", 1)],
+    ids=["killed at a call of its start", "it never answered", "it ended by itself"],
+)
+def test_a_server_that_ends_before_it_answers(code, hit, faults):
+    """Each start writes too; once a kill there ended the campaign with the client's error."""
+
+    class Gone:
+        def compare(self, port):
+            raise ConnectionResetError
+
+    ended = Ended(code, "told", hit, Call.WRITE, 0, 0.1)
+    found, wrong = one_life((SimpleNamespace(end=lambda kill_after: ended), 1), Gone(), 1)
+    assert (found, len(wrong)) == (ended, faults)
+
+
+def test_a_case_that_breaks_off_is_a_fault_of_its_own(monkeypatch, capsys):
+    def broken(stage):
+        raise SystemExit("a process did not end")
+
+    monkeypatch.setattr(server_kills, "warm_up", lambda stage: None)
+    monkeypatch.setattr(short, "CASES", {"one": broken, "other": lambda stage: {"kills": 1, "faults": []}})
+    short.run(None, None)
+    one, other = map(json.loads, capsys.readouterr().out.splitlines())
+    assert "a process did not end" in one["told"][0]
+    assert other == {"case": "other", "kills": 1, "faults": 0, "told": []}
 
 
 def changes(place, *lines):

@@ -288,7 +288,8 @@ class WorkerChoices:
     workers: Annotated[
         str | None,
         typer.Option(
-            "--workers", help="Share the fit among so many processes of a Ray cluster: 4, or 2:8 for as many as have room."
+            "--workers",
+            help="Share the fit among so many processes of a Ray cluster: 4, or 2:8 for as many as have room; 1 is as without.",
         ),
     ] = None
     address: Annotated[

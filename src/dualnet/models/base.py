@@ -134,12 +134,12 @@ class Recommender(Answers, Explains, Updates, Forgets):
         """
         check_fit_arguments(train, validation, run)
         options, seconds = self._shared(run or RunOptions()), half_life_of(half_life)
-        if seconds is not None and (options.workers is not None or options.group.size > 1):
+        if seconds is not None and (options.on_cluster or options.group.size > 1):
             raise UsageError("half_life= is for a fit in one process; leave workers out")
         if seconds is not None and not self.counts_age:
             raise UsageError(f"half_life= means nothing to model '{self.name}', which counts every event as one; leave it out")
         with one_writer(self), memory_told(f"fitting {type(self).__name__}"):
-            if options.workers is None:
+            if not options.on_cluster:
                 return self._fit_now(train, validation, options, seconds)
             from ..train.workers.fit import fit_on_workers
 

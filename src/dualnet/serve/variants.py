@@ -16,6 +16,7 @@ from ..errors import DualNetError, ResourceError, UnknownIdError, UsageError, sh
 from ..retrieval.questions import Question
 from ..runs.forgotten_record import plain_id
 from .replies import ModelLabel, Reply
+from .service_errors import BusyError
 
 if TYPE_CHECKING:
     from .model_process.remote import RemoteService
@@ -215,7 +216,10 @@ class Variants:
         return next(one for one in made if not isinstance(one, Exception))
 
     async def _change_once(self, name: str, given: Mapping[str, Any]) -> Any:
-        """Make a change by the first variant that can take it, from whose database the others have it when this returns."""
+        """Make a change by the first variant that can take it, from whose database the others have it when this returns.
+
+        It is not confirmed if one of them cannot read the database: that one would answer as if nothing had happened.
+        """
         if name == "put_preset":  # it must mean something to each
             for service in self._services.values():
                 await service.call("check_preset", key=given["key"], rules=given["rules"])
@@ -223,15 +227,26 @@ class Variants:
         for service in self._services.values():
             found = await _tried(service, name, given)
             if not isinstance(found, Exception):
-                others = [other for other in self._services.values() if other is not service]
-                for late in await asyncio.gather(*(_tried(other, "catch_up", {}) for other in others)):
-                    if isinstance(late, Exception) and not isinstance(late, DualNetError):
-                        raise late
+                await self._told_to_others(service)
                 return found
             refused.append(found)
             if not _concerns_one(name, found):
                 raise found
         raise refused[0]
+
+    async def _told_to_others(self, maker: Service | RemoteService) -> None:
+        """Return when all variants have what one of them has written down; `BusyError` if one cannot read it."""
+        others = {name: service for name, service in self._services.items() if service is not maker}
+        heard = await asyncio.gather(*(_tried(service, "catch_up", {}) for service in others.values()))
+        for (name, service), late in zip(others.items(), heard, strict=True):
+            if isinstance(late, DualNetError):
+                why = service.away or type(late).__name__
+                raise BusyError(
+                    f"the change is in the database, but variant '{name}' cannot read it yet ({why}); ask again later",
+                    retry_after=2.0,
+                ) from late
+            if isinstance(late, Exception):
+                raise late
 
     def _told(self) -> list[dict[str, Any]]:
         return [

@@ -142,7 +142,7 @@ class RunOptions:
     workers : int or tuple of (int, int), optional
         Worker processes of a Ray cluster that share the fit (docs/how-to/more-than-one-machine.md), or the least and the most of
         them: then as many as the cluster has room for. By default the fit runs in this process, or in the process group that
-        torchrun has made.
+        torchrun has made; so it does with 1 where no `address` is given.
     address : str, optional
         Of the Ray cluster that the workers run on, such as ``"10.0.0.5:6379"``; by default a cluster on this machine, which starts
         and ends with the fit.
@@ -202,6 +202,18 @@ class RunOptions:
             object.__setattr__(self, name, value)
         if self.address is not None and self.workers is None:
             raise UsageError(f"address={self.address!r} means nothing without workers; say how many, such as workers=2")
+
+    @property
+    def on_cluster(self) -> bool:
+        """Whether workers of a Ray cluster do the fit; one of them without an address is this process.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> dualnet.RunOptions(workers=2).on_cluster, dualnet.RunOptions(workers=1).on_cluster
+        (True, False)
+        """
+        return self.workers is not None and (self.workers != 1 or self.address is not None)
 
     def with_defaults(self, *, patience: int, validate_every: int, validation_users: int) -> Self:
         """Return these options with the defaults of a model in place of options that are None.

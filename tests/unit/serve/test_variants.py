@@ -211,17 +211,18 @@ def told_of(told, user):
 
 
 class Stub:
-    """A service that takes every change, or refuses it."""
+    """A service that takes every change, or refuses it; it hears of what others changed all the same."""
 
     whole_items = whole_users = False
     label = ModelLabel("m", "v")
+    away = "connection lost"
 
     def __init__(self, error=None):
         self.error, self.calls = error, []
 
     async def call(self, name, **given):
         self.calls.append(name)
-        if self.error is not None:
+        if self.error is not None and name != "catch_up":
             raise self.error
         return Reply(self.label, {"state": "done"})
 
@@ -285,6 +286,24 @@ def test_where_the_state_is_shared_the_first_that_can_makes_a_change(name, error
     services[1].error = services[2].error = UnknownIdError("nor here")
     with pytest.raises(type(error), match=str(error)):
         asyncio.run(variants.call(name, **given))
+
+
+@pytest.mark.parametrize("error", [BusyError("nothing was changed"), ClosedError("ends"), KeyError("defect")])
+def test_a_change_of_a_shared_state_is_confirmed_only_when_all_variants_have_it(error):
+    class Late(Stub):
+        async def call(self, name, **given):
+            if name == "catch_up":
+                raise error
+            return await super().call(name, **given)
+
+    variants = Variants({"a": Stub(), "b": Late(), "c": Stub()}, [1, 1, 1], shared=True)
+    with pytest.raises((BusyError, KeyError)) as raised:
+        asyncio.run(variants.call("add_events"))
+    if isinstance(error, KeyError):
+        assert raised.value is error
+    else:
+        told = "the change is in the database, but variant 'b' cannot read it yet (connection lost); ask again later"
+        assert (str(raised.value), raised.value.retry_after) == (told, 2.0)
 
 
 def test_the_log_has_the_rules_of_a_preset_and_what_events_meant(two, tmp_path):

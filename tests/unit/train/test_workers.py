@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dualnet import WMF, Popularity, Solved, errors, splits
+from dualnet import WMF, DualNet, Popularity, Solved, errors, splits
 from dualnet.cli import main
 from dualnet.cli.arguments import worker_choices
 from dualnet.config import run_choices
@@ -67,6 +67,24 @@ def test_an_address_alone_means_nothing():
         RunOptions(address="10.0.0.5:6379")
     with pytest.raises(UsageError, match="--workers"):
         worker_choices(None, "10.0.0.5:6379")
+
+
+@pytest.mark.parametrize(
+    ("options", "clusters"),
+    [({"workers": 1}, 0), ({"workers": (1, 1)}, 0), ({"workers": 1, "address": "auto"}, 1), ({"workers": (1, 2)}, 1)],
+)
+def test_one_worker_without_an_address_is_this_process(monkeypatch, options, clusters):
+    started = []
+    monkeypatch.setattr(fitting, "fit_on_workers", lambda *given: started.append(given) or {})
+    data, settings = blocks_world(), {"levels": (8, 4), "epochs": 1, "random_state": 0}
+    one = DualNet(**settings).fit(data, run=RunOptions(progress=False, threads=1, **options))
+    assert len(started) == clusters
+    if not clusters:
+        alone = DualNet(**settings).fit(data, run=RunOptions(progress=False, threads=1))
+        for (name, found), (_, wanted) in zip(
+            sorted(one._get_state()[1].items()), sorted(alone._get_state()[1].items()), strict=True
+        ):
+            np.testing.assert_array_equal(found, wanted, err_msg=name)
 
 
 @pytest.mark.parametrize("name", ["item-knn", "bpr", "popularity", "wmf"])
