@@ -30,7 +30,7 @@ class HistoryPart:
 
 @dataclass(frozen=True)
 class ContentPart:
-    """Contribution of one content term of the recommended item to its score."""
+    """Contribution of one content term of the recommended item to its score; a word is as the item's text writes it first."""
 
     column: str
     term: str
