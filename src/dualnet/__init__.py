@@ -48,6 +48,7 @@ _PUBLIC = {
     "Rules": "rules.rules",
     "RunOptions": "train.options",
     "RunUpdate": "runs.update",
+    "Scorer": "scorer",
     "Solved": "models.solved.model",
     "Split": "data.tasks",
     "DivergenceError": "errors",
@@ -112,6 +113,7 @@ __all__ = [
     "Rules",
     "RunOptions",
     "RunUpdate",
+    "Scorer",
     "Solved",
     "Split",
     "TrainingError",
@@ -181,6 +183,7 @@ if TYPE_CHECKING:
     from .runs.folder import NewColumns
     from .runs.off_policy import LogEstimate, evaluate_log
     from .runs.update import RunUpdate, update_run
+    from .scorer import Scorer
     from .train.options import RunOptions
 
 

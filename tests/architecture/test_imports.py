@@ -16,7 +16,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 ORDER = [
     {"computed_once", "errors", "figures", "files", "id_texts", "ids", "rng", "tabular", "typed_values"},
     {"data", "nn", "metrics", "retrieval", "rules"},
-    {"evaluation", "ranking", "report"},
+    {"evaluation", "ranking", "report", "scorer"},
     {"distributed"},
     {"train"},
     {"models"},

@@ -19,6 +19,7 @@ from .content_spec import ContentSpec
 from .interactions import Duplicates, Interactions
 from .opened.from_folder import FromFolder
 from .pair_texts import Texts, align_texts, as_texts, content_of_pairs, fingerprint_texts
+from .table_of_pairs import TableOfPairs
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @named_fields
 @dataclass(frozen=True, eq=False)
-class Dataset(FromFolder):
+class Dataset(FromFolder, TableOfPairs):
     """A data set: interactions, item content and, optionally, user columns.
 
     Parameters
@@ -318,9 +319,8 @@ class Dataset(FromFolder):
         >>> dualnet.Dataset(likes).known_items().tolist()
         [0, 1]
         """
-        return np.flatnonzero(np.bincount(self.interactions.matrix.indices, minlength=self.interactions.n_items)).astype(
-            np.int64
-        )
+        counts = np.bincount(self.interactions.matrix.indices, minlength=self.interactions.n_items)
+        return np.flatnonzero(counts).astype(np.int64)
 
     def select(self, *, users: Rows | None = None, items: Rows | None = None) -> Dataset:
         """Return some users and items only, with ids renumbered in the order given.

@@ -392,6 +392,10 @@ class Core(Parameters, ABC):
         features = self.catalogue_.features
         return 0 if features is None else int(features.shape[1])
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether there is something to ask, for scikit-learn's checks and pictures of estimators."""
+        return hasattr(self, "catalogue_")
+
     def _require_fitted(self) -> None:
         if not hasattr(self, "catalogue_"):
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit(data) or load a saved model")

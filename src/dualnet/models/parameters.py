@@ -15,6 +15,8 @@ from .limits import Limit, check_limits
 
 T = TypeVar("T")
 
+LENT = "_parent_callback_ctx"  # an attribute that a search of scikit-learn gives an estimator before a fit, and takes back after it
+
 
 @dataclass(frozen=True)
 class Former:
@@ -289,6 +291,12 @@ class Parameters:
             setattr(self, name, value)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn asks of an estimator that it searches: no targets, and no check of a matrix."""
+        from sklearn.utils import Tags, TargetTags
+
+        return Tags(estimator_type=None, target_tags=TargetTags(required=False), no_validation=True)
+
     def __repr__(self) -> str:
         defaults = inspect.signature(type(self).__init__).parameters
         changed = {n: v for n, v in self.get_params().items() if v != defaults[n].default}
@@ -306,5 +314,5 @@ class Parameters:
 
     def _forget(self) -> None:
         """Drop every cache."""
-        for name in [name for name in vars(self) if name.startswith("_")]:
+        for name in [name for name in vars(self) if name.startswith("_") and name != LENT]:
             delattr(self, name)
