@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError
 from ..ids import Rows
+from ..representations import represented
+from ..tabular import html_table
 from ..typed_values import named, named_fields
 from .content import Content
 from .content_spec import ContentSpec
@@ -296,12 +298,10 @@ class Dataset(FromFolder, TableOfPairs):
         return cls(*parts, columns.get("name", named), event_weights=spec.weights_of_types)
 
     def __repr__(self) -> str:
-        content = "no content" if self.items is None else ", ".join(self.items.spec.columns)
-        return f"Dataset({self.name!r}: {self.interactions!r}; content: {content})"
+        content = ", ".join(() if self.items is None else self.items.spec.columns) or "no content"
+        return represented("Dataset", f"{self.interactions!r}; content: {content}".split(", "), f"{self.name!r}:")
 
     def _repr_html_(self) -> str:
-        from ..tabular import html_table
-
         pairs = self.interactions
         rows = [["users", f"{pairs.n_users:,}"], ["items", f"{pairs.n_items:,}"], ["pairs", f"{pairs.n_pairs:,}"]]
         rows += [[f"columns of {side}", ", ".join(content.spec.columns)]

@@ -22,14 +22,15 @@ from ..data.tasks import Validation
 from ..data.times import compact_times
 from ..errors import CapabilityError, DataError, NotFittedError
 from ..ids import IdMap, Rows
+from ..representations import ShowsChanges
 from ..retrieval.vectors import Vectors, norms
 from ..train.options import RunOptions
 from .explain.reasons import Reasons
 from .parameters import Parameters
 
 
-@dataclass(frozen=True)
-class Capabilities:
+@dataclass(frozen=True, repr=False)
+class Capabilities(ShowsChanges):
     """Capabilities of a model: which users and items it can serve. A question beyond them raises `CapabilityError`.
 
     Parameters

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_type_hints
 
 from ..errors import ParameterError, UsageError, nearest
+from ..representations import represented
 from ..rng import draw_seed
 from ..typed_values import IN_PYTHON, WRITTEN, Form, check_type, plain
 from .limits import Limit, check_limits
@@ -298,9 +299,17 @@ class Parameters:
         return Tags(estimator_type=None, target_tags=TargetTags(required=False), no_validation=True)
 
     def __repr__(self) -> str:
+        return represented(type(self).__name__, self._changed())
+
+    def _in_one_line(self) -> str:
+        """Return the representation without line breaks, by which finished work is found again."""
+        return f"{type(self).__name__}({', '.join(self._changed())})"
+
+    def _changed(self) -> list[str]:
+        """Return the parameters that are not their defaults, as the constructor takes them."""
         defaults = inspect.signature(type(self).__init__).parameters
         changed = {n: v for n, v in self.get_params().items() if v != defaults[n].default}
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+        return [f"{name}={value!r}" for name, value in changed.items()]
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle holds: parameters and what was learned. Caches (`_cached`) are made anew."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from ...errors import counted
 from ...ids import Key
+from ...representations import ShowsChanges
 from ...retrieval.recommendations import UserPath
 from ...tabular import html_table
 from .level_names import in_plain_words
@@ -41,8 +42,8 @@ class ContentPart:
     score: float
 
 
-@dataclass(frozen=True)
-class View:
+@dataclass(frozen=True, repr=False)
+class View(ShowsChanges):
     """A score as a stated base and parts, the largest first.
 
     Parameters
@@ -188,7 +189,8 @@ class Explanation:
         rows: list[list[object]] = []
         sums: set[tuple[int, int]] = set()
         for table in tables:
-            rows += [[table.title, name, figure] for figure, name in table.rows(decimals)]
+            shown = table.rows(decimals)
+            rows += [[table.title if at == 0 else "", name, figure] for at, (figure, name) in enumerate(shown)]
             sums |= {(len(rows) - 1, 1), (len(rows) - 1, 2)}
         ways = counted(len(tables), "{way|ways}")
         heading = f"{titled(self.title, str(self.item), WIDTH)}: score {self.score:.{decimals}f}, divided in {ways}"
