@@ -221,7 +221,7 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Report(Tabular):
-    """Figures of all tasks of an evaluation.
+    """Figures of all tasks of an evaluation: print it for a table and the verdicts; `to_pandas` has every figure.
 
     Parameters
     ----------

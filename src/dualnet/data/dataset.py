@@ -50,7 +50,7 @@ class Dataset(FromFolder, TableOfPairs):
     event_weights : mapping of str to float
         Weight of each type of event, which a model fitted on the data takes over; see `from_tables`.
 
-    Content is stored canonically: every column as its kind has it, once, so that no later step reads it again.
+    Make one of your own tables with `Dataset.from_tables`. Content is read once: every column is stored as its kind has it.
 
     Raises
     ------
@@ -306,7 +306,7 @@ class Dataset(FromFolder, TableOfPairs):
         rows = [["users", f"{pairs.n_users:,}"], ["items", f"{pairs.n_items:,}"], ["pairs", f"{pairs.n_pairs:,}"]]
         rows += [[f"columns of {side}", ", ".join(content.spec.columns)]
                  for side, content in (("items", self.items), ("users", self.users)) if content is not None]  # fmt: skip
-        return html_table(("what", "how many or which"), rows, f"data set {self.name}")
+        return html_table(("what", "how many or which"), rows, f"data set '{self.name}'")
 
     def known_items(self) -> Rows:
         """Return the rows of items with at least one pair, ascending; only these take part in training.

@@ -245,7 +245,7 @@ class Split:
             for task in tasks
         ]
         columns = ("task (users-items)", "users", "candidates", "held-out pairs", "for")
-        return html_table(columns, rows, f"{self.protocol}, seed {self.seed}, of {self.train.name}", note=kept)
+        return html_table(columns, rows, f"{self.protocol}, seed {self.seed}, of '{self.train.name}'", note=kept)
 
     def _chosen_on(self) -> tuple[RankingTask, ...]:
         return () if self.validation is None else self.validation.tasks
