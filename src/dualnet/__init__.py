@@ -1,4 +1,24 @@
-"""Recommend anything to anyone, the first time you see either: collaborative deep embedding via dual networks."""
+"""Recommend anything to anyone, the first time you see either: collaborative deep embedding via dual networks.
+
+Two tables are enough: who took what, and what the things are.
+
+- `Dataset.from_tables` reads them: data frames of pandas, Polars or Arrow, or files.
+- `DualNet` learns from them; `Solved` takes a third of the time and needs no networks. Simpler models: `Popularity`, `ItemKNN`, `EASE`,
+  `ContentProfile`, `WMF`.
+- A fitted model answers: `recommend` (for a known user, or for the `history` of anybody), `similar_items`, `recommend_users`, `explain`,
+  `add_items`, `save`; `dualnet.load` reads it again.
+- `splits` divides the data, `evaluate` measures models on a division.
+
+Examples
+--------
+>>> import dualnet
+>>> import pyarrow
+>>> events = {"user_id": ["ann", "ann", "bob", "bob", "eve"], "item_id": ["tea", "jam", "tea", "bun", "jam"]}
+>>> data = dualnet.Dataset.from_tables(pyarrow.table(events))
+>>> model = dualnet.ItemKNN().fit(data)
+>>> model.recommend(history=["tea"], k=1).ids
+['bun']
+"""
 
 from __future__ import annotations
 
@@ -48,6 +68,7 @@ _PUBLIC = {
     "Rules": "rules.rules",
     "RunOptions": "train.options",
     "RunUpdate": "runs.update",
+    "Scorer": "scorer",
     "Solved": "models.solved.model",
     "Split": "data.tasks",
     "DivergenceError": "errors",
@@ -112,6 +133,7 @@ __all__ = [
     "Rules",
     "RunOptions",
     "RunUpdate",
+    "Scorer",
     "Solved",
     "Split",
     "TrainingError",
@@ -181,6 +203,7 @@ if TYPE_CHECKING:
     from .runs.folder import NewColumns
     from .runs.off_policy import LogEstimate, evaluate_log
     from .runs.update import RunUpdate, update_run
+    from .scorer import Scorer
     from .train.options import RunOptions
 
 

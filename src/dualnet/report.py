@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from .errors import UsageError, counted
 from .ids import Key
-from .tabular import Tabular, html_table
+from .representations import represented
+from .tabular import NOTHING, Tabular, html_table
 
 PROTOCOL_TEXT = (
     "Recall@M per user: hits in the top M / all held-out positives of the user among the candidates; averaged over users with"
@@ -28,7 +29,7 @@ SERVED_TEXT = (
 FIRST = 10  # places of a served list that people see first
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TaskResult:
     """Figures of one task.
 
@@ -86,6 +87,11 @@ class TaskResult:
     new_to_find: float | None = None
     reason: str | None = None
     seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        figures = [] if self.reason else [f"{name} {self.mean(name):.3f}" for name in self.per_user]
+        told = self.reason or counted(len(self.user_ids), "{user|users}")
+        return represented("TaskResult", [told, *figures], f"{self.name}:")
 
     @property
     def n_users(self) -> int:
@@ -180,7 +186,7 @@ class TaskResult:
         }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """Figures of another model on the tasks of a report, and the paired differences from it.
 
@@ -198,6 +204,9 @@ class Comparison:
     report: Report
     differences: dict[str, dict[str, tuple[float, float, float]]]
 
+    def __repr__(self) -> str:
+        return represented("Comparison", [repr(self.report)], f"with {self.model}:")
+
     def verdict(self, task: str, metric: str, ours: str) -> str:
         """Return who is better on a task, as a sentence; empty where one of the two has no figures."""
         if metric not in self.differences.get(task, {}):
@@ -212,7 +221,7 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Report(Tabular):
-    """Figures of all tasks of an evaluation.
+    """Figures of all tasks of an evaluation: print it for a table and the verdicts; `to_pandas` has every figure.
 
     Parameters
     ----------
@@ -333,8 +342,8 @@ class Report(Tabular):
     def __repr__(self) -> str:
         cut = self.shown_cuts()[-1]
         figures = [f"{r.name} {r.mean(f'recall@{cut}'):.3f}" for r in self.results if r.reason is None]
-        others = f"; against {', '.join(other.model for other in self.against)}" if self.against else ""
-        return f"Report({self.model}, recall@{cut}: {', '.join(figures) or 'none'}{others})"
+        others = [f"against {other.model}" for other in self.against]
+        return represented("Report", [*(figures or ["none"]), *others], f"{self.model}, recall@{cut}:")
 
     def _repr_html_(self) -> str:
         models = self._measured()
@@ -345,12 +354,15 @@ class Report(Tabular):
             means = [-1.0 if of.reason else of.mean(metric) for of in figures]
             bold += [(len(rows), 2 + at) for at, mean in enumerate(means) if 0 <= mean == max(means) and len(means) > 1]
             rows.append([task, metric, *(_figure(of, metric) for of in figures)])
-        note = "\n".join(f"{line}." for line in self._verdicts())
+        lines = [f"{line}." for line in self._verdicts()]
+        if any(NOTHING in row for row in rows):
+            lines.append("A dash: the model cannot rank such items or users.")
+        note = "\n".join(lines)
         return html_table(("task", "metric", *(name for name, _ in models)), rows, self._what(), note=note, bold=bold)
 
     def _what(self) -> str:
         best = "; the best of each task is bold" if self.against else ""
-        return f"Recall on the held-out pairs, mean over users with 95 % intervals{best}"
+        return f"Recall on the held-out pairs, mean over users with 95 % intervals; a task is users-items{best}"
 
     def _verdicts(self) -> list[str]:
         """Return who is ahead on each task at the largest cut-off that informs, a sentence for each other model."""
@@ -430,7 +442,7 @@ class Report(Tabular):
 def _figure(result: TaskResult, metric: str) -> str:
     """Return a figure with its interval for a cell; a dash where there is none."""
     if result.reason is not None:
-        return "-"
+        return NOTHING
     low_high = result.intervals.get(metric)
     return f"{result.mean(metric):.3f}" + ("" if low_high is None else f" ({low_high[0]:.3f} to {low_high[1]:.3f})")
 

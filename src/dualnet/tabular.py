@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from html import escape
@@ -16,6 +17,9 @@ SHOWN_ROWS = 20  # of a table in a notebook
 LONGEST_CELL = 100  # characters of a cell; tables for programs have all of it
 
 STYLE = "text-align:left;padding:2px 12px 2px 0"
+NUMBERS = "text-align:right;padding:2px 12px 2px 0;font-variant-numeric:tabular-nums"
+NOTHING = "-"  # where there is no figure
+_NUMBER = re.compile(r"[+-]?\d[\d,]*(\.\d+)?( \(-?\d+\.\d+ to -?\d+\.\d+\))?")
 
 
 class Tabular(ABC):
@@ -104,7 +108,7 @@ def html_table(
     columns : sequence of str
         Names of the columns.
     rows : sequence of sequence
-        Cells of each row, one for each column; a float is shown with three decimals.
+        Cells of each row, one for each column; a float is shown with three decimals. Columns of numbers stand to the right.
     heading : str
         Sentence above the table.
     note : str
@@ -118,10 +122,12 @@ def html_table(
     >>> "&lt;b&gt;" in html_table(["title"], [["<b>"]], "one item")
     True
     """
-    head = "".join(f'<th style="{STYLE}">{escape(name)}</th>' for name in columns)
+    cells = [[_text(value) for value in row] for row in rows[:SHOWN_ROWS]]
+    styles = [NUMBERS if _are_numbers([row[at] for row in cells]) else STYLE for at in range(len(columns))]
+    head = "".join(f'<th style="{style}">{escape(name)}</th>' for name, style in zip(columns, styles, strict=True))
     body = [
-        "<tr>" + "".join(_html_cell(value, (place, at) in bold) for at, value in enumerate(row)) + "</tr>"
-        for place, row in enumerate(rows[:SHOWN_ROWS])
+        "<tr>" + "".join(_html_cell(text, styles[at], (place, at) in bold) for at, text in enumerate(row)) + "</tr>"
+        for place, row in enumerate(cells)
     ]
     rest = len(rows) - SHOWN_ROWS
     if rest > 0:
@@ -145,6 +151,14 @@ def cut_cell(text: str) -> str:
     return line if len(line) <= LONGEST_CELL else f"{line[:LONGEST_CELL].rstrip()} ..."
 
 
-def _html_cell(value: object, marked: bool) -> str:
-    text = f"{value:.3f}" if isinstance(value, float) else escape(cut_cell(str(value)))
-    return f'<td style="{STYLE}">{f"<b>{text}</b>" if marked else text}</td>'
+def _text(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else cut_cell(str(value))
+
+
+def _are_numbers(texts: Sequence[str]) -> bool:
+    return any(map(_NUMBER.fullmatch, texts)) and all(text in ("", NOTHING) or _NUMBER.fullmatch(text) for text in texts)
+
+
+def _html_cell(text: str, style: str, marked: bool) -> str:
+    text = escape(text)
+    return f'<td style="{style}">{f"<b>{text}</b>" if marked else text}</td>'

@@ -2,12 +2,14 @@
 
 import doctest
 import inspect
+import re
 from pathlib import Path
 from types import FunctionType, ModuleType
 
 import pytest
 
 import dualnet
+from dualnet.models.registry import MODELS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "api.md"
 ROUGH = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -67,6 +69,19 @@ def test_the_example_runs(name, tmp_path, monkeypatch):
     told = []
     doctest.DocTestRunner(optionflags=ROUGH).run(examples(name), out=told.append)
     assert not told, "".join(told)
+
+
+def test_the_first_words_of_the_package_say_where_to_begin():
+    told = []
+    (example,) = doctest.DocTestFinder(recurse=False).find(dualnet, "dualnet")
+    assert example.examples
+    doctest.DocTestRunner(optionflags=ROUGH).run(example, out=told.append)
+    assert not told, "".join(told)
+    assert set(re.findall(r"`(?:dualnet\.)?([A-Z]\w+)`", dualnet.__doc__)) <= set(dualnet.__all__)
+
+
+def test_the_names_of_models_are_in_the_words_of_create():
+    assert set(re.findall(r"``([\w-]+)``", inspect.getdoc(dualnet.create))) == set(MODELS)
 
 
 def test_all_public_names_are_found():

@@ -14,9 +14,9 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 # a package may import those to its left
 ORDER = [
-    {"computed_once", "errors", "figures", "files", "id_texts", "ids", "rng", "tabular", "typed_values"},
+    {"computed_once", "errors", "figures", "files", "id_texts", "ids", "representations", "rng", "tabular", "typed_values"},
     {"data", "nn", "metrics", "retrieval", "rules"},
-    {"evaluation", "ranking", "report"},
+    {"evaluation", "ranking", "report", "scorer"},
     {"distributed"},
     {"train"},
     {"models"},

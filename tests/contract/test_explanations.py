@@ -5,8 +5,8 @@ import pytest
 from dualnet import Content
 from dualnet.data.synthetic import blocks_world
 from dualnet.errors import CapabilityError
+from dualnet.models.explain.level_names import CONTENT, FACTORS
 from dualnet.models.registry import MODELS, create
-from dualnet.models.solved.levels import CONTENT, FACTORS
 
 SMALL = {
     "dualnet": {"levels": (16, 8), "epochs": 10, "user_batch": 20, "noise": 0.1, "history_noise": 0.2},

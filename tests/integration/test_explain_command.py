@@ -2,6 +2,7 @@
 
 import json
 import re
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -32,11 +33,12 @@ def test_what_is_printed_adds_up(capsys, model, top):
     code, out, err = call(capsys, "explain", model.parent, "--user", "u1-1", "--item", "i1-4", "--top", top)
     assert code == 0, err
     head, *blocks = [block.splitlines() for block in out.strip().split("\n\n")]
-    score = float(re.search(r"score (\S+)$", head[0])[1])
-    assert [block[0] for block in blocks] == ["by level", "because of", "for its content"]
+    score = re.match(r"Score (\d\.\d+)\. ", head[1])[1]
+    assert [block[0] for block in blocks] == ["What the score comes from", "Items of the history", "Content of the item"]
     for block in blocks:
-        assert sum(float(line.split()[0]) for line in block[1:]) == pytest.approx(score, abs=1e-4 * len(block))
-        assert len(block) <= top + 3
+        assert sum(Decimal(line.split()[0]) for line in block[1:-1]) == Decimal(score)  # as printed, to the last figure
+        assert block[-1].split() == ["=", score, "score"]
+        assert len(block) <= top + 4
 
 
 def test_json_new_items_and_leave_one_out(capsys, model, tmp_path):

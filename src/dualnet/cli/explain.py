@@ -41,15 +41,16 @@ def explain(
         str,
         typer.Option("--method", help="integrated-gradients: parts that sum to the score; leave-one-out: what it would lose."),
     ] = "integrated-gradients",
-    top: Annotated[int, typer.Option("--top", help="Parts of each view to name; the rest is summed.", min=1)] = 5,
+    top: Annotated[int, typer.Option("--top", help="Parts of each table to name; the rest is summed.", min=1)] = 5,
     unknown: arg.UnknownOption = None,
     as_json: JsonFlag = False,
     *,
     given_form: FormOptions,
 ) -> None:
-    """Say why someone gets an item: by level, by item of the history, by content term.
+    """Say why someone gets an item: what its score comes from, which items of the history, which of its words and labels.
 
-    The three views are three ways to cut the same score; each sums to it.
+    These are three ways to divide the same score, a table each, whose rounded figures add up to it. --json has every part of
+    each, exactly, and every level of the networks.
 
     Examples
     --------

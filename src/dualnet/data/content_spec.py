@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ..errors import DataError, UsageError, nearest
+from ..representations import ShowsChanges
 from ..typed_values import named_fields
 from .featurizers.words import Words
 from .kinds import Kind
@@ -15,8 +16,8 @@ WORD_ENCODERS = ("tfidf", "hashing")
 
 
 @named_fields
-@dataclass(frozen=True)
-class ContentSpec:
+@dataclass(frozen=True, repr=False)
+class ContentSpec(ShowsChanges):
     """Which columns describe an item (or a user), and how each kind becomes numbers.
 
     Parameters

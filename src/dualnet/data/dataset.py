@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, UsageError
 from ..ids import Rows
+from ..representations import represented
+from ..tabular import html_table
 from ..typed_values import named, named_fields
 from .content import Content
 from .content_spec import ContentSpec
 from .interactions import Duplicates, Interactions
 from .opened.from_folder import FromFolder
 from .pair_texts import Texts, align_texts, as_texts, content_of_pairs, fingerprint_texts
+from .table_of_pairs import TableOfPairs
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 @named_fields
 @dataclass(frozen=True, eq=False)
-class Dataset(FromFolder):
+class Dataset(FromFolder, TableOfPairs):
     """A data set: interactions, item content and, optionally, user columns.
 
     Parameters
@@ -47,7 +50,7 @@ class Dataset(FromFolder):
     event_weights : mapping of str to float
         Weight of each type of event, which a model fitted on the data takes over; see `from_tables`.
 
-    Content is stored canonically: every column as its kind has it, once, so that no later step reads it again.
+    Make one of your own tables with `Dataset.from_tables`. Content is read once: every column is stored as its kind has it.
 
     Raises
     ------
@@ -295,17 +298,15 @@ class Dataset(FromFolder):
         return cls(*parts, columns.get("name", named), event_weights=spec.weights_of_types)
 
     def __repr__(self) -> str:
-        content = "no content" if self.items is None else ", ".join(self.items.spec.columns)
-        return f"Dataset({self.name!r}: {self.interactions!r}; content: {content})"
+        content = ", ".join(() if self.items is None else self.items.spec.columns) or "no content"
+        return represented("Dataset", f"{self.interactions!r}; content: {content}".split(", "), f"{self.name!r}:")
 
     def _repr_html_(self) -> str:
-        from ..tabular import html_table
-
         pairs = self.interactions
         rows = [["users", f"{pairs.n_users:,}"], ["items", f"{pairs.n_items:,}"], ["pairs", f"{pairs.n_pairs:,}"]]
         rows += [[f"columns of {side}", ", ".join(content.spec.columns)]
                  for side, content in (("items", self.items), ("users", self.users)) if content is not None]  # fmt: skip
-        return html_table(("what", "how many or which"), rows, f"data set {self.name}")
+        return html_table(("what", "how many or which"), rows, f"data set '{self.name}'")
 
     def known_items(self) -> Rows:
         """Return the rows of items with at least one pair, ascending; only these take part in training.
@@ -318,9 +319,8 @@ class Dataset(FromFolder):
         >>> dualnet.Dataset(likes).known_items().tolist()
         [0, 1]
         """
-        return np.flatnonzero(np.bincount(self.interactions.matrix.indices, minlength=self.interactions.n_items)).astype(
-            np.int64
-        )
+        counts = np.bincount(self.interactions.matrix.indices, minlength=self.interactions.n_items)
+        return np.flatnonzero(counts).astype(np.int64)
 
     def select(self, *, users: Rows | None = None, items: Rows | None = None) -> Dataset:
         """Return some users and items only, with ids renumbered in the order given.

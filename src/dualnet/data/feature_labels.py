@@ -14,6 +14,8 @@ from .featurizers.hashed import HashBlock, bucket
 from .featurizers.images import ImageBlock
 from .featurizers.numeric import BagBlock, NumberBlock, VectorBlock
 from .featurizers.sentences import SentenceBlock
+from .featurizers.terms import TermBlock
+from .featurizers.written_words import WrittenWords
 from .values import plain_text_of
 
 # blocks whose numbers mean nothing alone
@@ -33,21 +35,21 @@ class FeatureLabels:
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         self._labels: list[Term] = []
-        self._by_value: list[tuple[int, NumberBlock | HashBlock]] = []
+        self._by_value: list[tuple[int, NumberBlock | HashBlock | TermBlock]] = []
         first: list[NDArray[np.int64]] = []
         for block in blocks:
             start, names = len(self._labels), _names(block)
             self._labels += [(block.column, name) for name in names]
             whole = type(block) in WHOLE
             first.append(np.full(len(names), start) if whole else np.arange(start, start + len(names)))
-            if isinstance(block, NumberBlock | HashBlock):
+            if isinstance(block, NumberBlock | HashBlock) or (isinstance(block, TermBlock) and block.kind == "text"):
                 self._by_value.append((start, block))
         self._first: Rows = np.concatenate(first) if first else np.empty(0, np.int64)
 
     @property
     def value_columns(self) -> list[str]:
         """Columns whose raw value is part of the name."""
-        return [block.column for _, block in self._by_value]
+        return list(dict.fromkeys(block.column for _, block in self._by_value))
 
     def columns(self, features: Rows) -> list[str]:
         """Return the content column of each feature."""
@@ -65,8 +67,8 @@ class FeatureLabels:
         features : ndarray of int64
             Positions in the vector of features.
         raw : mapping of str to value
-            Raw content of the item, for numbers and for the words behind hashes; without it those are ``its value`` and
-            ``column#k``.
+            Raw content of the item, for numbers, and for words as the text writes them; without it numbers are ``its value``, words
+            are folded (``strasse`` for ``Straße``) and hashed ones ``column#k``.
         """
         special: dict[int, Term] = {}
         for start, block in self._by_value:
@@ -76,9 +78,14 @@ class FeatureLabels:
             if isinstance(block, NumberBlock):
                 special[start] = (block.column, plain_text_of(value) or "")
                 continue
+            written = WrittenWords(str(value), block.words)
+            if isinstance(block, TermBlock):
+                own = features[(features >= start) & (features < start + len(block.vocabulary))]
+                special |= {place: (block.column, written(block.vocabulary[place - start])) for place in own.tolist()}
+                continue
             for word in dict.fromkeys(block.words(str(value))):
                 place = start + bucket(word, len(block.idf))[0]
-                special[place] = (block.column, f"{special[place][1]}/{word}" if place in special else word)
+                special[place] = (block.column, f"{special[place][1]}/{written(word)}" if place in special else written(word))
         return [special.get(feature) or self._labels[feature] for feature in features.tolist()]
 
 

@@ -13,6 +13,8 @@ from scipy.sparse import csr_array
 
 from ..errors import DataError, counted
 from ..ids import IdMap, Rows
+from ..representations import represented
+from ..tabular import html_table
 from .content import Content
 from .csr import check_matrix, checked_rows
 from .dataset import Dataset
@@ -154,7 +156,8 @@ class Validation:
     served: tuple[RankingTask, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Validation({self.train!r}; {', '.join(task.name for task in (*self.tasks, *self.served))})"
+        names = [task.name for task in (*self.tasks, *self.served)]
+        return represented("Validation", [repr(self.train.interactions), *names], f"{self.train.name!r}:")
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over the smaller training set and the validation tasks, as hexadecimal text; not of the test.
@@ -233,6 +236,19 @@ class Split:
                 f"  final fit on {self.fit_on})",
             ]
         )
+
+    def _repr_html_(self) -> str:
+        kept = f"training: {self.train.interactions!r}"
+        rows = [
+            (task.name, f"{len(task.users):,}", f"{len(task.candidates):,}", f"{task.truth.nnz:,}", use)
+            for use, tasks in (("test", self.tasks), ("test, as served", self.served), ("choosing", self._chosen_on()))
+            for task in tasks
+        ]
+        columns = ("task (users-items)", "users", "candidates", "held-out pairs", "for")
+        return html_table(columns, rows, f"{self.protocol}, seed {self.seed}, of '{self.train.name}'", note=kept)
+
+    def _chosen_on(self) -> tuple[RankingTask, ...]:
+        return () if self.validation is None else self.validation.tasks
 
     @property
     def refit(self) -> bool:

@@ -95,7 +95,7 @@ class Bench:
                         list(self.at),
                         *filter(None, [self.tables, changed]),
                     )
-                    key = _key(name, repr(model), *told)
+                    key = _key(name, model._in_one_line(), *told)
                     if key in finished:
                         yield from finished[key]
                         continue

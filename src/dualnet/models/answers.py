@@ -28,9 +28,10 @@ from ..retrieval.questions import (
     UsersQuestion,
 )
 from ..retrieval.recommendations import RecommendationLists, Recommendations
-from ..retrieval.unknown_ids import Unknown, check_id, check_list, listed_ids
+from ..retrieval.unknown_ids import Unknown, check_id, listed_ids
 from ..retrieval.vectors import stack_vectors
 from ..rules.rules import Rules, as_rules
+from ..scorer import check_scored
 from ..typed_values import path_of
 from .asking import Asks, Fallback, Listed, Others, Wanted, askers_of, check_block, say_what_was_not_as_asked, warn_of_unknown
 from .catalogue import kept_vectors
@@ -440,9 +441,9 @@ class Answers(Asks):
         >>> bool(own > other)
         True
         """
+        check_scored(items)
         if user is not None or history is not None or user_columns is None:
             check_one_asker(user, history)
-        check_list(items, "items")
         asker: Any = {"user": user, "history": history, "user_columns": user_columns, "times": times, "unknown": unknown}
         found = cast(Scores, self._ask([ScoreQuestion(**asker, items=list(items))])[0])
         return np.array(found.scores, np.float32)

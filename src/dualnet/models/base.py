@@ -201,7 +201,10 @@ class Recommender(Answers, Explains, Updates, Forgets):
 
     def _repr_html_(self) -> str:
         if not hasattr(self, "info_"):
-            return html_table(("parameter", "value"), list(self.get_params().items()), f"{type(self).__name__}, not fitted")
+            changed = [line.split("=", 1) for line in self._changed()] or [["all", "by default"]]
+            return html_table(
+                ("parameter", "value"), changed, f"{type(self).__name__}, not fitted; what is not listed has its default"
+            )
         told = {
             name.replace("_", " "): f"{value:,}" if isinstance(value, int) else value
             for name, value in self.info_.items()

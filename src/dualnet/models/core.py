@@ -22,14 +22,15 @@ from ..data.tasks import Validation
 from ..data.times import compact_times
 from ..errors import CapabilityError, DataError, NotFittedError
 from ..ids import IdMap, Rows
+from ..representations import ShowsChanges
 from ..retrieval.vectors import Vectors, norms
 from ..train.options import RunOptions
 from .explain.reasons import Reasons
 from .parameters import Parameters
 
 
-@dataclass(frozen=True)
-class Capabilities:
+@dataclass(frozen=True, repr=False)
+class Capabilities(ShowsChanges):
     """Capabilities of a model: which users and items it can serve. A question beyond them raises `CapabilityError`.
 
     Parameters
@@ -391,6 +392,10 @@ class Core(Parameters, ABC):
         """Return the width of the features of items, 0 without content."""
         features = self.catalogue_.features
         return 0 if features is None else int(features.shape[1])
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether there is something to ask, for scikit-learn's checks and pictures of estimators."""
+        return hasattr(self, "catalogue_")
 
     def _require_fitted(self) -> None:
         if not hasattr(self, "catalogue_"):

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_type_hints
 
 from ..errors import ParameterError, UsageError, nearest
+from ..representations import represented
 from ..rng import draw_seed
 from ..typed_values import IN_PYTHON, WRITTEN, Form, check_type, plain
 from .limits import Limit, check_limits
 
 T = TypeVar("T")
+
+LENT = "_parent_callback_ctx"  # an attribute that a search of scikit-learn gives an estimator before a fit, and takes back after it
 
 
 @dataclass(frozen=True)
@@ -289,10 +292,24 @@ class Parameters:
             setattr(self, name, value)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn asks of an estimator that it searches: no targets, and no check of a matrix."""
+        from sklearn.utils import Tags, TargetTags
+
+        return Tags(estimator_type=None, target_tags=TargetTags(required=False), no_validation=True)
+
     def __repr__(self) -> str:
+        return represented(type(self).__name__, self._changed())
+
+    def _in_one_line(self) -> str:
+        """Return the representation without line breaks, by which finished work is found again."""
+        return f"{type(self).__name__}({', '.join(self._changed())})"
+
+    def _changed(self) -> list[str]:
+        """Return the parameters that are not their defaults, as the constructor takes them."""
         defaults = inspect.signature(type(self).__init__).parameters
         changed = {n: v for n, v in self.get_params().items() if v != defaults[n].default}
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+        return [f"{name}={value!r}" for name, value in changed.items()]
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle holds: parameters and what was learned. Caches (`_cached`) are made anew."""
@@ -306,5 +323,5 @@ class Parameters:
 
     def _forget(self) -> None:
         """Drop every cache."""
-        for name in [name for name in vars(self) if name.startswith("_")]:
+        for name in [name for name in vars(self) if name.startswith("_") and name != LENT]:
             delattr(self, name)

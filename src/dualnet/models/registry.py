@@ -50,7 +50,8 @@ def create(name: str, **parameters: Any) -> Recommender:
     Parameters
     ----------
     name : str
-        A key of `MODELS`.
+        ``dualnet``, ``solved``, ``wmf``, ``cdl``, ``bpr``, ``fusion``, ``content-factors``, ``coupled``, ``ease``, ``item-knn``,
+        ``content-profile``, ``lsa-profile`` or ``popularity``.
     **parameters
         Constructor arguments.
 

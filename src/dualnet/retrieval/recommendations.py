@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 from ..errors import listing
 from ..ids import Key
+from ..representations import represented
 from ..tabular import Tabular, cut_cell, html_table
 
 UserPath = Literal["known", "history", "columns", "fallback", "item"]
@@ -137,8 +138,8 @@ class Recommendations(Tabular):
         return self.ids[place], self.scores[place]
 
     def __repr__(self) -> str:
-        named = ", ".join(repr(cut_cell(title)) for title in self.titles[:3]) + (", ..." if len(self) > 3 else "")
-        return f"Recommendations({self._heading()}: {named})" if self.ids else f"Recommendations({self._heading()})"
+        named = [*(repr(cut_cell(title)) for title in self.titles[:3]), *(["..."] if len(self) > 3 else [])]
+        return represented("Recommendations", named, f"{self._heading()}:" if self.ids else self._heading())
 
     def _repr_html_(self) -> str:
         named = self.titles != [str(key) for key in self.ids]  # users have no titles but their ids

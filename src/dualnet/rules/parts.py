@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import UsageError, shown
 from ..ids import Key
+from ..representations import ShowsChanges
 
 Conditions: TypeAlias = Mapping[str, Mapping[str, Any]]  # a filter: column -> {"is"|"any"|"min"|"max"|"contains": value}
 Kind: TypeAlias = Literal["known", "new"]
@@ -20,8 +21,8 @@ MOST_PLACE = 10_000
 LARGEST_WEIGHT = 1_000.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Which:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Which(ShowsChanges):
     """Items that a rule is about: those for which all that is given holds.
 
     Parameters
@@ -74,7 +75,7 @@ class Which:
         return parts + ([self.kind] if self.kind else [])
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Boost(Which):
     """A soft preference: it adds to the score of some items, or takes away from it.
 
@@ -121,8 +122,8 @@ class Boost(Which):
         return self.name or f"boost {self.weight:+g}: {', '.join(([self.column] if self.column else []) + self._parts())}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pin:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Pin(ShowsChanges):
     """An item that stands at a place of the list.
 
     Parameters
@@ -156,7 +157,7 @@ class Pin:
         return self.name or f"pin: place {self.place}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Quota(Which):
     """How many of some items a list has, at least and at most.
 
@@ -205,8 +206,8 @@ class Quota(Which):
         return self.name or f"{' and '.join(limits)}: {', '.join(of)}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Window:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Window(ShowsChanges):
     """Columns that say from when and until when an item may be listed; they are looked at when the question is answered.
 
     Parameters

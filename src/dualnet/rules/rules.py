@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import UsageError, nearest, shown
+from ..representations import ShowsChanges
 from .parts import MOST_PLACE, Boost, Pin, Quota, Which, Window, check_number
 
 MOST_RULES = 50  # of one kind
@@ -20,8 +21,8 @@ MOST_CALLS = 8  # quotas with at_least
 AMONG = 200  # best items among which diversity chooses
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rules:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Rules(ShowsChanges):
     """Rules on one list.
 
     What they mean together, in the order in which they are applied:

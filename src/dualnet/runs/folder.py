@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..representations import ShowsChanges
+
 NAME = "run.json"
 OF_FORM = ("separator", "encoding", "comment", "column_names")
 T = TypeVar("T")
@@ -17,8 +19,8 @@ _FIRST = ("user", "item", "rating", "threshold", "event")  # of the first versio
 LIMIT = 65_536  # bytes; what `write` writes has a few hundred
 
 
-@dataclass(frozen=True)
-class NewColumns:
+@dataclass(frozen=True, repr=False)
+class NewColumns(ShowsChanges):
     r"""Columns and form of new tables, where these differ from the tables of the fit; None means as in the fit.
 
     Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..data.featurizers.words import Words
+from ..data.featurizers.written_words import WrittenWords
 from ..errors import UsageError, nearest
 from ..ids import Rows
 from .catalogue import LiveCatalogue
@@ -48,12 +50,16 @@ def regions(catalogue: LiveCatalogue, rows: Rows, x: list[float], y: list[float]
     labels = [_labels(catalogue, row, names, words) for row in rows.tolist()]
     everywhere = Counter(label for each in labels for label in each)
     found: list[dict[str, Any]] = []
+    taken: list[tuple[str, ...]] = []
     for number in range(count):
         members = np.flatnonzero(group == number)
-        name = _name([labels[at] for at in members.tolist()], everywhere, len(labels), {one["name"] for one in found})
+        of_members = [labels[at] for at in members.tolist()]
+        name = _name(of_members, everywhere, len(labels), taken)
         if name and len(members) >= FEWEST_ITEMS:
             middle = np.median(places[members], axis=0)
-            found.append({"name": name, "x": float(middle[0]), "y": float(middle[1]), "items": len(members)})
+            shown = ", ".join(_as_written(label, of_members) for label in name)
+            found.append({"name": shown, "x": float(middle[0]), "y": float(middle[1]), "items": len(members)})
+            taken.append(name)
     return found
 
 
@@ -115,18 +121,28 @@ def _grouped(places: Places, count: int) -> NDArray[np.int64]:
     return np.asarray(group, np.int64)
 
 
-def _labels(catalogue: LiveCatalogue, row: int, names: list[str], words: Words) -> set[str]:
-    """Return the labels of an item: its tags and categories in columns `names`, or else the words of its title."""
+def _labels(catalogue: LiveCatalogue, row: int, names: list[str], words: Words) -> dict[str, str]:
+    """Return the labels of an item as they are compared and as it has them: tags and categories in columns `names`, or words of its title."""
     if not names:
-        found_words = words(catalogue.lineage.titles[row])
-        return {word for word in found_words if not word.isdigit() and (len(word) >= SHORTEST_WORD or not word.isascii())}
+        title = catalogue.lineage.titles[row]
+        written = WrittenWords(title, words)
+        telling = (word for word in dict.fromkeys(words(title)) if not word.isdigit())
+        return {word: written(word) for word in telling if len(word) >= SHORTEST_WORD or not word.isascii()}
     found = catalogue.content(row, names)
     values = [found.get(name) for name in names]
-    return {str(label) for value in values if value for label in (value if isinstance(value, list) else [value])}
+    each = [str(label) for value in values if value for label in (value if isinstance(value, list) else [value])]
+    return {label: label for label in each if label}
 
 
-def _name(members: list[set[str]], everywhere: Counter[str], total: int, taken: set[str]) -> str:
-    """Return the one or two labels that set a group apart and lead no other name, empty where there are none.
+def _as_written(label: str, members: Sequence[Mapping[str, str]]) -> str:
+    """Return a label as most items of a group have it."""
+    return Counter(labels[label] for labels in members if label in labels).most_common(1)[0][0]
+
+
+def _name(
+    members: Sequence[Mapping[str, str]], everywhere: Counter[str], total: int, taken: Sequence[tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Return the one or two labels that set a group apart and lead no other name, none where there are none.
 
     Of few labels, which most items have, the frequent ones say most; of many words those that occur elsewhere least.
     """
@@ -139,7 +155,9 @@ def _name(members: list[set[str]], everywhere: Counter[str], total: int, taken: 
         if count >= least and times >= lift:
             gains[label] = float((count if few else np.sqrt(count)) * np.log(times))
     best = sorted(gains, key=lambda label: (-gains[label], label))
-    first = next((label for label in best if not any(name.split(", ")[0] == label for name in taken)), "")
-    pairs = {frozenset(name.split(", ")) for name in taken}
-    second = next((label for label in best if label != first and {first, label} not in pairs), "")
-    return ", ".join(label for label in (first, second) if label) if first else ""
+    first = next((label for label in best if not any(name[0] == label for name in taken)), None)
+    if first is None:
+        return ()
+    pairs = {frozenset(name) for name in taken}
+    second = next((label for label in best if label != first and {first, label} not in pairs), None)
+    return (first,) if second is None else (first, second)

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, Self
 
 from ..distributed.collectives import Alone, Collectives
 from ..errors import UsageError, nearest, shown
+from ..representations import ShowsChanges
 from ..typed_values import IN_PYTHON, Form, check_type, named_fields, path_of, plain
 from . import forks  # noqa: F401  # it has to be there when a process forks
 from .tracking.tracker import Tracker
@@ -96,8 +97,8 @@ def _address(given: Any, place: str, form: Form) -> str | None:
 
 
 @named_fields
-@dataclass(frozen=True)
-class RunOptions:
+@dataclass(frozen=True, repr=False)
+class RunOptions(ShowsChanges):
     """Options of a run: the device, the checks on validation and early stopping, progress, log and checkpoints.
 
     Without a validation none of them changes the result of a fit that comes to its end, except for rounding on another device

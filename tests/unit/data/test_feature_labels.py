@@ -40,7 +40,7 @@ def named(found, row, raw=None):
 
 def test_every_kind_of_column_has_a_name_for_people():
     found = content(**EVERYTHING)
-    assert Featurizer.fit(found).labels.value_columns == ["year"]
+    assert Featurizer.fit(found).labels.value_columns == ["title", "year"]
     assert named(found, 0, {"year": 1999.0}) == [
         ("title", "blue"), ("title", "fish"), ("tags", "cold"), ("tags", "sea"), ("genre", "a=b"), ("year", "1999"),
         ("mood", "the vector"), ("counts", "word 1"),

@@ -96,6 +96,19 @@ def test_regions_have_names_that_differ_and_lie_among_their_items():
     assert item_map(view)["regions"] == found["regions"]  # the same again
 
 
+def test_regions_are_named_by_words_as_the_titles_write_them():
+    world = blocks_world()
+    streets = {"i0": "Große Straße", "i1": "alte GÄRTEN", "i2": "Łódź Café"}
+    titles = [f"{streets.get(key.split('-')[0], 'Other')} {place}" for place, key in enumerate(world.items.ids)]
+    content = Content.from_rows(list(world.items.ids), {"title": titles}, ContentSpec(text=("title",), min_df=1))
+    view = open_catalogue(
+        create("content-profile").fit(Dataset(world.interactions, content)), ModelLabel("content-profile", "0" * 12)
+    )
+    names = {name for region in item_map(view)["regions"] for name in region["name"].split(", ")}
+    assert names & {"Große", "Straße", "GÄRTEN", "Łódź", "Café"}
+    assert names <= {word for title in titles for word in title.split()}
+
+
 @pytest.mark.parametrize(("column", "names"), [("kind", 2), ("genre", 2), ("year", 6), ("flag", 2)])
 def test_the_map_takes_the_colours_of_a_column(column, names):
     view = view_of(

@@ -39,15 +39,15 @@ _SHOWING = {
 _MARKUP = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]*)?/?>|<!doctype[^<>]*>", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 _ADDRESS = re.compile(r"\b(?:https?://|www\.)+", re.IGNORECASE)
-_IGNORABLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200c-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]+")  # fmt: skip
+IGNORABLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200c-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]+")  # fmt: skip
 # Han, kana, Bopomofo, Thai, Lao, Myanmar, Khmer and the scripts of their neighbours: no blanks between words
-_NO_BLANKS = (
+NO_BLANKS = (
     "\u3005-\u3007\u3021-\u302f\u3031-\u3035\u303b\u3041-\u30ff\u3105-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\U0001aff0-\U0001b16f\U00020000-\U000323af\u0e01-\u0e7f\u0e81-\u0eff\u1000-\u109f\ua9e0-\ua9fe\uaa60-\uaa7f"
     "\u1780-\u17ff\u1950-\u19df\u1a20-\u1aad\uaa80-\uaadf"
 )
-_UNSPACED = re.compile(f"[{_NO_BLANKS}]")
-_SEGMENT = re.compile(rf"([{_NO_BLANKS}]+)|[^{_NO_BLANKS}]+")
+_UNSPACED = re.compile(f"[{NO_BLANKS}]")
+_SEGMENT = re.compile(rf"([{NO_BLANKS}]+)|[^{NO_BLANKS}]+")
 _SHORT = r"(?<!\w)[a-z](?:\+\+|#(?!\w))"
 _NO_MARKS = re.compile(rf"{_SHORT}|\w+")
 _MAY_BE_MARK = re.compile(r"[^\x00-\u02ff\w\u2000-\u20cf\u2100-\u2fff\u3000-\u3029\uff00-\uffff]")  # marks are not \w
@@ -92,7 +92,7 @@ def folded(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    text = unicodedata.normalize("NFKC", _IGNORABLE.sub("", text.replace("\u200b", " "))).casefold()
+    text = unicodedata.normalize("NFKC", IGNORABLE.sub("", text.replace("\u200b", " "))).casefold()
     if not unicodedata.is_normalized("NFKC", text):
         text = unicodedata.normalize("NFKC", text)
     return text.replace("i\u0307", "i")
@@ -210,6 +210,15 @@ class Words:
         """Return the words of a text, in order."""
         stop = self._stop
         return [word for word in self._split(text) if word not in stop]
+
+    def fold(self, text: str) -> str:
+        """Return a text in the form in which its words are compared."""
+        return text.lower() if self.tokenizer == OLD else folded(text)
+
+    @property
+    def are_pieces(self) -> bool:
+        """Whether each word is a piece of the folded text; a tokenizer of one's own may cut endings, for example."""
+        return self.token_pattern is not None or self.tokenizer in _BUILT_IN
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; `from_json` reads it back."""

@@ -51,7 +51,7 @@ class SourceFile:
     url: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SourceInfo:
     """A named data set.
 
@@ -80,6 +80,9 @@ class SourceInfo:
     files: dict[str, SourceFile]
     preset: CountFilter | None = None
     by_hand: str = ""
+
+    def __repr__(self) -> str:
+        return f"SourceInfo({self.name!r})"
 
 
 def _files(base: str, sums: dict[str, str]) -> dict[str, SourceFile]:

@@ -200,7 +200,7 @@ def explain_rows(
         As in `Explains.explain`.
     raw : sequence of mapping, length M
         Raw content of the items; of use only for `Featurizer.labels.value_columns`. Without it, numbers are shown without
-        their value and hashed words as buckets.
+        their value, words as they are compared and hashed words as buckets.
     user_columns : csr_array or ndarray, shape (1, n_user_features), optional
         Features of the person's columns.
     weights : ndarray of float32, shape (n,), optional

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...errors import counted
 from ...ids import Key
+from ...representations import ShowsChanges
 from ...retrieval.recommendations import UserPath
-from ...tabular import cut_cell, html_table
+from ...tabular import html_table
+from .level_names import in_plain_words
+from .sums import WIDTH, Sum, decimals_of, shortened, titled
 
 Method = Literal["integrated-gradients", "leave-one-out"]
 METHODS: tuple[Method, ...] = ("integrated-gradients", "leave-one-out")
 
 ROUNDING = 1e-6  # a smaller difference between a score and the sum of its parts is none
 SHOWN_PARTS = 5  # of each view, so that an explanation fits a screen
+HTML_PARTS = 3  # the same in a notebook
+NAME_WIDTH = WIDTH - 15  # beside a figure
+REPR_WIDTH = 26  # of each of the two titles of a short representation
 TOLD_GAP = 1e-5  # a larger difference between a score and the sum of its parts is said
 
 
@@ -30,15 +35,15 @@ class HistoryPart:
 
 @dataclass(frozen=True)
 class ContentPart:
-    """Contribution of one content term of the recommended item to its score."""
+    """Contribution of one content term of the recommended item to its score; a word is as the item's text writes it first."""
 
     column: str
     term: str
     score: float
 
 
-@dataclass(frozen=True)
-class View:
+@dataclass(frozen=True, repr=False)
+class View(ShowsChanges):
     """A score as a stated base and parts, the largest first.
 
     Parameters
@@ -81,7 +86,7 @@ class Explanation:
     method : str
         ``integrated-gradients`` (closed sums for linear parts of a model) or ``leave-one-out``.
     levels : tuple of (str, float)
-        The score by matched level; sums to it.
+        The score by matched level, such as ``what others took``, ``what it is about``, ``level 1``; sums to it.
     history : View
         By items of the history, those that count nothing among them.
     content : View, optional
@@ -127,80 +132,84 @@ class Explanation:
         }
 
     def to_text(self, top: int = SHOWN_PARTS) -> str:
-        """Return the explanation for a person.
+        """Return the explanation for a person: three tables in plain words, each of which adds up to the score, within 80 columns.
+
+        Levels that mean the same to a person are one line; `levels` has each of them. Figures are rounded so that they add up as
+        printed.
 
         Parameters
         ----------
         top : int
-            Parts of each view to name; the rest is summed in one line, so that what is printed still adds up.
+            Parts of each table to name; the rest is summed in one line.
 
         Examples
         --------
         >>> import dualnet
         >>> model = dualnet.ContentProfile().fit(dualnet.synthetic.blocks_world())
         >>> print(model.explain("i0-3", history=["i0-2", "i0-1"]).to_text(top=1))
-        mutation promoter transcription (i0-3): score ...
-        <BLANKLINE>
-        by level
-        ...
-        <BLANKLINE>
-        because of
-        ...
+        mutation promoter transcription (i0-3)
+        Score ...
         """
-        there = any(isinstance(part, HistoryPart) and part.item == self.item for part in self.history.parts)
-        known = "; it is in the history already" if there else ""
-        lines = [f"{_titled(self.title, self.item)}: score {self.score:.4f}{known}"]
+        lines = [titled(self.title, str(self.item), WIDTH)]
         if self.resolved == "fallback":
-            return "\n".join([*lines, "nothing is known of this user: the score is the item's number of training events"])
-        lines += ["", "by level", *_lines([(name, score) for name, score in self.levels])]
-        base = "with an empty history" if self.method == "integrated-gradients" else "what no single item explains"
-        lines += ["", "because of", *_view(self.history, base, top)]
+            lines.append(f"Score {self.score:g}: nothing is known of this user, so it is how many took the item.")
+            return "\n".join(lines)
+        tables, decimals = self._tables(top), self._decimals()
+        lines.append(f"Score {self.score:.{decimals}f}. Each table divides it in another way, and adds up to it.")
+        if any(isinstance(part, HistoryPart) and part.item == self.item for part in self.history.parts):
+            lines.append("It is in the history already.")
+        return "\n\n".join(["\n".join(lines), *(table.to_text(decimals) for table in tables)])
+
+    def _decimals(self) -> int:
+        views = [self.history, *([] if self.content is None else [self.content])]
+        return decimals_of(self.score, [*(score for _, score in self.levels), *(view.base for view in views)])
+
+    def _tables(self, top: int) -> list[Sum]:
+        closed = self.method == "integrated-gradients"
+        tables = []
+        if closed:
+            tables.append(Sum("What the score comes from", tuple(in_plain_words(self.levels)), self.score))
+        empty, rest = "somebody without a history", "what no single item explains"
+        tables.append(_table("Items of the history", self.history, self.score, empty if closed else rest, closed, top))
         if self.content is not None:
-            base = "without any content" if self.method == "integrated-gradients" else "what no single term explains"
-            lines += ["", "for its content", *_view(self.content, base, top)]
-        return "\n".join(lines)
+            empty, rest = "the item without its content", "what no single part explains"
+            tables.append(_table("Content of the item", self.content, self.score, empty if closed else rest, closed, top))
+        return tables
 
     def __str__(self) -> str:
         return self.to_text()
 
     def __repr__(self) -> str:
         best = self.history.parts[0] if self.history.parts else None
-        because = "" if best is None else f", most because of {_name(best)}"
-        return f"Explanation({_titled(self.title, self.item)}: score {self.score:.4f}{because})"
+        because = f", most because of {shortened(best.title, REPR_WIDTH)}" if isinstance(best, HistoryPart) else ""
+        return f"Explanation({shortened(self.title, REPR_WIDTH)}: score {self.score:.3f}{because})"
 
     def _repr_html_(self) -> str:
-        parts = self.history.parts if self.content is None else (*self.history.parts, *self.content.parts)
-        rows: list[list[object]] = [["level", name, score] for name, score in self.levels]
-        for what, view in (("because of", self.history), ("for its content", self.content)):
-            shown: Sequence[HistoryPart | ContentPart] = () if view is None else view.parts[:SHOWN_PARTS]
-            rows += [[what, _name(part), part.score] for part in shown]
-        left = len(parts) - len(rows) + len(self.levels)
-        note = f"{counted(left, '{smaller part is|smaller parts are}')} left out." if left else ""
-        heading = f"{_titled(self.title, self.item)}: score {self.score:.4f}, divided in {len({row[0] for row in rows})} ways"
-        return html_table(("by", "part", "score"), rows, heading, note=note)
+        tables, decimals = self._tables(HTML_PARTS), self._decimals()
+        rows: list[list[object]] = []
+        sums: set[tuple[int, int]] = set()
+        for table in tables:
+            shown = table.rows(decimals)
+            rows += [[table.title if at == 0 else "", name, figure] for at, (figure, name) in enumerate(shown)]
+            sums |= {(len(rows) - 1, 1), (len(rows) - 1, 2)}
+        ways = counted(len(tables), "{way|ways}")
+        heading = f"{titled(self.title, str(self.item), WIDTH)}: score {self.score:.{decimals}f}, divided in {ways}"
+        return html_table(("by", "part", "score"), rows, heading, bold=sums)
 
 
-def _view(view: View, base: str, top: int) -> list[str]:
-    rows: list[tuple[str, float]] = [(_name(part), part.score) for part in view.parts[:top]]
+def _table(title: str, view: View, score: float, base: str, closed: bool, top: int) -> Sum:
+    parts = [(_name(part), part.score) for part in view.parts[:top]]
     rest = view.parts[top:]
     if rest:
-        rows.append((f"{len(rest)} more", sum(part.score for part in rest)))
-    rows.append((f"({base})", view.base))
+        parts.append((f"{len(rest):,} more", sum(part.score for part in rest)))
     if abs(view.gap) > TOLD_GAP:
-        rows.append(("(not accounted for)", view.gap))
-    return _lines(rows)
+        parts.append(("not accounted for", view.gap))
+    if closed:
+        return Sum(title, tuple(parts), score, (base, view.base) if view.base or not parts else None)
+    return Sum(title, (*parts, (base, view.base)), score)
 
 
 def _name(part: HistoryPart | ContentPart) -> str:
     if isinstance(part, ContentPart):
-        return cut_cell(f"{part.column}: {part.term}")
-    return _titled(part.title, part.item)
-
-
-def _titled(title: str, item: Key) -> str:
-    """Return a title in one line, with the id where that is something else."""
-    return cut_cell(title) if title == str(item) else f"{cut_cell(title)} ({item})"
-
-
-def _lines(rows: Sequence[tuple[str, float]]) -> list[str]:
-    return [f"  {score:>+9.4f}  {name}" for name, score in rows]
+        return shortened(f"{part.column}: {part.term}", NAME_WIDTH)
+    return titled(part.title, str(part.item), NAME_WIDTH)

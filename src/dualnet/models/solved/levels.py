@@ -14,6 +14,7 @@ from ...data.space import ItemSpace
 from ...errors import ArtifactError
 from ...ids import Rows
 from ...retrieval.vectors import JoinedVectors, Vectors
+from ..explain.level_names import CONTENT, FACTORS
 from ..explain.reasons import Cut, Reasons
 from ..saved_arrays import saved_array, saved_columns, saved_number
 from .content import AS_IT_IS, ContentReader, WordsAndVectors, words_of
@@ -21,9 +22,6 @@ from .factors import ItemFactors
 from .joint import JointSolution
 
 Array = NDArray[np.float32]
-
-FACTORS = "what others took"
-CONTENT = "what it is about"
 
 
 @dataclass(frozen=True)

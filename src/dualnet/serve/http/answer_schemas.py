@@ -65,7 +65,7 @@ class HistoryPart(Named, Generic[ItemId]):
 
 
 class ContentPart(Named):
-    """Share of one content term of the item in its score."""
+    """Share of one content term of the item in its score; a word stands as the item's text writes it first."""
 
     column: str
     term: str
