@@ -103,11 +103,11 @@ def running_server(programs: Path) -> Iterator[str]:
         run("initdb", "-D", str(data), "-U", "owner", "-A", "scram-sha-256", "--pwfile", str(password),
             "-E", "UTF8", "--locale=C", "--no-sync")  # fmt: skip
         # the log must be a file: a server that keeps our pipe open would never let `run` return
-        run("pg_ctl", "-D", str(data), "-w", "-t", "60", "-l", str(place / "log"), "-o", settings, "start")
+        run("pg_ctl", "-D", str(data), "-w", "-t", "600", "-l", str(place / "log"), "-o", settings, "start")
         try:
             yield f"postgresql://owner:correct-horse-7@/postgres?host={place}"
         finally:
-            run("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
+            run("pg_ctl", "-D", str(data), "-w", "-t", "600", "-m", "immediate", "stop")
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

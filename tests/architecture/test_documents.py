@@ -1,13 +1,12 @@
 """The README tells the truth: its Python runs, its commands exist, its links lead somewhere."""
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.forked_python import run_text
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -20,11 +19,13 @@ def blocks(path, language):
 @pytest.mark.parametrize("path", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.name)
 def test_python_examples_run(path, tmp_path):
     code = "\n".join(blocks(path, "python"))
-    own = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, cwd=tmp_path, env=own, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    ended, told = run_text(code, tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert ended == 0, told
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit(3)", "1 / 0", "import os; os.kill(os.getpid(), 9)"])
+def test_an_example_that_fails_is_found(tmp_path, code):
+    assert run_text(code, tmp_path)[0] != 0
 
 
 def commands():

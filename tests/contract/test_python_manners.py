@@ -217,8 +217,8 @@ def test_a_fit_in_another_process_ends(how, monkeypatch):
     results = context.Queue()
     child = context.Process(target=fit_and_answer, args=(model, results))
     child.start()
-    assert results.get(timeout=120) == expected
-    child.join(60)
+    assert results.get(timeout=600) == expected
+    child.join(600)
     assert child.exitcode == 0
 
 

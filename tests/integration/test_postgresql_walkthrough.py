@@ -36,7 +36,6 @@ def free_port():
         return str(probe.getsockname()[1])
 
 
-PORT = free_port()
 SERVES = "serve" in get_command(app).commands
 HAS_PAGE = SERVES and any((Path(dualnet.__file__).parent / "serve").rglob("*.html"))
 
@@ -61,6 +60,7 @@ def outputs(postgresql, tmp_path):
     folder = tmp_path / "work"
     folder.mkdir()
     script = ["exec 2>&1", "set -euo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"]
+    port = free_port()  # only now: another program may have it minutes later
     for place, (heading, language, text) in enumerate(steps()):
         named = re.match(r"(?:--|#) (\w+\.(?:sql|py))\n", text)
         if named:
@@ -68,7 +68,7 @@ def outputs(postgresql, tmp_path):
         elif language == "toml":
             (folder / "papers.toml").write_text(text)
         elif language == "console" and "export DATABASE_URL" not in text and is_there(heading, text):
-            script += [f"echo '=== {place}'", text.replace("8080", PORT)]
+            script += [f"echo '=== {place}'", text.replace("8080", port)]
     environment = os.environ | {
         "DATABASE_URL": postgresql,
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
@@ -76,7 +76,13 @@ def outputs(postgresql, tmp_path):
         "OMP_NUM_THREADS": "1",
     }
     done = subprocess.run(
-        ["bash", "-c", "\n".join(script)], capture_output=True, text=True, cwd=folder, env=environment, timeout=300, check=False
+        ["bash", "-c", "\n".join(script)],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=environment,
+        timeout=1200,
+        check=False,
     )
     log = (folder / "serve.log").read_text() if (folder / "serve.log").exists() else ""
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{log}"

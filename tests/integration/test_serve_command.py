@@ -23,6 +23,7 @@ import pytest
 from dualnet.cli import main
 from dualnet.data.synthetic import blocks_world
 from dualnet.models.registry import create
+from tests.server_process import PATIENCE, ServerProcess
 
 KILLS = int(os.environ.get("DUALNET_KILLS", "3"))  # 50 takes two minutes
 WRITERS = 4
@@ -83,39 +84,18 @@ def fetch(url, body=None, headers=(), method=None):
     data = None if body is None else json.dumps(body).encode()
     asked = urllib.request.Request(url, data, {"Content-Type": "application/json", **dict(headers)}, method=method)
     try:
-        with urllib.request.urlopen(asked, timeout=30) as answer:
+        with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
-
-
-def start(model, *arguments, **environment):
-    code = "from dualnet.cli import run; run()"
-    return subprocess.Popen(
-        [sys.executable, "-c", code, "serve", str(model), "--port", "0", "--json", "--grace", "0", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
-    )
-
-
-def address(server):
-    text = ""
-    while not text.endswith("}\n") or text.count("{") != text.count("}"):
-        line = server.stdout.readline()
-        assert line, server.stderr.read()
-        text += line
-    return json.loads(text)["address"]
 
 
 @pytest.mark.parametrize("options", [[], ["--model-process"]], ids=["one", "two"])
 def test_it_serves_with_keys_and_ends_with_0_on_sigterm(model, tmp_path, capsys, options):
     made = json.loads(call(capsys, "--make-key", "shop", "--json")[1])
     (tmp_path / "keys").write_text(made["line"])
-    server = start(model, *options, DUALNET_API_KEYS_FILE=str(tmp_path / "keys"))
-    try:
-        place = address(server)
+    with ServerProcess(model, *options, DUALNET_API_KEYS_FILE=str(tmp_path / "keys")) as server:
+        place = server.address()
         items = blocks_world().items.ids.keys
         key = {"Authorization": f"Bearer {made['key']}"}
         question = {"history": items[:3], "k": 2}
@@ -126,11 +106,8 @@ def test_it_serves_with_keys_and_ends_with_0_on_sigterm(model, tmp_path, capsys,
         assert len(json.loads(body)["items"]) == 2
         assert fetch(f"{place}/v1/model:reload", {}, key)[0] == 403
         assert fetch(f"{place}/livez", headers={"Host": "evil.example"})[0] == 400
-        server.send_signal(signal.SIGTERM)
-        _, log = server.communicate(timeout=60)
-    finally:
-        server.kill()
-    assert server.returncode == 0
+        code, log = server.ended(signal.SIGTERM)
+    assert code == 0, log
     assert [json.loads(line)["status"] for line in log.splitlines() if line.startswith("{")] == [200, 401, 200, 403, 400]
     for secret in (made["key"], *items[:3]):
         assert secret not in log
@@ -154,9 +131,8 @@ def test_no_item_that_was_acknowledged_is_lost_when_the_server_is_killed(model, 
 
     checked = 0
     for kills_left in range(KILLS, -1, -1):
-        server = start(model, "--state", str(tmp_path))
-        try:
-            place, one_more = address(server), Semaphore(0)
+        with ServerProcess(model, "--state", tmp_path) as server:
+            place, one_more = server.address(), Semaphore(0)
             for name in acknowledged[checked:]:
                 status, body = fetch(f"{place}/v1/items/{quote(name)}")
                 assert (status, json.loads(body)["title"]) == (200, f"word{name}")
@@ -167,26 +143,19 @@ def test_no_item_that_was_acknowledged_is_lost_when_the_server_is_killed(model, 
                     writers = [pool.submit(write, place, one_more) for _ in range(WRITERS)]
                     try:
                         for _ in range(int(rng.integers(1, 80))):
-                            assert one_more.acquire(timeout=60)
+                            assert one_more.acquire(timeout=PATIENCE), server.told()
                     finally:
-                        server.kill()
+                        server.process.kill()
                 assert [writer.result() for writer in writers] == [None] * WRITERS
-        finally:
-            server.kill()
-            server.communicate()
     assert len(acknowledged) >= KILLS
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts processes in /proc")
 @pytest.mark.parametrize(("options", "others"), [([], 0), (["--model-process"], 1)], ids=["one", "two"])
 def test_the_model_has_a_process_of_its_own_only_where_that_is_asked(model, options, others):
-    server = start(model, *options)
-    try:
-        address(server)
+    with ServerProcess(model, *options) as server:
+        server.address()
         assert len(Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()) == others
-    finally:
-        server.kill()
-        server.communicate(timeout=60)
 
 
 def test_a_process_for_the_model_is_refused_where_sockets_cannot_be_handed_on(capsys, model, monkeypatch):
@@ -197,15 +166,12 @@ def test_a_process_for_the_model_is_refused_where_sockets_cannot_be_handed_on(ca
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the process with the model in /proc")
 def test_it_ends_with_the_reason_when_the_process_with_the_model_does(model):
-    server = start(model, "--model-process")
-    try:
-        address(server)
+    with ServerProcess(model, "--model-process") as server:
+        server.address()
         (child,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
         os.kill(int(child), signal.SIGKILL)
-        _, told = server.communicate(timeout=60)
-    finally:
-        server.kill()
-    assert server.returncode == 6
+        code, told = server.ended()
+    assert code == 6
     assert "the process with the model was ended by signal 9" in told
     assert "Traceback" not in told
 

@@ -23,7 +23,7 @@ class Slow:
     def value(self):
         """A value."""
         self.begun.set()
-        self.may.wait(30)
+        self.may.wait(900)  # longer than anybody below waits for it
         return object()
 
 
@@ -46,13 +46,13 @@ def test_no_instance_waits_for_another():
     held, free = slow(may=False), slow()
     thread = threading.Thread(target=lambda: held.value, daemon=True)
     thread.start()
-    held.begun.wait(30)
+    held.begun.wait(300)
     other = threading.Thread(target=lambda: free.value, daemon=True)
     other.start()
-    other.join(20)
+    other.join(300)
     assert not other.is_alive()
     held.may.set()
-    thread.join(30)
+    thread.join(300)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
@@ -61,11 +61,11 @@ def test_a_child_that_is_forked_meanwhile_does_not_wait_for_a_thread_that_it_has
     held, free = slow(may=False), slow()
     thread = threading.Thread(target=lambda: held.value, daemon=True)
     thread.start()
-    held.begun.wait(30)
+    held.begun.wait(300)
     child = os.fork()
     if child == 0:
         os._exit(7 if free.value is not None else 1)
-    end = time.monotonic() + 30
+    end = time.monotonic() + 300
     while (found := os.waitpid(child, os.WNOHANG))[0] == 0 and time.monotonic() < end:
         held.may.wait(0.01)
     held.may.set()
@@ -73,7 +73,7 @@ def test_a_child_that_is_forked_meanwhile_does_not_wait_for_a_thread_that_it_has
         os.kill(child, 9)
         os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(found[1]) == 7
-    thread.join(30)
+    thread.join(300)
 
 
 def test_nothing_in_the_house_has_such_a_lock():

@@ -41,7 +41,7 @@ from .known_zeros import known_zeros
 from .level_learning import phase_of_seed
 from .runtime import DualRuntime
 
-FEWEST_TO_REFINE = 5  # users, and items; with 3 or fewer a quarter of the fits diverged
+FEWEST = 5  # users, and items, below which what is drawn within a block is more than what is learned
 PATIENCE, VALIDATE_EVERY, VALIDATION_USERS = 10, 1, 2000  # of `RunOptions`, by default
 PHASES = ("train", "choose", "final")  # one fit for all, or one to choose on and one for use
 
@@ -98,10 +98,11 @@ def descend(
         epochs=model.epochs,
         seed=model.seed_,
     )
-    if "refine" in model.stages and min(known.data.interactions.matrix.shape) < FEWEST_TO_REFINE:
+    few = min(known.data.interactions.matrix.shape) < FEWEST
+    if "refine" in model.stages and few:  # with 3 or fewer a quarter of the fits diverged
         users, items = known.data.interactions.matrix.shape
         raise UsageError(
-            f"stages has 'refine', which needs at least {FEWEST_TO_REFINE} users and items to train on, and there are {users:,} and"
+            f"stages has 'refine', which needs at least {FEWEST} users and items to train on, and there are {users:,} and"
             f" {items:,}: what is drawn within a block is then more than what is learned, and training diverges; leave 'refine' out"
         )
     encoder: PretrainedEncoder | None = None
@@ -119,7 +120,7 @@ def descend(
                 _batches(model, known, stage),
                 _settings(model, stage, stop_after if last else None, run),
                 n_pairs=known.data.interactions.n_pairs,
-                zero_error=objective.zero_error,
+                zero_error=None if few else objective.zero_error,  # a loss of few rows is by chance, not what diverges
                 validate=_validator(model, tasks, objective.network, run) if tasks and last else None,
                 identity=identity,
                 translated=model._completed,

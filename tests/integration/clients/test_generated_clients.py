@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from dualnet import Dataset
 from dualnet.data.synthetic import blocks_world
 from dualnet.models.registry import create
+from tests.server_process import PATIENCE, ServerProcess
 
 HERE = Path(__file__).parent
 MODULES = HERE / "node_modules"
@@ -43,28 +45,14 @@ def served(request, tmp_path_factory):
     """The address of a server, its document, and two of its items."""
     world = blocks_world() if request.param == "text" else whole_world()
     folder = create("content-profile").fit(world).save(tmp_path_factory.mktemp("run") / "model")
-    code = "from dualnet.cli import run; run()"
-    server = subprocess.Popen(
-        [sys.executable, "-c", code, "serve", str(folder), "--port", "0", "--json", "--grace", "0", "--quiet"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    try:
-        text = ""
-        while not text.endswith("}\n") or text.count("{") != text.count("}"):
-            line = server.stdout.readline()
-            assert line
-            text += line
-        place = json.loads(text)["address"]
+    with ServerProcess(folder, "--quiet") as server:
         import httpx
 
+        place = server.address()
         path = tmp_path_factory.mktemp("document") / "openapi.json"
-        path.write_bytes(httpx.get(f"{place}/openapi.json", timeout=60).content)
+        path.write_bytes(httpx.get(f"{place}/openapi.json", timeout=PATIENCE).content)
         yield place, path, list(world.items.ids.keys)[:2]
-    finally:
-        server.terminate()
-        server.communicate(timeout=60)
+        server.ended(signal.SIGTERM)
 
 
 @pytest.fixture
@@ -81,7 +69,7 @@ def client(served, tmp_path, monkeypatch):
     done = subprocess.run(
         [generator, "generate", "--path", document, "--output-path", tmp_path / "generated",
          "--meta", "none", "--fail-on-warning", "--config", tmp_path / "settings.json"],
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=PATIENCE,
         env={**os.environ, "PYTHONPATH": "", "PATH": os.pathsep.join([str(Path(generator).parent), os.environ["PATH"]])},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -256,7 +244,7 @@ def test_generated_typescript_clients_compile_and_call_every_operation(served, t
     ):  # fmt: skip
         done = subprocess.run(
             ["node", str(MODULES / command[0]), *map(str, command[1:])], capture_output=True, text=True, check=False, cwd=tmp_path,
-            timeout=300,
+            timeout=2 * PATIENCE,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
     told = subprocess.run(
@@ -264,7 +252,7 @@ def test_generated_typescript_clients_compile_and_call_every_operation(served, t
         capture_output=True,
         text=True,
         check=True,
-        timeout=300,
+        timeout=2 * PATIENCE,
     )
     answers = json.loads(told.stdout)
     assert [(name, status) for name, status, _ in answers] == [(camel[name], status) for name, _, status in calls], answers

@@ -3,10 +3,7 @@
 import importlib.util
 import io
 import json
-import os
 import signal
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,13 +18,14 @@ from dualnet.data.interactions import Interactions
 from dualnet.data.synthetic import blocks_world, library
 from dualnet.ids import IdMap
 from dualnet.models.registry import create
+from tests.server_process import PATIENCE, ServerProcess
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-PATIENCE = 20_000  # milliseconds before a test gives up waiting for the page
+LONGEST = 60_000  # milliseconds before a test gives up waiting for the page
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +40,10 @@ def browser():
         pytest.skip(f"there is no {CHROMIUM}: install the system's chromium to test the page")
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=LONGEST)
 
     with sync_playwright() as play:
-        running = play.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        running = play.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS, timeout=1000 * PATIENCE)
         yield running
         running.close()
 
@@ -59,7 +57,7 @@ class Site:
     def ask(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         asked = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"}, method=method)
-        with urllib.request.urlopen(asked, timeout=30) as answer:
+        with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
             return json.loads(answer.read())
 
     def titles(self, body):
@@ -68,27 +66,9 @@ class Site:
 
 def serving(model, **environment):
     """Run `dualnet serve` on a free port; yields the site."""
-    server = subprocess.Popen(
-        [sys.executable, "-c", "from dualnet.cli import run; run()", "serve", str(model)]
-        + ["--port", "0", "--json", "--quiet", "--grace", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
-    )
-    try:
-        text = ""
-        while not text.endswith("}\n") or text.count("{") != text.count("}"):
-            line = server.stdout.readline()
-            assert line, "the server ended before it said its address"
-            text += line
-        yield Site(json.loads(text)["address"])
-    finally:
-        server.send_signal(signal.SIGINT)
-        try:
-            server.wait(timeout=20)
-        finally:
-            server.kill()
+    with ServerProcess(model, "--quiet", **environment) as server:
+        yield Site(server.address())
+        server.ended(signal.SIGINT)
 
 
 @pytest.fixture(scope="session")
@@ -160,7 +140,7 @@ def open_page(browser):
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(LONGEST)
         home = urlsplit(site.address).netloc
         page.on("pageerror", lambda error: wrong.append(f"error on the page: {error}"))
         page.on("dialog", lambda dialog: (wrong.append(f"a script opened a dialog: {dialog.message}"), dialog.dismiss()))

@@ -147,7 +147,7 @@ def test_numbers_that_cannot_be_read_are_told_once_and_come_back_by_themselves(s
     expect(alert).to_be_visible()
     told = alert.element_handle()
     heard = len(asked)
-    page.wait_for_event("requestfailed", lambda request: len(asked) > heard, timeout=20_000)
+    page.wait_for_event("requestfailed", lambda request: len(asked) > heard)
     assert told.evaluate("node => node.isConnected")  # a screen reader hears it once
     page.unroute("**/v1/activity")
     expect(now.locator(".facts")).to_be_visible()

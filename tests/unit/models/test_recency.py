@@ -291,4 +291,4 @@ def test_events_that_come_in_count_by_their_time(timed, tmp_path):
         assert await asked(again, "n") == pytest.approx(before)
         await again.close()
 
-    asyncio.run(asyncio.wait_for(scenario(), 60))
+    asyncio.run(asyncio.wait_for(scenario(), 600))

@@ -64,6 +64,6 @@ def serving():
             finally:
                 await service.close()
 
-        return asyncio.run(asyncio.wait_for(main(), 60))
+        return asyncio.run(asyncio.wait_for(main(), 600))
 
     return run

@@ -40,7 +40,7 @@ def run(scenario, **options):
         await batcher.close()
         return gate
 
-    return asyncio.run(asyncio.wait_for(main(), 20))
+    return asyncio.run(asyncio.wait_for(main(), 600))
 
 
 async def asked(batcher, numbers):
@@ -118,7 +118,7 @@ def test_closing_answers_who_waits_and_takes_no_more():
         await closing
         assert [task.result() for task in (first, *waiting)] == [10, 20, 30, 40]
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    asyncio.run(asyncio.wait_for(main(), 600))
 
 
 def test_an_answerer_that_breaks_tells_everybody_and_goes_on():
@@ -135,4 +135,4 @@ def test_an_answerer_that_breaks_tells_everybody_and_goes_on():
         assert await batcher.ask(2) == 2
         await batcher.close()
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    asyncio.run(asyncio.wait_for(main(), 600))

@@ -176,7 +176,7 @@ def test_no_byte_of_an_id_is_left(folders, tmp_path, request, monkeypatch, where
             finally:
                 await service.close()
 
-        return asyncio.run(asyncio.wait_for(alone(), 120))
+        return asyncio.run(asyncio.wait_for(alone(), 600))
 
     def all_kept():
         kept = files_of(tmp_path) + log.getvalue().encode()
@@ -231,7 +231,7 @@ def test_the_next_update_and_fit_leave_them_out(folders, tmp_path, whole, capsys
             await service.close()
 
     record = tmp_path / "forgotten.json"
-    record.write_bytes(asyncio.run(asyncio.wait_for(leave(), 120)))
+    record.write_bytes(asyncio.run(asyncio.wait_for(leave(), 600)))
     stays = 3 if whole else "u0-0"
     new = pa.table({"user_id": [*people, stays], "item_id": ["i0-2"] * (len(people) + 1)})
     write_table(new, tmp_path / "new.parquet")
@@ -295,7 +295,7 @@ def test_what_was_deleted_is_in_the_journal_until_the_next_start(folders, tmp_pa
             finally:
                 await service.close()
 
-        asyncio.run(asyncio.wait_for(alone(), 60))
+        asyncio.run(asyncio.wait_for(alone(), 600))
 
     async def first(service):
         await service.put_item("n/1", {"title": "unrepeatable-title genomes"})

@@ -31,7 +31,7 @@ def served(folder, scenario, state=None, **most):
         finally:
             await service.close()
 
-    return asyncio.run(asyncio.wait_for(main(), 60))
+    return asyncio.run(asyncio.wait_for(main(), 600))
 
 
 def usage(service):

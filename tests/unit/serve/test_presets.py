@@ -187,7 +187,7 @@ def test_the_process_of_a_model_answers_the_same(folder_of):
         finally:
             await service.close()
 
-    asyncio.run(asyncio.wait_for(main(), 120))
+    asyncio.run(asyncio.wait_for(main(), 600))
 
 
 def test_servers_of_one_database_share_presets(folder_of, postgresql):
@@ -214,7 +214,7 @@ def test_servers_of_one_database_share_presets(folder_of, postgresql):
         finally:
             await last.close()
 
-    asyncio.run(asyncio.wait_for(scenario(), 120))
+    asyncio.run(asyncio.wait_for(scenario(), 600))
 
 
 def test_who_reads_presets_meanwhile_reads_all_of_them():

@@ -36,7 +36,7 @@ def two(folder_of, tmp_path):
             finally:
                 await variants.close()
 
-        return asyncio.run(asyncio.wait_for(alone(), 60))
+        return asyncio.run(asyncio.wait_for(alone(), 600))
 
     return run
 
@@ -123,7 +123,7 @@ def test_variants_of_one_database_answer_with_each_change_when_it_is_confirmed(f
             await variants.close()
 
     def run(work):
-        return asyncio.run(asyncio.wait_for(scenario(work), 120))
+        return asyncio.run(asyncio.wait_for(scenario(work), 600))
 
     user = 'so"me/bödy'
 
@@ -193,7 +193,7 @@ def test_a_preset_of_a_shared_state_means_something_to_each_variant(folder_of, b
         finally:
             await variants.close()
 
-    asyncio.run(asyncio.wait_for(scenario(), 120))
+    asyncio.run(asyncio.wait_for(scenario(), 600))
 
 
 @pytest.fixture(scope="module")

@@ -31,10 +31,10 @@ def world(n_users, n_items, with_content):
 @pytest.mark.parametrize(("n_users", "n_items"), [(1, 3), (1, 40), (2, 2), (2, 3), (3, 3), (3, 12)])
 def test_few_users_train(n_users, n_items, with_content):
     data = world(n_users, n_items, with_content)
-    model = DualNet(**SMALL).fit(data)
-    scores = model.recommend(user="u0", k=3).scores
-    assert np.isfinite(scores).all()
-    assert np.abs(scores).max(initial=0) < 10
+    for seed in (0, 50, 62):  # each had an epoch whose loss was by chance far above the others
+        scores = DualNet(**SMALL, random_state=seed).fit(data).recommend(user="u0", k=3).scores
+        assert np.isfinite(scores).all()
+        assert np.abs(scores).max(initial=0) < 10
     with pytest.raises(
         UsageError, match=r"'refine', which needs at least 5 users and items to train on, and there are \d+ and \d+"
     ):

@@ -42,10 +42,10 @@ def serving(make_front):
 
             def stop():
                 server.should_exit = True
-                thread.join(20)
+                thread.join(300)
 
             stack.callback(stop)
-            assert opened.wait(20)
+            assert opened.wait(300)
             server.front, server.thread = front, thread
             return server, listener.getsockname()[1]
 
@@ -53,7 +53,7 @@ def serving(make_front):
 
 
 def connect(port):
-    sock = socket.create_connection(("127.0.0.1", port), timeout=20)
+    sock = socket.create_connection(("127.0.0.1", port), timeout=300)
     return sock
 
 
@@ -204,7 +204,7 @@ def test_on_a_signal_it_is_first_not_ready_then_closes(serving):
     assert stopping.startswith(b"HTTP/1.1 503")
     assert b"connection: close" in stopping
     server.handle_exit(signal.SIGTERM, None)  # whoever asks twice does not wait for the grace
-    server.thread.join(20)
+    server.thread.join(300)
     assert not server.thread.is_alive()
     assert server.front.service.calls == ["close"]
     with pytest.raises(OSError, match="refused"):
@@ -222,7 +222,7 @@ def test_a_request_under_way_is_finished(serving):
     answer = read_all(sock)
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"connection: close" in answer
-    server.thread.join(20)
+    server.thread.join(300)
     assert not server.thread.is_alive()
 
 
