@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..data.featurizers.words import Words
+from ..data.featurizers.words import Words, folded
 from ..errors import UsageError, nearest
 from ..ids import Rows
 from .catalogue import LiveCatalogue
-from .facets import labels_of
+from .facets import label_columns, labels_of
 from .new_content import content_columns
 
 MOST_REGIONS = 9
@@ -33,27 +33,28 @@ Places = NDArray[np.float64]
 def regions(catalogue: LiveCatalogue, rows: Rows, x: list[float], y: list[float]) -> list[dict[str, Any]]:
     """Return ``[{"name", "x", "y", "items"}]``: groups of points of the plane, each named by the label that sets it apart.
 
-    Labels are tags and categories; where there are none, words of titles. A region without such a label has no name and is
-    left out.
+    Labels are tags and categories, else columns that are only shown and have few labels; where there are none, words of titles. A label
+    is in one name only. A region without a label that sets it apart has no name and is left out.
     """
     places = np.column_stack([x, y]) if len(x) else np.empty((0, 2))
     count = min(MOST_REGIONS, len(places) // FEWEST_ITEMS)
     if count < 2:
         return []
     group = _grouped(places, count)
-    kinds = content_columns(catalogue.model)
-    names = [name for name, kind in kinds.items() if kind in ("tags", "categories")]
+    names = label_columns(catalogue)
     featurizer = catalogue.model.featurizer_
     words = Words() if featurizer is None else featurizer.spec.words
     labels = [_labels(catalogue, row, names, words) for row in rows.tolist()]
     everywhere = Counter(label for each in labels for label in each)
+    members = [np.flatnonzero(group == number) for number in range(count)]
+    large = [rows for rows in sorted(members, key=len, reverse=True) if len(rows) >= FEWEST_ITEMS]
     found: list[dict[str, Any]] = []
-    for number in range(count):
-        members = np.flatnonzero(group == number)
-        name = _name([labels[at] for at in members.tolist()], everywhere, len(labels), {one["name"] for one in found})
-        if name and len(members) >= FEWEST_ITEMS:
-            middle = np.median(places[members], axis=0)
-            found.append({"name": name, "x": float(middle[0]), "y": float(middle[1]), "items": len(members)})
+    for rows_of, name in zip(
+        large, _names([[labels[at] for at in rows.tolist()] for rows in large], everywhere, len(labels)), strict=True
+    ):
+        if name:
+            middle = np.median(places[rows_of], axis=0)
+            found.append({"name": name, "x": float(middle[0]), "y": float(middle[1]), "items": len(rows_of)})
     return found
 
 
@@ -125,8 +126,25 @@ def _labels(catalogue: LiveCatalogue, row: int, names: list[str], words: Words) 
     return {str(label) for value in values if value for label in (value if isinstance(value, list) else [value])}
 
 
-def _name(members: list[set[str]], everywhere: Counter[str], total: int, taken: set[str]) -> str:
-    """Return the one or two labels that set a group apart and lead no other name, empty where there are none.
+def _names(groups: list[list[set[str]]], everywhere: Counter[str], total: int) -> list[str]:
+    """Return for each group the one or two labels that set it apart, empty where there are none; no label is in two names.
+
+    Every group gets its first label before any gets a second one; labels that differ in case alone are one.
+    """
+    best = [_telling(members, everywhere, total) for members in groups]
+    names: list[list[str]] = [[] for _ in groups]
+    taken: set[str] = set()
+    for _ in range(2):
+        for name, labels in zip(names, best, strict=True):
+            free = next((label for label in labels if folded(label) not in taken), None)
+            if free is not None:
+                name.append(free)
+                taken.add(folded(free))
+    return [", ".join(name) for name in names]
+
+
+def _telling(members: list[set[str]], everywhere: Counter[str], total: int) -> list[str]:
+    """Return the labels that are more frequent in a group than elsewhere, those that set it apart most first.
 
     Of few labels, which most items have, the frequent ones say most; of many words those that occur elsewhere least.
     """
@@ -138,8 +156,4 @@ def _name(members: list[set[str]], everywhere: Counter[str], total: int, taken: 
         times = (count / len(members)) / (everywhere[label] / total)
         if count >= least and times >= lift:
             gains[label] = float((count if few else np.sqrt(count)) * np.log(times))
-    best = sorted(gains, key=lambda label: (-gains[label], label))
-    first = next((label for label in best if not any(name.split(", ")[0] == label for name in taken)), "")
-    pairs = {frozenset(name.split(", ")) for name in taken}
-    second = next((label for label in best if label != first and {first, label} not in pairs), "")
-    return ", ".join(label for label in (first, second) if label) if first else ""
+    return sorted(gains, key=lambda label: (-gains[label], label))

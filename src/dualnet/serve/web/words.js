@@ -1,5 +1,8 @@
 /** Numbers and names as a person reads them. */
 
+/** Said of an item without an event in the training data, here as in printed lists. */
+export const UNTAKEN = "nobody took it yet";
+
 const whole = new Intl.NumberFormat("en");
 
 /** 1234 -> "1,234". */
