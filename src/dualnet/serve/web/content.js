@@ -17,7 +17,7 @@ export function content(card, columns, parts = [], named = new Set()) {
   const pairs = [];
   for (const [name, value] of Object.entries(card.content)) {
     if (value === null || value === "" || columns[name] === "images") continue;
-    if (value === card.title) continue;
+    if (isTitle(value, card.title)) continue;
     const terms = termsOf(parts, name);
     if (columns[name] === "tags") pairs.push(pair(name, tags(value, terms, named)));
     else if (Array.isArray(value)) pairs.push(pair(name, value.length > 24 ? `${value.length} numbers` : value.join(", ")));
@@ -31,8 +31,17 @@ export function content(card, columns, parts = [], named = new Set()) {
 
 /** The title with its terms marked. */
 export function markedTitle(card, parts) {
-  const column = Object.keys(card.content).find((name) => card.content[name] === card.title);
+  const column = Object.keys(card.content).find((name) => isTitle(card.content[name], card.title));
   return column === undefined ? card.title : marked(card.title, termsOf(parts, column));
+}
+
+/** Whether a cell is the title, which the server shows without the marks that catalogues leave in it. */
+function isTitle(value, title) {
+  return value === title || (typeof value === "string" && lettersOf(value) === lettersOf(title));
+}
+
+function lettersOf(text) {
+  return text.replaceAll(/&#?\w+;|[^\p{L}\p{N}]+/gu, "");
 }
 
 function pair(name, value) {

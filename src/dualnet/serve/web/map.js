@@ -95,7 +95,7 @@ function show(host, { items, x, y, explained, total, regions }, model) {
       }
       const style = { colour: colour("--ink"), seam: surface, font: colour("--sans") };
       const named = [];
-      for (const region of largestFirst) plane.name(region.name, region.x, region.y, style, named);
+      for (const region of largestFirst) plane.name(region.name, region.x, region.y, style, named, [...taken, ...listed]);
       if (active >= 0) plane.ring(active, 9, colour("--ink"), 2);
       moveTip();
     });

@@ -4,7 +4,7 @@ import { el } from "./dom.js";
 import { count, named } from "./words.js";
 
 const SIDES = { "known-known": ["known", "known"], "known-new": ["known", "new"], "new-known": ["new", "known"], "new-new": ["new", "new"], "known-all": ["known", "all"], "new-all": ["new", "all"] };
-const FIRST = { "precision@10": "hold something held out that they like", "new_share@10": "something that nobody liked in training", "unliked_share@10": "something that nobody likes at all" };
+const FIRST = { "precision@10": "hold something held out that they like", "new_share@10": "something that nobody took in the training data", "unliked_share@10": "something that nobody took in the held-out data either" };
 const SHOWN = ["recall", "ndcg", "hit_rate", "map", "mrr", "precision"];
 
 /** Return the section of what was measured when the model was made: of the model, and of others beside it. */
