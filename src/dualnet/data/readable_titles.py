@@ -39,7 +39,7 @@ def _character(entity: re.Match[str]) -> str:
     """Return the character that an entity stands for, a blank for any space; one that cannot be printed stays as it is written."""
     text = entity[0]
     found = html.unescape(text) if text[1] == "#" else html5.get(text[1:], text)
-    return " " if found.isspace() else found if found.isprintable() else text
+    return " " if found.isspace() else found if found and found.isprintable() else text
 
 
 def _whole(title: str) -> str:
