@@ -711,7 +711,8 @@ CURVES = """async () => {
   const { learningCurve } = await import("/web/learning-curve.js");
   const trials = [0.2, 0.5, 0.3].map((recall, at) => ({ phase: "choose", trial: at + 1, recall }));
   const epochs = [0.9, 0.4].map((loss, at) => ({ epoch: at + 1, loss }));
-  return [[...trials, ...epochs], epochs, [], [{ recall: 0.1 }], [{ epoch: 1 }]].map((log) => {
+  const twice = [...epochs.map((one) => ({ ...one, phase: "choose/optimise" })), ...[0.8, 0.5, 0.3].map((loss) => ({ loss, phase: "final/optimise" }))];
+  return [[...trials, ...epochs], epochs, twice, [], [{ recall: 0.1 }], [{ epoch: 1 }]].map((log) => {
     const made = learningCurve(log);
     return made ? [made.querySelectorAll("svg").length, made.textContent, made.querySelector("svg").getAttribute("aria-label")] : null;
   });
@@ -719,7 +720,7 @@ CURVES = """async () => {
 
 
 def test_the_log_of_a_run_becomes_curves(site, open_page):
-    both, epochs, *nothing = open_page(site).evaluate(CURVES)
+    both, epochs, twice, *nothing = open_page(site).evaluate(CURVES)
     assert both[0] == 2
     assert "Recall on the validation in 3 trials; the best was 0.500." in both[1]
     assert (
@@ -727,6 +728,12 @@ def test_the_log_of_a_run_becomes_curves(site, open_page):
     )
     assert epochs[0] == 1
     assert "Loss on the training data in 2 epochs" in epochs[1]
+    assert twice[0] == 1
+    assert twice[2] == (
+        "on a part, to choose by the rest: last 0.400, lowest 0.400, highest 0.900;"
+        " on all, for the model that is kept: last 0.300, lowest 0.300, highest 0.800"
+    )
+    assert "Loss on the training data in 3 epochs" in twice[1]  # not one curve of five that jumps
     assert nothing == [None, None, None]
 
 

@@ -30,6 +30,7 @@ export function part(value) {
 export function named(name) {
   if (name === "dualnet") return "DualNet";
   if (name === "item-knn") return "Item neighbours";
+  if (name === "solved") return "Solved model";
   if (/^(wmf|bpr|cdl|ease)$/.test(name)) return name.toUpperCase();
   const words = String(name).replaceAll(/[-_]+/g, " ").trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
