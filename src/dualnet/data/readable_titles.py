@@ -6,9 +6,7 @@ import html
 import re
 from html.entities import html5
 
-_BRACED = re.compile(
-    r"\{\s*((?:[A-Z]|[^\W\d_a-z]|[^\x00-\x7f])[^{}]*)\}"
-)  # from a capital or a letter with an accent on
+_BRACED = re.compile(r"\{\s*((?:[A-Z]|[^\W\d_a-z]|[^\x00-\x7f])[^{}]*)\}")  # from a capital or a letter with an accent on
 _ESCAPED = re.compile(r"\\([&%$#_])")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 

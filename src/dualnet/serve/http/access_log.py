@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from ..model_process.codec import DefectError
 
-FILES = frozenset({"/web/{name:path}", "/docs.css"})  # patterns of what a page is made of: a view asks for thirty
+FILES = frozenset({"/web/{name}", "/docs.css"})  # patterns of what a page is made of: a view asks for thirty
 HELD_LINES = 200
 HELD_SECONDS = 0.2
 
