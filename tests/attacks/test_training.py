@@ -24,8 +24,8 @@ SMALL = {"levels": (8, 4), "factors": 0, "epochs": 3}
 
 @pytest.mark.parametrize(
     ("loss", "before", "error"),
-    [(0.3, [], None), (0.9, [0.1, 0.1, 0.1], None), (5.0, [], None), (11.0, [], DivergenceError), (2.5, [0.2] * 3, None),
-     (2.5, [0.2] * 3 + [2.5], DivergenceError), (2.5, [0.2] * 3 + [2.5, 0.2], None), (2.5, [0.2] * 2, None), (float("nan"), [], TrainingError), (float("inf"), [], TrainingError), (1e30, [], DivergenceError)],
+    [(0.3, [], None), (0.9, [0.1, 0.1, 0.1], None), (5.0, [], None), (11.0, [], DivergenceError), (2.5, [0.2] * 3, DivergenceError),
+     (2.5, [0.2] * 2, None), (float("nan"), [], TrainingError), (float("inf"), [], TrainingError), (1e30, [], DivergenceError)],
 )  # fmt: skip
 def test_what_counts_as_divergence(loss, before, error):
     if error is None:

@@ -73,21 +73,20 @@ def _tell(result: DemoResult, out: Path) -> None:
     cut = CUTS[1]
     say(f"\n{result.summary()}\n")
     rows = [[f"{text}{'*' if best else ''}" for text, _, best in row] for row in result.rows(cut)]
-    nouns = nouns_of(result.split.train.name)
-    say(
-        f"Share of the {nouns.item}s that {nouns.user}s went on to take that is among the first {cut}"
-        f" ({nouns.user}s known or new, then {nouns.item}s known or new):"
-    )
-    print_table([f"recall@{cut}", *QUADRANTS], rows)
+    nouns, legend = nouns_of(result.split.train.name), result.legend(cut)
+    say(f"How well each model does, lists of known and of new {nouns.item}s apart:")
+    print_table([f"recall@{cut}", *QUADRANTS], rows, notes=legend[:2])
     header, served = result.served_table(cut)
     marked = [[f"{text}{'*' if best else ''}" for text, _, best in row] for row in served]
     say(f"\nOne list of known and new {nouns.item}s together, as a known {nouns.user} is served it:")
-    print_table(header, marked)
+    print_table(header, marked, notes=legend[2:])
     for story in result.stories:
         say(f"\n{story.to_text()}")
     say(f"\nreport: {out / 'report.html'}\nmodel:  {out / 'model'}")
     run, history = shlex.quote(str(out)), shlex.quote(",".join(map(str, result.shown.ids[:2])))
-    say(f"next:   dualnet serve {run}   or   dualnet recommend {run} --history {history}")
+    say("next:")
+    say(f"  dualnet serve {run}   # then the addresses above show the same lists in a browser")
+    say(f"  dualnet recommend {run} --history {history}   # for somebody new with these two {nouns.item}s")
 
 
 def _may_hold_a_demo(out: Path) -> bool:

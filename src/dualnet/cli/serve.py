@@ -169,7 +169,8 @@ def serve(
     """Serve a model over HTTP, with a page to try it at the address printed.
 
     Keys are read from the file that the environment variable DUALNET_API_KEYS_FILE names; without it the server listens on
-    this machine only. The access log goes to standard error, one JSON line an answer.
+    this machine only. The access log goes to standard error, one JSON line an answer;
+    the files of the page have none.
 
     Examples
     --------

@@ -20,6 +20,7 @@ from .csr import check_matrix
 from .frames import table_of
 from .kinds import RowNames, cast_table, joined_tables, like_table, noted_kind, noted_separators, shown_table
 from .picture_files import picture_bytes
+from .readable_titles import readable
 from .tag_values import KnownTags
 from .values import plain_text_of
 
@@ -337,4 +338,4 @@ def _stack(upper: Matrix, lower: Matrix) -> Matrix:
 def _title_text(value: object, key: Key) -> str:
     """Return the cell of a title column as text to show, the id where there is nothing in it."""
     text = ", ".join(map(str, value)) if isinstance(value, list) else plain_text_of(value)
-    return text if text and not text.isspace() else str(key)
+    return readable(text) if text and not text.isspace() else str(key)

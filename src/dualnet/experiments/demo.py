@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..evaluation import evaluate
 from ..models.base import Recommender
 from ..models.registry import create
 from ..report import FIRST, PROTOCOL_TEXT, SERVED_TEXT, Report
-from ..retrieval.recommendations import Recommendations
+from ..retrieval.recommendations import UNTAKEN, Recommendations
 from ..retrieval.vectors import JoinedVectors, to_dense
 from ..train.options import RunOptions
 from .demo_story import Story, known_user, new_item, new_user, nouns_of
@@ -24,11 +24,7 @@ from .plots import item_map, recall_by_history, training_curves
 from .report_page import ReportPage
 
 QUADRANTS = ("known-known", "known-new", "new-known", "new-new")
-SERVED_COLUMNS = {
-    "precision": f"precision@{FIRST}",
-    "new_share": f"new items in {FIRST}",
-    "unliked_share": f"liked by nobody in {FIRST}",
-}
+SERVED_COLUMNS = {f"precision@{FIRST}": f"precision@{FIRST}", f"new_share@{FIRST}": f"new@{FIRST}"}
 MODELS = ("popularity", "item-knn", "content-profile", "dualnet")
 CUTS = (10, 20, 50)
 
@@ -64,9 +60,10 @@ class DemoResult:
         """Return what was trained on and what was kept back, in a sentence for each."""
         nouns, train = nouns_of(self.split.train.name), self.split.train.interactions
         return (
-            f"Training: {train.n_users:,} {nouns.user}s, {train.n_items:,} {nouns.item}s, {train.n_pairs:,} pairs."
-            f" A fifth of the {nouns.item}s and a tenth of the {nouns.user}s are kept back: the model meets them for the first time."
-            f" Lists mark these {nouns.item}s with (new)."
+            f"Training: {train.n_users:,} {nouns.user}s, {train.n_items:,} {nouns.item}s, {train.n_pairs:,} pairs of a {nouns.user} and"
+            f" a {nouns.item} that they {nouns.did}. A tenth of the {nouns.user}s and a fifth of the {nouns.item}s are kept back, so that the"
+            f" model meets them for the first time. As far as it knows, nobody {nouns.did} these {nouns.item}s; lists mark them with"
+            f" ({UNTAKEN})."
         )
 
     def headings(self) -> list[str]:
@@ -94,7 +91,7 @@ class DemoResult:
     def served_table(self, cut: int) -> tuple[list[str], list[list[tuple[str, str, bool]]]]:
         """Return header and a row a model: recall and the first 10 places of one list of all items, as known readers get it."""
         results = {name: report["known-all"] for name, report in self.reports.items()}
-        columns = {f"recall@{cut}": f"recall@{cut}", **{f"{name}@{FIRST}": text for name, text in SERVED_COLUMNS.items()}}
+        columns = {f"recall@{cut}": f"recall@{cut}", **SERVED_COLUMNS}
         there = [name for name in columns if all(name in result.per_user for result in results.values())]
         best = {name: max(result.mean(name) for result in results.values()) for name in there if "share" not in name}
         rows = [
@@ -102,6 +99,17 @@ class DemoResult:
             for label, result in results.items()
         ]
         return ["model", *(columns[name] for name in there)], rows
+
+    def legend(self, cut: int) -> list[str]:
+        """Return what each column of both tables says, a line each."""
+        nouns = nouns_of(self.split.train.name)
+        sought = f"{nouns.item}s that a {nouns.user} went on to {nouns.do}"
+        return [
+            f"recall@{cut}: of the {sought}, the share among the first {cut} of the list",
+            f"known-new and its like: {nouns.user}s known from the training or new, then {nouns.item}s known or new (kept back)",
+            f"precision@{FIRST}: of the first {FIRST} of the list, the share of {sought}",
+            f"new@{FIRST}: of the first {FIRST} of the list, the share of {nouns.item}s that nobody {nouns.did} in the training data",
+        ]
 
 
 def run_demo(
@@ -132,16 +140,17 @@ def run_demo(
     """
     split = four_quadrants(data, seed=seed)
     models: dict[str, Recommender] = {}
-    reports: dict[str, Report] = {}
     options = run or RunOptions(log=out / "log.jsonl")
     for name in MODELS:
-        say(f"{name}: fit and rank")
+        say(f"{name}: fit")
         parameters: dict[str, Any] = {"random_state": seed} if name == "dualnet" else {}
         if name == "dualnet" and epochs is not None:
             parameters["epochs"] = epochs
         models[name] = create(name, **parameters).fit(split.train, split.validation, run=options)
-        reports[name] = evaluate(models[name], split, at=CUTS)
+    say("measuring all of them")
     model = models["dualnet"]
+    measured = evaluate(model, split, at=CUTS, against={name: each for name, each in models.items() if each is not model})
+    reports = {**{other.model: other.report for other in measured.against}, "dualnet": replace(measured, against=())}
     task = split.task("known-new")
     fresh = np.sort(np.setdiff1d(task.candidates, task.items.find(model.items_)))
     added: list[Any] = []
@@ -150,7 +159,7 @@ def run_demo(
         added = list(task.items.take(fresh))
     known = known_user(model, split, _telling_reader(split))
     stories = (known, new_user(model, split), new_item(model, split, added))
-    model.save(out / "model", metrics=reports["dualnet"].to_json())
+    model.save(out / "model", metrics=measured.to_json())
     result = DemoResult(
         split, models, reports, known.subject, known.found, tuple(story for story in stories if story is not None)
     )
@@ -174,7 +183,9 @@ def write_page(result: DemoResult, path: Path) -> Path:
             PROTOCOL_TEXT + " Small: 95 % interval over users.",
         )
     page.table(
-        f"One list of all {nouns.item}s, as known {nouns.user}s are served it", *result.served_table(CUTS[1]), SERVED_TEXT
+        f"One list of all {nouns.item}s, as known {nouns.user}s are served it",
+        *result.served_table(CUTS[1]),
+        [SERVED_TEXT, *result.legend(CUTS[1])[2:]],
     )
     for story in result.stories:
         page.entries(story.heading, story.lines, "; ".join(story.given) + ". " + story.answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -12,13 +13,14 @@ from ..data.tasks import Split
 from ..ids import Key
 from ..models.base import Recommender
 from ..models.explain.explanation import HistoryPart
-from ..retrieval.recommendations import Recommendations
+from ..retrieval.recommendations import UNTAKEN, Recommendations
 from ..tabular import cut_cell
 
 TAKEN = 6  # items of a history to name
 LISTED = 5  # entries of a list to name
 USERS = 3  # users to name for a new item
 READ = 2  # items of a user's history to name for a new item
+SERVED_AT = "http://127.0.0.1:8080"  # by `dualnet serve RUN`
 
 
 @dataclass(frozen=True)
@@ -29,21 +31,24 @@ class Nouns:
     ----------
     user, item : str
         Singular nouns.
-    taken : str
-        Participle: what a user has done with an item.
+    taken, did, do : str
+        What a user has done with an item: participle, past and infinitive.
     """
 
     user: str = "user"
     item: str = "item"
     taken: str = "taken"
+    did: str = "took"
+    do: str = "take"
 
 
+_SAVED, _LIKED = Nouns("reader", "paper", "saved", "saved", "save"), Nouns("viewer", "film", "liked", "liked", "like")
 NOUNS = {
-    "library": Nouns("reader", "paper", "read"),
-    "citeulike-a": Nouns("reader", "paper", "saved"),
-    "citeulike-t": Nouns("reader", "paper", "saved"),
-    "movielens": Nouns("viewer", "film", "liked"),
-    "ciao-dvd": Nouns("viewer", "film", "liked"),
+    "library": Nouns("reader", "paper", "read", "read", "read"),
+    "citeulike-a": _SAVED,
+    "citeulike-t": _SAVED,
+    "movielens": _LIKED,
+    "ciao-dvd": _LIKED,
 }
 
 
@@ -65,6 +70,8 @@ class Story:
         Id of the user or item.
     found : Recommendations
         The whole list.
+    page : str
+        Where the page shows the same list, once the run is served; empty for none.
     """
 
     heading: str
@@ -73,17 +80,18 @@ class Story:
     lines: tuple[tuple[str, str], ...]
     subject: Key
     found: Recommendations
+    page: str = ""
 
     def to_text(self) -> str:
         """Return the story for a person at a terminal."""
         text = [self.heading, *(f"  - {title}" for title in self.given), self.answer]
         for place, (entry, reason) in enumerate(self.lines, 1):
             text += [f"{place:>3}. {entry}", *([f"       {reason}"] if reason else [])]
-        return "\n".join(text)
+        return "\n".join([*text, *([f"On the page: {self.page}"] if self.page else [])])
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
-        return {"id": self.subject, "given": list(self.given), "answer": self.found.to_json()}
+        return {"id": self.subject, "given": list(self.given), "answer": self.found.to_json(), "page": self.page}
 
 
 def nouns_of(name: str) -> Nouns:
@@ -118,6 +126,7 @@ def known_user(model: Recommender, split: Split, user: Key) -> Story:
         _with_reasons(model, found, user=user),
         user,
         found,
+        page_of("user", [user]),
     )
 
 
@@ -146,6 +155,7 @@ def new_user(model: Recommender, split: Split) -> Story | None:
         _with_reasons(model, found, history=history),
         task.users.key(row),
         found,
+        page_of("history", history),
     )
 
 
@@ -180,6 +190,14 @@ def new_item(model: Recommender, split: Split, fresh: Sequence[Key]) -> Story | 
     )
 
 
+def page_of(asker: str, ids: Sequence[Key]) -> str:
+    """Return the address at which the page of a served run shows the list of somebody known (`user`) or of a `history`.
+
+    It is what the page itself writes behind its address (``serve/web/address.js``).
+    """
+    return f"{SERVED_AT}/#/recommendations?{asker}={','.join(quote(str(key), safe='') for key in ids)}"
+
+
 def _title(model: Recommender, key: Key) -> str:
     content = model.catalogue_.content
     return str(key) if content is None else cut_cell(content.title(model.catalogue_.ids.row(key)))
@@ -197,7 +215,7 @@ def _with_reasons(model: Recommender, found: Recommendations, **asker: Any) -> t
     lines = []
     for key, title, path in zip(found.ids[:LISTED], found.titles, found.paths, strict=False):
         reason = _reasons(model, key, 1, **asker)
-        entry = cut_cell(title) + ("  (new)" if path == "content" else "")
+        entry = cut_cell(title) + (f"  ({UNTAKEN})" if path == "content" else "")
         lines.append((entry, f"because of {reason}" if reason else ""))
     return tuple(lines)
 

@@ -17,7 +17,10 @@ from ..tabular import Tabular, cut_cell, html_table
 UserPath = Literal["known", "history", "columns", "fallback", "item"]
 ItemPath = Literal["known", "content", "popularity"]
 
-PATHS: dict[ItemPath, str] = {"known": "seen in training", "content": "new, from its content", "popularity": "by popularity"}
+UNTAKEN = "nobody took it yet"  # of an item without an event in the training data, wherever a list is printed
+PATHS: dict[ItemPath, str] = {
+    "known": "seen in training", "content": f"from its content, as {UNTAKEN}", "popularity": "by popularity"
+}  # fmt: skip
 
 ASKED = {  # how a printed list begins, after the number of its entries
     ("item", "known"): " for someone known",
@@ -66,7 +69,7 @@ class Recommendations(Tabular):
     titles : list of str
         Titles for display.
     paths : list of str
-        How each entry was encoded: ``known`` (seen in training), ``content`` (new, from its content), ``popularity``.
+        How each entry was encoded: ``known`` (seen in training), ``content`` (from its content, as nobody took it yet), ``popularity``.
     resolved : str
         How the question was understood: ``known`` (a stored id), ``history`` (given with the question), ``columns``,
         ``item``, or ``fallback`` (nothing known: the most popular items).
@@ -205,7 +208,7 @@ class Recommendations(Tabular):
         lines = [
             f"{place:>3}. {str(key).ljust(width)}  {score:8.4f}"
             + (f"  {cut_cell(title)}" if title != str(key) else "")
-            + ("  (new)" if path == "content" else "")
+            + (f"  ({UNTAKEN})" if path == "content" else "")
             + (f"  [{'; '.join(by)}; {rank:,} by score]" if by else "")
             for place, (key, score, title, path, by, rank) in enumerate(
                 zip(self.ids, self.scores, self.titles, self.paths, self.rules, self._score_ranks(), strict=True), 1

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..data.featurizers.words import Words
+from ..data.featurizers.words import Words, folded
 from ..data.featurizers.written_words import WrittenWords
 from ..errors import UsageError, nearest
 from ..ids import Rows
 from .catalogue import LiveCatalogue
-from .facets import labels_of
+from .facets import label_columns, labels_of
 from .new_content import content_columns
 
 MOST_REGIONS = 9
@@ -30,36 +30,34 @@ LIFT = 1.15  # how much more frequent a label is in a region than elsewhere
 SHORTEST_WORD = 4  # letters of a word of a title that may name a region
 
 Places = NDArray[np.float64]
+Labels = Sequence[Mapping[str, str]]  # of each item of a group: a label as it is compared, and as the item has it
 
 
 def regions(catalogue: LiveCatalogue, rows: Rows, x: list[float], y: list[float]) -> list[dict[str, Any]]:
     """Return ``[{"name", "x", "y", "items"}]``: groups of points of the plane, each named by the label that sets it apart.
 
-    Labels are tags and categories; where there are none, words of titles. A region without such a label has no name and is
-    left out.
+    Labels are tags and categories, else columns that are only shown and have few labels; where there are none, words of titles. A label
+    is in one name only. A region without a label that sets it apart has no name and is left out.
     """
     places = np.column_stack([x, y]) if len(x) else np.empty((0, 2))
     count = min(MOST_REGIONS, len(places) // FEWEST_ITEMS)
     if count < 2:
         return []
     group = _grouped(places, count)
-    kinds = content_columns(catalogue.model)
-    names = [name for name, kind in kinds.items() if kind in ("tags", "categories")]
+    names = label_columns(catalogue)
     featurizer = catalogue.model.featurizer_
     words = Words() if featurizer is None else featurizer.spec.words
     labels = [_labels(catalogue, row, names, words) for row in rows.tolist()]
     everywhere = Counter(label for each in labels for label in each)
+    members = [np.flatnonzero(group == number) for number in range(count)]
+    large = [rows for rows in sorted(members, key=len, reverse=True) if len(rows) >= FEWEST_ITEMS]
     found: list[dict[str, Any]] = []
-    taken: list[tuple[str, ...]] = []
-    for number in range(count):
-        members = np.flatnonzero(group == number)
-        of_members = [labels[at] for at in members.tolist()]
-        name = _name(of_members, everywhere, len(labels), taken)
-        if name and len(members) >= FEWEST_ITEMS:
-            middle = np.median(places[members], axis=0)
-            shown = ", ".join(_as_written(label, of_members) for label in name)
-            found.append({"name": shown, "x": float(middle[0]), "y": float(middle[1]), "items": len(members)})
-            taken.append(name)
+    of_large = [[labels[at] for at in rows.tolist()] for rows in large]
+    for rows_of, members_of, name in zip(large, of_large, _names(of_large, everywhere, len(labels)), strict=True):
+        if name:
+            middle = np.median(places[rows_of], axis=0)
+            shown = ", ".join(_as_written(label, members_of) for label in name)
+            found.append({"name": shown, "x": float(middle[0]), "y": float(middle[1]), "items": len(rows_of)})
     return found
 
 
@@ -134,15 +132,30 @@ def _labels(catalogue: LiveCatalogue, row: int, names: list[str], words: Words) 
     return {label: label for label in each if label}
 
 
-def _as_written(label: str, members: Sequence[Mapping[str, str]]) -> str:
+def _as_written(label: str, members: Labels) -> str:
     """Return a label as most items of a group have it."""
     return Counter(labels[label] for labels in members if label in labels).most_common(1)[0][0]
 
 
-def _name(
-    members: Sequence[Mapping[str, str]], everywhere: Counter[str], total: int, taken: Sequence[tuple[str, ...]]
-) -> tuple[str, ...]:
-    """Return the one or two labels that set a group apart and lead no other name, none where there are none.
+def _names(groups: Sequence[Labels], everywhere: Counter[str], total: int) -> list[list[str]]:
+    """Return for each group the one or two labels that set it apart, empty where there are none; no label is in two names.
+
+    Every group gets its first label before any gets a second one; labels that differ in case alone are one.
+    """
+    best = [_telling(members, everywhere, total) for members in groups]
+    names: list[list[str]] = [[] for _ in groups]
+    taken: set[str] = set()
+    for _ in range(2):
+        for name, labels in zip(names, best, strict=True):
+            free = next((label for label in labels if folded(label) not in taken), None)
+            if free is not None:
+                name.append(free)
+                taken.add(folded(free))
+    return names
+
+
+def _telling(members: Labels, everywhere: Counter[str], total: int) -> list[str]:
+    """Return the labels that are more frequent in a group than elsewhere, those that set it apart most first.
 
     Of few labels, which most items have, the frequent ones say most; of many words those that occur elsewhere least.
     """
@@ -154,10 +167,4 @@ def _name(
         times = (count / len(members)) / (everywhere[label] / total)
         if count >= least and times >= lift:
             gains[label] = float((count if few else np.sqrt(count)) * np.log(times))
-    best = sorted(gains, key=lambda label: (-gains[label], label))
-    first = next((label for label in best if not any(name[0] == label for name in taken)), None)
-    if first is None:
-        return ()
-    pairs = {frozenset(name) for name in taken}
-    second = next((label for label in best if label != first and {first, label} not in pairs), None)
-    return (first,) if second is None else (first, second)
+    return sorted(gains, key=lambda label: (-gains[label], label))

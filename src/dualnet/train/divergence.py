@@ -16,8 +16,7 @@ def check_loss(loss: float, zero: float | None, before: Sequence[float], place: 
     """Refuse a loss that is not finite, or that shows that the run diverges.
 
     A model that gives every pair the score 0 has a loss that is known without training. A run is stopped where it
-    is `FAR` times that loss, or for two epochs on end `FAR` times the median of its own epochs and `NEAR` times that loss:
-    few pairs can have one bad epoch by chance, and are well after it.
+    is `FAR` times that loss, or `FAR` times the median of its own epochs and `NEAR` times that loss.
 
     Parameters
     ----------
@@ -26,7 +25,7 @@ def check_loss(loss: float, zero: float | None, before: Sequence[float], place: 
     zero : float, optional
         Of the zero model, on the same scale; None where it is not known.
     before : sequence of float
-        Losses of earlier epochs, in order.
+        Losses of earlier epochs.
     place : str
         Which epoch, for the text.
     remedy : str
@@ -44,7 +43,6 @@ def check_loss(loss: float, zero: float | None, before: Sequence[float], place: 
     if zero is None or loss <= NEAR * zero:
         return
     usual = median(before) if len(before) >= 3 else math.inf
-    stays = min(loss, before[-1]) > max(FAR * usual, NEAR * zero) if before else False
-    if loss > FAR * zero or stays:
+    if loss > FAR * zero or loss > FAR * usual:
         than = f"{zero:.3g} of a model that scores everything 0" if loss > FAR * zero else f"{usual:.3g} of its usual epoch"
         raise DivergenceError(f"training diverges: the loss is {loss:.3g} in {place}, against {than}; {remedy}")

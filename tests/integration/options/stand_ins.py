@@ -30,7 +30,7 @@ def stand_ins(told: list[Any]) -> dict[str, Any]:
         found = SimpleNamespace(to_json=dict, ids=["p1", "p2"])
         return SimpleNamespace(
             split=SimpleNamespace(fingerprint=str, train=SimpleNamespace(name="library")), reports={}, reader="r1", shown=found, rows=lambda cut: [],
-            served_table=lambda cut: (["one"], []), summary=str, stories=(),
+            served_table=lambda cut: (["one"], []), summary=str, stories=(), legend=lambda cut: [],
         )  # fmt: skip
 
     def study(plan: Any, results: Any, *, hours: float | None, run: Any, **more: Any) -> dict[str, str]:

@@ -195,11 +195,15 @@ REASONS = """async () => {
       content: { parts: terms.map(([term, score]) => ({ term, score })) },
     },
   });
-  const say = (entries, resolved = "history") => reasons(entries, resolved, (item) => labels[item] ?? []).map(({ nodes, popular }) => {
+  const text = (nodes) => {
     const line = document.createElement("p");
     line.append(...nodes);
-    return line.textContent + (popular ? " [popular]" : "");
-  });
+    return line.textContent;
+  };
+  const say = (entries, resolved = "history") => {
+    const { shared, each } = reasons(entries, resolved, (item) => labels[item] ?? []);
+    return [...(shared ? [text(shared)] : []), ...each.map(({ nodes, popular }) => text(nodes) + (popular ? " [popular]" : ""))];
+  };
   const fresh = { path: "content" };
   const three = (a, b, c, tags = []) => entry(others, [["A", a], ["B", b], ["C", c]], [], { labels: tags });
   return [
@@ -209,22 +213,99 @@ REASONS = """async () => {
     say([entry(others, [["A", 0.03], ["B", 0.02], ["C", 0.02], ["X", 0.001]]), entry(others, [["A", 0.05], ["B", 0.01], ["C", 0.05], ["X", -1]])]),
     say([entry(content, [["A", 0.5]], [["birds", 0.4], ["1995", 0.3], ["sea", 0.2], ["x", -1]]), entry(others, [["A", 0.5]], [["birds", 0.01]])]),
     say([entry(content, [["A", 0.5]], [["birds", 0.4]], fresh), entry(null, [], [], fresh), entry(content, [["A", -0.5]], [["birds", 0.4]]), entry(others, [])]),
+    say([three(0.5, 0.2, 0.1, ["Crime"]), three(0.5, 0.2, 0.1), three(0.6, 0.2, 0.1), entry(others, [["A", 0.6]], [], { taken: 1 })]),
+    say([three(0.5, 0.2, 0.1), three(0.5, 0.2, 0.1), entry(others, [["A", 0.5], ["B", 0.2], ["C", 0.1]], [], { taken: 7 }), three(0.1, 0.5, 0.1)]),
+    say([entry(others, [["A", 0.5]], [["Birds", 0.4], ["birds", 0.3], ["sea", 0.1]])]),
   ];
 }"""
 
 
 def test_reasons_are_true_sentences_that_set_the_items_of_a_list_apart(site, open_page):
-    popular, short, single, long, content, other = open_page(site).evaluate(REASONS)
+    popular, short, single, long, content, other, shared, twice, word = open_page(site).evaluate(REASONS)
     assert popular == ["5 people took it.", "1,234 people took it.", "Popular with everybody."]
     assert short == [  # what all have in common is not said, nor whom all speak for
         "People who took A took this too; in common: Crime.",
-        "People who took B took this too; in common: Comedy.",
+        "People who took B and A took this too; in common: Comedy.",
         "People who took any of the three took this too.",
     ]
     assert single == ["People who took A took this too. [popular]", "People who took D\u2026 took this too."]
     assert long == ["Fits B, A and more of their history.", "Fits C, A and more of their history."]
     assert content == ["It is like A; about birds and sea.", "People who took A took this too."]
-    assert other == ["New, fits A; about birds.", "New: nobody in the training data took it.", "About birds.", ""]
+    assert other == ["It fits A; about birds.", "Listed for its content.", "About birds.", ""]
+    # what all begin with is said once; what is left to say of each is what sets it apart, or how many took it
+    assert shared == [
+        "These were taken by people who took A.",
+        "In common: Crime.",
+        "5 people took it.",
+        "5 people took it.",
+        "",
+    ]
+    again = "People who took A took this too; {} people took it."  # the same sentence thrice would set nothing apart
+    assert twice == [again.format(5), again.format(5), again.format(7), "People who took B took this too."]
+    assert word == ["People who took A took this too; about Birds and sea."]  # a word of two columns is one
+
+
+def test_the_details_hold_what_the_reason_names_however_small(site, open_page):
+    said = open_page(site).evaluate(
+        """async () => {
+            const [{ sums }, { content }] = await Promise.all([import("/web/sums.js"), import("/web/content.js")]);
+            const parts = (name) => "abcdefghij".split("").map((letter, at) => ({ item: name + letter, title: name + letter, term: name + letter, column: "text", score: 0.1 / (at + 1) }));
+            const [history, terms] = [{ parts: parts("item "), base: 0 }, { parts: [...parts("term "), { term: "dust", column: "text", score: 1e-6 }], base: 0 }];
+            const named = new Set([history.parts[8], terms.parts[9], terms.parts[10]]);
+            const tables = sums({ levels: [{ name: "factors", score: 1 }], history, content: terms, score: 1, method: "x" }, named);
+            const names = [...tables.querySelectorAll("table")].slice(1).map((table) => [...table.querySelectorAll(".sum-name")].map((node) => node.textContent));
+            const card = { title: "It", content: { title: "{I}t", tags: [...Array(30).keys()].map((at) => `tag${at}`) } };
+            const read = document.createElement("div");
+            read.append(...content(card, { tags: "tags", title: "text" }, [], new Set(["tag29"])).flat().filter(Boolean));
+            return [...names, [...read.querySelectorAll("li")].map((node) => node.textContent).slice(0, 2), read.textContent.includes("{I}t")];
+        }"""
+    )
+    assert said[0] == [f"item {letter}" for letter in "abcdei"] + ["4 more", "What no single item explains"]
+    assert said[1] == [f"term {letter}" for letter in "abcdj"] + ["dust", "5 more", "What no single term explains"]
+    assert said[2] == ["tag29", "tag0"]
+    assert said[3] is False  # the title stands above, also where the server shows it without braces
+
+
+def test_a_person_whom_nobody_finds_by_id_is_asked_for_by_what_they_took(site, open_page):
+    page = open_page(site)
+    page.get_by_role("combobox", name="Find them by id").fill("r99999")
+    expect(page.get_by_role("listbox")).to_contain_text("choose \u201cSomeone new\u201d and add what they took")
+
+
+def test_the_map_says_how_many_of_a_list_are_not_on_it(site, open_page):
+    person = site.ask("GET", "/v1/users?limit=1")["users"][0]["user"]
+    listed = [entry["item"] for entry in site.ask("POST", "/v1/recommend", {"user": person, "k": 10})["items"]]
+
+    def without_two(route):
+        found = site.ask("GET", "/v1/map")
+        kept = [at for at, item in enumerate(found["items"]) if item not in listed[:2]]
+        route.fulfill(json={**found, "regions": [], **{name: [found[name][at] for at in kept] for name in ("items", "x", "y")}})
+
+    page = open_page(site)
+    page.route("**/v1/map", without_two)
+    page.evaluate(f"location.hash = '#/map?user={person}'")
+    legend = page.locator(".view-map .list-head .legend")
+    expect(legend).to_contain_text("Recommended (8 of 10)")
+    expect(legend).to_contain_text("The others are not among the")
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_pictures_are_shown_side_by_side_and_on_the_map(gallery, open_page):
+    person = gallery.ask("GET", "/v1/users?limit=1")["users"][0]["user"]
+    page = open_page(gallery, f"/#/compare?user={person}")
+    expect(page.locator(".column[aria-busy]")).to_have_count(0)
+    items = gallery.ask("POST", "/v1/compare", {"user": person, "k": 10})["models"][0]["items"]
+    covers = sum(gallery.ask("GET", f"/v1/items/{entry['item']}")["picture"] for entry in items)
+    assert covers > 0
+    expect(page.locator(".column").first.locator(".poster")).to_have_count(covers)
+    page.get_by_role("link", name="Map").click()
+    page.locator("canvas.map").focus()
+    for key in ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"] * 6:
+        page.locator("canvas.map").press(key)
+        page.wait_for_load_state("networkidle")
+        if page.locator(".tip .poster").count():
+            break
+    expect(page.locator(".tip .poster")).to_be_visible()
 
 
 def test_any_term_can_be_marked(site, open_page):
@@ -360,7 +441,7 @@ def test_something_new_is_wanted_added_found_used_and_deleted(site, open_page):
     page.get_by_role("combobox", name="What did they like?").fill(known["title"])
     page.locator("#asker-new [role=option]").filter(has_text=known["title"]).filter(has_not_text="Fresh").first.click()
     expect(page.locator(".pick").first).to_contain_text(content["title"])
-    expect(page.locator(".pick").first.locator(".badge")).to_have_text("new")
+    expect(page.locator(".pick").first.locator(".badge")).to_have_text("nobody took it yet")
     # it can be found, and counts in a history
     page.get_by_role("link", name="New item").click()
     page.get_by_role("button", name="Use in a history").click()
@@ -453,6 +534,17 @@ def test_the_model_card_shows_what_is_served(site, open_page):
     expect(row).to_contain_text("0.346 \u00b1 0.010")
     expect(row).to_contain_text("1,234")
     expect(card.get_by_role("row").filter(has_text="known people, all items")).to_contain_text("0.200")
+    beside = page.evaluate(
+        """async () => {
+            const { figures } = await import("/web/model-figures.js");
+            const tasks = (known, all) => [["known-known", known], ["known-all", all]].map(([task, mean]) => ({ task, users: 5, metrics: mean === null ? undefined : { "recall@10": { mean } } }));
+            const made = figures({ cuts: [10], tasks: tasks(0.3, 0.2), against: [{ model: "item-knn", tasks: tasks(0.4, null) }] }, "dualnet");
+            const rows = [...made.querySelectorAll("table")].at(-1).querySelectorAll("tr");
+            return [...rows].map((row) => [...row.cells].map((cell) => cell.textContent + (cell.className === "best" ? "*" : "")));
+        }"""
+    )
+    assert beside == [["People, items", "DualNet", "Item neighbours"], ["known people, known items", "0.300", "0.400*"],
+                      ["known people, all items", "0.200*", "n/a"]]  # fmt: skip
     expect(card).to_contain_text(
         "of the first ten places 12.3 % hold something held out that they like, 25.0 % something that nobody"
     )
@@ -472,7 +564,7 @@ def test_a_list_is_tuned(site, open_page):
     expect(page.locator("#popularity-says")).to_have_text("0 %")
     expect(page.locator(".listed")).to_contain_text("Popularity counts 0 %")
     assert shown(page) == site.titles({"history": [first, second], "k": 10, "popularity": 0})
-    page.get_by_label("Known", exact=True).check(force=True)
+    page.get_by_label("Taken before", exact=True).check(force=True)
     expect(page).to_have_url(re.compile("popularity=0&kinds=known"))
     assert shown(page) == site.titles({"history": [first, second], "k": 10, "popularity": 0, "only": "known"})
 
@@ -511,7 +603,7 @@ def test_a_list_is_narrowed_by_labels_and_numbers_and_shared(gallery, open_page)
     assert shown(page) == gallery.titles(wanted)
     page.reload()  # the link says it all
     assert shown(page) == gallery.titles(wanted)
-    page.get_by_label("New", exact=True).check(force=True)
+    page.get_by_label("Nobody yet", exact=True).check(force=True)
     expect(page.get_by_text("Nothing fits what was chosen.")).to_be_visible()
     page.get_by_role("button", name="List everything").click()
     assert shown(page) == gallery.titles({"history": [101, 103], "k": 10})
@@ -619,7 +711,8 @@ CURVES = """async () => {
   const { learningCurve } = await import("/web/learning-curve.js");
   const trials = [0.2, 0.5, 0.3].map((recall, at) => ({ phase: "choose", trial: at + 1, recall }));
   const epochs = [0.9, 0.4].map((loss, at) => ({ epoch: at + 1, loss }));
-  return [[...trials, ...epochs], epochs, [], [{ recall: 0.1 }], [{ epoch: 1 }]].map((log) => {
+  const twice = [...epochs.map((one) => ({ ...one, phase: "choose/optimise" })), ...[0.8, 0.5, 0.3].map((loss) => ({ loss, phase: "final/optimise" }))];
+  return [[...trials, ...epochs], epochs, twice, [], [{ recall: 0.1 }], [{ epoch: 1 }]].map((log) => {
     const made = learningCurve(log);
     return made ? [made.querySelectorAll("svg").length, made.textContent, made.querySelector("svg").getAttribute("aria-label")] : null;
   });
@@ -627,7 +720,7 @@ CURVES = """async () => {
 
 
 def test_the_log_of_a_run_becomes_curves(site, open_page):
-    both, epochs, *nothing = open_page(site).evaluate(CURVES)
+    both, epochs, twice, *nothing = open_page(site).evaluate(CURVES)
     assert both[0] == 2
     assert "Recall on the validation in 3 trials; the best was 0.500." in both[1]
     assert (
@@ -635,6 +728,12 @@ def test_the_log_of_a_run_becomes_curves(site, open_page):
     )
     assert epochs[0] == 1
     assert "Loss on the training data in 2 epochs" in epochs[1]
+    assert twice[0] == 1
+    assert twice[2] == (
+        "on a part, to choose by the rest: last 0.400, lowest 0.400, highest 0.900;"
+        " on all, for the model that is kept: last 0.300, lowest 0.300, highest 0.800"
+    )
+    assert "Loss on the training data in 3 epochs" in twice[1]  # not one curve of five that jumps
     assert nothing == [None, None, None]
 
 
@@ -696,10 +795,10 @@ def test_newer_items_and_the_share_of_new_ones_are_dials(gallery, open_page):
     expect(page.locator(".listed")).not_to_contain_text("Here by a rule")
     page.reload()
     assert shown(page) == wanted
-    page.get_by_label("How much of the list are new items").focus()
+    page.get_by_label("How much of the list are items that nobody took yet").focus()
     page.keyboard.press("ArrowRight")
     expect(page).to_have_url(re.compile("kinds=0.1"))
-    expect(page.locator(".tuning-line")).to_contain_text("10 % of the list are new items")
+    expect(page.locator(".tuning-line")).to_contain_text("10 % of the list are items that nobody took yet")
 
 
 def test_a_known_history_is_listed_and_copied_the_newest_first(site, open_page):

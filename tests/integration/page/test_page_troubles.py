@@ -188,10 +188,10 @@ def test_a_year_is_only_what_can_be_one(site, open_page, content, columns, line)
 @pytest.mark.parametrize(
     ("likes", "terms", "said"),
     [
-        ([], [], "New: nobody in the training data took it."),
-        (["A"], [], "New, fits A."),
-        ([], ["birds"], "New, about birds."),
-        (["A", "B", "C", "D"], ["birds", "nests"], "New, fits A and B; about birds and nests."),
+        ([], [], "Listed for its content."),
+        (["A"], [], "It fits A."),
+        ([], ["birds"], "It is about birds."),
+        (["A", "B", "C", "D"], ["birds", "nests"], "It fits A and B; about birds and nests."),
     ],
 )
 def test_the_reason_of_a_new_item_is_a_whole_sentence(site, open_page, likes, terms, said):
@@ -200,7 +200,7 @@ def test_the_reason_of_a_new_item_is_a_whole_sentence(site, open_page, likes, te
                    "content": {"parts": [{"term": one, "score": 0.2} for one in terms]}}  # fmt: skip
     reason = """(explanation) => import('/web/reasons.js').then(({ reasons }) => {
         const node = document.createElement('p');
-        node.append(...reasons([{ path: 'content', score: 1, explanation }], 'history')[0].nodes);
+        node.append(...reasons([{ path: 'content', score: 1, explanation }], 'history').each[0].nodes);
         return node.textContent;
     })"""
     assert page.evaluate(reason, explanation) == said

@@ -7,7 +7,7 @@ from dualnet import Dataset
 from dualnet.data.splits import citeulike2, four_quadrants
 from dualnet.data.synthetic import blocks_world, library
 from dualnet.experiments.demo import DemoResult
-from dualnet.experiments.demo_story import known_user, new_item, new_user, nouns_of
+from dualnet.experiments.demo_story import known_user, new_item, new_user, nouns_of, page_of
 from dualnet.models.registry import create
 
 
@@ -30,6 +30,7 @@ def test_a_known_user_gets_items_of_the_own_group_each_with_a_reason(told):
     text = story.to_text()
     assert text.startswith(f"A user whom the model knows: {user}, with ")
     assert text.count('because of "') == 5
+    assert text.endswith(f"\nOn the page: http://127.0.0.1:8080/#/recommendations?user={user}")
     assert story.to_json()["id"] == user
 
 
@@ -39,6 +40,14 @@ def test_a_new_user_is_one_whom_the_model_never_saw(told):
     assert story.subject not in model.users_
     assert {key[1] for key in story.found.ids[:4]} == {story.subject[1]}
     assert "who is not in the training data" in story.heading
+    history = story.page.partition("http://127.0.0.1:8080/#/recommendations?history=")[2].split(",")
+    assert (
+        model.recommend(history=history, k=10).ids == story.found.ids
+    )  # nobody finds this person by id: the link has what they took
+
+
+def test_an_address_of_the_page_takes_any_id():
+    assert page_of("history", ["a,b", 7, "ü/&"]).endswith("?history=a%2Cb,7,%C3%BC%2F%26")
 
 
 def test_a_new_item_finds_the_people_of_its_group(told):
@@ -71,11 +80,11 @@ def test_the_latest_items_come_first_and_the_rest_is_counted():
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("library", "reader paper read"), ("movielens-latest-small", "viewer film liked"), ("citeulike-a", "reader paper saved"), ("shop.csv", "user item taken")],
+    [("library", "reader paper read read read"), ("movielens-latest-small", "viewer film liked liked like"), ("citeulike-a", "reader paper saved saved save"), ("shop.csv", "user item taken took take")],
 )  # fmt: skip
 def test_words_fit_the_data(name, words):
     nouns = nouns_of(name)
-    assert f"{nouns.user} {nouns.item} {nouns.taken}" == words
+    assert f"{nouns.user} {nouns.item} {nouns.taken} {nouns.did} {nouns.do}" == words
 
 
 @pytest.mark.parametrize(
@@ -87,4 +96,5 @@ def test_tables_are_headed_in_the_words_of_the_data(name, users, items):
     split = four_quadrants(Dataset(world.interactions, world.items, name=name), seed=0)
     result = DemoResult(split, {}, {}, "u0-0", None, ())
     assert result.headings()[:2] == [f"known {users}, known {items}", f"known {users}, new {items}"]
-    assert f"Lists mark these {items} with (new)." in result.summary()
+    assert f"these {items}; lists mark them with (nobody took it yet)." in result.summary()
+    assert all(line.partition(": ")[2] for line in result.legend(20))

@@ -18,7 +18,7 @@ from dualnet.retrieval.recommendations import Recommendations
 )
 def test_the_head_says_for_whom(what, resolved, head):
     found = Recommendations(["a", "b"], [1.0, 0.5], ["A", "b"], ["known", "content"], resolved, [], what)
-    assert str(found).splitlines() == [head, "  1. a    1.0000  A", "  2. b    0.5000  (new)"]
+    assert str(found).splitlines() == [head, "  1. a    1.0000  A", "  2. b    0.5000  (nobody took it yet)"]
 
 
 def test_one_entry_and_what_was_ignored():

@@ -109,6 +109,30 @@ def test_regions_are_named_by_words_as_the_titles_write_them():
     assert names <= {word for title in titles for word in title.split()}
 
 
+def test_regions_are_named_by_a_column_that_is_only_shown_where_the_model_reads_no_labels():
+    view = view_of({"block": lambda n: [f"b{k * 4 // n}" for k in range(n)], "sold": lambda n: [k % 2 == 0 for k in range(n)]})
+    names = [region["name"] for region in item_map(view)["regions"]]
+    labels = [label for name in names for label in name.split(", ")]
+    assert labels
+    assert set(labels) <= {"b0", "b1", "b2", "b3"}  # no word of a title, no yes or no
+
+
+def test_no_label_is_in_two_names_nor_twice_in_one():
+    from collections import Counter
+
+    from dualnet.serve.regions import _names
+
+    sets = [[{"Tea", "tea", "pot"}] * 6 + [{"cup"}] * 3, [{"pot", "cup"}] * 6, [{"tea"}] * 2 + [{"cup"}], [{"all"}] * 3]
+    groups = [[{label: label for label in one} for one in group] for group in sets]
+    everywhere = Counter(label for group in groups for one in group for label in one) + Counter({"all": 100, "tea": 3})
+    names = _names(groups, everywhere, sum(map(len, groups)) + 90)
+    labels = [label.lower() for name in names for label in name]
+    assert len(labels) == len(set(labels)) >= 3
+    assert names[0][0] == "Tea"
+    assert names[1]
+    assert names[3] == []  # a label that is as frequent elsewhere sets nothing apart
+
+
 @pytest.mark.parametrize(("column", "names"), [("kind", 2), ("genre", 2), ("year", 6), ("flag", 2)])
 def test_the_map_takes_the_colours_of_a_column(column, names):
     view = view_of(

@@ -1,4 +1,4 @@
-"""One JSON line on standard error for each answer: no body, no history, no query, no id but the request's."""
+"""One JSON line on standard error for each answer but the files of the page: no body, no history, no query, no id but the request's."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pydantic_core import to_json
 
 from ..model_process.codec import DefectError
 
+FILES = frozenset({"/web/{name}", "/docs.css"})  # patterns of what a page is made of: a view asks for thirty
 HELD_LINES = 200
 HELD_SECONDS = 0.2
 
@@ -36,8 +37,11 @@ class AccessLog:
     def answered(
         self, request_id: str, client: str, method: str, route: str, status: int, seconds: float, key: str | None
     ) -> None:
-        """Note one answer; `route` is the template of the path: a path may hold somebody's id."""
-        if self._quiet:
+        """Note one answer; `route` is the template of the path: a path may hold somebody's id.
+
+        A file of the page goes without a line, unless it could not be sent.
+        """
+        if self._quiet or (route in FILES and status < 400):
             return
         # every value is ours or checked, except the client's address, which the socket made: no escapes needed
         holder = f',"key":"{key}"' if key else ""

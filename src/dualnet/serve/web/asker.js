@@ -75,6 +75,7 @@ function fillKnown(host) {
     label: "Find them by id", placeholder: "Type a part of the id", what: "person", find: findUsers,
     draw: ({ user, events }) => [el("span", { class: "option-title" }, String(user)), el("span", { class: "option-side" }, some(events, "item"))],
     pick: ({ user }) => go({ user, history: [] }),
+    otherwise: "Only people of the training data have an id here. For anybody else choose \u201cSomeone new\u201d and add what they took.",
   });
   const chosen = el("section", { class: "stack", "aria-label": "The person chosen", id: "chosen-user" });
   const load = region(chosen);

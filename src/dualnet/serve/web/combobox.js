@@ -11,9 +11,9 @@ const WAIT = 120; // milliseconds after the last key
  * Make a labelled search box.
  *
  * `find(text, signal)` returns a promise of `{options, total}`; `draw(option)` returns the children of its line; `pick(option)` is
- * called with what was chosen. Returns `{node, input}`.
+ * called with what was chosen; `otherwise` says what else can be done where nothing fits. Returns `{node, input}`.
  */
-export function combobox({ label, placeholder, find, draw, pick, what }) {
+export function combobox({ label, placeholder, find, draw, pick, what, otherwise = "" }) {
   const list = el("ul", { class: "options", role: "listbox", id: newId("options"), "aria-label": label, hidden: true });
   const input = el("input", {
     type: "text", role: "combobox", id: newId("search"), placeholder, autocomplete: "off", spellcheck: "false",
@@ -91,12 +91,12 @@ export function combobox({ label, placeholder, find, draw, pick, what }) {
       ),
     );
     const more = found.total - options.length;
-    if (options.length === 0) lines.push(note(`Nothing fits \u201c${input.value.trim()}\u201d`));
+    if (options.length === 0) lines.push(note(`Nothing fits \u201c${input.value.trim()}\u201d${otherwise && `. ${otherwise}`}`));
     else if (found.mended) lines.unshift(note(`Nothing is spelt \u201c${input.value.trim()}\u201d; nearest to it`));
     else if (more > 0) lines.push(note(`${some(more, "more", "more")}; type on to narrow it down`));
     fill(list, lines);
     open();
-    announce(options.length === 0 ? "Nothing fits" : `${some(found.total, what)} found${found.mended ? ", by a near spelling" : ""}`);
+    announce(options.length === 0 ? `Nothing fits. ${otherwise}` : `${some(found.total, what)} found${found.mended ? ", by a near spelling" : ""}`);
   }
 
   function open() {

@@ -3,7 +3,8 @@
 import { announce } from "./announce.js";
 import { call } from "./api.js";
 import { el, fill } from "./dom.js";
-import { keepTitles, onCatalogue } from "./item-cards.js";
+import { cardOf, keepTitles, onCatalogue } from "./item-cards.js";
+import { mayHavePictures, poster, postered } from "./poster.js";
 import { region } from "./region.js";
 import { excluded } from "./not-this.js";
 import { asking, someone } from "./state.js";
@@ -35,6 +36,7 @@ export function compareView(host, model) {
   function show(answer, signal) {
     for (const { items } of answer.models) keepTitles(items);
     fill(host, page(answer, model));
+    if (mayHavePictures(model)) for (const line of host.querySelectorAll("li[data-at]")) picture(line, answer.models, signal);
     announce(`${some(answer.models.length, "list")} side by side`);
     if (answer.pending?.length > 0) window.setTimeout(() => signal.aborted || load(fetchLists, show), POLL);
   }
@@ -55,9 +57,10 @@ function page({ models, pending = [] }, model) {
   const theirs = new Map();
   for (const { items } of others) for (const { item } of items) theirs.set(item, (theirs.get(item) ?? 0) + 1);
   const columns = [
-    column(served, "The served model", (entry) => theirs.get(entry.item) ?? 0, (number) => `in ${some(number, "other list")}`),
-    ...others.map((one) => column(
+    column(served, 0, "The served model", (entry) => theirs.get(entry.item) ?? 0, (number) => `in ${some(number, "other list")}`),
+    ...others.map((one, at) => column(
       one,
+      at + 1,
       one.error ? "" : `${one.items.filter((entry) => mine.has(entry.item)).length} of ${one.items.length} in common`,
       (entry) => (mine.has(entry.item) ? 1 : 0),
       () => `also recommended by ${named(served.name)}`,
@@ -77,7 +80,14 @@ function page({ models, pending = [] }, model) {
   ];
 }
 
-function column({ name, items, error }, side, shared, words) {
+/** Put the picture of an item before its title; a card that cannot be read leaves the title alone. */
+async function picture(line, models, signal) {
+  const [list, place] = line.dataset.at.split(" ").map(Number);
+  const card = await cardOf(models[list].items[place].item).catch(() => null);
+  if (card && postered(card) && !signal.aborted) line.querySelector(".rank").after(poster(card, true));
+}
+
+function column({ name, items, error }, list, side, shared, words) {
   return el(
     "section",
     { class: "column", "aria-label": named(name) },
@@ -87,11 +97,11 @@ function column({ name, items, error }, side, shared, words) {
     el(
       "ol",
       { class: "short-list" },
-      items.map((entry) => {
+      items.map((entry, at) => {
         const number = shared(entry);
         return el(
           "li",
-          { class: number > 0 ? "common" : null, "data-item": String(entry.item) },
+          { class: number > 0 ? "common" : null, "data-item": String(entry.item), "data-at": `${list} ${at}` },
           el("span", { class: "rank", "aria-hidden": "true" }, String(entry.rank)),
           el("span", {}, shortened(entry.title, 80), number > 0 && el("span", { class: "unseen" }, ` (${words(number)})`)),
         );

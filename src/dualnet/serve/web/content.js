@@ -9,17 +9,17 @@ const TAGS = 24; // shown before the rest is counted
 /**
  * Return nodes for a card's content.
  *
- * `columns` maps each column to its kind, `parts` are those of an explanation's content view. The title is left out: it
- * stands above.
+ * `columns` maps each column to its kind, `parts` are those of an explanation's content view, `named` labels that come first. The title
+ * is left out: it stands above.
  */
-export function content(card, columns, parts = []) {
+export function content(card, columns, parts = [], named = new Set()) {
   const texts = [];
   const pairs = [];
   for (const [name, value] of Object.entries(card.content)) {
     if (value === null || value === "" || columns[name] === "images") continue;
-    if (value === card.title) continue;
+    if (isTitle(value, card.title)) continue;
     const terms = termsOf(parts, name);
-    if (columns[name] === "tags") pairs.push(pair(name, tags(value, terms)));
+    if (columns[name] === "tags") pairs.push(pair(name, tags(value, terms, named)));
     else if (Array.isArray(value)) pairs.push(pair(name, value.length > 24 ? `${value.length} numbers` : value.join(", ")));
     else if (typeof value === "string" && (columns[name] === "text" || value.length > 60)) {
       texts.push(el("p", { class: "content-text" }, marked(value, terms)));
@@ -31,18 +31,28 @@ export function content(card, columns, parts = []) {
 
 /** The title with its terms marked. */
 export function markedTitle(card, parts) {
-  const column = Object.keys(card.content).find((name) => card.content[name] === card.title);
+  const column = Object.keys(card.content).find((name) => isTitle(card.content[name], card.title));
   return column === undefined ? card.title : marked(card.title, termsOf(parts, column));
+}
+
+/** Whether a cell is the title, which the server shows without the marks that catalogues leave in it. */
+function isTitle(value, title) {
+  return value === title || (typeof value === "string" && lettersOf(value) === lettersOf(title));
+}
+
+function lettersOf(text) {
+  return text.replaceAll(/&#?\w+;|[^\p{L}\p{N}]+/gu, "");
 }
 
 function pair(name, value) {
   return el("div", {}, el("dt", {}, named(name)), el("dd", {}, value));
 }
 
-function tags(value, { largest, scores }) {
+function tags(value, { largest, scores }, named) {
   const list = (Array.isArray(value) ? value : String(value).split("|")).map((tag) => String(tag).trim()).filter(Boolean);
   const size = (tag) => Math.abs(scores.get(tag.toLowerCase()) ?? 0);
-  const ordered = scores.size > 0 ? [...list].sort((a, b) => size(b) - size(a)) : list; // those that count come first
+  // those that the reason names come first, then those that count
+  const ordered = [...list].sort((a, b) => named.has(b) - named.has(a) || (scores.size > 0 ? size(b) - size(a) : 0));
   return el(
     "ul",
     { class: "tags" },

@@ -24,12 +24,23 @@ function figure(entries) {
   ];
 }
 
+const FITS = { choose: "on a part, to choose by the rest", final: "on all, for the model that is kept" };
+
+/** The loss by epoch; where the run trained twice, first without its validation pairs, each time is a line of its own. */
 function loss(entries) {
-  const values = numbers(entries, "loss");
-  if (values.length < 2) return null;
+  const fits = new Map();
+  for (const one of entries.filter(({ loss: value }) => Number.isFinite(value))) {
+    const fit = String(one.phase ?? "").split("/")[0];
+    fits.set(fit, [...(fits.get(fit) ?? []), one.loss]);
+  }
+  const lines = [...fits].map(([fit, values]) => ({ name: FITS[fit] ?? named(fit), values }));
+  const most = Math.max(...lines.map(({ values }) => values.length), 0);
+  if (most < 2) return null;
+  const padded = ({ name, values }) => ({ name, values: [...values, ...Array(most - values.length).fill(null)] });
+  const often = lines.length > 1 ? { lines: lines.map(padded) } : { values: lines[0].values };
   return [
-    chart({ label: "Loss", values, format: (value) => value.toPrecision(3), from: "lowest", ends: ["epoch 1", `epoch ${values.length}`] }),
-    el("p", { class: "soft small" }, `Loss on the training data in ${some(values.length, "epoch")}; less is better.`),
+    chart({ label: "Loss", ...often, format: (value) => value.toPrecision(3), from: "lowest", ends: ["epoch 1", `epoch ${most}`] }),
+    el("p", { class: "soft small" }, `Loss on the training data in ${some(most, "epoch")}; less is better.`),
   ];
 }
 

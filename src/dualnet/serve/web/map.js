@@ -10,6 +10,7 @@ import { excluded } from "./not-this.js";
 import { failed } from "./notices.js";
 import { Plane } from "./plane.js";
 import { recommend } from "./recommendations.js";
+import { mayHavePictures, poster, postered } from "./poster.js";
 import { region } from "./region.js";
 import { asking, someone, state } from "./state.js";
 import { onTheme } from "./theme.js";
@@ -22,7 +23,7 @@ const WAIT = 90;
 const MANY = 100; // dots of a history, from which on they are small
 
 /** Return `update(state)` of this view. */
-export function mapView(host) {
+export function mapView(host, model) {
   const load = region(host);
   let plan = null; // of the map on the page
   let stale = true;
@@ -31,14 +32,14 @@ export function mapView(host) {
   return function update() {
     if (stale || plan === null) {
       stale = false;
-      load((signal) => call("GET", "/v1/map", undefined, signal), (answer) => { plan = show(host, answer); });
+      load((signal) => call("GET", "/v1/map", undefined, signal), (answer) => { plan = show(host, answer, model); });
     } else {
       plan.follow();
     }
   };
 }
 
-function show(host, { items, x, y, explained, total, regions }) {
+function show(host, { items, x, y, explained, total, regions }, model) {
   const rows = new Map(items.map((item, at) => [item, at]));
   const canvas = el("canvas", { class: "map", tabindex: "0", role: "application", "aria-roledescription": "map", "aria-describedby": "map-help", "aria-label": `Map of ${some(items.length, "item")}` });
   const tip = el("div", { class: "tip", hidden: true, "aria-hidden": "true" });
@@ -94,7 +95,7 @@ function show(host, { items, x, y, explained, total, regions }) {
       }
       const style = { colour: colour("--ink"), seam: surface, font: colour("--sans") };
       const named = [];
-      for (const region of largestFirst) plane.name(region.name, region.x, region.y, style, named);
+      for (const region of largestFirst) plane.name(region.name, region.x, region.y, style, named, [...taken, ...listed]);
       if (active >= 0) plane.ring(active, 9, colour("--ink"), 2);
       moveTip();
     });
@@ -104,7 +105,6 @@ function show(host, { items, x, y, explained, total, regions }) {
     tip.hidden = active < 0;
     if (active < 0) return;
     const [px, py] = plane.place(active);
-    tip.textContent = titleOf(items[active]);
     const width = tip.offsetWidth;
     tip.style.left = `${Math.min(Math.max(px - width / 2, 6), plane.width - width - 6)}px`;
     tip.style.top = `${py > tip.offsetHeight + 22 ? py - tip.offsetHeight - 14 : py + 16}px`;
@@ -113,15 +113,17 @@ function show(host, { items, x, y, explained, total, regions }) {
   function activate(at, spoken) {
     if (at === active) return;
     active = at;
+    fill(tip, titleOf(items[at] ?? ""));
     draw();
     if (at < 0) return;
-    const say = () => {
+    const say = (card) => {
       if (active !== at) return;
+      fill(tip, card && postered(card) && poster(card, true), titleOf(items[at]));
       moveTip();
       if (spoken) announce(`${titleOf(items[at])}${taken.includes(at) ? ", in the history" : listed.includes(at) ? ", recommended" : ""}`);
     };
-    if (hasTitle(items[at])) say();
-    else cardOf(items[at]).then(say, () => undefined);
+    if (hasTitle(items[at]) && !mayHavePictures(model)) say();
+    else cardOf(items[at]).then(say, () => say());
   }
 
   function reset() {
@@ -162,10 +164,13 @@ function show(host, { items, x, y, explained, total, regions }) {
     const found = (ids) => ids.map((id) => rows.get(id)).filter((at) => at !== undefined);
     [taken, listed] = [found(own), found(list)];
     if (own.length > 0) {
+      const of = (lit, all) => (lit.length < all.length ? `${lit.length} of ${all.length}` : `${lit.length}`);
+      const left = taken.length < own.length || listed.length < list.length;
       fill(
         key,
-        el("li", {}, el("span", { class: "dot taken" }), `History (${taken.length})`),
-        el("li", {}, el("span", { class: "dot listed" }), `Recommended (${listed.length})`),
+        el("li", {}, el("span", { class: "dot taken" }), `History (${of(taken, own)})`),
+        el("li", {}, el("span", { class: "dot listed" }), `Recommended (${of(listed, list)})`),
+        left && el("li", { class: "soft" }, `The others are not among the ${count(items.length)} on the map`),
       );
     }
     draw();

@@ -37,7 +37,7 @@ function card(model) {
   return [
     el("div", { class: "list-head" }, el("div", {}, el("h1", {}, named(model.name)), el("p", { class: "soft" }, made(model)))),
     el("dl", { class: "facts" }, facts.filter(([, value]) => value !== undefined).map(([name, value]) => el("div", {}, el("dd", {}, count(value)), el("dt", {}, name)))),
-    figures(model.metrics),
+    figures(model.metrics, model.name),
     learningCurve(model.training ?? []),
     el(
       "section",

@@ -4,11 +4,11 @@ import { el } from "./dom.js";
 import { count, named } from "./words.js";
 
 const SIDES = { "known-known": ["known", "known"], "known-new": ["known", "new"], "new-known": ["new", "known"], "new-new": ["new", "new"], "known-all": ["known", "all"], "new-all": ["new", "all"] };
-const FIRST = { "precision@10": "hold something held out that they like", "new_share@10": "something that nobody liked in training", "unliked_share@10": "something that nobody likes at all" };
+const FIRST = { "precision@10": "hold something held out that they like", "new_share@10": "something that nobody took in the training data", "unliked_share@10": "something that nobody took in the held-out data either" };
 const SHOWN = ["recall", "ndcg", "hit_rate", "map", "mrr", "precision"];
 
-/** Return the section of what was measured when the model was made. */
-export function figures(metrics) {
+/** Return the section of what was measured when the model was made: of the model, and of others beside it. */
+export function figures(metrics, name) {
   const tasks = metrics?.tasks?.filter((task) => task.metrics) ?? [];
   const cuts = metrics?.cuts ?? [];
   if (tasks.length === 0 || cuts.length === 0) return el("section", {}, el("h2", {}, "Figures"), el("p", { class: "soft" }, "None were measured when this model was made; ", el("code", {}, "dualnet fit --protocol"), " keeps them."));
@@ -28,7 +28,32 @@ export function figures(metrics) {
       ),
     ),
     tasks.map(served),
+    (metrics.against ?? []).length > 0 && beside(tasks, metrics.against, `${measure}@${cuts[0]}`, name),
     metrics.protocol && el("details", { class: "soft small" }, el("summary", {}, "How this was measured"), el("p", {}, metrics.protocol)),
+  );
+}
+
+/** One figure of the model and of those that were measured beside it, a column each; the best of each row is bold. */
+function beside(tasks, against, figureName, name) {
+  const models = [{ model: name, tasks }, ...against];
+  const value = ({ tasks: own }, { task }) => own.find((one) => one.task === task)?.metrics?.[figureName]?.mean;
+  const row = (task) => {
+    const values = models.map((one) => value(one, task));
+    const best = Math.max(...values.filter(Number.isFinite));
+    return el("tr", {}, el("th", { scope: "row" }, side(task.task)), values.map((one) => el("td", { class: one === best ? "best" : null }, Number.isFinite(one) ? one.toFixed(3) : "n/a")));
+  };
+  const [measure, cut] = figureName.split("@");
+  const caption = `${named(measure)} at ${cut}, beside simple models`;
+  return el(
+    "div",
+    { class: "scroll", tabindex: "0", role: "group", "aria-label": caption },
+    el(
+      "table",
+      { class: "figures" },
+      el("caption", {}, caption),
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "People, items"), models.map((one) => el("th", { scope: "col" }, named(one.model))))),
+      el("tbody", {}, tasks.map(row)),
+    ),
   );
 }
 

@@ -46,7 +46,7 @@ function numbers({ today, answers, events, p95 }) {
     ["events in the last minute", count(last(events))],
     ["milliseconds for 95 % of answers", latest(p95)],
     ["lists today", count(today.lists)],
-    ["of what is listed are new items", share(today.new_entries, today.entries)],
+    ["of what is listed nobody took yet", share(today.new_entries, today.entries)],
     ["of the lists were taken up", share(today.taken_up, today.lists)],
     ["items added today", count(today.items_added)],
     ["errors today", count(today.errors)],

@@ -1,6 +1,7 @@
 /** Points on a canvas: what is where, which is nearest, drawing. It knows nothing of items. */
 
 const EDGE = 28; // pixels kept free around the points
+const LINE = 17; // pixels between names, one below the other
 const REACH = 14; // pixels from a point within which the pointer means it
 
 /** A plane of points on a canvas; coordinates are CSS pixels. */
@@ -119,8 +120,9 @@ export class Plane {
     }
   }
 
-  /** Write a name at a place of the plane, with a seam that keeps it readable over points, unless it would lie on one of `taken`. */
-  name(text, x, y, { colour, seam, font }, taken) {
+  /** Write a name at a place of the plane, with a seam that keeps it readable over points: beside the points `lit` where it can, and not
+   * where it would lie on one of `taken`, the names that are there. */
+  name(text, x, y, { colour, seam, font }, taken, lit = []) {
     const { context } = this;
     const [px, py] = this.placeOf(x, y);
     if (px < 0 || py < 0 || px > this.width || py > this.height) return;
@@ -131,12 +133,16 @@ export class Plane {
     context.lineWidth = 4;
     const half = context.measureText(text).width / 2 + 4;
     const at = Math.min(Math.max(px, half), this.width - half);
-    if (taken.some((other) => Math.abs(other.at - at) < other.half + half && Math.abs(other.py - py) < 16)) return;
-    taken.push({ at, py, half });
+    const clear = (line) => !taken.some((other) => Math.abs(other.at - at) < other.half + half && Math.abs(other.line - line) < LINE);
+    const beside = (line) => !lit.some((one) => { const [dx, dy] = this.place(one); return Math.abs(dx - at) < half + 6 && Math.abs(dy - line) < 13; });
+    const lines = [0, -LINE, LINE, -2 * LINE, 2 * LINE].map((step) => py + step).filter((line) => line > LINE / 2 && line < this.height - LINE / 2);
+    const line = clear(py) ? lines.find((one) => clear(one) && beside(one)) ?? py : undefined;
+    if (line === undefined) return;
+    taken.push({ at, line, half });
     context.strokeStyle = seam;
-    context.strokeText(text, at, py);
+    context.strokeText(text, at, line);
     context.fillStyle = colour;
-    context.fillText(text, at, py);
+    context.fillText(text, at, line);
   }
 
   /** Draw a ring around a point. */

@@ -6,6 +6,11 @@ import { el } from "./dom.js";
 
 const HOSTS = document.querySelector('meta[name="picture-hosts"]')?.content.split(" ").filter(Boolean) ?? [];
 
+/** Whether items of a model may have pictures that the page may show: only then their cards are asked for pictures' sake. */
+export function mayHavePictures({ columns }) {
+  return Object.values(columns).includes("images") || HOSTS.length > 0;
+}
+
 /** Whether an item has a picture that the page may show: one of the server, or of a host that it allows. */
 export function postered(card) {
   return card.picture || allowed(card.picture_link);

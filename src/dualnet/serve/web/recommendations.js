@@ -67,7 +67,7 @@ export function recommendationsView(host, model) {
     announce(answer.items.length === 0 ? "Nothing to recommend" : `${some(answer.items.length, "recommendation")}. First: ${answer.items[0].title}`);
     arrange(answer, layout, entries, signal);
     if (explained) explainAll(answer, picks, notes, signal);
-    else tellReasons(answer, picks, new Map(), new Map(), signal);
+    else tellReasons(answer, picks, notes, new Map(), new Map(), signal);
   }
 
   /** Lay the list out by how many of its items have pictures; a card that cannot be read is told on its own line. */
@@ -81,7 +81,7 @@ export function recommendationsView(host, model) {
     try {
       const [again, popular] = await Promise.all([call("POST", "/v1/recommend", { ...question, explain: true }, signal), popularShares(answer, signal)]);
       const found = new Map(again.items.map((entry) => [entry.item, entry.explanation ?? null]));
-      if (!signal.aborted) await tellReasons(answer, picks, found, popular, signal);
+      if (!signal.aborted) await tellReasons(answer, picks, notes, found, popular, signal);
     } catch (error) {
       if (signal.aborted) return;
       fill(notes, el("p", { class: "soft small", role: "status" }, `The reasons are missing. ${error.message} `, el("button", { type: "button", class: "link", on: { click: () => { fill(notes); explainAll(answer, picks, notes, signal); } } }, "Try again")));
@@ -90,7 +90,7 @@ export function recommendationsView(host, model) {
   }
 
   /** Give each entry its sentence, which also says what it has in common with the history: that is on their cards. */
-  async function tellReasons(answer, picks, found, popular, signal) {
+  async function tellReasons(answer, picks, notes, found, popular, signal) {
     const parts = answer.items.flatMap(({ item }) => found.get(item)?.history.parts.slice(0, LOOKED_AT) ?? []);
     const wanted = [...new Set([...answer.items, ...parts].map((one) => one.item))];
     const cards = await Promise.allSettled(wanted.map(cardOf)); // a card that is missing makes a reason shorter
@@ -100,7 +100,9 @@ export function recommendationsView(host, model) {
     const entries = answer.items.map(({ item, path, score }) => ({
       path, score, explanation: found.get(item) ?? null, popular: popular.get(item) ?? null, labels: labels(item), taken: known.get(item)?.taken,
     }));
-    reasons(entries, answer.resolved, labels).forEach((reason, at) => picks[at].explain(entries[at].explanation, reason));
+    const { shared, each } = reasons(entries, answer.resolved, labels);
+    if (shared) fill(notes, el("p", { class: "shared-reason" }, shared));
+    each.forEach((reason, at) => picks[at].explain(entries[at].explanation, reason));
   }
 }
 
@@ -122,7 +124,7 @@ export async function recommend(who, k, signal) {
 
 function heading() {
   const { user, history } = state();
-  if (user !== null) return `For ${user}`;
+  if (user !== null) return /^[\d\s.-]+$/.test(user) ? `For person ${user}` : `For ${user}`; // "For 10" could be ten of anything
   if (history.length === 1) return `For somebody who liked ${titleOf(history[0])}`;
   return history.length > 1 ? `For somebody who liked these ${history.length}` : "For somebody like this";
 }

@@ -9,7 +9,7 @@ import { poster, postered } from "./poster.js";
 import { problem } from "./region.js";
 import { sums } from "./sums.js";
 import { LIFTED } from "./wishes.js";
-import { shortened } from "./words.js";
+import { UNTAKEN, shortened } from "./words.js";
 
 const LONGEST = 140; // characters of a title
 
@@ -17,13 +17,14 @@ const LONGEST = 140; // characters of a title
  * Return `{node, explain(explanation, reason)}` of an entry of a list.
  *
  * `columns` maps content columns to their kinds; `explained` says whether an explanation will come; `add` puts the item in the
- * history; `best` is the score of the first entry. `reason` is `{nodes, popular}` of the sentence.
+ * history; `best` is the score of the first entry. `reason` is `{nodes, popular, named}` of the sentence.
  */
 export function recommendedItem(entry, { columns, best, explained, add }) {
   const { rank, item, path } = entry;
   const rules = (entry.rules ?? []).filter((one) => one !== LIFTED); // the dial says that itself
   const title = shortened(entry.title, LONGEST);
   let explanation; // undefined until it is there, null where there is none
+  let named; // what the sentence of the reason names: parts of the explanation, and labels
   const name = el("span", {}, title);
   const kind = el("p", { class: "kind" });
   const because = el("p", { class: "because" });
@@ -36,7 +37,7 @@ export function recommendedItem(entry, { columns, best, explained, add }) {
   );
   const line = el("div", { class: "pick-line" });
   const node = el("li", { class: "pick" }, line, panel);
-  const heading = el("h2", { class: "pick-title" }, name, path === "content" && [" ", el("span", { class: "badge", title: "Nobody in the training data took it: it is listed for its content" }, "new")]);
+  const heading = el("h2", { class: "pick-title" }, name, path === "content" && [" ", el("span", { class: "badge", title: "Nobody in the training data took it: it is listed for its content" }, UNTAKEN)]);
   const main = el(
     "div",
     { class: "pick-main" },
@@ -82,8 +83,8 @@ export function recommendedItem(entry, { columns, best, explained, add }) {
       if (title === card.title) fill(name, markedTitle(card, parts));
       fill(
         panel,
-        el("div", { class: "reading" }, content(card, columns, parts)),
-        explanation && sums(explanation),
+        el("div", { class: "reading" }, content(card, columns, parts, named?.labels)),
+        explanation && sums(explanation, named?.parts),
         pending && el("p", { class: "soft" }, "The reasons are being worked out\u2026"),
         el("p", { class: "soft small" }, `Id ${item}`),
       );
@@ -94,6 +95,7 @@ export function recommendedItem(entry, { columns, best, explained, add }) {
 
   function explain(found, reason) {
     explanation = found;
+    named = reason.named;
     fill(because, reason.nodes);
     if (reason.popular) heading.append(" ", popular);
     else popular.remove();

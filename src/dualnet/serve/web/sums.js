@@ -8,16 +8,16 @@ const ROWS = 6; // parts shown before the rest is summed
 const GAP = 1e-5; // a larger difference is told
 const SHOWN = 5e-4; // a smaller part would be shown as zero
 
-/** Return the tables of an explanation. */
-export function sums(explanation) {
+/** Return the tables of an explanation; `named` are those parts that its sentence names: they are shown, however small. */
+export function sums(explanation, named = new Set()) {
   const { levels, history, content, score, method } = explanation;
   const gradients = method === "integrated-gradients";
   const tables = [table("By level", inWords(levels).flatMap(oneByOne), score)];
-  tables.push(table("Because of", rows(history, (one) => one.title, gradients ? "With an empty history" : "What no single item explains"), score));
+  tables.push(table("Because of", rows(history, named, (one) => one.title, gradients ? "With an empty history" : "What no single item explains"), score));
   if (content) {
     const several = new Set(content.parts.map((one) => one.column)).size > 1;
     const name = (one) => (several ? [one.term, " ", el("span", { class: "soft small" }, one.column)] : one.term);
-    tables.push(table("For its content", rows(content, name, gradients ? "Without any content" : "What no single term explains"), score));
+    tables.push(table("For its content", rows(content, named, name, gradients ? "Without any content" : "What no single term explains"), score));
   }
   return el("div", { class: "sums" }, tables);
 }
@@ -29,8 +29,10 @@ function oneByOne({ name, score, levels }, at) {
   return lines.filter((line) => line.score !== 0).map((line) => ({ ...line, level: at }));
 }
 
-function rows(view, name, base) {
-  const large = view.parts.filter((one) => Math.abs(one.score) >= SHOWN).slice(0, ROWS);
+function rows(view, named, name, base) {
+  const told = view.parts.filter((one) => named.has(one));
+  const others = view.parts.filter((one) => !named.has(one) && Math.abs(one.score) >= SHOWN).slice(0, Math.max(ROWS - told.length, 0));
+  const large = view.parts.filter((one) => told.includes(one) || others.includes(one));
   const made = large.map((one) => ({ name: name(one), score: one.score }));
   const rest = view.parts.filter((one) => !large.includes(one));
   if (rest.length > 0) made.push({ name: `${rest.length} more`, score: rest.reduce((sum, one) => sum + one.score, 0), aside: true });

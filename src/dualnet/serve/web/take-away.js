@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { done, failed } from "./notices.js";
+import { UNTAKEN } from "./words.js";
 
 /** Return the two buttons; `entries` returns the list as it is, `name` what the file is called. */
 export function takeAway(entries, name) {
@@ -25,7 +26,7 @@ async function copy() {
 
 /** The list as CSV: fields in quotation marks where they need them, and none that a spreadsheet would run. */
 export function table(rows) {
-  const lines = rows.map(({ rank, item, title, path }) => [rank, item, title, path === "content" ? "new" : path]);
+  const lines = rows.map(({ rank, item, title, path }) => [rank, item, title, path === "content" ? UNTAKEN : path]);
   return [["rank", "item", "title", "kind"], ...lines].map((line) => line.map(field).join(",")).join("\r\n") + "\r\n";
 }
 

@@ -14,10 +14,10 @@ export const LIFTED = "newer items";
 const MOST_LIFT = 2; // standard deviations of the scores that the newest item gets at most
 let dated = null; // the column of the items that says when they are from
 
-const KINDS = [["", "All"], ["known", "Known"], ["new", "New"]];
+const KINDS = [["", "All", null], ["known", "Taken before", "Items that somebody took in the training data"], ["new", "Nobody yet", "Items that nobody took in the training data"]];
 const DIALS = {
   popularity: ["How much popularity counts", "Less is more personal"],
-  recency: ["How much newer items are lifted", "By the column"],
+  recency: ["How much newer items are lifted", "How new an item is, not how long ago they took something: by the column"],
   diversity: ["How different the items are from each other", "More is more varied"],
 };
 
@@ -107,18 +107,18 @@ function kindsOfItems() {
     "fieldset",
     { class: "segments three" },
     el("legend", { class: "unseen" }, "Which items"),
-    inputs.map((input, at) => el("div", { class: "segment" }, input, el("label", { for: input.id, title: KINDS[at][0] === "new" ? "Items that nobody took in the training data" : null }, KINDS[at][1]))),
+    inputs.map((input, at) => el("div", { class: "segment" }, input, el("label", { for: input.id, title: KINDS[at][2] }, KINDS[at][1]))),
   );
   return {
     node: el("div", { class: "row" }, node, share),
     show(kinds) {
       for (const input of inputs) input.checked = input.value === kinds;
-      share.textContent = ["", "known", "new"].includes(kinds) ? "" : `${percent(Number(kinds))} of the list are new items`;
+      share.textContent = ["", "known", "new"].includes(kinds) ? "" : `${percent(Number(kinds))} of the list are items that nobody took yet`;
     },
   };
 }
 
-/** How much of a list are new items, by itself or as chosen. */
+/** How much of a list are items that nobody took yet, by itself or as chosen. */
 function shareOfNew() {
   const input = el("input", { type: "range", id: "new-share", min: 0, max: 1, step: 0.1, "aria-describedby": "new-share-says" });
   const says = el("output", { id: "new-share-says", for: input.id });
@@ -126,7 +126,7 @@ function shareOfNew() {
   input.addEventListener("input", tell);
   input.addEventListener("change", () => go({ kinds: input.value === "0" ? "" : input.value }));
   return {
-    node: el("div", { class: "field" }, el("label", { for: input.id }, "How much of the list are new items"), el("div", { class: "row" }, input, says), el("p", { class: "soft small" }, "Items that nobody took in the training data")),
+    node: el("div", { class: "field" }, el("label", { for: input.id }, "How much of the list are items that nobody took yet"), el("div", { class: "row" }, input, says), el("p", { class: "soft small" }, "As far as the training data go")),
     show(kinds) {
       input.value = kinds === "known" || kinds === "" ? "0" : kinds === "new" ? "1" : kinds;
       tell();

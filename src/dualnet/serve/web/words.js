@@ -1,5 +1,8 @@
 /** Numbers and names as a person reads them. */
 
+/** Said of an item without an event in the training data, here as in printed lists. */
+export const UNTAKEN = "nobody took it yet";
+
 const whole = new Intl.NumberFormat("en");
 
 /** 1234 -> "1,234". */
@@ -27,6 +30,7 @@ export function part(value) {
 export function named(name) {
   if (name === "dualnet") return "DualNet";
   if (name === "item-knn") return "Item neighbours";
+  if (name === "solved") return "Solved model";
   if (/^(wmf|bpr|cdl|ease)$/.test(name)) return name.toUpperCase();
   const words = String(name).replaceAll(/[-_]+/g, " ").trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
