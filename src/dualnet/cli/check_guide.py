@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..data.read_table import LoadedTable
 
 # options that are about files and not about columns
-OF_FILES = ("items", "separator", "encoding", "comment", "column_names", "item_column_names")
+OF_FILES = ("items", "separator", "encoding", "comment", "decimal", "column_names", "item_column_names")
 # options that name a column, and those that name several
 ONE_COLUMN = ("user", "item", "rating", "event", "weight", "time", "picture", "link")
 MANY_COLUMNS = ("text", "tags", "categories", "numbers", "vectors", "images")
@@ -106,7 +106,9 @@ def _read(path: str | Path, tables: arg.TableOptions, names: str) -> LoadedTable
     from ..data.delimited import TableForm
     from ..data.read_table import load_table
 
-    return load_table(path, TableForm(tables.separator, tables.encoding, tables.comment, arg.words(names)))
+    return load_table(
+        path, TableForm(tables.separator, tables.encoding, tables.comment, arg.words(names), decimal=tables.decimal)
+    )
 
 
 def _options(found: Guesses, barred: set[str]) -> dict[str, Any]:

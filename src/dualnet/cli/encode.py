@@ -61,6 +61,8 @@ def encode(
         raise UsageError("give one of --items, --histories and --users")
     if items is None and histories is None:
         refuse_tables(given_form, "means nothing without --items or --histories, the table it is about")
+    if items is None:
+        refuse_given(context, ["decimal"], "means nothing without --items, whose numbers it is about")
     if histories is None:
         refuse_given(context, ["user_column"], "means nothing without --histories, the table of users")
     shared.check()

@@ -278,5 +278,5 @@ def _event_columns(tables: arg.TableOptions) -> EventColumns:
     return EventColumns(
         tables.user, tables.item, tables.rating, tables.threshold, tables.event, tables.unrated, tables.separator,
         tables.encoding, tables.comment, arg.words(tables.column_names), arg.words(tables.likes), arg.words(tables.event_weights),
-        time=tables.time, time_format=None if tables.time_format == "auto" else tables.time_format,
+        time=tables.time, time_format=None if tables.time_format == "auto" else tables.time_format, decimal=tables.decimal,
     )  # fmt: skip

@@ -127,6 +127,7 @@ class Dataset(FromFolder):
         separator: str | None = None,
         encoding: str | None = None,
         comment: str | None = None,
+        decimal: str | None = None,
         column_names: str | Sequence[str] = (),
         item_column_names: str | Sequence[str] = (),
         user_column_names: str | Sequence[str] = (),
@@ -195,6 +196,9 @@ class Dataset(FromFolder):
             those events out.
         separator, encoding, comment : str, optional
             How text tables are written, where that does not show: see `TableForm`.
+        decimal : {"comma", "point"}, optional
+            What begins the decimals in columns of numbers of text tables, 3,5 or 3.5; the other sign may divide thousands. By default
+            a comma is read so where nothing else can be meant, with a warning that says so; a column in doubt is refused.
         column_names, item_column_names, user_column_names : sequence of str
             Names of the columns of a text table without a header.
         name : str

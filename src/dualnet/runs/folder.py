@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 NAME = "run.json"
-OF_FORM = ("separator", "encoding", "comment", "column_names")
+OF_FORM = ("separator", "encoding", "comment", "column_names", "decimal")
 T = TypeVar("T")
 _LISTS = ("column_names", "likes", "event_weights")  # written as one text, separated by commas
 _FIRST = ("user", "item", "rating", "threshold", "event")  # of the first version; younger ones are written where they are set
@@ -27,7 +27,7 @@ class NewColumns:
         Columns of ids.
     rating, threshold, event, likes, event_weights, time, time_format : optional
         As in `EventColumns`; a rating or an event of "" is none.
-    separator, encoding, comment, column_names : optional
+    separator, encoding, comment, column_names, decimal : optional
         As in `EventColumns`.
 
     Examples
@@ -55,6 +55,7 @@ class NewColumns:
     encoding: str | None = None
     comment: str | None = None
     column_names: tuple[str, ...] | None = None
+    decimal: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class EventColumns:
         Values of the column of event types that are likes.
     event_weights : tuple of str
         Weights of types instead, such as ``"buy=4"``.
-    separator, encoding, comment : str, optional
+    separator, encoding, comment, decimal : str, optional
         How the file is written; see `dualnet.data.delimited.TableForm`.
     column_names : tuple of str
         Of a table without a header.
@@ -99,6 +100,7 @@ class EventColumns:
     event_weights: tuple[str, ...] = ()
     time: str | None = None
     time_format: str | None = None
+    decimal: str | None = None
 
     def overridden(self, given: NewColumns) -> EventColumns:
         """Return these columns with what is said otherwise of new tables.
@@ -275,6 +277,7 @@ def _columns(told: Any) -> EventColumns:
         "user": (str,), "item": (str,), "rating": (str, type(None)), "threshold": (int, float, type(None)),
         "event": (str, type(None)), "unrated": (int, float, type(None)), "separator": (str, type(None)),
         "encoding": (str, type(None)), "comment": (str, type(None)), "column_names": (str,), "likes": (str,), "event_weights": (str,), "time": (str, type(None)), "time_format": (str, type(None)),
+        "decimal": (str, type(None)),
     }  # fmt: skip
     for name, value in events.items():
         if name not in kinds or not isinstance(value, kinds[name]) or isinstance(value, bool):
