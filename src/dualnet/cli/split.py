@@ -56,6 +56,7 @@ def split(
       dualnet split ids.csv --protocol files --train a.dat --test b.dat --out s
     """
     from ..data.split_files import save_split
+    from ..data.splits import ASKS
 
     if protocol in ("files", "temporal"):
         refuse_given(context, ["seed"], f"means nothing for protocol '{protocol}', which draws nothing")
@@ -88,6 +89,7 @@ def split(
     if as_json:
         print_json(summary)
         return
+    say(f"{made.protocol}: {ASKS[made.protocol]}" if made.protocol in ASKS else made.protocol)
     say(f"training: {made.train!r}")
     for task in (*made.tasks, *made.served):
         say(_sizes(task))

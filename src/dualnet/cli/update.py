@@ -183,7 +183,7 @@ def _print(done: RunUpdate) -> None:
     if done.added is not None:
         note(_summary(done.added))
     say(
-        f"{done.run / 'model'}: {counted(info['users'], '{user|users}')}, {counted(info['items'], '{item|items}')}, {counted(info['pairs'], '{pair|pairs}')}"
+        f"{done.run / 'model'}: {counted(info['pairs'], '{like|likes}')} of {counted(info['users'], '{user|users}')} for {counted(info['items'], '{item|items}')}"
     )
 
 

@@ -63,10 +63,14 @@ class DemoResult:
     def summary(self) -> str:
         """Return what was trained on and what was kept back, in a sentence for each."""
         nouns, train = nouns_of(self.split.train.name), self.split.train.interactions
+        liked, task = len(self.split.train.known_items()), self.split.task("known-new")
+        others = f", and {train.n_items - liked:,} that nobody has {nouns.taken} there" if train.n_items > liked else ""
+        new = len(np.setdiff1d(task.candidates, task.items.find(train.items)))
         return (
-            f"Training: {train.n_users:,} {nouns.user}s, {train.n_items:,} {nouns.item}s, {train.n_pairs:,} pairs."
-            f" A fifth of the {nouns.item}s and a tenth of the {nouns.user}s are kept back: the model meets them for the first time."
-            f" Lists mark these {nouns.item}s with (new)."
+            f"Training: {train.n_users:,} {nouns.user}s and {train.n_items:,} {nouns.item}s: {liked:,} that they have {nouns.taken}"
+            f" ({train.n_pairs:,} pairs of a {nouns.user} and a {nouns.item}){others}."
+            f" A fifth of the {nouns.item}s ({new:,} more) and a tenth of the {nouns.user}s are kept back: the model meets them for the first"
+            f" time. Lists mark these {nouns.item}s with (new)."
         )
 
     def headings(self) -> list[str]:
@@ -134,8 +138,8 @@ def run_demo(
     models: dict[str, Recommender] = {}
     reports: dict[str, Report] = {}
     options = run or RunOptions(log=out / "log.jsonl")
-    for name in MODELS:
-        say(f"{name}: fit and rank")
+    for place, name in enumerate(MODELS, 1):
+        say(f"Model {place} of {len(MODELS)}: {name}, fitted and measured")
         parameters: dict[str, Any] = {"random_state": seed} if name == "dualnet" else {}
         if name == "dualnet" and epochs is not None:
             parameters["epochs"] = epochs

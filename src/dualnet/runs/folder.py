@@ -153,7 +153,11 @@ def model_folder(run: Path) -> Path:
 
 
 def write_run_file(
-    folder: Path, columns: EventColumns, test: Mapping[str, Any] | None = None, model: str | None = None
+    folder: Path,
+    columns: EventColumns,
+    test: Mapping[str, Any] | None = None,
+    model: str | None = None,
+    data: str | None = None,
 ) -> None:
     """Mark a folder as a run.
 
@@ -167,6 +171,8 @@ def write_run_file(
         Where its test comes from; `fit` writes it. Left out for a run that trained on everything.
     model : str, optional
         Name of the model that is fitted.
+    data : str, optional
+        The file of the events, if they are one of this machine.
 
     Raises
     ------
@@ -179,6 +185,7 @@ def write_run_file(
     events = {name: value for name, value in said.items() if name in _FIRST or value not in (None, "")}
     told = {"format_version": 1, "events": events} | ({} if test is None else {"test": dict(test)})
     told |= {} if model is None else {"model": model}
+    told |= {} if data is None else {"data": data}
     if test is not None and (fitted := _fitted(folder)) is not None:
         told["test_of"] = fitted
     write_text(folder / NAME, json.dumps(told, ensure_ascii=False) + "\n", "choose another out=")
@@ -224,6 +231,12 @@ def read_model_name(run: Path) -> str | None:
     """Return the name of the model that a run fits or has fitted; None if it does not say."""
     name = _read(run, lambda told: told.get("model") if isinstance(told, Mapping) else None, None)
     return name if isinstance(name, str) else None
+
+
+def read_data(run: Path) -> Path | None:
+    """Return the file of the events that a run was fitted on; None if it does not say."""
+    data = _read(run, lambda told: told.get("data") if isinstance(told, Mapping) else None, None)
+    return Path(data) if isinstance(data, str) else None
 
 
 def _fitted(folder: Path) -> str | None:
