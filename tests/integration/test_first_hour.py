@@ -51,9 +51,9 @@ def told(capsys, *words, code=0):
         (
             ["--protocol", "four-quadrants"],
             [
-                "Step 1 of 6: trying settings for the solved part of the model on a held-out part of the data",
-                "Step 2 of 6: training the networks without the held-out part, to see how long",
-                "Step 3 of 6: weighing the parts of the model on the held-out part",
+                "Step 1 of 6: trying settings for the solved part of the model on held-out data",
+                "Step 2 of 6: training the networks without the held-out data, to see how long",
+                "Step 3 of 6: weighing the parts of the model on the held-out data",
                 "Step 4 of 6: computing the solved part of the model", "Step 5 of 6: training the networks",
                 "Step 6 of 6: measuring on the test part, beside simple models",
             ],
@@ -61,8 +61,8 @@ def told(capsys, *words, code=0):
         (
             ["--set", "ensemble=2", "--set", "init=random", "--set", 'stages=["pretrain", "refine", "optimise"]'],
             [
-                "Step 1 of 9: trying settings for the solved part of the model on a held-out part of the data",
-                "Step 2 of 9: weighing the parts of the model on the held-out part",
+                "Step 1 of 9: trying settings for the solved part of the model on held-out data",
+                "Step 2 of 9: weighing the parts of the model on the held-out data",
                 "Step 3 of 9: computing the solved part of the model",
                 *(
                     f"Step {4 + 3 * n + k} of 9: {what}, {n + 1} of 2"

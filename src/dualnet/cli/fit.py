@@ -31,7 +31,7 @@ VerboseFlag = Annotated[
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
     from ..data.interactions import Interactions
-    from ..data.tasks import Split
+    from ..data.tasks import Split, Validation
     from ..models.base import Recommender
     from ..report import Report
     from ..train.steps import FitSteps
@@ -126,7 +126,6 @@ def fit(
     """
     from ..config import HALF_LIFE
     from ..train.options import RunOptions
-    from ..train.steps import FitSteps
 
     choices_given = {**choices.given, **sharing.given}
     RunOptions(**choices_given)  # complain before anything is read
@@ -138,11 +137,10 @@ def fit(
         followers = arg.trackers(track, track_to, out)
         run = RunOptions(
             log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers,
-            steps=FitSteps(announced=True, later=int(given.division is not None and bool(given.division.tasks))),
+            steps=given.steps,
             **{**{name: value for name, value in given.run.items() if name != HALF_LIFE}, **choices_given},
         )  # fmt: skip
-        validation = None if given.division is None else given.division.validation
-        built.fit(given.train, validation, run=run, half_life=counting.of(given.run))
+        built.fit(given.train, given.validation, run=run, half_life=counting.of(given.run))
         if not first:
             return
         report = _written(out, built, given, name, run.steps, compare=counting.compare)
@@ -215,6 +213,18 @@ class _Training:
     whole: Interactions | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
     run: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def validation(self) -> Validation | None:
+        """What choices are made on, None for data that nobody divided."""
+        return None if self.division is None else self.division.validation
+
+    @property
+    def steps(self) -> FitSteps:
+        """Steps that are told; the test, if there is one, is measured behind those of the fit."""
+        from ..train.steps import FitSteps
+
+        return FitSteps(announced=True, later=int(self.division is not None and bool(self.division.tasks)))
 
 
 def _training(

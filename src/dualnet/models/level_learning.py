@@ -240,6 +240,48 @@ def update_levels(
     return {"epochs": passes} | ({} if learning_rate is None else {"learning_rate": learning_rate})
 
 
+def phases_in_words(model: Learner, phase: str, *, chooses: bool) -> dict[str, str]:
+    """Return the phases of the log that one phase of a fit has, in their order, each with what is done.
+
+    Parameters
+    ----------
+    model : Learner
+        With its parameters.
+    phase : {"train", "choose", "final"}
+        As in `choosing.Phase`.
+    chooses : bool
+        Whether there is a held-out part to choose on.
+    """
+    found: dict[str, str] = {}
+    if model.factors:
+        searches = chooses and model.trials != 0
+        found[f"{phase}-solved"] = (
+            "trying settings for the solved part of the model on held-out data"
+            if searches
+            else "computing the solved part of the model"
+        )
+    if model.levels:
+        why = " without the held-out data, to see how long" if phase == "choose" else ""
+        for number in range(model.ensemble):
+            which = f", {number + 1} of {model.ensemble}" if model.ensemble > 1 else ""
+            for name, what in _stages_in_words(model.stages, len(model.levels)):
+                found[f"{phase_of_seed(phase, number)}/{name}"] = f"{what}{which}{why}"
+    if chooses:
+        found[f"{phase}-weights"] = "weighing the parts of the model on the held-out data"
+    return found
+
+
+def _stages_in_words(kinds: Sequence[str], n_levels: int) -> list[tuple[str, str]]:
+    """Return the name and the words of each stage of the networks."""
+    found: list[tuple[str, str]] = []
+    for kind in kinds:
+        if kind == "refine":
+            found += [(f"refine-{k}", f"training the networks up to level {k}") for k in range(1, n_levels + 1)]
+        else:
+            found.append((kind, "preparing the network of the items" if kind == "pretrain" else "training the networks"))
+    return found
+
+
 def phase_of_seed(phase: str, number: int) -> str:
     """Return the name of a phase in logs and checkpoints, for the networks of one seed: "train", "train-2", "train-3".
 
@@ -307,7 +349,8 @@ class _SolvedLines:
 
     def trial(self, figures: dict[str, float], number: int) -> None:
         """Tell a trial, with its recall."""
-        self._progress.round(figures, number, "try", about=True)
+        shown = {name: value for name, value in figures.items() if name.startswith("recall")}  # the settings are in the log
+        self._progress.round(shown, number, "try", about=True)
         self._write({"trial": number, **figures})
 
     def alternation(self, before: NDArray[np.float32], after: NDArray[np.float32]) -> None:

@@ -21,9 +21,17 @@ from .base import Capabilities, Prepared
 from .choosing import Phase, choose_then_refit
 from .dualnet_reasons import dualnet_reasons
 from .explain.reasons import Reasons
-from .level_learning import Chosen, Learner, chosen_without_networks, drawn_validation, learn_levels, leaves_open, update_levels
+from .level_learning import (
+    Chosen,
+    Learner,
+    chosen_without_networks,
+    drawn_validation,
+    learn_levels,
+    leaves_open,
+    phases_in_words,
+    update_levels,
+)
 from .levels import Levels, LevelSizes
-from .phases_in_words import phases_in_words
 
 
 class LevelModel(Learner):

@@ -24,7 +24,7 @@ from .tracking.tracker import Tracker
 
 SECONDS_BETWEEN_LINES = 30.0
 SECONDS_BETWEEN_CHANGES = 0.5  # of the line in a notebook
-BAR = 24  # characters of a bar
+BAR, SHORT_BAR = 24, 12  # characters of a bar in a notebook, and on a terminal, which may have 80 in all
 
 
 def notebook_line() -> Callable[[str], None] | None:
@@ -101,7 +101,11 @@ class EpochProgress:
         if self._show:
             console = Console(stderr=True)
             console.print(self._label, markup=False, highlight=False)
-            columns = (BarColumn(bar_width=BAR), TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.fields[text]}"))
+            columns = (
+                BarColumn(bar_width=SHORT_BAR),
+                TextColumn("{task.percentage:>3.0f}%"),
+                TextColumn("{task.fields[text]}"),
+            )
             self._bar = Progress(*columns, console=console, transient=False)
             self._bar.start()
             self._task = self._bar.add_task(self._label, total=self._total, completed=self._start, text="")
@@ -152,7 +156,7 @@ class EpochProgress:
     def figures(self, figures: dict[str, float], done: int) -> None:
         """Note the validation figures of a finished epoch; `done` counts blocks skipped at its end too."""
         recall = next((value for name, value in figures.items() if name not in ("epoch", "loss")), None)
-        self._validation = self._validation if recall is None else f", recall on the held-out part {recall:.3f}"
+        self._validation = self._validation if recall is None else f", recall {recall:.3f}"
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done)
 
