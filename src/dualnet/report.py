@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .errors import UsageError, counted
 from .ids import Key
 from .representations import represented
-from .tabular import NOTHING, Tabular, html_table
+from .tabular import NOTHING, Tabular, html_table, wrapped
 
 PROTOCOL_TEXT = (
     "Recall@M per user: hits in the top M / all held-out positives of the user among the candidates; averaged over users with"
@@ -26,6 +26,7 @@ SERVED_TEXT = (
     "known-all, new-all: one list of all items, known and new together, as it is served; the held-out pairs of both kinds are to"
     " be found in it."
 )
+TASK, METRIC, CELL = 14, 11, 20  # characters of the columns of the table
 FIRST = 10  # places of a served list that people see first
 
 
@@ -383,8 +384,8 @@ class Report(Tabular):
         """
         return sensible_cuts(self.cuts, [result.n_candidates for result in self.results])
 
-    def table(self, metrics: Sequence[str] = ("recall",)) -> str:
-        """Return a plain-text table, one row a task and metric, with 95 % intervals.
+    def table(self, metrics: Sequence[str] = ("recall",), width: int | None = None) -> str:
+        """Return a plain-text table, one row a task and metric, with 95 % intervals; where it is wider than `width`, in blocks of cut-offs.
 
         Cut-offs above the number of candidates of every task are left out, those above the candidates of one task are ``-``:
         such a list holds everything, whatever the model.
@@ -400,27 +401,52 @@ class Report(Tabular):
         known-all     recall      ...
         """
         cuts = self.shown_cuts()
-        lines = ["task".ljust(14) + "metric".ljust(11) + "".join(f"@{cut}".rjust(20) for cut in cuts)]
+        names = (TASK, METRIC)
+        if width is None or sum(names) + CELL * len(cuts) <= width:
+            return self._block(metrics, cuts, names)
+        names = (1 + max(len(result.name) for result in self.results), 2 + max(map(len, ("metric", *metrics))))
+        most = max(1, (width - sum(names)) // CELL)
+        blocks = [cuts[start : start + most] for start in range(0, len(cuts), most)]
+        return "\n\n".join(self._block(metrics, block, names) for block in blocks)
+
+    def _block(self, metrics: Sequence[str], cuts: Sequence[int], names: tuple[int, int]) -> str:
+        """Return the part of the table for some cut-offs, with so many characters for the names of tasks and of metrics."""
+        task, metric_width = names
+        least = self.shown_cuts()[0]
+        lines = ["task".ljust(task) + "metric".ljust(metric_width) + "".join(f"@{cut}".rjust(CELL) for cut in cuts)]
         for result in self.results:
             if result.reason is not None:
-                lines.append(f"{result.name.ljust(14)}n/a: {result.reason}")
+                lines.append(f"{result.name.ljust(task)}n/a: {result.reason}")
                 continue
             for metric in metrics:
                 cells = []
                 for cut in cuts:
-                    if cut > result.n_candidates and cut != cuts[0]:
-                        cells.append("-".rjust(20))
+                    if cut > result.n_candidates and cut != least:
+                        cells.append("-".rjust(CELL))
                         continue
                     name = f"{metric}@{cut}"
                     cell = f"{result.mean(name):.3f}"
                     if name in result.intervals:
                         low, high = result.intervals[name]
                         cell += f" [{low:.3f} {high:.3f}]"
-                    cells.append(cell.rjust(20))
-                lines.append(result.name.ljust(14) + metric.ljust(11) + "".join(cells))
+                    cells.append(cell.rjust(CELL))
+                lines.append(result.name.ljust(task) + metric.ljust(metric_width) + "".join(cells))
         return "\n".join(lines)
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """Return the table, what else was measured, and what the figures mean; lines of at most `width` characters where that is given.
+
+        Examples
+        --------
+        >>> import dualnet
+        >>> split = dualnet.splits.citeulike2(dualnet.synthetic.blocks_world())
+        >>> report = dualnet.evaluate(dualnet.Popularity().fit(split.train), split, at=(2, 5, 10), bootstrap=10)
+        >>> max(map(len, report.text(60).splitlines())) <= 60
+        True
+        """
         notes = [
             f"{r.name}: {counted(r.n_users, '{user|users}')}, {counted(r.n_candidates, '{candidate|candidates}')}"
             + (f", {counted(r.skipped_users, '{user|users}')} skipped (nothing held out)" if r.skipped_users else "")
@@ -432,11 +458,16 @@ class Report(Tabular):
             + "".join(f"\n  {line}" for line in (*r.first_places(), r.variety()) if line)
             for r in self.results
         ]
-        compared = [line for other in self.against for line in (f"{other.model}:", other.report.table())] + self._verdicts()
+        compared = [
+            line for other in self.against for line in (f"{other.model}:", other.report.table(width=width))
+        ] + self._verdicts()
         left_out = cut_notes(self.cuts, [r.n_candidates for r in self.results])
         served = [SERVED_TEXT] if any(r.is_served for r in self.results) else []
         served += [line for r in self.results if (line := r.by_length())]
-        return "\n".join([self.table(), *compared, *notes, *left_out, *served, PROTOCOL_TEXT])
+        below = [*notes, *left_out, *served, PROTOCOL_TEXT]
+        if width is not None:
+            below = [wrapped(line, width) for part in below for line in part.splitlines()]
+        return "\n".join([self.table(width=width), *compared, *below])
 
 
 def _figure(result: TaskResult, metric: str) -> str:

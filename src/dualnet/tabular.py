@@ -6,6 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from html import escape
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from .errors import ResourceError
@@ -91,6 +92,26 @@ class Tabular(ABC):
             raise ResourceError(
                 f"a data frame needs the package '{package}', which is not installed; run: pip install {package}, or take to_arrow()"
             ) from error
+
+
+def wrapped(line: str, width: int) -> str:
+    r"""Return a line broken between words; what follows is indented as the line is.
+
+    Parameters
+    ----------
+    line : str
+        One line.
+    width : int
+        Characters of a line.
+
+    Examples
+    --------
+    >>> from dualnet.tabular import wrapped
+    >>> wrapped("  one two", 6)
+    '  one\n  two'
+    """
+    indent = line[: len(line) - len(line.lstrip())]
+    return fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def html_table(

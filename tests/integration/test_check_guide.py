@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import re
 import shlex
 from datetime import date, datetime
 
@@ -271,15 +272,34 @@ def test_a_german_shop_in_every_form(here, capsys, name):
     FORMS[name](here / name, SHOP)
     FORMS[name](here / f"wares_{name}", WARES)
     assert main(["data", "check", name, "--items", f"wares_{name}"]) == 0
-    printed = capsys.readouterr().out
-    assert printed.count("which may begin the decimals, or divide thousands or two numbers, so it is left out") == 2
+    printed, told = capsys.readouterr()
+    assert f"'Preis' of wares_{name} has numbers from 1.9 to 7.9" in printed
+    assert f"wares_{name}: the numbers in column 'Preis' are read with a decimal comma, 1,90 as 1.90; if that is wrong" in told
     command = shlex.split(printed.splitlines()[-1])
     options = dict(zip(command[3::2], command[4::2], strict=True))
     wanted = {"--user-column": "Kunde", "--item-column": "Artikel", "--weight": "Menge", "--time": "Bestelldatum", "--duplicates": "sum",
               "--text": "Bezeichnung", "--categories": "Warengruppe"}  # fmt: skip
     assert wanted.items() <= options.items()
-    assert "--numbers" not in options
+    assert options["--numbers"] == "Preis"
     assert main([*command[1:], "--model", "content-profile"]) == 0
+    capsys.readouterr()
+    assert main(["recommend", "run", "--user", "K1", "--keep-seen", "--filter", '{"Preis": {"max": 4.5}}', "--json"]) == 0
+    assert {line["item"] for line in json.loads(capsys.readouterr().out)["items"]} <= {"A0", "A1", "A2", "A3"}
+
+
+def test_a_comma_in_doubt_is_left_out_with_a_remedy_that_works(here, capsys):
+    write(here / "log.csv", ["user", "item"], [(f"u{k % 5}", f"i{k % 7}") for k in range(35)])
+    (here / "wares.csv").write_text("item;title;price\n" + "".join(f"i{k};tea {k};1,{k}00\n" for k in range(7)))
+    assert main(["data", "check", "log.csv", "--items", "wares.csv"]) == 0
+    assert (
+        "'price' of wares.csv is left out: '1,000' in column 'price' has a comma that may begin the decimals or divide thousands; say"
+        " which sign begins the decimals, with --decimal comma or --decimal point\n"
+    ) in capsys.readouterr().out
+    for sign, highest in (("comma", "1 to 1.6"), ("point", "1000 to 1600")):
+        assert main(["data", "check", "log.csv", "--items", "wares.csv", "--decimal", sign]) == 0
+        printed = capsys.readouterr().out
+        assert f"'price' of wares.csv has numbers from {highest}\n" in printed
+        assert f"--decimal {sign}" in printed.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -379,14 +399,17 @@ def test_columns_of_a_log_that_say_what_items_are_are_told(here, capsys):
     assert (
         "'category' of log.csv is the same in every row of an item: a table with a row for each item (sku, category)" in printed
     )
-    assert "'line' and 'place' of log.csv are not used" in printed
+    assert "'line', 'place' and 'price' of log.csv are not used" in printed
 
 
 def test_enough_data_has_a_command_for_a_model_to_use_and_one_for_figures(here, capsys):
     pairs = [(user, item) for user in range(110) for item in range(40) if (user * 7 + item * 3) % 4 == 0]
     write(here / "log.csv", ["user_id", "item_id"], [(f"u{user}", f"i{item}") for user, item in pairs])
     assert main(["data", "check", "log.csv"]) == 0
-    use, _, measured = capsys.readouterr().out.splitlines()[-3:]
+    use, why, measured = capsys.readouterr().out.splitlines()[-3:]
+    assert why.endswith(
+        "for figures (citeulike2: a fifth of all likes, drawn, is to be found; every item has likes that train):"
+    )
     for command, folder, held in ((use, "run", False), (measured, "measured", True)):
         words = shlex.split(command)
         assert words[:3] == ["dualnet", "fit", "log.csv"]
@@ -438,7 +461,7 @@ def test_repeated_pairs_are_told_as_they_count(here, capsys):
     assert main(["data", "check", "log.csv"]) == 0
     printed = capsys.readouterr().out
     assert "each pair counts once, as a like if one of its events is a like" in printed
-    assert "  pairs                              6\n" in printed
+    assert re.search(r"  likes \(pairs of a user and an item\) +6\n", printed)
     assert "--duplicates" not in printed
 
 

@@ -1,6 +1,7 @@
 """What commands say beside their figures: what is missing, what a mark means, what was left out, what to do next."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -93,10 +94,15 @@ def test_a_fit_says_what_it_learned_from(capsys, tmp_path):
     words = [tmp_path / "e.csv", "--items", tmp_path / "i.csv", "--text", "title", "--rating", "stars", "--threshold", "4"]
     code, out, err = call(capsys, "fit", *words, "--model", "content-profile", "--out", tmp_path / "run")
     assert code == 0
-    assert "; 9 users and 8 items with likes; 2 items without a like are known by content\n" in err
+    assert "on 18 likes of 9 users for 8 items\nit can list 10 items: those, and 2 without a like, known by content\n" in err
     assert "18 likes; beside them 18 dislikes (ratings below 4), never listed to the same user again\n" in err
     code, out, _ = call(capsys, "data", "check", *words)
-    assert "items with a like" in out
+    counts = dict(re.findall(r"  (\S.*?)  +([\d,.]+)\n", out))
+    assert counts["items with an event or a row"] == "10"
+    assert counts["likes (pairs of a user and an item)"] == "18"
+    assert counts["items with a like"] == "8"
+    assert main(["split", *map(str, words), "--protocol", "four-quadrants", "--out", str(tmp_path / "s")]) == 0
+    assert "\nfour-quadrants: known and new users are asked for known and new items\n" in f"\n{capsys.readouterr().out}"
 
 
 def figures(report):

@@ -144,7 +144,7 @@ def test_negative_ratings_and_missing_ones(capsys, tmp_path):
     ]
     code, _, err = call(capsys, *fit)
     assert code == 0
-    assert "2 users and 2 items with likes" in err
+    assert "of 2 users for 2 items" in err
     assert "1 of 5 events have no rating" in err
 
 

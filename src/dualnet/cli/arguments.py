@@ -225,6 +225,12 @@ class TableOptions(SqlOptions):
         None
     )
     comment: Annotated[str | None, typer.Option("--comment", help="Leave out lines that begin so, such as '#'.")] = None
+    decimal: Annotated[
+        str | None,
+        typer.Option(
+            "--decimal", help="What begins decimals in columns of numbers: comma (3,5) or point (3.5); told by itself mostly."
+        ),
+    ] = None
     column_names: Annotated[
         str, typer.Option("--column-names", help="Names of the columns of events without a header, separated by commas.")
     ] = ""
@@ -369,6 +375,7 @@ def _is_text_table(tables: TableOptions) -> bool:
             tables.separator,
             tables.encoding,
             tables.comment,
+            tables.decimal,
             tables.column_names,
             tables.item_column_names,
             tables.user_column_names,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..data.read_table import LoadedTable
 
 # options that are about files and not about columns
-OF_FILES = ("items", "separator", "encoding", "comment", "column_names", "item_column_names")
+OF_FILES = ("items", "separator", "encoding", "comment", "decimal", "column_names", "item_column_names")
 # options that name a column, and those that name several
 ONE_COLUMN = ("user", "item", "rating", "event", "weight", "time", "picture", "link")
 MANY_COLUMNS = ("text", "tags", "categories", "numbers", "vectors", "images")
@@ -47,7 +47,7 @@ class Guide:
     def commands(self, data: str, loaded: Dataset) -> tuple[str, str | None]:
         """Return the command that fits these tables, to be pasted into a shell, and the one that holds a part of them out for figures.
 
-        The latter is None where there is too little to hold out.
+        The latter is None where there is too little to hold out; its protocol is `measuring_protocol`.
         """
         from ..data.values import number_text
 
@@ -63,8 +63,12 @@ class Guide:
         whole = shlex.join([*words, "--out", "run"])
         if loaded.interactions.n_users < ENOUGH[0] or loaded.interactions.n_pairs < ENOUGH[1]:
             return whole, None
-        protocol = "citeulike2" if loaded.items is None else "four-quadrants"
-        return whole, shlex.join([*words, "--protocol", protocol, "--out", "measured"])
+        return whole, shlex.join([*words, "--protocol", measuring_protocol(loaded), "--out", "measured"])
+
+
+def measuring_protocol(loaded: Dataset) -> str:
+    """Return the protocol that a first figure is measured by."""
+    return "citeulike2" if loaded.items is None else "four-quadrants"
 
 
 def guide(data: str | None, tables: arg.TableOptions) -> Guide | None:
@@ -106,7 +110,9 @@ def _read(path: str | Path, tables: arg.TableOptions, names: str) -> LoadedTable
     from ..data.delimited import TableForm
     from ..data.read_table import load_table
 
-    return load_table(path, TableForm(tables.separator, tables.encoding, tables.comment, arg.words(names)))
+    return load_table(
+        path, TableForm(tables.separator, tables.encoding, tables.comment, arg.words(names), decimal=tables.decimal)
+    )
 
 
 def _options(found: Guesses, barred: set[str]) -> dict[str, Any]:

@@ -9,10 +9,10 @@ import typer
 
 from . import arguments as arg
 from . import completion
-from .check_guide import guide
+from .check_guide import guide, measuring_protocol
 from .divisions import split_folder
 from .given_options import refuse_given, refuse_tables
-from .output import JsonFlag, note, print_json, print_table, say
+from .output import JsonFlag, note, print_json, print_table, say, say_lines
 
 app = typer.Typer(help="Named data sets and tables of your own.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -85,6 +85,7 @@ def check(
     from ..data.check import check_dataset, check_split
     from ..data.event_types import say_events
     from ..data.split_files import load_split
+    from ..data.splits import ASKS
     from ..errors import DualNetError
 
     kept = split_folder(data)
@@ -102,20 +103,19 @@ def check(
                 note(sentence)  # what was found is what could not be read
             raise
         for sentence in [] if found is None or as_json else found.said:
-            say(sentence)
+            say_lines(sentence)
         command, measured = (None, None) if found is None or data is None else found.commands(data, loaded)
         report, told = check_dataset(loaded), say_events(loaded.interactions, used.threshold)
     if as_json:
         guided = {} if found is None else {"found": found.said, "command": command, "measured_command": measured}
         print_json(report.to_json() | guided)
     else:
-        say(str(report))
-        if told:
-            say(f"  {told}")
+        say_lines(str(report) + (f"\n  {told}" if told else ""))
         if command:
             say(f"\na fit with these columns, for a model to use:\n  {command}")
         if measured:
-            say(f"the same with a part of the people and items held out, for figures:\n  {measured}")
+            protocol = measuring_protocol(loaded)
+            say(f"the same with a part held out, for figures ({protocol}: {ASKS[protocol]}):\n  {measured}")
 
 
 @app.command("convert")

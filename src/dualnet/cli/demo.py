@@ -45,10 +45,13 @@ def demo(
     """
     from ..errors import UsageError
     from ..experiments.demo import run_demo
+    from ..train.options import RunOptions
+    from ..train.steps import FitSteps
 
     if out.exists() and not _may_hold_a_demo(out):
         raise UsageError(f"{out} exists and is not a demo folder; choose another --out")
-    result = run_demo(arg.load_data(data, arg.TableOptions(), content), out, seed=seed, epochs=epochs, say=note)
+    run = RunOptions(log=out / LOG, steps=FitSteps(announced=True))
+    result = run_demo(arg.load_data(data, arg.TableOptions(), content), out, seed=seed, epochs=epochs, run=run, say=note)
     if as_json:
         print_json(
             {

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..errors import counted
+from ..errors import UsageError, counted
 from ..runs.folder import model_folder
 from .form_options import UserFormOptions, new_columns
 from .given_options import refuse_given, refuse_tables
@@ -51,18 +51,12 @@ def encode(
       dualnet encode run --histories events.csv --out users.parquet
       dualnet encode run --users --workers 4 --out users
     """
-    from ..errors import UsageError
     from ..exports.parquet import write_parquet
     from ..exports.source import items_of, users_of
     from ..models.registry import load
     from ..runs.given_tables import read_histories, read_items
 
-    if sum([items is not None, histories is not None, users]) > 1:
-        raise UsageError("give one of --items, --histories and --users")
-    if items is None and histories is None:
-        refuse_tables(given_form, "means nothing without --items or --histories, the table it is about")
-    if histories is None:
-        refuse_given(context, ["user_column"], "means nothing without --histories, the table of users")
+    _check_tables(context, items, histories, given_form, users=users)
     shared.check()
     if not shared.several:
         check_output_file(out, ".parquet", overwrite=overwrite)
@@ -92,3 +86,17 @@ def encode(
         print_json({"file": str(out), "vectors": written, "width": layout.width, "sparse_width": layout.sparse_width})
     else:
         say(f"wrote {counted(written, '{vector|vectors}')} of {layout.width or layout.sparse_width} numbers to {out}")
+
+
+def _check_tables(
+    context: typer.Context, items: Path | None, histories: Path | None, given_form: UserFormOptions, *, users: bool
+) -> None:
+    """Refuse several things to encode at once, and options without the table that they are about; raises `UsageError`."""
+    if sum([items is not None, histories is not None, users]) > 1:
+        raise UsageError("give one of --items, --histories and --users")
+    if items is None and histories is None:
+        refuse_tables(given_form, "means nothing without --items or --histories, the table it is about")
+    if items is None:
+        refuse_given(context, ["decimal"], "means nothing without --items, whose numbers it is about")
+    if histories is None:
+        refuse_given(context, ["user_column"], "means nothing without --histories, the table of users")

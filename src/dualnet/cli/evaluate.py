@@ -12,7 +12,7 @@ from . import arguments as arg
 from .divisions import given_split
 from .given_options import refuse_given
 from .option_groups import with_options
-from .output import JsonFlag, print_json, say
+from .output import JsonFlag, print_json, say, say_lines, terminal_width
 from .worker_options import WorkerOptions
 
 
@@ -83,7 +83,7 @@ def evaluate(
     if as_json:
         print_json(report.to_json())
     else:
-        say(str(report))
+        say(report.text(terminal_width()))
 
 
 def _estimate(run: Path, log: Path, *, as_json: bool) -> None:
@@ -95,4 +95,4 @@ def _estimate(run: Path, log: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(found.to_json())
     else:
-        say(str(found))
+        say_lines(str(found))

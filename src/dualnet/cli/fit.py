@@ -30,9 +30,11 @@ VerboseFlag = Annotated[
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
-    from ..data.tasks import Split
+    from ..data.interactions import Interactions
+    from ..data.tasks import Split, Validation
     from ..models.base import Recommender
     from ..report import Report
+    from ..train.steps import FitSteps
 
 
 @dataclass(frozen=True)
@@ -135,28 +137,29 @@ def fit(
         followers = arg.trackers(track, track_to, out)
         run = RunOptions(
             log=out / "log.jsonl", checkpoint=out / "checkpoints", resume=resume, threads=threads, trackers=followers,
+            steps=given.steps,
             **{**{name: value for name, value in given.run.items() if name != HALF_LIFE}, **choices_given},
         )  # fmt: skip
-        validation = None if given.division is None else given.division.validation
-        built.fit(given.train, validation, run=run, half_life=counting.of(given.run))
+        built.fit(given.train, given.validation, run=run, half_life=counting.of(given.run))
         if not first:
             return
-        report = _written(out, built, given, name, compare=counting.compare)
+        report = _written(out, built, given, name, run.steps, compare=counting.compare)
     print_fit(out, built, report, verbose=verbose, as_json=as_json)
 
 
-def _written(out: Path, built: Recommender, given: _Training, name: str, *, compare: bool) -> Report | None:
+def _written(out: Path, built: Recommender, given: _Training, name: str, steps: FitSteps, *, compare: bool) -> Report | None:
     """Write a fitted model, and measure it where there is a test; its figures are written too."""
-    note_fitted(built, given.train, given.tables.threshold, held_out=given.division is not None)
+    note_fitted(built, given.train, given.tables.threshold, held_out=given.division is not None, whole=given.whole)
     built.save(out / "model")
-    write_run_file(out, _event_columns(given.tables), None if given.division is None else given.origin, name)
-    report = None if given.division is None else _measured(built, given.division, compare=compare)
+    origin = None if given.division is None else given.origin
+    write_run_file(out, _event_columns(given.tables), origin, name, given.file)
+    report = None if given.division is None else _measured(built, given.division, steps, compare=compare)
     if report is not None:  # a model that is there whatever becomes of the figures gets them
         built.save(out / "model", metrics=report.to_json())
     return report
 
 
-def _measured(model: Recommender, division: Split, *, compare: bool) -> Report | None:
+def _measured(model: Recommender, division: Split, steps: FitSteps, *, compare: bool) -> Report | None:
     """Return the figures on the test of a division, beside those of simple models; None where it has no test."""
     from time import perf_counter
 
@@ -165,6 +168,8 @@ def _measured(model: Recommender, division: Split, *, compare: bool) -> Report |
 
     if not division.tasks:
         return None
+    beside_words = ", beside simple models" if compare else ""
+    note(steps.later_title(1, f"measuring on the test part{beside_words}"))
     started = perf_counter()
     rivals = simple_rivals(model, division, say=note) if compare else {}
     report = evaluate(model, division, at=CUTS, against=rivals)
@@ -198,14 +203,28 @@ def _say_where(out: Path) -> None:
 
 @dataclass(frozen=True)
 class _Training:
-    """Training data of one model (data, or the training part of a division, whose origin is kept), with parameters and options."""
+    """Training data of one model (data, or the training part of a division, whose origin is kept; the file of their events, and all data), with parameters and options."""
 
     train: Dataset
     tables: arg.TableOptions
     division: Split | None = None
     origin: dict[str, Any] | None = None
+    file: str | None = None
+    whole: Interactions | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
     run: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def validation(self) -> Validation | None:
+        """What choices are made on, None for data that nobody divided."""
+        return None if self.division is None else self.division.validation
+
+    @property
+    def steps(self) -> FitSteps:
+        """Steps that are told; the test, if there is one, is measured behind those of the fit."""
+        from ..train.steps import FitSteps
+
+        return FitSteps(announced=True, later=int(self.division is not None and bool(self.division.tasks)))
 
 
 def _training(
@@ -218,7 +237,7 @@ def _training(
         refuse_tables(tables, why)
         refuse_given(context, ["protocol", "seed", "content"], why)
         division, train, tables, configured, run = from_config(Path(source))
-        return _Training(train, tables, division, {"config": str(Path(source).resolve())}, configured, run)
+        return _Training(train, tables, division, {"config": str(Path(source).resolve())}, model=configured, run=run)
     if kept is not None:
         refuse_tables(tables, f"means nothing for {source}, a split whose tables were read when it was made")
         refuse_given(context, ["protocol", "seed"], f"means nothing for {source}, which is divided already")
@@ -230,10 +249,13 @@ def _training(
     elif protocol == "temporal":
         refuse_given(context, ["seed"], "means nothing for protocol 'temporal', which draws nothing")
     train = arg.load_data(source, tables, content)
+    file = None if source is None or tables.forget is not None or not Path(source).is_file() else arg.whole_path(source)
     if protocol is None:
-        return _Training(train, tables)
+        return _Training(train, tables, file=file)
     division = make_split(train, protocol, seed, {})
-    return _Training(division.train, tables, division, division_origin(source, tables, content, protocol, seed))
+    return _Training(
+        division.train, tables, division, division_origin(source, tables, content, protocol, seed), file, train.interactions
+    )
 
 
 def _model(name: str | None, configured: Mapping[str, Any], source: str | None, settings: list[str]) -> tuple[str, Recommender]:
@@ -278,5 +300,5 @@ def _event_columns(tables: arg.TableOptions) -> EventColumns:
     return EventColumns(
         tables.user, tables.item, tables.rating, tables.threshold, tables.event, tables.unrated, tables.separator,
         tables.encoding, tables.comment, arg.words(tables.column_names), arg.words(tables.likes), arg.words(tables.event_weights),
-        time=tables.time, time_format=None if tables.time_format == "auto" else tables.time_format,
+        time=tables.time, time_format=None if tables.time_format == "auto" else tables.time_format, decimal=tables.decimal,
     )  # fmt: skip

@@ -7,19 +7,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import counted
-from .output import note, print_json, print_table, say, say_lines
+from .output import note, print_json, print_table, say, say_lines, terminal_width
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
+    from ..data.interactions import Interactions
     from ..models.base import Recommender
     from ..report import Report
 
 ASKED = {"known-": "users who trained", "new-": "new users"}
+LITTLE = 0.02  # what networks have to add to the recall on validation, as a share of it, to be worth their time
 LISTED = {"-known": "items with likes in training", "-new": "new items", "-all": "one list of all items, as it is served"}
 
 
-def note_fitted(model: Recommender, train: Dataset, threshold: float | None, *, held_out: bool) -> None:
+def note_fitted(
+    model: Recommender, train: Dataset, threshold: float | None, *, held_out: bool, whole: Interactions | None = None
+) -> None:
     """Tell, on standard error, how long the fit took and what it learned from.
 
     Parameters
@@ -32,23 +38,44 @@ def note_fitted(model: Recommender, train: Dataset, threshold: float | None, *, 
         Of the ratings, if the events have some.
     held_out : bool
         Whether a part of the data was kept from the fit.
+    whole : Interactions, optional
+        All data, where it is known what the part was held out from.
     """
     from ..data.event_types import say_events
 
     info = model.info_
-    without = len(model.catalogue_) - int(info["items"])
-    parts = [
-        f"fitted {model.name} in {info['fit_seconds']:.0f} s",
-        f"{counted(info['users'], '{user|users}')} and {counted(info['items'], '{item|items}')} with likes"
-        + (", the part of the data that is not held out" if held_out else ""),
-    ]
-    if without:
-        parts.append(f"{counted(without, '{item|items}')} without a like {'is' if without == 1 else 'are'} known by content")
-    note("; ".join(parts))
-    note(say_events(train.interactions, threshold) or counted(train.interactions.n_pairs, "{like|likes}"))
+    note(
+        f"fitted {model.name} in {info['fit_seconds']:.0f} s on {_likes(info['pairs'], info['users'], info['items'])}"
+        + (", the part of the data that is not held out" if held_out else "")
+        + ("" if whole is None or not held_out else f" (of {_likes(whole.n_pairs, *liking(whole))})")
+    )
+    listed, liked = len(model.catalogue_), int(info["items"])
+    if listed > liked:
+        where = " in this part" if held_out else ""
+        out = 0 if whole is None else whole.n_items - listed
+        held = (
+            f"; the other {out:,} of the {whole.n_items:,} items of the data are held out"
+            if whole is not None and out > 0
+            else ""
+        )
+        note(
+            f"it can list {counted(listed, '{item|items}')}: those, and {listed - liked:,} without a like{where}, known by content{held}"
+        )
+    if told := say_events(train.interactions, threshold):
+        note(told)
     if not model.capabilities.new_items:
         why = "without item content (no --items)" if train.items is None else "from pairs alone, as it does not read content"
         note(f"note: {model.name} learned {why}, so items that it has not seen cannot be scored")
+
+
+def liking(interactions: Interactions) -> tuple[int, int]:
+    """Return how many users have a like, and how many items."""
+    per_user = np.diff(interactions.matrix.indptr)
+    return int((per_user > 0).sum()), len(np.unique(interactions.matrix.indices))
+
+
+def _likes(likes: int, users: int, items: int) -> str:
+    return f"{counted(likes, '{like|likes}')} of {counted(users, '{user|users}')} for {counted(items, '{item|items}')}"
 
 
 def print_fit(out: Path, model: Recommender, report: Report | None, *, verbose: bool, as_json: bool) -> None:
@@ -74,12 +101,13 @@ def print_fit(out: Path, model: Recommender, report: Report | None, *, verbose: 
         return
     if report is not None:
         _print_figures(report, model.name)
+        _say_networks(model)
     if verbose:
         say(f"{model!r}: {counted(model.n_parameters, 'learned {number|numbers}')}")
         if isinstance(model, LevelModel):
             say(f"levels: {model.levels_}")
         if report is not None:
-            say(str(replace(report, against=())))
+            say(replace(report, against=()).text(terminal_width()))
         say("")
     _print_next(out, model, measured=report is not None)
 
@@ -116,6 +144,19 @@ def _print_figures(report: Report, name: str) -> None:
     say("")
 
 
+def _say_networks(model: Recommender) -> None:
+    """Say that networks add little, where validation found so: they take most of the time."""
+    from ..models.level_model import LevelModel
+
+    compared = model.choice_.compared if isinstance(model, LevelModel) else None
+    if compared is not None and compared.gain < LITTLE * compared.whole:
+        say_lines(
+            f"The networks add little here: on the validation part recall is {compared.whole:.3f} with them and"
+            f" {compared.without:.3f} without; --model solved fits the rest alone, in less time."
+        )
+        say("")
+
+
 def _why_none(report: Report) -> list[str]:
     """Return why figures are n/a, a line for each reason."""
     reports = (report, *(other.report for other in report.against))
@@ -124,6 +165,8 @@ def _why_none(report: Report) -> list[str]:
 
 def _print_next(out: Path, model: Recommender, *, measured: bool) -> None:
     """Print where the model is, and what can be done with it."""
+    from ..data.splits import ASKS
+
     run = shlex.quote(str(out))
     say(f"the model is in {out / 'model'}; next:")
     if len(model.users_):
@@ -136,8 +179,8 @@ def _print_next(out: Path, model: Recommender, *, measured: bool) -> None:
             " model to use, fit all of the data, undivided, into another --out (the same command without --protocol)."
         )
     else:
+        protocol = "four-quadrants" if model.capabilities.new_items else "citeulike2"
         say_lines(
-            "All pairs trained, so there are no figures: with"
-            f" --protocol {'four-quadrants' if model.capabilities.new_items else 'citeulike2'} and another --out a part is held out and"
-            " measured."
+            f"All pairs trained, so there are no figures: with --protocol {protocol} and another --out a part is held out and measured"
+            f" ({ASKS[protocol]})."
         )

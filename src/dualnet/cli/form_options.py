@@ -25,6 +25,9 @@ class FormOptions:
     comment: Annotated[
         str | None, typer.Option("--comment", help="Leave out lines that begin so, such as '#'; as in `fit` by default.")
     ] = None
+    decimal: Annotated[
+        str | None, typer.Option("--decimal", help="What begins decimals, comma (3,5) or point; as in `fit` by default.")
+    ] = None
     column_names: Annotated[
         str | None,
         typer.Option("--column-names", help="Names of the columns of a table without a header, separated by commas."),

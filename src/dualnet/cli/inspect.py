@@ -41,10 +41,10 @@ def inspect(
         ["verified", "every file matches its SHA-256"],
         [
             "trained on",
-            f"{manifest['info']['data']}: {counted(manifest['info']['users'], '{user|users}')},"
-            f" {counted(manifest['info']['items'], '{item|items}')}, {counted(manifest['info']['pairs'], '{pair|pairs}')}",
+            f"{manifest['info']['data']}: {counted(manifest['info']['pairs'], '{like|likes}')} of"
+            f" {counted(manifest['info']['users'], '{user|users}')} for {counted(manifest['info']['items'], '{item|items}')}",
         ],
-        ["catalogue", counted(len(model.catalogue_), "{item|items}")],
+        ["can list", counted(len(model.catalogue_), "{item|items}")],
         ["learned numbers", f"{model.n_parameters:,}"],
         [
             "size",

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from shutil import get_terminal_size
-from textwrap import fill
 from typing import Annotated, Any
 
 import typer
 
 from ..errors import UsageError
+from ..tabular import wrapped
 from .visible import visible
 
 PIPE_WIDTH = 160
@@ -32,8 +32,13 @@ def say(text: str) -> None:
 
 def say_lines(text: str) -> None:
     """Write sentences for a person on standard output, broken between words where that is a terminal."""
-    width = get_terminal_size().columns if sys.stdout.isatty() else 0
-    say(fill(text, width, break_long_words=False, break_on_hyphens=False) if width else text)
+    width = terminal_width()
+    say("\n".join(wrapped(line, width) for line in text.split("\n")) if width else text)
+
+
+def terminal_width() -> int | None:
+    """Return the width of the terminal that standard output is (``COLUMNS`` first); None for a pipe, which has none of its own."""
+    return get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def note(text: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UnknownIdError, UsageError, listing
-from ..runs.folder import read_test
+from ..errors import UnknownIdError, UsageError, counted, listing
+from ..runs.folder import read_event_columns, read_test
 from . import arguments as arg
 from .form_options import FormOptions, new_columns
 from .given_options import refuse_tables
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from ..data.content import Content
     from ..ids import IdMap, Key
     from ..models.base import Recommender
+
+NEAREST, LIKENESS = 3, 0.75  # ids that are proposed, and how like they have to be
+MOST_COMPARED = 100_000  # ids that a mistyped one is compared with
 
 NewItemsOption = Annotated[
     Path | None, typer.Option("--new-items", help="Table of new items (column item_id and content), for this question.")
@@ -62,17 +67,46 @@ def stored_user(model: Recommender, user: str, run: Path) -> Key:
     Raises
     ------
     UnknownIdError
-        If there is none; the text names ``--history``.
+        If there is none; the text names the nearest ids, why a user of the events is none, and ``--history``.
     """
     key = model.users_.parse(user)
     if key not in model.users_:
-        held = (
-            "; a part of the people did not train here, for the run measured itself on them: without --protocol all do"
-            if read_test(run) is not None
-            else ""
+        raise UnknownIdError(
+            f"unknown user {listing([key])}; for someone new give --history ITEM,ITEM instead{_why_unknown(run, key) or _near(key, model.users_)}"
         )
-        raise UnknownIdError(f"unknown user {listing([key])}; for someone new give --history ITEM,ITEM instead{held}")
     return key
+
+
+def _why_unknown(run: Path, key: Key) -> str:
+    """Return why somebody whom the events name is no user of the model, as the end of a sentence; empty where that is not known."""
+    from ..runs.user_events import events_of_user, like_condition
+
+    held = "a part of the people did not train here, for the run measured itself on them: without --protocol all do"
+    found = events_of_user(run, key)
+    if found is None or not found[1]:
+        return f"; {held}" if found is None and read_test(run) is not None else ""
+    name, events, likes = found
+    told = f"; {name} has {counted(events, '{event|events}')} of {listing([key])}"
+    if likes:
+        return f"{told}, but {held}" if read_test(run) is not None else ""
+    condition = like_condition(read_event_columns(run))
+    return f"{told}, but none that counts as a like ({condition}), and a model knows only users with a like"
+
+
+def _near(key: Key, users: IdMap) -> str:
+    """Return the nearest ids of users as a question; empty for numbers, which are near to anybody, and where none is near."""
+    text = str(key)
+    if users.is_integer or text.isdecimal() or len(users) > MOST_COMPARED:
+        return ""
+    known = [str(user) for user in users]
+    alike = [user for user in known if _plain(user) == _plain(text)]
+    near = alike[:NEAREST] or get_close_matches(text, known, n=NEAREST, cutoff=LIKENESS)
+    return f". Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def _plain(user: str) -> str:
+    """Return an id without case, signs, and zeros before its numbers: R-42 is r0042."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\W_]+", "", user)).casefold()
 
 
 def history_of(text: str, named: NamedItems, unknown: str | None) -> list[Key]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -27,7 +28,7 @@ from .questions import (
     times_of,
     with_new_items,
 )
-from .rule_options import RuleOptions
+from .rule_options import RuleOptions, note_idle
 from .worker_options import WorkerOptions, report_parts
 
 if TYPE_CHECKING:
@@ -193,13 +194,17 @@ def recommend(
     if out is not None:
         _everyone(model, run, out, wanted, shared, overwrite=overwrite, as_json=as_json)
         return
-    found = model.recommend(
+    ask = partial(
+        model.recommend,
         stored_user(model, user, run) if user is not None else None,
         history=listed.read_history(history, named, unknown),
         user_columns=arg.pairs(columns, "--user-columns"),
         times=times_of(listed.times, history),
         **wanted,
     )
+    found = ask()
+    if not listed.explore:  # another draw is another list
+        note_idle(found, wanted["rules"], lambda rules: ask(rules=rules))
     if as_json:
         print_json(found.to_json())
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,11 +13,15 @@ import typer
 
 from ..errors import DataError, UsageError
 from .id_lists import NamedItems, id_list
+from .output import note
 
 _WHICH = re.compile(r"([^<>=]+)(?:(>=|<=|=)(.+))?")
 
 if TYPE_CHECKING:
+    from ..retrieval.recommendations import Recommendations
     from ..rules.rules import Rules
+
+MOST_TRIED = 20  # rules that are left out one by one to see what each has changed
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,45 @@ class RuleOptions:
         if self.diversity is not None:
             found = replace(found, diversity=self.diversity)
         return found or None
+
+
+def note_idle(found: Recommendations, rules: Rules | None, again: Callable[[Rules | None], Recommendations]) -> None:
+    """Tell of each rule that changed nothing in a list, and why.
+
+    Parameters
+    ----------
+    found : Recommendations
+        The list.
+    rules : Rules, optional
+        That it was made with.
+    again : callable
+        Returns the list under other rules.
+    """
+    if rules is None:
+        return
+    for rule, others in _each_left_out(rules)[:MOST_TRIED]:
+        if not any(told.startswith(f"{rule}:") for told in found.unmet) and again(others or None).ids == found.ids:
+            note(f"note: {rule}: it changed nothing in this list: {_why_idle(str(rule), found)}")
+
+
+def _each_left_out(rules: Rules) -> list[tuple[Any, Rules]]:
+    """Return each boost and quota with the rules without it, and so for the diversity."""
+    pairs: list[tuple[Any, Rules]] = []
+    for name in ("boost", "quotas"):
+        given = getattr(rules, name)
+        changed: list[dict[str, Any]] = [{name: (*given[:at], *given[at + 1 :])} for at in range(len(given))]
+        pairs += [(rule, replace(rules, **change)) for rule, change in zip(given, changed, strict=True)]
+    return pairs + ([(f"diversity {rules.diversity:g}", replace(rules, diversity=0.0))] if rules.diversity else [])
+
+
+def _why_idle(rule: str, found: Recommendations) -> str:
+    """Return why a rule that can be done changed nothing."""
+    if rule.startswith("diversity"):
+        return "its items are unlike enough already; a higher number changes more"
+    moved = sum(rule in by for by in found.rules)
+    if rule.startswith("boost") and moved < len(found.ids):
+        return "it is too small for other items to come in; a larger number changes more"
+    return "the list is so without it"
 
 
 def short_rule(text: str, option: str, amount: str, column: str | None) -> dict[str, Any]:

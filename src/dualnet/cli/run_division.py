@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WHAT_TO_GIVE = (
     "has no test of its own: it trained on everything, or on the rows of queries; fit again into another --out with --protocol"
-    " four-quadrants, or give the folder of a split as SPLIT (`dualnet split` makes one, `dualnet fit SPLIT` trains on its training part"
+    " four-quadrants (known and new users are asked for known and new items), or give the folder of a split as SPLIT (`dualnet split` makes one, `dualnet fit SPLIT` trains on its training part"
     " alone)"
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -14,7 +15,7 @@ from .id_lists import NamedItems
 from .option_groups import with_options
 from .output import JsonFlag, print_json, say
 from .recommend import ItemListOptions
-from .rule_options import RuleOptions
+from .rule_options import RuleOptions, note_idle
 
 
 @with_options(RuleOptions, "ruled")
@@ -48,7 +49,10 @@ def similar(
     wanted = named.require(named.parse(item))
     if wanted not in model.catalogue_.ids:
         raise UnknownIdError(f"unknown item {wanted!r}; give the id or the title of an item of the catalogue")
-    found = model.similar_items(wanted, k=k, unknown=cast(Any, unknown), rules=ruled.read(named), **listed.wanted(model, named))
+    ask = partial(model.similar_items, wanted, k=k, unknown=cast(Any, unknown), **listed.wanted(model, named))
+    rules = ruled.read(named)
+    found = ask(rules=rules)
+    note_idle(found, rules, lambda others: ask(rules=others))
     if as_json:
         print_json(found.to_json())
     else:

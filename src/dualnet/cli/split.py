@@ -15,7 +15,7 @@ from .given_options import refuse_given
 from .output import JsonFlag, print_json, say
 
 if TYPE_CHECKING:
-    from ..data.tasks import RankingTask
+    from ..data.tasks import RankingTask, Split
 
 
 @arg.with_table_options
@@ -87,7 +87,15 @@ def split(
     }
     if as_json:
         print_json(summary)
-        return
+    else:
+        _tell(made, out)
+
+
+def _tell(made: Split, out: Path) -> None:
+    """Print what the protocol asks, and the sizes of training set and tasks."""
+    from ..data.splits import ASKS
+
+    say(f"{made.protocol}: {ASKS[made.protocol]}" if made.protocol in ASKS else made.protocol)
     say(f"training: {made.train!r}")
     for task in (*made.tasks, *made.served):
         say(_sizes(task))

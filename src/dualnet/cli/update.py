@@ -99,7 +99,18 @@ def _refuse_lone(
 ) -> None:
     """Refuse options without the table that they are about."""
     if events is None and items is None and forget:
-        alone_useless = ["users", "item_column", "separator", "encoding", "comment", "threads", "device", "track", "track_to"]
+        alone_useless = [
+            "users",
+            "item_column",
+            "separator",
+            "encoding",
+            "comment",
+            "decimal",
+            "threads",
+            "device",
+            "track",
+            "track_to",
+        ]
         refuse_given(context, alone_useless, "means nothing with --forget alone")
     if events is None and (items is not None or forget):
         of_events = [
@@ -172,7 +183,7 @@ def _print(done: RunUpdate) -> None:
     if done.added is not None:
         note(_summary(done.added))
     say(
-        f"{done.run / 'model'}: {counted(info['users'], '{user|users}')}, {counted(info['items'], '{item|items}')}, {counted(info['pairs'], '{pair|pairs}')}"
+        f"{done.run / 'model'}: {counted(info['pairs'], '{like|likes}')} of {counted(info['users'], '{user|users}')} for {counted(info['items'], '{item|items}')}"
     )
 
 

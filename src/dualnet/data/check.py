@@ -25,6 +25,17 @@ from .interactions import Interactions
 from .tasks import RankingTask, Split
 from .values import is_address
 
+SAID = {  # what totals count, in the words of a person; their names are those of the JSON
+    "users": "users with an event",
+    "items": "items with an event or a row",
+    "pairs": "likes (pairs of a user and an item)",
+    "density": "likes as a share of all pairs",
+    "events a user (min, median, max)": "likes a user (min, median, max)",
+    "events an item (min, median, max)": "likes an item (min, median, max)",
+    "training items": "training items, also those without a like",
+    "training pairs": "training likes",
+}
+
 Level = Literal["info", "warning", "error"]
 
 FEW_EVENTS = 5
@@ -86,8 +97,9 @@ class CheckReport:
         return {"name": self.name, "totals": self.totals, "findings": [vars(finding) for finding in self.findings]}
 
     def __str__(self) -> str:
-        width = max(map(len, self.totals), default=0)
-        lines = [self.name, *(f"  {key.ljust(width)}  {_shown(value)}" for key, value in self.totals.items())]
+        told = {SAID.get(key, key): value for key, value in self.totals.items()}
+        width = max(map(len, told), default=0)
+        lines = [self.name, *(f"  {key.ljust(width)}  {_shown(value)}" for key, value in told.items())]
         lines += [f"  {finding.level}: {finding.text}" for finding in self.findings] or ["  nothing odd found"]
         return "\n".join(lines)
 
@@ -172,12 +184,12 @@ def _events(found: _Findings, totals: dict[str, Any], interactions: Interactions
         "info",
         "users-with-few-events",
         (per_user < FEW_EVENTS).sum(),
-        f"{{user has|users have}} fewer than {FEW_EVENTS} events",
+        f"{{user has|users have}} fewer than {FEW_EVENTS} likes",
     )
     text = "{user has|users have} no event and will get popular items"
     found.add("warning", "users-without-events", ((per_user == 0) & ~other_user).sum(), text)
     few = (per_item < FEW_EVENTS) & (per_item > 0)
-    found.add("info", "items-with-few-events", few.sum(), f"{{item has|items have}} fewer than {FEW_EVENTS} events")
+    found.add("info", "items-with-few-events", few.sum(), f"{{item has|items have}} fewer than {FEW_EVENTS} likes")
     text = "{item has no event: it is a new item|items have no event: they are new items}, known by content alone"
     found.add("info", "items-without-events", ((per_item == 0) & ~other_item).sum(), text)
     text = "{item was taken by every user, so it tells|items were taken by every user, so they tell} nothing"

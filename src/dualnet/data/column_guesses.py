@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..errors import DataError, DualNetWarning, UsageError, counted
+from .decimal_commas import doubt_of, with_points, writing_of
 from .frames import column_at
 from .list_text import as_list, separator_of
 from .read_table import LoadedTable
@@ -68,7 +69,6 @@ SINCE_1970 = (6.3e8, 4.1e9)  # seconds from 1990 to 2100: numbers below and abov
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})(?!\d)|\d{1,2}[ -][A-Za-z]{3}|[A-Za-z]{3,9},? \d{1,2}\b"
 )
-_COMMA = re.compile(r"[-+]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?(?: ?[€$£])?")
 _PICTURES = re.compile(r"image|img|cover|poster|photo|thumb|picture", re.IGNORECASE)
 _PICTURE_FILE = re.compile(r"\.(?:png|jpe?g|gif|webp)(?:\?.*)?$", re.IGNORECASE)
 
@@ -121,6 +121,7 @@ def guess_columns(
     found = Guesses(dict(given or {}))
     told = {name for value in found.columns.values() for name in ((value,) if isinstance(value, str) else value)}
     user, item = _ids(found, events.table, None if items is None else items.table, told)
+    events, items = _numbered(events, (user, item)), None if items is None else _numbered(items, (user, item))
     left = [name for name in events.table.column_names if name not in (user, item, *told)]
     left = _ratings(found, events, left)
     left = _times(found, events, left)
@@ -345,17 +346,21 @@ def _tells_of_items(table: pa.Table, item: str, name: str) -> bool:
     return repeated and pc.max(values).as_py() == 1 and len(pc.unique(table.column(name))) > 1
 
 
+def _numbered(loaded: LoadedTable, ids: Collection[str | None]) -> LoadedTable:
+    """Return a table whose numbers have no decimal comma, as far as they can be told; reading it for good says so."""
+    others = [name for name in loaded.table.column_names if name not in ids and _plain(name) not in TAGS]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DualNetWarning)
+        return with_points(loaded, others, needed=False)
+
+
 def _say_comma(found: Guesses, name: str, cells: Sequence[Any], table: str) -> bool:
-    """Tell of numbers such as 12,90, which could be another number elsewhere, and are no text; False for another column."""
-    texts = [cell.strip() for cell in cells if isinstance(cell, str) and cell.strip()]
-    plain = all(_COMMA.fullmatch(text) for text in texts) and any("," in text for text in texts)
-    if plain and _numbers(texts) is None:
-        found.add(
-            f"'{name}' of {table} has numbers with a comma, such as {texts[0][:20]}, which may begin the decimals, or divide thousands or"
-            " two numbers, so it is left out; to use it, write decimals with a point, and no comma in thousands"
-        )
-        return True
-    return False
+    """Tell of numbers such as 1,234, which could be another number elsewhere, and are no text; False for another column."""
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    doubt = doubt_of(writing_of(texts), name, ("--decimal comma", "--decimal point"))
+    if doubt and _numbers(texts) is None:
+        found.add(f"'{name}' of {table} is left out: {doubt}")
+    return bool(doubt) and _numbers(texts) is None
 
 
 def _rows(found: Guesses, events: pa.Table, items: pa.Table) -> None:

@@ -14,6 +14,7 @@ from ..errors import DataError, UsageError, counted, nearest, shown, warn
 from ..ids import IdMap, Key
 from .content import Content
 from .content_spec import ContentSpec
+from .decimal_commas import with_points
 from .id_columns import IdColumn
 from .kinds import RowNames, cast_table, shown_table
 from .picture_files import is_data_uri
@@ -48,6 +49,9 @@ def content_of_table(
         If no column was named.
     """
     matrices = {name: read_matrix(source, name, len(keys)) for name, source in (ready or {}).items()}
+    written = all(part.lines is not None for part in loaded.parts or (loaded,))  # as text, in one file or in parts
+    untyped = written and all(pa.types.is_string(kind) for kind in loaded.table.schema.types)
+    loaded = _with_points(loaded, column, spec, untyped=untyped)
     table = loaded.table.drop_columns([column])
     for name in spec.columns:
         if name not in table.column_names and name not in matrices:
@@ -60,8 +64,6 @@ def content_of_table(
             f"no content column of {loaded.name} was named; say which of {', '.join(table.column_names)} are content, with text=, tags=,"
             " categories= or numbers="
         )
-    written = all(part.lines is not None for part in loaded.parts or (loaded,))  # as text, in one file or in parts
-    untyped = written and all(pa.types.is_string(kind) for kind in table.schema.types)
     table = cast_table(table, spec.kinds, RowNames(keys.__getitem__, loaded.place))
     table = shown_table(table, spec.kinds, spec.shown, untyped=untyped)
     first: dict[Key, int] = {}
@@ -73,6 +75,14 @@ def content_of_table(
         table = table.take(pa.array(rows))
         matrices = {name: matrix[rows] for name, matrix in matrices.items()}
     return Content(IdMap(list(first)), table, spec, matrices)
+
+
+def _with_points(loaded: LoadedTable, column: str, spec: ContentSpec, *, untyped: bool) -> LoadedTable:
+    """Return a table whose numbers have no decimal comma: those that are content, and of a text file those to show and to filter on."""
+    there = [name for name in loaded.table.column_names if name != column]
+    loaded = with_points(loaded, [name for name in there if spec.kinds.get(name) == "number"])
+    others = [name for name in there if name not in spec.kinds and name not in spec.shown]
+    return with_points(loaded, others, needed=False) if untyped else loaded
 
 
 def _check_shown(table: pa.Table, spec: ContentSpec, name: str, id_column: str) -> None:

@@ -130,6 +130,7 @@ class Dataset(FromFolder, TableOfPairs):
         separator: str | None = None,
         encoding: str | None = None,
         comment: str | None = None,
+        decimal: str | None = None,
         column_names: str | Sequence[str] = (),
         item_column_names: str | Sequence[str] = (),
         user_column_names: str | Sequence[str] = (),
@@ -152,8 +153,7 @@ class Dataset(FromFolder, TableOfPairs):
         bags : mapping of str to sparse matrix or path, optional
             Ready bags of words by name, one row for each row of the items table.
         images : str or sequence of str
-            Columns with paths of pictures, or their bytes. A relative path is looked for beside the file of the items
-            table, or in the working folder where `items` is a data frame.
+            Columns with paths of pictures (relative ones beside the file of the items, or in the working folder) or their bytes.
         image_model, text_encoder : str
             How pictures and texts become numbers; see `ContentSpec`.
         tokenizer : str or callable
@@ -196,8 +196,8 @@ class Dataset(FromFolder, TableOfPairs):
         missing_content : {"error", "zero", "drop"}
             Treatment of events of items that have no row in `items`: refuse, treat the content as empty, or leave
             those events out.
-        separator, encoding, comment : str, optional
-            How text tables are written, where that does not show: see `TableForm`.
+        separator, encoding, comment, decimal : str, optional
+            How text tables are written, where that does not show: see `TableForm`. A decimal is a ``"comma"`` or a ``"point"``.
         column_names, item_column_names, user_column_names : sequence of str
             Names of the columns of a text table without a header.
         name : str

@@ -87,7 +87,9 @@ def read_parts(events: Any, items: Any, users: Any, spec: TableSpec, *, need_lik
     if users is not None:
         tables.append(load_source(users, "the users table", spec.form(spec.user_column_names)))
         found, profile = _with_users(found, tables[-1], spec)
-    refuse_form({"separator": spec.separator, "comment": spec.comment, "encoding": spec.encoding}, tables)
+    refuse_form(
+        {"separator": spec.separator, "comment": spec.comment, "encoding": spec.encoding, "decimal": spec.decimal}, tables
+    )
     tables.clear()  # the text of millions of rows makes room
     return _joined(found, content, profile, spec)
 

@@ -34,6 +34,7 @@ NAMED = {
     "tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "blank": " ", "space": " ",
     "blanks": BLANKS, "spaces": BLANKS, "whitespace": BLANKS,
 }  # fmt: skip
+DECIMALS = {"comma": "comma", ",": "comma", "point": "point", "dot": "point", ".": "point"}
 BY_SUFFIX = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 _LINE = re.compile(rb"[^\r\n]+")
 TEXT_SUFFIXES = (*BY_SUFFIX, ".txt", ".dat", ".data", ".psv")
@@ -54,6 +55,9 @@ class TableForm:
         Lines that begin so are left out; by default only such lines before the header that begin with ``#``.
     columns : sequence of str
         Names of the columns of a file without a header; its first line is a row then.
+    decimal : {"comma", "point"}, optional
+        What begins the decimals of numbers, 3,5 or 3.5; the other sign may divide thousands. By default a point, and a comma in a
+        column where nothing else can be meant.
     hinted : bool
         Whether this is how an earlier table was written: of a table of another kind it says nothing.
 
@@ -68,11 +72,16 @@ class TableForm:
     comment: str | None = None
     columns: tuple[str, ...] = ()
     hinted: bool = False
+    decimal: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("separator", "encoding", "comment"):
             if not isinstance(getattr(self, name), str | None):
                 raise UsageError(f"{name} must be text, got {getattr(self, name)!r}")
+        if self.decimal is not None:
+            if self.decimal not in DECIMALS:
+                raise UsageError(f"decimal={self.decimal!r} is not known; say 'comma' (3,5) or 'point' (3.5)")
+            object.__setattr__(self, "decimal", DECIMALS[self.decimal])
         if self.separator is not None:
             object.__setattr__(self, "separator", NAMED.get(self.separator.lower(), self.separator.replace("\\t", "\t")))
             if not self.separator or "\n" in self.separator or "\r" in self.separator or '"' in self.separator:

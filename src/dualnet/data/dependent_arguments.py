@@ -57,7 +57,7 @@ def refuse_form(form: Mapping[str, str | None], tables: Sequence[LoadedTable]) -
     Parameters
     ----------
     form : mapping of str to str or None
-        ``separator``, ``comment`` and ``encoding``, as given.
+        ``separator``, ``comment``, ``encoding`` and ``decimal``, as given.
     tables : sequence of LoadedTable
         All that were read.
 
@@ -75,7 +75,9 @@ def refuse_form(form: Mapping[str, str | None], tables: Sequence[LoadedTable]) -
 def refuse_unread(form: TableForm, table: LoadedTable) -> None:
     """Refuse how a text table is written where the only table is none, unless that was a hint; raises as `refuse_form`."""
     if not form.hinted:
-        refuse_form({"separator": form.separator, "comment": form.comment, "encoding": form.encoding}, [table])
+        refuse_form(
+            {"separator": form.separator, "comment": form.comment, "encoding": form.encoding, "decimal": form.decimal}, [table]
+        )
 
 
 def _same(value: Any, default: Any) -> bool:

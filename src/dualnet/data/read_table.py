@@ -46,6 +46,8 @@ class LoadedTable:
         The tables that this one was put together from, in order.
     has_fields : bool
         Whether it was read from lines of fields with separators.
+    decimal : str, optional
+        What begins the decimals of numbers that are text, "comma" or "point"; None where nobody said.
     """
 
     table: pa.Table
@@ -53,6 +55,7 @@ class LoadedTable:
     lines: Lines | None = None
     parts: tuple[LoadedTable, ...] = ()
     has_fields: bool = False
+    decimal: str | None = None
 
     @property
     def is_text(self) -> bool:
@@ -115,9 +118,8 @@ def load_table(source: str | Path, form: TableForm = STANDARD) -> LoadedTable:
     """
     parts = find_parts(source)
     tables = [_with_keys(_load_file(part.path, form), part) for part in parts]
-    if len(tables) == 1:
-        return tables[0]
-    return joined_tables(tables, str(source), numbered=are_numbered(list(parts)))
+    whole = tables[0] if len(tables) == 1 else joined_tables(tables, str(source), numbered=are_numbered(list(parts)))
+    return replace(whole, decimal=form.decimal)
 
 
 def load_source(source: Any, name: str, form: TableForm = STANDARD) -> LoadedTable:

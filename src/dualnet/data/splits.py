@@ -18,6 +18,7 @@ from .protocols.serving import validation
 from .tasks import RankingTask, Split, Validation
 
 __all__ = [
+    "ASKS",
     "PROTOCOLS",
     "RankingTask",
     "Split",
@@ -43,6 +44,18 @@ PROTOCOLS: dict[str, Callable[..., Split]] = {
     "temporal": temporal,
     "files": read_files,
 }
+
+
+ASKS = {
+    "citeulike1": "ten likes of each user train, the others are to be found",
+    "citeulike2": "a fifth of all likes, drawn, is to be found; every item has likes that train",
+    "out-matrix": "items none of whose likes train are to be found",
+    "unknown-users": "a tenth of the users do not train and are asked with likes that they show",
+    "four-quadrants": "known and new users are asked for known and new items",
+    "temporal": "what trains comes before what is to be found",
+    "files": "a division that somebody else made",
+}
+"""What a protocol asks, half a line to be printed beside its name."""
 
 
 def make(protocol: str, data: Dataset, **options: Any) -> Split:

@@ -37,7 +37,7 @@ class TableSpec:
     ----------
     user, item, text, tags, categories, numbers, vectors, bags, images, image_model, text_encoder, tokenizer, stop_words,
     token_pattern, title, picture, link, rating, threshold, unrated, event, likes, event_weights, weight, time, time_format,
-    user_categories, user_numbers, duplicates, missing_content, separator, encoding, comment, column_names, item_column_names,
+    user_categories, user_numbers, duplicates, missing_content, separator, encoding, comment, decimal, column_names, item_column_names,
     user_column_names, name
         See `Dataset.from_tables`. Names of columns may be one text, several, or None for none; they are kept as a tuple.
 
@@ -80,6 +80,7 @@ class TableSpec:
     separator: str | None = None
     encoding: str | None = None
     comment: str | None = None
+    decimal: str | None = None
     column_names: Names = ()
     item_column_names: Names = ()
     user_column_names: Names = ()
@@ -162,7 +163,7 @@ class TableSpec:
 
     def form(self, column_names: Names) -> TableForm:
         """Return how a text table with columns of these names is written."""
-        return TableForm(self.separator, self.encoding, self.comment, tuple(column_names))
+        return TableForm(self.separator, self.encoding, self.comment, tuple(column_names), decimal=self.decimal)
 
 
 def _names(names: Any, field: str) -> tuple[str, ...]:

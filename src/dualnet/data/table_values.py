@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..errors import DataError, nearest
+from .decimal_commas import with_points
 from .frames import cells_of, column_at, is_mixed
 from .read_table import LoadedTable
 from .values import is_missing
@@ -58,6 +59,9 @@ def numbers_of(
 
 def _numbers_of(loaded: LoadedTable, column: str, allow_missing: bool) -> NDArray[np.float64]:
     cells = chunks_of(loaded, column, "number")
+    if loaded.decimal is not None or not _is_plain(cells):
+        loaded = with_points(loaded, (column,))
+        cells = chunks_of(loaded, column, "number")
     at_once = None if is_mixed(loaded.table.schema.field(column)) else _finite_or_none(cells, allow_missing)
     if at_once is not None:
         return at_once
@@ -81,13 +85,18 @@ def _numbers_of(loaded: LoadedTable, column: str, allow_missing: bool) -> NDArra
         except OverflowError:
             out[row] = np.inf
         except (TypeError, ValueError):
-            hint = "; write decimals with a point" if isinstance(value, str) and "," in value else ""
+            hint = "; write all of them alike, with a decimal point or comma" if isinstance(value, str) and "," in value else ""
             raise DataError(f"{loaded.place(row)}: {value!r} in column '{column}' is not a number{hint}") from None
         if not np.isfinite(out[row]):
             raise DataError(
                 f"{loaded.place(row)}: {str(value)[:60]} in column '{column}' must be a finite number; mend or remove the row"
             )
     return out
+
+
+def _is_plain(cells: pa.ChunkedArray) -> bool:
+    """Return whether no number of a column can have a comma."""
+    return not pa.types.is_string(cells.type) or not pc.any(pc.match_substring(cells, ",")).as_py()
 
 
 def _finite_or_none(cells: pa.ChunkedArray, allow_missing: bool) -> NDArray[np.float64] | None:

@@ -27,8 +27,8 @@ _WHOLE_FLOAT = re.compile(r"([+-]?)(0|[1-9]\d*)\.0*")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d+")
 _ADDRESS = re.compile(r"https?://[^\s/\"<>\\\\][^\s\"<>\\\\]{0,2000}", re.IGNORECASE)
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
-_CURRENCY = "$€£¥₹₽₩"
-_MISSING_NUMBERS = frozenset(["", "na", "n/a", "nan", "null", "none", "nil", "<na>", "nat", "\\n"])
+CURRENCY = "$€£¥₹₽₩"
+MISSING_NUMBERS = frozenset(["", "na", "n/a", "nan", "null", "none", "nil", "<na>", "nat", "\\n"])
 _FLAGS = {"true": True, "false": False}
 
 
@@ -161,11 +161,11 @@ def number_of(value: object) -> float | int | None:
 
 def _number_of_text(value: str) -> float | int | None:
     text = value.strip()
-    if text.casefold() in _MISSING_NUMBERS:
+    if text.casefold() in MISSING_NUMBERS:
         return None
     if text.casefold() in _FLAGS:
         return int(_FLAGS[text.casefold()])
-    text = text.strip(_CURRENCY).strip().replace("\u2212", "-")
+    text = text.strip(CURRENCY).strip().replace("\u2212", "-")
     if _GROUPED.fullmatch(text):
         text = text.replace(",", "")
     try:
@@ -177,7 +177,11 @@ def _number_of_text(value: str) -> float | int | None:
     except UnfitError:
         raise
     except ValueError:
-        hint = "; write decimals with a point" if "," in text else "; leave the cell empty where there is none"
+        hint = (
+            "; write decimals with a point, and nothing between thousands"
+            if "," in text
+            else "; leave the cell empty where there is none"
+        )
         raise UnfitError(f"not a number{hint}") from None
 
 
@@ -210,7 +214,7 @@ def date_of(value: object) -> datetime | None:
         return datetime(value.year, value.month, value.day)
     if isinstance(value, str):
         text = value.strip()
-        if text.casefold() in _MISSING_NUMBERS:
+        if text.casefold() in MISSING_NUMBERS:
             return None
         try:
             if re.fullmatch(NUMBER, text):

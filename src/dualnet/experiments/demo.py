@@ -59,11 +59,14 @@ class DemoResult:
     def summary(self) -> str:
         """Return what was trained on and what was kept back, in a sentence for each."""
         nouns, train = nouns_of(self.split.train.name), self.split.train.interactions
+        liked, task = len(self.split.train.known_items()), self.split.task("known-new")
+        others = f", and {train.n_items - liked:,} that nobody has {nouns.taken} there" if train.n_items > liked else ""
+        new = len(np.setdiff1d(task.candidates, task.items.find(train.items)))
         return (
-            f"Training: {train.n_users:,} {nouns.user}s, {train.n_items:,} {nouns.item}s, {train.n_pairs:,} pairs of a {nouns.user} and"
-            f" a {nouns.item} that they {nouns.did}. A tenth of the {nouns.user}s and a fifth of the {nouns.item}s are kept back, so that the"
-            f" model meets them for the first time. As far as it knows, nobody {nouns.did} these {nouns.item}s; lists mark them with"
-            f" ({UNTAKEN})."
+            f"Training: {train.n_users:,} {nouns.user}s and {train.n_items:,} {nouns.item}s: {liked:,} that they have {nouns.taken}"
+            f" ({train.n_pairs:,} pairs of a {nouns.user} and a {nouns.item}){others}."
+            f" A fifth of the {nouns.item}s ({new:,} more) and a tenth of the {nouns.user}s are kept back: the model meets them for the first"
+            f" time. As far as it knows, nobody has {nouns.taken} these {nouns.item}s; lists mark them with ({UNTAKEN})."
         )
 
     def headings(self) -> list[str]:
@@ -141,13 +144,13 @@ def run_demo(
     split = four_quadrants(data, seed=seed)
     models: dict[str, Recommender] = {}
     options = run or RunOptions(log=out / "log.jsonl")
-    for name in MODELS:
-        say(f"{name}: fit")
+    for place, name in enumerate(MODELS, 1):
+        say(f"Model {place} of {len(MODELS)}: {name}")
         parameters: dict[str, Any] = {"random_state": seed} if name == "dualnet" else {}
         if name == "dualnet" and epochs is not None:
             parameters["epochs"] = epochs
         models[name] = create(name, **parameters).fit(split.train, split.validation, run=options)
-    say("measuring all of them")
+    say("All of them are measured now")
     model = models["dualnet"]
     measured = evaluate(model, split, at=CUTS, against={name: each for name, each in models.items() if each is not model})
     reports = {**{other.model: other.report for other in measured.against}, "dualnet": replace(measured, against=())}

@@ -184,6 +184,10 @@ class CDL(PredictedFactors):
         begin_log(run.log_path)
         self.figures_ = choose_then_refit(self, known, validation, run, type(self)._learn)
 
+    def _phases_in_words(self, phase: str, *, chooses: bool) -> dict[str, str]:
+        why = " without the held-out data, to see how long" if phase == "choose" else ""
+        return {phase: f"training the autoencoder and the factors in turn{why}"}
+
     def _learn(self, known: Prepared, phase: Phase[list[float]]) -> list[float]:
         """Alternate as often as was chosen, or as is allowed; return the figure of each round."""
         with optional_package("torch", "train", "fitting CDL"):

@@ -134,7 +134,7 @@ def alternate(
     with (
         threads(run.threads),
         EpochLog(run.log_path, phase, [], run.trackers) as log,
-        EpochProgress(run.progress, phase, rounds, 0) as progress,
+        EpochProgress.of(run, phase, rounds) as progress,
     ):
         state, found = _Alternation(settings, matrix, features, choose_device(run.device)), list[float]()
         for number in range(1, rounds + 1):

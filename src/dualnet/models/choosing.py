@@ -86,7 +86,10 @@ def choose_then_refit(
         What was chosen.
     """
     if validation is None or needs_no_refit(validation, known):
+        run.steps.plan(model._phases_in_words("train", chooses=validation is not None))
         return learn(model, known, Phase("train", *_asked(validation), None, run))
+    words = model._phases_in_words("choose", chooses=True) | model._phases_in_words("final", chooses=False)
+    run.steps.plan(words)
     twin = model._twin()
     chosen = learn(twin, twin._prepare(validation.train), Phase("choose", *_asked(validation), None, run))
     learn(model, known, Phase("final", (), (), chosen, run))

@@ -197,6 +197,18 @@ class Core(Parameters, ABC):
         """Least that an item of a history counts: a sixteenth of the heaviest, and more than a zero does."""
         return max(LEAST, min(2 * float(getattr(self, "zero_weight", 0.0)), 1.0))
 
+    def _phases_in_words(self, phase: str, *, chooses: bool) -> dict[str, str]:
+        """Return what is done under each name of the log that a phase of a fit has, for somebody who waits; empty where it is short.
+
+        Parameters
+        ----------
+        phase : {"train", "choose", "final"}
+            As in `choosing.Phase`.
+        chooses : bool
+            Whether there is a held-out part to choose on.
+        """
+        return {}
+
     def _to_learn(self, known: Prepared) -> Prepared:
         """Return what is trained on: where pairs weigh less by their age, none less than a sixteenth of the lightest."""
         if self.half_life_ is None:

@@ -45,6 +45,27 @@ class Question:
     columns: Matrix | None
 
 
+@dataclass(frozen=True)
+class Compared:
+    """What networks added on validation.
+
+    Parameters
+    ----------
+    whole : float
+        Mean recall of all levels with their weights.
+    without : float
+        The same with the weight of the networks at 0.
+    """
+
+    whole: float
+    without: float
+
+    @property
+    def gain(self) -> float:
+        """By how much the networks raised the recall."""
+        return self.whole - self.without
+
+
 def choose_weights(
     levels: Levels,
     asked: Sequence[Question],
@@ -53,8 +74,10 @@ def choose_weights(
     content: float | None,
     reads_content: bool,
     group: Collectives = ALONE,
-) -> LevelWeights:
-    """Return the weights of the network levels and of the content that are best on validation tasks; given ones stay.
+) -> tuple[LevelWeights, Compared | None]:
+    """Return the weights of the network levels and of the content that are best on validation tasks, and what the networks added.
+
+    Given weights stay; nothing is compared where that of the networks is given, or cannot be 0.
 
     One after the other: the network with no content beside it, then the content, beside this network and beside none, then the network
     once more, then networks of further seeds. With 0 among the weights the whole is never worse there than the solved levels
@@ -85,7 +108,7 @@ def choose_weights(
     weights = LevelWeights(1.0 if network is None else network, 0.0 if content is None else content)
     count = 1 + len(levels.further)
 
-    def best(tried: list[LevelWeights]) -> LevelWeights:
+    def best(tried: list[LevelWeights]) -> tuple[LevelWeights, list[float]]:
         def combine(scores: list[Array]) -> Iterator[Array]:
             for now in tried:
                 first, *others = (np.float32(weight) for weight in now.of_networks(count))
@@ -94,19 +117,22 @@ def choose_weights(
                     total += weight * score
                 yield total
 
-        recalls = mean_recalls([question.task for question in asked], parts, combine, len(tried), group)
-        return tried[best_place(recalls.tolist())]
+        recalls = mean_recalls([question.task for question in asked], parts, combine, len(tried), group).tolist()
+        return tried[best_place(recalls)], recalls
 
+    recalls: list[float] = []  # by the weight of the networks
     if network is None:
-        weights = best([replace(weights, network=value) for value in networks])
+        weights, recalls = best([replace(weights, network=value) for value in networks])
     if content is None:
         beside = sorted({weights.network if network is not None else networks[0], weights.network})
-        weights = best([replace(weights, network=value, content=scale) for value in beside for scale in CONTENT])
+        weights, _ = best([replace(weights, network=value, content=scale) for value in beside for scale in CONTENT])
         if network is None:
-            weights = best([replace(weights, network=value) for value in networks])
+            weights, recalls = best([replace(weights, network=value) for value in networks])
+    compared = Compared(max(recalls), recalls[0]) if recalls and networks[0] == 0 else None
     if levels.further and weights.network:
-        weights = best([replace(weights, further=value) for value in FURTHER])
-    return weights
+        weights, further = best([replace(weights, further=value) for value in FURTHER])
+        compared = compared and replace(compared, whole=max(further))
+    return weights, compared
 
 
 def choose_standing(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,7 +24,7 @@ from ..train.progress import EpochLog, EpochProgress
 from .base import Prepared, Recommender
 from .choosing import Phase, own_users, sample_users
 from .known_zeros import known_zeros
-from .level_choice import Question, choose_standing, choose_weights
+from .level_choice import Compared, Question, choose_standing, choose_weights
 from .levels import Levels, LevelWeights
 from .runtime import DualRuntime
 from .solved.choice import Search, Training
@@ -66,12 +67,15 @@ class Chosen:
         Of the networks; its best epoch is when to stop. None without networks.
     further : tuple of TrainingState
         The same of the networks of each further seed.
+    compared : Compared, optional
+        What the networks added on validation, where that was measured.
     """
 
     solved: SolvedChoice | None
     weights: LevelWeights
     training: TrainingState | None
     further: tuple[TrainingState, ...] = ()
+    compared: Compared | None = None
 
     def stop_after(self, number: int) -> int | None:
         """Return how many epochs the networks of one seed, counted from 0, are trained for; None for as many as there are."""
@@ -86,6 +90,7 @@ class Learner(Recommender):
     uses_content = True
 
     levels: Sequence[int] = ()
+    stages: Sequence[str] = ()
     user_input: Literal["shared", "reference"] = "shared"
     factors: int
     factor_zero_weight: float | None
@@ -140,13 +145,14 @@ def learn_levels(model: Learner, known: Prepared, phase: Phase[Chosen]) -> Chose
     levels = Levels(
         solved, next(iter(runtimes), None), _default_weights(model, known), model.unliked_, further=tuple(runtimes[1:])
     )
-    weights = _weigh(model, levels, phase) if chosen is None else chosen.weights
+    with _weighing(phase):
+        weights, compared = _weigh(model, levels, phase) if chosen is None else (chosen.weights, chosen.compared)
     if levels.reads_vectors_apart:  # a phase before may have read fewer features, as one matrix, and chosen a cosine
         weights = replace(weights, content=0.0)
     model.levels_ = replace(levels, weights=weights, further=levels.further if weights.further else ())
     if solved is not None:
         solved.items.solve_map()
-    return Chosen(solved_choice, weights, next(iter(states), None), tuple(states[1:]))
+    return Chosen(solved_choice, weights, next(iter(states), None), tuple(states[1:]), compared)
 
 
 def _train_each(model: Learner, known: Prepared, phase: Phase[Chosen]) -> tuple[list[TrainingState], list[DualRuntime]]:
@@ -234,6 +240,48 @@ def update_levels(
     return {"epochs": passes} | ({} if learning_rate is None else {"learning_rate": learning_rate})
 
 
+def phases_in_words(model: Learner, phase: str, *, chooses: bool) -> dict[str, str]:
+    """Return the phases of the log that one phase of a fit has, in their order, each with what is done.
+
+    Parameters
+    ----------
+    model : Learner
+        With its parameters.
+    phase : {"train", "choose", "final"}
+        As in `choosing.Phase`.
+    chooses : bool
+        Whether there is a held-out part to choose on.
+    """
+    found: dict[str, str] = {}
+    if model.factors:
+        searches = chooses and model.trials != 0
+        found[f"{phase}-solved"] = (
+            "trying settings for the solved part of the model on held-out data"
+            if searches
+            else "computing the solved part of the model"
+        )
+    if model.levels:
+        why = " without the held-out data, to see how long" if phase == "choose" else ""
+        for number in range(model.ensemble):
+            which = f", {number + 1} of {model.ensemble}" if model.ensemble > 1 else ""
+            for name, what in _stages_in_words(model.stages, len(model.levels)):
+                found[f"{phase_of_seed(phase, number)}/{name}"] = f"{what}{which}{why}"
+    if chooses:
+        found[f"{phase}-weights"] = "weighing the parts of the model on the held-out data"
+    return found
+
+
+def _stages_in_words(kinds: Sequence[str], n_levels: int) -> list[tuple[str, str]]:
+    """Return the name and the words of each stage of the networks."""
+    found: list[tuple[str, str]] = []
+    for kind in kinds:
+        if kind == "refine":
+            found += [(f"refine-{k}", f"training the networks up to level {k}") for k in range(1, n_levels + 1)]
+        else:
+            found.append((kind, "preparing the network of the items" if kind == "pretrain" else "training the networks"))
+    return found
+
+
 def phase_of_seed(phase: str, number: int) -> str:
     """Return the name of a phase in logs and checkpoints, for the networks of one seed: "train", "train-2", "train-3".
 
@@ -251,7 +299,7 @@ def _solve(model: Learner, known: Prepared, phase: Phase[Chosen]) -> tuple[Solve
     trials = TRIALS if model.trials is None else min(TRIALS, model.trials)
     with (
         EpochLog(run.log_path, f"{phase.name}-solved", [], run.trackers) as log,
-        EpochProgress(run.progress, "solved levels", trials, 0, run.relay) as progress,
+        EpochProgress.of(run, f"{phase.name}-solved", trials) as progress,
     ):
         lines = _SolvedLines(log, progress, run.group)
         return _choose_and_solve(model, replace(_training(model, known, run), told=lines.alternation), phase, lines)
@@ -301,7 +349,8 @@ class _SolvedLines:
 
     def trial(self, figures: dict[str, float], number: int) -> None:
         """Tell a trial, with its recall."""
-        self._progress.round(figures, number)
+        shown = {name: value for name, value in figures.items() if name.startswith("recall")}  # the settings are in the log
+        self._progress.round(shown, number, "try", about=True)
         self._write({"trial": number, **figures})
 
     def alternation(self, before: NDArray[np.float32], after: NDArray[np.float32]) -> None:
@@ -370,20 +419,30 @@ def _default_weights(model: Learner, known: Prepared) -> LevelWeights:
     )
 
 
-def _weigh(model: Learner, levels: Levels, phase: Phase[Chosen]) -> LevelWeights:
+@contextmanager
+def _weighing(phase: Phase[Chosen]) -> Iterator[None]:
+    """Show that the levels are weighed, where there is something to choose on."""
+    if phase.chosen is not None or not phase.tasks:
+        yield
+        return
+    with EpochProgress.of(phase.run, f"{phase.name}-weights", 1):
+        yield
+
+
+def _weigh(model: Learner, levels: Levels, phase: Phase[Chosen]) -> tuple[LevelWeights, Compared | None]:
     group = phase.run.group
     asked = _questions(model, phase.tasks, WEIGHT_USERS, group)
     if not asked:
-        return levels.weights
+        return levels.weights, None
     if levels.solved is not None and group.size > 1:
         levels.solved.items.solve_map()  # all ranks together; one may have no user who asks for it
     reads_content = model.featurizer_ is not None and not levels.reads_vectors_apart  # then content has levels enough
-    weights = choose_weights(
+    weights, compared = choose_weights(
         levels, asked, network=model.network_weight, content=model.content_weight, reads_content=reads_content, group=group
     )
     weighed = replace(levels, weights=weights)
     served = _questions(model, phase.served, WEIGHT_USERS, group)
-    return choose_standing(weighed, served, new=model.new_scale, unliked=model.unliked_scale, group=group)
+    return choose_standing(weighed, served, new=model.new_scale, unliked=model.unliked_scale, group=group), compared
 
 
 def _questions(model: Learner, tasks: tuple[RankingTask, ...], users: int, group: Collectives = ALONE) -> list[Question]:

@@ -21,7 +21,16 @@ from .base import Capabilities, Prepared
 from .choosing import Phase, choose_then_refit
 from .dualnet_reasons import dualnet_reasons
 from .explain.reasons import Reasons
-from .level_learning import Chosen, Learner, chosen_without_networks, drawn_validation, learn_levels, leaves_open, update_levels
+from .level_learning import (
+    Chosen,
+    Learner,
+    chosen_without_networks,
+    drawn_validation,
+    learn_levels,
+    leaves_open,
+    phases_in_words,
+    update_levels,
+)
 from .levels import Levels, LevelSizes
 
 
@@ -71,8 +80,14 @@ class LevelModel(Learner):
         if drawn is None:
             self.choice_ = choose_then_refit(self, known, validation, run, learn_levels)
         else:
+            alone = self._twin(levels=()) if self.levels else self
+            words = phases_in_words(alone, "choose", chooses=True) | phases_in_words(self, "train", chooses=False)
+            run.steps.plan(words)
             self.choice_ = chosen_without_networks(self, drawn, run)
             learn_levels(self, known, Phase("train", (), (), self.choice_, run))
+
+    def _phases_in_words(self, phase: str, *, chooses: bool) -> dict[str, str]:
+        return phases_in_words(self, phase, chooses=chooses)
 
     def _update(
         self, known: Prepared, number: int, n_old: int, *, epochs: int | None, learning_rate: float | None, run: RunOptions

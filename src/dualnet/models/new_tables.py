@@ -11,12 +11,13 @@ from ..data.content import Content
 from ..data.content_spec import ContentSpec
 from ..data.content_tables import beside
 from ..data.dataset_parts import read_parts
+from ..data.decimal_commas import with_points
 from ..data.delimited import STANDARD, TableForm
 from ..data.dependent_arguments import refuse_unread
 from ..data.features import Featurizer
 from ..data.id_columns import ids_of
 from ..data.interactions import Interactions
-from ..data.kinds import RowNames, cast_table
+from ..data.kinds import RowNames, cast_table, shown_kinds
 from ..data.read_table import load_source
 from ..data.ready_vectors import ready_rows
 from ..data.table_spec import TableSpec
@@ -106,6 +107,7 @@ def read_new_users(
     refuse_unread(form, loaded)
     if user not in loaded.table.column_names:
         raise DataError(f"{loaded.name} has no user column '{user}'; found {', '.join(loaded.table.column_names)}")
+    loaded = with_points(loaded, [name for name in loaded.table.column_names if spec.kinds.get(name) == "number"])
     found = of_kind(IdMap(ids_of(loaded, user, "user")), users, loaded.name, user)
     table = cast_table(loaded.table.drop_columns([user]), spec.kinds, RowNames(found.key, loaded.place))
     return Content(found, table, spec)
@@ -176,6 +178,8 @@ def new_items(
         keys = [str(key) for key in keys]
     elif all(isinstance(key, str) for key in keys):
         keys = [ids.parse(str(key)) for key in keys]
+    kinds = {**({} if fitted is None else shown_kinds(fitted.table)), **featurizer.spec.kinds}
+    loaded = with_points(loaded, [name for name in found if kinds.get(name) == "number" and name != item])
     table, ready = loaded.table.drop_columns([item]), {}
     for name, matrix in {} if fitted is None else fitted.matrices.items():
         if name in table.column_names:

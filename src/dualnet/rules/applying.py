@@ -98,7 +98,8 @@ def ruled_list(question: RuledQuestion) -> RuledList:
     state = QuotaState(values, min(question.k, len(values)), question.caps, question.needs, away)
     for _, pinned, _ in question.pins:
         state.put(pinned)
-    unmet = [f"{text}: the pins alone are more, so that no other item of the kind is listed" for text in state.broken()]
+    unmet = [f"{rule.text}: it is about no item that may be listed here" for rule in question.boosts if not rule.amount.any()]
+    unmet += [f"{text}: the pins alone are more, so that no other item of the kind is listed" for text in state.broken()]
     for need, most in state.settle():
         if not need.silent:
             unmet.append(f"{need.text}: the items that may be listed allow {most:,} only")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from ..representations import ShowsChanges
 
 NAME = "run.json"
-OF_FORM = ("separator", "encoding", "comment", "column_names")
+OF_FORM = ("separator", "encoding", "comment", "column_names", "decimal")
 T = TypeVar("T")
 _LISTS = ("column_names", "likes", "event_weights")  # written as one text, separated by commas
 _FIRST = ("user", "item", "rating", "threshold", "event")  # of the first version; younger ones are written where they are set
@@ -29,7 +29,7 @@ class NewColumns(ShowsChanges):
         Columns of ids.
     rating, threshold, event, likes, event_weights, time, time_format : optional
         As in `EventColumns`; a rating or an event of "" is none.
-    separator, encoding, comment, column_names : optional
+    separator, encoding, comment, column_names, decimal : optional
         As in `EventColumns`.
 
     Examples
@@ -57,6 +57,7 @@ class NewColumns(ShowsChanges):
     encoding: str | None = None
     comment: str | None = None
     column_names: tuple[str, ...] | None = None
+    decimal: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class EventColumns:
         Values of the column of event types that are likes.
     event_weights : tuple of str
         Weights of types instead, such as ``"buy=4"``.
-    separator, encoding, comment : str, optional
+    separator, encoding, comment, decimal : str, optional
         How the file is written; see `dualnet.data.delimited.TableForm`.
     column_names : tuple of str
         Of a table without a header.
@@ -101,6 +102,7 @@ class EventColumns:
     event_weights: tuple[str, ...] = ()
     time: str | None = None
     time_format: str | None = None
+    decimal: str | None = None
 
     def overridden(self, given: NewColumns) -> EventColumns:
         """Return these columns with what is said otherwise of new tables.
@@ -153,7 +155,11 @@ def model_folder(run: Path) -> Path:
 
 
 def write_run_file(
-    folder: Path, columns: EventColumns, test: Mapping[str, Any] | None = None, model: str | None = None
+    folder: Path,
+    columns: EventColumns,
+    test: Mapping[str, Any] | None = None,
+    model: str | None = None,
+    data: str | None = None,
 ) -> None:
     """Mark a folder as a run.
 
@@ -167,6 +173,8 @@ def write_run_file(
         Where its test comes from; `fit` writes it. Left out for a run that trained on everything.
     model : str, optional
         Name of the model that is fitted.
+    data : str, optional
+        The file of the events, if they are one of this machine.
 
     Raises
     ------
@@ -179,6 +187,7 @@ def write_run_file(
     events = {name: value for name, value in said.items() if name in _FIRST or value not in (None, "")}
     told = {"format_version": 1, "events": events} | ({} if test is None else {"test": dict(test)})
     told |= {} if model is None else {"model": model}
+    told |= {} if data is None else {"data": data}
     if test is not None and (fitted := _fitted(folder)) is not None:
         told["test_of"] = fitted
     write_text(folder / NAME, json.dumps(told, ensure_ascii=False) + "\n", "choose another out=")
@@ -224,6 +233,12 @@ def read_model_name(run: Path) -> str | None:
     """Return the name of the model that a run fits or has fitted; None if it does not say."""
     name = _read(run, lambda told: told.get("model") if isinstance(told, Mapping) else None, None)
     return name if isinstance(name, str) else None
+
+
+def read_data(run: Path) -> Path | None:
+    """Return the file of the events that a run was fitted on; None if it does not say."""
+    data = _read(run, lambda told: told.get("data") if isinstance(told, Mapping) else None, None)
+    return Path(data) if isinstance(data, str) else None
 
 
 def _fitted(folder: Path) -> str | None:
@@ -277,6 +292,7 @@ def _columns(told: Any) -> EventColumns:
         "user": (str,), "item": (str,), "rating": (str, type(None)), "threshold": (int, float, type(None)),
         "event": (str, type(None)), "unrated": (int, float, type(None)), "separator": (str, type(None)),
         "encoding": (str, type(None)), "comment": (str, type(None)), "column_names": (str,), "likes": (str,), "event_weights": (str,), "time": (str, type(None)), "time_format": (str, type(None)),
+        "decimal": (str, type(None)),
     }  # fmt: skip
     for name, value in events.items():
         if name not in kinds or not isinstance(value, kinds[name]) or isinstance(value, bool):

@@ -32,7 +32,7 @@ def form_of(columns: EventColumns, given: NewColumns, *, of_events: bool = False
 
     names = columns.column_names if of_events or given.column_names is not None else ()
     said = any(getattr(given, name) is not None for name in OF_FORM)
-    return TableForm(columns.separator, columns.encoding, columns.comment, names, hinted=not said)
+    return TableForm(columns.separator, columns.encoding, columns.comment, names, hinted=not said, decimal=columns.decimal)
 
 
 def read_items(path: Path, model: Recommender, run: Path, given: NewColumns) -> Content:

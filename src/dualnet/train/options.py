@@ -13,6 +13,7 @@ from ..errors import UsageError, nearest, shown
 from ..representations import ShowsChanges
 from ..typed_values import IN_PYTHON, Form, check_type, named_fields, path_of, plain
 from . import forks  # noqa: F401  # it has to be there when a process forks
+from .steps import FitSteps
 from .tracking.tracker import Tracker
 
 CUTS = (50, 100, 200)
@@ -151,6 +152,8 @@ class RunOptions(ShowsChanges):
         Set by dualnet in a worker: how it talks to the others.
     relay : Relay, optional
         Set by dualnet in a worker: where it tells how far it is.
+    steps : FitSteps
+        Set by dualnet: the steps of the fit in words, for those who watch it.
 
     Raises
     ------
@@ -181,6 +184,7 @@ class RunOptions(ShowsChanges):
     address: str | None = None
     collectives: Collectives | None = field(default=None, repr=False, compare=False)
     relay: Relay | None = field(default=None, repr=False, compare=False)
+    steps: FitSteps = field(default_factory=FitSteps, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("log", "checkpoint"):

@@ -13,17 +13,18 @@ from types import TracebackType
 from typing import IO, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from ..errors import ResourceError
 from ..files import write_text
 from .batches import DualBatch
-from .options import Relay
+from .options import Relay, RunOptions
+from .steps import in_words
 from .tracking.tracker import Tracker
 
 SECONDS_BETWEEN_LINES = 30.0
 SECONDS_BETWEEN_CHANGES = 0.5  # of the line in a notebook
-BAR = 24  # characters of a bar
+BAR, SHORT_BAR = 24, 12  # characters of a bar in a notebook, and on a terminal, which may have 80 in all
 
 
 def notebook_line() -> Callable[[str], None] | None:
@@ -50,75 +51,112 @@ def _as_bar(label: str, share: float, text: str) -> str:
 
 
 class EpochProgress:
-    """Progress of a training on standard error: loss, validation figures, cells of R per second.
+    """Progress of one step of a training on standard error: how far it is, how long it takes yet, loss, validation figures.
 
-    A bar with the time left where standard error is a terminal, and a line that changes in a notebook. Elsewhere (a log, a
-    scheduler) a plain line every half minute, so that a short training says nothing and nobody has to wonder about a long one.
+    A title and a bar where standard error is a terminal, and a line that changes in a notebook. Elsewhere (a log, a scheduler) a plain
+    line every half minute, so that a short training says nothing and nobody has to wonder about a long one; a title before them where
+    that is asked for.
 
     Parameters
     ----------
     show : bool, optional
         True for a bar, False for nothing; by default what standard error is made for.
     label : str
-        What is being trained.
+        What is being done, such as `FitSteps.title`.
     total, done : int
         Steps in all and before this start.
     relay : Relay, optional
         Of a worker: gets the state of each step instead of standard error.
     said : float, optional
         When the last line was written, as `time.perf_counter` tells; by default now.
+    announced : bool
+        Whether a log gets the title too.
     """
 
     def __init__(
-        self, show: bool | None, label: str, total: int, done: int, relay: Relay | None = None, said: float | None = None
+        self,
+        show: bool | None,
+        label: str,
+        total: int,
+        done: int,
+        relay: Relay | None = None,
+        said: float | None = None,
+        *,
+        announced: bool = False,
     ) -> None:
         self._relay = relay
         self._notebook = None if relay is not None or show is False else notebook_line()
         self._show = relay is None and self._notebook is None and (sys.stderr.isatty() if show is None else show)
         self._lines = relay is None and show is None and not self._show and self._notebook is None
         self._label, self._total, self._start = label, total, done
-        self._cells, self._began, self._validation = 0, time.perf_counter(), ""
-        self._changed = self._began
+        self._began, self._validation = time.perf_counter(), ""
+        self._changed, self._announced = self._began, announced
         self.said = self._began if said is None else said
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
     def __enter__(self) -> EpochProgress:
+        if self._lines and self._announced:
+            self._write(self._label)
         if self._show:
+            console = Console(stderr=True)
+            console.print(self._label, markup=False, highlight=False)
             columns = (
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=BAR),
+                BarColumn(bar_width=SHORT_BAR),
+                TextColumn("{task.percentage:>3.0f}%"),
                 TextColumn("{task.fields[text]}"),
-                TimeRemainingColumn(),
             )
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=False)
+            self._bar = Progress(*columns, console=console, transient=False)
             self._bar.start()
             self._task = self._bar.add_task(self._label, total=self._total, completed=self._start, text="")
         return self
 
+    @classmethod
+    def of(cls, run: RunOptions, phase: str, total: int, done: int = 0) -> EpochProgress:
+        """Return the progress of a phase of a fit, with its title.
+
+        Parameters
+        ----------
+        run : RunOptions
+        phase : str
+            As the log names it.
+        total, done : int
+            Steps in all and before this start.
+        """
+        return cls(run.progress, run.steps.title(phase), total, done, run.relay, announced=run.steps.announced)
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._bar is not None:
+        if self._bar is not None and self._task is not None:
+            if kind is None:
+                took = f"took {time.perf_counter() - self._began:.0f} s"
+                self._bar.update(self._task, completed=self._total, text=took)
             self._bar.stop()
         if self._notebook is not None and self._changed > self._began:
             self._notebook(f"{self._label}: {'stopped' if kind else 'done'} after {time.perf_counter() - self._began:.0f} s")
 
-    def step(self, batch: DualBatch, loss: float, done: int) -> None:
-        """Show the state after one block; `loss` is the error of this epoch for each positive pair, as its blocks so far tell."""
+    def step(self, batch: DualBatch, loss: float, done: int, passes: int) -> None:
+        """Show the state after one block of so many passes; `loss` is the error of this one for each positive pair, as its blocks tell."""
         if not self._show and not self._lines and self._relay is None and self._notebook is None:
             return
-        self._cells += len(batch.user_rows) * len(batch.item_rows)
-        rate = self._cells / max(time.perf_counter() - self._began, 1e-9)
-        self.say(done, f"epoch {batch.epoch + 1}  loss {loss:.4f}{self._validation}  {rate / 1e6:.3g}M pairs/s")
+        self.say(done, f"pass {batch.epoch + 1} of {passes}{self._left(done)}, loss {loss:.4f}{self._validation}")
 
-    def round(self, figures: Mapping[str, float], done: int) -> None:
-        """Show the figures of one round of a training that has no blocks, such as an alternation."""
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items() if name != "epoch")
-        self.say(done, f"round {done}  {shown}")
+    def round(self, figures: Mapping[str, float], done: int, what: str = "round", *, about: bool = False) -> None:
+        """Show the figures of one round of a training that has no blocks, such as an alternation; `about`: there may be fewer, or more."""
+        shown = "".join(f", {name} {value:.4g}" for name, value in figures.items() if name != "epoch")
+        count = f"{'about ' if about else ''}{max(self._total, done):,}"
+        self.say(done, f"{what} {done} of {count}{self._left(done)}{shown}")
+
+    def _left(self, done: int) -> str:
+        """Return how long this step takes yet, by what was measured of it; empty before anything was, and at the end."""
+        if not self._start < done < self._total:
+            return ""
+        passed = time.perf_counter() - self._began
+        return f", {in_words(passed * (self._total - done) / (done - self._start))} left"
 
     def figures(self, figures: dict[str, float], done: int) -> None:
         """Note the validation figures of a finished epoch; `done` counts blocks skipped at its end too."""
-        recalls = [f"  {name} {value:.3f}" for name, value in figures.items() if name not in ("epoch", "loss")]
-        self._validation = "".join(recalls[:2]) or self._validation
+        recall = next((value for name, value in figures.items() if name not in ("epoch", "loss")), None)
+        self._validation = self._validation if recall is None else f", recall {recall:.3f}"
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done)
 
@@ -134,8 +172,11 @@ class EpochProgress:
                 self._notebook(_as_bar(self._label, done / max(self._total, 1), text))
         elif self._lines and time.perf_counter() - self.said >= SECONDS_BETWEEN_LINES:
             self.said = time.perf_counter()
-            sys.stderr.write(f"{self._label}: {done / max(self._total, 1):.0%} done  {text}\n")
-            sys.stderr.flush()
+            self._write(f"{self._label}: {text}")
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
 
 @contextmanager

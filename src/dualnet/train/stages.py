@@ -25,7 +25,7 @@ from .checkpoint import discard_checkpoints, load_checkpoint, refuse_other_run, 
 from .inputs import DualInputs, evenly_spaced
 from .options import RunOptions
 from .pretraining import PretrainedEncoder, PretrainingSettings, pretrain
-from .progress import EpochLog
+from .progress import EpochLog, EpochProgress
 
 StageKind = Literal["pretrain", "refine", "optimise"]
 
@@ -127,7 +127,10 @@ def pretrained_encoder(
         encoder = _load(folder, identity, device, translated, run.group)
     elif folder is not None and run.group.rank == 0:
         discard_checkpoints(folder)
-    with EpochLog(run.log_path, phase, [] if encoder is None else encoder.history, run.trackers) as log:
+    with (
+        EpochLog(run.log_path, phase, [] if encoder is None else encoder.history, run.trackers) as log,
+        EpochProgress.of(run, phase, 1),
+    ):
         if encoder is None:
             started = time.perf_counter()
             encoder = pretrain(features, levels, activation, settings, device=device, group=run.group)

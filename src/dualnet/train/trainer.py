@@ -251,9 +251,7 @@ class Trainer:
             self.objective.tables.divide()
             keep_freed_memory()
             stack.enter_context(tensor_cores(next(self.objective.network.parameters()).device))
-            progress = stack.enter_context(
-                EpochProgress(self.run.progress, self.phase, total, self._steps_done(), self.run.relay)
-            )
+            progress = stack.enter_context(EpochProgress.of(self.run, self.phase, total, self._steps_done()))
             while not self.state.done:
                 started = time.perf_counter()
                 self._train_epoch(progress, stop)
@@ -319,7 +317,8 @@ class Trainer:
             state.error += error
             state.step += 1
             share = state.step / len(self.batches)  # blocks are of like size
-            progress.step(batch, state.error / self.n_pairs / share, self._steps_done())
+            passes = self.settings.stop_after or self.settings.epochs
+            progress.step(batch, state.error / self.n_pairs / share, self._steps_done(), passes)
             if state.step < len(self.batches) and (signal_number := stop.asked()) is not None:
                 self.save()
                 raise TrainingInterruptedError(signal_number, str(self.folder))

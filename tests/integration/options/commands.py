@@ -37,6 +37,7 @@ def written(beside: str, option: str) -> dict[str, Shown]:
         "--separator": Shown("--separator §", f"{said} fresh.txt", alone="--separator"),
         "--encoding": Shown("--encoding latin-1", f"{said} fresh_latin.csv", alone="--encoding latin-1"),
         "--comment": Shown("--comment %", f"{said} fresh_notes.csv", alone="1 fields where"),
+        "--decimal": Shown("--decimal comma", f"{said} fresh_commas.csv", instead="--decimal point"),
         "--column-names": Shown(NAMES, f"{said} fresh_bare.csv", alone="item_id"),
         "--item-column": Shown("--item-column book", f"{said} fresh_books.csv"),
     }
@@ -168,6 +169,7 @@ ALONE = {
         "--separator": Shown("--separator §", "users --events bar.txt", alone="--separator"),
         "--encoding": Shown("--encoding latin-1", "users --events latin.csv", alone="--encoding latin-1"),
         "--comment": Shown("--comment %", "users --events notes.csv"),
+        "--decimal": Shown("--decimal comma", "users --events stars.csv --rating rating --threshold 3", "--decimal point"),
         "--column-names": Shown("--column-names user_id,item_id", "users --events bare.csv", alone="user_id"),
         "--user-column": Shown("--user-column reader", "users --events more.csv"),
         "--item-column": Shown("--item-column book", "users --events older.csv"),

@@ -74,6 +74,7 @@ REFUSED = [
     ("data check i.parquet --user-column item_id --item-column title --separator ;", "--separator says how text tables are written"),
     ("data check i.parquet --user-column item_id --item-column title --encoding latin-1", "--encoding says"),
     ("data check i.parquet --user-column item_id --item-column title --comment %", "--comment says"),
+    ("data check i.parquet --user-column item_id --item-column title --decimal comma", "--decimal says"),
     ("data check i.parquet --column-names user_id,item_id", "carries the names of its columns"),
     ("data check demo --text title", "--text means nothing"),
     ("data check --sql e.sql --database-url-env OPTIONS_DATABASE --column-names a,b", "carries the names"),

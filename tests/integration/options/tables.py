@@ -50,6 +50,7 @@ SHARED = {
     "--separator": Shown("--separator §", "bar.txt --duplicates last", alone="separate"),
     "--encoding": Shown("--encoding latin-1", "latin.csv --duplicates last", alone="--encoding"),
     "--comment": Shown("--comment %", "notes.csv --duplicates last"),
+    "--decimal": Shown("--decimal comma", f"{E} --items commas.csv --text title --numbers price", instead="--decimal point"),
     "--column-names": Shown("--column-names user_id,item_id", "bare.csv --duplicates last", alone="column"),
     "--item-column-names": Shown("--item-column-names item_id,title", f"{E} --items bare_items.csv --text title", alone="column"),
     "--user-column-names": Shown("--user-column-names user_id,town", f"{E} --users bare_users.csv --user-categories town", alone="column"),

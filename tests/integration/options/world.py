@@ -60,6 +60,7 @@ def make_tables(place: Path) -> None:
     (place / "fresh.txt").write_text("item_id§title§tags§year\nf1§deep markov films§t1§2020\n")
     (place / "fresh_latin.csv").write_bytes("item_id,title,tags,year\nf1,deep über films,t1,2020\n".encode("latin-1"))
     (place / "fresh_notes.csv").write_text("item_id,title,tags,year\nf1,deep markov films,t1,2020\n% a note of mine\n")
+    (place / "fresh_commas.csv").write_text("item_id;title;tags;year\nf1;deep markov films;t1;2,020\n")
     (place / "fresh_bare.csv").write_text("f1,deep markov films,t1,2020\nf2,the music,t2,2021\n")
     (place / "fresh_books.csv").write_text("item_id,book,title,tags,year\nf1,g1,deep markov films,t1,2020\n")
     (place / "u.csv").write_text(
@@ -148,6 +149,10 @@ def written_otherwise(place: Path, head: str, lines: list[str]) -> None:
     (place / "bar.txt").write_text("\n".join([head, *lines]).replace(",", "§") + "\n")
     (place / "latin.csv").write_bytes("\n".join([head, *lines, "ü1,i1,r1,b1,5,1,like,1500000000"]).encode("latin-1") + b"\n")
     (place / "notes.csv").write_text("\n".join([head, *lines[:40], "%u1,i1,r1,b1,5,1,like,1500000000", *lines[40:]]) + "\n")
+    stars = "".join(f"u{user};i{user + k};{k},500\n" for user in (1, 2) for k in (1, 4, 5))
+    (place / "stars.csv").write_text(f"user_id;item_id;rating\n{stars}")
+    prices = "".join(f"i{n};{WORDS[n % 9]} {WORDS[n % 5]};{n % 7 + 1},{n:03}\n" for n in range(ITEMS))
+    (place / "commas.csv").write_text(f"item_id;title;price\n{prices}")
     bare = [",".join(line.split(",")[:2]) for line in lines]
     (place / "bare.csv").write_text("\n".join(bare) + "\n")
     (place / "bare_items.csv").write_text("\n".join(f"i{n},{WORDS[n % 9]} {WORDS[n % 5]}" for n in range(ITEMS)) + "\n")

@@ -236,7 +236,7 @@ def test_values_of_a_mixed_column_come_back_as_they_were():
     [
         ({"text": "c"}, "{'en': 'red'}", None),
         ({"numbers": "c"}, "five", "i.csv, line 4: column 'c' of 'z' is 'five', not a number; leave the cell empty where there is none"),
-        ({"numbers": "c"}, '"1,5"', "line 4: column 'c' of 'z' is '1,5', not a number; write decimals with a point"),
+        ({"numbers": "c"}, '"1,5,7"', "line 4: column 'c' of 'z' is '1,5,7', not a number; write decimals with a point, and nothing between thousands"),
         ({"categories": "c"}, "\"['a', 'b']\"", "line 4: column 'c' of 'z' is .*, a list written as text, not one label; name the column as tags"),
         ({"tags": "c"}, "\"['a', 'b'\"", "line 4: column 'c' of 'z' is .*, a list that is cut short"),
         ({"vectors": "c"}, "0.5", "line 4: column 'c' of 'z' is '0.5', not a vector; write a list of numbers"),

@@ -113,7 +113,7 @@ def test_bad_files(tmp_path, content, name, text):
 
 @pytest.mark.parametrize(
     ("rating", "text"),
-    [("nan", "line 2: nan in column 'rating' must be a finite"), ("4,5", "not a number; write decimals with a point"), ("inf", "finite")],
+    [("nan", "line 2: nan in column 'rating' must be a finite"), ("4,5 or so", "not a number; write all of them alike, with a decimal point or comma"), ("inf", "finite")],
 )  # fmt: skip
 def test_bad_ratings(tmp_path, rating, text):
     path = tmp_path / "e.tsv"

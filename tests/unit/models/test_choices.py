@@ -178,7 +178,7 @@ def content_weight(truth, seen, factors, content):
 
 def network_weight(truth, seen, solved, network):
     asked = [question(task_of(truth, seen))]
-    return choose_weights(levels_of(solved, network), asked, network=None, content=None, reads_content=False).network
+    return choose_weights(levels_of(solved, network), asked, network=None, content=None, reads_content=False)[0].network
 
 
 def standing(truth, seen, scores, _):

@@ -157,7 +157,8 @@ def test_networks_that_do_not_pay_on_validation_are_left_out_and_not_trained_aga
 
     def chosen(levels, *args, **options):
         assert len(levels.further) == 1
-        return replace(choose(levels, *args, **options), further=further)
+        weights, compared = choose(levels, *args, **options)
+        return replace(weights, further=further), compared
 
     monkeypatch.setattr(DualNet, "_train_networks", counted)
     monkeypatch.setattr(level_learning, "choose_weights", chosen)

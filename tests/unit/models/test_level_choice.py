@@ -138,11 +138,18 @@ def test_weights_are_those_that_a_search_by_hand_finds():
     pairs = [(weight, scale) for weight in sorted({0.0, first}) for scale in CONTENT]
     _, content = best(pairs, lambda pair: solved + pair[0] * network + pair[1] * cosine)
     second = best(NETWORK, lambda value: solved + value * network + content * cosine)
-    found = choose_weights(levels_of(solved, network), [asked], network=None, content=None, reads_content=True)
+    found, compared = choose_weights(levels_of(solved, network), [asked], network=None, content=None, reads_content=True)
     assert found == LevelWeights(second, content)
     assert found.network > 0
-    given = choose_weights(levels_of(solved, network), [asked], network=0.42, content=0.17, reads_content=True)
+    recall = [
+        mean_recalls([task], [(scorer(solved + weight * network + content * cosine),)], lambda parts: parts, 1)[0]
+        for weight in (second, 0)
+    ]
+    assert (compared.whole, compared.without) == pytest.approx(recall)
+    assert compared.gain == pytest.approx(recall[0] - recall[1])
+    given, compared = choose_weights(levels_of(solved, network), [asked], network=0.42, content=0.17, reads_content=True)
     assert given == LevelWeights(0.42, 0.17)
+    assert compared is None
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -157,7 +164,7 @@ def test_the_whole_is_never_worse_than_a_part_with_the_content(seed):
     taste = solved + cosine + rng.normal(0, 0.3, cosine.shape)
     task = task_of((taste > np.quantile(taste, 0.9)) & ~history, history=history)
     network = 8 * cosine + rng.normal(size=cosine.shape)
-    found = choose_weights(
+    found, _ = choose_weights(
         levels_of(solved, network), [question(task, features)], network=None, content=None, reads_content=True
     )
 
@@ -173,7 +180,7 @@ def test_the_whole_is_never_worse_than_a_part_with_the_content(seed):
 def test_levels_that_are_not_there_have_no_weight_to_choose(there, expected):
     task, solved, network, _ = planted()
     given = {"solved": solved, "network": network}
-    found = choose_weights(
+    found, _ = choose_weights(
         levels_of(**{name: given[name] for name in there}), [question(task)], network=None, content=None, reads_content=False
     )
     assert found.content == expected[1]
@@ -182,7 +189,7 @@ def test_levels_that_are_not_there_have_no_weight_to_choose(there, expected):
 
 def test_a_network_that_knows_nothing_counts_nothing():
     task, solved, _, _ = planted()
-    found = choose_weights(
+    found, _ = choose_weights(
         levels_of(np.where(task.truth.toarray() > 0, 2, 0) + 0 * solved, np.ones_like(solved)), [question(task)],
         network=None, content=None, reads_content=False,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from dualnet.train import progress as module
 from dualnet.train.progress import EpochProgress
 
 
-@pytest.mark.parametrize(("show", "written"), [(None, "fit: 50% done  round 1  objective 12.5\n"), (False, "")])
+@pytest.mark.parametrize(("show", "written"), [(None, "fit: round 1 of 2, about 1 s left, objective 12.5\n"), (False, "")])
 def test_a_line_where_a_bar_would_be_lost(monkeypatch, capsys, show, written):
     monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.0)
     with EpochProgress(show, "fit", 2, 0) as progress:
@@ -32,8 +32,8 @@ def test_a_long_training_says_how_far_it_is(monkeypatch, capsys):
     create("dualnet", levels=(4,), epochs=2, factors=0).fit(blocks_world(), run=RunOptions())
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) > 1
-    assert all("% done  epoch" in line and "loss" in line for line in lines)
-    assert "100% done  epoch 2" in lines[-1]
+    assert all(line.startswith("Training the networks: pass ") and ", loss " in line for line in lines)
+    assert "pass 2 of 2, loss" in lines[-1]
 
 
 def test_the_loss_is_that_of_an_epoch_from_its_first_block_on(monkeypatch, capsys, tmp_path):
@@ -53,7 +53,9 @@ def test_the_search_of_the_solved_levels_says_what_it_tries(monkeypatch, capsys)
     create("solved", factors=4).fit(blocks_world(), run=RunOptions())
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) > 1
-    assert all(line.startswith("solved levels: ") and "recall" in line for line in lines)
+    start = "Step 1 of 3: trying settings for the solved part of the model on held-out data: try 1 of about 30"
+    assert lines[0].startswith(start)
+    assert all("recall" in line and "regularization" not in line for line in lines)
 
 
 class Notebook:
@@ -90,7 +92,7 @@ def test_a_notebook_has_one_line_that_changes(notebook, capsys, show):
     create("dualnet", levels=(4,), epochs=2, factors=0).fit(blocks_world(), run=RunOptions(progress=show))
     (lines,) = cell.shown
     assert len(lines) > 2
-    assert all("%  epoch" in line and "\u2588" in line + "\u2588" for line in lines[:-1])
+    assert all("%  pass" in line and "\u2588" in line + "\u2588" for line in lines[:-1])
     assert "100%" in lines[-2]
     assert re.search(r": done after \d+ s", lines[-1])
     assert capsys.readouterr().err == ""

@@ -130,7 +130,7 @@ def _check(spec: TableSpec, workers: int) -> None:
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise UsageError(f"workers must be a whole number of at least 1, got {workers!r}")
     said = {
-        "separator": spec.separator, "encoding": spec.encoding, "comment": spec.comment, "column_names": spec.column_names,
+        "separator": spec.separator, "encoding": spec.encoding, "comment": spec.comment, "decimal": spec.decimal, "column_names": spec.column_names,
         "item_column_names": spec.item_column_names, "user_column_names": spec.user_column_names,
     }  # fmt: skip
     for name, value in said.items():

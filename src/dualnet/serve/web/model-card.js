@@ -33,7 +33,7 @@ export function modelView(host) {
 function card(model) {
   const { info } = model;
   const fresh = model.items + model.items_hidden - model.items_trained;
-  const facts = [["Items", model.items], ["of them not in training", Math.max(fresh, 0)], ["People", model.users], ["Pairs in training", info.pairs]];
+  const facts = [["Items that lists are made of", model.items], ["of them without a like in training", Math.max(fresh, 0)], ["People", model.users], ["Likes in training", info.pairs]];
   return [
     el("div", { class: "list-head" }, el("div", {}, el("h1", {}, named(model.name)), el("p", { class: "soft" }, made(model)))),
     el("dl", { class: "facts" }, facts.filter(([, value]) => value !== undefined).map(([name, value]) => el("div", {}, el("dd", {}, count(value)), el("dt", {}, name)))),
@@ -64,7 +64,7 @@ function able({ capabilities, user_columns: columns }) {
   return [...Object.entries(ABILITIES).filter(([name]) => capabilities[name]).map(([, words]) => words), ...(capabilities.user_columns && read.length > 0 ? [`reads of people: ${read.join(", ")}`] : [])];
 }
 
-const WORDS = { pairs: "Pairs", users: "People", items: "Items with pairs", disliked: "Disliked pairs", seen: "Seen pairs", fit_seconds: "Seconds to fit", half_life_days: "Half-life in days", fingerprint: "Fingerprint of the data" };
+const WORDS = { pairs: "Likes in training", users: "People with a like in training", items: "Items with a like in training", disliked: "Disliked pairs", seen: "Seen pairs", fit_seconds: "Seconds to fit", half_life_days: "Half-life in days", fingerprint: "Fingerprint of the data" };
 
 /** What the fit noted, in words; of a fingerprint the beginning, whole for who points at it. */
 function noted(info) {

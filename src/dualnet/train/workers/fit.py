@@ -159,7 +159,10 @@ class Watch:
     def _show(self, label: str, total: int, done: int, text: str) -> None:
         if self._view is None or label != self._label:
             self.close()
-            self._view, self._label = EpochProgress(self.run.progress, label, total, done, said=self._said), label
+            self._view = EpochProgress(
+                self.run.progress, label, total, done, said=self._said, announced=self.run.steps.announced
+            )
+            self._label = label
             self._view.__enter__()
         if done > self.furthest.get(label, 0):
             self.furthest[label], self.starts = done, 0

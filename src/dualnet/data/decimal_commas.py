@@ -1,0 +1,155 @@
+"""Decimal commas: columns of text whose numbers are written as 3,5 are read as 3.5 where nothing else can be meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..errors import DataError, warn
+from .frames import column_at
+from .read_table import LoadedTable
+from .values import CURRENCY, MISSING_NUMBERS
+
+_COMMA = re.compile(r"[+-]?\d+(?:,\d+)?")
+_COMMA_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?")
+_POINT = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_POINT_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
+_EITHER = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How the numbers of a column are written.
+
+    Parameters
+    ----------
+    kind : {"comma", "either", "thousands", ""}
+        With a decimal comma; so that a comma may begin the decimals or divide thousands; with signs between thousands beside the
+        decimals; "" for a column without commas, or one that holds something else than numbers.
+    example : str
+        A value that shows it.
+    """
+
+    kind: Literal["comma", "either", "thousands", ""] = ""
+    example: str = ""
+
+
+def writing_of(texts: Iterable[str | None]) -> Writing:
+    """Return how the numbers among the values of a column are written; one value in another form makes it a column of text.
+
+    Parameters
+    ----------
+    texts : iterable of str or None
+        The values; empty ones say nothing.
+    """
+    numbers = [text for text in map(_bare, texts) if text.casefold() not in MISSING_NUMBERS]
+    if not any("," in text for text in numbers):
+        return Writing()
+    if all(_COMMA.fullmatch(text) for text in numbers):
+        sure = next((text for text in numbers if "," in text and not _EITHER.fullmatch(text)), None)
+        return Writing("comma", sure) if sure else Writing("either", next(text for text in numbers if "," in text))
+    for plain, grouped in ((_COMMA, _COMMA_GROUPED), (_POINT, _POINT_GROUPED)):
+        if all(plain.fullmatch(text) or grouped.fullmatch(text) for text in numbers):
+            return Writing("thousands", next(text for text in numbers if not plain.fullmatch(text)))
+    return Writing()
+
+
+def doubt_of(writing: Writing, column: str, options: tuple[str, str] = ("decimal='comma'", "decimal='point'")) -> str:
+    """Return what may be meant by the commas of a column, and the remedy; the empty text where there is no doubt.
+
+    Parameters
+    ----------
+    writing : Writing
+    column : str
+        Its name.
+    options : (str, str)
+        What says that a comma begins the decimals, and what says that a point does.
+    """
+    what = {
+        "either": "has a comma that may begin the decimals or divide thousands",
+        "thousands": "has a sign between thousands, and may have another that begins the decimals",
+    }
+    if writing.kind not in what:
+        return ""
+    return (
+        f"{writing.example!r} in column '{column}' {what[writing.kind]}; say which sign begins the decimals, with {options[0]} or"
+        f" {options[1]}"
+    )
+
+
+def with_points(loaded: LoadedTable, columns: Collection[str], *, needed: bool = True) -> LoadedTable:
+    """Return a table in whose columns of text the numbers are written with a point, and without a sign between thousands.
+
+    Parameters
+    ----------
+    loaded : LoadedTable
+        Where it says how decimals are written, columns are read so; else those that can be read in one way alone, with a warning that
+        says so.
+    columns : collection of str
+        Those that are, or may be, numbers; other types than text stay as they are.
+    needed : bool
+        Whether they are numbers; else a column in doubt stays text, with a warning.
+
+    Raises
+    ------
+    DataError
+        For a column of numbers in doubt, or one that is not written as the table says.
+    """
+    for name in columns:
+        column = column_at(loaded.table, name)
+        if column.mixed or not pa.types.is_string(column.cells.type):
+            continue
+        texts = pc.unique(column.cells).to_pylist()
+        decimal = loaded.decimal
+        if decimal is None:
+            writing = writing_of(texts)
+            if doubt := doubt_of(writing, name):
+                if needed:
+                    raise DataError(f"{_place(loaded, name, writing.example)}: {doubt}")
+                warn(f"{loaded.name}: {doubt}; until then the column is text")
+            if writing.kind != "comma":
+                continue
+            warn(
+                f"{loaded.name}: the numbers in column '{name}' are read with a decimal comma, {writing.example} as"
+                f" {writing.example.replace(',', '.')}; if that is wrong, give decimal='point'"
+            )
+        elif (odd := _odd(texts, decimal)) is not None:
+            if needed:
+                raise DataError(
+                    f"{_place(loaded, name, odd)}: {odd!r} in column '{name}' is no number with a decimal {decimal}"
+                )
+            continue
+        elif not needed and not any("," in text for text in texts if text):
+            continue  # 12.345 may be the number of an article
+        loaded = replace(loaded, table=_rewritten(loaded.table, name, decimal or "comma"))
+    return loaded
+
+
+def _odd(texts: Iterable[str | None], decimal: str) -> str | None:
+    """Return a value with a comma or a point that is not written as it is said, None without one."""
+    forms = (_COMMA, _COMMA_GROUPED) if decimal == "comma" else (_POINT, _POINT_GROUPED)
+    signs = [text for text in texts if text and ("," in text or "." in text)]
+    return next((text for text in signs if not any(form.fullmatch(_bare(text)) for form in forms)), None)
+
+
+def _rewritten(table: pa.Table, name: str, decimal: str) -> pa.Table:
+    """Return a table with one column whose numbers have a point before the decimals and nothing between thousands."""
+    drop, point = (".", ",") if decimal == "comma" else (",", ".")
+    cells = pc.replace_substring(table.column(name), drop, "")
+    place = table.column_names.index(name)
+    return table.set_column(place, table.schema.field(name), pc.replace_substring(cells, point, "."))
+
+
+def _bare(text: str | None) -> str:
+    """Return a text without blanks and the sign of a currency around it."""
+    return (text or "").strip().strip(CURRENCY).strip()
+
+
+def _place(loaded: LoadedTable, name: str, value: str) -> str:
+    cells = [_bare(text) for text in column_at(loaded.table, name).cells.to_pylist()]
+    return loaded.place(cells.index(_bare(value)))
