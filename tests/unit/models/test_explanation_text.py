@@ -63,7 +63,7 @@ def test_lines_fit_a_terminal(title):
     assert cell_len(repr(found)) <= 100
 
 
-def test_levels_of_the_networks_are_one_thing():
+def test_levels_of_the_networks_are_one_thing_and_what_adds_nothing_is_left_out():
     levels = [
         ("factors", 0.1),
         ("level 1", 0.2),
@@ -71,6 +71,7 @@ def test_levels_of_the_networks_are_one_thing():
         ("content", 0.4),
         ("what it is about", 0.5),
         ("genres", 0.6),
+        ("year", 0.0),
     ]
     assert in_plain_words(levels) == [
         ("what others took", 0.1), ("what the network adds", 0.5), ("what it is about", 0.9), ("genres", 0.6),

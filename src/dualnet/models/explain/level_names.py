@@ -14,7 +14,7 @@ _OF_NETWORK = re.compile(r"level \d+")
 
 
 def in_plain_words(levels: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Return levels by what a person would call them; those with the same name are one, their sum.
+    """Return levels by what a person would call them; those with the same name are one, their sum, and those that add nothing none.
 
     Parameters
     ----------
@@ -25,4 +25,5 @@ def in_plain_words(levels: Sequence[tuple[str, float]]) -> list[tuple[str, float
     for name, score in levels:
         plain = NETWORK if _OF_NETWORK.fullmatch(name) else PLAIN.get(name, name)
         sums[plain] = sums.get(plain, 0.0) + score
-    return list(sums.items())
+    adding = [(name, score) for name, score in sums.items() if score]
+    return adding or list(sums.items())[:1]
