@@ -11,6 +11,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from .case import Case
@@ -21,7 +22,11 @@ LEFTOVERS = re.compile(r"(^|/)\.[^/]*\.(tmp|old|new|part)|\.tmp-")
 
 
 def warm_up() -> None:
-    """Import what the doors need, so that a forked child need not."""
+    """Import what the doors need, build the command line and the routes of a server once, so that a forked child need not.
+
+    Last, all of it is set apart from what is collected as garbage: each start of a server would look through it and copy its pages.
+    """
+    import gc
     import importlib
 
     for name in ("cli.app", "cli.fit", "cli.recommend", "cli.export", "cli.serve", "cli.data", "data.check", "data.features", "models.dualnet",
@@ -29,6 +34,15 @@ def warm_up() -> None:
         importlib.import_module(f"dualnet.{name}")
     for name in ("httpx", "pyarrow.parquet", "pyarrow.feather", "torch", "sklearn.feature_extraction.text"):
         importlib.import_module(name)
+    from dualnet.cli.spelling import command_tree
+    from dualnet.serve.http.meters import Meters
+    from dualnet.serve.http.routes import RouteTable
+
+    command_tree()
+    nobody: Any = SimpleNamespace(whole_items=False, whole_users=False, call=print)  # all that the routes ask of a service
+    RouteTable(nobody, Meters(), 0)
+    gc.collect()
+    gc.freeze()
 
 
 def make_model(folder: Path) -> Path:

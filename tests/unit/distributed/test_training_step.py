@@ -90,7 +90,7 @@ def test_error_and_gradient_do_not_depend_on_the_number_of_processes(world, size
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", SIZES[-1:])  # some ranks have no rows of a block then; `covering` is for every number
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("form", FORMS)
 def test_every_mask_and_block_with_every_loss_and_shape(world, form, shape, size):
