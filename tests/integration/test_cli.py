@@ -309,6 +309,15 @@ def test_demo_writes_a_report(capsys, tmp_path, monkeypatch):
     assert set(result["models"]) == {"popularity", "item-knn", "content-profile", "dualnet"}
     assert len(result["recommendations"]["items"]) == 10
     assert as_json(capsys, "recommend", tmp_path / "d", "--user", result["reader"], "-k", 10) == result["recommendations"]
+    manifest = json.loads((tmp_path / "d" / "model" / "manifest.json").read_text())
+    others = [one["model"] for one in manifest["metrics"]["against"]]  # what "side by side" and the model's page show
+    assert others == ["popularity", "item-knn", "content-profile"]
+    assert set(result["models"]) == {*others, "dualnet"}
+    assert "against" not in result["models"]["dualnet"]
+    assert [story["page"].partition("#/recommendations?")[2].partition("=")[0] for story in result["stories"]][:2] == [
+        "user",
+        "history",
+    ]
 
 
 def test_a_demo_that_was_stopped_is_made_anew_and_what_is_no_demo_is_kept(capsys, tmp_path, monkeypatch):

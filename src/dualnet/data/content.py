@@ -20,9 +20,8 @@ from .csr import check_matrix
 from .frames import table_of
 from .kinds import RowNames, cast_table, joined_tables, like_table, noted_kind, noted_separators, shown_table
 from .picture_files import picture_bytes
-from .readable_titles import readable
 from .tag_values import KnownTags
-from .values import plain_text_of
+from .values import plain_text_of, readable
 
 Matrix: TypeAlias = Any  # csr_array or ndarray of float32; SciPy has no types to say so
 

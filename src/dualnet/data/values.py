@@ -6,6 +6,7 @@ one value, or an `UnfitError` says why it cannot and what to do.
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from html.entities import html5
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,9 @@ _WHOLE_FLOAT = re.compile(r"([+-]?)(0|[1-9]\d*)\.0*")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d+")
 _ADDRESS = re.compile(r"https?://[^\s/\"<>\\\\][^\s\"<>\\\\]{0,2000}", re.IGNORECASE)
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
+_BRACED = re.compile(r"\{\s*((?:[A-Z]|[^\W\d_a-z]|[^\x00-\x7f])[^{}]*)\}")  # from a capital or a letter with an accent on
+_ESCAPED = re.compile(r"\\([&%$#_])")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 CURRENCY = "$€£¥₹₽₩"
 MISSING_NUMBERS = frozenset(["", "na", "n/a", "nan", "null", "none", "nil", "<na>", "nat", "\\n"])
 _FLAGS = {"true": True, "false": False}
@@ -314,6 +319,48 @@ def plain_text_of(value: object) -> str | None:
     if isinstance(value, int | float | Decimal):
         return number_text(value)
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def readable(title: str) -> str:
+    r"""Return a title to show. What a model reads is not changed by it.
+
+    BibTeX keeps capitals by braces, around a letter, a word or the whole title; braces around anything else stay, as in ``Hello {name}``.
+
+    Examples
+    --------
+    >>> from dualnet.data.values import readable
+    >>> readable("{P}ic{H}unter: the {B}ayesian way"), readable("{Exploring R\\&amp;D of m{RNA}s}")
+    ('PicHunter: the Bayesian way', 'Exploring R&D of mRNAs')
+    """
+    if "&" in title:
+        title = _ENTITY.sub(_character, title)
+    if "{" in title:
+        title = _whole(title)
+        for _ in range(3):  # braces within braces
+            title, found = _BRACED.subn(r"\1", title)
+            if not found:
+                break
+    return _ESCAPED.sub(r"\1", title) if "\\" in title else title
+
+
+def _character(entity: re.Match[str]) -> str:
+    """Return the character that an entity stands for, a blank for any space; one that cannot be printed stays as it is written."""
+    text = entity[0]
+    found = html.unescape(text) if text[1] == "#" else html5.get(text[1:], text)
+    return " " if found.isspace() else found if found and found.isprintable() else text
+
+
+def _whole(title: str) -> str:
+    """Return what one pair of braces holds, where it holds the whole title."""
+    text = title.strip()
+    if not (text.startswith("{") and text.endswith("}")):
+        return title
+    depth = 0
+    for place, mark in enumerate(text):
+        depth += (mark == "{") - (mark == "}")
+        if depth == 0 and place < len(text) - 1:
+            return title
+    return text[1:-1] if depth == 0 else title
 
 
 def is_address(value: object) -> bool:

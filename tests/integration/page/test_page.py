@@ -238,7 +238,7 @@ def test_reasons_are_true_sentences_that_set_the_items_of_a_list_apart(site, ope
         "In common: Crime.",
         "5 people took it.",
         "5 people took it.",
-        "",
+        "People who took A took this too.",  # nothing else is known of it
     ]
     again = "People who took A took this too; {} people took it."  # the same sentence thrice would set nothing apart
     assert twice == [again.format(5), again.format(5), again.format(7), "People who took B took this too."]

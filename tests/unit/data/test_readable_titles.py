@@ -3,7 +3,7 @@
 import pytest
 
 from dualnet import Dataset
-from dualnet.data.readable_titles import readable
+from dualnet.data.values import readable
 
 
 @pytest.mark.parametrize(

@@ -28,11 +28,13 @@ export function reasons(entries, resolved, labelsOf = () => []) {
   const alike = said.length >= REPEATED && said.every(({ several, lead }) => several !== null && textOf(lead) === textOf(said[0].lead));
   const whole = said.map(({ lead, further }) => (alike ? further : further.length > 0 ? [...lead, "; ", ...further] : lead));
   const texts = whole.map(textOf);
-  const again = (at) => texts.filter((text) => text === texts[at]).length > 1; // what sets apart is how many took it
+  const again = (at) => texts[at] === "" || texts.filter((text) => text === texts[at]).length > 1; // what sets apart is how many took it
+  const told = (at) => (said[at].several !== null && again(at) ? counted(whole[at], entries[at]) : whole[at]);
+  const orLead = (nodes, at) => (nodes.length > 0 ? nodes : said[at].lead); // where nothing else is known of it
   return {
     shared: alike ? closed(["These ", ...said[0].several()]) : null,
     each: entries.map((entry, at) => ({
-      nodes: closed(capital(said[at].several !== null && (whole[at].length === 0 || again(at)) ? counted(whole[at], entry) : whole[at])),
+      nodes: closed(capital(orLead(told(at), at))),
       popular: telling && isPopular(entry),
       named: said[at].named,
     })),
