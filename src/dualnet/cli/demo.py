@@ -10,6 +10,7 @@ import typer
 
 from . import arguments as arg
 from . import completion
+from .busy_cores import crowded
 from .output import JsonFlag, note, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def demo(
     content: arg.ContentOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of split and training.")] = 0,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Epochs of DualNet.", min=1)] = None,
+    threads: Annotated[int | None, typer.Option("--threads", help="Threads for matrix products.", min=1)] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Train, measure and recommend on an embedded world.
@@ -50,7 +52,9 @@ def demo(
 
     if out.exists() and not _may_hold_a_demo(out):
         raise UsageError(f"{out} exists and is not a demo folder; choose another --out")
-    run = RunOptions(log=out / LOG, steps=FitSteps(announced=True))
+    if told := crowded(threads):
+        note(f"note: {told}")
+    run = RunOptions(log=out / LOG, steps=FitSteps(announced=True), threads=threads)
     result = run_demo(arg.load_data(data, arg.TableOptions(), content), out, seed=seed, epochs=epochs, run=run, say=note)
     if as_json:
         print_json(

@@ -297,6 +297,7 @@ ALONE = {
         "--content": Shown("--content title"),
         "--seed": Shown("--seed 1"),
         "--epochs": Shown("--epochs 2"),
+        "--threads": Shown("--threads 1"),
         "--json": Shown("--json"),
     },
     "reproduce": {
