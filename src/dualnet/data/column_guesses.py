@@ -135,7 +135,7 @@ def guess_columns(
         left = [name for name in left if name not in reviews]
     if items is None and item is not None:
         left = _of_items(found, events, item, left)
-    left = [name for name in left if not _say_comma(found, name, _cells(events.table, name), events.name)]
+    left = [name for name in left if not _say_comma(found, name, _cells(events.table, name), events)]
     if left:
         found.add(f"{_named(left)} of {events.name} {_is(left)} not used")
     if items is not None:
@@ -307,7 +307,7 @@ def _content(found: Guesses, items: LoadedTable, item: str | None, user: str | N
         if name == item or name in told:
             continue
         cells = [value for value in _cells(items.table, name) if not (is_missing(value) or value == "")]
-        if _say_comma(found, name, cells, items.name):
+        if _say_comma(found, name, cells, items):
             continue
         if "review" in _plain(name) and _is_text(cells):
             found.add(f"'{name}' of {items.name} is left out: what people wrote after they had an item gives the answer away")
@@ -354,12 +354,12 @@ def _numbered(loaded: LoadedTable, ids: Collection[str | None]) -> LoadedTable:
         return with_points(loaded, others, needed=False)
 
 
-def _say_comma(found: Guesses, name: str, cells: Sequence[Any], table: str) -> bool:
+def _say_comma(found: Guesses, name: str, cells: Sequence[Any], table: LoadedTable) -> bool:
     """Tell of numbers such as 1,234, which could be another number elsewhere, and are no text; False for another column."""
     texts = [cell for cell in cells if isinstance(cell, str)]
-    doubt = doubt_of(writing_of(texts), name, ("--decimal comma", "--decimal point"))
+    doubt = doubt_of(writing_of(texts), name, table, ("--decimal comma", "--decimal point"))
     if doubt and _numbers(texts) is None:
-        found.add(f"'{name}' of {table} is left out: {doubt}")
+        found.add(f"'{name}' of {table.name} is left out: {doubt}")
     return bool(doubt) and _numbers(texts) is None
 
 

@@ -15,11 +15,19 @@ from .frames import column_at
 from .read_table import LoadedTable
 from .values import CURRENCY, MISSING_NUMBERS
 
-_COMMA = re.compile(r"[+-]?\d+(?:,\d+)?")
-_COMMA_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?")
-_POINT = re.compile(r"[+-]?\d+(?:\.\d+)?")
-_POINT_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
-_EITHER = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+Decimal = Literal["comma", "point"]
+
+WRITE = "write all of them with a point before the decimals, and nothing between thousands"
+_SIGN, _POWER = "[+\u2212-]?", r"(?:[eE][+-]?\d+)?"
+_COMMA = re.compile(rf"{_SIGN}(?:\d+(?:,\d+)?|,\d+){_POWER}")
+_COMMA_GROUPED = re.compile(rf"{_SIGN}[1-9]\d{{0,2}}(?:\.\d{{3}})+(?:,\d+)?")
+_POINT = re.compile(rf"{_SIGN}(?:\d+(?:\.\d*)?|\.\d+){_POWER}")
+_POINT_GROUPED = re.compile(rf"{_SIGN}[1-9]\d{{0,2}}(?:,\d{{3}})+(?:\.\d+)?")
+_FORMS: dict[Decimal, tuple[re.Pattern[str], re.Pattern[str]]] = {
+    "comma": (_COMMA, _COMMA_GROUPED),
+    "point": (_POINT, _POINT_GROUPED),
+}
+_EITHER = re.compile(rf"{_SIGN}[1-9]\d{{0,2}},\d{{3}}")
 
 
 @dataclass(frozen=True)
@@ -28,14 +36,15 @@ class Writing:
 
     Parameters
     ----------
-    kind : {"comma", "either", "thousands", ""}
-        With a decimal comma; so that a comma may begin the decimals or divide thousands; with signs between thousands beside the
-        decimals; "" for a column without commas, or one that holds something else than numbers.
+    kind : {"comma", "point", "either", "thousands", ""}
+        With a decimal comma; with a decimal point, and commas between thousands; so that a comma may begin the decimals or divide
+        thousands; with signs between thousands, and no value that has both signs; "" for a column without commas, or one that holds
+        something else than numbers.
     example : str
         A value that shows it.
     """
 
-    kind: Literal["comma", "either", "thousands", ""] = ""
+    kind: Literal["comma", "point", "either", "thousands", ""] = ""
     example: str = ""
 
 
@@ -53,13 +62,20 @@ def writing_of(texts: Iterable[str | None]) -> Writing:
     if all(_COMMA.fullmatch(text) for text in numbers):
         sure = next((text for text in numbers if "," in text and not _EITHER.fullmatch(text)), None)
         return Writing("comma", sure) if sure else Writing("either", next(text for text in numbers if "," in text))
-    for plain, grouped in ((_COMMA, _COMMA_GROUPED), (_POINT, _POINT_GROUPED)):
+    for kind, (plain, grouped) in _FORMS.items():
         if all(plain.fullmatch(text) or grouped.fullmatch(text) for text in numbers):
-            return Writing("thousands", next(text for text in numbers if not plain.fullmatch(text)))
+            both = next((text for text in numbers if "," in text and "." in text), None)
+            return (
+                Writing(kind, both)
+                if both
+                else Writing("thousands", next(text for text in numbers if not plain.fullmatch(text)))
+            )
     return Writing()
 
 
-def doubt_of(writing: Writing, column: str, options: tuple[str, str] = ("decimal='comma'", "decimal='point'")) -> str:
+def doubt_of(
+    writing: Writing, column: str, loaded: LoadedTable, options: tuple[str, str] = ("decimal='comma'", "decimal='point'")
+) -> str:
     """Return what may be meant by the commas of a column, and the remedy; the empty text where there is no doubt.
 
     Parameters
@@ -67,8 +83,11 @@ def doubt_of(writing: Writing, column: str, options: tuple[str, str] = ("decimal
     writing : Writing
     column : str
         Its name.
+    loaded : LoadedTable
+        Where it is.
     options : (str, str)
-        What says that a comma begins the decimals, and what says that a point does.
+        What says that a comma begins the decimals, and what says that a point does; of a table that is not of lines of fields there is
+        nothing to say, so that it has to be written otherwise.
     """
     what = {
         "either": "has a comma that may begin the decimals or divide thousands",
@@ -76,10 +95,8 @@ def doubt_of(writing: Writing, column: str, options: tuple[str, str] = ("decimal
     }
     if writing.kind not in what:
         return ""
-    return (
-        f"{writing.example!r} in column '{column}' {what[writing.kind]}; say which sign begins the decimals, with {options[0]} or"
-        f" {options[1]}"
-    )
+    say = f"say which sign begins the decimals, with {options[0]} or {options[1]}"
+    return f"{writing.example!r} in column '{column}' {what[writing.kind]}; {say if loaded.is_delimited else WRITE}"
 
 
 def with_points(loaded: LoadedTable, columns: Collection[str], *, needed: bool = True) -> LoadedTable:
@@ -108,16 +125,19 @@ def with_points(loaded: LoadedTable, columns: Collection[str], *, needed: bool =
         decimal = loaded.decimal
         if decimal is None:
             writing = writing_of(texts)
-            if doubt := doubt_of(writing, name):
+            if doubt := doubt_of(writing, name, loaded):
                 if needed:
                     raise DataError(f"{_place(loaded, name, writing.example)}: {doubt}")
                 warn(f"{loaded.name}: {doubt}; until then the column is text")
-            if writing.kind != "comma":
+            if writing.kind not in ("comma", "point"):
                 continue
-            warn(
-                f"{loaded.name}: the numbers in column '{name}' are read with a decimal comma, {writing.example} as"
-                f" {writing.example.replace(',', '.')}; if that is wrong, give decimal='point'"
-            )
+            decimal = writing.kind
+            if decimal == "comma":
+                remedy = "give decimal='point'" if loaded.is_delimited else WRITE
+                warn(
+                    f"{loaded.name}: the numbers in column '{name}' are read with a decimal comma, {writing.example} as"
+                    f" {writing.example.replace('.', '').replace(',', '.')}; if that is wrong, {remedy}"
+                )
         elif (odd := _odd(texts, decimal)) is not None:
             if needed:
                 raise DataError(
@@ -126,14 +146,14 @@ def with_points(loaded: LoadedTable, columns: Collection[str], *, needed: bool =
             continue
         elif not needed and not any("," in text for text in texts if text):
             continue  # 12.345 may be the number of an article
-        loaded = replace(loaded, table=_rewritten(loaded.table, name, decimal or "comma"))
+        loaded = replace(loaded, table=_rewritten(loaded.table, name, decimal))
     return loaded
 
 
 def _odd(texts: Iterable[str | None], decimal: str) -> str | None:
-    """Return a value with a comma or a point that is not written as it is said, None without one."""
-    forms = (_COMMA, _COMMA_GROUPED) if decimal == "comma" else (_POINT, _POINT_GROUPED)
-    signs = [text for text in texts if text and ("," in text or "." in text)]
+    """Return a value with a comma, or with a point where that divides thousands, that is not written as it is said; None without one."""
+    forms = _FORMS["comma" if decimal == "comma" else "point"]
+    signs = [text for text in texts if text and ("," in text or (decimal == "comma" and "." in text))]
     return next((text for text in signs if not any(form.fullmatch(_bare(text)) for form in forms)), None)
 
 

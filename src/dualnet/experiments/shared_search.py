@@ -108,7 +108,7 @@ def shared_trials(
     ResourceError
         If Ray loses a trial several times; the same call runs it again.
     """
-    if search.run.workers is not None:
+    if search.run.on_cluster:
         raise UsageError(
             f"workers={search.run.workers} share each fit, and {workers} trials run at a time, each in one process; leave one of them out"
         )

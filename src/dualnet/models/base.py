@@ -159,7 +159,7 @@ class Recommender(Answers, Explains, Updates, Forgets):
                 from ..train.workers.worker import options_of_worker
 
                 run = options_of_worker(run, group)
-        if not self.on_workers and (run.workers is not None or run.group.size > 1):
+        if not self.on_workers and (run.on_cluster or run.group.size > 1):
             raise UsageError(
                 f"model '{self.name}' is fitted in one process; {_how_alone(run)}, or choose 'dualnet' or 'solved'"
             )
@@ -293,7 +293,7 @@ def _refuse_different(group: Collectives, described: Mapping[str, Any], validati
 
 def _how_alone(run: RunOptions) -> str:
     """Return what to do to fit in one process."""
-    if run.workers is not None:
+    if run.on_cluster:
         return "leave workers out"
     others = run.group.size - 1
     told = f"{others} other process{'es' if others > 1 else ''}"

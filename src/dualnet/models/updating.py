@@ -88,7 +88,7 @@ class Updates(Core):
         40
         """
         self._require_fitted()
-        if isinstance(run, RunOptions) and run.workers is not None:
+        if isinstance(run, RunOptions) and run.on_cluster:
             raise UsageError("an update runs in one process; leave workers out, or fit again with them")
         with one_writer(self):
             self._update_now(new, items, users, epochs, learning_rate, run)

@@ -40,9 +40,9 @@ def items_of(table, prices, **how):
     [
         (["3,5", "12,75", "4"], "comma", "3,5"), (["-3,5 €", " ", None, "n/a"], "comma", "-3,5"),
         (["0,125"], "comma", "0,125"), (["1234,567"], "comma", "1234,567"), (["1,234", "5,5"], "comma", "5,5"),
-        (["1,234", "5"], "either", "1,234"), (["1.234,56", "7,5"], "thousands", "1.234,56"), (["1.234", "7,5"], "thousands", "1.234"),
-        (["1,234.5", "7"], "thousands", "1,234.5"), (["1.234", "7.5"], "", ""), (["3,5", "red, green"], "", ""), (["3,5,7"], "", ""),
-        ([], "", ""), (["3,5", "3.5"], "", ""),
+        (["1,234", "5"], "either", "1,234"), (["1.234,56", "7,5"], "comma", "1.234,56"), (["1.234", "7,5"], "thousands", "1.234"),
+        (["1,234.5", "7"], "point", "1,234.5"), (["1,234", "7.5"], "thousands", "1,234"), (["1.234", "7.5"], "", ""), (["3,5", "red, green"], "", ""), (["3,5,7"], "", ""),
+        ([], "", ""), (["3,5", "3.5"], "", ""), ([",5", "1,5e3", "\u22122,5", "1e5"], "comma", ",5"),
     ],
 )  # fmt: skip
 def test_how_numbers_are_written(texts, kind, example):
@@ -81,13 +81,22 @@ def test_what_is_said_is_not_told_again(table):
     [
         ("comma", ("1,234", "2"), [1.234, 2.0]), ("point", ("1,234", "2"), [1234, 2]), (",", ("1.234,50", "1.234"), [1234.5, 1234.0]),
         (".", ("1,234.50", "7"), [1234.5, 7.0]),
+        ("point", ("1.5e-05", ".5", "True"), [1.5e-05, 0.5, 1.0]), ("comma", ("1,5e3", ",5"), [1500.0, 0.5]),
     ],
 )  # fmt: skip
 def test_the_option_says_what_a_comma_in_doubt_means(table, decimal, prices, found):
     assert items_of(table, prices, numbers="price", decimal=decimal) == found
 
 
-@pytest.mark.parametrize("prices", [("2", "1,234"), ("7,5", "1.234,56")])
+def test_a_value_with_both_signs_says_which_is_which(table):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert items_of(table, ("$1,234.56", "12.50", "2,345"), numbers="price") == [1234.56, 12.5, 2345.0]
+    with pytest.warns(DualNetWarning, match=r"decimal comma, 1\.234,56 as 1234\.56; if that is wrong, give decimal='point'"):
+        assert items_of(table, ("7,5", "1.234,56", "2.345"), numbers="price") == [7.5, 1234.56, 2345.0]
+
+
+@pytest.mark.parametrize("prices", [("2", "1,234"), ("7,5", "1.234")])
 def test_a_column_in_doubt_is_refused_with_place_value_and_remedy(table, prices):
     with pytest.raises(
         DataError, match=rf"i\.csv, line 3: '{prices[1]}' in column 'price' .* decimal='comma' or decimal='point'"
@@ -98,6 +107,15 @@ def test_a_column_in_doubt_is_refused_with_place_value_and_remedy(table, prices)
 def test_a_column_in_doubt_that_nobody_named_stays_text_and_is_told(table):
     with pytest.warns(DualNetWarning, match=r"'1,234' in column 'price' .*; until then the column is text"):
         assert items_of(table, ("1,234", "2,345")) == ["1,234", "2,345"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("price", "kind"), [("1,234", DataError), ("1,5", DualNetWarning)])
+def test_the_remedy_for_a_data_frame_is_one_that_it_takes(price, kind):
+    """It has no lines of fields, and would refuse decimal=."""
+    events, items = {"user_id": ["ann"], "item_id": ["tea"]}, {"item_id": ["tea"], "price": [price]}
+    with pytest.raises(kind, match="write all of them with a point before the decimals"):
+        Dataset.from_tables(events, items, numbers="price")
 
 
 @pytest.mark.parametrize(("decimal", "price"), [("comma", "3.5"), ("point", "3,5"), ("comma", "3,5,7")])

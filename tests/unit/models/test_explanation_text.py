@@ -53,6 +53,22 @@ def test_what_the_sum_misses_is_told():
     assert "    +0.086  not accounted for" in tables(explanation(history=view).to_text())["Items of the history"]
 
 
+def test_parts_of_a_whole_score_have_decimals_where_they_need_them():
+    thirds = tuple(HistoryPart(key, key, score) for key, score in (("a", 0.34), ("b", 0.33), ("c", 0.33)))
+    found = tables(explanation(1.0, levels=(("neighbours", 1.0),), history=View(0.0, thirds), content=None).to_text())
+    assert found["Items of the history"] == ["    +0.340  a", "    +0.330  b", "    +0.330  c", "  =  1.000  score"]
+
+
+@pytest.mark.parametrize("gap", [5e-6, -5e-6, 4e-8, -1e-8])
+@pytest.mark.parametrize("score", [0.5, 2e-5, 2e-6])
+def test_a_gap_that_shows_in_small_figures_is_told(score, gap):
+    view = View(0.0, (HistoryPart("a", "A", score - gap),), gap)
+    lines = tables(explanation(score, levels=(("factors", score),), history=view, content=None).to_text())[
+        "Items of the history"
+    ]
+    assert sum(Decimal(line.split()[0]) for line in lines[:-1]) == Decimal(lines[-1].split()[1])
+
+
 @pytest.mark.parametrize("title", ["a long title " * 20, "東京" * 100, "x" * 300, "two\nlines " * 40])
 def test_lines_fit_a_terminal(title):
     parts = (HistoryPart("ein-langer-schluessel", title, 0.5),)

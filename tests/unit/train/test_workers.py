@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dualnet import WMF, DualNet, Popularity, Solved, errors, splits
+from dualnet import WMF, DualNet, Interactions, Popularity, Solved, errors, splits
 from dualnet.cli import main
 from dualnet.cli.arguments import worker_choices
 from dualnet.config import run_choices
@@ -85,6 +85,14 @@ def test_one_worker_without_an_address_is_this_process(monkeypatch, options, clu
             sorted(one._get_state()[1].items()), sorted(alone._get_state()[1].items()), strict=True
         ):
             np.testing.assert_array_equal(found, wanted, err_msg=name)
+
+
+def test_one_worker_is_no_sharing_for_models_and_updates_of_one_process():
+    data, one = blocks_world(), RunOptions(progress=False, workers=1)
+    model = WMF(factors=4, iterations=2).fit(data, run=one)
+    assert model.update(Interactions.from_pairs(["ann"], ["i0-0"]), run=one).users_.row("ann") == 40
+    with pytest.raises(UsageError, match="leave workers out"):
+        Popularity().fit(data, run=RunOptions(workers=2))
 
 
 @pytest.mark.parametrize("name", ["item-knn", "bpr", "popularity", "wmf"])

@@ -21,7 +21,7 @@ SHOWN_PARTS = 5  # of each view, so that an explanation fits a screen
 HTML_PARTS = 3  # the same in a notebook
 NAME_WIDTH = WIDTH - 15  # beside a figure
 REPR_WIDTH = 26  # of each of the two titles of a short representation
-TOLD_GAP = 1e-5  # a larger difference between a score and the sum of its parts is said
+TOLD_GAP = 1e-5  # a larger difference between a score and the sum of its parts is said, of small scores a smaller one too
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,8 @@ class Explanation:
         if self.resolved == "fallback":
             lines.append(f"Score {self.score:g}: nothing is known of this user, so it is how many took the item.")
             return "\n".join(lines)
-        tables, decimals = self._tables(top), self._decimals()
+        decimals = self._decimals()
+        tables = self._tables(top, decimals)
         lines.append(f"Score {self.score:.{decimals}f}. Each table divides it in another way, and adds up to it.")
         if any(isinstance(part, HistoryPart) and part.item == self.item for part in self.history.parts):
             lines.append("It is in the history already.")
@@ -162,18 +163,20 @@ class Explanation:
 
     def _decimals(self) -> int:
         views = [self.history, *([] if self.content is None else [self.content])]
-        return decimals_of(self.score, [*(score for _, score in self.levels), *(view.base for view in views)])
+        parts = [part.score for view in views for part in view.parts]
+        return decimals_of(self.score, [*(score for _, score in self.levels), *(view.base for view in views), *parts])
 
-    def _tables(self, top: int) -> list[Sum]:
+    def _tables(self, top: int, decimals: int) -> list[Sum]:
+        told = min(TOLD_GAP, 0.5 * 10.0**-decimals)  # what could be seen is said
         closed = self.method == "integrated-gradients"
         tables = []
         if closed:
             tables.append(Sum("What the score comes from", tuple(in_plain_words(self.levels)), self.score))
         empty, rest = "somebody without a history", "what no single item explains"
-        tables.append(_table("Items of the history", self.history, self.score, empty if closed else rest, closed, top))
+        tables.append(_table("Items of the history", self.history, self.score, empty if closed else rest, closed, top, told))
         if self.content is not None:
             empty, rest = "the item without its content", "what no single part explains"
-            tables.append(_table("Content of the item", self.content, self.score, empty if closed else rest, closed, top))
+            tables.append(_table("Content of the item", self.content, self.score, empty if closed else rest, closed, top, told))
         return tables
 
     def __str__(self) -> str:
@@ -185,7 +188,8 @@ class Explanation:
         return f"Explanation({shortened(self.title, REPR_WIDTH)}: score {self.score:.3f}{because})"
 
     def _repr_html_(self) -> str:
-        tables, decimals = self._tables(HTML_PARTS), self._decimals()
+        decimals = self._decimals()
+        tables = self._tables(HTML_PARTS, decimals)
         rows: list[list[object]] = []
         sums: set[tuple[int, int]] = set()
         for table in tables:
@@ -197,12 +201,12 @@ class Explanation:
         return html_table(("by", "part", "score"), rows, heading, bold=sums)
 
 
-def _table(title: str, view: View, score: float, base: str, closed: bool, top: int) -> Sum:
+def _table(title: str, view: View, score: float, base: str, closed: bool, top: int, told: float) -> Sum:
     parts = [(_name(part), part.score) for part in view.parts[:top]]
     rest = view.parts[top:]
     if rest:
         parts.append((f"{len(rest):,} more", sum(part.score for part in rest)))
-    if abs(view.gap) > TOLD_GAP:
+    if abs(view.gap) > told:
         parts.append(("not accounted for", view.gap))
     if closed:
         return Sum(title, tuple(parts), score, (base, view.base) if view.base or not parts else None)
