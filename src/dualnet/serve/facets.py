@@ -60,8 +60,12 @@ def dated_column(catalogue: LiveCatalogue) -> str | None:
 
 def label_columns(catalogue: LiveCatalogue) -> list[str]:
     """Return the columns whose labels say what an item is: tags and categories; without any, those only shown that have few labels."""
-    values = {one["name"]: {value["value"].casefold() for value in one.get("values", ())} for one in facets(catalogue)["columns"]}
-    kinds = {name: kind for name, kind in content_columns(catalogue.model).items() if name not in values or not values[name] <= FLAGS}
+    values = {
+        one["name"]: {value["value"].casefold() for value in one.get("values", ())} for one in facets(catalogue)["columns"]
+    }
+    kinds = {
+        name: kind for name, kind in content_columns(catalogue.model).items() if name not in values or not values[name] <= FLAGS
+    }
     found = [name for name, kind in kinds.items() if kind in ("tags", "categories")]
     return found or [name for name, kind in kinds.items() if kind == "plain" and name in values]
 
