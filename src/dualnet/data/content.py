@@ -337,4 +337,5 @@ def _stack(upper: Matrix, lower: Matrix) -> Matrix:
 def _title_text(value: object, key: Key) -> str:
     """Return the cell of a title column as text to show, the id where there is nothing in it."""
     text = ", ".join(map(str, value)) if isinstance(value, list) else plain_text_of(value)
-    return readable(text) if text and not text.isspace() else str(key)
+    title = readable(text or "")
+    return title if title and not title.isspace() else str(key)

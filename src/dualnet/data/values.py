@@ -29,8 +29,10 @@ _WHOLE_FLOAT = re.compile(r"([+-]?)(0|[1-9]\d*)\.0*")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d+")
 _ADDRESS = re.compile(r"https?://[^\s/\"<>\\\\][^\s\"<>\\\\]{0,2000}", re.IGNORECASE)
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
-_BRACED = re.compile(r"\{\s*((?:[A-Z]|[^\W\d_a-z]|[^\x00-\x7f])[^{}]*)\}")  # from a capital or a letter with an accent on
-_ESCAPED = re.compile(r"\\([&%$#_])")
+_BRACED = re.compile(  # from a capital or a letter with an accent on, perhaps behind a command such as \emph
+    r"(\\(?:[A-Za-z]+|[\"'`^~=.]))?\{\s*((?!\s)(?:[A-Z]|[^\W\d_a-z]|[^\x00-\x7f])[^{}]*)\}"
+)
+_ESCAPED = re.compile(r"(?<![^\w\s({\[\"'])\\([&%$#_])")  # behind a sign it is a face or a path, as in "C:\_old"
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 CURRENCY = "$€£¥₹₽₩"
 MISSING_NUMBERS = frozenset(["", "na", "n/a", "nan", "null", "none", "nil", "<na>", "nat", "\\n"])
@@ -324,7 +326,8 @@ def plain_text_of(value: object) -> str | None:
 def readable(title: str) -> str:
     r"""Return a title to show. What a model reads is not changed by it.
 
-    BibTeX keeps capitals by braces, around a letter, a word or the whole title; braces around anything else stay, as in ``Hello {name}``.
+    BibTeX keeps capitals by braces, around a letter, a word or the whole title; braces around anything else stay, as in ``Hello {name}`` and
+    ``\emph{Drosophila}``.
 
     Examples
     --------
@@ -335,10 +338,9 @@ def readable(title: str) -> str:
     if "&" in title:
         title = _ENTITY.sub(_character, title)
     if "{" in title:
-        title = _whole(title)
         for _ in range(3):  # braces within braces
-            title, found = _BRACED.subn(r"\1", title)
-            if not found:
+            before, title = title, _BRACED.sub(lambda found: found[0] if found[1] else found[2], _whole(title))
+            if title == before:
                 break
     return _ESCAPED.sub(r"\1", title) if "\\" in title else title
 

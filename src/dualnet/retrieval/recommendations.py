@@ -17,7 +17,7 @@ from ..tabular import Tabular, cut_cell, html_table
 UserPath = Literal["known", "history", "columns", "fallback", "item"]
 ItemPath = Literal["known", "content", "popularity"]
 
-UNTAKEN = "nobody took it yet"  # of an item without an event in the training data, wherever a list is printed
+UNTAKEN = "nobody took it yet"  # of an item without a like in the training data, wherever a list is printed
 PATHS: dict[ItemPath, str] = {
     "known": "seen in training", "content": f"from its content, as {UNTAKEN}", "popularity": "by popularity"
 }  # fmt: skip

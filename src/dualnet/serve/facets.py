@@ -19,7 +19,7 @@ _DATED = re.compile(  # a name of a column that says when an item is from; as in
     r"(?<![a-z])(?:year(?!ly)|date|publish(?!er)|publication|releas|issued)|year$|(?<!up)(?<!candi)(?<!man)(?<!vali)date$",
     re.IGNORECASE,
 )
-FLAGS = {"true", "false"}  # labels of a column that says yes or no of an item, not what it is
+FLAGS = {"true", "false", "yes", "no", "y", "n"}  # labels of a column that says yes or no of an item, not what it is
 FEW = 200  # distinct labels of a column that is only shown; one with more is no choice but a text
 
 
@@ -60,9 +60,14 @@ def dated_column(catalogue: LiveCatalogue) -> str | None:
 
 def label_columns(catalogue: LiveCatalogue) -> list[str]:
     """Return the columns whose labels say what an item is: tags and categories; without any, those only shown that have few labels."""
-    found = [name for name, kind in content_columns(catalogue.model).items() if kind in ("tags", "categories")]
-    plain = [one for one in facets(catalogue)["columns"] if one["kind"] == "plain" and "values" in one] if not found else []
-    return found + [one["name"] for one in plain if not {value["value"] for value in one["values"]} <= FLAGS]
+    values = {
+        one["name"]: {value["value"].casefold() for value in one.get("values", ())} for one in facets(catalogue)["columns"]
+    }
+    kinds = {
+        name: kind for name, kind in content_columns(catalogue.model).items() if name not in values or not values[name] <= FLAGS
+    }
+    found = [name for name, kind in kinds.items() if kind in ("tags", "categories")]
+    return found or [name for name, kind in kinds.items() if kind == "plain" and name in values]
 
 
 def labels_of(cells: pa.ChunkedArray) -> tuple[pa.Array, Any] | None:

@@ -240,9 +240,9 @@ class Variants:
         heard = await asyncio.gather(*(_tried(service, "catch_up", {}) for service in others.values()))
         for (name, service), late in zip(others.items(), heard, strict=True):
             if isinstance(late, DualNetError):
-                why = service.away or type(late).__name__
+                why = f" ({service.away})" if service.away else ""
                 raise BusyError(
-                    f"the change is in the database, but variant '{name}' cannot read it yet ({why}); ask again later",
+                    f"the change is in the database, but variant '{name}' cannot read it yet{why}; ask again later",
                     retry_after=2.0,
                 ) from late
             if isinstance(late, Exception):

@@ -266,6 +266,23 @@ def test_the_details_hold_what_the_reason_names_however_small(site, open_page):
     assert said[3] is False  # the title stands above, also where the server shows it without braces
 
 
+def test_of_all_cells_only_the_title_is_left_out_of_the_details(site, open_page):
+    told = open_page(site).evaluate(
+        """async () => {
+            const { content } = await import("/web/content.js");
+            const told = (title, cell) => {
+                const read = document.createElement("div");
+                read.append(...content({ title, content: { cell } }, { cell: "plain" }).flat().filter(Boolean));
+                return read.textContent.includes(cell);
+            };
+            const titles = [["Bj\u00f6rk", "Bj&#246;rk"], ["Caf\u00e9 {x}", "Caf&eacute; {x}"], ["R&D of mRNAs", "R\\\\&amp;D of {mRNA}s"], ["A", "A"]];
+            const others = [["C++", "C"], ["C++", "C#"], ["?!", "..."], ["R&D", "R&B"], ["Anna", "A&D"], ["7", "{}"], ["7", 7]];
+            return [titles, others].map((pairs) => pairs.map(([title, cell]) => told(title, cell)));
+        }"""
+    )
+    assert told == [[False] * 4, [True] * 7]
+
+
 def test_a_person_whom_nobody_finds_by_id_is_asked_for_by_what_they_took(site, open_page):
     page = open_page(site)
     page.get_by_role("combobox", name="Find them by id").fill("r99999")

@@ -117,6 +117,22 @@ def test_regions_are_named_by_a_column_that_is_only_shown_where_the_model_reads_
     assert set(labels) <= {"b0", "b1", "b2", "b3"}  # no word of a title, no yes or no
 
 
+def test_no_region_is_called_yes_or_no():
+    from dualnet.serve.facets import label_columns
+
+    blocks, answers = (
+        (lambda n: [f"b{k * 4 // n}" for k in range(n)]),
+        (lambda n: ["Yes" if k < n // 2 else "No" for k in range(n)]),
+    )
+    view = view_of({"block": blocks, "sold": answers})
+    assert label_columns(view) == ["block"]
+    read = view_of(
+        {"block": blocks, "sold": answers, "old": lambda n: [k < n // 2 for k in range(n)]}, categories=("sold", "old")
+    )
+    assert label_columns(read) == ["block"]
+    assert {region["name"][0] for region in item_map(read)["regions"]} == {"b"}
+
+
 def test_no_label_is_in_two_names_nor_twice_in_one():
     from collections import Counter
 

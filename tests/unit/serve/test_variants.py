@@ -288,21 +288,25 @@ def test_where_the_state_is_shared_the_first_that_can_makes_a_change(name, error
         asyncio.run(variants.call(name, **given))
 
 
+@pytest.mark.parametrize("away", ["connection lost", ""])  # nothing, until the server has looked at its database again
 @pytest.mark.parametrize("error", [BusyError("nothing was changed"), ClosedError("ends"), KeyError("defect")])
-def test_a_change_of_a_shared_state_is_confirmed_only_when_all_variants_have_it(error):
+def test_a_change_of_a_shared_state_is_confirmed_only_when_all_variants_have_it(error, away):
     class Late(Stub):
         async def call(self, name, **given):
             if name == "catch_up":
                 raise error
             return await super().call(name, **given)
 
-    variants = Variants({"a": Stub(), "b": Late(), "c": Stub()}, [1, 1, 1], shared=True)
+    late = Late()
+    late.away = away
+    variants = Variants({"a": Stub(), "b": late, "c": Stub()}, [1, 1, 1], shared=True)
     with pytest.raises((BusyError, KeyError)) as raised:
         asyncio.run(variants.call("add_events"))
     if isinstance(error, KeyError):
         assert raised.value is error
     else:
-        told = "the change is in the database, but variant 'b' cannot read it yet (connection lost); ask again later"
+        why = f" ({away})" if away else ""
+        told = f"the change is in the database, but variant 'b' cannot read it yet{why}; ask again later"
         assert (str(raised.value), raised.value.retry_after) == (told, 2.0)
 
 

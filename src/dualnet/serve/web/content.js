@@ -5,6 +5,7 @@ import { marked, strength, termsOf } from "./marked-text.js";
 import { count, named, part } from "./words.js";
 
 const TAGS = 24; // shown before the rest is counted
+const ENTITY = /&#?\w+;/g;
 
 /**
  * Return nodes for a card's content.
@@ -35,13 +36,22 @@ export function markedTitle(card, parts) {
   return column === undefined ? card.title : marked(card.title, termsOf(parts, column));
 }
 
-/** Whether a cell is the title, which the server shows without the marks that catalogues leave in it. */
+/** Whether a cell is the title, which the server shows without the marks that catalogues leave in it: braces, and entities, each of which
+ * stands for one character or two. */
 function isTitle(value, title) {
-  return value === title || (typeof value === "string" && lettersOf(value) === lettersOf(title));
+  if (value === title) return true;
+  if (typeof value !== "string" || !/[{&\\]/.test(value)) return false;
+  const [letters, shown] = [lettersOf(value.replaceAll(ENTITY, "")), lettersOf(title)];
+  let at = 0;
+  for (const letter of letters) {
+    at = shown.indexOf(letter, at) + letter.length;
+    if (at < letter.length) return false;
+  }
+  return shown.length - letters.length <= 2 * (value.match(ENTITY)?.length ?? 0);
 }
 
 function lettersOf(text) {
-  return text.replaceAll(/&#?\w+;|[^\p{L}\p{N}]+/gu, "");
+  return text.replaceAll(/[^\p{L}\p{N}]+/gu, "");
 }
 
 function pair(name, value) {

@@ -37,7 +37,7 @@ export function recommendedItem(entry, { columns, best, explained, add }) {
   );
   const line = el("div", { class: "pick-line" });
   const node = el("li", { class: "pick" }, line, panel);
-  const heading = el("h2", { class: "pick-title" }, name, path === "content" && [" ", el("span", { class: "badge", title: "Nobody in the training data took it: it is listed for its content" }, UNTAKEN)]);
+  const heading = el("h2", { class: "pick-title" }, name, path === "content" && [" ", el("span", { class: "badge", title: "It has no like in the training data: it is listed for its content" }, UNTAKEN)]);
   const main = el(
     "div",
     { class: "pick-main" },

@@ -14,7 +14,7 @@ export const LIFTED = "newer items";
 const MOST_LIFT = 2; // standard deviations of the scores that the newest item gets at most
 let dated = null; // the column of the items that says when they are from
 
-const KINDS = [["", "All", null], ["known", "Taken before", "Items that somebody took in the training data"], ["new", "Nobody yet", "Items that nobody took in the training data"]];
+const KINDS = [["", "All", null], ["known", "Taken before", "Items with a like in the training data"], ["new", "Nobody yet", "Items without a like in the training data"]];
 const DIALS = {
   popularity: ["How much popularity counts", "Less is more personal"],
   recency: ["How much newer items are lifted", "How new an item is, not how long ago they took something: by the column"],
