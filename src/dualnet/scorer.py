@@ -88,7 +88,7 @@ def check_scored(items: object) -> None:
     """Refuse what is no list of ids to score for one person, such as the pairs that a search of scikit-learn holds out; raises `UsageError`."""
     if isinstance(items, Dataset):
         raise UsageError(
-            "score is of items for one person; for held-out pairs give scikit-learn scoring=dualnet.Scorer('recall@20')"
+            "score is of items for one person; for held-out pairs use dualnet.Scorer('recall@20') as the scoring of scikit-learn"
         )
     check_list(items, "items")
 

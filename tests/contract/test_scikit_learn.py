@@ -103,7 +103,7 @@ def test_what_is_no_figure_is_told(figure):
 
 def test_what_cannot_be_scored_is_told():
     model = dualnet.Popularity().fit(WORLD)
-    with pytest.raises(UsageError, match=r"scoring=dualnet\.Scorer"):
+    with pytest.raises(UsageError, match=r"dualnet\.Scorer\('recall@20'\) as the scoring"):
         model.score(WORLD)
     assert np.isnan(RECALL(model, WORLD))  # all of it was trained on
     block = np.array([key.startswith("u0") for key in WORLD.interactions.users])[WORLD.interactions.pairs()[0]]

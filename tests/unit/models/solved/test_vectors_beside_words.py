@@ -85,7 +85,7 @@ def test_a_cosine_chosen_on_fewer_features_is_left_out(beside, monkeypatch):
         return content.AS_IT_IS if len(phases) == 1 else whole(model, features, group)
 
     monkeypatch.setattr(learning, "_reader", reader)
-    monkeypatch.setattr(learning, "_weigh", lambda *_: LevelWeights(content=0.5))
+    monkeypatch.setattr(learning, "_weigh", lambda *_: (LevelWeights(content=0.5), None))
     model = Solved(**GIVEN).fit(Dataset.from_tables(*beside, text="title", vectors="meaning"))
     assert len(phases) == 2
     assert model.choice_.weights.content == 0.5
