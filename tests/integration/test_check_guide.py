@@ -400,6 +400,10 @@ def test_columns_of_a_log_that_say_what_items_are_are_told(here, capsys):
         "'category' of log.csv is the same in every row of an item: a table with a row for each item (sku, category)" in printed
     )
     assert "'line', 'place' and 'price' of log.csv are not used" in printed
+    assert "says what the items are" not in printed
+    write(here / "log.csv", ["customer", "sku"], [row[:2] for row in rows])
+    assert main(["data", "check", "log.csv"]) == 0
+    assert "items that nobody has liked yet cannot be recommended; a table with a row for each item" in capsys.readouterr().out
 
 
 def test_enough_data_has_a_command_for_a_model_to_use_and_one_for_figures(here, capsys):

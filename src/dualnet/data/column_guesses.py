@@ -334,6 +334,11 @@ def _of_items(found: Guesses, events: LoadedTable, item: str, left: list[str]) -
             f"{_named(own)} of {events.name} {_is(own)} the same in every row of an item: a table with a row for each item"
             f" ({', '.join([item, *own])}), given as --items, would tell the model what the items are, also new ones"
         )
+    else:
+        found.add(
+            f"no column of {events.name} says what the items are, so that items that nobody has liked yet cannot be recommended;"
+            " a table with a row for each item, given as --items, tells it"
+        )
     return [name for name in left if name not in own]
 
 

@@ -192,12 +192,14 @@ def test_a_year_is_only_what_can_be_one(site, open_page, content, columns, line)
         (["A"], [], "It fits A."),
         ([], ["birds"], "It is about birds."),
         (["A", "B", "C", "D"], ["birds", "nests"], "It fits A and B; about birds and nests."),
+        (["A"], [("birds", 0.3), ("know", 0.0004)], "It fits A; about birds."),  # a second term has to count
     ],
 )
 def test_the_reason_of_a_new_item_is_a_whole_sentence(site, open_page, likes, terms, said):
     page = open_page(site)
+    weighed = [(one, 0.2) if isinstance(one, str) else one for one in terms]
     explanation = {"score": 1, "levels": [], "history": {"parts": [{"item": one, "title": one, "score": 0.5} for one in likes]},
-                   "content": {"parts": [{"term": one, "score": 0.2} for one in terms]}}  # fmt: skip
+                   "content": {"parts": [{"term": term, "score": score} for term, score in weighed]}}  # fmt: skip
     reason = """(explanation) => import('/web/reasons.js').then(({ reasons }) => {
         const node = document.createElement('p');
         node.append(...reasons([{ path: 'content', score: 1, explanation }], 'history').each[0].nodes);

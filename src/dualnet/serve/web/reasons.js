@@ -8,6 +8,7 @@ import { count, shortened } from "./words.js";
 const MOSTLY = 0.5; // share of a score from which it is said to come from one thing
 const TOLD = 0.12; // share of a score from which one item of a history is the reason by itself
 const HEARD = 0.05; // share of a score from which terms of the content are said
+const BESIDE = 0.25; // share of the first term of a content from which a second is said beside it
 const ALIKE = 1.6; // the largest part of a score by the smallest, up to which the items of a history count alike
 const COMMON = 0.6; // share of a list from which a label sets nothing apart
 const REPEATED = 3; // entries of a list from which what all begin with is said once
@@ -117,11 +118,12 @@ function frequentLabels(entries) {
   return new Set([...counts].filter(([, number]) => number > 1 && number > COMMON * entries.length).map(([label]) => label));
 }
 
-/** The two terms that count most, if they count; numbers by themselves say nothing, nor a word that two columns have. */
+/** The term that counts most, and a second that counts beside it, if they count; numbers by themselves say nothing, nor a word that two columns have. */
 function heard({ content }, score, fresh) {
   const good = (content?.parts ?? []).filter((one) => one.score > 0 && !/^\d+$/.test(one.term));
   const words = good.map((one) => String(one.term).toLowerCase());
-  const found = good.filter((one, at) => words.indexOf(words[at]) === at).slice(0, 2);
+  const distinct = good.filter((one, at) => words.indexOf(words[at]) === at);
+  const found = distinct.filter((one) => one.score >= BESIDE * distinct[0].score).slice(0, 2);
   return fresh || sum(found) >= HEARD * score ? found : [];
 }
 
