@@ -107,11 +107,13 @@ class DemoResult:
         """Return what each column of both tables says, a line each."""
         nouns = nouns_of(self.split.train.name)
         sought = f"{nouns.item}s that a {nouns.user} went on to {nouns.do}"
+        share = self.reports["dualnet"]["known-all"].new_to_find
+        of_sought = "" if share is None else f"; of the {sought} {share:.3f} are"
         return [
             f"recall@{cut}: of the {sought}, the share among the first {cut} of the list",
             f"known-new and its like: {nouns.user}s known from the training or new, then {nouns.item}s known or new (kept back)",
             f"precision@{FIRST}: of the first {FIRST} of the list, the share of {sought}",
-            f"new@{FIRST}: of the first {FIRST} of the list, the share of {nouns.item}s that nobody {nouns.did} in the training data",
+            f"new@{FIRST}: of the first {FIRST} of the list, the share of {nouns.item}s that nobody {nouns.did} in the training data{of_sought}",
         ]
 
 

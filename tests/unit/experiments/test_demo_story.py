@@ -6,6 +6,7 @@ import pytest
 from dualnet import Dataset
 from dualnet.data.splits import citeulike2, four_quadrants
 from dualnet.data.synthetic import blocks_world, library
+from dualnet.evaluation import evaluate
 from dualnet.experiments.demo import DemoResult
 from dualnet.experiments.demo_story import known_user, new_item, new_user, nouns_of, page_of
 from dualnet.models.registry import create
@@ -94,7 +95,10 @@ def test_words_fit_the_data(name, words):
 def test_tables_are_headed_in_the_words_of_the_data(name, users, items):
     world = blocks_world()
     split = four_quadrants(Dataset(world.interactions, world.items, name=name), seed=0)
-    result = DemoResult(split, {}, {}, "u0-0", None, ())
+    measured = evaluate(create("popularity").fit(split.train), split, at=(10,), bootstrap=0)
+    result = DemoResult(split, {}, {"dualnet": measured}, "u0-0", None, ())
     assert result.headings()[:2] == [f"known {users}, known {items}", f"known {users}, new {items}"]
     assert f"these {items}; lists mark them with (nobody took it yet)." in result.summary()
     assert all(line.partition(": ")[2] for line in result.legend(20))
+    assert result.legend(20)[-1].endswith(f" {measured['known-all'].new_to_find:.3f} are")
+    assert 0 < measured["known-all"].new_to_find < 1
