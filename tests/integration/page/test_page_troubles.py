@@ -208,6 +208,17 @@ def test_the_reason_of_a_new_item_is_a_whole_sentence(site, open_page, likes, te
     assert page.evaluate(reason, explanation) == said
 
 
+def test_a_view_that_waits_for_its_first_answer_says_so(site, open_page):
+    page, held = open_page(site), []
+    page.route("**/v1/map*", lambda route: held.append(route))
+    page.goto(f"{site.address}/?waits#/map")
+    said = "() => getComputedStyle(document.querySelector('.view-map'), '::after').content"
+    page.wait_for_function(f"({said})().includes('One moment')")
+    held[0].continue_()
+    expect(page.locator("canvas.map")).to_be_visible()
+    assert page.evaluate(said) == "none"
+
+
 def test_the_map_tells_that_an_item_could_not_be_added(site, open_page):
     page = open_page(site, "/#/map", failing=True)
     canvas = page.locator("canvas.map")

@@ -7,6 +7,7 @@ import { count, shortened } from "./words.js";
 
 const MOSTLY = 0.5; // share of a score from which it is said to come from one thing
 const TOLD = 0.12; // share of a score from which one item of a history is the reason by itself
+const NEAR = 0.75; // share of the largest part from which an item of a long history counts as much
 const HEARD = 0.05; // share of a score from which terms of the content are said
 const BESIDE = 0.25; // share of the first term of a content from which a second is said beside it
 const ALIKE = 1.6; // the largest part of a score by the smallest, up to which the items of a history count alike
@@ -96,7 +97,7 @@ function apart(parts, usual) {
   const whole = sum(good);
   const largest = Math.max(...good.map((one) => one.score), 0);
   const more = (one) => one.score / whole / (usual.get(one.item) || 1);
-  const least = parts.length > 3 ? MOSTLY * largest : largest / ALIKE;
+  const least = parts.length > 3 ? NEAR * largest : largest / ALIKE;
   return good.filter((one) => one.score >= least).sort((a, b) => more(b) - more(a) || b.score - a.score).slice(0, 2);
 }
 
